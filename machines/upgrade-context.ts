@@ -1,0 +1,142 @@
+import type {
+  BackupPoint,
+  Deadlines,
+  EffectFailed,
+  PlanSummary,
+  Reason,
+  Role,
+} from "./vocabulary.ts";
+
+export interface Required {
+  readonly agent: string;
+  readonly role: Role;
+}
+
+/** What an upgrade is created with; frozen at acceptance, but for a recorded exclusion. */
+export interface UpgradeInput {
+  readonly upgrade: string;
+  readonly from: string;
+  readonly to: string;
+  readonly required: readonly Required[];
+  readonly deadlines: Deadlines;
+  /** Milliseconds by the store's clock: what the steps get as `now`. */
+  readonly acceptedAt: number;
+}
+
+export interface Copy {
+  readonly digest: string | null;
+  readonly reason: Reason | null;
+}
+
+export interface UpgradeContext extends UpgradeInput {
+  readonly ready: Readonly<Record<string, PlanSummary & { readonly incarnation: number }>>;
+  readonly gatesShut: boolean;
+  readonly schemaSteps: number;
+  readonly backup: BackupPoint | null;
+  readonly copies: Readonly<Record<string, Copy>>;
+  /** The catalogue that the rehearsal ended with: what the live one must become. */
+  readonly expected: unknown;
+  /** The live data may have been changed: the way back is a restore. */
+  readonly touched: boolean;
+  readonly voted: readonly string[];
+  readonly verified: boolean;
+  readonly restored: boolean;
+  readonly undone: readonly string[];
+  /** Required agents that were absent when the fleet went back. */
+  readonly debtors: readonly string[];
+  readonly excluded: readonly string[];
+  readonly reason: Reason | null;
+  readonly blockedReason: Reason | null;
+}
+
+export type UpgradeEvent =
+  | {
+      type: "participantReady";
+      agent: string;
+      incarnation: number;
+      hash: string;
+      schemaSteps: number;
+      protocol: number;
+    }
+  | { type: "gatesShut" }
+  | { type: "participantFailed"; agent: string; reason: Reason }
+  | { type: "backupTimeChosen"; backup: BackupPoint }
+  | { type: "copyReported"; agent: string; digest: string | null; reason: Reason | null }
+  | { type: "rehearsalPassed"; expected: unknown }
+  | { type: "rehearsalFailed"; reason: Reason }
+  | { type: "progressSeen"; sequence: number }
+  | { type: "migrationDone" }
+  | { type: "migrationFailed"; reason: Reason }
+  | { type: "catalogueVerified" }
+  | { type: "participantVoted"; agent: string }
+  | { type: "dataRestored"; digest: string | null }
+  | { type: "restoreFailed"; reason: Reason }
+  | { type: "participantUndone"; agent: string }
+  | { type: "participantAbsent"; agent: string }
+  | { type: "abortRequested"; why: string }
+  | { type: "retryRequested" }
+  | { type: "agentForgotten"; agent: string }
+  | { type: "deadlinePassed" }
+  | EffectFailed;
+
+type Readiness = "incomplete" | "differ" | "ready" | "ready-without-schema-steps";
+
+/** S5: all required agents are ready for the same steps and protocol, and no gate is open. */
+export function readiness(context: UpgradeContext): Readiness {
+  const plans = context.required.flatMap(({ agent }) => context.ready[agent] ?? []);
+  const [first] = plans;
+  if (first === undefined) return "incomplete";
+  const alike = plans.every(
+    ({ hash, protocol }) => hash === first.hash && protocol === first.protocol,
+  );
+  if (!alike) return "differ";
+  if (plans.length < context.required.length || !context.gatesShut) return "incomplete";
+  return first.schemaSteps === 0 ? "ready-without-schema-steps" : "ready";
+}
+
+function copyHolders(context: UpgradeContext): { servers: number; digests: (string | null)[] } {
+  const servers = context.required.filter(({ role }) => role === "state-server");
+  return {
+    servers: servers.length,
+    digests: servers.flatMap(({ agent }) => {
+      const copy = context.copies[agent];
+      return copy === undefined ? [] : [copy.digest];
+    }),
+  };
+}
+
+/** Two hosts hold a copy where the fleet has two, one where it has one (S6). */
+function copiesNeeded(servers: number): number {
+  return Math.min(2, servers);
+}
+
+/** All copies are reported, none differs, and enough hosts hold one. */
+export function copiesAgree(context: UpgradeContext): boolean {
+  const { servers, digests } = copyHolders(context);
+  if (context.backup === null || servers === 0 || digests.length < servers) return false;
+  const held = digests.filter((digest) => digest !== null);
+  return held.length >= copiesNeeded(servers) && new Set(held).size === 1;
+}
+
+/** A different digest fails the backup at once; a missing one when too few hosts are left. */
+export function copiesImpossible(context: UpgradeContext): boolean {
+  const { servers, digests } = copyHolders(context);
+  const held = digests.filter((digest) => digest !== null);
+  const missing = digests.length - held.length;
+  return new Set(held).size > 1 || (missing > 0 && servers - missing < copiesNeeded(servers));
+}
+
+/** All required agents have voted and the catalogue is verified: the commit point may be passed. */
+export function everyoneVoted(context: UpgradeContext): boolean {
+  return context.verified && context.required.every(({ agent }) => context.voted.includes(agent));
+}
+
+/** The data is back, and each required agent is back or known to be absent. */
+export function everyoneSettled(context: UpgradeContext): boolean {
+  return (
+    context.restored &&
+    context.required.every(
+      ({ agent }) => context.undone.includes(agent) || context.debtors.includes(agent),
+    )
+  );
+}

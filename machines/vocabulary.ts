@@ -1,0 +1,60 @@
+/** What both machines share: the plain values that travel in their events and contexts. */
+
+/** Why something failed or was turned back: persisted, and shown to the operator. */
+export interface Reason {
+  readonly code: string;
+  readonly message: string;
+  readonly details: Readonly<Record<string, unknown>>;
+}
+
+export type Role = "state-server" | "machine";
+
+/** The plan of an agent's binary for one upgrade, as it reports it. */
+export interface PlanSummary {
+  /** SHA-256 over the steps in order: must be equal on all required agents. */
+  readonly hash: string;
+  readonly schemaSteps: number;
+  readonly protocol: number;
+}
+
+/** The point that all copies are taken at. */
+export interface BackupPoint {
+  /** The cluster time T, as text. */
+  readonly time: string;
+  /** Digest of the live data at T. */
+  readonly digest: string;
+  /** Collections with UUIDs, indexes, options, counts and hashes: the database room's business. */
+  readonly catalogue: unknown;
+}
+
+/** How long each state may last, in milliseconds by the database's clock. */
+export interface Deadlines {
+  readonly waitingMs: number;
+  readonly backingUpMs: number;
+  readonly noProgressMs: number;
+  readonly peersMs: number;
+  readonly rollingBackMs: number;
+}
+
+/** Parameters of the actions that the engine itself understands. */
+export interface ScheduleTimerParams {
+  readonly name: string;
+  readonly afterMs: number;
+  readonly event: { readonly type: string };
+}
+export interface CancelTimerParams {
+  readonly name: string;
+}
+export interface CancelEffectsParams {
+  readonly name?: string;
+}
+
+/** An effect that failed for good, as the engine reports it. */
+export interface EffectFailed {
+  readonly type: "effectFailed";
+  readonly effect: string;
+  readonly reason: Reason;
+}
+
+/** The machines' protocol number: an upgrade ends in the protocol in which it began. */
+export const protocol = 1;

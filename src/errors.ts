@@ -1,0 +1,76 @@
+/** Every code that an expected failure may carry: part of the public surface, listed in the README. */
+export type ErrorCode =
+  | "aborted"
+  | "backup-failed"
+  | "backup-mismatch"
+  | "bad-argument"
+  | "cannot-start"
+  | "conflict"
+  | "database-not-supported"
+  | "database-unreachable"
+  | "disk-full"
+  | "duplicate-step"
+  | "fenced"
+  | "heartbeat-fresh"
+  | "invariant-broken"
+  | "lease-lost"
+  | "machine-not-supported"
+  | "mongod-not-found"
+  | "mongod-does-not-run"
+  | "no-majority"
+  | "no-upgrade"
+  | "no-version"
+  | "not-a-replica-set"
+  | "peers-missing"
+  | "restore-failed"
+  | "rolled-back"
+  | "schema-conflict"
+  | "step-failed"
+  | "step-kills-process"
+  | "step-not-deterministic"
+  | "steps-differ"
+  | "timeout"
+  | "unknown-agent"
+  | "upgrade-active"
+  | "version-exists"
+  | "version-not-higher"
+  | "version-not-semver"
+  | "wrong-state";
+
+/** An expected failure: what was expected, what was found, and what to do next. */
+export class LockstepError extends Error {
+  override readonly name = "LockstepError";
+  readonly code: ErrorCode;
+  /** Facts for machines: ids, figures; always plain JSON. */
+  readonly details: Readonly<Record<string, unknown>>;
+
+  constructor(
+    code: ErrorCode,
+    message: string,
+    details: Readonly<Record<string, unknown>> = {},
+    options?: { cause?: unknown },
+  ) {
+    super(message, options);
+    this.code = code;
+    this.details = details;
+  }
+}
+
+/** True for a LockstepError, of the code when one is given. */
+export function isLockstepError(error: unknown, code?: ErrorCode): error is LockstepError {
+  return error instanceof LockstepError && (code === undefined || error.code === code);
+}
+
+/** An invariant of the code, checked in production too. */
+export function assert(
+  condition: unknown,
+  message: string,
+  details: Readonly<Record<string, unknown>> = {},
+): asserts condition {
+  if (!condition) throw new LockstepError("invariant-broken", message, details);
+}
+
+/** The message of anything that was thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,67 @@
+/**
+ * Every limit of the system, in one place. Units are last in the names.
+ * A loop, queue, retry or wait that is not bounded by one of these is a bug.
+ */
+export const limits = {
+  /** Leadership. The lease lives at most one second longer than the set's election timeout. */
+  leaseTtlMsDefault: 10_000,
+  leaseMarginMs: 1_000,
+  leaseAcquirePollMs: 200,
+  leaseRenewFraction: 3,
+  leaseSessionsMax: 64,
+
+  /** Engine. */
+  effectAttemptsMax: 5,
+  effectRetryDelayMs: 500,
+  effectRetryDelayMsMax: 8_000,
+  effectStopGraceMs: 5_000,
+  appendConflictRetriesMax: 16,
+  groupCommitEntriesMax: 200,
+  timerPollMsMax: 1_000,
+  observePollMs: 500,
+  snapshotBytesMax: 4 * 1024 * 1024,
+
+  /** Store and server. */
+  operationTimeMsMax: 30_000,
+  serverSelectionTimeoutMs: 30_000,
+  unknownOutcomeReadsMax: 5,
+  transactionAttemptsMax: 8,
+
+  /** Schema steps. */
+  batchDocumentsMax: 1_000,
+  batchBytesMax: 4 * 1024 * 1024,
+  stepDeathsMax: 2,
+  offendingDocumentsMax: 10,
+  indexBuildTimeMsMax: 30 * 60_000,
+  stepsMax: 10_000,
+
+  /** Backup and restore. */
+  backupTimeTriesMax: 3,
+  loadBatchDocumentsMax: 5_000,
+  loadBatchBytesMax: 8 * 1024 * 1024,
+  collectionsMax: 10_000,
+  spaceMarginBytes: 64 * 1024 * 1024,
+
+  /** Agents. */
+  heartbeatMs: 500,
+  heartbeatStaleMs: 5_000,
+  launcherStartsMax: 3,
+  launcherRestartDelayMs: 300,
+  launcherReadyTimeoutMs: 60_000,
+  launcherStopGraceMs: 10_000,
+  agentsMax: 1_000,
+  looksMax: 1_000_000,
+  incarnationsMax: 1_000_000,
+
+  /** Upgrades: durable deadlines, used where the operator names none. */
+  waitingDeadlineMs: 15 * 60_000,
+  backingUpDeadlineMs: 60 * 60_000,
+  noProgressDeadlineMs: 10 * 60_000,
+  peersDeadlineMs: 15 * 60_000,
+  rollingBackDeadlineMs: 60 * 60_000,
+
+  /** A local replica set. */
+  mongodStartTimeoutMs: 30_000,
+  replicaSetReadyTimeoutMs: 60_000,
+  mongodDownloadTimeoutMs: 180_000,
+} as const;

@@ -1,0 +1,10 @@
+import { randomBytes } from "node:crypto";
+
+/** Randomness: only for names that must not collide, never for a decision. */
+export interface Random {
+  /** Lower-case hexadecimal text of `bytes` random bytes. */
+  hex(bytes: number): string;
+}
+
+/** The real randomness. */
+export const systemRandom: Random = { hex: (bytes) => randomBytes(bytes).toString("hex") };

@@ -1,0 +1,10 @@
+/**
+ * The one seam for durable writes. Every write to the database or to disk goes through
+ * `seam.write(name, action)`, so that a test can die before it, after it, or lose its answer.
+ */
+export interface Seam {
+  write<Result>(name: string, action: () => Promise<Result>): Promise<Result>;
+}
+
+/** The seam of production: it only acts. */
+export const openSeam: Seam = { write: (_name, action) => action() };

@@ -1,0 +1,139 @@
+/** A value that survives BSON and JSON alike. */
+export type Plain =
+  | string
+  | number
+  | boolean
+  | null
+  | Date
+  | readonly Plain[]
+  | { readonly [key: string]: Plain };
+
+/** A timer that an actor asked for; fires when the store's clock passes `dueAt`. */
+export interface Timer {
+  /** `<actor>/<revision>/<index>`: unique for each visit of a state. */
+  readonly id: string;
+  /** The name the machine gave it; a newer timer of this name replaces it. */
+  readonly name: string;
+  readonly event: { readonly type: string } & Readonly<Record<string, unknown>>;
+  /** Milliseconds since the epoch by the store's clock. */
+  readonly dueAt: number;
+}
+
+/** Something an actor wants done after the commit. Its result is an event keyed by `id`. */
+export interface Effect {
+  /** `<actor>/<revision>/<index>`. */
+  readonly id: string;
+  readonly name: string;
+  readonly params: Readonly<Record<string, unknown>>;
+}
+
+/** Who may append: `role` (the master's actors) or one agent (`pinned`). */
+export type Owner =
+  | { readonly kind: "role"; readonly role: string }
+  | { readonly kind: "pinned"; readonly agent: string };
+
+/** One transition of one actor: the journal is made of these. */
+export interface Entry {
+  readonly actor: string;
+  /** 0, 1, 2 … without a gap. */
+  readonly revision: number;
+  /** The machine's name in the engine's catalogue. */
+  readonly machine: string;
+  readonly owner: Owner;
+  readonly event: { readonly type: string } & Readonly<Record<string, unknown>>;
+  /** What this event did: `applied`, `ignored` by the state, `rejected` (a guard threw), or a `takeover`. */
+  readonly outcome: "applied" | "ignored" | "rejected" | "takeover";
+  /** XState's persisted snapshot, as JSON text (its keys may hold dots). */
+  readonly snapshot: string;
+  /** The state's value as text (`migrating`, or JSON when nested): for readers and indexes. */
+  readonly state: string;
+  /** `active`, `done` or `error`. */
+  readonly status: string;
+  /** All timers that are armed after this transition. */
+  readonly timers: readonly Timer[];
+  /** All effects that are pending after this transition, the new ones last. */
+  readonly effects: readonly Effect[];
+  readonly eventKey?: string;
+  readonly epoch: number;
+  readonly protocol: number;
+  /** Milliseconds by the store's clock. */
+  readonly at: number;
+}
+
+/** A conditional change of one control document, joined to an entry's transaction. */
+export interface Write {
+  readonly collection: string;
+  readonly id: string;
+  /** Fields (dotted paths allowed) that must equal; `null` for the whole: the document must not exist. */
+  readonly expect: Readonly<Record<string, Plain>> | null;
+  readonly set?: Readonly<Record<string, Plain>>;
+  readonly increment?: Readonly<Record<string, number>>;
+  readonly remove?: readonly string[];
+}
+
+/** What became of one entry of an append. */
+export type AppendResult =
+  | { readonly kind: "appended" }
+  /** Another entry has this actor's revision. */
+  | { readonly kind: "conflict" }
+  /** This actor's journal already holds the event's key. */
+  | { readonly kind: "duplicate" }
+  /** A write's expectation did not hold, so nothing of this append took effect. */
+  | { readonly kind: "refused"; readonly write: number }
+  /** Nothing of this append took effect since another entry of it failed. */
+  | { readonly kind: "undone" };
+
+export interface Versions {
+  /** What the fleet should run. */
+  readonly agentVersion: string;
+  /** What the schema matches; `1.0.0>1.1.0#id` while in transition. */
+  readonly databaseVersion: string;
+  /** The upgrade's id, or null. */
+  readonly upgrade: string | null;
+  readonly generation: number;
+}
+
+/** A control document as read: its fields, without `_id`. */
+export type ControlDocument = Readonly<Record<string, unknown>>;
+
+/**
+ * The journal's port. Majority writes, majority reads; a write whose outcome is unknown is read
+ * back by the store before it answers. Throws LockstepError `database-unreachable` when it cannot.
+ */
+export interface Store {
+  /** Milliseconds by the database's clock. */
+  now(): Promise<number>;
+  /**
+   * Appends entries, at most one an actor. Without writes each entry succeeds or fails by itself;
+   * with writes all entries and writes are one transaction.
+   */
+  append(entries: readonly Entry[], writes?: readonly Write[]): Promise<readonly AppendResult[]>;
+  /** Writes alone, as one transaction: the index of the first whose expectation failed, or null. */
+  write(writes: readonly Write[]): Promise<number | null>;
+  tail(actor: string): Promise<Entry | undefined>;
+  /** The tails of all actors whose id starts with `prefix`, ordered by actor. */
+  tails(prefix: string): Promise<readonly Entry[]>;
+  /** An actor's entries from a revision on, in order. */
+  entries(actor: string, fromRevision?: number): Promise<readonly Entry[]>;
+  /** True when this actor's journal holds the key. */
+  hasKey(actor: string, eventKey: string): Promise<boolean>;
+  get(collection: string, id: string): Promise<ControlDocument | undefined>;
+  /** All documents of a collection, with `_id`, ordered by it. */
+  list(collection: string): Promise<readonly (ControlDocument & { readonly _id: string })[]>;
+  /** Calls back soon after something changed: a hint, never a promise. Returns how to stop. */
+  watch(onHint: () => void): () => void;
+  close(): Promise<void>;
+}
+
+/** Names of the control collections. */
+export const collections = {
+  journal: "journal",
+  versions: "versions",
+  agents: "agents",
+  leases: "leases",
+  fences: "fences",
+  inbox: "inbox",
+} as const;
+
+/** Id of the only document of `versions`, `leases` and `fences`. */
+export const documentIds = { versions: "versions", master: "master" } as const;

@@ -1,0 +1,103 @@
+import type { Role } from "../../machines/vocabulary.ts";
+import { LockstepError } from "../errors.ts";
+import { limits } from "../limits.ts";
+import { collections, type Plain, type Store } from "../store/store.ts";
+
+/** One agent as the fleet knows it: a document of the `agents` collection. */
+export interface AgentRecord {
+  readonly agent: string;
+  readonly role: Role;
+  /** Grows with each process of the agent. */
+  readonly incarnation: number;
+  readonly version: string;
+  /** Versions that its launcher can start. */
+  readonly startable: readonly string[];
+  readonly gate: "open" | "shut";
+  /** The upgrade whose undo this agent still owes, or null. */
+  readonly owes: string | null;
+  /** Milliseconds by the store's clock. */
+  readonly lastSeenAt: number;
+  readonly forgotten: boolean;
+  /** What this agent is stuck on, or null. */
+  readonly blocked: string | null;
+  /** Bytes free where its backups go. */
+  readonly freeBytes: number;
+}
+
+/** All agents, forgotten ones left out. */
+export async function readAgents(store: Store): Promise<readonly AgentRecord[]> {
+  const found = await store.list(collections.agents);
+  return found
+    .map((document) => ({ ...document, agent: document._id }) as unknown as AgentRecord)
+    .filter(({ forgotten }) => !forgotten);
+}
+
+/** True when the agent has been silent for too long, by the store's clock. */
+export function isSilent(agent: AgentRecord, nowMs: number): boolean {
+  return nowMs - agent.lastSeenAt > limits.heartbeatStaleMs;
+}
+
+/**
+ * Registers a new process of an agent; from then on an older process of it cannot heartbeat.
+ * @returns the incarnation
+ */
+export async function register(
+  store: Store,
+  agent: string,
+  facts: {
+    role: Role;
+    version: string;
+    startable: readonly string[];
+    incarnationAtLeast: number;
+    freeBytes: number;
+  },
+): Promise<number> {
+  for (let attempt = 0; attempt < limits.appendConflictRetriesMax; attempt += 1) {
+    const known = await store.get(collections.agents, agent);
+    const previous = known ? (known["incarnation"] as number) : 0;
+    const incarnation = Math.max(previous + 1, facts.incarnationAtLeast);
+    const set: Record<string, Plain> = {
+      role: facts.role,
+      version: facts.version,
+      startable: [...facts.startable],
+      freeBytes: facts.freeBytes,
+      incarnation,
+      gate: "shut",
+      forgotten: false,
+      blocked: null,
+      lastSeenAt: await store.now(),
+    };
+    const refused = await store.write([
+      {
+        collection: collections.agents,
+        id: agent,
+        expect: known ? { incarnation: previous } : null,
+        set: known ? set : { ...set, owes: null },
+      },
+    ]);
+    if (refused === null) return incarnation;
+  }
+  throw new LockstepError(
+    "conflict",
+    `agent "${agent}" could not be registered: several processes claim this name; give each agent a name of its own`,
+  );
+}
+
+/** Tells the fleet that this incarnation lives. False when a newer one has registered. */
+export async function heartbeat(
+  store: Store,
+  agent: string,
+  incarnation: number,
+  facts: { blocked: string | null; freeBytes: number },
+): Promise<boolean> {
+  const lastSeenAt = await store.now();
+  const refused = await store.write([
+    {
+      collection: collections.agents,
+      id: agent,
+      expect: { incarnation },
+      set: { lastSeenAt, blocked: facts.blocked, freeBytes: facts.freeBytes },
+    },
+  ]);
+  return refused === null;
+}

@@ -1,0 +1,233 @@
+import { join } from "node:path";
+import type { BackupPoint, Reason } from "../../machines/vocabulary.ts";
+import { chooseBackupTime } from "../database/backup-time.ts";
+import { differences, readCatalogue, refuseUnsupported } from "../database/catalogue.ts";
+import { digestDatabase, digestOf } from "../database/digest.ts";
+import { verifyDump } from "../database/dump.ts";
+import { endEarlierOperations } from "../database/operations.ts";
+import { restoreDatabase } from "../database/restore.ts";
+import { runSchemaSteps } from "../database/schema-steps.ts";
+import { loadScratch, scratchName, sweepScratch } from "../database/scratch.ts";
+import type { EffectContext, EffectHandler } from "../engine/engine.ts";
+import { isLockstepError, LockstepError } from "../errors.ts";
+import type { Mastership } from "../leadership/mastership.ts";
+import { limits } from "../limits.ts";
+import { collections, documentIds } from "../store/store.ts";
+import { isSilent, readAgents } from "./agents.ts";
+import type { Catalogued } from "./backup-point.ts";
+import { coordinatorId } from "./names.ts";
+import { backupDirectory, reasonOf } from "./participant-effects.ts";
+import { planOf } from "./steps.ts";
+import { contextOf } from "./views.ts";
+import type { World } from "./world.ts";
+
+type Point = BackupPoint & { readonly catalogue: Catalogued };
+
+function requireMastership(world: World, context: EffectContext): Mastership {
+  const mastership = world.mastership(context.epoch);
+  if (!mastership) throw new LockstepError("lease-lost", "this agent is not master any more");
+  return mastership;
+}
+
+/** Reads the catalogue and the digest of the live database, refusing what cannot be carried. */
+async function readLive(world: World): Promise<Catalogued> {
+  const catalogue = await readCatalogue(world.client, world.databaseName);
+  refuseUnsupported(catalogue);
+  return { catalogue, digest: await digestDatabase(world.client, world.databaseName) };
+}
+
+async function chooseBackup(world: World): Promise<Point> {
+  for (let attempt = 0; attempt < limits.backupTimeTriesMax; attempt += 1) {
+    const before = await readLive(world);
+    const time = await chooseBackupTime({
+      client: world.client,
+      control: { client: world.client, databaseName: world.controlDatabaseName },
+      seam: world.seam,
+    });
+    const after = await readLive(world);
+    const same =
+      digestOf(before.digest) === digestOf(after.digest) &&
+      differences(before.catalogue, after.catalogue, { ignoreUuid: false }).length === 0;
+    if (same) return { time, digest: digestOf(after.digest), catalogue: after };
+    world.log.warn({}, "somebody else writes to the database: another time is tried");
+  }
+  throw new LockstepError(
+    "backup-failed",
+    "expected nobody to write while all gates are shut, but the data changed: stop writers outside the fleet, then upgrade again",
+  );
+}
+
+/** Dead means: another process of that agent has registered, or it has been silent for too long. */
+function deathProbe(world: World): (holder: string) => Promise<boolean> {
+  return async (holder) => {
+    const [agents, nowMs] = [await readAgents(world.store), await world.store.now()];
+    const [agent, incarnation] = holder.split(":");
+    const record = agents.find((candidate) => candidate.agent === agent);
+    return (
+      record === undefined || String(record.incarnation) !== incarnation || isSilent(record, nowMs)
+    );
+  };
+}
+
+/** The effects of `machines/upgrade.ts`, by name. */
+export function coordinatorEffects(world: World): Record<string, EffectHandler> {
+  const control = { client: world.client, databaseName: world.controlDatabaseName };
+
+  const runSteps = async (
+    params: Readonly<Record<string, unknown>>,
+    context: EffectContext,
+    target: { databaseName: string; progressField: "progress" | "rehearsal" },
+  ) => {
+    const [upgrade, from, to] = ["upgrade", "from", "to"].map((name) => String(params[name]));
+    const tail = await world.store.tail(coordinatorId(upgrade ?? ""));
+    return runSchemaSteps({
+      client: world.client,
+      databaseName: target.databaseName,
+      control,
+      mastership: requireMastership(world, context),
+      steps: planOf(world.steps, from ?? "", to ?? "").schema,
+      upgrade: upgrade ?? "",
+      now: new Date(tail ? contextOf<{ acceptedAt: number }>(tail).acceptedAt : 0),
+      progressField: target.progressField,
+      holder: {
+        agent: world.agent,
+        incarnation: `${world.agent}:${world.incarnation}`,
+      },
+      isDead: deathProbe(world),
+      signal: context.signal,
+      seam: world.seam,
+      log: world.log,
+    });
+  };
+
+  /** Turns expected failures of a forward effect into its typed failure event. */
+  const attempt = async (
+    type: "rehearsalFailed" | "migrationFailed" | "restoreFailed",
+    context: EffectContext,
+    act: () => Promise<{ type: string } & Record<string, unknown>>,
+  ) => {
+    try {
+      return await act();
+    } catch (error) {
+      const passing =
+        context.signal.aborted ||
+        !isLockstepError(error) ||
+        ["fenced", "lease-lost", "aborted", "database-unreachable"].includes(error.code);
+      if (passing) throw error;
+      return { type, reason: reasonOf(error) as Reason };
+    }
+  };
+
+  return {
+    async chooseBackupTime() {
+      await endEarlierOperations({
+        client: world.client,
+        databaseName: world.databaseName,
+        clock: world.clock,
+        log: world.log,
+      });
+      return { type: "backupTimeChosen", backup: await chooseBackup(world) };
+    },
+
+    rehearse: (params, context) =>
+      attempt("rehearsalFailed", context, async () => {
+        const upgrade = String(params["upgrade"]);
+        const point = params["backup"] as Point;
+        const mastership = requireMastership(world, context);
+        const directory = backupDirectory(world.dataDirectory, upgrade);
+        const manifest = await verifyDump(directory);
+        await sweepScratch(world.client, world.databaseName);
+        const scratch = scratchName(world.databaseName, context.epoch);
+        await loadScratch({
+          client: world.client,
+          scratch,
+          directory,
+          manifest,
+          mastership,
+          digest: point.catalogue.digest,
+          signal: context.signal,
+          seam: world.seam,
+          log: world.log,
+        });
+        const result = await runSteps(params, context, {
+          databaseName: scratch,
+          progressField: "rehearsal",
+        });
+        const expected = await readCatalogue(world.client, scratch);
+        await sweepScratch(world.client, world.databaseName);
+        if (result.kind === "failed") return { type: "rehearsalFailed", reason: result.reason };
+        return { type: "rehearsalPassed", expected };
+      }),
+
+    migrate: (params, context) =>
+      attempt("migrationFailed", context, async () => {
+        const point = params["backup"] as Point;
+        const fence = await world.store.get(collections.fences, documentIds.master);
+        const begun = (fence?.["progress"] as { upgrade?: string } | undefined)?.upgrade;
+        if (begun !== params["upgrade"]) {
+          const live = digestOf(await digestDatabase(world.client, world.databaseName));
+          if (live !== point.digest) {
+            throw new LockstepError(
+              "backup-mismatch",
+              "the live data is not what was backed up: somebody outside the fleet wrote; stop it, then upgrade again",
+              { expected: point.digest, got: live },
+            );
+          }
+        }
+        const result = await runSteps(params, context, {
+          databaseName: world.databaseName,
+          progressField: "progress",
+        });
+        return result.kind === "failed"
+          ? { type: "migrationFailed", reason: result.reason }
+          : { type: "migrationDone" };
+      }),
+
+    async verifyCatalogue(params) {
+      const { expected } = params as { expected: Catalogued["catalogue"] | null };
+      if (expected !== null) {
+        const live = await readCatalogue(world.client, world.databaseName);
+        const found = differences(expected, live, { ignoreUuid: true });
+        if (found.length > 0) {
+          throw new LockstepError(
+            "schema-conflict",
+            `the live catalogue differs from the rehearsed one: ${found.join("; ")}`,
+            { differences: found },
+          );
+        }
+      }
+      return { type: "catalogueVerified" };
+    },
+
+    restore: (params, context) =>
+      attempt("restoreFailed", context, async () => {
+        const upgrade = String(params["upgrade"]);
+        const point = params["backup"] as Point | null;
+        const mastership = requireMastership(world, context);
+        await sweepScratch(world.client, world.databaseName);
+        if (point === null) return { type: "dataRestored", digest: null };
+        if (params["touched"] !== true) {
+          const live = digestOf(await digestDatabase(world.client, world.databaseName));
+          if (live !== point.digest) {
+            world.log.warn({ upgrade }, "somebody outside the fleet wrote; its writes are kept");
+          }
+          return { type: "dataRestored", digest: live };
+        }
+        const directory = join(backupDirectory(world.dataDirectory, upgrade));
+        const restored = await restoreDatabase({
+          client: world.client,
+          databaseName: world.databaseName,
+          control,
+          mastership,
+          directory,
+          manifest: await verifyDump(directory),
+          catalogue: point.catalogue.catalogue,
+          digest: point.catalogue.digest,
+          signal: context.signal,
+          seam: world.seam,
+          log: world.log,
+        });
+        return { type: "dataRestored", digest: restored.digest };
+      }),
+  };
+}

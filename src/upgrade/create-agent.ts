@@ -1,0 +1,147 @@
+import { resolve } from "node:path";
+import type { Role } from "../../machines/vocabulary.ts";
+import { LockstepError } from "../errors.ts";
+import {
+  readLauncherEnvironment,
+  reportReady,
+  writeDefaultVersion,
+  writeWantedVersion,
+} from "../launcher/agent-side.ts";
+import { createLog, type Log } from "../log.ts";
+import { type Clock, systemClock } from "../ports/clock.ts";
+import { type Random, systemRandom } from "../ports/random.ts";
+import { openSeam, type Seam } from "../ports/seam.ts";
+import { startAgent } from "./agent-runtime.ts";
+import type { GateListener } from "./gate.ts";
+import { createLifecycle, type Lifecycle } from "./lifecycle.ts";
+import { assertAgentName, controlDatabaseName } from "./names.ts";
+import { defineSteps, type Step } from "./steps.ts";
+import { requireSemver } from "./versions.ts";
+
+export interface AgentOptions {
+  /** URL of the replica set; its path is the application's database. */
+  readonly mongoUrl: string;
+  /** Name of this member of the fleet. */
+  readonly agent: string;
+  /** Version of this build. */
+  readonly version: string;
+  readonly steps: readonly Step[];
+  readonly gate?: Partial<GateListener>;
+  /** Where copies and before-images go. Default: what the launcher says. */
+  readonly dataDirectory?: string;
+  readonly role?: Role;
+  /** Name of the fleet; default: the application's database. */
+  readonly fleet?: string;
+  /** URL of this agent's own member (with `directConnection=true`), for its dump. */
+  readonly memberUrl?: string;
+  /** Declares `version` for a fleet that has none. */
+  readonly initialize?: boolean;
+  readonly leaseTtlMs?: number;
+  readonly log?: Log;
+  /** Ports, for tests. */
+  readonly ports?: Partial<Ports>;
+}
+
+export interface Ports {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly seam: Seam;
+  /** Ends the process. */
+  exit(code: number): void;
+}
+
+/** One member of the fleet, as the application that embeds it sees it. */
+export interface Agent {
+  readonly name: string;
+  readonly version: string;
+  readonly gate: { readonly isOpen: boolean };
+  readonly isMaster: boolean;
+  on: Lifecycle["on"];
+  /**
+   * Registers, then drives its part until `stop`.
+   * @throws LockstepError `database-unreachable`, `not-a-replica-set`, `no-version`
+   */
+  start(): Promise<void>;
+  /** Drains the gate, gives the lease up, ends in good order. */
+  stop(): Promise<void>;
+}
+
+/** The application's database, from the URL's path. */
+export function databaseNameOf(mongoUrl: string): string {
+  const path = /^mongodb(?:\+srv)?:\/\/[^/]+\/([^?]*)/.exec(mongoUrl)?.[1] ?? "";
+  if (path === "") {
+    throw new LockstepError(
+      "bad-argument",
+      "expected a MongoDB URL whose path names the application's database, like mongodb://host/catalogue?replicaSet=rs0",
+    );
+  }
+  return decodeURIComponent(path);
+}
+
+/**
+ * Makes one member of the fleet.
+ * @throws LockstepError `bad-argument`, `version-not-semver`, `duplicate-step`
+ */
+export function createAgent(options: AgentOptions): Agent {
+  assertAgentName(options.agent);
+  requireSemver(options.version);
+  const steps = defineSteps(options.steps);
+  const launched = readLauncherEnvironment(process.env);
+  const dataDirectory = options.dataDirectory ?? launched?.dataDirectory;
+  if (dataDirectory === undefined) {
+    throw new LockstepError(
+      "bad-argument",
+      "expected a dataDirectory, or a launcher that names one: backups and before-images go there",
+    );
+  }
+  const databaseName = databaseNameOf(options.mongoUrl);
+  const lifecycle = createLifecycle();
+  const directory = resolve(dataDirectory);
+  let running: Awaited<ReturnType<typeof startAgent>> | undefined;
+  return {
+    name: options.agent,
+    version: options.version,
+    get gate() {
+      return { isOpen: running?.gate.isOpen ?? false };
+    },
+    get isMaster() {
+      return running?.isMaster ?? false;
+    },
+    on: lifecycle.on,
+    async start() {
+      running = await startAgent({
+        mongoUrl: options.mongoUrl,
+        memberUrl: options.memberUrl,
+        databaseName,
+        controlDatabaseName: controlDatabaseName(options.fleet ?? databaseName),
+        agent: options.agent,
+        role: options.role ?? "state-server",
+        version: options.version,
+        steps,
+        initialize: options.initialize ?? false,
+        gate: {
+          onOpen: options.gate?.onOpen ?? (() => {}),
+          onShut: options.gate?.onShut ?? (() => {}),
+        },
+        dataDirectory: directory,
+        startable: launched?.startableVersions ?? [options.version],
+        incarnationAtLeast: launched?.incarnation ?? 1,
+        cannotStart: launched?.cannotStart ?? null,
+        leaseTtlMs: options.leaseTtlMs,
+        lifecycle,
+        log: options.log ?? createLog({}),
+        clock: options.ports?.clock ?? systemClock,
+        random: options.ports?.random ?? systemRandom,
+        seam: options.ports?.seam ?? openSeam,
+        exit: options.ports?.exit ?? ((code) => process.exit(code)),
+        reportReady: () => reportReady(options.version),
+        writeWantedVersion: (version) => writeWantedVersion(directory, version),
+        writeDefaultVersion: (version) => writeDefaultVersion(directory, version),
+      });
+    },
+    async stop() {
+      await running?.stop();
+      running = undefined;
+    },
+  };
+}

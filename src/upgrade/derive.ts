@@ -1,0 +1,149 @@
+import type { AgentContext, AgentEvent } from "../../machines/agent-context.ts";
+import type { UpgradeContext, UpgradeEvent } from "../../machines/upgrade-context.ts";
+import type { AgentRecord } from "./agents.ts";
+
+/** An actor as others read it: its latest journal entry. */
+export interface ActorView<Context> {
+  readonly actor: string;
+  readonly revision: number;
+  readonly state: string;
+  readonly context: Context;
+  /** Milliseconds by the store's clock. */
+  readonly at: number;
+}
+
+/** An event with the key that makes it count once. */
+export interface Derived<Event> {
+  readonly event: Event;
+  readonly key: string;
+}
+
+const keyOf = (view: ActorView<unknown>, what: string): string =>
+  `${view.actor}@${view.revision}:${what}`;
+
+/** What the coordinator learns from one participant's latest entry; nothing it knows already. */
+export function fromParticipant(
+  coordinator: ActorView<UpgradeContext>,
+  participant: ActorView<AgentContext>,
+  record: AgentRecord | undefined,
+): readonly Derived<UpgradeEvent>[] {
+  const known = coordinator.context;
+  const { agent } = participant.context;
+  if (!known.required.some((required) => required.agent === agent)) return [];
+  const derived: Derived<UpgradeEvent>[] = [];
+  const add = (event: UpgradeEvent) => {
+    derived.push({ event, key: keyOf(participant, event.type) });
+  };
+  const { reason, copy, plan, incarnation, gateShut, running } = participant.context;
+  switch (coordinator.state) {
+    case "waiting": {
+      const current = record?.incarnation === incarnation && record.gate === "shut";
+      if (reason !== null) add({ type: "participantFailed", agent, reason });
+      else if (
+        participant.state === "waiting" &&
+        current &&
+        gateShut &&
+        plan !== null &&
+        running === known.to &&
+        known.ready[agent]?.incarnation !== incarnation
+      ) {
+        add({ type: "participantReady", agent, incarnation, ...plan });
+      }
+      break;
+    }
+    case "backing-up":
+      if (reason !== null) add({ type: "participantFailed", agent, reason });
+      if (copy !== null && known.copies[agent] === undefined) {
+        add({ type: "copyReported", agent, digest: copy.digest, reason: copy.reason });
+      }
+      break;
+    case "rehearsing":
+    case "migrating":
+    case "awaiting-peers":
+      if (reason !== null) add({ type: "participantFailed", agent, reason });
+      else if (participant.state === "awaiting-peers" && !known.voted.includes(agent)) {
+        add({ type: "participantVoted", agent });
+      }
+      break;
+    case "rolling-back":
+    case "blocked":
+      if (participant.state === "rolled-back" && !known.undone.includes(agent)) {
+        add({ type: "participantUndone", agent });
+      }
+      break;
+    default:
+      break;
+  }
+  return derived;
+}
+
+/** What the coordinator learns from the agents' records: gates, and who is absent. */
+export function fromRecords(
+  coordinator: ActorView<UpgradeContext>,
+  records: readonly AgentRecord[],
+  isSilent: (record: AgentRecord) => boolean,
+): readonly Derived<UpgradeEvent>[] {
+  const known = coordinator.context;
+  if (coordinator.state === "waiting" && !known.gatesShut) {
+    const shut = records.every((record) => record.gate === "shut" || isSilent(record));
+    return shut ? [{ event: { type: "gatesShut" }, key: "gatesShut" }] : [];
+  }
+  if (coordinator.state !== "rolling-back" && coordinator.state !== "blocked") return [];
+  return known.required.flatMap(({ agent }) => {
+    const record = records.find((candidate) => candidate.agent === agent);
+    const absent = record === undefined || isSilent(record);
+    const settled = known.undone.includes(agent) || known.debtors.includes(agent);
+    if (!absent || settled) return [];
+    const event = { type: "participantAbsent" as const, agent };
+    return [{ event, key: `absent:${agent}@${coordinator.revision}` }];
+  });
+}
+
+/** Re-arms the no-progress deadline, at most a few times within it. */
+export function fromProgress(
+  coordinator: ActorView<UpgradeContext>,
+  batches: number,
+  progressKey: string,
+  nowMs: number,
+): readonly Derived<UpgradeEvent>[] {
+  if (coordinator.state !== "migrating") return [];
+  const quiet = nowMs - coordinator.at < coordinator.context.deadlines.noProgressMs / 4;
+  if (quiet || batches === 0) return [];
+  return [{ event: { type: "progressSeen", sequence: batches }, key: `progress:${progressKey}` }];
+}
+
+/** What a participant learns from its coordinator's latest entry; nothing it has acted on already. */
+export function fromCoordinator(
+  participant: ActorView<AgentContext>,
+  coordinator: ActorView<UpgradeContext>,
+): readonly Derived<AgentEvent>[] {
+  const mine = participant.context;
+  const asked = (event: AgentEvent): readonly Derived<AgentEvent>[] => [
+    { event, key: keyOf(coordinator, event.type) },
+  ];
+  const holdsCopy = mine.role === "state-server";
+  switch (coordinator.state) {
+    case "waiting":
+      return [];
+    case "backing-up": {
+      const { backup } = coordinator.context;
+      if (backup === null || !holdsCopy || mine.backup?.time === backup.time) return [];
+      return participant.state === "waiting" ? asked({ type: "copyAsked", backup }) : [];
+    }
+    case "rehearsing":
+    case "migrating":
+      return [];
+    case "awaiting-peers":
+      return participant.state === "waiting" || participant.state === "backing-up"
+        ? asked({ type: "localStepsAsked" })
+        : [];
+    case "done":
+      return mine.late ? [] : asked({ type: "committed" });
+    case "rolling-back":
+    case "blocked":
+    case "rolled-back":
+      return mine.turnedBack ? [] : asked({ type: "turnBackAsked" });
+    default:
+      return [];
+  }
+}

@@ -1,0 +1,71 @@
+import type { Log } from "../log.ts";
+import { collections, documentIds, type Store } from "../store/store.ts";
+
+/** What the application does when the gate opens and before it shuts. Both are awaited. */
+export interface GateListener {
+  onOpen(): Promise<void> | void;
+  /** Drains: after it resolves nothing of the application writes any more. */
+  onShut(): Promise<void> | void;
+}
+
+export interface Gate {
+  readonly isOpen: boolean;
+  /** Opens by a transaction, or answers false when the conditions do not hold there (S1). */
+  open(): Promise<boolean>;
+  shut(): Promise<void>;
+}
+
+/** The gate of one incarnation: keeps the application stopped until the versions agree. */
+export function createGate(options: {
+  store: Store;
+  agent: string;
+  incarnation: number;
+  version: string;
+  listener: GateListener;
+  log: Log;
+}): Gate {
+  const { store, agent, incarnation, version, listener, log } = options;
+  let open = false;
+  const change = (gate: "open" | "shut") =>
+    store.write([
+      ...(gate === "open"
+        ? [
+            {
+              // The versions document really changes, so an acceptance and an opening cannot both commit.
+              collection: collections.versions,
+              id: documentIds.versions,
+              expect: { databaseVersion: version, agentVersion: version, upgrade: null },
+              increment: { openings: 1 },
+            },
+          ]
+        : []),
+      {
+        collection: collections.agents,
+        id: agent,
+        expect: gate === "open" ? { incarnation, owes: null } : { incarnation },
+        set: { gate },
+      },
+    ]);
+
+  return {
+    get isOpen() {
+      return open;
+    },
+    async open() {
+      if (open) return true;
+      if ((await change("open")) !== null) return false;
+      open = true;
+      log.info({}, "gate opened");
+      await listener.onOpen();
+      return true;
+    },
+    async shut() {
+      if (open) {
+        await listener.onShut();
+        open = false;
+        log.info({}, "gate shut");
+      }
+      await change("shut");
+    },
+  };
+}

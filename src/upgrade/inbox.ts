@@ -1,0 +1,59 @@
+import { collections, type Plain, type Store, type Write } from "../store/store.ts";
+
+/** What people ask for; deduplicated by the client's id. */
+export type Request =
+  | { readonly kind: "upgrade"; readonly to: string; readonly deadlines: Record<string, number> }
+  | { readonly kind: "abort"; readonly why: string }
+  | { readonly kind: "retry" }
+  | { readonly kind: "forget"; readonly agent: string };
+
+export type Answer =
+  | { readonly ok: true; readonly upgrade: string | null; readonly message: string }
+  | {
+      readonly ok: false;
+      readonly code: string;
+      readonly message: string;
+      readonly details: Readonly<Record<string, unknown>>;
+    };
+
+export interface InboxItem {
+  readonly id: string;
+  readonly at: number;
+  readonly request: Request;
+  readonly answer: Answer | null;
+}
+
+/** Files a request; filing it twice under one id is one request. */
+export async function fileRequest(store: Store, id: string, request: Request): Promise<void> {
+  const at = await store.now();
+  await store.write([
+    {
+      collection: collections.inbox,
+      id,
+      expect: null,
+      set: { at, request: request as unknown as Plain, answer: null },
+    },
+  ]);
+}
+
+export async function readInbox(store: Store): Promise<readonly InboxItem[]> {
+  const found = await store.list(collections.inbox);
+  return found
+    .map((document) => ({ ...document, id: document._id }) as unknown as InboxItem)
+    .toSorted((left, right) => left.at - right.at || (left.id < right.id ? -1 : 1));
+}
+
+export async function readAnswer(store: Store, id: string): Promise<Answer | null> {
+  const found = await store.get(collections.inbox, id);
+  return (found?.["answer"] as Answer | null | undefined) ?? null;
+}
+
+/** The answer, to be joined to the transaction that makes it true. */
+export function answerWrite(id: string, answer: Answer): Write {
+  return {
+    collection: collections.inbox,
+    id,
+    expect: { answer: null },
+    set: { answer: answer as unknown as Plain },
+  };
+}

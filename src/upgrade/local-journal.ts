@@ -1,0 +1,103 @@
+import { copyFile, mkdir, readFile, rm } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
+import { assert } from "../errors.ts";
+import { syncPath, writeFileAtomic } from "../ports/files.ts";
+import type { Seam } from "../ports/seam.ts";
+
+/** A before-image: where a file was, and its copy, or null when there was no file. */
+interface Kept {
+  readonly path: string;
+  readonly copy: string | null;
+}
+
+/** What one host has done for one upgrade: durable before the next thing happens. */
+export interface LocalRecord {
+  readonly from: string;
+  readonly to: string;
+  readonly done: readonly string[];
+  readonly running: { readonly step: string; readonly attempt: number } | null;
+  readonly kept: readonly Kept[];
+}
+
+/** The journal of local steps, in the agent's data directory: readable by every version. */
+export interface LocalJournal {
+  read(upgrade: string): Promise<LocalRecord | undefined>;
+  write(upgrade: string, record: LocalRecord): Promise<void>;
+  /** Saves a before-image once; a path already kept stays as it was first seen. */
+  keep(upgrade: string, record: LocalRecord, path: string): Promise<LocalRecord>;
+  /** Puts all before-images back, the last first. */
+  putBack(record: LocalRecord): Promise<void>;
+  forget(upgrade: string): Promise<void>;
+  /** The version whose local steps this host has run, or undefined on a fresh host. */
+  stepsVersion(): Promise<string | undefined>;
+  setStepsVersion(version: string): Promise<void>;
+}
+
+async function readJson<Value>(path: string): Promise<Value | undefined> {
+  try {
+    return JSON.parse(await readFile(path, "utf8")) as Value;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+async function copyDurably(from: string, to: string): Promise<boolean> {
+  try {
+    await mkdir(dirname(to), { recursive: true });
+    await copyFile(from, `${to}.partial`);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return false;
+    throw error;
+  }
+  await writeFileAtomic(to, await readFile(`${to}.partial`));
+  await rm(`${to}.partial`, { force: true });
+  await syncPath(dirname(to));
+  return true;
+}
+
+/** The journal on disk, below `<dataDirectory>/local`. */
+export function createLocalJournal(dataDirectory: string, seam: Seam): LocalJournal {
+  const root = join(resolve(dataDirectory), "local");
+  const directoryOf = (upgrade: string) => {
+    assert(/^[a-z0-9-]+$/.test(upgrade), "an upgrade's id is a safe file name", { upgrade });
+    return join(root, upgrade);
+  };
+  const recordPath = (upgrade: string) => join(directoryOf(upgrade), "journal.json");
+  const versionPath = join(root, "steps-version.json");
+  const save = async (name: string, path: string, value: unknown) => {
+    await mkdir(dirname(path), { recursive: true });
+    await seam.write(name, () => writeFileAtomic(path, `${JSON.stringify(value)}\n`));
+  };
+  const journal: LocalJournal = {
+    read: (upgrade) => readJson<LocalRecord>(recordPath(upgrade)),
+    write: (upgrade, record) => save("local-journal", recordPath(upgrade), record),
+    async keep(upgrade, record, path) {
+      const absolute = resolve(path);
+      if (record.kept.some((kept) => kept.path === absolute)) return record;
+      const copy = join(directoryOf(upgrade), "kept", String(record.kept.length));
+      const existed = await seam.write("before-image", () => copyDurably(absolute, copy));
+      const next = {
+        ...record,
+        kept: [...record.kept, { path: absolute, copy: existed ? copy : null }],
+      };
+      await journal.write(upgrade, next);
+      return next;
+    },
+    async putBack(record) {
+      for (const { path, copy } of record.kept.toReversed()) {
+        await seam.write("put-back", async () => {
+          if (copy === null) await rm(path, { force: true });
+          else await copyDurably(copy, path);
+        });
+      }
+    },
+    forget: (upgrade) =>
+      seam.write("forget-local", () => rm(directoryOf(upgrade), { recursive: true, force: true })),
+    async stepsVersion() {
+      return (await readJson<{ version: string }>(versionPath))?.version;
+    },
+    setStepsVersion: (version) => save("steps-version", versionPath, { version }),
+  };
+  return journal;
+}

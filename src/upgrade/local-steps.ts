@@ -1,0 +1,140 @@
+import { createHash } from "node:crypto";
+import type { AgentEvent } from "../../machines/agent-context.ts";
+import type { Reason, Role } from "../../machines/vocabulary.ts";
+import { isLockstepError, messageOf } from "../errors.ts";
+import { limits } from "../limits.ts";
+import type { Log } from "../log.ts";
+import type { LocalJournal, LocalRecord } from "./local-journal.ts";
+import type { LocalStep, LocalStepContext, Step } from "./steps.ts";
+import { planOf } from "./steps.ts";
+
+interface Run {
+  readonly journal: LocalJournal;
+  readonly steps: readonly Step[];
+  readonly role: Role;
+  readonly upgrade: string;
+  readonly from: string;
+  readonly to: string;
+  readonly now: Date;
+  readonly dataDirectory: string;
+  readonly signal: AbortSignal;
+  readonly log: Log;
+}
+
+/** The local steps that this host owes between two versions, in order. */
+export function localStepsOf(
+  steps: readonly Step[],
+  from: string,
+  to: string,
+  role: Role,
+): readonly LocalStep[] {
+  return planOf(steps, from, to).local.filter(
+    ({ target }) => target === "AllMachines" || role === "state-server",
+  );
+}
+
+function contextOf(
+  run: Run,
+  step: LocalStep,
+  attempt: number,
+  keep: (path: string) => Promise<void>,
+): LocalStepContext {
+  const { from, to, now, signal, dataDirectory, upgrade } = run;
+  return {
+    from,
+    to,
+    now,
+    id: (seed) =>
+      createHash("sha256").update(`${upgrade}/${step.name}/${seed}`).digest("hex").slice(0, 24),
+    signal,
+    log: run.log.child({ step: step.name }),
+    dataDirectory,
+    attempt,
+    keep,
+  };
+}
+
+function failed(step: string, code: string, message: string): Reason {
+  return { code, message: `local step "${step}": ${message}`, details: { step } };
+}
+
+/** A step that ignores its signal is left behind: its process has to leave before anyone goes on. */
+async function settle(work: Promise<void>, signal: AbortSignal): Promise<void> {
+  await Promise.race([
+    work,
+    new Promise<never>((_, reject) => {
+      const stop = () => reject(signal.reason);
+      if (signal.aborted) stop();
+      else signal.addEventListener("abort", stop, { once: true });
+    }),
+  ]);
+  await work;
+}
+
+/** Runs what this host has not run yet; each step at least once, its before-images durable first. */
+export async function runLocalSteps(run: Run): Promise<AgentEvent> {
+  const { journal, upgrade, from, to } = run;
+  let record: LocalRecord = (await journal.read(upgrade)) ?? {
+    from,
+    to,
+    done: [],
+    running: null,
+    kept: [],
+  };
+  for (const step of localStepsOf(run.steps, from, to, run.role)) {
+    if (record.done.includes(step.name)) continue;
+    run.signal.throwIfAborted();
+    const attempt: number = record.running?.step === step.name ? record.running.attempt + 1 : 1;
+    if (attempt > limits.stepDeathsMax) {
+      const message = `its process died ${limits.stepDeathsMax} times in it: mend the step, then upgrade again`;
+      return { type: "localStepFailed", reason: failed(step.name, "step-kills-process", message) };
+    }
+    record = { ...record, running: { step: step.name, attempt } };
+    await journal.write(upgrade, record);
+    const context = contextOf(run, step, attempt, async (path) => {
+      record = await journal.keep(upgrade, record, path);
+    });
+    try {
+      await settle(step.run(context), run.signal);
+    } catch (error) {
+      if (run.signal.aborted || isLockstepError(error, "fenced")) throw error;
+      return {
+        type: "localStepFailed",
+        reason: failed(step.name, "step-failed", messageOf(error)),
+      };
+    }
+    record = { ...record, done: [...record.done, step.name], running: null };
+    await journal.write(upgrade, record);
+  }
+  await journal.setStepsVersion(to);
+  return { type: "localStepsDone" };
+}
+
+/** Undoes what this host has done for the upgrade; somebody having done it already is a success. */
+export async function undoLocalSteps(run: Run, running: string): Promise<AgentEvent> {
+  const { journal, upgrade, from, to } = run;
+  const record = await journal.read(upgrade);
+  if (record === undefined) return { type: "undone" };
+  const touched = [...record.done, ...(record.running ? [record.running.step] : [])];
+  const reverts = localStepsOf(run.steps, from, to, run.role).filter(
+    (step) => step.revert !== undefined && touched.includes(step.name),
+  );
+  if (running !== to && touched.length > 0 && record.kept.length === 0 && reverts.length === 0) {
+    run.log.warn({ touched }, "what these steps did stays: they kept no file and have no revert here");
+  }
+  for (const step of reverts.toReversed()) {
+    try {
+      await settle(
+        step.revert?.(contextOf(run, step, 1, async () => {})) ?? Promise.resolve(),
+        run.signal,
+      );
+    } catch (error) {
+      if (run.signal.aborted) throw error;
+      return { type: "undoFailed", reason: failed(step.name, "step-failed", messageOf(error)) };
+    }
+  }
+  await journal.putBack(record);
+  await journal.setStepsVersion(from);
+  await journal.forget(upgrade);
+  return { type: "undone" };
+}

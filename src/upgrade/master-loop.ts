@@ -1,0 +1,197 @@
+import type { AgentContext } from "../../machines/agent-context.ts";
+import type { UpgradeContext } from "../../machines/upgrade-context.ts";
+import type { Deadlines } from "../../machines/vocabulary.ts";
+import type { Engine, SendResult } from "../engine/engine.ts";
+import { isLockstepError, LockstepError } from "../errors.ts";
+import { collections, documentIds, type Store } from "../store/store.ts";
+import { decideAcceptance } from "./accept.ts";
+import { isSilent, readAgents } from "./agents.ts";
+import { type ActorView, fromParticipant, fromProgress, fromRecords } from "./derive.ts";
+import { type Answer, answerWrite, type InboxItem, readInbox, type Request } from "./inbox.ts";
+import { coordinatorId, masterRole, participantId } from "./names.ts";
+import { noVersionError, readVersions } from "./versions.ts";
+import { isFinal, viewOf } from "./views.ts";
+
+/** What the master's loop acts on. */
+export interface MasterWorld {
+  readonly store: Store;
+  readonly engine: Engine;
+  /** Refuses by name what cannot be upgraded here: deployment, database, space. */
+  preflight(): Promise<void>;
+}
+
+const owner = { kind: "role", role: masterRole } as const;
+
+function refusal(error: LockstepError): Answer {
+  return { ok: false, code: error.code, message: error.message, details: error.details };
+}
+
+async function activeCoordinator(
+  store: Store,
+): Promise<(ActorView<UpgradeContext> & { final: boolean }) | undefined> {
+  const versions = await readVersions(store);
+  if (!versions?.upgrade) return undefined;
+  const tail = await store.tail(coordinatorId(versions.upgrade));
+  return tail && { ...viewOf<UpgradeContext>(tail), final: isFinal(tail) };
+}
+
+function noUpgrade(what: string): LockstepError {
+  return new LockstepError("no-upgrade", `expected an active upgrade to ${what}, there is none`);
+}
+
+async function acceptUpgrade(
+  world: MasterWorld,
+  item: InboxItem,
+  request: Request & { kind: "upgrade" },
+): Promise<void> {
+  const { store, engine } = world;
+  const versions = await readVersions(store);
+  if (!versions) throw noVersionError();
+  const input = decideAcceptance({
+    versions,
+    agents: await readAgents(store),
+    to: request.to,
+    deadlines: request.deadlines as Partial<Deadlines>,
+    nowMs: await store.now(),
+  });
+  await world.preflight();
+  const answer: Answer = {
+    ok: true,
+    upgrade: input.upgrade,
+    message: `accepted: ${input.from} to ${input.to}`,
+  };
+  await engine.create(coordinatorId(input.upgrade), "upgrade", input, {
+    owner,
+    writes: [answerWrite(item.id, answer)],
+  });
+}
+
+async function sendToCoordinator(
+  world: MasterWorld,
+  item: InboxItem,
+  coordinator: ActorView<UpgradeContext>,
+  event: { type: string } & Record<string, unknown>,
+  message: string,
+): Promise<void> {
+  const answer: Answer = { ok: true, upgrade: coordinator.context.upgrade, message };
+  const result: SendResult = await world.engine.send(coordinator.actor, event, {
+    key: `inbox/${item.id}`,
+    writes: [answerWrite(item.id, answer)],
+  });
+  if (result.kind === "duplicate") await world.store.write([answerWrite(item.id, answer)]);
+}
+
+async function forgetAgent(world: MasterWorld, item: InboxItem, agent: string): Promise<void> {
+  const { store } = world;
+  const record = (await readAgents(store)).find((candidate) => candidate.agent === agent);
+  if (!record) {
+    throw new LockstepError("unknown-agent", `expected an agent of this fleet, got "${agent}"`);
+  }
+  if (!isSilent(record, await store.now())) {
+    throw new LockstepError(
+      "heartbeat-fresh",
+      `agent "${agent}" is alive: stop it first, only who is gone for good can be forgotten`,
+    );
+  }
+  const coordinator = await activeCoordinator(store);
+  if (coordinator && !coordinator.final) {
+    await world.engine.send(
+      coordinator.actor,
+      { type: "agentForgotten", agent },
+      { key: `inbox/${item.id}` },
+    );
+  }
+  const answer: Answer = { ok: true, upgrade: null, message: `agent ${agent} is forgotten` };
+  await store.write([
+    answerWrite(item.id, answer),
+    {
+      collection: collections.agents,
+      id: agent,
+      expect: { incarnation: record.incarnation },
+      set: { forgotten: true, gate: "shut", owes: null },
+    },
+  ]);
+}
+
+async function serve(world: MasterWorld, item: InboxItem): Promise<void> {
+  const { request } = item;
+  const coordinator = await activeCoordinator(world.store);
+  switch (request.kind) {
+    case "upgrade":
+      return acceptUpgrade(world, item, request);
+    case "abort": {
+      if (!coordinator) throw noUpgrade("abort");
+      if (coordinator.state === "blocked") {
+        throw new LockstepError(
+          "wrong-state",
+          "the upgrade is blocked on its way back already: mend the cause, then `lockstep retry`",
+        );
+      }
+      const event = { type: "abortRequested", why: request.why };
+      return sendToCoordinator(world, item, coordinator, event, "the fleet turns back");
+    }
+    case "retry": {
+      if (!coordinator) throw noUpgrade("retry");
+      if (coordinator.state !== "blocked") {
+        throw new LockstepError(
+          "wrong-state",
+          `expected a blocked upgrade, it is ${coordinator.state}: nothing to retry`,
+        );
+      }
+      const event = { type: "retryRequested" };
+      return sendToCoordinator(world, item, coordinator, event, "the roll-back goes on");
+    }
+    case "forget":
+      return forgetAgent(world, item, request.agent);
+  }
+}
+
+/** Serves what people asked for; an expected failure is an answer. */
+export async function serveInbox(world: MasterWorld): Promise<void> {
+  for (const item of await readInbox(world.store)) {
+    if (item.answer !== null) continue;
+    try {
+      await serve(world, item);
+    } catch (error) {
+      const passing =
+        !isLockstepError(error) ||
+        ["fenced", "lease-lost", "database-unreachable"].includes(error.code);
+      if (passing) throw error;
+      await world.store.write([answerWrite(item.id, refusal(error))]);
+    }
+  }
+}
+
+/** Reads the others and tells the coordinator what is new. */
+export async function driveCoordinator(world: MasterWorld): Promise<void> {
+  const { store, engine } = world;
+  const coordinator = await activeCoordinator(store);
+  if (!coordinator || coordinator.final) return;
+  const [records, nowMs] = [await readAgents(store), await store.now()];
+  const fence = await store.get(collections.fences, documentIds.master);
+  const progress = fence?.["progress"] as
+    | { upgrade: string; batches: number; step: number; operation: number }
+    | undefined;
+  const batches = progress?.upgrade === coordinator.context.upgrade ? progress.batches : 0;
+  const participants = await Promise.all(
+    coordinator.context.required.map(({ agent }) =>
+      store.tail(participantId(agent, coordinator.context.upgrade)),
+    ),
+  );
+  const derived = [
+    ...fromRecords(coordinator, records, (record) => isSilent(record, nowMs)),
+    ...participants.flatMap((tail) => {
+      if (!tail) return [];
+      const view = viewOf<AgentContext>(tail);
+      const record = records.find(({ agent }) => agent === view.context.agent);
+      return fromParticipant(coordinator, view, record);
+    }),
+    ...fromProgress(
+      coordinator,
+      batches,
+      `${progress?.step}/${progress?.operation}/${batches}`,
+      nowMs,
+    ),
+  ];
+  for (const { event, key } of derived) await engine.send(coordinator.actor, event, { key });
+}

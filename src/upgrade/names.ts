@@ -1,0 +1,41 @@
+import { LockstepError } from "../errors.ts";
+
+/** The role that coordinators follow. */
+export const masterRole = "master";
+
+export const coordinatorPrefix = "upgrade/";
+
+/** The coordinator's actor id. */
+export function coordinatorId(upgrade: string): string {
+  return `${coordinatorPrefix}${upgrade}`;
+}
+
+/** All participants of an agent start with this. */
+export function participantPrefix(agent: string): string {
+  return `agent/${agent}/`;
+}
+
+/** The participant's actor id. */
+export function participantId(agent: string, upgrade: string): string {
+  return `${participantPrefix(agent)}${upgrade}`;
+}
+
+/** The upgrade's id, from the generation that its acceptance makes. */
+export function upgradeId(generation: number): string {
+  return `u${String(generation).padStart(6, "0")}`;
+}
+
+/** Name of the control database: never the one that is backed up. */
+export function controlDatabaseName(fleet: string): string {
+  return `lockstep_${fleet}`;
+}
+
+/** @throws LockstepError `bad-argument` unless the name may be an agent's */
+export function assertAgentName(name: string): void {
+  if (!/^[a-z0-9][a-z0-9-]{0,62}$/.test(name)) {
+    throw new LockstepError(
+      "bad-argument",
+      `expected an agent name of 1 to 63 lower-case letters, digits and hyphens, got "${name}"`,
+    );
+  }
+}

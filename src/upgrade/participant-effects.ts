@@ -1,0 +1,157 @@
+import { join } from "node:path";
+import type { BackupPoint } from "../../machines/vocabulary.ts";
+import { dumpDatabase } from "../database/dump.ts";
+import type { EffectContext, EffectHandler } from "../engine/engine.ts";
+import { isLockstepError, LockstepError, messageOf } from "../errors.ts";
+import { exitForVersionChange } from "../launcher/agent-side.ts";
+import { limits } from "../limits.ts";
+import { collections } from "../store/store.ts";
+import type { Catalogued } from "./backup-point.ts";
+import { runLocalSteps, undoLocalSteps } from "./local-steps.ts";
+import { coordinatorId } from "./names.ts";
+import { contextOf } from "./views.ts";
+import type { World } from "./world.ts";
+
+/** Where an agent keeps its copy for an upgrade. */
+export function backupDirectory(dataDirectory: string, upgrade: string): string {
+  return join(dataDirectory, "backups", upgrade);
+}
+
+/** Resolves never; rejects when the signal aborts. */
+function untilAborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    if (signal.aborted) reject(signal.reason);
+    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+  });
+}
+
+/** A master restores before it goes back itself: nobody else need start over. */
+async function untilRestored(world: World, upgrade: string, signal: AbortSignal): Promise<void> {
+  for (let look = 0; look < limits.looksMax && world.isMaster && !signal.aborted; look += 1) {
+    const tail = await world.store.tail(coordinatorId(upgrade));
+    if (tail?.state !== "rolling-back") return;
+    if (contextOf<{ restored: boolean }>(tail).restored) return;
+    await world.clock.sleep(limits.observePollMs, signal);
+  }
+}
+
+/** The effects of `machines/agent.ts`, by name. */
+export function participantEffects(world: World): Record<string, EffectHandler> {
+  const local = async (
+    params: Readonly<Record<string, unknown>>,
+    context: EffectContext,
+  ): Promise<Parameters<typeof runLocalSteps>[0]> => {
+    const upgrade = String(params["upgrade"]);
+    const tail = await world.store.tail(coordinatorId(upgrade));
+    return {
+      journal: world.localJournal,
+      steps: world.steps,
+      role: world.role,
+      upgrade,
+      from: String(params["from"]),
+      to: String(params["to"]),
+      now: new Date(tail ? contextOf<{ acceptedAt: number }>(tail).acceptedAt : 0),
+      dataDirectory: world.dataDirectory,
+      signal: context.signal,
+      log: world.log,
+    };
+  };
+
+  return {
+    async shutGate() {
+      await world.gate.shut();
+      return { type: "gateShut" };
+    },
+
+    async changeVersion(params, context) {
+      const version = String(params["version"]);
+      if (version === world.version) return { type: "versionReached" };
+      const [actor = "", revision = "0"] = splitEffectId(context.id);
+      // Asked for by an earlier process: this one is what came of it, and has said so itself.
+      if (Number(revision) < world.takenOverAt(actor)) return { type: "versionUnreachable" };
+      await untilRestored(world, actor.split("/").at(-1) ?? "", context.signal);
+      context.signal.throwIfAborted();
+      await world.writeWantedVersion(version);
+      world.leave(exitForVersionChange);
+      return untilAborted(context.signal);
+    },
+
+    async dumpCopy(params, context) {
+      const upgrade = String(params["upgrade"]);
+      const backup = params["backup"] as BackupPoint & { catalogue: Catalogued };
+      try {
+        const manifest = await dumpDatabase({
+          client: world.memberClient,
+          databaseName: world.databaseName,
+          time: backup.time,
+          catalogue: backup.catalogue.catalogue,
+          digest: backup.catalogue.digest,
+          directory: backupDirectory(world.dataDirectory, upgrade),
+          backupId: upgrade,
+          seam: world.seam,
+          signal: context.signal,
+          log: world.log,
+        });
+        return { type: "copyMade", digest: manifest.digest };
+      } catch (error) {
+        if (!isLockstepError(error) || context.signal.aborted) throw error;
+        const { code, message, details } = error;
+        return { type: "copyFailed", reason: { code, message, details } };
+      }
+    },
+
+    async runLocalSteps(params, context) {
+      const to = String(params["to"]);
+      if (world.version !== to) {
+        const reason = {
+          code: "cannot-start",
+          message: `expected to run ${to}, this process is ${world.version}`,
+          details: {},
+        };
+        return { type: "localStepFailed", reason };
+      }
+      return runLocalSteps(await local(params, context));
+    },
+
+    async undoLocalSteps(params, context) {
+      return undoLocalSteps(await local(params, context), world.version);
+    },
+
+    async keepVersion(params) {
+      const version = String(params["version"]);
+      const upgrade = String(params["upgrade"]);
+      await world.writeDefaultVersion(version);
+      await world.localJournal.setStepsVersion(version);
+      await world.localJournal.forget(upgrade);
+      const refused = await world.store.write([
+        {
+          collection: collections.agents,
+          id: world.agent,
+          expect: { incarnation: world.incarnation },
+          set: { owes: null },
+        },
+      ]);
+      if (refused !== null) {
+        throw new LockstepError("fenced", "a newer process of this agent has registered");
+      }
+      return { type: "versionKept" };
+    },
+  };
+}
+
+/** `<actor>/<revision>/<index>` → [actor, revision]. */
+function splitEffectId(id: string): readonly [string, string] {
+  const parts = id.split("/");
+  return [parts.slice(0, -2).join("/"), parts.at(-2) ?? "0"];
+}
+
+/** An unexpected error as a reason. */
+export function reasonOf(error: unknown): {
+  code: string;
+  message: string;
+  details: Readonly<Record<string, unknown>>;
+} {
+  return isLockstepError(error)
+    ? { code: error.code, message: error.message, details: error.details }
+    : { code: "step-failed", message: messageOf(error), details: {} };
+}

@@ -1,0 +1,33 @@
+import { readCatalogue, refuseUnsupported } from "../database/catalogue.ts";
+import { checkDeployment } from "../database/preflight.ts";
+import { spaceNeeded } from "../database/space.ts";
+import { LockstepError } from "../errors.ts";
+import { readAgents } from "./agents.ts";
+import type { World } from "./world.ts";
+
+/**
+ * What must hold before an upgrade is accepted: nothing has been written yet.
+ * @throws LockstepError `not-a-replica-set`, `no-majority`, `database-not-supported`, `disk-full`
+ */
+export async function preflightUpgrade(world: World): Promise<void> {
+  await checkDeployment(world.client);
+  refuseUnsupported(await readCatalogue(world.client, world.databaseName));
+  const stats = await world.client.db(world.databaseName).command({ dbStats: 1 });
+  const needed = spaceNeeded({
+    dataSizeBytes: Number(stats["dataSize"]),
+    storageSizeBytes: Number(stats["storageSize"]),
+    indexSizeBytes: Number(stats["indexSize"]),
+  });
+  const short = (await readAgents(world.store)).filter(
+    ({ role, freeBytes }) => role === "state-server" && freeBytes < needed.agentBytes,
+  );
+  if (short.length > 0) {
+    throw new LockstepError(
+      "disk-full",
+      `expected ${needed.agentBytes} bytes free for the copy on every state server, too few on: ${short
+        .map(({ agent, freeBytes }) => `${agent} (${freeBytes})`)
+        .join(", ")}: make room there, then upgrade again`,
+      { neededBytes: needed.agentBytes, short: short.map(({ agent }) => agent) },
+    );
+  }
+}

@@ -1,0 +1,41 @@
+import type { MongoClient } from "mongodb";
+import type { Role } from "../../machines/vocabulary.ts";
+import type { Mastership } from "../leadership/mastership.ts";
+import type { Log } from "../log.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { Seam } from "../ports/seam.ts";
+import type { Store } from "../store/store.ts";
+import type { Gate } from "./gate.ts";
+import type { LocalJournal } from "./local-journal.ts";
+import type { Step } from "./steps.ts";
+
+/** What the effects of both machines act on: one process of one agent. */
+export interface World {
+  readonly agent: string;
+  readonly role: Role;
+  readonly incarnation: number;
+  readonly version: string;
+  readonly startable: readonly string[];
+  readonly steps: readonly Step[];
+  readonly store: Store;
+  readonly client: MongoClient;
+  /** A client of this agent's own member, for its dump. */
+  readonly memberClient: MongoClient;
+  readonly databaseName: string;
+  readonly controlDatabaseName: string;
+  readonly dataDirectory: string;
+  readonly localJournal: LocalJournal;
+  readonly gate: Gate;
+  readonly clock: Clock;
+  readonly seam: Seam;
+  readonly log: Log;
+  /** Proof of being master at this epoch, or undefined. */
+  mastership(epoch: number): Mastership | undefined;
+  readonly isMaster: boolean;
+  /** The journal revision at which this process took the actor over. */
+  takenOverAt(actor: string): number;
+  writeWantedVersion(version: string): Promise<void>;
+  writeDefaultVersion(version: string): Promise<void>;
+  /** Ends this process in good order, with the exit code. */
+  leave(exitCode: number): void;
+}

@@ -1,0 +1,16 @@
+import { setTimeout as wait } from "node:timers/promises";
+
+/** Polls until the probe answers with something truthy, and fails with the description if it never does. */
+export async function until<Result>(
+  description: string,
+  probe: () => Promise<Result> | Result,
+  timeoutMs = 20_000,
+): Promise<NonNullable<Result>> {
+  const end = performance.now() + timeoutMs;
+  for (;;) {
+    const result = await probe();
+    if (result) return result;
+    if (performance.now() > end) throw new Error(`waited ${timeoutMs} ms in vain for: ${description}`);
+    await wait(25);
+  }
+}
