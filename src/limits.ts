@@ -16,6 +16,7 @@ export const limits = {
   effectRetryDelayMsMax: 8_000,
   effectStopGraceMs: 5_000,
   appendConflictRetriesMax: 16,
+  deliverAttemptsMax: 7_200,
   groupCommitEntriesMax: 200,
   timerPollMsMax: 1_000,
   observePollMs: 500,
@@ -25,7 +26,9 @@ export const limits = {
   operationTimeMsMax: 30_000,
   serverSelectionTimeoutMs: 30_000,
   unknownOutcomeReadsMax: 5,
-  transactionAttemptsMax: 8,
+  transactionAttemptsMax: 200,
+  listMax: 10_000,
+  transactionRetryDelayMs: 50,
 
   /** Schema steps. */
   batchDocumentsMax: 1_000,
@@ -37,7 +40,13 @@ export const limits = {
 
   /** Backup and restore. */
   backupTimeTriesMax: 3,
-  loadBatchDocumentsMax: 5_000,
+  operationLooksMax: 100,
+  dumpBatchDocuments: 5_000,
+  dumpChunkBytes: 1024 * 1024,
+  loadLanes: 2,
+  loadAttemptsMax: 60,
+  loadChunkBytes: 4 * 1024 * 1024,
+  loadBatchDocumentsMax: 10_000,
   loadBatchBytesMax: 8 * 1024 * 1024,
   collectionsMax: 10_000,
   spaceMarginBytes: 64 * 1024 * 1024,
@@ -53,6 +62,10 @@ export const limits = {
   looksMax: 1_000_000,
   incarnationsMax: 1_000_000,
 
+  /** Operators. */
+  answerTimeoutMs: 30_000,
+  watchTimeoutMs: 24 * 60 * 60_000,
+
   /** Upgrades: durable deadlines, used where the operator names none. */
   waitingDeadlineMs: 15 * 60_000,
   backingUpDeadlineMs: 60 * 60_000,
@@ -63,5 +76,7 @@ export const limits = {
   /** A local replica set. */
   mongodStartTimeoutMs: 30_000,
   replicaSetReadyTimeoutMs: 60_000,
+  mongodConnectTimeoutMs: 8_000,
   mongodDownloadTimeoutMs: 180_000,
+  mongodLogLinesShown: 5,
 } as const;

@@ -14,7 +14,7 @@ export interface Timer {
   readonly id: string;
   /** The name the machine gave it; a newer timer of this name replaces it. */
   readonly name: string;
-  readonly event: { readonly type: string } & Readonly<Record<string, unknown>>;
+  readonly event: { readonly type: string };
   /** Milliseconds since the epoch by the store's clock. */
   readonly dueAt: number;
 }
@@ -40,7 +40,7 @@ export interface Entry {
   /** The machine's name in the engine's catalogue. */
   readonly machine: string;
   readonly owner: Owner;
-  readonly event: { readonly type: string } & Readonly<Record<string, unknown>>;
+  readonly event: { readonly type: string };
   /** What this event did: `applied`, `ignored` by the state, `rejected` (a guard threw), or a `takeover`. */
   readonly outcome: "applied" | "ignored" | "rejected" | "takeover";
   /** XState's persisted snapshot, as JSON text (its keys may hold dots). */

@@ -1,14 +1,15 @@
-import { statfs } from "node:fs/promises";
+import { mkdir, statfs } from "node:fs/promises";
+import { hostname } from "node:os";
 import { MongoClient } from "mongodb";
 import { agentMachine } from "../../machines/agent.ts";
-import type { UpgradeContext } from "../../machines/upgrade-context.ts";
 import { upgradeMachine } from "../../machines/upgrade.ts";
+import type { UpgradeContext } from "../../machines/upgrade-context.ts";
 import { protocol, type Reason, type Role } from "../../machines/vocabulary.ts";
 import { checkDeployment } from "../database/preflight.ts";
 import { createEngine, type Engine } from "../engine/engine.ts";
 import { isLockstepError, LockstepError, messageOf } from "../errors.ts";
-import { leaseTtlFor, readElectionTimeoutMs } from "../leadership/lease.ts";
 import { createLeadership } from "../leadership/leadership.ts";
+import { leaseTtlFor, readElectionTimeoutMs } from "../leadership/lease.ts";
 import type { Mastership } from "../leadership/mastership.ts";
 import { limits } from "../limits.ts";
 import type { Log } from "../log.ts";
@@ -143,7 +144,7 @@ async function freeBytesAt(directory: string): Promise<number> {
 
 /** Starts one process of one agent: registers it, then drives its loops until it is stopped. */
 export async function startAgent(options: RuntimeOptions): Promise<Runtime> {
-  const { agent, clock, seam, lifecycle, databaseName, controlDatabaseName } = options;
+  const { agent, seam, lifecycle, controlDatabaseName } = options;
   const nonce = options.random.hex(4);
   const appName = `lockstep:${agent}:${nonce}`;
   const clients: MongoClient[] = [];
@@ -157,6 +158,7 @@ export async function startAgent(options: RuntimeOptions): Promise<Runtime> {
   };
 
   try {
+    await mkdir(options.dataDirectory, { recursive: true });
     const client = await open(options.mongoUrl, appName);
     await checkDeployment(client);
     const renewClient = await open(options.mongoUrl, `${appName}:renew`);
@@ -174,10 +176,16 @@ export async function startAgent(options: RuntimeOptions): Promise<Runtime> {
       startable: options.startable,
       incarnationAtLeast: options.incarnationAtLeast,
       freeBytes: await freeBytesAt(options.dataDirectory),
+      host: hostname(),
+      pid: process.pid,
     });
     const log = options.log.child({ agent, incarnation, version: options.version });
     lifecycle.emit("started", { incarnation, version: options.version });
-    return run({ ...options, log }, { client, renewClient, memberClient, store, incarnation, appName }, closeClients);
+    return run(
+      { ...options, log },
+      { client, renewClient, memberClient, store, incarnation, appName },
+      closeClients,
+    );
   } catch (error) {
     await closeClients();
     throw error;
@@ -198,7 +206,8 @@ async function run(
   connections: Connections,
   closeClients: () => Promise<void>,
 ): Promise<Runtime> {
-  const { agent, clock, seam, lifecycle, log, version, databaseName, controlDatabaseName } = options;
+  const { agent, clock, seam, lifecycle, log, version, databaseName, controlDatabaseName } =
+    options;
   const { client, store, incarnation } = connections;
   const stopping = new AbortController();
   const pulse = createPulse(clock, limits.observePollMs);
@@ -294,7 +303,9 @@ async function run(
     eligible: async () => {
       if (options.role !== "state-server" || leaving) return false;
       const versions = await readVersions(store);
-      const tail = versions?.upgrade ? await store.tail(coordinatorId(versions.upgrade)) : undefined;
+      const tail = versions?.upgrade
+        ? await store.tail(coordinatorId(versions.upgrade))
+        : undefined;
       return isEligible(tail && viewOf<UpgradeContext>(tail), agent, version);
     },
   });
@@ -434,4 +445,3 @@ async function run(
     stop,
   };
 }
-

@@ -22,6 +22,9 @@ export interface AgentRecord {
   readonly blocked: string | null;
   /** Bytes free where its backups go. */
   readonly freeBytes: number;
+  /** Where this process runs. */
+  readonly host: string;
+  readonly pid: number;
 }
 
 /** All agents, forgotten ones left out. */
@@ -50,6 +53,8 @@ export async function register(
     startable: readonly string[];
     incarnationAtLeast: number;
     freeBytes: number;
+    host: string;
+    pid: number;
   },
 ): Promise<number> {
   for (let attempt = 0; attempt < limits.appendConflictRetriesMax; attempt += 1) {
@@ -61,6 +66,8 @@ export async function register(
       version: facts.version,
       startable: [...facts.startable],
       freeBytes: facts.freeBytes,
+      host: facts.host,
+      pid: facts.pid,
       incarnation,
       gate: "shut",
       forgotten: false,

@@ -1,4 +1,3 @@
-import { join } from "node:path";
 import type { BackupPoint, Reason } from "../../machines/vocabulary.ts";
 import { chooseBackupTime } from "../database/backup-time.ts";
 import { differences, readCatalogue, refuseUnsupported } from "../database/catalogue.ts";
@@ -89,10 +88,7 @@ export function coordinatorEffects(world: World): Record<string, EffectHandler> 
       upgrade: upgrade ?? "",
       now: new Date(tail ? contextOf<{ acceptedAt: number }>(tail).acceptedAt : 0),
       progressField: target.progressField,
-      holder: {
-        agent: world.agent,
-        incarnation: `${world.agent}:${world.incarnation}`,
-      },
+      holder: `${world.agent}:${world.incarnation}`,
       isDead: deathProbe(world),
       signal: context.signal,
       seam: world.seam,
@@ -133,7 +129,6 @@ export function coordinatorEffects(world: World): Record<string, EffectHandler> 
       attempt("rehearsalFailed", context, async () => {
         const upgrade = String(params["upgrade"]);
         const point = params["backup"] as Point;
-        const mastership = requireMastership(world, context);
         const directory = backupDirectory(world.dataDirectory, upgrade);
         const manifest = await verifyDump(directory);
         await sweepScratch(world.client, world.databaseName);
@@ -143,7 +138,6 @@ export function coordinatorEffects(world: World): Record<string, EffectHandler> 
           scratch,
           directory,
           manifest,
-          mastership,
           digest: point.catalogue.digest,
           signal: context.signal,
           seam: world.seam,
@@ -213,7 +207,7 @@ export function coordinatorEffects(world: World): Record<string, EffectHandler> 
           }
           return { type: "dataRestored", digest: live };
         }
-        const directory = join(backupDirectory(world.dataDirectory, upgrade));
+        const directory = backupDirectory(world.dataDirectory, upgrade);
         const restored = await restoreDatabase({
           client: world.client,
           databaseName: world.databaseName,

@@ -12,6 +12,7 @@ import { type Clock, systemClock } from "../ports/clock.ts";
 import { type Random, systemRandom } from "../ports/random.ts";
 import { openSeam, type Seam } from "../ports/seam.ts";
 import { startAgent } from "./agent-runtime.ts";
+import { databaseNameOf } from "./database-name.ts";
 import type { GateListener } from "./gate.ts";
 import { createLifecycle, type Lifecycle } from "./lifecycle.ts";
 import { assertAgentName, controlDatabaseName } from "./names.ts";
@@ -64,18 +65,6 @@ export interface Agent {
   start(): Promise<void>;
   /** Drains the gate, gives the lease up, ends in good order. */
   stop(): Promise<void>;
-}
-
-/** The application's database, from the URL's path. */
-export function databaseNameOf(mongoUrl: string): string {
-  const path = /^mongodb(?:\+srv)?:\/\/[^/]+\/([^?]*)/.exec(mongoUrl)?.[1] ?? "";
-  if (path === "") {
-    throw new LockstepError(
-      "bad-argument",
-      "expected a MongoDB URL whose path names the application's database, like mongodb://host/catalogue?replicaSet=rs0",
-    );
-  }
-  return decodeURIComponent(path);
 }
 
 /**

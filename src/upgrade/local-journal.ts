@@ -1,7 +1,7 @@
 import { copyFile, mkdir, readFile, rm } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { assert } from "../errors.ts";
-import { syncPath, writeFileAtomic } from "../ports/files.ts";
+import { readJsonFile, syncPath, writeFileAtomic } from "../ports/files.ts";
 import type { Seam } from "../ports/seam.ts";
 
 /** A before-image: where a file was, and its copy, or null when there was no file. */
@@ -33,15 +33,6 @@ export interface LocalJournal {
   setStepsVersion(version: string): Promise<void>;
 }
 
-async function readJson<Value>(path: string): Promise<Value | undefined> {
-  try {
-    return JSON.parse(await readFile(path, "utf8")) as Value;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw error;
-  }
-}
-
 async function copyDurably(from: string, to: string): Promise<boolean> {
   try {
     await mkdir(dirname(to), { recursive: true });
@@ -70,7 +61,7 @@ export function createLocalJournal(dataDirectory: string, seam: Seam): LocalJour
     await seam.write(name, () => writeFileAtomic(path, `${JSON.stringify(value)}\n`));
   };
   const journal: LocalJournal = {
-    read: (upgrade) => readJson<LocalRecord>(recordPath(upgrade)),
+    read: (upgrade) => readJsonFile<LocalRecord>(recordPath(upgrade)),
     write: (upgrade, record) => save("local-journal", recordPath(upgrade), record),
     async keep(upgrade, record, path) {
       const absolute = resolve(path);
@@ -95,7 +86,7 @@ export function createLocalJournal(dataDirectory: string, seam: Seam): LocalJour
     forget: (upgrade) =>
       seam.write("forget-local", () => rm(directoryOf(upgrade), { recursive: true, force: true })),
     async stepsVersion() {
-      return (await readJson<{ version: string }>(versionPath))?.version;
+      return (await readJsonFile<{ version: string }>(versionPath))?.version;
     },
     setStepsVersion: (version) => save("steps-version", versionPath, { version }),
   };

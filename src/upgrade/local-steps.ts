@@ -120,7 +120,10 @@ export async function undoLocalSteps(run: Run, running: string): Promise<AgentEv
     (step) => step.revert !== undefined && touched.includes(step.name),
   );
   if (running !== to && touched.length > 0 && record.kept.length === 0 && reverts.length === 0) {
-    run.log.warn({ touched }, "what these steps did stays: they kept no file and have no revert here");
+    run.log.warn(
+      { touched },
+      "what these steps did stays: they kept no file and have no revert here",
+    );
   }
   for (const step of reverts.toReversed()) {
     try {

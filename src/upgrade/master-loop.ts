@@ -1,5 +1,5 @@
 import type { AgentContext } from "../../machines/agent-context.ts";
-import type { UpgradeContext } from "../../machines/upgrade-context.ts";
+import type { UpgradeContext, UpgradeEvent } from "../../machines/upgrade-context.ts";
 import type { Deadlines } from "../../machines/vocabulary.ts";
 import type { Engine, SendResult } from "../engine/engine.ts";
 import { isLockstepError, LockstepError } from "../errors.ts";
@@ -7,7 +7,7 @@ import { collections, documentIds, type Store } from "../store/store.ts";
 import { decideAcceptance } from "./accept.ts";
 import { isSilent, readAgents } from "./agents.ts";
 import { type ActorView, fromParticipant, fromProgress, fromRecords } from "./derive.ts";
-import { type Answer, answerWrite, type InboxItem, readInbox, type Request } from "./inbox.ts";
+import { type Answer, answerWrite, type InboxItem, type Request, readInbox } from "./inbox.ts";
 import { coordinatorId, masterRole, participantId } from "./names.ts";
 import { noVersionError, readVersions } from "./versions.ts";
 import { isFinal, viewOf } from "./views.ts";
@@ -95,11 +95,8 @@ async function forgetAgent(world: MasterWorld, item: InboxItem, agent: string): 
   }
   const coordinator = await activeCoordinator(store);
   if (coordinator && !coordinator.final) {
-    await world.engine.send(
-      coordinator.actor,
-      { type: "agentForgotten", agent },
-      { key: `inbox/${item.id}` },
-    );
+    const event: UpgradeEvent = { type: "agentForgotten", agent };
+    await world.engine.send(coordinator.actor, event, { key: `inbox/${item.id}` });
   }
   const answer: Answer = { ok: true, upgrade: null, message: `agent ${agent} is forgotten` };
   await store.write([

@@ -89,8 +89,7 @@ async function follow(
   const from = stepsVersion ?? world.version;
   if (from === versions.agentVersion && world.version === versions.agentVersion) return;
   const committed = (await world.store.tails(coordinatorPrefix)).findLast(
-    (tail) =>
-      tail.state === "done" && contextOf<UpgradeContext>(tail).to === versions.agentVersion,
+    (tail) => tail.state === "done" && contextOf<UpgradeContext>(tail).to === versions.agentVersion,
   );
   if (!committed) return;
   const { upgrade, to } = contextOf<UpgradeContext>(committed);
@@ -99,11 +98,7 @@ async function follow(
   await ensureParticipant(world, { agent: world.agent, role: world.role, upgrade, from, to });
 }
 
-async function tendGate(
-  world: ParticipantWorld,
-  versions: Versions,
-  busy: boolean,
-): Promise<void> {
+async function tendGate(world: ParticipantWorld, versions: Versions, busy: boolean): Promise<void> {
   const stepsVersion = (await world.localJournal.stepsVersion()) ?? world.version;
   const record = await world.store.get(collections.agents, world.agent);
   const mayOpen =
@@ -132,9 +127,7 @@ export async function lookAround(world: ParticipantWorld): Promise<Look> {
   } else if (before.every(isFinal)) {
     await follow(world, versions, before);
   }
-  const mine = (await store.tails(participantPrefix(world.agent))).filter(
-    (tail) => !isFinal(tail),
-  );
+  const mine = (await store.tails(participantPrefix(world.agent))).filter((tail) => !isFinal(tail));
   for (const tail of mine) await drive(world, tail);
   await tendGate(world, versions, mine.length > 0);
   const stuck = mine.find(({ state }) => state === "blocked");

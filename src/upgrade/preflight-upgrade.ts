@@ -1,5 +1,5 @@
 import { readCatalogue, refuseUnsupported } from "../database/catalogue.ts";
-import { checkDeployment } from "../database/preflight.ts";
+import { checkDeployment, checkMajority } from "../database/preflight.ts";
 import { spaceNeeded } from "../database/space.ts";
 import { LockstepError } from "../errors.ts";
 import { readAgents } from "./agents.ts";
@@ -11,6 +11,7 @@ import type { World } from "./world.ts";
  */
 export async function preflightUpgrade(world: World): Promise<void> {
   await checkDeployment(world.client);
+  await checkMajority(world.client);
   refuseUnsupported(await readCatalogue(world.client, world.databaseName));
   const stats = await world.client.db(world.databaseName).command({ dbStats: 1 });
   const needed = spaceNeeded({

@@ -10,7 +10,8 @@ export async function until<Result>(
   for (;;) {
     const result = await probe();
     if (result) return result;
-    if (performance.now() > end) throw new Error(`waited ${timeoutMs} ms in vain for: ${description}`);
+    if (performance.now() > end)
+      throw new Error(`waited ${timeoutMs} ms in vain for: ${description}`);
     await wait(25);
   }
 }

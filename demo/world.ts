@@ -1,0 +1,105 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { MongoClient } from "mongodb";
+import { createFleetClient, type FleetClient, type FleetStatus } from "../src/index.ts";
+import { findMongod } from "../src/local/find-mongod.ts";
+import { type ReplicaSet, startReplicaSet } from "../src/local/replica-set.ts";
+import { systemClock } from "../src/ports/clock.ts";
+import { loadData } from "./data.ts";
+import { createServer, type Server } from "./fleet.ts";
+import { createNarrator, type Narrator } from "./narrator.ts";
+
+export const database = "catalogue";
+
+/** All that the story needs: a real set with real data, and a fleet of real processes. */
+export interface DemoWorld {
+  readonly set: ReplicaSet;
+  readonly client: MongoClient;
+  readonly fleet: FleetClient;
+  readonly servers: readonly Server[];
+  readonly narrator: Narrator;
+  /** Waits for what the probe finds, telling what changes meanwhile. */
+  until<Found>(
+    what: string,
+    probe: (status: FleetStatus) => Promise<Found> | Found,
+    timeoutMs?: number,
+  ): Promise<Exclude<Found, false | null | undefined>>;
+  /** The server's own hash of each collection. */
+  digest(): Promise<Record<string, string>>;
+  end(): Promise<void>;
+}
+
+/** Starts everything; ends everything when any part of it fails. */
+export async function startWorld(): Promise<DemoWorld> {
+  const narrator = createNarrator(() => systemClock.monotonicMs());
+  narrator.chapter("A replica set, real data, three state servers");
+  const mongod = await findMongod({ environment: process.env, say: narrator.say });
+  const root = await mkdtemp(join(tmpdir(), "lockstep-demo-"));
+  const ends: (() => Promise<void>)[] = [() => rm(root, { recursive: true, force: true })];
+  let ending: Promise<void> | undefined;
+  const end = () => {
+    ending ??= (async () => {
+      for (const act of ends.toReversed()) await act().catch(() => {});
+    })();
+    return ending;
+  };
+  try {
+    const set = await startReplicaSet({ mongodPath: mongod.path });
+    ends.push(() => set.stop());
+    narrator.good(`three mongods on ${set.members.map(({ host }) => host).join(", ")}`);
+    const client = new MongoClient(set.url(database), { readPreference: "primary" });
+    ends.push(() => client.close());
+    const documents = await loadData(client, database);
+    narrator.good(`${documents} documents loaded`);
+    const fleet = await createFleetClient({ mongoUrl: set.url(database) });
+    ends.push(() => fleet.close());
+    await fleet.init("1.0.0");
+    const servers: Server[] = [];
+    for (const [index, member] of set.members.entries()) {
+      const name = `a${index + 1}`;
+      const server = await createServer({
+        name,
+        root,
+        set,
+        database,
+        memberUrl: member.directUrl,
+        environment: name === "a3" ? { CATALOGUE_BROKEN: "1.2.1", CATALOGUE_DISK: "silent" } : {},
+        readyTimeoutMs: 12_000,
+      });
+      await server.start();
+      servers.push(server);
+      ends.push(() => server.stop());
+    }
+    const world: DemoWorld = {
+      set,
+      client,
+      fleet,
+      servers,
+      narrator,
+      end,
+      async until(what, probe, timeoutMs = 60_000) {
+        const limit = systemClock.monotonicMs() + timeoutMs;
+        for (;;) {
+          const status = await fleet.status();
+          narrator.see(status);
+          const found = await probe(status);
+          if (found) return found as Exclude<typeof found, false | null | undefined>;
+          if (systemClock.monotonicMs() > limit) {
+            const logs = await Promise.all(servers.map((server) => server.lastLines(12)));
+            throw new Error(`waited in vain for ${what}\n${logs.join("\n\n")}`);
+          }
+          await systemClock.sleep(50);
+        }
+      },
+      async digest() {
+        const { collections } = await client.db(database).command({ dbHash: 1 });
+        return collections as Record<string, string>;
+      },
+    };
+    return world;
+  } catch (error) {
+    await end();
+    throw error;
+  }
+}

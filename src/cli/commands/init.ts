@@ -1,0 +1,15 @@
+import { exitCodes } from "../exit-codes.ts";
+import { type SharedOptions, type Terminal, withFleet } from "../run.ts";
+
+/** `lockstep init VERSION`: declares the version of a fleet, once. */
+export function init(version: string, options: SharedOptions, terminal: Terminal): Promise<number> {
+  return withFleet(options, async (fleet) => {
+    const versions = await fleet.init(version);
+    terminal.out(
+      options.json
+        ? JSON.stringify({ type: "versions", ...versions })
+        : `the fleet is on ${version}`,
+    );
+    return exitCodes.done;
+  });
+}

@@ -1,0 +1,12 @@
+import { exitCodes } from "../exit-codes.ts";
+import { renderStatus } from "../render.ts";
+import { type SharedOptions, type Terminal, withFleet } from "../run.ts";
+
+/** `lockstep status`: one read that says where the fleet stands. */
+export function status(options: SharedOptions, terminal: Terminal): Promise<number> {
+  return withFleet(options, async (fleet) => {
+    const seen = await fleet.status();
+    terminal.out(options.json ? JSON.stringify({ type: "status", ...seen }) : renderStatus(seen));
+    return exitCodes.done;
+  });
+}

@@ -1,0 +1,91 @@
+#!/usr/bin/env node
+import { Command, CommanderError } from "commander";
+import { isLockstepError, messageOf } from "../errors.ts";
+import { redactUrl } from "../log.ts";
+import { ask } from "./commands/ask.ts";
+import { history } from "./commands/history.ts";
+import { init } from "./commands/init.ts";
+import { status } from "./commands/status.ts";
+import { type UpgradeOptions, upgrade } from "./commands/upgrade.ts";
+import { exitCodeOf, exitCodes } from "./exit-codes.ts";
+import type { SharedOptions, Terminal } from "./run.ts";
+
+const interruption = new AbortController();
+const terminal: Terminal = {
+  out: (text) => process.stdout.write(`${redactUrl(text)}\n`),
+  signal: interruption.signal,
+};
+
+function build(settle: (work: Promise<number>) => Promise<void>): Command {
+  const program = new Command("lockstep")
+    .description("Upgrades a fleet as one transaction: all on the new version, or all back.")
+    .exitOverride();
+  const shared = (command: Command) =>
+    command
+      .requiredOption("--mongo-url <url>", "replica set; the path is the application's database")
+      .option("--fleet <name>", "name of the fleet (default: the database's name)")
+      .option("--json", "one JSON object a line")
+      .option("--timeout <seconds>", "how long to wait for the database and for an answer")
+      .exitOverride();
+  shared(program.command("init <version>").description("declare the version, once")).action(
+    (version: string, options: SharedOptions) => settle(init(version, options, terminal)),
+  );
+  shared(program.command("upgrade <version>").description("upgrade the fleet, or turn it back"))
+    .option("--no-wait", "return once the upgrade is accepted")
+    .option("--wait-timeout <seconds>", "how long to wait for its end")
+    .option("--deadline <name=seconds...>", "waiting, backing-up, no-progress, peers, rolling-back")
+    .action((version: string, options: UpgradeOptions) =>
+      settle(upgrade(version, options, terminal)),
+    );
+  shared(program.command("status").description("where the fleet stands")).action(
+    (options: SharedOptions) => settle(status(options, terminal)),
+  );
+  shared(program.command("history").description("every upgrade there was")).action(
+    (options: SharedOptions) => settle(history(options, terminal)),
+  );
+  shared(program.command("abort").description("turn the active upgrade back"))
+    .option("--why <text>", "kept as the reason", "no reason given")
+    .action((options: SharedOptions & { why: string }) =>
+      settle(ask({ kind: "abort", why: options.why }, options, terminal)),
+    );
+  shared(program.command("retry").description("go on where an upgrade is blocked")).action(
+    (options: SharedOptions) => settle(ask({ kind: "retry" }, options, terminal)),
+  );
+  shared(program.command("forget <agent>").description("an agent that is gone for good")).action(
+    (agent: string, options: SharedOptions) =>
+      settle(ask({ kind: "forget", agent }, options, terminal)),
+  );
+  return program;
+}
+
+/** Runs one command line and answers with its exit code. */
+async function main(argv: readonly string[]): Promise<number> {
+  let exitCode: number = exitCodes.done;
+  const program = build(async (work) => {
+    exitCode = await work;
+  });
+  try {
+    await program.parseAsync(argv);
+    return exitCode;
+  } catch (error) {
+    if (error instanceof CommanderError) {
+      return error.exitCode === 0 ? exitCodes.done : exitCodes.usage;
+    }
+    if (interruption.signal.aborted) return exitCodes.interrupted;
+    const code = isLockstepError(error) ? error.code : "failed";
+    const details = isLockstepError(error) ? error.details : {};
+    const text = argv.includes("--json")
+      ? JSON.stringify({ type: "error", code, message: messageOf(error), details })
+      : `lockstep: ${code}: ${messageOf(error)}`;
+    process.stderr.write(`${redactUrl(text)}\n`);
+    return isLockstepError(error) ? exitCodeOf(error.code) : exitCodes.failed;
+  }
+}
+
+process.once("SIGINT", () => {
+  interruption.abort(new Error("interrupted"));
+  process.stderr.write("interrupted: the upgrade goes on; see `lockstep status`\n");
+  process.exitCode = exitCodes.interrupted;
+  process.once("SIGINT", () => process.exit(exitCodes.interrupted));
+});
+process.exitCode = await main(process.argv);

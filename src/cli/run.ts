@@ -1,0 +1,37 @@
+import { createFleetClient, type FleetClient } from "../upgrade/fleet-client.ts";
+
+/** Options that every command shares. */
+export interface SharedOptions {
+  readonly mongoUrl: string;
+  readonly fleet?: string;
+  readonly json?: boolean;
+  readonly timeout?: string;
+}
+
+/** What a command writes to, and how it is interrupted. */
+export interface Terminal {
+  out(text: string): void;
+  readonly signal: AbortSignal;
+}
+
+/** Opens the fleet for one command and closes it whatever happens. */
+export async function withFleet(
+  options: SharedOptions,
+  act: (fleet: FleetClient) => Promise<number>,
+): Promise<number> {
+  const fleet = await createFleetClient({
+    mongoUrl: options.mongoUrl,
+    ...(options.fleet === undefined ? {} : { fleet: options.fleet }),
+    ...(options.timeout === undefined
+      ? {}
+      : {
+          serverSelectionTimeoutMs: Number(options.timeout) * 1000,
+          answerTimeoutMs: Number(options.timeout) * 1000,
+        }),
+  });
+  try {
+    return await act(fleet);
+  } finally {
+    await fleet.close();
+  }
+}

@@ -1,0 +1,159 @@
+import type { AnyBulkWriteOperation, ClientSession, Document } from "mongodb";
+import { LockstepError, messageOf } from "../errors.ts";
+import { limits } from "../limits.ts";
+import { fencedTransaction } from "./fenced-transaction.ts";
+import type { Progress } from "./progress.ts";
+import type { Application, StepDocument } from "./schema-context.ts";
+import { type Runner, startersAfterCommit } from "./schema-steps.ts";
+
+interface Batch {
+  readonly ids: readonly unknown[];
+  readonly documents: readonly Document[];
+}
+
+/** Reads the next documents after the cursor, in `_id` order over all types of `_id`. */
+async function readBatch(
+  runner: Runner,
+  collection: string,
+  application: Application,
+  cursor: Progress["cursor"],
+  session?: ClientSession,
+): Promise<Batch> {
+  const { options } = runner;
+  const whole = "change" in application;
+  // `$gt` would stay within one BSON type; `min` walks the index across all of them.
+  const extra = cursor === null ? 0 : 1;
+  let find = options.client
+    .db(options.databaseName)
+    .collection(collection)
+    .find(application.filter ?? {}, {
+      promoteValues: whole,
+      ...(session ? { session } : {}),
+      ...(whole ? {} : { projection: { _id: 1 } }),
+    })
+    .sort({ _id: 1 })
+    .hint({ _id: 1 })
+    .limit(limits.batchDocumentsMax + extra)
+    .batchSize(limits.batchDocumentsMax + extra + 1);
+  if (cursor !== null) find = find.min({ _id: cursor.last });
+  const found = await find.toArray();
+  const isLast = (document: Document | undefined) =>
+    cursor !== null && document !== undefined && sameId(document["_id"], cursor.last);
+  const documents = isLast(found[0]) ? found.slice(1) : found.slice(0, limits.batchDocumentsMax);
+  return { ids: documents.map(({ _id }) => _id), documents };
+}
+
+function sameId(left: unknown, right: unknown): boolean {
+  return JSON.stringify(plain(left)) === JSON.stringify(plain(right));
+}
+
+/** An `_id` as comparable text, however the driver has wrapped it. */
+function plain(id: unknown): unknown {
+  const text = (id as { toString?: () => string } | null)?.toString?.();
+  return typeof id === "object" && id !== null && !(text ?? "").startsWith("[object")
+    ? String(text)
+    : typeof id === "object"
+      ? id
+      : String(id);
+}
+
+function changesOf(
+  documents: readonly Document[],
+  change: (document: StepDocument) => Document | null,
+): AnyBulkWriteOperation<Document>[] {
+  return documents.flatMap((document) => {
+    const update = change(document);
+    return update === null ? [] : [{ updateOne: { filter: { _id: document["_id"] }, update } }];
+  });
+}
+
+/** Names the documents on which the function throws, looking through the rest without writing. */
+async function offendersFrom(
+  runner: Runner,
+  collection: string,
+  application: Application & { change: (document: StepDocument) => Document | null },
+): Promise<readonly { readonly id: string; readonly error: string }[]> {
+  const offenders: { id: string; error: string }[] = [];
+  let { cursor } = runner.progress;
+  for (;;) {
+    runner.options.signal.throwIfAborted();
+    const batch = await readBatch(runner, collection, application, cursor);
+    for (const document of batch.documents) {
+      try {
+        application.change(document);
+      } catch (error) {
+        offenders.push({ id: String(document["_id"]), error: messageOf(error) });
+        if (offenders.length >= limits.offendingDocumentsMax) return offenders;
+      }
+    }
+    if (batch.ids.length === 0) return offenders;
+    cursor = { last: batch.ids.at(-1) };
+  }
+}
+
+class ChangeFailed extends Error {}
+
+/** Applies one operation to a collection, batch by fenced batch, from the cursor on. */
+export async function applyBatches(
+  runner: Runner,
+  collection: string,
+  application: Application,
+): Promise<void> {
+  const { options } = runner;
+  const target = options.client.db(options.databaseName).collection(collection);
+  for (let size = -1; size !== 0; ) {
+    const { progress } = runner;
+    try {
+      const moved = await fencedTransaction(
+        options,
+        "step-batch",
+        { field: options.progressField, ticks: progress.ticks },
+        async (session) => {
+          const batch = await readBatch(runner, collection, application, progress.cursor, session);
+          let operations: AnyBulkWriteOperation<Document>[] = [];
+          if ("change" in application) {
+            try {
+              operations = changesOf(batch.documents, application.change);
+            } catch (error) {
+              throw new ChangeFailed(messageOf(error), { cause: error });
+            }
+          }
+          const empty = batch.ids.length === 0;
+          const after: Progress = empty
+            ? progress
+            : {
+                ...progress,
+                cursor: { last: batch.ids.at(-1) },
+                batches: progress.batches + 1,
+                documents: progress.documents + batch.ids.length,
+                starters: startersAfterCommit(runner),
+              };
+          return { prepared: { batch, operations, after }, progress: { ...after } };
+        },
+        async (session, { batch, operations }) => {
+          if (batch.ids.length === 0) return;
+          if ("update" in application) {
+            await target.updateMany(
+              { _id: { $in: batch.ids as never[] } },
+              [...application.update],
+              { session },
+            );
+          } else if (operations.length > 0) {
+            await target.bulkWrite(operations, { session, ordered: true });
+          }
+        },
+      );
+      size = moved.batch.ids.length;
+      runner.progress = { ...moved.after, ticks: progress.ticks + 1 };
+    } catch (error) {
+      if (!(error instanceof ChangeFailed) || !("change" in application)) throw error;
+      const documents = await offendersFrom(runner, collection, application);
+      const named = documents.map(({ id, error: why }) => `${id} (${why})`).join(", ");
+      throw new LockstepError(
+        "step-failed",
+        `it fails on ${documents.length} or more documents of "${collection}": ${named}`,
+        { collection, documents },
+      );
+    }
+  }
+}

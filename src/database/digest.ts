@@ -1,0 +1,33 @@
+import { createHash } from "node:crypto";
+import type { MongoClient } from "mongodb";
+
+/** Per collection: the server's hash of all documents in `_id` order, and their count. */
+export type Digests = Readonly<Record<string, { readonly hash: string; readonly count: number }>>;
+
+/** Hashes all collections of a database on the primary. */
+export async function digestDatabase(
+  client: MongoClient,
+  databaseName: string,
+  collections?: readonly string[],
+): Promise<Digests> {
+  const database = client.db(databaseName, { readPreference: "primary" });
+  const { collections: hashes } = await database.command({
+    dbHash: 1,
+    ...(collections ? { collections: [...collections] } : {}),
+  });
+  const digests: Record<string, { hash: string; count: number }> = {};
+  for (const name of Object.keys(hashes as object).toSorted()) {
+    if (name.startsWith("system.")) continue;
+    const count = await database.collection(name).countDocuments({}, { hint: { _id: 1 } });
+    digests[name] = { hash: String((hashes as Record<string, string>)[name]), count };
+  }
+  return digests;
+}
+
+/** One text for all of it, whatever the order of the collections. Pure. */
+export function digestOf(digests: Digests): string {
+  const lines = Object.keys(digests)
+    .toSorted()
+    .map((name) => `${name}\0${digests[name]?.hash}\0${digests[name]?.count}`);
+  return createHash("sha256").update(lines.join("\n")).digest("hex");
+}

@@ -1,0 +1,87 @@
+import {
+  type ClientSession,
+  type Document,
+  type MongoClient,
+  ReadConcern,
+  WriteConcern,
+} from "mongodb";
+import { assert, LockstepError } from "../errors.ts";
+import type { Mastership } from "../leadership/mastership.ts";
+import { limits } from "../limits.ts";
+import { systemClock } from "../ports/clock.ts";
+import type { Seam } from "../ports/seam.ts";
+import { collections, documentIds } from "../store/store.ts";
+import { isTransientNetwork } from "./server-errors.ts";
+
+export interface Fenced {
+  readonly client: MongoClient;
+  readonly control: { readonly client: MongoClient; readonly databaseName: string };
+  readonly mastership: Mastership;
+  readonly signal: AbortSignal;
+  readonly seam: Seam;
+}
+
+/** The error of one whose epoch is over: never a failed step. */
+export function deposed(epoch: number): LockstepError {
+  return new LockstepError("fenced", `a successor has raised the fence above epoch ${epoch}`);
+}
+
+/**
+ * One transaction that really changes the fence at our epoch and moves the progress in it from one
+ * tick to the next: so it counts exactly once or not at all, also when its answer is lost.
+ * @param prepare runs inside the transaction, first; answers what the fence shall show
+ * @throws LockstepError `fenced`
+ */
+export async function fencedTransaction<Prepared>(
+  fenced: Fenced,
+  name: string,
+  tick: { readonly field: string; readonly ticks: number },
+  prepare: (session: ClientSession) => Promise<{ prepared: Prepared; progress: Document }>,
+  write: (session: ClientSession, prepared: Prepared) => Promise<void>,
+): Promise<Prepared> {
+  const { client, control, mastership, signal, seam } = fenced;
+  const fences = control.client
+    .db(control.databaseName)
+    .collection<{ _id: string } & Document>(collections.fences);
+  let committing: { readonly prepared: Prepared } | undefined;
+  for (let attempt = 1; ; attempt += 1) {
+    signal.throwIfAborted();
+    mastership.signal.throwIfAborted();
+    const session = client.startSession();
+    try {
+      session.startTransaction({
+        readConcern: new ReadConcern("snapshot"),
+        writeConcern: new WriteConcern("majority", undefined, true),
+        readPreference: "primary",
+      });
+      const { prepared, progress } = await prepare(session);
+      const touched = await fences.updateOne(
+        {
+          _id: documentIds.master,
+          epoch: mastership.epoch,
+          ...(tick.ticks === 0 ? {} : { [`${tick.field}.ticks`]: tick.ticks }),
+        },
+        { $inc: { sequence: 1 }, $set: { [tick.field]: { ...progress, ticks: tick.ticks + 1 } } },
+        { session },
+      );
+      if (touched.matchedCount !== 1) {
+        const fence = await fences.findOne({ _id: documentIds.master }, { session });
+        if (Number(fence?.["epoch"]) !== mastership.epoch) throw deposed(mastership.epoch);
+        // An earlier commit of ours, whose answer was lost, did take effect.
+        assert(committing, "nobody else moves our progress", { ticks: tick.ticks });
+        await session.abortTransaction();
+        return committing.prepared;
+      }
+      await write(session, prepared);
+      committing = { prepared };
+      await seam.write(name, () => session.commitTransaction());
+      return prepared;
+    } catch (error) {
+      if (session.inTransaction()) await session.abortTransaction().catch(() => {});
+      if (!isTransientNetwork(error) || attempt >= limits.transactionAttemptsMax) throw error;
+      await systemClock.sleep(limits.transactionRetryDelayMs, signal);
+    } finally {
+      await session.endSession();
+    }
+  }
+}

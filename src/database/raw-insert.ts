@@ -1,0 +1,63 @@
+import { createRequire } from "node:module";
+import { type Document, type MongoClient, MongoServerError } from "mongodb";
+import { assert, LockstepError, messageOf } from "../errors.ts";
+import { limits } from "../limits.ts";
+import { systemClock } from "../ports/clock.ts";
+import { isTransientNetwork } from "./server-errors.ts";
+
+interface Sequence {
+  push(document: Document, bytes: Uint8Array): number;
+}
+
+// The driver has no public way to insert raw documents; a test holds this to the pinned version.
+const { DocumentSequence } = createRequire(import.meta.url)("mongodb/lib/cmap/commands.js") as {
+  DocumentSequence: new (field: string) => Sequence;
+};
+
+interface InsertAnswer {
+  readonly writeErrors?: readonly { readonly code: number; readonly errmsg: string }[];
+}
+
+/**
+ * Inserts documents byte for byte (key order, number types and a null `_id` stay).
+ * A batch whose answer was lost is sent again: what it finds there already is its own.
+ */
+export async function insertRaw(
+  client: MongoClient,
+  databaseName: string,
+  collection: string,
+  bytes: Uint8Array,
+  signal: AbortSignal,
+): Promise<void> {
+  for (let attempt = 1; ; attempt += 1) {
+    signal.throwIfAborted();
+    const documents = new DocumentSequence("documents");
+    documents.push({}, bytes);
+    try {
+      const answer = (await client.db(databaseName).command({
+        insert: collection,
+        documents,
+        ordered: false,
+        bypassDocumentValidation: true,
+        writeConcern: { w: "majority", j: true },
+      })) as unknown as InsertAnswer;
+      const errors = (answer.writeErrors ?? []).filter(
+        ({ code }) => code !== 11000 || attempt === 1,
+      );
+      assert(errors.length === 0, "every document of a copy can be inserted", {
+        collection,
+        errors: errors.slice(0, limits.offendingDocumentsMax),
+      });
+      return;
+    } catch (error) {
+      const again = isTransientNetwork(error) && attempt < limits.loadAttemptsMax;
+      if (error instanceof LockstepError || !again) {
+        if (error instanceof MongoServerError && error.code === 14031) {
+          throw new LockstepError("disk-full", `no room for the copy: ${messageOf(error)}`);
+        }
+        throw error;
+      }
+      await systemClock.sleep(limits.effectRetryDelayMs, signal);
+    }
+  }
+}

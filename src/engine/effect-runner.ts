@@ -1,0 +1,107 @@
+import type { EventObject } from "xstate";
+import { isLockstepError, LockstepError, messageOf } from "../errors.ts";
+import { limits } from "../limits.ts";
+import type { Log } from "../log.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { Effect } from "../store/store.ts";
+
+/** What an effect knows of itself. */
+export interface EffectContext {
+  /** `<actor>/<revision>/<index>`: the same on each attempt, whoever makes it. */
+  readonly id: string;
+  readonly actor: string;
+  /** 1 for the first attempt in this process. */
+  readonly attempt: number;
+  readonly epoch: number;
+  readonly signal: AbortSignal;
+  readonly log: Log;
+}
+
+export type EffectEvent = EventObject;
+
+/** Does the work and answers with the event that reports it. Must be idempotent. */
+export type EffectHandler = (
+  params: Readonly<Record<string, unknown>>,
+  context: EffectContext,
+) => Promise<EffectEvent>;
+
+/** Errors after which a successor runs the effect, not we. */
+const deposing = ["fenced", "lease-lost", "aborted"] as const;
+
+export interface Running {
+  readonly effect: Effect;
+  /** Aborts it; resolves once it has really ended, or when the grace is over: then `stuck` is told. */
+  stop(): Promise<void>;
+}
+
+/** Runs one effect to its result: bounded attempts, then a typed failure event. */
+export function runEffect(options: {
+  effect: Effect;
+  actor: string;
+  epoch: number;
+  handler: EffectHandler;
+  after: Promise<unknown>;
+  signal: AbortSignal;
+  clock: Clock;
+  log: Log;
+  onResult(event: EffectEvent): Promise<void>;
+  onStuck(): void;
+}): Running & { readonly ended: Promise<void> } {
+  const { effect, actor, epoch, clock } = options;
+  const own = new AbortController();
+  const signal = AbortSignal.any([options.signal, own.signal]);
+  const log = options.log.child({ effect: effect.id, name: effect.name });
+
+  const work = async (): Promise<void> => {
+    await options.after;
+    for (let attempt = 1; !signal.aborted; attempt += 1) {
+      try {
+        const context = { id: effect.id, actor, attempt, epoch, signal, log };
+        const event = await options.handler(effect.params, context);
+        if (!signal.aborted) await options.onResult(event);
+        return;
+      } catch (error) {
+        const passing = deposing.some((code) => isLockstepError(error, code));
+        if (signal.aborted || passing) {
+          log.info({ error: messageOf(error) }, "the effect stays pending");
+          return;
+        }
+        log.warn({ attempt, error: messageOf(error) }, "an effect failed");
+        // An unreachable database is no fault of the effect: it is tried until its deadline.
+        const counted = !isLockstepError(error, "database-unreachable");
+        if (counted && attempt >= limits.effectAttemptsMax) {
+          await options.onResult(failure(effect, error));
+          return;
+        }
+        const delay = limits.effectRetryDelayMs * 2 ** Math.min(attempt - 1, 10);
+        await clock.sleep(Math.min(delay, limits.effectRetryDelayMsMax), signal);
+      }
+    }
+  };
+  const ended = work().catch((error: unknown) => {
+    log.info({ error: messageOf(error) }, "the effect's result could not be appended here");
+  });
+  return {
+    effect,
+    ended,
+    async stop() {
+      own.abort(new LockstepError("aborted", "the effect was cancelled"));
+      let done = false;
+      const finish = ended.then(() => {
+        done = true;
+      });
+      const woken = new AbortController();
+      void finish.then(() => woken.abort());
+      await clock.sleep(limits.effectStopGraceMs, woken.signal);
+      if (!done) options.onStuck();
+    },
+  };
+}
+
+function failure(effect: Effect, error: unknown): EffectEvent {
+  const reason = isLockstepError(error)
+    ? { code: error.code, message: error.message, details: error.details }
+    : { code: "step-failed", message: messageOf(error), details: {} };
+  const event = { type: "effectFailed", effect: effect.name, reason };
+  return event;
+}

@@ -1,0 +1,338 @@
+import { assert, LockstepError, messageOf } from "../errors.ts";
+import { limits } from "../limits.ts";
+import type { Log } from "../log.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { Effect, Entry, Owner, Store, Write } from "../store/store.ts";
+import { createBatcher } from "./batcher.ts";
+import { type EffectEvent, type EffectHandler, runEffect } from "./effect-runner.ts";
+import { refuseMachine } from "./refuse-machine.ts";
+import { type Definition, firstStep, nextStep, type Step, takeoverStep } from "./step.ts";
+
+export type { EffectContext, EffectEvent, EffectHandler } from "./effect-runner.ts";
+
+/** The right to append to the actors of one owner. */
+export interface Ownership {
+  readonly owner: Owner;
+  readonly epoch: number;
+  /** Aborts when the right is lost: nothing new starts from then on. */
+  readonly signal: AbortSignal;
+  /** Joined to each append of these actors: the fence. */
+  readonly writes: readonly Write[];
+}
+
+export interface EngineMachine extends Definition {
+  /** Named actions that run after the commit. */
+  readonly effects: Readonly<Record<string, EffectHandler>>;
+}
+
+export interface SendResult {
+  readonly kind: "applied" | "ignored" | "rejected" | "duplicate";
+  /** The actor's latest entry. */
+  readonly entry: Entry;
+}
+
+/** Any XState machine, durable. It knows nothing of upgrades. */
+export interface Engine {
+  /** Takes over all actors of the owner and resumes their effects and timers. */
+  own(ownership: Ownership): Promise<void>;
+  /** Creates an actor; one that exists already is a success. */
+  create(
+    actor: string,
+    machine: string,
+    input: unknown,
+    options: { owner: Owner; writes?: readonly Write[] },
+  ): Promise<SendResult>;
+  /**
+   * Sends an event; resolves once it is in the journal.
+   * @throws LockstepError `fenced` when this engine does not own the actor (any more);
+   *   `conflict` when a write of the caller's is refused
+   */
+  send(
+    actor: string,
+    event: EffectEvent,
+    options?: { key?: string; writes?: readonly Write[] },
+  ): Promise<SendResult>;
+  onTransition(listener: (entry: Entry) => void): () => void;
+  stop(): Promise<void>;
+}
+
+interface Live {
+  tail: Entry;
+  readonly ownership: Ownership;
+  deposed: boolean;
+  queue: Promise<unknown>;
+  readonly running: Map<string, ReturnType<typeof runEffect>>;
+  /** Resolves when all cancelled effects have really ended. */
+  drained: Promise<unknown>;
+}
+
+const sameOwner = (left: Owner, right: Owner): boolean =>
+  left.kind === "role"
+    ? right.kind === "role" && left.role === right.role
+    : right.kind === "pinned" && left.agent === right.agent;
+
+export function createEngine(options: {
+  store: Store;
+  clock: Clock;
+  log: Log;
+  machines: Readonly<Record<string, EngineMachine>>;
+  onStuckEffect(effect: Effect): void;
+}): Engine {
+  const { store, clock, log, machines } = options;
+  for (const [name, machine] of Object.entries(machines)) {
+    refuseMachine(name, machine, machine.effects);
+  }
+  const batcher = createBatcher(store);
+  const live = new Map<string, Live>();
+  const owned: Ownership[] = [];
+  const listeners = new Set<(entry: Entry) => void>();
+  const stopping = new AbortController();
+  const loops = new Set<Promise<void>>();
+
+  const definitionOf = (name: string): EngineMachine => {
+    const definition = machines[name];
+    assert(definition, `the engine knows the machine "${name}"`, { machine: name });
+    return definition;
+  };
+  const fenced = (actor: string): LockstepError =>
+    new LockstepError("fenced", `this process does not own "${actor}" (any more)`, { actor });
+  const ownershipOf = (owner: Owner): Ownership | undefined =>
+    owned.find((held) => sameOwner(held.owner, owner) && !held.signal.aborted);
+
+  /** What has to happen after an entry is durable: effects started and stopped, listeners told. */
+  const committed = (actor: Live, entry: Entry): void => {
+    actor.tail = entry;
+    const wanted = new Set(entry.effects.map(({ id }) => id));
+    const gone = [...actor.running.values()].filter(({ effect }) => !wanted.has(effect.id));
+    for (const { effect } of gone) actor.running.delete(effect.id);
+    const answered = gone.filter(({ effect }) => effect.id !== entry.eventKey);
+    if (answered.length > 0) {
+      actor.drained = Promise.all([actor.drained, ...answered.map((running) => running.stop())]);
+    }
+    for (const listener of listeners) listener(entry);
+    startEffects(actor);
+  };
+
+  const startEffects = (actor: Live): void => {
+    const { ownership, tail } = actor;
+    if (actor.deposed || ownership.signal.aborted || stopping.signal.aborted) return;
+    const definition = definitionOf(tail.machine);
+    for (const effect of tail.effects) {
+      if (actor.running.has(effect.id)) continue;
+      const handler = definition.effects[effect.name];
+      assert(handler, `somebody implements the effect "${effect.name}"`, { effect: effect.id });
+      actor.running.set(
+        effect.id,
+        runEffect({
+          effect,
+          actor: tail.actor,
+          epoch: ownership.epoch,
+          handler,
+          after: actor.drained,
+          signal: AbortSignal.any([ownership.signal, stopping.signal]),
+          clock,
+          log,
+          onStuck: () => options.onStuckEffect(effect),
+          onResult: (event) => deliver(tail.actor, event, effect.id),
+        }),
+      );
+    }
+  };
+
+  /** A result has to reach the journal even while there is no primary. */
+  const deliver = async (actor: string, event: EffectEvent, key: string): Promise<void> => {
+    for (let attempt = 1; !stopping.signal.aborted; attempt += 1) {
+      try {
+        await send(actor, event, { key });
+        return;
+      } catch (error) {
+        const waiting = error instanceof LockstepError && error.code === "database-unreachable";
+        if (!waiting || attempt >= limits.deliverAttemptsMax) throw error;
+        await clock.sleep(limits.effectRetryDelayMs, stopping.signal);
+      }
+    }
+  };
+
+  const append = async (
+    actor: Live,
+    make: (tail: Entry, at: number) => Step,
+    extra: readonly Write[],
+  ): Promise<Entry | "duplicate"> => {
+    const { ownership } = actor;
+    for (let attempt = 0; attempt < limits.appendConflictRetriesMax; attempt += 1) {
+      if (actor.deposed || ownership.signal.aborted) throw fenced(actor.tail.actor);
+      const { entry, writes } = make(actor.tail, await store.now());
+      const result = await batcher.append({
+        entry,
+        writes: [...ownership.writes, ...writes, ...extra],
+      });
+      switch (result.kind) {
+        case "appended":
+          committed(actor, entry);
+          return entry;
+        case "duplicate":
+          return "duplicate";
+        case "refused":
+          if (result.write < ownership.writes.length) {
+            actor.deposed = true;
+            throw fenced(entry.actor);
+          }
+          throw new LockstepError("conflict", "a write that belongs to this event is refused", {
+            write: result.write - ownership.writes.length,
+          });
+        case "conflict":
+        case "undone": {
+          const tail = await store.tail(entry.actor);
+          assert(tail, "an actor's journal never shrinks", { actor: entry.actor });
+          if (tail.epoch > ownership.epoch) {
+            actor.deposed = true;
+            throw fenced(entry.actor);
+          }
+          actor.tail = tail;
+        }
+      }
+    }
+    throw new LockstepError("conflict", "somebody else appends all the time", {
+      actor: actor.tail.actor,
+    });
+  };
+
+  const serialised = <Result>(actor: Live, act: () => Promise<Result>): Promise<Result> => {
+    const result = actor.queue.then(act);
+    actor.queue = result.catch(() => {});
+    return result;
+  };
+
+  const send: Engine["send"] = (id, event, { key, writes = [] } = {}) => {
+    const actor = live.get(id);
+    if (!actor || stopping.signal.aborted) return Promise.reject(fenced(id));
+    return serialised(actor, async () => {
+      const known = actor.tail;
+      const spent =
+        key !== undefined &&
+        key.startsWith(`${id}/`) &&
+        ![...known.effects, ...known.timers].some((pending) => pending.id === key);
+      if (spent) return { kind: "duplicate", entry: known };
+      const definition = definitionOf(known.machine);
+      const result = await append(
+        actor,
+        (tail, at) =>
+          nextStep(definition, tail, event, {
+            epoch: actor.ownership.epoch,
+            at,
+            ...(key === undefined ? {} : { eventKey: key }),
+          }),
+        writes,
+      );
+      if (result === "duplicate") return { kind: "duplicate", entry: actor.tail };
+      assert(result.outcome !== "takeover", "an event is no takeover", { actor: id });
+      return { kind: result.outcome, entry: result };
+    });
+  };
+
+  const adopt = async (tail: Entry, ownership: Ownership): Promise<void> => {
+    const previous = live.get(tail.actor);
+    if (previous && previous.ownership.epoch >= ownership.epoch && !previous.deposed) return;
+    const actor: Live = {
+      tail,
+      ownership,
+      deposed: false,
+      queue: Promise.resolve(),
+      running: new Map(),
+      drained: Promise.all(
+        [...(previous?.running.values() ?? [])].map((running) => running.stop()),
+      ),
+    };
+    live.set(tail.actor, actor);
+    if (tail.epoch > ownership.epoch) {
+      actor.deposed = true;
+      throw fenced(tail.actor);
+    }
+    if (tail.epoch < ownership.epoch) {
+      await serialised(actor, () =>
+        append(actor, (latest, at) => takeoverStep(latest, { epoch: ownership.epoch, at }), []),
+      );
+    } else startEffects(actor);
+  };
+
+  /** Fires what is due by the store's clock; asks it only when something may be due. */
+  const timerLoop = async (ownership: Ownership): Promise<void> => {
+    const either = AbortSignal.any([ownership.signal, stopping.signal]);
+    while (!either.aborted) {
+      const armed = [...live.values()].filter(
+        (actor) => actor.ownership === ownership && !actor.deposed && actor.tail.timers.length > 0,
+      );
+      let waitMs: number = limits.timerPollMsMax;
+      if (armed.length > 0) {
+        try {
+          const now = await store.now();
+          for (const { tail } of armed) {
+            for (const timer of tail.timers) {
+              if (timer.dueAt <= now) await send(tail.actor, timer.event, { key: timer.id });
+              else waitMs = Math.min(waitMs, timer.dueAt - now);
+            }
+          }
+        } catch (error) {
+          log.info({ error: messageOf(error) }, "timers could not be looked at");
+        }
+      }
+      await clock.sleep(waitMs, either);
+    }
+  };
+
+  return {
+    async own(ownership) {
+      owned.push(ownership);
+      const tails = (await store.tails("")).filter(
+        (tail) =>
+          sameOwner(tail.owner, ownership.owner) &&
+          (tail.status === "active" || tail.effects.length > 0),
+      );
+      for (const tail of tails) await adopt(tail, ownership);
+      const loop = timerLoop(ownership);
+      loops.add(loop);
+      void loop.finally(() => loops.delete(loop));
+    },
+
+    async create(id, machine, input, { owner, writes = [] }) {
+      const ownership = ownershipOf(owner);
+      if (!ownership || stopping.signal.aborted) throw fenced(id);
+      const definition = definitionOf(machine);
+      const at = await store.now();
+      const base = { actor: id, machine, owner };
+      const step = firstStep(definition, base, input, { epoch: ownership.epoch, at });
+      const result = await batcher.append({
+        entry: step.entry,
+        writes: [...ownership.writes, ...step.writes, ...writes],
+      });
+      const tail = await store.tail(id);
+      if (result.kind === "refused") {
+        if (result.write < ownership.writes.length) throw fenced(id);
+        throw new LockstepError("conflict", `"${id}" cannot be created: a write is refused`, {
+          write: result.write - ownership.writes.length,
+        });
+      }
+      assert(tail, "an actor that was created has a tail", { actor: id });
+      if (!live.has(id)) await adopt(tail, ownership);
+      if (result.kind !== "appended") return { kind: "duplicate", entry: tail };
+      for (const listener of listeners) listener(tail);
+      return { kind: "applied", entry: tail };
+    },
+
+    send,
+
+    onTransition(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+
+    async stop() {
+      stopping.abort(new LockstepError("aborted", "the engine stops"));
+      const running = [...live.values()].flatMap((actor) => [...actor.running.values()]);
+      await Promise.all(running.map((effect) => effect.stop()));
+      await Promise.allSettled([...live.values()].map(({ queue }) => queue));
+      await batcher.idle();
+      await Promise.allSettled([...loops]);
+    },
+  };
+}

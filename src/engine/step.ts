@@ -1,0 +1,207 @@
+import type { AnyStateMachine, EventObject } from "xstate";
+import { assert, isLockstepError } from "../errors.ts";
+import { limits } from "../limits.ts";
+import type { Effect, Entry, Owner, Timer, Write } from "../store/store.ts";
+import { type Asked, firstOutcome, nextOutcome, type Outcome } from "./xstate-adapter.ts";
+
+/** The actions that the engine understands itself. */
+export const reservedActions = ["scheduleTimer", "cancelTimer", "cancelEffects"] as const;
+
+/** Control writes of a named action, joined to its entry's transaction. */
+export type ActionWrites = (
+  params: Readonly<Record<string, unknown>>,
+  info: { readonly actor: string; readonly epoch: number; readonly at: number },
+) => readonly Write[];
+
+/** What the core needs to know of a machine. */
+export interface Definition {
+  readonly machine: AnyStateMachine;
+  readonly protocol: number;
+  readonly writes?: Readonly<Record<string, ActionWrites>>;
+}
+
+/** Who appends, and when by the store's clock. */
+export interface Stamp {
+  readonly epoch: number;
+  readonly at: number;
+  readonly eventKey?: string;
+}
+
+/** The next entry, and the control writes that belong to it. */
+export interface Step {
+  readonly entry: Entry;
+  readonly writes: readonly Write[];
+}
+
+interface Demands {
+  timers: Timer[];
+  effects: Effect[];
+  writes: Write[];
+}
+
+function carryOut(
+  definition: Definition,
+  asked: readonly Asked[],
+  before: { timers: readonly Timer[]; effects: readonly Effect[] },
+  where: { actor: string; revision: number } & Stamp,
+): Demands {
+  const demands: Demands = { timers: [...before.timers], effects: [...before.effects], writes: [] };
+  asked.forEach(({ name, params }, index) => {
+    const id = `${where.actor}/${where.revision}/${index}`;
+    switch (name) {
+      case "scheduleTimer": {
+        const {
+          name: timer,
+          afterMs,
+          event,
+        } = params as unknown as {
+          name: string;
+          afterMs: number;
+          event: Timer["event"];
+        };
+        assert(afterMs >= 0, "a timer lies in the future", { id, afterMs });
+        demands.timers = demands.timers.filter((armed) => armed.name !== timer);
+        demands.timers.push({ id, name: timer, event, dueAt: where.at + afterMs });
+        break;
+      }
+      case "cancelTimer":
+        demands.timers = demands.timers.filter((armed) => armed.name !== params["name"]);
+        break;
+      case "cancelEffects": {
+        const { name: only } = params;
+        demands.effects = demands.effects.filter(
+          (effect) => only !== undefined && effect.name !== only,
+        );
+        break;
+      }
+      default: {
+        const writes = definition.writes?.[name];
+        if (writes) demands.writes.push(...writes(params, where));
+        else demands.effects.push({ id, name, params });
+      }
+    }
+  });
+  return demands;
+}
+
+function build(
+  definition: Definition,
+  base: { actor: string; revision: number; machine: string; owner: Owner },
+  event: Entry["event"],
+  outcome: Outcome,
+  before: { timers: readonly Timer[]; effects: readonly Effect[] },
+  stamp: Stamp,
+): Step {
+  const final = outcome.status !== "active";
+  const demands = carryOut(
+    definition,
+    outcome.asked,
+    final ? { timers: [], effects: [] } : before,
+    { ...base, ...stamp },
+  );
+  assert(outcome.snapshot.length <= limits.snapshotBytesMax, "the snapshot is too large", {
+    actor: base.actor,
+    bytes: outcome.snapshot.length,
+  });
+  const entry: Entry = {
+    ...base,
+    event,
+    outcome: outcome.taken ? "applied" : "ignored",
+    snapshot: outcome.snapshot,
+    state: outcome.state,
+    status: outcome.status,
+    timers: final ? [] : demands.timers,
+    effects: demands.effects,
+    ...(stamp.eventKey === undefined ? {} : { eventKey: stamp.eventKey }),
+    epoch: stamp.epoch,
+    protocol: definition.protocol,
+    at: stamp.at,
+  };
+  return { entry, writes: demands.writes };
+}
+
+/** Revision 0 of an actor. Pure. */
+export function firstStep(
+  definition: Definition,
+  base: { actor: string; machine: string; owner: Owner },
+  input: unknown,
+  stamp: Stamp,
+): Step {
+  const outcome = firstOutcome(definition.machine, input);
+  const event = { type: "lockstep.created", input };
+  const nothing = { timers: [], effects: [] };
+  return build(definition, { ...base, revision: 0 }, event, outcome, nothing, stamp);
+}
+
+/** The entry that follows the tail when the event reaches it. Pure. */
+export function nextStep(
+  definition: Definition,
+  tail: Entry,
+  event: EventObject,
+  stamp: Stamp,
+): Step {
+  assert(tail.epoch <= stamp.epoch, "the chain rule: never append on a higher epoch", {
+    actor: tail.actor,
+  });
+  const base = {
+    actor: tail.actor,
+    revision: tail.revision + 1,
+    machine: tail.machine,
+    owner: tail.owner,
+  };
+  // A result answers its effect, a fired timer is spent: neither is pending any more.
+  const before = {
+    timers: tail.timers.filter(({ id }) => id !== stamp.eventKey),
+    effects: tail.effects.filter(({ id }) => id !== stamp.eventKey),
+  };
+  const unchanged = { snapshot: tail.snapshot, state: tail.state, status: tail.status, asked: [] };
+  if (tail.status !== "active") {
+    return settled(base, tail, event, stamp, before, "ignored");
+  }
+  try {
+    const outcome = nextOutcome(definition.machine, tail.snapshot, event);
+    const kept = outcome.taken ? outcome : { ...outcome, ...unchanged };
+    return build(definition, base, event, kept, before, stamp);
+  } catch (error) {
+    if (isLockstepError(error)) throw error;
+    // Poison: a guard or an assign threw. The key is consumed, the state stays.
+    return settled(base, tail, event, stamp, before, "rejected");
+  }
+}
+
+function settled(
+  base: { actor: string; revision: number; machine: string; owner: Owner },
+  tail: Entry,
+  event: Entry["event"],
+  stamp: Stamp,
+  before: { timers: readonly Timer[]; effects: readonly Effect[] },
+  outcome: Entry["outcome"],
+): Step {
+  const entry: Entry = {
+    ...base,
+    event,
+    outcome,
+    snapshot: tail.snapshot,
+    state: tail.state,
+    status: tail.status,
+    timers: before.timers,
+    effects: before.effects,
+    ...(stamp.eventKey === undefined ? {} : { eventKey: stamp.eventKey }),
+    epoch: stamp.epoch,
+    protocol: tail.protocol,
+    at: stamp.at,
+  };
+  return { entry, writes: [] };
+}
+
+/** A new owner's first entry: from here on no older epoch can append. Pure. */
+export function takeoverStep(tail: Entry, stamp: Stamp): Step {
+  assert(tail.epoch < stamp.epoch, "a takeover raises the epoch", { actor: tail.actor });
+  const base = {
+    actor: tail.actor,
+    revision: tail.revision + 1,
+    machine: tail.machine,
+    owner: tail.owner,
+  };
+  return settled(base, tail, { type: "lockstep.takeover" }, stamp, tail, "takeover");
+}

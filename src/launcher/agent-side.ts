@@ -1,0 +1,61 @@
+import { join } from "node:path";
+import { writeFileAtomic } from "../ports/files.ts";
+
+/** The exit code of an agent that wants its launcher to start another version. */
+export const exitForVersionChange = 75;
+
+/** Names of the launcher's files in an agent's data directory. */
+export const launcherFiles = {
+  wanted: "wanted-version",
+  default: "default-version",
+  incarnation: "incarnation",
+} as const;
+
+/** Why the version wanted is not the one that runs. */
+export interface CannotStart {
+  readonly code: string;
+  readonly message: string;
+  readonly details: Readonly<Record<string, unknown>>;
+}
+
+/** What a launcher tells the agent that it starts. */
+export interface LauncherEnvironment {
+  readonly dataDirectory: string;
+  readonly version: string;
+  readonly startableVersions: readonly string[];
+  readonly incarnation: number;
+  readonly cannotStart?: CannotStart;
+}
+
+/** What the launcher of this process says, or undefined where there is none. */
+export function readLauncherEnvironment(
+  environment: Readonly<Record<string, string | undefined>>,
+): LauncherEnvironment | undefined {
+  const dataDirectory = environment["LOCKSTEP_DATA_DIRECTORY"];
+  const version = environment["LOCKSTEP_VERSION"];
+  const startable = environment["LOCKSTEP_STARTABLE_VERSIONS"];
+  if (!dataDirectory || !version || !startable) return undefined;
+  const cannotStart = environment["LOCKSTEP_CANNOT_START"];
+  return {
+    dataDirectory,
+    version,
+    startableVersions: JSON.parse(startable) as string[],
+    incarnation: Number(environment["LOCKSTEP_INCARNATION"] ?? 1),
+    ...(cannotStart ? { cannotStart: JSON.parse(cannotStart) as CannotStart } : {}),
+  };
+}
+
+/** Tells the launcher, if there is one, that this version is up. */
+export function reportReady(version: string): void {
+  process.send?.({ type: "ready", version });
+}
+
+/** The version that the launcher shall start next. */
+export async function writeWantedVersion(directory: string, version: string): Promise<void> {
+  await writeFileAtomic(join(directory, launcherFiles.wanted), `${JSON.stringify({ version })}\n`);
+}
+
+/** The version that the launcher falls back to: changed when an upgrade has ended, never before. */
+export async function writeDefaultVersion(directory: string, version: string): Promise<void> {
+  await writeFileAtomic(join(directory, launcherFiles.default), `${JSON.stringify({ version })}\n`);
+}

@@ -1,0 +1,103 @@
+import { limits } from "../limits.ts";
+import { type CannotStart, exitForVersionChange } from "./agent-side.ts";
+
+/** What the launcher remembers between two starts. */
+export interface LauncherState {
+  /** The version that is running, or was last. */
+  readonly version: string;
+  /** What to fall back to when `version` does not come up. */
+  readonly previous: string;
+  /** Starts of `version` in a row that did not report ready. */
+  readonly failures: number;
+  /** This process reported ready. */
+  readonly ready: boolean;
+  readonly cannotStart: CannotStart | null;
+}
+
+export type LauncherEvent =
+  | { readonly type: "ready" }
+  | {
+      readonly type: "ended";
+      readonly code: number | null;
+      readonly signal: string | null;
+      readonly wanted: string;
+    }
+  | { readonly type: "timed-out" };
+
+export interface Decision {
+  readonly state: LauncherState;
+  /** Start `state.version` after the delay, or end with an exit code, or just go on. */
+  readonly action:
+    | { readonly kind: "go-on" }
+    | { readonly kind: "start"; readonly delayMs: number }
+    | { readonly kind: "exit"; readonly code: number };
+}
+
+function cannotStart(version: string, why: string): CannotStart {
+  return {
+    code: "cannot-start",
+    message: `${version} does not come up on this host: ${why}`,
+    details: { version },
+  };
+}
+
+function afterFailure(state: LauncherState, why: string): Decision {
+  const failures = state.failures + 1;
+  const delayMs = limits.launcherRestartDelayMs * failures;
+  if (failures < limits.launcherStartsMax) {
+    return { state: { ...state, failures, ready: false }, action: { kind: "start", delayMs } };
+  }
+  if (state.previous === state.version) {
+    // Nothing to fall back to: whoever supervises the launcher decides.
+    return { state: { ...state, failures }, action: { kind: "exit", code: 1 } };
+  }
+  return {
+    state: {
+      version: state.previous,
+      previous: state.previous,
+      failures: 0,
+      ready: false,
+      cannotStart: cannotStart(state.version, why),
+    },
+    action: { kind: "start", delayMs: 0 },
+  };
+}
+
+/** What to do when something happened to the child. Pure. */
+export function decide(state: LauncherState, event: LauncherEvent): Decision {
+  switch (event.type) {
+    case "ready":
+      return {
+        state: { ...state, ready: true, failures: 0 },
+        action: { kind: "go-on" },
+      };
+    case "timed-out":
+      // Hanging once is enough: hanging again would only cost time that the fleet waits for.
+      return afterFailure(
+        { ...state, failures: limits.launcherStartsMax },
+        "it never reported ready",
+      );
+    case "ended": {
+      if (event.code === exitForVersionChange && event.wanted !== state.version) {
+        return {
+          state: {
+            version: event.wanted,
+            previous: state.version,
+            failures: 0,
+            ready: false,
+            cannotStart: null,
+          },
+          action: { kind: "start", delayMs: 0 },
+        };
+      }
+      if (event.code === 0) return { state, action: { kind: "exit", code: 0 } };
+      if (state.ready) {
+        return {
+          state: { ...state, ready: false },
+          action: { kind: "start", delayMs: limits.launcherRestartDelayMs },
+        };
+      }
+      return afterFailure(state, `it ended with ${event.signal ?? `code ${event.code}`}`);
+    }
+  }
+}

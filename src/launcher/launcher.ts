@@ -1,0 +1,126 @@
+import { join } from "node:path";
+import { LockstepError } from "../errors.ts";
+import { limits } from "../limits.ts";
+import type { Log } from "../log.ts";
+import type { Clock } from "../ports/clock.ts";
+import { readJsonFile, writeFileAtomic } from "../ports/files.ts";
+import { type ChildProcess, exited, startProcess } from "../ports/process.ts";
+import { launcherFiles } from "./agent-side.ts";
+import { decide, type LauncherEvent, type LauncherState } from "./decide.ts";
+import { readVersionsFile } from "./versions-file.ts";
+
+/**
+ * The parent of an agent, of no version: starts the version wanted, falls back to the one before
+ * when it does not come up. It never needs MongoDB.
+ * @returns the exit code
+ */
+export async function runLauncher(options: {
+  dataDirectory: string;
+  versionsPath: string;
+  clock: Clock;
+  log: Log;
+  signal: AbortSignal;
+}): Promise<number> {
+  const { dataDirectory, versionsPath, clock, log, signal } = options;
+  const pathOf = (name: string) => join(dataDirectory, name);
+  const readVersion = async (name: string) =>
+    (await readJsonFile<{ version: string }>(pathOf(name)))?.version;
+
+  const nextIncarnation = async (): Promise<number> => {
+    const last = await readJsonFile<{ incarnation: number }>(pathOf(launcherFiles.incarnation));
+    const incarnation = (last?.incarnation ?? 0) + 1;
+    await writeFileAtomic(
+      pathOf(launcherFiles.incarnation),
+      `${JSON.stringify({ incarnation })}\n`,
+    );
+    return incarnation;
+  };
+
+  const start = async (state: LauncherState): Promise<ChildProcess> => {
+    const file = await readVersionsFile(versionsPath);
+    const [program, ...words] = file.versions[state.version]?.command ?? [];
+    if (program === undefined) {
+      throw new LockstepError(
+        "cannot-start",
+        `expected ${state.version} in ${versionsPath}, found ${Object.keys(file.versions).join(", ")}`,
+      );
+    }
+    const incarnation = await nextIncarnation();
+    log.info({ starts: state.version, incarnation }, "starting");
+    return startProcess(program, words, {
+      stdio: ["ignore", "inherit", "inherit", "ipc"],
+      env: {
+        ...process.env,
+        LOCKSTEP_DATA_DIRECTORY: dataDirectory,
+        LOCKSTEP_VERSION: state.version,
+        LOCKSTEP_STARTABLE_VERSIONS: JSON.stringify(Object.keys(file.versions)),
+        LOCKSTEP_INCARNATION: String(incarnation),
+        LOCKSTEP_CANNOT_START: state.cannotStart ? JSON.stringify(state.cannotStart) : "",
+      },
+    });
+  };
+
+  /** SIGTERM, and SIGKILL for one that does not go. */
+  const end = async (child: ChildProcess): Promise<void> => {
+    child.kill("SIGTERM");
+    const gone = new AbortController();
+    const exit = exited(child).then(() => gone.abort());
+    await clock.sleep(limits.launcherStopGraceMs, gone.signal);
+    if (!gone.signal.aborted) child.kill("SIGKILL");
+    await exit;
+  };
+
+  /** Watches one child until it has ended; tells when it is ready. */
+  const watch = async (child: ChildProcess, state: LauncherState): Promise<LauncherEvent> => {
+    const file = await readVersionsFile(versionsPath);
+    const timeoutMs = file.versions[state.version]?.readyTimeoutMs ?? limits.launcherReadyTimeoutMs;
+    const settled = new AbortController();
+    let timedOut = false;
+    let readyNow = false;
+    child.on("message", (message: { type?: string }) => {
+      if (message.type !== "ready") return;
+      readyNow = true;
+      settled.abort();
+    });
+    const exit = exited(child).finally(() => settled.abort());
+    const stop = () => void end(child);
+    signal.addEventListener("abort", stop, { once: true });
+    if (signal.aborted) stop();
+    void clock.sleep(timeoutMs, settled.signal).then(async () => {
+      if (settled.signal.aborted) return;
+      timedOut = true;
+      await end(child);
+    });
+    const { code, signal: by } = await exit;
+    signal.removeEventListener("abort", stop);
+    if (timedOut) return { type: "timed-out" };
+    if (readyNow) ready = true;
+    const wanted = (await readVersion(launcherFiles.wanted)) ?? state.version;
+    return { type: "ended", code, signal: by, wanted };
+  };
+
+  let ready = false;
+  const fallback =
+    (await readVersion(launcherFiles.default)) ?? (await readVersionsFile(versionsPath)).default;
+  const first = (await readVersion(launcherFiles.wanted)) ?? fallback;
+  let state: LauncherState = {
+    version: first,
+    previous: fallback,
+    failures: 0,
+    ready: false,
+    cannotStart: null,
+  };
+  for (let starts = 0; starts < limits.incarnationsMax && !signal.aborted; starts += 1) {
+    ready = false;
+    const child = await start(state);
+    const event = await watch(child, state);
+    if (signal.aborted) break;
+    if (ready) state = decide(state, { type: "ready" }).state;
+    const decision = decide(state, event);
+    log.info({ event, next: decision.action, version: decision.state.version }, "child ended");
+    state = decision.state;
+    if (decision.action.kind === "exit") return decision.action.code;
+    if (decision.action.kind === "start") await clock.sleep(decision.action.delayMs, signal);
+  }
+  return 0;
+}

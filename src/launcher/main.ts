@@ -1,0 +1,33 @@
+#!/usr/bin/env node
+import { mkdir } from "node:fs/promises";
+import { resolve } from "node:path";
+import { Command } from "commander";
+import { messageOf } from "../errors.ts";
+import { createLog } from "../log.ts";
+import { systemClock } from "../ports/clock.ts";
+import { runLauncher } from "./launcher.ts";
+
+const stopping = new AbortController();
+for (const name of ["SIGINT", "SIGTERM"] as const) process.on(name, () => stopping.abort());
+
+const log = createLog({}).child({ launcher: true });
+await new Command("lockstep-launcher")
+  .description("Starts the version of an agent that is wanted, and the one before if it fails.")
+  .requiredOption("--data-directory <path>", "the agent's own folder")
+  .requiredOption("--versions <file>", "which versions are installed, and how to start them")
+  .action(async ({ dataDirectory, versions }: { dataDirectory: string; versions: string }) => {
+    await mkdir(dataDirectory, { recursive: true });
+    try {
+      process.exitCode = await runLauncher({
+        dataDirectory: resolve(dataDirectory),
+        versionsPath: resolve(versions),
+        clock: systemClock,
+        log,
+        signal: stopping.signal,
+      });
+    } catch (error) {
+      log.error({ error: messageOf(error) }, "the launcher ends");
+      process.exitCode = 1;
+    }
+  })
+  .parseAsync(process.argv);

@@ -1,0 +1,171 @@
+import type { MongoClient } from "mongodb";
+import { LockstepError, messageOf } from "../errors.ts";
+import { limits } from "../limits.ts";
+import type { Log } from "../log.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { Random } from "../ports/random.ts";
+import type { Seam } from "../ports/seam.ts";
+import { collections, documentIds } from "../store/store.ts";
+import { killPredecessor } from "./kill-predecessor.ts";
+import { createLeaseStore } from "./lease.ts";
+import type { Mastership } from "./mastership.ts";
+
+export interface Leadership {
+  /** Tries to be master until stopped; `onMaster` runs once for each epoch that is ours. */
+  run(onMaster: (mastership: Mastership) => Promise<void>): Promise<void>;
+  /** Gives the lease up; somebody else may take it at once. */
+  release(): Promise<void>;
+  /** Gives the lease up for good. */
+  stop(): Promise<void>;
+}
+
+interface Held {
+  readonly nonce: string;
+  readonly epoch: number;
+  readonly lost: AbortController;
+}
+
+/**
+ * Leadership: a lease by the database's clock, a growing epoch, and a fence raised before acting.
+ * Ownership is the lease, looked at all the time; never a role sampled once.
+ */
+export function createLeadership(options: {
+  client: MongoClient;
+  renewClient: MongoClient;
+  databaseName: string;
+  agent: string;
+  incarnation: number;
+  appName: string;
+  leaseTtlMs: number;
+  clock: Clock;
+  random: Random;
+  seam: Seam;
+  log: Log;
+  eligible: () => Promise<boolean>;
+}): Leadership {
+  const { client, agent, clock, log, leaseTtlMs } = options;
+  const leases = createLeaseStore(options);
+  const stopping = new AbortController();
+  let held: Held | undefined;
+  let running: Promise<void> = Promise.resolve();
+
+  const lose = (mine: Held, why: string) => {
+    if (mine.lost.signal.aborted) return;
+    log.warn({ epoch: mine.epoch, why }, "mastership lost");
+    mine.lost.abort(
+      new LockstepError("lease-lost", `mastership of epoch ${mine.epoch} lost: ${why}`),
+    );
+  };
+
+  /** Renews until lost; keeps a deadline of its own, for comfort: the fence is what protects. */
+  const renewLoop = async (mine: Held, deadlineMs: number): Promise<void> => {
+    const { signal } = mine.lost;
+    let goodUntilMs = deadlineMs;
+    while (!signal.aborted) {
+      await clock.sleep(leaseTtlMs / limits.leaseRenewFraction, signal);
+      if (signal.aborted) return;
+      const sentAtMs = clock.monotonicMs();
+      const watchdog = new AbortController();
+      const expiry = clock.sleep(
+        goodUntilMs - sentAtMs,
+        AbortSignal.any([signal, watchdog.signal]),
+      );
+      void expiry.then(() => {
+        if (!watchdog.signal.aborted && clock.monotonicMs() >= goodUntilMs) {
+          lose(mine, "it could not be renewed in time");
+        }
+      });
+      try {
+        const renewed = await leases.renew(mine.nonce, mine.epoch, leaseTtlMs);
+        if (!renewed) lose(mine, "somebody else holds it");
+        else goodUntilMs = sentAtMs + leaseTtlMs;
+      } catch (error) {
+        log.warn({ error: messageOf(error) }, "the lease could not be renewed; it is tried again");
+        if (clock.monotonicMs() >= goodUntilMs) lose(mine, "it could not be renewed in time");
+      } finally {
+        watchdog.abort();
+      }
+    }
+  };
+
+  /** Lease, then the predecessor's sessions, then the fence; only then may anybody act. */
+  const acquire = async (): Promise<Held | undefined> => {
+    const nonce = options.random.hex(12);
+    const taken = await leases.acquire({
+      holder: agent,
+      incarnation: options.incarnation,
+      nonce,
+      appName: options.appName,
+      ttlMs: leaseTtlMs,
+    });
+    if (!taken) return undefined;
+    const { granted, previous } = taken;
+    const mine: Held = { nonce, epoch: granted.epoch, lost: new AbortController() };
+    if (previous.appName !== options.appName) {
+      const killed = await killPredecessor({ client, appName: previous.appName, log });
+      if (killed > 0) log.info({ killed, holder: previous.holder }, "predecessor's sessions ended");
+    }
+    if (!(await leases.raiseFence(mine.epoch, agent))) return undefined;
+    return mine;
+  };
+
+  const serve = async (
+    mine: Held,
+    startedMs: number,
+    onMaster: (mastership: Mastership) => Promise<void>,
+  ): Promise<void> => {
+    held = mine;
+    log.info({ epoch: mine.epoch }, "mastership acquired");
+    const renewing = renewLoop(mine, startedMs + leaseTtlMs);
+    try {
+      await onMaster({
+        epoch: mine.epoch,
+        signal: mine.lost.signal,
+        fence: {
+          collection: collections.fences,
+          id: documentIds.master,
+          expect: { epoch: mine.epoch },
+          increment: { sequence: 1 },
+        },
+      });
+    } catch (error) {
+      log.warn({ error: messageOf(error) }, "the master's work ended");
+    } finally {
+      lose(mine, "its work ended");
+      await renewing;
+      held = undefined;
+      await leases.release(mine.nonce, mine.epoch).catch(() => {
+        // Whoever comes next waits until it runs out.
+      });
+    }
+  };
+
+  return {
+    run(onMaster) {
+      running = (async () => {
+        while (!stopping.signal.aborted) {
+          try {
+            if (await options.eligible()) {
+              const startedMs = clock.monotonicMs();
+              const mine = await acquire();
+              if (mine && stopping.signal.aborted) await leases.release(mine.nonce, mine.epoch);
+              else if (mine) await serve(mine, startedMs, onMaster);
+            }
+          } catch (error) {
+            log.info({ error: messageOf(error) }, "the lease could not be looked at");
+          }
+          await clock.sleep(limits.leaseAcquirePollMs, stopping.signal);
+        }
+      })();
+      return running;
+    },
+    async release() {
+      if (held) lose(held, "it was given up");
+    },
+    async stop() {
+      stopping.abort();
+      if (held) lose(held, "this process stops");
+      await running;
+    },
+  };
+}

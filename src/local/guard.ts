@@ -1,0 +1,50 @@
+import { type ChildProcess, startProcess } from "../ports/process.ts";
+
+/** Reads process ids from its standard input; when that ends, so do they, and the folder goes. */
+const program = `
+const pids = new Set();
+let text = "";
+process.stdin.on("data", (chunk) => {
+  text += chunk;
+  const lines = text.split("\\n");
+  text = lines.pop();
+  for (const line of lines) {
+    const [word, pid] = line.split(" ");
+    if (word === "add") pids.add(Number(pid));
+    else pids.delete(Number(pid));
+  }
+});
+process.stdin.on("end", () => {
+  for (const pid of pids) try { process.kill(pid, "SIGKILL"); } catch {}
+  setTimeout(() => {
+    require("node:fs").rmSync(process.argv[1], { recursive: true, force: true });
+  }, 200);
+});
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => {});
+`;
+
+/** Outlives us by a moment, so that no mongod does: even after kill -9. */
+export interface Guard {
+  add(pid: number): void;
+  remove(pid: number): void;
+  release(): Promise<void>;
+}
+
+export function startGuard(directory: string): Guard {
+  const child: ChildProcess = startProcess(process.execPath, ["-e", program, directory], {
+    stdio: ["pipe", "ignore", "ignore"],
+    detached: true,
+  });
+  child.unref();
+  const say = (line: string) => child.stdin?.write(`${line}\n`);
+  return {
+    add: (pid) => say(`add ${pid}`),
+    remove: (pid) => say(`remove ${pid}`),
+    release: () =>
+      new Promise((resolve) => {
+        child.ref();
+        child.once("exit", () => resolve());
+        child.stdin?.end();
+      }),
+  };
+}

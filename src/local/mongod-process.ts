@@ -1,0 +1,119 @@
+import { mkdir, readFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { MongoClient } from "mongodb";
+import { LockstepError } from "../errors.ts";
+import { limits } from "../limits.ts";
+import { systemClock } from "../ports/clock.ts";
+import { type ChildProcess, exited, signalProcess, startProcess } from "../ports/process.ts";
+import type { Guard } from "./guard.ts";
+
+/** One mongod on this machine, under our control by its process id. */
+export interface Member {
+  readonly name: string;
+  readonly port: number;
+  readonly host: string;
+  readonly directUrl: string;
+  readonly pid: number;
+  readonly alive: boolean;
+  /** kill -9, and waits until it is gone. */
+  kill(): Promise<void>;
+  /** SIGSTOP. */
+  pause(): void;
+  /** SIGCONT. */
+  resume(): void;
+  /** Starts it again on its own data. */
+  restart(): Promise<void>;
+}
+
+/** A port of the loopback that nobody uses. */
+export function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once("error", reject);
+    server.listen(0, "127.0.0.1", () => {
+      const address = server.address();
+      const port = typeof address === "object" && address ? address.port : 0;
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+/** Starts one mongod and waits until it answers. */
+export async function startMember(options: {
+  name: string;
+  mongodPath: string;
+  directory: string;
+  guard: Guard;
+  arguments: readonly string[];
+  urlOptions: string;
+}): Promise<Member> {
+  const { name, mongodPath, guard } = options;
+  const port = await freePort();
+  const dataDirectory = join(options.directory, name);
+  const logPath = join(options.directory, `${name}.log`);
+  await mkdir(dataDirectory, { recursive: true });
+  const host = `127.0.0.1:${port}`;
+  const directUrl = `mongodb://${host}/?directConnection=true${options.urlOptions}`;
+  let child: ChildProcess | undefined;
+
+  const start = async () => {
+    const started = startProcess(
+      mongodPath,
+      [
+        ...["--port", String(port), "--bind_ip", "127.0.0.1", "--dbpath", dataDirectory],
+        ...["--logpath", logPath, "--logappend", "--wiredTigerCacheSizeGB", "0.5"],
+        ...["--nounixsocket", "--quiet", ...options.arguments],
+      ],
+      { stdio: "ignore", detached: true },
+    );
+    child = started;
+    if (started.pid !== undefined) guard.add(started.pid);
+    started.once("exit", () => started.pid !== undefined && guard.remove(started.pid));
+    const end = systemClock.monotonicMs() + limits.mongodStartTimeoutMs;
+    while (systemClock.monotonicMs() < end && started.exitCode === null) {
+      const probe = new MongoClient(directUrl, { serverSelectionTimeoutMS: 500 });
+      try {
+        await probe.db("admin").command({ hello: 1 });
+        return;
+      } catch {
+        await systemClock.sleep(50);
+      } finally {
+        await probe.close();
+      }
+    }
+    const lines = await readFile(logPath, "utf8").catch(() => "");
+    const last = lines.trim().split("\n").slice(-limits.mongodLogLinesShown).join("\n");
+    throw new LockstepError("mongod-does-not-run", `mongod "${name}" did not come up: ${last}`);
+  };
+  const pid = () => child?.pid ?? 0;
+  const alive = () => child !== undefined && child.exitCode === null && child.signalCode === null;
+
+  await start();
+  return {
+    name,
+    port,
+    host,
+    directUrl,
+    get pid() {
+      return pid();
+    },
+    get alive() {
+      return alive();
+    },
+    async kill() {
+      if (!child || !alive()) return;
+      signalProcess(pid(), "SIGKILL");
+      await exited(child);
+    },
+    pause() {
+      signalProcess(pid(), "SIGSTOP");
+    },
+    resume() {
+      signalProcess(pid(), "SIGCONT");
+    },
+    async restart() {
+      if (!alive()) await start();
+    },
+  };
+}

@@ -1,0 +1,168 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { MongoClient } from "mongodb";
+import { LockstepError, messageOf } from "../errors.ts";
+import { limits } from "../limits.ts";
+import { systemClock } from "../ports/clock.ts";
+import { startGuard } from "./guard.ts";
+import { type Member, startMember } from "./mongod-process.ts";
+
+/** A real replica set on this machine, with its data in a temporary folder. */
+export interface ReplicaSet {
+  readonly members: readonly Member[];
+  /** URL of the set, with a database's name as its path. */
+  url(database?: string): string;
+  primary(): Promise<Member>;
+  /** Asks the primary to step down and waits until another has taken over. */
+  stepDown(): Promise<void>;
+  /** Ends all of it and deletes the data. */
+  stop(): Promise<void>;
+}
+
+export interface ReplicaSetOptions {
+  readonly mongodPath: string;
+  readonly members?: number;
+  readonly electionTimeoutMs?: number;
+}
+
+const setName = "lockstep";
+
+async function withClient<Result>(
+  url: string,
+  act: (client: MongoClient) => Promise<Result>,
+): Promise<Result> {
+  const client = new MongoClient(url, { serverSelectionTimeoutMS: 2_000 });
+  try {
+    return await act(client);
+  } finally {
+    await client.close();
+  }
+}
+
+async function poll<Result>(
+  what: string,
+  look: () => Promise<Result | undefined>,
+): Promise<Result> {
+  const end = systemClock.monotonicMs() + limits.replicaSetReadyTimeoutMs;
+  let last: unknown;
+  while (systemClock.monotonicMs() < end) {
+    try {
+      const found = await look();
+      if (found !== undefined) return found;
+    } catch (error) {
+      last = error;
+    }
+    await systemClock.sleep(50);
+  }
+  throw new LockstepError(
+    "timeout",
+    `the local replica set did not get ${what}: ${messageOf(last)}`,
+  );
+}
+
+async function findPrimary(members: readonly Member[]): Promise<Member | undefined> {
+  for (const member of members.filter(({ alive }) => alive)) {
+    const hello = await withClient(member.directUrl, (client) =>
+      client.db("admin").command({ hello: 1 }),
+    ).catch(() => undefined);
+    if (hello?.["isWritablePrimary"] === true) return member;
+  }
+  return undefined;
+}
+
+/** Starts a replica set of real mongods, writable by a majority when it resolves. */
+export async function startReplicaSet(options: ReplicaSetOptions): Promise<ReplicaSet> {
+  const directory = await mkdtemp(join(tmpdir(), "lockstep-set-"));
+  const guard = startGuard(directory);
+  const members: Member[] = [];
+  const stop = async () => {
+    await Promise.all(members.map((member) => member.kill()));
+    await guard.release();
+    await rm(directory, { recursive: true, force: true });
+  };
+  const url = (database = "") =>
+    `mongodb://${members.map(({ host }) => host).join(",")}/${database}?replicaSet=${setName}`;
+  try {
+    const names = Array.from({ length: options.members ?? 3 }, (_, index) => `m${index + 1}`);
+    const started = await Promise.all(
+      names.map((name) =>
+        startMember({
+          name,
+          mongodPath: options.mongodPath,
+          directory,
+          guard,
+          arguments: ["--replSet", setName, "--oplogSize", "512"],
+          urlOptions: "",
+        }),
+      ),
+    );
+    members.push(...started);
+    const first = members[0] as Member;
+    await withClient(first.directUrl, (client) =>
+      client.db("admin").command({
+        replSetInitiate: {
+          _id: setName,
+          settings: { electionTimeoutMillis: options.electionTimeoutMs ?? 2_000 },
+          members: members.map(({ host }, index) => ({ _id: index, host })),
+        },
+      }),
+    );
+    await poll("a majority", () =>
+      withClient(url(), async (client) => {
+        await client
+          .db("lockstep_probe")
+          .collection("probe")
+          .insertOne({}, { writeConcern: { w: members.length, wtimeoutMS: 5_000 } });
+        await client.db("lockstep_probe").dropDatabase();
+        return true;
+      }),
+    );
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  const primary = () => poll("a primary", () => findPrimary(members));
+  return {
+    members,
+    url,
+    primary,
+    stop,
+    async stepDown() {
+      const old = await primary();
+      await withClient(old.directUrl, (client) =>
+        client.db("admin").command({ replSetStepDown: 10, secondaryCatchUpPeriodSecs: 5 }),
+      ).catch(() => {
+        // The primary may close the connection as it steps down; who is primary is looked up below.
+      });
+      await poll("another primary", async () => {
+        const now = await findPrimary(members);
+        return now && now !== old ? now : undefined;
+      });
+    },
+  };
+}
+
+/** Starts one mongod that belongs to no set. */
+export async function startStandalone(options: {
+  mongodPath: string;
+}): Promise<{ url(database?: string): string; stop(): Promise<void> }> {
+  const directory = await mkdtemp(join(tmpdir(), "lockstep-one-"));
+  const guard = startGuard(directory);
+  const member = await startMember({
+    name: "alone",
+    mongodPath: options.mongodPath,
+    directory,
+    guard,
+    arguments: [],
+    urlOptions: "",
+  });
+  return {
+    url: (database = "") => `mongodb://${member.host}/${database}`,
+    async stop() {
+      await member.kill();
+      await guard.release();
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}

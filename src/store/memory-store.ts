@@ -1,0 +1,129 @@
+import { assert } from "../errors.ts";
+import type { AppendResult, ControlDocument, Entry, Plain, Store, Write } from "./store.ts";
+
+type Fields = Record<string, unknown>;
+
+function readPath(fields: Fields, path: string): unknown {
+  return path
+    .split(".")
+    .reduce<unknown>((value, key) => (value as Fields | undefined)?.[key], fields);
+}
+
+function writePath(fields: Fields, path: string, change: (old: unknown) => unknown): void {
+  const keys = path.split(".");
+  const last = keys.pop() as string;
+  let at = fields;
+  for (const key of keys) {
+    at[key] = { ...(at[key] as Fields | undefined) };
+    at = at[key] as Fields;
+  }
+  const value = change(at[last]);
+  if (value === undefined) delete at[last];
+  else at[last] = value;
+}
+
+function holds(fields: Fields | undefined, expect: Write["expect"]): boolean {
+  if (expect === null) return fields === undefined;
+  if (fields === undefined) return false;
+  return Object.entries(expect).every(
+    ([path, value]) => JSON.stringify(readPath(fields, path) ?? null) === JSON.stringify(value),
+  );
+}
+
+/** The journal in memory: for tests and simulation. One instance is one database. */
+export function createMemoryStore(options: { now: () => number }): Store {
+  const journal = new Map<string, Entry[]>();
+  const keys = new Map<string, Set<string>>();
+  const documents = new Map<string, Map<string, Fields>>();
+  const watchers = new Set<() => void>();
+  const hint = () => {
+    for (const watcher of watchers) queueMicrotask(watcher);
+  };
+  const collectionOf = (name: string) => {
+    const found = documents.get(name) ?? new Map<string, Fields>();
+    documents.set(name, found);
+    return found;
+  };
+
+  const check = (entry: Entry): AppendResult => {
+    const entries = journal.get(entry.actor) ?? [];
+    if (entry.revision < entries.length) return { kind: "conflict" };
+    assert(entry.revision === entries.length, "revisions have no gaps", { actor: entry.actor });
+    const known = entry.eventKey !== undefined && keys.get(entry.actor)?.has(entry.eventKey);
+    return { kind: known ? "duplicate" : "appended" };
+  };
+  const put = (entry: Entry) => {
+    journal.set(entry.actor, [...(journal.get(entry.actor) ?? []), structuredClone(entry)]);
+    if (entry.eventKey === undefined) return;
+    const set = keys.get(entry.actor) ?? new Set();
+    keys.set(entry.actor, set.add(entry.eventKey));
+  };
+  const firstRefused = (writes: readonly Write[]): number | null => {
+    const index = writes.findIndex(
+      ({ collection, id, expect }) => !holds(collectionOf(collection).get(id), expect),
+    );
+    return index < 0 ? null : index;
+  };
+  const apply = ({ collection, id, set = {}, increment = {}, remove = [] }: Write) => {
+    const fields: Fields = structuredClone(collectionOf(collection).get(id) ?? {});
+    for (const [path, value] of Object.entries(set)) writePath(fields, path, () => value as Plain);
+    for (const [path, by] of Object.entries(increment)) {
+      writePath(fields, path, (old) => Number(old ?? 0) + by);
+    }
+    for (const path of remove) writePath(fields, path, () => undefined);
+    collectionOf(collection).set(id, structuredClone(fields));
+  };
+
+  return {
+    now: async () => options.now(),
+    async append(entries, writes = []) {
+      assert(
+        new Set(entries.map(({ actor }) => actor)).size === entries.length,
+        "at most one entry an actor in a batch",
+      );
+      const results = entries.map(check);
+      if (writes.length > 0) {
+        if (results.some(({ kind }) => kind !== "appended")) {
+          return results.map((result) =>
+            result.kind === "appended" ? { kind: "undone" } : result,
+          );
+        }
+        const refused = firstRefused(writes);
+        if (refused !== null) return entries.map(() => ({ kind: "refused", write: refused }));
+      }
+      entries.forEach((entry, index) => {
+        if (results[index]?.kind === "appended") put(entry);
+      });
+      for (const write of writes) apply(write);
+      hint();
+      return results;
+    },
+    async write(writes) {
+      const refused = firstRefused(writes);
+      if (refused !== null) return refused;
+      for (const write of writes) apply(write);
+      hint();
+      return null;
+    },
+    tail: async (actor) => structuredClone(journal.get(actor)?.at(-1)),
+    tails: async (prefix) =>
+      [...journal.keys()]
+        .filter((actor) => actor.startsWith(prefix))
+        .toSorted()
+        .map((actor) => structuredClone(journal.get(actor)?.at(-1) as Entry)),
+    entries: async (actor, fromRevision = 0) =>
+      structuredClone((journal.get(actor) ?? []).slice(fromRevision)),
+    hasKey: async (actor, eventKey) => keys.get(actor)?.has(eventKey) ?? false,
+    get: async (collection, id) =>
+      structuredClone(collectionOf(collection).get(id)) as ControlDocument | undefined,
+    list: async (collection) =>
+      [...collectionOf(collection)]
+        .toSorted(([left], [right]) => (left < right ? -1 : 1))
+        .map(([_id, fields]) => ({ ...structuredClone(fields), _id })),
+    watch(onHint) {
+      watchers.add(onHint);
+      return () => watchers.delete(onHint);
+    },
+    close: async () => watchers.clear(),
+  };
+}

@@ -1,0 +1,322 @@
+import {
+  type ClientSession,
+  type Collection,
+  type Document,
+  MongoBulkWriteError,
+  type MongoClient,
+  MongoServerError,
+  ReadConcern,
+  type TransactionOptions,
+  WriteConcern,
+} from "mongodb";
+import { assert, LockstepError } from "../errors.ts";
+import { limits } from "../limits.ts";
+import { systemClock } from "../ports/clock.ts";
+import type { Seam } from "../ports/seam.ts";
+import { type AppendResult, collections, type Entry, type Store, type Write } from "./store.ts";
+import { asUnreachable, isTransient, isUnknownOutcome } from "./transient.ts";
+
+type Stored = Omit<Entry, "actor" | "revision"> & { _id: { actor: string; revision: number } };
+
+/** The only place that builds a journal `_id`: the order of its fields is part of the value. */
+function journalId(actor: string, revision: number): Stored["_id"] {
+  return { actor, revision };
+}
+
+function toStored({ actor, revision, ...rest }: Entry): Stored {
+  return { _id: journalId(actor, revision), ...rest };
+}
+
+function fromStored({ _id, ...rest }: Stored): Entry {
+  return { actor: _id.actor, revision: _id.revision, ...rest };
+}
+
+/** All actors whose id starts with the prefix, as a range of `_id.actor`. */
+function prefixRange(prefix: string): Document {
+  return { "_id.actor": { $gte: prefix, $lt: `${prefix}\uffff` } };
+}
+
+class Refused extends Error {
+  readonly write: number;
+  constructor(write: number) {
+    super("a write's expectation does not hold");
+    this.write = write;
+  }
+}
+
+const transactionOptions: TransactionOptions = {
+  readConcern: new ReadConcern("snapshot"),
+  writeConcern: new WriteConcern("majority", undefined, true),
+  readPreference: "primary",
+};
+
+/** The journal on a MongoDB replica set. */
+export function createMongoStore(options: {
+  client: MongoClient;
+  databaseName: string;
+  seam: Seam;
+}): Store {
+  const { client, seam } = options;
+  const database = client.db(options.databaseName, {
+    writeConcern: new WriteConcern("majority", undefined, true),
+    readConcern: new ReadConcern("majority"),
+    readPreference: "primary",
+  });
+  const journal: Collection<Stored> = database.collection<Stored>(collections.journal);
+  const named = (name: string) => database.collection<{ _id: string } & Document>(name);
+  let prepared: Promise<void> | undefined;
+  let closed = false;
+  const closing = new AbortController();
+
+  const prepare = () => {
+    prepared ??= (async () => {
+      await journal.createIndexes([
+        { key: { "_id.actor": 1, "_id.revision": 1 }, name: "by-actor" },
+        {
+          key: { "_id.actor": 1, eventKey: 1 },
+          name: "event-once",
+          unique: true,
+          partialFilterExpression: { eventKey: { $exists: true } },
+        },
+      ]);
+    })();
+    prepared.catch(() => {
+      prepared = undefined;
+    });
+    return prepared;
+  };
+  const guarded = async <Result>(act: () => Promise<Result>): Promise<Result> => {
+    try {
+      await prepare();
+      return await act();
+    } catch (error) {
+      throw asUnreachable(error);
+    }
+  };
+
+  /** Whether the journal holds this very entry: how a lost answer is told from somebody else's write. */
+  const isOurs = (found: Stored | null, entry: Entry): boolean =>
+    found !== null &&
+    found.epoch === entry.epoch &&
+    found.at === entry.at &&
+    found.eventKey === entry.eventKey &&
+    found.snapshot === entry.snapshot;
+
+  const readBack = async (entry: Entry): Promise<AppendResult> => {
+    const found = await journal.findOne({ _id: journalId(entry.actor, entry.revision) });
+    if (isOurs(found, entry)) return { kind: "appended" };
+    if (found !== null) return { kind: "conflict" };
+    const { eventKey } = entry;
+    const known =
+      eventKey !== undefined &&
+      (await journal.findOne({ "_id.actor": entry.actor, eventKey })) !== null;
+    if (known) return { kind: "duplicate" };
+    throw new LockstepError(
+      "database-unreachable",
+      "a write did not take effect: it is tried again when there is a primary",
+      { actor: entry.actor },
+    );
+  };
+
+  const applyWrite = async (write: Write, index: number, session: ClientSession) => {
+    const { collection, id, expect, set = {}, increment = {}, remove = [] } = write;
+    if (expect === null) {
+      const existing = await named(collection).findOne({ _id: id }, { session });
+      if (existing) throw new Refused(index);
+      await named(collection).insertOne({ _id: id, ...set, ...increment }, { session });
+      return;
+    }
+    const update = {
+      ...(Object.keys(set).length > 0 ? { $set: set } : {}),
+      ...(Object.keys(increment).length > 0 ? { $inc: increment } : {}),
+      ...(remove.length > 0
+        ? { $unset: Object.fromEntries(remove.map((path) => [path, ""])) }
+        : {}),
+    };
+    const result = await named(collection).updateOne({ _id: id, ...expect }, update, { session });
+    if (result.matchedCount !== 1) throw new Refused(index);
+  };
+
+  /** Committing again is safe: the server answers what became of the first commit. */
+  const commit = async (session: ClientSession) => {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        await session.commitTransaction();
+        return;
+      } catch (error) {
+        if (!isUnknownOutcome(error) || attempt >= limits.unknownOutcomeReadsMax) throw error;
+        await systemClock.sleep(limits.leaseAcquirePollMs, closing.signal);
+      }
+    }
+  };
+
+  /** One transaction, tried again while it had no effect; an unknown commit is the caller's to read back. */
+  const transact = async (body: (session: ClientSession) => Promise<void>): Promise<void> => {
+    for (let attempt = 1; ; attempt += 1) {
+      const session = client.startSession();
+      try {
+        session.startTransaction(transactionOptions);
+        await body(session);
+        await commit(session);
+        return;
+      } catch (error) {
+        if (session.inTransaction()) await session.abortTransaction().catch(() => {});
+        if (!isTransient(error) || attempt >= limits.transactionAttemptsMax) throw error;
+        await systemClock.sleep(Math.min(2 ** attempt, 100), closing.signal);
+      } finally {
+        await session.endSession();
+      }
+    }
+  };
+
+  const insertAll = async (entries: readonly Entry[]): Promise<readonly AppendResult[]> => {
+    try {
+      await seam.write("journal", () =>
+        journal.insertMany(entries.map(toStored), { ordered: false }),
+      );
+      return entries.map(() => ({ kind: "appended" }));
+    } catch (error) {
+      if (!(error instanceof MongoBulkWriteError) && !isUnknownOutcome(error)) throw error;
+      const failed = new Set<number>();
+      if (error instanceof MongoBulkWriteError && !isUnknownOutcome(error)) {
+        const failures = [error.writeErrors].flat();
+        if (failures.some(({ code }) => code !== 11000)) throw error;
+        for (const { index } of failures) failed.add(index);
+      } else {
+        for (const index of entries.keys()) failed.add(index);
+      }
+      return Promise.all(
+        entries.map((entry, index): AppendResult | Promise<AppendResult> =>
+          failed.has(index) ? readBack(entry) : { kind: "appended" },
+        ),
+      );
+    }
+  };
+
+  const appendWithWrites = async (
+    entries: readonly Entry[],
+    writes: readonly Write[],
+  ): Promise<readonly AppendResult[]> => {
+    try {
+      await seam.write("journal", () =>
+        transact(async (session) => {
+          for (const [index, write] of writes.entries()) await applyWrite(write, index, session);
+          await journal.insertMany(entries.map(toStored), { session });
+        }),
+      );
+      return entries.map(() => ({ kind: "appended" }));
+    } catch (error) {
+      const duplicate = error instanceof MongoServerError && error.code === 11000;
+      if (!(error instanceof Refused) && !duplicate && !isUnknownOutcome(error)) throw error;
+      // The transaction stands or falls as one: an entry of ours in the journal means all took effect.
+      const results: AppendResult[] = [];
+      for (const entry of entries) {
+        results.push(
+          await readBack(entry).catch((unread: unknown): AppendResult => {
+            if (error instanceof Refused) return { kind: "refused", write: error.write };
+            if (duplicate) return { kind: "undone" };
+            throw unread;
+          }),
+        );
+      }
+      return results;
+    }
+  };
+
+  return {
+    now: () =>
+      guarded(async () => {
+        const { localTime } = await database.admin().command({ hello: 1 });
+        return (localTime as Date).getTime();
+      }),
+    append(entries, writes = []) {
+      assert(
+        new Set(entries.map(({ actor }) => actor)).size === entries.length,
+        "at most one entry an actor in a batch",
+      );
+      return guarded(() =>
+        writes.length === 0 ? insertAll(entries) : appendWithWrites(entries, writes),
+      );
+    },
+    write: (writes) =>
+      guarded(async () => {
+        try {
+          await seam.write("control", () =>
+            transact(async (session) => {
+              for (const [index, write] of writes.entries())
+                await applyWrite(write, index, session);
+            }),
+          );
+          return null;
+        } catch (error) {
+          if (error instanceof Refused) return error.write;
+          throw error;
+        }
+      }),
+    tail: (actor) =>
+      guarded(async () => {
+        const [found] = await journal
+          .find({ "_id.actor": actor })
+          .sort({ "_id.actor": -1, "_id.revision": -1 })
+          .limit(1)
+          .toArray();
+        return found && fromStored(found);
+      }),
+    tails: (prefix) =>
+      guarded(async () => {
+        const found = await journal
+          .aggregate<{ tail: Stored }>([
+            { $match: prefixRange(prefix) },
+            { $sort: { "_id.actor": 1, "_id.revision": 1 } },
+            { $group: { _id: "$_id.actor", tail: { $last: "$$ROOT" } } },
+            { $sort: { _id: 1 } },
+          ])
+          .toArray();
+        return found.map(({ tail }) => fromStored(tail));
+      }),
+    entries: (actor, fromRevision = 0) =>
+      guarded(async () => {
+        const found = await journal
+          .find({ "_id.actor": actor, "_id.revision": { $gte: fromRevision } })
+          .sort({ "_id.actor": 1, "_id.revision": 1 })
+          .toArray();
+        return found.map(fromStored);
+      }),
+    hasKey: (actor, eventKey) =>
+      guarded(async () => (await journal.findOne({ "_id.actor": actor, eventKey })) !== null),
+    get: (collection, id) =>
+      guarded(async () => {
+        const found = await named(collection).findOne({ _id: id });
+        if (!found) return undefined;
+        const { _id, ...fields } = found;
+        return fields;
+      }),
+    list: (collection) =>
+      guarded(() => named(collection).find({}).sort({ _id: 1 }).limit(limits.listMax).toArray()),
+    watch(onHint) {
+      const stop = new AbortController();
+      const either = AbortSignal.any([stop.signal, closing.signal]);
+      void (async () => {
+        while (!either.aborted) {
+          const stream = database.watch([], { maxAwaitTimeMS: 1_000 });
+          const end = () => void stream.close().catch(() => {});
+          either.addEventListener("abort", end, { once: true });
+          try {
+            for await (const _change of stream) onHint();
+          } catch {
+            await systemClock.sleep(limits.observePollMs, either);
+          } finally {
+            either.removeEventListener("abort", end);
+            await stream.close().catch(() => {});
+          }
+        }
+      })();
+      return () => stop.abort();
+    },
+    async close() {
+      if (closed) return;
+      closed = true;
+      closing.abort();
+    },
+  };
+}

@@ -1,0 +1,132 @@
+import { MongoClient } from "mongodb";
+import type { Deadlines } from "../../machines/vocabulary.ts";
+import { checkDeployment } from "../database/preflight.ts";
+import { LockstepError, messageOf } from "../errors.ts";
+import { limits } from "../limits.ts";
+import { type Clock, systemClock } from "../ports/clock.ts";
+import { type Random, systemRandom } from "../ports/random.ts";
+import { openSeam } from "../ports/seam.ts";
+import { createMongoStore } from "../store/mongo-store.ts";
+import type { Versions } from "../store/store.ts";
+import { databaseNameOf } from "./database-name.ts";
+import { type Answer, fileRequest, type Request, readAnswer } from "./inbox.ts";
+import { controlDatabaseName } from "./names.ts";
+import { createPulse } from "./pulse.ts";
+import { type FleetStatus, type HistoryItem, readHistory, readStatus } from "./status.ts";
+import { initializeVersions } from "./versions.ts";
+
+/** What an operator does with a fleet, from anywhere that reaches its database. */
+export interface FleetClient {
+  init(version: string): Promise<Versions>;
+  /** Files the request and waits for the master's answer. */
+  request(request: Request): Promise<Answer & { ok: true }>;
+  upgrade(
+    to: string,
+    options?: { deadlines?: Partial<Deadlines> },
+  ): Promise<{ readonly upgrade: string }>;
+  status(): Promise<FleetStatus>;
+  history(): Promise<readonly HistoryItem[]>;
+  /** Calls back at each change until the listener answers true or the time is over. */
+  watch(
+    onStatus: (status: FleetStatus) => boolean,
+    options?: { timeoutMs?: number; signal?: AbortSignal },
+  ): Promise<FleetStatus>;
+  close(): Promise<void>;
+}
+
+/**
+ * Connects to a fleet by its database.
+ * @throws LockstepError `bad-argument`, `database-unreachable`, `not-a-replica-set`
+ */
+export async function createFleetClient(options: {
+  mongoUrl: string;
+  fleet?: string;
+  serverSelectionTimeoutMs?: number;
+  answerTimeoutMs?: number;
+  clock?: Clock;
+  random?: Random;
+}): Promise<FleetClient> {
+  const databaseName = controlDatabaseName(options.fleet ?? databaseNameOf(options.mongoUrl));
+  const clock = options.clock ?? systemClock;
+  const random = options.random ?? systemRandom;
+  let client: MongoClient | undefined;
+  try {
+    client = new MongoClient(options.mongoUrl, {
+      appName: "lockstep:client",
+      writeConcern: { w: "majority", journal: true },
+      readConcern: { level: "majority" },
+      ignoreUndefined: true,
+      serverSelectionTimeoutMS: options.serverSelectionTimeoutMs ?? limits.serverSelectionTimeoutMs,
+    });
+    await client.connect();
+  } catch (error) {
+    await client?.close().catch(() => {});
+    throw new LockstepError(
+      "database-unreachable",
+      `expected a MongoDB replica set to answer, got: ${messageOf(error)}: check the URL, TLS and the network`,
+    );
+  }
+  try {
+    await checkDeployment(client);
+  } catch (error) {
+    await client.close();
+    throw error;
+  }
+  const store = createMongoStore({ client, databaseName, seam: openSeam });
+  const connected = client;
+
+  const request: FleetClient["request"] = async (wanted) => {
+    const id = random.hex(12);
+    await fileRequest(store, id, wanted);
+    const end = clock.monotonicMs() + (options.answerTimeoutMs ?? limits.answerTimeoutMs);
+    while (clock.monotonicMs() < end) {
+      const answer = await readAnswer(store, id);
+      if (answer?.ok === true) return answer;
+      if (answer !== null) {
+        throw new LockstepError(answer.code as "aborted", answer.message, answer.details);
+      }
+      await clock.sleep(limits.leaseAcquirePollMs);
+    }
+    throw new LockstepError(
+      "timeout",
+      "no master answered in time: expected a state server of the fleet to be running; the request stays filed",
+      { request: id },
+    );
+  };
+
+  return {
+    init: (version) => initializeVersions(store, version),
+    request,
+    async upgrade(to, { deadlines = {} } = {}) {
+      const answer = await request({ kind: "upgrade", to, deadlines: { ...deadlines } });
+      return { upgrade: answer.upgrade ?? "" };
+    },
+    status: () => readStatus(store),
+    history: () => readHistory(store),
+    async watch(onStatus, { timeoutMs, signal = new AbortController().signal } = {}) {
+      const pulse = createPulse(clock, limits.observePollMs);
+      const unsubscribe = store.watch(() => pulse.hint());
+      const end = clock.monotonicMs() + (timeoutMs ?? limits.watchTimeoutMs);
+      try {
+        for (;;) {
+          const status = await readStatus(store);
+          if (onStatus(status)) return status;
+          signal.throwIfAborted();
+          if (clock.monotonicMs() > end) {
+            throw new LockstepError(
+              "timeout",
+              "the wait is over, the work goes on: see `lockstep status`",
+            );
+          }
+          await pulse.wait(signal);
+        }
+      } finally {
+        unsubscribe();
+      }
+    },
+    async close() {
+      await store.close();
+      await connected.close();
+    },
+  };
+}

@@ -1,0 +1,217 @@
+import type { UpgradeContext } from "../../machines/upgrade-context.ts";
+import type { Reason } from "../../machines/vocabulary.ts";
+import { collections, documentIds, type Entry, type Store, type Versions } from "../store/store.ts";
+import { type AgentRecord, isSilent, readAgents } from "./agents.ts";
+import { coordinatorId, coordinatorPrefix } from "./names.ts";
+import { noVersionError, readVersions } from "./versions.ts";
+import { contextOf, isFinal } from "./views.ts";
+
+export interface AgentStatus {
+  readonly agent: string;
+  readonly version: string;
+  readonly incarnation: number;
+  readonly gate: "open" | "shut";
+  readonly silent: boolean;
+  readonly owes: string | null;
+  readonly blocked: string | null;
+  readonly host: string;
+  readonly pid: number;
+}
+
+export interface UpgradeStatus {
+  readonly upgrade: string;
+  readonly from: string;
+  readonly to: string;
+  readonly state: string;
+  /** Milliseconds since the epoch by the database's clock. */
+  readonly since: number;
+  readonly waitingFor: readonly string[];
+  /** When the state's deadline passes, or null. */
+  readonly until: number | null;
+  readonly next: string;
+  readonly howToStop: string;
+  readonly reason: Reason | null;
+  readonly batches: number;
+  readonly final: boolean;
+}
+
+/** One read that answers: which state, who drives, waiting for whom, what next, how to stop. */
+export interface FleetStatus {
+  readonly now: number;
+  readonly versions: Versions;
+  readonly master: {
+    readonly agent: string;
+    readonly epoch: number;
+    readonly live: boolean;
+  } | null;
+  readonly upgrade: UpgradeStatus | null;
+  readonly agents: readonly AgentStatus[];
+}
+
+const nextOf: Readonly<Record<string, string>> = {
+  waiting: "a backup, once everybody is ready; roll-back when the deadline passes",
+  "backing-up": "a rehearsal on a restored copy; roll-back when the deadline passes",
+  rehearsing: "the migration of the live data; roll-back when a step fails or the deadline passes",
+  migrating: "the local steps of every agent; roll-back and restore when a step fails",
+  "awaiting-peers": "the commit, once everybody has voted; roll-back and restore at the deadline",
+  "rolling-back": "the old version on the old data",
+  blocked: "nothing until an operator mends the cause and runs `lockstep retry`",
+  done: "nothing: the upgrade is committed",
+  "rolled-back": "nothing: the fleet is back",
+};
+
+function missing(context: UpgradeContext, present: (agent: string) => boolean): string[] {
+  return context.required.map(({ agent }) => agent).filter((agent) => !present(agent));
+}
+
+function waitingFor(
+  state: string,
+  context: UpgradeContext,
+  agents: readonly AgentRecord[],
+): string[] {
+  switch (state) {
+    case "waiting": {
+      const open = agents.filter(({ gate }) => gate === "open").map(({ agent }) => agent);
+      const unready = missing(context, (agent) => context.ready[agent] !== undefined);
+      return [...new Set([...unready, ...open])].toSorted();
+    }
+    case "backing-up":
+      return missing(context, (agent) => context.copies[agent] !== undefined);
+    case "rehearsing":
+    case "migrating":
+      return ["master"];
+    case "awaiting-peers":
+      return missing(context, (agent) => context.voted.includes(agent));
+    case "rolling-back": {
+      const undone = missing(
+        context,
+        (agent) => context.undone.includes(agent) || context.debtors.includes(agent),
+      );
+      return context.restored ? undone : ["master", ...undone];
+    }
+    case "blocked":
+      return ["operator"];
+    default:
+      return [];
+  }
+}
+
+/** When the actor entered the state it is in. */
+export function enteredAt(entries: readonly Entry[]): number {
+  const last = entries.at(-1);
+  const before = entries.findLastIndex((entry) => entry.state !== last?.state);
+  return entries[before + 1]?.at ?? last?.at ?? 0;
+}
+
+/** The view of one upgrade. Pure. */
+export function upgradeStatus(
+  entries: readonly Entry[],
+  agents: readonly AgentRecord[],
+  batches: number,
+): UpgradeStatus | null {
+  const tail = entries.at(-1);
+  if (!tail) return null;
+  const context = contextOf<UpgradeContext>(tail);
+  const abortable = ["waiting", "backing-up", "rehearsing", "migrating", "awaiting-peers"];
+  return {
+    upgrade: context.upgrade,
+    from: context.from,
+    to: context.to,
+    state: tail.state,
+    since: enteredAt(entries),
+    waitingFor: waitingFor(tail.state, context, agents),
+    until: tail.timers.find(({ name }) => name === "deadline")?.dueAt ?? null,
+    next: nextOf[tail.state] ?? "",
+    howToStop: abortable.includes(tail.state)
+      ? "lockstep abort"
+      : tail.state === "blocked"
+        ? "lockstep retry"
+        : "nothing to stop",
+    reason: context.blockedReason ?? context.reason,
+    batches,
+    final: isFinal(tail),
+  };
+}
+
+/** @throws LockstepError `no-version` */
+export async function readStatus(store: Store): Promise<FleetStatus> {
+  const versions = await readVersions(store);
+  if (!versions) throw noVersionError();
+  const now = await store.now();
+  const records = await readAgents(store);
+  const lease = await store.get(collections.leases, documentIds.master);
+  const fence = await store.get(collections.fences, documentIds.master);
+  const latest =
+    versions.upgrade === null
+      ? (await store.tails(coordinatorPrefix)).at(-1)?.actor
+      : coordinatorId(versions.upgrade);
+  const entries = latest ? await store.entries(latest) : [];
+  const progress = fence?.["progress"] as { upgrade: string; batches: number } | undefined;
+  const current = latest === coordinatorId(progress?.upgrade ?? "");
+  const expiresAt = Number(lease?.["expiresAt"] ?? 0);
+  return {
+    now,
+    versions: {
+      agentVersion: versions.agentVersion,
+      databaseVersion: versions.databaseVersion,
+      upgrade: versions.upgrade,
+      generation: versions.generation,
+    },
+    master:
+      lease && typeof lease["holder"] === "string"
+        ? { agent: lease["holder"], epoch: Number(lease["epoch"]), live: expiresAt > now }
+        : null,
+    upgrade: upgradeStatus(entries, records, current ? (progress?.batches ?? 0) : 0),
+    agents: records.map((record) => ({
+      agent: record.agent,
+      version: record.version,
+      incarnation: record.incarnation,
+      gate: record.gate,
+      silent: isSilent(record, now),
+      owes: record.owes,
+      blocked: record.blocked,
+      host: record.host,
+      pid: record.pid,
+    })),
+  };
+}
+
+export interface HistoryItem {
+  readonly upgrade: string;
+  readonly from: string;
+  readonly to: string;
+  readonly state: string;
+  readonly startedAt: number;
+  readonly endedAt: number | null;
+  readonly epochs: readonly number[];
+  readonly reason: Reason | null;
+  readonly states: readonly {
+    readonly state: string;
+    readonly at: number;
+    readonly epoch: number;
+  }[];
+}
+
+/** All upgrades ever, in order. */
+export async function readHistory(store: Store): Promise<readonly HistoryItem[]> {
+  const tails = await store.tails(coordinatorPrefix);
+  return Promise.all(
+    tails.map(async (tail) => {
+      const entries = await store.entries(tail.actor);
+      const context = contextOf<UpgradeContext>(tail);
+      return {
+        upgrade: context.upgrade,
+        from: context.from,
+        to: context.to,
+        state: tail.state,
+        startedAt: entries[0]?.at ?? tail.at,
+        endedAt: isFinal(tail) ? tail.at : null,
+        epochs: [...new Set(entries.map(({ epoch }) => epoch))],
+        reason: context.reason,
+        states: entries
+          .filter((entry, index) => entry.state !== entries[index - 1]?.state)
+          .map(({ state, at, epoch }) => ({ state, at, epoch })),
+      };
+    }),
+  );
+}
