@@ -26,7 +26,7 @@ export async function addCollection(
   await fencedTransaction(
     options,
     "add-collection",
-    { field: options.progressField, ticks: progress.ticks },
+    { field: options.progressField, ticks: progress.ticks, readConcern: "local" },
     async () => ({ prepared: undefined, progress: { ...moved } }),
     async (session) => {
       if (!existing) {

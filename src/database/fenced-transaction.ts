@@ -35,7 +35,12 @@ export function deposed(epoch: number): LockstepError {
 export async function fencedTransaction<Prepared>(
   fenced: Fenced,
   name: string,
-  tick: { readonly field: string; readonly ticks: number },
+  tick: {
+    readonly field: string;
+    readonly ticks: number;
+    /** Creating a collection wants `local`; the fence is a write, so it conflicts all the same. */
+    readonly readConcern?: "local";
+  },
   prepare: (session: ClientSession) => Promise<{ prepared: Prepared; progress: Document }>,
   write: (session: ClientSession, prepared: Prepared) => Promise<void>,
 ): Promise<Prepared> {
@@ -50,7 +55,7 @@ export async function fencedTransaction<Prepared>(
     const session = client.startSession();
     try {
       session.startTransaction({
-        readConcern: new ReadConcern("snapshot"),
+        readConcern: new ReadConcern(tick.readConcern ?? "snapshot"),
         writeConcern: new WriteConcern("majority", undefined, true),
         readPreference: "primary",
       });

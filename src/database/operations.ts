@@ -1,4 +1,4 @@
-import type { MongoClient } from "mongodb";
+import { type MongoClient, ReadConcern } from "mongodb";
 import { LockstepError } from "../errors.ts";
 import { limits } from "../limits.ts";
 import type { Log } from "../log.ts";
@@ -13,7 +13,7 @@ interface Operation {
 /** Operations and open transactions on the application's database. */
 async function operationsOn(client: MongoClient, databaseName: string): Promise<Operation[]> {
   const found = await client
-    .db("admin")
+    .db("admin", { readConcern: new ReadConcern("local") })
     .aggregate<Operation & { transaction?: object; op?: string }>([
       { $currentOp: { allUsers: true, idleSessions: true, idleConnections: false } },
       {

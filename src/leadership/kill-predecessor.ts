@@ -1,4 +1,4 @@
-import type { MongoClient } from "mongodb";
+import { type MongoClient, ReadConcern } from "mongodb";
 import { messageOf } from "../errors.ts";
 import { limits } from "../limits.ts";
 import type { Log } from "../log.ts";
@@ -16,7 +16,7 @@ export async function killPredecessor(options: {
   if (appName === "") return 0;
   try {
     const operations = await client
-      .db("admin")
+      .db("admin", { readConcern: new ReadConcern("local") })
       .aggregate<{ lsid?: { id: unknown; uid?: unknown } }>([
         { $currentOp: { allUsers: true, idleSessions: true, idleConnections: false } },
         { $match: { appName, lsid: { $exists: true } } },
