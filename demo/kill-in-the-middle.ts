@@ -1,7 +1,7 @@
 import { systemClock } from "../src/ports/clock.ts";
 import type { DemoWorld } from "./world.ts";
 
-const batchToKillAt = 60;
+const batchToKillAt = 20;
 
 /**
  * Kills the mongod primary and the master's process with -9 in the middle of the migration, and

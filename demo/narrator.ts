@@ -50,7 +50,7 @@ export function createNarrator(monotonicMs: () => number): Narrator {
         seenBatches = 0;
       }
       seen = now;
-      if (upgrade.state === "migrating" && upgrade.batches >= seenBatches + 50) {
+      if (upgrade.state === "migrating" && upgrade.batches >= seenBatches + 10) {
         seenBatches = upgrade.batches;
         line(" ", `${upgrade.batches} batches committed`);
       }

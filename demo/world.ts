@@ -65,7 +65,7 @@ export async function startWorld(): Promise<DemoWorld> {
         database,
         memberUrl: member.directUrl,
         environment: name === "a3" ? { CATALOGUE_BROKEN: "1.2.1", CATALOGUE_DISK: "silent" } : {},
-        readyTimeoutMs: 12_000,
+        readyTimeoutMs: 8_000,
       });
       await server.start();
       servers.push(server);

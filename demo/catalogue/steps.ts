@@ -13,12 +13,13 @@ async function readConfiguration(directory: string): Promise<Record<string, unkn
 /** Steps that came with 1.1.0: all three targets, one of them over every flight. */
 const steps110: readonly Step[] = [
   {
-    name: "flights-get-a-speed",
+    name: "late-flights-get-a-class",
     version: "1.1.0",
     target: "MasterStateServer",
-    description: "each flight gets a class by its distance, and counts how often it was touched",
+    description: "each late flight gets a class by its distance, and counts how often it was touched",
     async run(context) {
       await context.applyToCollection("flights", {
+        filter: { delay: { $gte: 10 } },
         update: [
           {
             $set: {

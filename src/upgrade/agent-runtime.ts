@@ -370,6 +370,7 @@ async function run(
           version,
           steps: options.steps,
           cannotStart: options.cannotStart,
+          wasTakenOver: (actor) => takenOver.has(actor),
           localJournal,
           log,
         });

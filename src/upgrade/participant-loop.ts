@@ -24,6 +24,8 @@ export interface ParticipantWorld {
   readonly version: string;
   readonly steps: readonly Step[];
   readonly cannotStart: Reason | null;
+  /** True for an actor that was there before this process: its fall-back is about that one. */
+  wasTakenOver(actor: string): boolean;
   readonly localJournal: LocalJournal;
   readonly log: Log;
 }
@@ -35,7 +37,7 @@ export interface Look {
   readonly blocked: string | null;
 }
 
-const started = (world: ParticipantWorld, context: AgentContext) => {
+const started = (world: ParticipantWorld, actor: string, context: AgentContext) => {
   const plan = planOf(world.steps, context.from, context.to);
   return {
     type: "started" as const,
@@ -44,7 +46,7 @@ const started = (world: ParticipantWorld, context: AgentContext) => {
     hash: plan.hash,
     schemaSteps: plan.schema.length,
     protocol,
-    cannotStart: world.cannotStart,
+    cannotStart: world.wasTakenOver(actor) ? world.cannotStart : null,
   };
 };
 
@@ -61,7 +63,7 @@ async function drive(world: ParticipantWorld, tail: Entry): Promise<void> {
   const view = viewOf<AgentContext>(tail);
   if (view.context.incarnation !== world.incarnation) {
     const key = `started@${world.incarnation}`;
-    await engine.send(tail.actor, started(world, view.context), { key });
+    await engine.send(tail.actor, started(world, tail.actor, view.context), { key });
     return;
   }
   const coordinator = await store.tail(coordinatorId(view.context.upgrade));
