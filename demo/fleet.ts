@@ -1,11 +1,8 @@
 import { mkdir, open, readFile, writeFile } from "node:fs/promises";
 import { get } from "node:http";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { freePort } from "../src/local/mongod-process.ts";
-import type { ReplicaSet } from "../src/local/replica-set.ts";
 import { type ChildProcess, exited, signalProcess, startProcess } from "../src/ports/process.ts";
-import { catalogueVersions } from "./catalogue/steps.ts";
 
 /** One state server of the story: a launcher, and the catalogue application under it. */
 export interface Server {
@@ -18,11 +15,9 @@ export interface Server {
   stop(): Promise<void>;
   /** What it answers over HTTP, or null while its gate is shut. */
   ask(): Promise<{ version: string; agent: string } | null>;
-  /** Process ids of the agents that its launcher has started, the last one last. */
+  /** The end of its log. */
   lastLines(count: number): Promise<string>;
 }
-
-const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
 function ask(port: number): Promise<{ version: string; agent: string } | null> {
   return new Promise((resolve) => {
@@ -42,26 +37,28 @@ function ask(port: number): Promise<{ version: string; agent: string } | null> {
 export async function createServer(options: {
   name: string;
   root: string;
-  set: ReplicaSet;
-  database: string;
-  memberUrl: string;
-  environment: Readonly<Record<string, string>>;
+  /** The compiled modules of the launcher and of the application. */
+  launcher: string;
+  main: string;
+  versions: readonly string[];
+  /** What the application is told, given the port that it shall listen on. */
+  environment: (port: number) => Readonly<Record<string, string>>;
   readyTimeoutMs: number;
 }): Promise<Server> {
-  const { name, set, database } = options;
+  const { name } = options;
   const directory = join(options.root, name);
   const versionsPath = join(options.root, `${name}.versions.json`);
   const logPath = join(options.root, `${name}.log`);
   const port = await freePort();
   await mkdir(directory, { recursive: true });
-  const command = [process.execPath, here("./catalogue/main.js")];
+  const command = [process.execPath, options.main];
   const versions = Object.fromEntries(
-    catalogueVersions.map((version) => [
+    options.versions.map((version) => [
       version,
       { command, readyTimeoutMs: options.readyTimeoutMs },
     ]),
   );
-  await writeFile(versionsPath, JSON.stringify({ default: "1.0.0", versions }));
+  await writeFile(versionsPath, JSON.stringify({ default: options.versions[0], versions }));
   let launcher: ChildProcess | undefined;
   return {
     name,
@@ -70,20 +67,10 @@ export async function createServer(options: {
       const log = await open(logPath, "a");
       launcher = startProcess(
         process.execPath,
-        [
-          here("../src/launcher/main.js"),
-          ...["--data-directory", directory, "--versions", versionsPath],
-        ],
+        [options.launcher, ...["--data-directory", directory, "--versions", versionsPath]],
         {
           stdio: ["ignore", log.fd, log.fd],
-          env: {
-            ...process.env,
-            CATALOGUE_MONGO_URL: set.url(database),
-            CATALOGUE_MEMBER_URL: options.memberUrl,
-            CATALOGUE_AGENT: name,
-            CATALOGUE_PORT: String(port),
-            ...options.environment,
-          },
+          env: { ...process.env, ...options.environment(port) },
         },
       );
       await log.close();

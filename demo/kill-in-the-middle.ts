@@ -12,7 +12,10 @@ export async function killInTheMiddle(world: DemoWorld): Promise<number> {
   const { narrator, servers, set } = world;
   const primary = await set.primary();
   const seen = await world.until(`batch ${batchToKillAt}`, (status) => {
-    if (status.upgrade?.final) throw new Error(`it ended ${status.upgrade.state} too early: ${JSON.stringify(status.upgrade.reason)}`);
+    if (status.upgrade?.final)
+      throw new Error(
+        `it ended ${status.upgrade.state} too early: ${JSON.stringify(status.upgrade.reason)}`,
+      );
     const migrating = status.upgrade?.state === "migrating";
     return migrating && status.upgrade.batches >= batchToKillAt && status;
   });

@@ -1,16 +1,20 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { MongoClient } from "mongodb";
 import { createFleetClient, type FleetClient, type FleetStatus } from "../src/index.ts";
 import { findMongod } from "../src/local/find-mongod.ts";
 import { type ReplicaSet, startReplicaSet } from "../src/local/replica-set.ts";
 import { systemClock } from "../src/ports/clock.ts";
+import { catalogueVersions } from "./catalogue/steps.ts";
 import { loadData } from "./data.ts";
 import { createServer, type Server } from "./fleet.ts";
 import { createNarrator, type Narrator } from "./narrator.ts";
 
 export const database = "catalogue";
+
+const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
 /** All that the story needs: a real set with real data, and a fleet of real processes. */
 export interface DemoWorld {
@@ -61,10 +65,16 @@ export async function startWorld(): Promise<DemoWorld> {
       const server = await createServer({
         name,
         root,
-        set,
-        database,
-        memberUrl: member.directUrl,
-        environment: name === "a3" ? { CATALOGUE_BROKEN: "1.2.1", CATALOGUE_DISK: "silent" } : {},
+        launcher: here("../src/launcher/main.js"),
+        main: here("./catalogue/main.js"),
+        versions: catalogueVersions,
+        environment: (port) => ({
+          CATALOGUE_MONGO_URL: set.url(database),
+          CATALOGUE_MEMBER_URL: member.directUrl,
+          CATALOGUE_AGENT: name,
+          CATALOGUE_PORT: String(port),
+          ...(name === "a3" ? { CATALOGUE_BROKEN: "1.2.1", CATALOGUE_DISK: "silent" } : {}),
+        }),
         readyTimeoutMs: 8_000,
       });
       await server.start();

@@ -133,30 +133,16 @@ export const upgradeMachine = setup({
         debtors: context.debtors.filter((agent) => agent !== event.agent),
       };
     }),
-    noteFailure: assign(({ context, event }) => {
-      switch (event.type) {
-        case "participantFailed":
-          return {
-            reason: {
-              ...event.reason,
-              details: { ...event.reason.details, agent: event.agent },
-            },
-          };
-        case "rehearsalFailed":
-        case "migrationFailed":
-        case "effectFailed":
-          return { reason: event.reason };
-        case "abortRequested":
-          return {
-            reason: {
-              code: "aborted",
-              message: `aborted by an operator: ${event.why}`,
-              details: {},
-            },
-          };
-        default:
-          return context.reason === null ? {} : { reason: context.reason };
+    noteFailure: assign(({ event }) => {
+      if (event.type === "participantFailed") {
+        const { agent, reason } = event;
+        return { reason: { ...reason, details: { ...reason.details, agent } } };
       }
+      if (event.type === "abortRequested") {
+        const message = `aborted by an operator: ${event.why}`;
+        return { reason: { code: "aborted", message, details: {} } };
+      }
+      return "reason" in event ? { reason: event.reason } : {};
     }),
     noteDeadlineReadiness: assign({
       reason: ({ context }) => ({

@@ -16,7 +16,8 @@ const steps110: readonly Step[] = [
     name: "late-flights-get-a-class",
     version: "1.1.0",
     target: "MasterStateServer",
-    description: "each late flight gets a class by its distance, and counts how often it was touched",
+    description:
+      "each late flight gets a class by its distance, and counts how often it was touched",
     async run(context) {
       await context.applyToCollection("flights", {
         filter: { delay: { $gte: 10 } },

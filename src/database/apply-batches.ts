@@ -106,7 +106,7 @@ export async function applyBatches(
     try {
       const moved = await fencedTransaction(
         options,
-        "step-batch",
+        `${options.progressField}-batch`,
         { field: options.progressField, ticks: progress.ticks },
         async (session) => {
           const batch = await readBatch(runner, collection, application, progress.cursor, session);

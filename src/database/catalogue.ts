@@ -34,14 +34,14 @@ export function orderedDocument(bytes: Uint8Array): Map<string, unknown> {
     const value = bytes.subarray(offset, offset + length);
     entries.set(
       name,
-      type === 3 || type === 4 ? orderedDocument(value) : valueOf(type, bytes, element),
+      type === 3 || type === 4 ? orderedDocument(value) : decodeValue(type, bytes, element),
     );
   }
   return entries;
 }
 
 /** One element decoded by wrapping it in a document of its own. */
-function valueOf(
+function decodeValue(
   type: number,
   bytes: Uint8Array,
   [, nameOffset, nameLength, offset, length]: readonly number[],

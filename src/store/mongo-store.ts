@@ -186,8 +186,9 @@ export function createMongoStore(options: {
         for (const index of entries.keys()) failed.add(index);
       }
       return Promise.all(
-        entries.map((entry, index): AppendResult | Promise<AppendResult> =>
-          failed.has(index) ? readBack(entry) : { kind: "appended" },
+        entries.map(
+          async (entry, index): Promise<AppendResult> =>
+            failed.has(index) ? readBack(entry) : { kind: "appended" },
         ),
       );
     }
