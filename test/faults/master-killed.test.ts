@@ -17,9 +17,6 @@ describe("the master is killed with -9", () => {
   let fleet: TestFleet;
   beforeAll(async () => {
     fleet = await startTestFleet();
-    await fleet.until("everybody serving", ({ agents }) => {
-      return agents.length === 3 && agents.every(({ gate }) => gate === "open");
-    });
   });
   afterAll(() => fleet?.stop());
 

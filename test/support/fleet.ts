@@ -27,6 +27,8 @@ export interface TestFleet {
   ): Promise<Found>;
   /** The upgrade has ended so, and every agent serves the version. */
   ended(upgrade: string, state: string, version: string): Promise<void>;
+  /** The upgrade was turned back with this code. */
+  turnedBack(upgrade: string, code: string, version: string): Promise<void>;
   pidOf(agent: string): Promise<number>;
   /** How often each item was touched by the step of 1.N.0: `[1]` when once and everywhere. */
   touched(number: number): Promise<readonly unknown[]>;
@@ -81,6 +83,10 @@ export async function startTestFleet(
       servers.push(server);
       await server.start();
     }
+    await until("everybody serving", async () => {
+      const { agents } = await (fleet as FleetClient).status();
+      return agents.length === 3 && agents.every(({ gate }) => gate === "open");
+    });
   } catch (error) {
     await stop();
     throw error;
@@ -140,6 +146,13 @@ export async function startTestFleet(
           agents.every((agent) => agent.version === version && agent.gate === "open")
         );
       });
+    },
+    async turnedBack(upgrade, code, version) {
+      await test.ended(upgrade, "rolled-back", version);
+      const { upgrade: last } = await connected.status();
+      if (last?.reason?.code !== code) {
+        throw new Error(`expected reason ${code}, got ${JSON.stringify(last?.reason)}`);
+      }
     },
     async pidOf(agent) {
       const status = await connected.status();

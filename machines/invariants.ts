@@ -1,0 +1,80 @@
+import type { AgentContext } from "./agent-context.ts";
+import {
+  everyoneSettled,
+  everyoneVoted,
+  readiness,
+  type UpgradeContext,
+} from "./upgrade-context.ts";
+
+/** One machine's state as the invariants see it. */
+export interface Seen<Context> {
+  readonly state: string;
+  readonly context: Context;
+}
+
+type Rule = readonly [name: string, holds: boolean];
+
+function broken(rules: readonly Rule[]): string[] {
+  return rules.filter(([, holds]) => !holds).map(([name]) => name);
+}
+
+const same = (left: unknown, right: unknown) => JSON.stringify(left) === JSON.stringify(right);
+const forward = ["waiting", "backing-up", "rehearsing", "migrating", "awaiting-peers"];
+const back = ["rolling-back", "blocked", "rolled-back"];
+
+/** What every transition of the coordinator keeps (the names are those of the design). Pure. */
+export function upgradeInvariants(
+  before: Seen<UpgradeContext>,
+  after: Seen<UpgradeContext>,
+): string[] {
+  const [old, now] = [before.context, after.context];
+  const entered = (state: string) => after.state === state && before.state !== state;
+  const frozen = (context: UpgradeContext) => [context.upgrade, context.from, context.to];
+  const remaining = old.required.filter(({ agent }) => !now.excluded.includes(agent));
+  return broken([
+    ["S3: the upgrade never changes", same(frozen(old), frozen(now))],
+    ["S3: the required set shrinks by exclusion only", same(remaining, now.required)],
+    ["S5: everybody was ready alike", !entered("backing-up") || readiness(now) === "ready"],
+    ["S6: copies agreed before the rehearsal", !entered("rehearsing") || now.backup !== null],
+    ["S6: rehearsed before the migration", !entered("migrating") || before.state === "rehearsing"],
+    ["S9: touched data is restored", !entered("rolled-back") || now.restored],
+    ["S10: done is final", before.state !== "done" || after.state === "done"],
+    ["back is back", !back.includes(before.state) || !forward.includes(after.state)],
+    ["touched stays touched", !old.touched || now.touched],
+    ["migrating touches", after.state !== "migrating" || now.touched],
+    ["committed by votes", !entered("done") || everyoneVoted(now)],
+    ["settled at the end", !entered("rolled-back") || everyoneSettled(now)],
+    ["a roll-back has a reason", after.state !== "rolling-back" || now.reason !== null],
+    ["blocked has a reason", !entered("blocked") || now.blockedReason !== null],
+  ]);
+}
+
+/** What every transition of a participant keeps. Pure. */
+export function agentInvariants(
+  before: Seen<AgentContext>,
+  after: Seen<AgentContext>,
+  event: string,
+): string[] {
+  const [old, now] = [before.context, after.context];
+  const moved = before.state !== after.state;
+  const decided = ["committed", "turnBackAsked"].includes(event);
+  const frozen = (context: AgentContext) => [
+    context.agent,
+    context.upgrade,
+    context.from,
+    context.to,
+  ];
+  return broken([
+    ["S3: the upgrade never changes", same(frozen(old), frozen(now))],
+    ["S12: a vote stands", before.state !== "awaiting-peers" || !moved || decided],
+    ["S10: done is final", before.state !== "done" || after.state === "done"],
+    ["turned back stays so", !old.turnedBack || now.turnedBack],
+    [
+      "back only when told",
+      after.state !== "rolling-back" || !moved || event === "turnBackAsked" || old.turnedBack,
+    ],
+    ["late goes forward", !old.late || after.state !== "rolling-back" || event === "turnBackAsked"],
+    ["on the old version at the end", after.state !== "rolled-back" || now.running === now.from],
+    ["blocked has a reason", after.state !== "blocked" || !moved || now.reason !== null],
+  ]);
+}

@@ -1,0 +1,50 @@
+// Aim: whatever a step or a build does wrong, the fleet is back on the old version and data, with a
+// reason that names it. Method: one fleet of real processes, a version for each way to go wrong.
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { startTestFleet, type TestFleet } from "../support/fleet.ts";
+
+describe("what goes wrong in a version", () => {
+  let fleet: TestFleet;
+  let before: unknown;
+  beforeAll(async () => {
+    fleet = await startTestFleet({ readyTimeoutMs: 5_000 });
+    before = await fleet.digest();
+  });
+  afterAll(() => fleet?.stop());
+  afterEach(async () => {
+    expect(await fleet.digest()).toEqual(before);
+    expect(await fleet.touched(1)).toEqual([]);
+  });
+
+  const upgrade = async (to: string, deadlines = {}) =>
+    (await fleet.fleet.upgrade(to, { deadlines })).upgrade;
+
+  test("a local step throws", async () => {
+    await fleet.turnedBack(await upgrade("1.1.1"), "step-failed", "1.0.0");
+  });
+  test("a local step kills its process twice", async () => {
+    await fleet.turnedBack(await upgrade("1.1.2"), "step-kills-process", "1.0.0");
+  });
+  test("a local step hangs and ignores its signal: its process leaves", async () => {
+    await fleet.turnedBack(await upgrade("1.1.3", { peersMs: 3_000 }), "timeout", "1.0.0");
+  });
+  test("a schema step throws in rehearsal: the live data is never touched", async () => {
+    const id = await upgrade("1.1.4");
+    await fleet.turnedBack(id, "step-failed", "1.0.0");
+    const last = (await fleet.fleet.history()).at(-1);
+    expect(last?.reason?.details["step"]).toBe("wrong-schema");
+    expect(last?.states.map(({ state }) => state)).not.toContain("migrating");
+  });
+  test("a schema step kills its process twice", async () => {
+    await fleet.turnedBack(await upgrade("1.1.5"), "step-kills-process", "1.0.0");
+  });
+  test("a schema step hangs and ignores its signal", async () => {
+    await fleet.turnedBack(await upgrade("1.1.6", { backingUpMs: 6_000 }), "timeout", "1.0.0");
+  });
+  test("state servers with different steps for one version", async () => {
+    await fleet.turnedBack(await upgrade("1.1.7"), "steps-differ", "1.0.0");
+  });
+  test("a build that ends at once on one host", async () => {
+    await fleet.turnedBack(await upgrade("1.1.8"), "cannot-start", "1.0.0");
+  });
+});

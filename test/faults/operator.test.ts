@@ -1,0 +1,83 @@
+// Aim: what an operator asks for is answered, refused with a code, or done. Method: one fleet of
+// real processes; requests in the states where they matter; an agent that is away.
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { startTestFleet, type TestFleet } from "../support/fleet.ts";
+
+describe("operators and absent agents", () => {
+  let fleet: TestFleet;
+  beforeAll(async () => {
+    fleet = await startTestFleet();
+  });
+  afterAll(() => fleet?.stop());
+  const refused = (work: Promise<unknown>, code: string) =>
+    expect(work).rejects.toMatchObject({ code });
+
+  test("what cannot be accepted is refused, and nothing changes", async () => {
+    const before = await fleet.fleet.status();
+    await refused(fleet.fleet.upgrade("next"), "version-not-semver");
+    await refused(fleet.fleet.upgrade("1.0.0"), "version-not-higher");
+    await refused(fleet.fleet.upgrade("0.9.0"), "version-not-higher");
+    await refused(fleet.fleet.upgrade("9.0.0"), "cannot-start");
+    await refused(fleet.fleet.init("2.0.0"), "version-exists");
+    await refused(fleet.fleet.request({ kind: "abort", why: "" }), "no-upgrade");
+    await refused(fleet.fleet.request({ kind: "retry" }), "no-upgrade");
+    await refused(fleet.fleet.request({ kind: "forget", agent: "a9" }), "unknown-agent");
+    await refused(fleet.fleet.request({ kind: "forget", agent: "a1" }), "heartbeat-fresh");
+    expect((await fleet.fleet.status()).versions).toEqual(before.versions);
+  });
+
+  test("abort after the migration: the data is restored, all is back", async () => {
+    const before = await fleet.digest();
+    await fleet.hold("local-journal");
+    const { upgrade } = await fleet.fleet.upgrade("1.1.0");
+    await fleet.reached("local-journal");
+    await refused(fleet.fleet.upgrade("1.2.0"), "upgrade-active");
+    await fleet.fleet.request({ kind: "abort", why: "second thoughts" });
+    await fleet.release("local-journal");
+    await fleet.turnedBack(upgrade, "aborted", "1.0.0");
+    expect(await fleet.digest()).toEqual(before);
+  });
+
+  test("a collection that cannot be carried yet is refused at preflight by name", async () => {
+    await fleet.client.db().createCollection("odd", { capped: true, size: 4096 });
+    await refused(fleet.fleet.upgrade("1.1.0"), "database-not-supported");
+    await fleet.client.db().dropCollection("odd");
+  });
+
+  test("a required agent that is away: turned back; it pays its debt when it returns", async () => {
+    const [, , a3] = fleet.servers;
+    const pid = await fleet.pidOf("a3");
+    await fleet.hold("start.a3");
+    const { upgrade } = await fleet.fleet.upgrade("1.1.0", { deadlines: { waitingMs: 4_000 } });
+    await fleet.reached("start");
+    await a3?.kill(pid);
+    await fleet.until("rolled back", (status) => {
+      return status.upgrade?.upgrade === upgrade && status.upgrade.state === "rolled-back";
+    });
+    const { agents } = await fleet.fleet.status();
+    expect(agents.find(({ agent }) => agent === "a3")?.owes).toBe(upgrade);
+    await refused(fleet.fleet.upgrade("1.1.0"), "peers-missing");
+    await fleet.release("start.a3");
+    await a3?.start();
+    await fleet.ended(upgrade, "rolled-back", "1.0.0");
+    const back = (await fleet.fleet.status()).agents.find(({ agent }) => agent === "a3");
+    expect(back?.owes).toBe(null);
+  });
+
+  test("an agent that was forgotten follows the upgrade that it missed", async () => {
+    const [, , a3] = fleet.servers;
+    await a3?.kill(await fleet.pidOf("a3"));
+    await fleet.until("a3 silent", ({ agents }) => {
+      return agents.find(({ agent }) => agent === "a3")?.silent;
+    });
+    await fleet.fleet.request({ kind: "forget", agent: "a3" });
+    const { upgrade } = await fleet.fleet.upgrade("1.1.0");
+    await fleet.ended(upgrade, "done", "1.1.0");
+    expect((await fleet.fleet.status()).agents).toHaveLength(2);
+    await a3?.start();
+    await fleet.until("a3 serving 1.1.0", ({ agents }) => {
+      const there = agents.find(({ agent }) => agent === "a3");
+      return there?.version === "1.1.0" && there.gate === "open";
+    });
+  });
+});

@@ -1,0 +1,154 @@
+import type { AnyMachineSnapshot, AnyStateMachine, EventObject } from "xstate";
+import { agentMachine } from "../../machines/agent.ts";
+import type { AgentContext, AgentEvent, AgentInput } from "../../machines/agent-context.ts";
+import { upgradeMachine } from "../../machines/upgrade.ts";
+import type { UpgradeContext, UpgradeEvent, UpgradeInput } from "../../machines/upgrade-context.ts";
+
+/** A machine with its input, the events that may reach it, and what tells two states apart. */
+export interface Case {
+  readonly name: string;
+  readonly machine: AnyStateMachine;
+  readonly input: unknown;
+  readonly events: readonly EventObject[];
+  /** Context by value alone collapses barriers; all of it multiplies states: so what each state needs. */
+  readonly project: (snapshot: AnyMachineSnapshot) => unknown;
+}
+
+const reason = { code: "step-failed", message: "it failed", details: {} };
+
+const upgradeInput: UpgradeInput = {
+  upgrade: "u000002",
+  from: "1.0.0",
+  to: "1.1.0",
+  required: [
+    { agent: "a1", role: "state-server" },
+    { agent: "a2", role: "state-server" },
+  ],
+  deadlines: { waitingMs: 1, backingUpMs: 2, noProgressMs: 3, peersMs: 4, rollingBackMs: 5 },
+  acceptedAt: 1,
+};
+
+const ready = (agent: string, hash: string, schemaSteps: number): UpgradeEvent => ({
+  type: "participantReady",
+  agent,
+  incarnation: 1,
+  hash,
+  schemaSteps,
+  protocol: 1,
+});
+
+const upgradeEvents: readonly UpgradeEvent[] = [
+  ready("a1", "h", 1),
+  ready("a2", "h", 1),
+  ready("a2", "other", 1),
+  ready("a1", "none", 0),
+  ready("a2", "none", 0),
+  { type: "gatesShut" },
+  { type: "participantFailed", agent: "a1", reason },
+  { type: "backupTimeChosen", backup: { time: "1:1", digest: "d", catalogue: null } },
+  { type: "copyReported", agent: "a1", digest: "d", reason: null },
+  { type: "copyReported", agent: "a2", digest: "d", reason: null },
+  { type: "copyReported", agent: "a2", digest: "e", reason: null },
+  { type: "copyReported", agent: "a2", digest: null, reason },
+  { type: "rehearsalPassed", expected: null },
+  { type: "rehearsalFailed", reason },
+  { type: "progressSeen", sequence: 1 },
+  { type: "migrationDone" },
+  { type: "migrationFailed", reason },
+  { type: "catalogueVerified" },
+  { type: "participantVoted", agent: "a1" },
+  { type: "participantVoted", agent: "a2" },
+  { type: "dataRestored", digest: "d" },
+  { type: "restoreFailed", reason },
+  { type: "participantUndone", agent: "a1" },
+  { type: "participantUndone", agent: "a2" },
+  { type: "participantAbsent", agent: "a2" },
+  { type: "abortRequested", why: "a test" },
+  { type: "retryRequested" },
+  { type: "agentForgotten", agent: "a2" },
+  { type: "deadlinePassed" },
+  { type: "effectFailed", effect: "any", reason },
+];
+
+function projectUpgrade(snapshot: AnyMachineSnapshot): unknown {
+  const context = snapshot.context as UpgradeContext;
+  const always = context.required.length;
+  switch (snapshot.value) {
+    case "waiting": {
+      const hashes = Object.entries(context.ready).map(([agent, { hash }]) => agent + hash);
+      return [always, hashes.toSorted(), context.gatesShut];
+    }
+    case "backing-up": {
+      const copies = Object.entries(context.copies).map(([agent, { digest }]) => agent + digest);
+      return [always, context.backup !== null, copies.toSorted()];
+    }
+    case "awaiting-peers":
+      return [always, context.verified, context.voted.toSorted()];
+    case "rolling-back":
+    case "blocked":
+      return [always, context.restored, context.undone.toSorted(), context.debtors.toSorted()];
+    default:
+      return [always];
+  }
+}
+
+const agentInput: AgentInput = {
+  agent: "a1",
+  role: "state-server",
+  upgrade: "u000002",
+  from: "1.0.0",
+  to: "1.1.0",
+};
+
+const started = (version: string, failed: boolean): AgentEvent => ({
+  type: "started",
+  version,
+  incarnation: 1,
+  hash: "h",
+  schemaSteps: 1,
+  protocol: 1,
+  cannotStart: failed ? reason : null,
+});
+
+const agentEvents: readonly AgentEvent[] = [
+  started("1.0.0", false),
+  started("1.1.0", false),
+  started("1.0.0", true),
+  started("1.1.0", true),
+  { type: "gateShut" },
+  { type: "copyAsked", backup: { time: "1:1", digest: "d", catalogue: null } },
+  { type: "copyMade", digest: "d" },
+  { type: "copyFailed", reason },
+  { type: "localStepsAsked" },
+  { type: "localStepsDone" },
+  { type: "localStepFailed", reason },
+  { type: "committed" },
+  { type: "turnBackAsked" },
+  { type: "undone" },
+  { type: "undoFailed", reason },
+  { type: "retryRequested" },
+  { type: "effectFailed", effect: "any", reason },
+];
+
+function projectAgent(snapshot: AnyMachineSnapshot): unknown {
+  const context = snapshot.context as AgentContext;
+  const { running, gateShut, leaving, late, turnedBack, undone } = context;
+  return [running, gateShut, leaving, late, turnedBack, undone, context.reason !== null];
+}
+
+export const cases: readonly Case[] = [
+  {
+    name: "upgrade",
+    machine: upgradeMachine,
+    input: upgradeInput,
+    events: upgradeEvents,
+    project: projectUpgrade,
+  },
+  {
+    name: "agent",
+    machine: agentMachine,
+    input: agentInput,
+    events: agentEvents,
+    project: projectAgent,
+  },
+];

@@ -1,0 +1,24 @@
+// Aim: the engine makes of each path what the pure machine makes of it, on both stores. Method: all
+// paths of xstate/graph, an actor for each, invariants after every transition.
+import { describe, expect, test } from "vitest";
+import { openSeam } from "../../src/ports/seam.ts";
+import { createMemoryStore } from "../../src/store/memory-store.ts";
+import { createMongoStore } from "../../src/store/mongo-store.ts";
+import { freshDatabaseName, openClient } from "../support/database.ts";
+import { cases } from "./cases.ts";
+import { runOnEngine } from "./run-on-engine.ts";
+
+describe.each(cases)("$name", (model) => {
+  test("on the memory store", async () => {
+    expect(await runOnEngine(model, createMemoryStore({ now: () => 0 }))).toBeGreaterThan(300);
+  });
+
+  test("on MongoDB", { timeout: 240_000 }, async () => {
+    const databaseName = freshDatabaseName();
+    const client = await openClient();
+    const store = createMongoStore({ client, databaseName, seam: openSeam });
+    expect(await runOnEngine(model, store)).toBeGreaterThan(300);
+    await store.close();
+    await client.db(databaseName).dropDatabase();
+  });
+});
