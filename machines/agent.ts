@@ -74,6 +74,9 @@ export const agentMachine = setup({
       context.running !== null &&
       context.running !== context.from,
     backOnOld: ({ context }) => context.undone && context.running === context.from,
+    /** From the commit point no path leads back (S10). */
+    isNotLate: ({ context }) => !context.late,
+    isLate: ({ context }) => context.late,
     isTurnedBack: ({ context }) => context.turnedBack,
     /** The launcher could not start the old version either. */
     cannotGoBack: ({ context, event }) =>
@@ -115,11 +118,11 @@ export const agentMachine = setup({
       ],
       on: {
         gateShut: { actions: "noteGateShut" },
-        copyAsked: { target: "backing-up", actions: "noteBackup" },
-        localStepsAsked: { target: "migrating" },
+        copyAsked: { guard: "isNotLate", target: "backing-up", actions: "noteBackup" },
+        localStepsAsked: { guard: "isNotLate", target: "migrating" },
         effectFailed: { actions: "noteFailure" },
         committed: { actions: "noteLate" },
-        turnBackAsked: { target: "rolling-back" },
+        turnBackAsked: { guard: "isNotLate", target: "rolling-back" },
       },
     },
     "backing-up": {
@@ -151,11 +154,11 @@ export const agentMachine = setup({
       ],
       always: [{ guard: "lateAndFailed", target: "blocked" }],
       on: {
-        localStepsDone: [{ guard: "lateAndReady", target: "done" }, { target: "awaiting-peers" }],
+        localStepsDone: [{ guard: "isLate", target: "done" }, { target: "awaiting-peers" }],
         localStepFailed: { actions: "noteFailure" },
         effectFailed: { actions: "noteFailure" },
         committed: { actions: "noteLate" },
-        turnBackAsked: { target: "rolling-back" },
+        turnBackAsked: { guard: "isNotLate", target: "rolling-back" },
       },
     },
     "awaiting-peers": {

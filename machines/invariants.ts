@@ -73,7 +73,7 @@ export function agentInvariants(
       "back only when told",
       after.state !== "rolling-back" || !moved || event === "turnBackAsked" || old.turnedBack,
     ],
-    ["late goes forward", !old.late || after.state !== "rolling-back" || event === "turnBackAsked"],
+    ["S10: late goes forward", !old.late || !["rolling-back", "rolled-back"].includes(after.state)],
     ["on the old version at the end", after.state !== "rolled-back" || now.running === now.from],
     ["blocked has a reason", after.state !== "blocked" || !moved || now.reason !== null],
   ]);

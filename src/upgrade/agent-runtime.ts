@@ -1,10 +1,8 @@
 import { mkdir, statfs } from "node:fs/promises";
 import { hostname } from "node:os";
-import { MongoClient } from "mongodb";
-import { agentMachine } from "../../machines/agent.ts";
-import { upgradeMachine } from "../../machines/upgrade.ts";
+import type { MongoClient } from "mongodb";
 import type { UpgradeContext } from "../../machines/upgrade-context.ts";
-import { protocol, type Reason, type Role } from "../../machines/vocabulary.ts";
+import type { Reason, Role } from "../../machines/vocabulary.ts";
 import { checkDeployment } from "../database/preflight.ts";
 import { createEngine, type Engine } from "../engine/engine.ts";
 import { isLockstepError, LockstepError, messageOf } from "../errors.ts";
@@ -19,27 +17,19 @@ import type { Seam } from "../ports/seam.ts";
 import { createMongoStore } from "../store/mongo-store.ts";
 import type { Store } from "../store/store.ts";
 import { heartbeat, register } from "./agents.ts";
-import { coordinatorEffects } from "./coordinator-effects.ts";
+import { connect } from "./connect.ts";
 import { isEligible } from "./eligible.ts";
+import { fleetMachines } from "./fleet-machines.ts";
 import { createGate, type Gate, type GateListener } from "./gate.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import { createLocalJournal } from "./local-journal.ts";
 import { driveCoordinator, serveInbox } from "./master-loop.ts";
 import { coordinatorId, masterRole, participantPrefix } from "./names.ts";
-import { participantEffects } from "./participant-effects.ts";
 import { lookAround } from "./participant-loop.ts";
 import { preflightUpgrade } from "./preflight-upgrade.ts";
 import { createPulse } from "./pulse.ts";
 import type { Step } from "./steps.ts";
-import {
-  acceptWrite,
-  commitWrite,
-  endRollBackWrites,
-  initializeVersions,
-  noVersionError,
-  readVersions,
-  turnBackWrite,
-} from "./versions.ts";
+import { initializeVersions, noVersionError, readVersions } from "./versions.ts";
 import { viewOf } from "./views.ts";
 import type { World } from "./world.ts";
 
@@ -74,63 +64,6 @@ export interface Runtime {
   readonly gate: Gate;
   readonly isMaster: boolean;
   stop(): Promise<void>;
-}
-
-type Params = Readonly<Record<string, unknown>>;
-const text = (params: Params, name: string) => String(params[name]);
-
-function machinesOf(world: World) {
-  return {
-    upgrade: {
-      machine: upgradeMachine,
-      protocol,
-      writes: {
-        accept: (params: Params) => [
-          acceptWrite(text(params, "from"), text(params, "to"), text(params, "upgrade")),
-        ],
-        turnBack: (params: Params) => [
-          turnBackWrite(text(params, "from"), text(params, "to"), text(params, "upgrade")),
-        ],
-        commit: (params: Params) => [
-          commitWrite(text(params, "from"), text(params, "to"), text(params, "upgrade")),
-        ],
-        endRollBack: (params: Params) =>
-          endRollBackWrites(
-            text(params, "from"),
-            text(params, "to"),
-            text(params, "upgrade"),
-            params["debtors"] as string[],
-          ),
-      },
-      effects: coordinatorEffects(world),
-    },
-    agent: { machine: agentMachine, protocol, effects: participantEffects(world) },
-  };
-}
-
-async function connect(url: string, appName: string): Promise<MongoClient> {
-  const client = new MongoClient(url, {
-    appName,
-    retryWrites: true,
-    retryReads: true,
-    writeConcern: { w: "majority", journal: true },
-    readConcern: { level: "majority" },
-    serverSelectionTimeoutMS: limits.serverSelectionTimeoutMs,
-    heartbeatFrequencyMS: limits.heartbeatMs,
-    ignoreUndefined: true,
-  });
-  try {
-    await client.connect();
-    return client;
-  } catch (error) {
-    await client.close().catch(() => {});
-    throw new LockstepError(
-      "database-unreachable",
-      `expected a MongoDB replica set to answer, got: ${messageOf(error)}: check the URL, TLS and the network`,
-      {},
-      { cause: error },
-    );
-  }
 }
 
 async function freeBytesAt(directory: string): Promise<number> {
@@ -267,7 +200,7 @@ async function run(
     store,
     clock,
     log,
-    machines: machinesOf(world),
+    machines: fleetMachines(world),
     onStuckEffect: (effect) => {
       log.error({ effect: effect.id, name: effect.name }, "an effect ignores its signal: leaving");
       options.exit(70);

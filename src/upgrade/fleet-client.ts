@@ -1,13 +1,13 @@
-import { MongoClient } from "mongodb";
 import type { Deadlines } from "../../machines/vocabulary.ts";
 import { checkDeployment } from "../database/preflight.ts";
-import { LockstepError, messageOf } from "../errors.ts";
+import { LockstepError } from "../errors.ts";
 import { limits } from "../limits.ts";
 import { type Clock, systemClock } from "../ports/clock.ts";
 import { type Random, systemRandom } from "../ports/random.ts";
 import { openSeam } from "../ports/seam.ts";
 import { createMongoStore } from "../store/mongo-store.ts";
 import type { Versions } from "../store/store.ts";
+import { connect } from "./connect.ts";
 import { databaseNameOf } from "./database-name.ts";
 import { type Answer, fileRequest, type Request, readAnswer } from "./inbox.ts";
 import { controlDatabaseName } from "./names.ts";
@@ -49,23 +49,11 @@ export async function createFleetClient(options: {
   const databaseName = controlDatabaseName(options.fleet ?? databaseNameOf(options.mongoUrl));
   const clock = options.clock ?? systemClock;
   const random = options.random ?? systemRandom;
-  let client: MongoClient | undefined;
-  try {
-    client = new MongoClient(options.mongoUrl, {
-      appName: "lockstep:client",
-      writeConcern: { w: "majority", journal: true },
-      readConcern: { level: "majority" },
-      ignoreUndefined: true,
-      serverSelectionTimeoutMS: options.serverSelectionTimeoutMs ?? limits.serverSelectionTimeoutMs,
-    });
-    await client.connect();
-  } catch (error) {
-    await client?.close().catch(() => {});
-    throw new LockstepError(
-      "database-unreachable",
-      `expected a MongoDB replica set to answer, got: ${messageOf(error)}: check the URL, TLS and the network`,
-    );
-  }
+  const client = await connect(
+    options.mongoUrl,
+    "lockstep:client",
+    options.serverSelectionTimeoutMs,
+  );
   try {
     await checkDeployment(client);
   } catch (error) {
@@ -73,7 +61,6 @@ export async function createFleetClient(options: {
     throw error;
   }
   const store = createMongoStore({ client, databaseName, seam: openSeam });
-  const connected = client;
 
   const request: FleetClient["request"] = async (wanted) => {
     const id = random.hex(12);
@@ -126,7 +113,7 @@ export async function createFleetClient(options: {
     },
     async close() {
       await store.close();
-      await connected.close();
+      await client.close();
     },
   };
 }

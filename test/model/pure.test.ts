@@ -16,6 +16,8 @@ describe.each(cases)("$name", (model) => {
     for (const path of paths) {
       let [snapshot] = initialTransition(model.machine, model.input as never);
       for (const event of path) {
+        // The engine takes no event to a final state; nor does this walk.
+        if (snapshot.status !== "active") break;
         const [next] = transition(model.machine, snapshot, event as never);
         const seen = (state: AnyMachineSnapshot) => ({
           state: String(state.value),

@@ -1,0 +1,12 @@
+// Aim: the memory store keeps the contract of the journal. Method: the suite that both stores pass.
+import { describe } from "vitest";
+import { createMemoryStore } from "../../src/store/memory-store.ts";
+import { storeContract } from "../contract/store-contract.ts";
+
+describe("memory store", () => {
+  storeContract(async () => {
+    const store = createMemoryStore({ now: () => 0 });
+    // In memory no answer can be lost; the contract holds all the same.
+    return { store, reopen: async () => store, loseNextAnswer: () => {} };
+  });
+});

@@ -1,0 +1,34 @@
+// Aim: the MongoDB store keeps the contract of the journal, lost answers included. Method: the suite
+// that both stores pass, on a real replica set, with a seam that loses an answer on demand.
+import { MongoNetworkError } from "mongodb";
+import { describe } from "vitest";
+import type { Seam } from "../../src/ports/seam.ts";
+import { createMongoStore } from "../../src/store/mongo-store.ts";
+import { storeContract } from "../contract/store-contract.ts";
+import { freshDatabaseName, openClient } from "../support/database.ts";
+
+describe("mongo store", () => {
+  storeContract(async () => {
+    const client = await openClient();
+    const databaseName = freshDatabaseName();
+    let lose = false;
+    const seam: Seam = {
+      async write(_name, action) {
+        const result = await action();
+        if (lose) {
+          lose = false;
+          throw new MongoNetworkError("the answer is lost");
+        }
+        return result;
+      },
+    };
+    const open = () => createMongoStore({ client, databaseName, seam });
+    return {
+      store: open(),
+      reopen: async () => open(),
+      loseNextAnswer: () => {
+        lose = true;
+      },
+    };
+  });
+});

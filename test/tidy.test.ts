@@ -1,0 +1,105 @@
+// Aim: the house rules hold. Method: every source file is read as text.
+import { readdir, readFile } from "node:fs/promises";
+import { dirname, join, relative, resolve } from "node:path";
+import { describe, expect, test } from "vitest";
+
+const root = resolve(".");
+
+async function filesBelow(folder: string): Promise<string[]> {
+  const entries = await readdir(join(root, folder), { recursive: true, withFileTypes: true });
+  return entries
+    .filter((entry) => entry.isFile() && entry.name.endsWith(".ts"))
+    .map((entry) => relative(root, join(entry.parentPath, entry.name)));
+}
+
+/** Who may import whom: what is not listed is refused. Leaves are open to all. */
+const arrows: Readonly<Record<string, readonly string[]>> = {
+  machines: ["machines"],
+  "src/ports": ["src/ports"],
+  "src/store": ["src/ports"],
+  "src/engine": ["src/store", "src/ports"],
+  "src/leadership": ["src/store", "src/ports"],
+  "src/database": ["src/leadership", "src/store", "src/ports"],
+  "src/launcher": ["src/ports"],
+  "src/local": ["src/ports"],
+  "src/diagram": ["machines"],
+  "src/upgrade": [
+    "machines",
+    "src/engine",
+    "src/store",
+    "src/leadership",
+    "src/database",
+    "src/launcher",
+    "src/ports",
+  ],
+  "src/cli": ["src/upgrade", "machines"],
+  demo: ["src/index.ts", "src/local", "src/ports"],
+  bench: ["src/index.ts", "src/local", "src/ports", "demo"],
+};
+const leaves = ["src/errors.ts", "src/limits.ts", "src/log.ts"];
+
+function roomOf(file: string): string {
+  const parts = file.split("/");
+  return parts[0] === "src" && parts.length > 2 ? `src/${parts[1]}` : (parts[0] ?? "");
+}
+
+const files = (
+  await Promise.all(["machines", "src", "demo", "bench", "test"].map(filesBelow))
+).flat();
+const sources = await Promise.all(
+  files.map(async (file) => ({ file, text: await readFile(join(root, file), "utf8") })),
+);
+const product = sources.filter(({ file }) => !file.startsWith("test/"));
+
+describe("the house", () => {
+  test("imports follow the arrows", () => {
+    const wrong: string[] = [];
+    for (const { file, text } of product) {
+      const room = roomOf(file);
+      const allowed = arrows[room];
+      if (file.startsWith("src/") && file.split("/").length === 2) continue;
+      for (const [, specifier = ""] of text.matchAll(/from "(\.[^"]+)"/g)) {
+        const target = relative(root, resolve(dirname(join(root, file)), specifier));
+        const targetRoom = roomOf(target);
+        const open =
+          targetRoom === room ||
+          leaves.includes(target) ||
+          allowed?.some((other) => other === targetRoom || other === target);
+        if (!open) wrong.push(`${file} imports ${target}`);
+      }
+    }
+    expect(wrong).toEqual([]);
+  });
+
+  test("machines import only xstate", () => {
+    const foreign = product
+      .filter(({ file }) => file.startsWith("machines/"))
+      .flatMap(({ file, text }) =>
+        [...text.matchAll(/from "([^."][^"]*)"/g)]
+          .filter(([, name]) => name !== "xstate")
+          .map(([, name]) => `${file} imports ${name}`),
+      );
+    expect(foreign).toEqual([]);
+  });
+
+  test("clock, randomness and processes come in through ports", () => {
+    const banned = /Date\.now|new Date\(\)|\bset(Timeout|Interval)\(|Math\.random|child_process/;
+    const exempt = ["src/ports/", "src/local/"];
+    const wrong = product
+      .filter(({ file }) => !exempt.some((folder) => file.startsWith(folder)))
+      .filter(({ text }) => banned.test(text))
+      .map(({ file }) => file);
+    expect(wrong).toEqual([]);
+  });
+
+  test("files are short, nothing is skipped, nothing is a default export", () => {
+    const long = sources.filter(({ text }) => text.split("\n").length > 401);
+    expect(long.map(({ file }) => file)).toEqual([]);
+    const skipped = new RegExp(
+      `\\b(test|it|describe)\\.(${["skip", "only", "todo"].join("|")})\\b`,
+    );
+    expect(sources.filter(({ text }) => skipped.test(text)).map(({ file }) => file)).toEqual([]);
+    const defaults = product.filter(({ text }) => /^export default/m.test(text));
+    expect(defaults.map(({ file }) => file)).toEqual([]);
+  });
+});
