@@ -6,9 +6,13 @@ const batchToKillAt = 20;
 /**
  * Kills the mongod primary and the master's process with -9 in the middle of the migration, and
  * brings them back only when another state server has gone on from the last committed batch.
+ * @param meanwhile runs from the kill on
  * @returns milliseconds from the kill to the successor's first durable batch
  */
-export async function killInTheMiddle(world: DemoWorld): Promise<number> {
+export async function killInTheMiddle(
+  world: DemoWorld,
+  meanwhile: () => Promise<void> = async () => {},
+): Promise<number> {
   const { narrator, servers, set } = world;
   const primary = await set.primary();
   const seen = await world.until(`batch ${batchToKillAt}`, (status) => {
@@ -28,6 +32,7 @@ export async function killInTheMiddle(world: DemoWorld): Promise<number> {
   narrator.bad(
     `kill -9: the primary ${primary.name} and the master ${master.agent}, at batch ${seen.upgrade?.batches}`,
   );
+  const beside = meanwhile();
   const after = await world.until("a successor's batch", ({ master: now, upgrade }) => {
     const moved = now && now.epoch > master.epoch && now.agent !== master.agent;
     return (
@@ -38,6 +43,7 @@ export async function killInTheMiddle(world: DemoWorld): Promise<number> {
   narrator.good(
     `${after.now.agent} took over in epoch ${after.now.epoch} and goes on at batch ${after.upgrade.batches}, ${(takeoverMs / 1000).toFixed(1)} s after the kill`,
   );
+  await beside;
   await primary.restart();
   await server.start();
   narrator.good(`${primary.name} and ${master.agent} are back`);

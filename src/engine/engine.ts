@@ -209,8 +209,7 @@ export function createEngine(options: {
     return serialised(actor, async () => {
       const known = actor.tail;
       const spent =
-        key !== undefined &&
-        key.startsWith(`${id}/`) &&
+        key?.startsWith(`${id}/`) &&
         ![...known.effects, ...known.timers].some((pending) => pending.id === key);
       if (spent) return { kind: "duplicate", entry: known };
       const definition = definitionOf(known.machine);

@@ -82,7 +82,8 @@ export function nextOutcome(machine: AnyStateMachine, text: string, event: Event
     machine,
     after as AnyMachineSnapshot,
     actions as readonly ActionObject[],
-    after !== before,
+    // A transition that changes neither state nor context answers with the same object.
+    after !== before || actions.length > 0,
   );
 }
 

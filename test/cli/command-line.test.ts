@@ -1,0 +1,115 @@
+// Aim: the command line refuses what it must, with the exit code it promises, and tells no secret.
+// Method: the compiled program as a process; a real standalone; a small fake mongos.
+import { createServer } from "node:net";
+import { resolve } from "node:path";
+import { BSON } from "mongodb";
+import { describe, expect, inject, onTestFinished, test } from "vitest";
+import { startStandalone } from "../../src/local/replica-set.ts";
+import { runCommand } from "../../src/ports/process.ts";
+import { freshDatabaseName, urlOf } from "../support/database.ts";
+
+const main = resolve("dist/src/cli/main.js");
+const run = async (...words: string[]) => {
+  const ran = await runCommand(process.execPath, [main, ...words], { timeoutMs: 60_000 });
+  return { code: ran?.exitCode, text: `${ran?.stdout}${ran?.stderr}`, out: ran?.stdout ?? "" };
+};
+
+/** Answers hello as a mongos does, and everything else with ok. */
+function startFakeMongos(): Promise<{ port: number; close(): void }> {
+  const server = createServer((socket) => {
+    socket.on("error", () => {});
+    socket.on("data", (request) => {
+      const legacy = request.readInt32LE(12) === 2004;
+      const body = BSON.serialize({
+        ok: 1,
+        msg: "isdbgrid",
+        isWritablePrimary: true,
+        ismaster: true,
+        helloOk: true,
+        maxBsonObjectSize: 16_777_216,
+        maxMessageSizeBytes: 48_000_000,
+        maxWriteBatchSize: 100_000,
+        minWireVersion: 0,
+        maxWireVersion: 17,
+        localTime: new Date(0),
+      });
+      const head = Buffer.alloc(16);
+      const flags = legacy ? Buffer.alloc(20) : Buffer.alloc(5);
+      if (legacy) flags.writeInt32LE(1, 16);
+      head.writeInt32LE(16 + flags.length + body.length, 0);
+      head.writeInt32LE(request.readInt32LE(4), 8);
+      head.writeInt32LE(legacy ? 1 : 2013, 12);
+      socket.write(Buffer.concat([head, flags, body]));
+    });
+  });
+  return new Promise((settled) => {
+    server.listen(0, "127.0.0.1", () => {
+      const address = server.address();
+      const port = typeof address === "object" && address ? address.port : 0;
+      settled({ port, close: () => server.close() });
+    });
+  });
+}
+
+describe("lockstep", () => {
+  test("an unknown flag is wrong usage, with a suggestion; nothing runs", async () => {
+    const { code, text } = await run("status", "--mongo-urll", "mongodb://127.0.0.1:1/x");
+    expect(code).toBe(2);
+    expect(text).toContain("--mongo-url");
+  });
+
+  test("a missing URL, an unknown command, a URL without a database", async () => {
+    expect((await run("status")).code).toBe(2);
+    expect((await run("statuss", "--mongo-url", "x")).code).toBe(2);
+    expect((await run("status", "--mongo-url", "mongodb://127.0.0.1:1/")).code).toBe(2);
+  });
+
+  test("an unreachable database: exit 4, and the password is never told", async () => {
+    const url = "mongodb://admin:very-secret@127.0.0.1:1/x?replicaSet=rs0";
+    const { code, text } = await run("status", "--mongo-url", url, "--timeout", "1");
+    expect(code).toBe(4);
+    expect(text).toContain("database-unreachable");
+    expect(text).not.toContain("very-secret");
+  });
+
+  test("a standalone is refused", async () => {
+    const alone = await startStandalone({ mongodPath: inject("mongodPath") });
+    onTestFinished(() => alone.stop());
+    const { code, text } = await run("init", "1.0.0", "--mongo-url", alone.url("x"));
+    expect(code).toBe(4);
+    expect(text).toContain("not-a-replica-set");
+    expect(text).toContain("standalone");
+  });
+
+  test("a mongos is refused", async () => {
+    const mongos = await startFakeMongos();
+    onTestFinished(() => mongos.close());
+    const url = `mongodb://127.0.0.1:${mongos.port}/x`;
+    const { code, text } = await run("init", "1.0.0", "--mongo-url", url, "--timeout", "5");
+    expect(text).toContain("mongos");
+    expect(text).toContain("not-a-replica-set");
+    expect(code).toBe(4);
+  });
+
+  test("no version; init; status and history as JSON; a second version is refused", async () => {
+    const url = urlOf(freshDatabaseName());
+    const none = await run("status", "--mongo-url", url);
+    expect([none.code, none.text.includes("no-version")]).toEqual([1, true]);
+    expect((await run("init", "one", "--mongo-url", url)).code).toBe(2);
+    expect((await run("init", "1.0.0", "--mongo-url", url)).code).toBe(0);
+    expect((await run("init", "1.0.0", "--mongo-url", url)).code).toBe(0);
+    const second = await run("init", "2.0.0", "--mongo-url", url);
+    expect([second.code, second.text.includes("version-exists")]).toEqual([1, true]);
+    const status = JSON.parse((await run("status", "--json", "--mongo-url", url)).out);
+    expect(status.versions).toMatchObject({ agentVersion: "1.0.0", databaseVersion: "1.0.0" });
+    expect((await run("history", "--mongo-url", url)).code).toBe(0);
+    const unheard = await run("upgrade", "1.1.0", "--mongo-url", url, "--timeout", "1");
+    expect(unheard.code).toBe(5);
+  });
+
+  test("a deadline that is none", async () => {
+    const url = urlOf(freshDatabaseName());
+    const { code, text } = await run("upgrade", "1.1.0", "--mongo-url", url, "--deadline", "x=1");
+    expect([code, text.includes("bad-argument")]).toEqual([2, true]);
+  });
+});
