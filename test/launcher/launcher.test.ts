@@ -1,0 +1,77 @@
+// Aim: the launcher with real children: switches, falls back, remembers, ends what it started.
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { runLauncher } from "../../src/launcher/launcher.ts";
+import { silentLog } from "../../src/log.ts";
+import { systemClock } from "../../src/ports/clock.ts";
+import { until } from "../support/until.ts";
+
+async function prepare(behaviours: Readonly<Record<string, string>>) {
+  const directory = await mkdtemp(join(tmpdir(), "lockstep-launcher-"));
+  onTestFinished(() => rm(directory, { recursive: true, force: true }));
+  const command = [process.execPath, resolve("test/launcher/fixtures/child.mjs")];
+  const versions: Record<string, object> = {};
+  for (const [version, behaviour] of Object.entries(behaviours)) {
+    versions[version] = { command, readyTimeoutMs: 700 };
+    await writeFile(join(directory, `behave.${version}`), behaviour);
+  }
+  const versionsPath = join(directory, "versions.json");
+  await writeFile(versionsPath, JSON.stringify({ default: "1.0.0", versions }));
+  const stopping = new AbortController();
+  const start = () =>
+    runLauncher({
+      dataDirectory: directory,
+      versionsPath,
+      clock: systemClock,
+      log: silentLog,
+      signal: stopping.signal,
+    });
+  const starts = async () =>
+    (await readFile(join(directory, "starts"), "utf8").catch(() => "")).trim().split("\n");
+  return { directory, start, starts, stop: () => stopping.abort() };
+}
+
+test("exit 75 switches to the version wanted; it is remembered over a restart", async () => {
+  const world = await prepare({ "1.0.0": "become 1.1.0", "1.1.0": "stay" });
+  const running = world.start();
+  await until("1.1.0", async () => (await world.starts()).includes("1.1.0 2 wanted"));
+  world.stop();
+  expect(await running).toBe(0);
+  expect(await world.starts()).toEqual(["1.0.0 1 wanted", "1.1.0 2 wanted"]);
+});
+
+test("a version that never reports ready: the one before comes back and says why", async () => {
+  const world = await prepare({ "1.0.0": "become 1.1.0", "1.1.0": "hang" });
+  const running = world.start();
+  await until("1.1.0 tried", async () => (await world.starts()).includes("1.1.0 2 wanted"));
+  await writeFile(join(world.directory, "behave.1.0.0"), "stay");
+  await until("the fall-back", async () => (await world.starts()).includes("1.0.0 3 fallen-back"));
+  world.stop();
+  expect(await running).toBe(0);
+});
+
+test("a version that crashes is tried a bounded number of times", async () => {
+  const world = await prepare({ "1.0.0": "become 1.1.0", "1.1.0": "crash" });
+  const running = world.start();
+  await until("1.1.0 tried", async () => (await world.starts()).includes("1.1.0 2 wanted"));
+  await writeFile(join(world.directory, "behave.1.0.0"), "stay");
+  await until("the fall-back", async () => (await world.starts()).includes("1.0.0 5 fallen-back"));
+  world.stop();
+  await running;
+  const tried = (await world.starts()).filter((line) => line.startsWith("1.1.0"));
+  expect(tried).toHaveLength(3);
+});
+
+test("nothing to fall back to: the launcher ends, and says so by its exit code", async () => {
+  const world = await prepare({ "1.0.0": "crash" });
+  expect(await world.start()).toBe(1);
+  expect(await world.starts()).toHaveLength(3);
+});
+
+test("a versions file that is none", async () => {
+  const world = await prepare({});
+  await writeFile(join(world.directory, "versions.json"), "{}");
+  await expect(world.start()).rejects.toMatchObject({ code: "bad-argument" });
+});

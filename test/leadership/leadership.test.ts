@@ -1,0 +1,109 @@
+// Aim: one master at a time, fenced before it acts, and a dead one holds nobody up. Method: several
+// leaderships on the real set; a client that dies with a transaction open on the fence.
+import { MongoClient } from "mongodb";
+import { describe, expect, inject, onTestFinished, test } from "vitest";
+import { createLeadership } from "../../src/leadership/leadership.ts";
+import { createLeaseStore, leaseTtlFor } from "../../src/leadership/lease.ts";
+import type { Mastership } from "../../src/leadership/mastership.ts";
+import { silentLog } from "../../src/log.ts";
+import { systemClock } from "../../src/ports/clock.ts";
+import { systemRandom } from "../../src/ports/random.ts";
+import { openSeam } from "../../src/ports/seam.ts";
+import { createMongoStore } from "../../src/store/mongo-store.ts";
+import { freshDatabaseName, openClient } from "../support/database.ts";
+import { until } from "../support/until.ts";
+
+async function contender(databaseName: string, agent: string, leaseTtlMs = 1_000) {
+  const client = await openClient(`lockstep:${agent}`);
+  const renewClient = await openClient(`lockstep:${agent}:renew`);
+  const leadership = createLeadership({
+    client,
+    renewClient,
+    databaseName,
+    agent,
+    incarnation: 1,
+    appName: `lockstep:${agent}`,
+    leaseTtlMs,
+    clock: systemClock,
+    random: systemRandom,
+    seam: openSeam,
+    log: silentLog,
+    eligible: async () => true,
+  });
+  const held: Mastership[] = [];
+  const running = leadership.run(async (mastership) => {
+    held.push(mastership);
+    await new Promise<void>((resolve) => {
+      if (mastership.signal.aborted) resolve();
+      mastership.signal.addEventListener("abort", () => resolve(), { once: true });
+    });
+  });
+  onTestFinished(async () => {
+    await leadership.stop();
+    await running;
+  });
+  return { agent, client, renewClient, leadership, held };
+}
+
+describe("leadership", () => {
+  test("four at once: one master; its release lets another in, one epoch higher", async () => {
+    const name = freshDatabaseName();
+    const all = await Promise.all(["a1", "a2", "a3", "a4"].map((agent) => contender(name, agent)));
+    await until("a master", () => all.some(({ held }) => held.length > 0));
+    const first = all.find(({ held }) => held.length > 0);
+    expect(all.flatMap(({ held }) => held).map(({ epoch }) => epoch)).toEqual([1]);
+    await first?.leadership.stop();
+    await until("another", () => all.some(({ held }) => held.some(({ epoch }) => epoch === 2)));
+    expect(first?.held[0]?.signal.aborted).toBe(true);
+    expect(all.flatMap(({ held }) => held)).toHaveLength(2);
+  });
+
+  test("who cannot renew is deposed: its signal aborts, its fence is refused", async () => {
+    const name = freshDatabaseName();
+    const first = await contender(name, "a1");
+    const [mastership] = await until("a master", () => (first.held.length > 0 ? first.held : null));
+    await first.renewClient.close(true);
+    const second = await contender(name, "a2");
+    await until("a successor", () => second.held.length > 0);
+    await until("deposed", () => mastership?.signal.aborted);
+    const store = createMongoStore({
+      client: second.client,
+      databaseName: name,
+      seam: openSeam,
+    });
+    if (!mastership || !second.held[0]) throw new Error("expected two masterships");
+    expect(await store.write([mastership.fence])).toBe(0);
+    expect(await store.write([second.held[0].fence])).toBe(null);
+    await first.leadership.stop();
+  });
+
+  test("a dead master's open transaction on the fence does not hold its successor up", async () => {
+    const name = freshDatabaseName();
+    const dead = new MongoClient(inject("mongoUrl"), { appName: "lockstep:dead" });
+    const leases = createLeaseStore({
+      client: dead,
+      renewClient: dead,
+      databaseName: name,
+      seam: openSeam,
+    });
+    const claim = { holder: "dead", incarnation: 1, nonce: "n", appName: "lockstep:dead" };
+    const taken = await leases.acquire({ ...claim, ttlMs: 500 });
+    expect(taken?.granted.epoch).toBe(1);
+    expect(await leases.raiseFence(1, "dead")).toBe(true);
+    const session = dead.startSession();
+    session.startTransaction();
+    await dead
+      .db(name)
+      .collection("fences")
+      .updateOne({ epoch: 1 }, { $inc: { sequence: 1 } }, { session });
+    const second = await contender(name, "a2");
+    await until("a successor in spite of it", () => second.held.length > 0, 15_000);
+    expect(second.held[0]?.epoch).toBe(2);
+    await expect(session.commitTransaction()).rejects.toThrow();
+    await dead.close();
+  });
+
+  test("the lease's length", () => {
+    expect(leaseTtlFor(2_000)).toBe(3_000);
+  });
+});
