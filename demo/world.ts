@@ -91,9 +91,10 @@ export async function startWorld(): Promise<DemoWorld> {
       async until(what, probe, timeoutMs = 60_000) {
         const limit = systemClock.monotonicMs() + timeoutMs;
         for (;;) {
-          const status = await fleet.status();
-          narrator.see(status);
-          const found = await probe(status);
+          // While there is no primary, there is nothing to see.
+          const status = await fleet.status().catch(() => null);
+          if (status) narrator.see(status);
+          const found = status && (await probe(status));
           if (found) return found as Exclude<typeof found, false | null | undefined>;
           if (systemClock.monotonicMs() > limit) {
             const logs = await Promise.all(servers.map((server) => server.lastLines(12)));

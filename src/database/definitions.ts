@@ -1,11 +1,12 @@
 import { type Document, UUID } from "mongodb";
 import { LockstepError } from "../errors.ts";
 import { limits } from "../limits.ts";
+import { isNetworkTrouble } from "../store/transient.ts";
 import { readCatalogue } from "./catalogue.ts";
 import { fencedTransaction } from "./fenced-transaction.ts";
 import type { Progress } from "./progress.ts";
 import type { Runner } from "./schema-steps.ts";
-import { hasCode, isTransientNetwork } from "./server-errors.ts";
+import { hasCode } from "./server-errors.ts";
 
 /** Creates a collection in a fenced transaction, and ends the operation with it. */
 export async function addCollection(
@@ -124,7 +125,7 @@ export async function addIndex(
       );
     } catch (error) {
       // The outcome is unknown or the collection was swapped: the catalogue is read again.
-      const again = isTransientNetwork(error) || hasCode(error, 361);
+      const again = isNetworkTrouble(error) || hasCode(error, 361);
       if (!again || attempt >= limits.transactionAttemptsMax) throw error;
     }
   }

@@ -11,7 +11,7 @@ import { limits } from "../limits.ts";
 import { systemClock } from "../ports/clock.ts";
 import type { Seam } from "../ports/seam.ts";
 import { collections, documentIds } from "../store/store.ts";
-import { isTransientNetwork } from "./server-errors.ts";
+import { isNetworkTrouble } from "../store/transient.ts";
 
 export interface Fenced {
   readonly client: MongoClient;
@@ -83,7 +83,7 @@ export async function fencedTransaction<Prepared>(
       return prepared;
     } catch (error) {
       if (session.inTransaction()) await session.abortTransaction().catch(() => {});
-      if (!isTransientNetwork(error) || attempt >= limits.transactionAttemptsMax) throw error;
+      if (!isNetworkTrouble(error) || attempt >= limits.transactionAttemptsMax) throw error;
       await systemClock.sleep(limits.transactionRetryDelayMs, signal);
     } finally {
       await session.endSession();

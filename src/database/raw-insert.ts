@@ -3,7 +3,7 @@ import { type Document, type MongoClient, MongoServerError } from "mongodb";
 import { assert, LockstepError, messageOf } from "../errors.ts";
 import { limits } from "../limits.ts";
 import { systemClock } from "../ports/clock.ts";
-import { isTransientNetwork } from "./server-errors.ts";
+import { isNetworkTrouble } from "../store/transient.ts";
 
 interface Sequence {
   push(document: Document, bytes: Uint8Array): number;
@@ -50,7 +50,7 @@ export async function insertRaw(
       });
       return;
     } catch (error) {
-      const again = isTransientNetwork(error) && attempt < limits.loadAttemptsMax;
+      const again = isNetworkTrouble(error) && attempt < limits.loadAttemptsMax;
       if (error instanceof LockstepError || !again) {
         if (error instanceof MongoServerError && error.code === 14031) {
           throw new LockstepError("disk-full", `no room for the copy: ${messageOf(error)}`);

@@ -4,12 +4,13 @@ import { limits } from "../limits.ts";
 import type { Log } from "../log.ts";
 import { systemClock } from "../ports/clock.ts";
 import { collections, documentIds } from "../store/store.ts";
+import { isNetworkTrouble } from "../store/transient.ts";
 import { type Catalogue, differences, readCatalogue } from "./catalogue.ts";
 import { type Digests, digestDatabase, digestOf } from "./digest.ts";
 import { deposed, type Fenced } from "./fenced-transaction.ts";
 import { loadCollection } from "./load.ts";
 import type { DumpedCollection, Manifest } from "./manifest.ts";
-import { hasCode, isTransientNetwork } from "./server-errors.ts";
+import { hasCode } from "./server-errors.ts";
 
 export interface RestoreOptions extends Fenced {
   readonly databaseName: string;
@@ -111,7 +112,7 @@ async function swap(
         }),
       );
     } catch (error) {
-      const again = isTransientNetwork(error) || hasCode(error, 26);
+      const again = isNetworkTrouble(error) || hasCode(error, 26);
       if (!again || attempt >= limits.loadAttemptsMax) throw error;
       await systemClock.sleep(limits.effectRetryDelayMs, options.signal);
     }

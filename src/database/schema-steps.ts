@@ -3,6 +3,7 @@ import { type MongoClient, ObjectId } from "mongodb";
 import { isLockstepError, LockstepError, messageOf } from "../errors.ts";
 import { limits } from "../limits.ts";
 import type { Log } from "../log.ts";
+import { asUnreachable, isNetworkTrouble } from "../store/transient.ts";
 import { applyBatches } from "./apply-batches.ts";
 import { addCollection, addIndex } from "./definitions.ts";
 import { type Fenced, fencedTransaction } from "./fenced-transaction.ts";
@@ -207,6 +208,8 @@ export async function runSchemaSteps(options: RunOptions): Promise<StepsResult> 
     } catch (error) {
       const aborted = options.signal.aborted || options.mastership.signal.aborted;
       if (aborted || passing.some((code) => isLockstepError(error, code))) throw error;
+      // Trouble on the way to the database says nothing about the step.
+      if (isNetworkTrouble(error)) throw asUnreachable(error);
       return failed(step.name, error);
     }
     const nextStep = steps[index + 1];

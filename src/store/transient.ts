@@ -1,5 +1,30 @@
-import { MongoError, MongoNetworkError, MongoServerSelectionError } from "mongodb";
-import { LockstepError, messageOf } from "../errors.ts";
+import {
+  MongoError,
+  MongoNetworkError,
+  MongoServerError,
+  MongoServerSelectionError,
+} from "mongodb";
+import { isLockstepError, LockstepError, messageOf } from "../errors.ts";
+
+/** Step-down, shutdown, not primary, interrupted: the next primary answers. */
+const retryableCodes = new Set([6, 7, 89, 91, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436]);
+
+/** What Node says of a broken connection; the driver lets some of it through as it is. */
+const socketCodes = new Set([
+  "EPIPE",
+  "ECONNRESET",
+  "ECONNREFUSED",
+  "ECONNABORTED",
+  "ETIMEDOUT",
+  "ENOTFOUND",
+  "ERR_STREAM_DESTROYED",
+  "ERR_STREAM_WRITE_AFTER_END",
+]);
+
+function isBrokenSocket(error: unknown): boolean {
+  const code = (error as { code?: unknown } | null)?.code;
+  return error instanceof Error && typeof code === "string" && socketCodes.has(code);
+}
 
 /** True for a transaction that had no effect and may be tried again. */
 export function isTransient(error: unknown): boolean {
@@ -10,24 +35,30 @@ export function isTransient(error: unknown): boolean {
 export function isUnknownOutcome(error: unknown): boolean {
   return (
     error instanceof MongoNetworkError ||
+    isBrokenSocket(error) ||
     (error instanceof MongoError &&
       (error.hasErrorLabel("UnknownTransactionCommitResult") ||
         error.hasErrorLabel("RetryableWriteError")))
   );
 }
 
-/** A driver's network error as ours; anything else as it is. */
-export function asUnreachable(error: unknown): unknown {
-  const network =
-    error instanceof MongoNetworkError ||
+/** True for trouble on the way to the database, after which the same may be tried again. */
+export function isNetworkTrouble(error: unknown): boolean {
+  return (
+    isUnknownOutcome(error) ||
+    isTransient(error) ||
     error instanceof MongoServerSelectionError ||
-    isUnknownOutcome(error);
-  return network
-    ? new LockstepError(
-        "database-unreachable",
-        `expected the replica set to answer, got: ${messageOf(error)}: it is tried again when there is a primary`,
-        {},
-        { cause: error },
-      )
-    : error;
+    (error instanceof MongoServerError && retryableCodes.has(Number(error.code)))
+  );
+}
+
+/** Trouble on the way to the database as ours; anything else as it is. */
+export function asUnreachable(error: unknown): unknown {
+  if (isLockstepError(error) || !isNetworkTrouble(error)) return error;
+  return new LockstepError(
+    "database-unreachable",
+    `expected the replica set to answer, got: ${messageOf(error)}: it is tried again when there is a primary`,
+    {},
+    { cause: error },
+  );
 }

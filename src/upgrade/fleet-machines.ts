@@ -1,7 +1,8 @@
 import { agentMachine } from "../../machines/agent.ts";
 import { upgradeMachine } from "../../machines/upgrade.ts";
 import { protocol } from "../../machines/vocabulary.ts";
-import type { EngineMachine } from "../engine/engine.ts";
+import type { EffectHandler, EngineMachine } from "../engine/engine.ts";
+import { asUnreachable } from "../store/transient.ts";
 import { coordinatorEffects } from "./coordinator-effects.ts";
 import { participantEffects } from "./participant-effects.ts";
 import { acceptWrite, commitWrite, endRollBackWrites, turnBackWrite } from "./versions.ts";
@@ -9,6 +10,19 @@ import type { World } from "./world.ts";
 
 type Params = Readonly<Record<string, unknown>>;
 const text = (params: Params, name: string) => String(params[name]);
+
+/** Trouble on the way to the database is told as such: it is no fault of the effect. */
+function withNetwork(handlers: Readonly<Record<string, EffectHandler>>) {
+  const wrap =
+    (handler: EffectHandler): EffectHandler =>
+    (params, context) =>
+      handler(params, context).catch((error: unknown) => {
+        throw asUnreachable(error);
+      });
+  return Object.fromEntries(
+    Object.entries(handlers).map(([name, handler]) => [name, wrap(handler)]),
+  );
+}
 
 /** Both machines, with their control writes and effects in this process. */
 export function fleetMachines(world: World): Readonly<Record<string, EngineMachine>> {
@@ -34,8 +48,8 @@ export function fleetMachines(world: World): Readonly<Record<string, EngineMachi
             params["debtors"] as string[],
           ),
       },
-      effects: coordinatorEffects(world),
+      effects: withNetwork(coordinatorEffects(world)),
     },
-    agent: { machine: agentMachine, protocol, effects: participantEffects(world) },
+    agent: { machine: agentMachine, protocol, effects: withNetwork(participantEffects(world)) },
   };
 }

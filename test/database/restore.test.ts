@@ -1,0 +1,112 @@
+// Aim: a restore killed anywhere, taken up by anybody, ends equal to the backup. Method: the real set;
+// data damaged in every way; a seam that dies at each durable write in turn.
+import { describe, expect, test } from "vitest";
+import { differences, readCatalogue } from "../../src/database/catalogue.ts";
+import { digestDatabase, digestOf } from "../../src/database/digest.ts";
+import { type RestoreOptions, restoreDatabase } from "../../src/database/restore.ts";
+import { silentLog } from "../../src/log.ts";
+import { openSeam, type Seam } from "../../src/ports/seam.ts";
+import { createSetting, dyingSeam, never, type Setting, takeCopy } from "./setting.ts";
+
+type Copy = Awaited<ReturnType<typeof takeCopy>>;
+
+async function fill({ client, name }: Setting): Promise<void> {
+  const database = client.db(name);
+  for (const collection of ["kept", "changed", "dropped", "unindexed"]) {
+    const rows = Array.from({ length: 50 }, (_, n) => ({ _id: n as never, n }));
+    await database.collection(collection).insertMany(rows);
+    await database.collection(collection).createIndex({ n: 1 }, { name: "by-n" });
+  }
+}
+
+async function damage({ client, name }: Setting): Promise<void> {
+  const database = client.db(name);
+  await database.collection("changed").updateMany({}, { $set: { n: 0 } });
+  await database.dropCollection("dropped");
+  await database.collection("unindexed").dropIndex("by-n");
+  await database.collection("added").insertOne({ a: 1 });
+}
+
+async function options(
+  setting: Setting,
+  copy: Copy,
+  epoch: number,
+  seam: Seam = openSeam,
+): Promise<RestoreOptions> {
+  return {
+    client: setting.client,
+    databaseName: setting.name,
+    control: setting.control,
+    mastership: await setting.master(epoch),
+    directory: copy.directory,
+    manifest: copy.manifest,
+    catalogue: copy.catalogue,
+    digest: copy.digest,
+    signal: never,
+    seam,
+    log: silentLog,
+  };
+}
+
+async function expectEqual(setting: Setting, copy: Copy): Promise<void> {
+  const { client, name } = setting;
+  expect(digestOf(await digestDatabase(client, name))).toBe(digestOf(copy.digest));
+  const live = await readCatalogue(client, name);
+  expect(differences(copy.catalogue, live, { ignoreUuid: true })).toEqual([]);
+}
+
+describe("restore", () => {
+  test("what is equal is left alone; what is not is brought back", async () => {
+    const setting = await createSetting();
+    await fill(setting);
+    const copy = await takeCopy(setting);
+    const nothing = await restoreDatabase(await options(setting, copy, 1));
+    expect(nothing.restored).toEqual([]);
+    await damage(setting);
+    const something = await restoreDatabase(await options(setting, copy, 2));
+    expect(something.restored.toSorted()).toEqual(["changed", "dropped", "unindexed"]);
+    await expectEqual(setting, copy);
+    const kept = (catalogue: Copy["catalogue"]) =>
+      catalogue.collections.find(({ name }) => name === "kept")?.uuid;
+    expect(kept(await readCatalogue(setting.client, setting.name))).toBe(kept(copy.catalogue));
+  });
+
+  test.each(["before", "after"] as const)(
+    "killed %s each durable write in turn, taken up by a successor: equal",
+    { timeout: 240_000 },
+    async (when) => {
+      const setting = await createSetting();
+      await fill(setting);
+      const copy = await takeCopy(setting);
+      let epoch = 1;
+      for (let at = 1; ; at += 1) {
+        await damage(setting);
+        const seam = dyingSeam(at, when);
+        const died = await restoreDatabase(await options(setting, copy, epoch, seam)).then(
+          () => false,
+          () => true,
+        );
+        epoch += 1;
+        await restoreDatabase(await options(setting, copy, epoch));
+        await expectEqual(setting, copy);
+        epoch += 1;
+        if (!died) {
+          expect(at).toBeGreaterThan(10);
+          break;
+        }
+      }
+    },
+  );
+
+  test("a deposed master's restore is fenced before it touches anything", async () => {
+    const setting = await createSetting();
+    await fill(setting);
+    const copy = await takeCopy(setting);
+    const old = await options(setting, copy, 1);
+    await setting.master(2);
+    await damage(setting);
+    const before = await digestDatabase(setting.client, setting.name);
+    await expect(restoreDatabase(old)).rejects.toMatchObject({ code: "fenced" });
+    expect(await digestDatabase(setting.client, setting.name)).toEqual(before);
+  });
+});

@@ -1,0 +1,156 @@
+// Aim: each batch takes effect exactly once, whoever dies where; what fails is named. Method: the
+// real set; a seam that dies at each durable write in turn; successors with higher epochs.
+import { Double, ObjectId } from "mongodb";
+import { describe, expect, test } from "vitest";
+import { type RunOptions, runSchemaSteps } from "../../src/database/schema-steps.ts";
+import { createSetting, dyingSeam, runOptions, type Setting } from "./setting.ts";
+
+const step = (run: RunOptions["steps"][number]["run"], name = "one"): RunOptions["steps"] => [
+  { name, run },
+];
+const count = step(async (context) => {
+  await context.addCollection("made");
+  await context.applyToCollection("items", {
+    update: [{ $set: { touched: { $add: [{ $ifNull: ["$touched", 0] }, 1] } } }],
+  });
+  await context.addIndex("items", { touched: 1 }, { name: "by-touched" });
+  await context.transaction(async (database) => {
+    await database.collection("made").insertOne({ _id: context.id("x"), at: context.now });
+  });
+});
+
+async function fill({ client, name }: Setting, total = 2_500): Promise<void> {
+  const kinds = [
+    (n: number) => n,
+    (n: number) => `text-${n}`,
+    (n: number) => new Double(n + 0.5),
+    (n: number) => ({ nested: n }),
+    () => new ObjectId(),
+    (n: number) => new Date(n),
+  ];
+  const documents = Array.from({ length: total }, (_, n) => ({
+    _id: (kinds[n % kinds.length] as (n: number) => unknown)(n),
+    n,
+  }));
+  await client
+    .db(name)
+    .collection<{ _id: unknown }>("items")
+    .insertMany(documents as never[]);
+}
+
+const touched = ({ client, name }: Setting) =>
+  client
+    .db(name)
+    .collection("items")
+    .aggregate([{ $group: { _id: "$touched", count: { $sum: 1 } } }])
+    .toArray();
+
+describe("schema steps", () => {
+  test("documents of all types of _id are reached, once; done again it is done already", async () => {
+    const setting = await createSetting();
+    await fill(setting);
+    const first = await runSchemaSteps(await runOptions(setting, 1, count));
+    expect(first).toMatchObject({ kind: "done", documents: 2_500 });
+    expect(await touched(setting)).toEqual([{ _id: 1, count: 2_500 }]);
+    await runSchemaSteps(await runOptions(setting, 2, count));
+    expect(await touched(setting)).toEqual([{ _id: 1, count: 2_500 }]);
+  });
+
+  test.each(["before", "after"] as const)(
+    "killed %s each durable write in turn: a successor ends it, each batch once",
+    async (when) => {
+      for (let at = 1; ; at += 1) {
+        const setting = await createSetting();
+        await fill(setting, 1_200);
+        const seam = dyingSeam(at, when);
+        // Killed inside a step it looks like the step's fault; between steps it throws.
+        const died = await runSchemaSteps(await runOptions(setting, 1, count, { seam })).then(
+          ({ kind }) => kind === "failed",
+          () => true,
+        );
+        const result = await runSchemaSteps(await runOptions(setting, 2, count));
+        expect(result.kind).toBe("done");
+        expect(await touched(setting)).toEqual([{ _id: 1, count: 1_200 }]);
+        expect(await setting.client.db(setting.name).collection("made").countDocuments()).toBe(1);
+        if (!died) {
+          expect(at).toBeGreaterThan(5);
+          break;
+        }
+      }
+    },
+  );
+
+  test("a deposed master changes nothing, and that is no failed step", async () => {
+    const setting = await createSetting();
+    await fill(setting, 10);
+    const old = await runOptions(setting, 1, count);
+    await setting.master(2);
+    await expect(runSchemaSteps(old)).rejects.toMatchObject({ code: "fenced" });
+    expect(await touched(setting)).toEqual([{ _id: null, count: 10 }]);
+  });
+
+  test("a change that throws names up to ten documents", async () => {
+    const setting = await createSetting();
+    const items = Array.from({ length: 1_500 }, (_, n) => ({
+      _id: n as never,
+      title: n % 100 === 7 ? n : `t${n}`,
+    }));
+    await setting.client.db(setting.name).collection("items").insertMany(items);
+    const lower = step((context) =>
+      context.applyToCollection("items", {
+        change: (item) => ({ $set: { lower: (item["title"] as string).toLowerCase() } }),
+      }),
+    );
+    const result = await runSchemaSteps(await runOptions(setting, 1, lower));
+    if (result.kind !== "failed") throw new Error("expected a failed step");
+    expect(result.reason.code).toBe("step-failed");
+    const named = result.reason.details["documents"] as readonly { id: string }[];
+    expect(named.map(({ id }) => Number(id))).toEqual([
+      7, 107, 207, 307, 407, 507, 607, 707, 807, 907,
+    ]);
+  });
+
+  test("an index: duplicates named, an equal one a success, another of its name refused", async () => {
+    const setting = await createSetting();
+    await setting.client
+      .db(setting.name)
+      .collection("items")
+      .insertMany([{ a: 1 }, { a: 1 }]);
+    const unique = step((context) =>
+      context.addIndex("items", { a: 1 }, { name: "a", unique: true }),
+    );
+    const refused = await runSchemaSteps(await runOptions(setting, 1, unique));
+    expect(JSON.stringify(refused)).toContain('\\"k0\\":1');
+    const plain = step((context) => context.addIndex("items", { a: 1 }, { name: "a" }));
+    const again = { upgrade: "u000003" };
+    expect((await runSchemaSteps(await runOptions(setting, 2, plain, again))).kind).toBe("done");
+    const more = { upgrade: "u000004" };
+    expect((await runSchemaSteps(await runOptions(setting, 3, plain, more))).kind).toBe("done");
+    const other = step((context) => context.addIndex("items", { b: 1 }, { name: "a" }));
+    const last = await runSchemaSteps(await runOptions(setting, 4, other, { upgrade: "u000005" }));
+    expect(last).toMatchObject({ kind: "failed", reason: { code: "schema-conflict" } });
+  });
+
+  test("a step that does not await its operations, or asks for others the next time", async () => {
+    const setting = await createSetting();
+    await fill(setting, 10);
+    const careless = step(async (context) => {
+      void context.addCollection("x").catch(() => {});
+    });
+    const result = await runSchemaSteps(await runOptions(setting, 1, careless));
+    expect(result).toMatchObject({ kind: "failed", reason: { code: "step-not-deterministic" } });
+  });
+
+  test("two dead processes at one cursor are a verdict; living ones are not", async () => {
+    const setting = await createSetting();
+    await fill(setting, 10);
+    const hanging = step(() => Promise.reject(new Error("its process dies here")));
+    for (const epoch of [1, 2]) await runSchemaSteps(await runOptions(setting, epoch, hanging));
+    const alive = await runSchemaSteps(await runOptions(setting, 3, hanging));
+    expect(alive).toMatchObject({ reason: { code: "step-failed" } });
+    const isDead = async () => true;
+    const verdict = await runSchemaSteps(await runOptions(setting, 4, count, { isDead }));
+    expect(verdict).toMatchObject({ kind: "failed", reason: { code: "step-kills-process" } });
+    expect(await touched(setting)).toEqual([{ _id: null, count: 10 }]);
+  });
+});

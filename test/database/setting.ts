@@ -1,0 +1,138 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { MongoClient } from "mongodb";
+import { onTestFinished } from "vitest";
+import { chooseBackupTime } from "../../src/database/backup-time.ts";
+import { readCatalogue } from "../../src/database/catalogue.ts";
+import { digestDatabase } from "../../src/database/digest.ts";
+import { dumpDatabase } from "../../src/database/dump.ts";
+import type { Manifest } from "../../src/database/manifest.ts";
+import type { RunOptions } from "../../src/database/schema-steps.ts";
+import type { Mastership } from "../../src/leadership/mastership.ts";
+import { silentLog } from "../../src/log.ts";
+import { openSeam, type Seam } from "../../src/ports/seam.ts";
+import { freshDatabaseName, openClient } from "../support/database.ts";
+
+export const never = new AbortController().signal;
+
+/** A database of its own with its control database, and a folder for copies. */
+export interface Setting {
+  readonly client: MongoClient;
+  readonly name: string;
+  readonly control: { readonly client: MongoClient; readonly databaseName: string };
+  readonly folder: string;
+  /** Raises the fence to the epoch, as a new master does. */
+  master(epoch: number): Promise<Mastership>;
+}
+
+export async function createSetting(): Promise<Setting> {
+  const client = await openClient();
+  const name = freshDatabaseName();
+  const folder = await mkdtemp(join(tmpdir(), "lockstep-copy-"));
+  const control = { client, databaseName: `lockstep_${name}` };
+  const fences = client.db(control.databaseName).collection<{ _id: string }>("fences");
+  onTestFinished(async () => {
+    await client.db(name).dropDatabase();
+    await client.db(control.databaseName).dropDatabase();
+    await rm(folder, { recursive: true, force: true });
+  });
+  return {
+    client,
+    name,
+    control,
+    folder,
+    async master(epoch) {
+      await fences.updateOne(
+        { _id: "master" },
+        { $set: { epoch }, $inc: { sequence: 1 } },
+        { upsert: true, writeConcern: { w: "majority" } },
+      );
+      return {
+        epoch,
+        signal: never,
+        fence: {
+          collection: "fences",
+          id: "master",
+          expect: { epoch },
+          increment: { sequence: 1 },
+        },
+      };
+    },
+  };
+}
+
+/** Takes a copy of the database as it is now. */
+export async function takeCopy(
+  setting: Setting,
+  directory = join(setting.folder, "copy"),
+  client = setting.client,
+): Promise<{
+  manifest: Manifest;
+  directory: string;
+  catalogue: Awaited<ReturnType<typeof readCatalogue>>;
+  digest: Awaited<ReturnType<typeof digestDatabase>>;
+}> {
+  const catalogue = await readCatalogue(setting.client, setting.name);
+  const digest = await digestDatabase(setting.client, setting.name);
+  const { control } = setting;
+  const time = await chooseBackupTime({ client: setting.client, control, seam: openSeam });
+  const manifest = await dumpDatabase({
+    client,
+    databaseName: setting.name,
+    time,
+    catalogue,
+    digest,
+    directory,
+    backupId: "u000002",
+    seam: openSeam,
+    signal: never,
+    log: silentLog,
+  });
+  return { manifest, directory, catalogue, digest };
+}
+
+/** A seam that dies once, before or after the n-th durable write. */
+export function dyingSeam(
+  at: number,
+  when: "before" | "after",
+): Seam & { readonly writes: number } {
+  let writes = 0;
+  return {
+    get writes() {
+      return writes;
+    },
+    async write(_name, action) {
+      writes += 1;
+      if (writes === at && when === "before") throw new Error("killed here");
+      const result = await action();
+      if (writes === at && when === "after") throw new Error("killed here");
+      return result;
+    },
+  };
+}
+
+/** Options of a run of schema steps, for a holder at an epoch. */
+export async function runOptions(
+  setting: Setting,
+  epoch: number,
+  steps: RunOptions["steps"],
+  extra: Partial<RunOptions> = {},
+): Promise<RunOptions> {
+  return {
+    client: setting.client,
+    databaseName: setting.name,
+    control: setting.control,
+    mastership: await setting.master(epoch),
+    steps,
+    upgrade: "u000002",
+    now: new Date(0),
+    progressField: "progress",
+    holder: `a${epoch}:1`,
+    isDead: async () => false,
+    signal: never,
+    seam: openSeam,
+    log: silentLog,
+    ...extra,
+  };
+}
