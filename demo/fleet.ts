@@ -1,6 +1,7 @@
 import { mkdir, open, readFile, writeFile } from "node:fs/promises";
 import { get } from "node:http";
 import { join } from "node:path";
+import type { Guard } from "../src/local/guard.ts";
 import { freePort } from "../src/local/mongod-process.ts";
 import { type ChildProcess, exited, signalProcess, startProcess } from "../src/ports/process.ts";
 
@@ -9,8 +10,8 @@ export interface Server {
   readonly name: string;
   readonly port: number;
   start(): Promise<void>;
-  /** kill -9 of launcher and agent, both. */
-  kill(agentPid: number | undefined): Promise<void>;
+  /** kill -9 of launcher and agent, both: they are one process group. */
+  kill(): Promise<void>;
   /** SIGTERM, in good order. */
   stop(): Promise<void>;
   /** What it answers over HTTP, or null while its gate is shut. */
@@ -44,6 +45,8 @@ export async function createServer(options: {
   /** What the application is told, given the port that it shall listen on. */
   environment: (port: number) => Readonly<Record<string, string>>;
   readyTimeoutMs: number;
+  /** Ends launcher and agent should we die without a word. */
+  guard: Guard;
 }): Promise<Server> {
   const { name } = options;
   const directory = join(options.root, name);
@@ -70,15 +73,17 @@ export async function createServer(options: {
         [options.launcher, ...["--data-directory", directory, "--versions", versionsPath]],
         {
           stdio: ["ignore", log.fd, log.fd],
+          detached: true,
           env: { ...process.env, ...options.environment(port) },
         },
       );
       await log.close();
+      const { pid } = launcher;
+      if (pid !== undefined) options.guard.add(pid);
     },
-    async kill(agentPid) {
+    async kill() {
       if (!launcher?.pid) return;
-      signalProcess(launcher.pid, "SIGKILL");
-      if (agentPid !== undefined) signalProcess(agentPid, "SIGKILL");
+      signalProcess(-launcher.pid, "SIGKILL");
       await exited(launcher);
     },
     async stop() {

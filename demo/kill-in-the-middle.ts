@@ -25,10 +25,9 @@ export async function killInTheMiddle(
   });
   const { master } = seen;
   const server = servers.find(({ name }) => name === master?.agent);
-  const victim = seen.agents.find(({ agent }) => agent === master?.agent);
-  if (!master || !server || !victim) throw new Error("expected a master to kill");
+  if (!master || !server) throw new Error("expected a master to kill");
   const killedMs = systemClock.monotonicMs();
-  await Promise.all([primary.kill(), server.kill(victim.pid)]);
+  await Promise.all([primary.kill(), server.kill()]);
   narrator.bad(
     `kill -9: the primary ${primary.name} and the master ${master.agent}, at batch ${seen.upgrade?.batches}`,
   );

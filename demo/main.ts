@@ -90,6 +90,8 @@ async function play(
   if (last.reason) world.narrator.say(`${last.reason.code}: ${last.reason.message.slice(0, 400)}`);
   await allServe(world, expected === "done" ? to : from);
   check(world, row, `all serve ${expected === "done" ? to : from}`, true);
+  const broken = await fleet.check();
+  check(world, row, ["every invariant holds", ...broken].join("; "), broken.length === 0);
   return row;
 }
 

@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { MongoClient } from "mongodb";
 import { createFleetClient, type FleetClient, type FleetStatus } from "../src/index.ts";
 import { findMongod } from "../src/local/find-mongod.ts";
+import { startGuard } from "../src/local/guard.ts";
 import { type ReplicaSet, startReplicaSet } from "../src/local/replica-set.ts";
 import { systemClock } from "../src/ports/clock.ts";
 import { catalogueVersions } from "./catalogue/steps.ts";
@@ -40,7 +41,11 @@ export async function startWorld(): Promise<DemoWorld> {
   narrator.chapter("A replica set, real data, three state servers");
   const mongod = await findMongod({ environment: process.env, say: narrator.say });
   const root = await mkdtemp(join(tmpdir(), "lockstep-demo-"));
-  const ends: (() => Promise<void>)[] = [() => rm(root, { recursive: true, force: true })];
+  const guard = startGuard(root);
+  const ends: (() => Promise<void>)[] = [
+    () => rm(root, { recursive: true, force: true }),
+    () => guard.release(),
+  ];
   let ending: Promise<void> | undefined;
   const end = () => {
     ending ??= (async () => {
@@ -76,6 +81,7 @@ export async function startWorld(): Promise<DemoWorld> {
           ...(name === "a3" ? { CATALOGUE_BROKEN: "1.2.1", CATALOGUE_DISK: "silent" } : {}),
         }),
         readyTimeoutMs: 8_000,
+        guard,
       });
       await server.start();
       servers.push(server);

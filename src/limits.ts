@@ -61,6 +61,7 @@ export const limits = {
   agentsMax: 1_000,
   looksMax: 1_000_000,
   incarnationsMax: 1_000_000,
+  factsLooksMax: 50,
 
   /** Operators. */
   answerTimeoutMs: 30_000,

@@ -1,4 +1,5 @@
 import { createFleetClient, type FleetClient } from "../upgrade/fleet-client.ts";
+import { parseSecondsMs } from "./seconds.ts";
 
 /** Options that every command shares. */
 export interface SharedOptions {
@@ -19,15 +20,14 @@ export async function withFleet(
   options: SharedOptions,
   act: (fleet: FleetClient) => Promise<number>,
 ): Promise<number> {
+  const timeoutMs =
+    options.timeout === undefined ? undefined : parseSecondsMs("--timeout", options.timeout);
   const fleet = await createFleetClient({
     mongoUrl: options.mongoUrl,
     ...(options.fleet === undefined ? {} : { fleet: options.fleet }),
-    ...(options.timeout === undefined
+    ...(timeoutMs === undefined
       ? {}
-      : {
-          serverSelectionTimeoutMs: Number(options.timeout) * 1000,
-          answerTimeoutMs: Number(options.timeout) * 1000,
-        }),
+      : { serverSelectionTimeoutMs: timeoutMs, answerTimeoutMs: timeoutMs }),
   });
   try {
     return await act(fleet);

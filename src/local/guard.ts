@@ -1,6 +1,6 @@
 import { type ChildProcess, startProcess } from "../ports/process.ts";
 
-/** Reads process ids from its standard input; when that ends, so do they, and the folder goes. */
+/** Reads ids of process groups from its standard input; when that ends, so do they, and the folder goes. */
 const program = `
 const pids = new Set();
 let text = "";
@@ -15,7 +15,7 @@ process.stdin.on("data", (chunk) => {
   }
 });
 process.stdin.on("end", () => {
-  for (const pid of pids) try { process.kill(pid, "SIGKILL"); } catch {}
+  for (const pid of pids) try { process.kill(-pid, "SIGKILL"); } catch {}
   setTimeout(() => {
     require("node:fs").rmSync(process.argv[1], { recursive: true, force: true });
   }, 200);
@@ -23,8 +23,9 @@ process.stdin.on("end", () => {
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => {});
 `;
 
-/** Outlives us by a moment, so that no mongod does: even after kill -9. */
+/** Outlives us by a moment, so that nothing we started does: even after kill -9. */
 export interface Guard {
+  /** A process that leads a group of its own (started `detached`): all of the group ends with it. */
   add(pid: number): void;
   remove(pid: number): void;
   release(): Promise<void>;

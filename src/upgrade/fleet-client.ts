@@ -9,7 +9,9 @@ import { createMongoStore } from "../store/mongo-store.ts";
 import type { Versions } from "../store/store.ts";
 import { connect } from "./connect.ts";
 import { databaseNameOf } from "./database-name.ts";
+import { readFleetFacts } from "./fleet-facts.ts";
 import { type Answer, fileRequest, type Request, readAnswer } from "./inbox.ts";
+import { fleetInvariants } from "./invariants.ts";
 import { controlDatabaseName } from "./names.ts";
 import { createPulse } from "./pulse.ts";
 import { type FleetStatus, type HistoryItem, readHistory, readStatus } from "./status.ts";
@@ -26,6 +28,8 @@ export interface FleetClient {
   ): Promise<{ readonly upgrade: string }>;
   status(): Promise<FleetStatus>;
   history(): Promise<readonly HistoryItem[]>;
+  /** What is broken of the fleet's invariants, by name and place: empty when all of them hold. */
+  check(): Promise<readonly string[]>;
   /** Calls back at each change until the listener answers true or the time is over. */
   watch(
     onStatus: (status: FleetStatus) => boolean,
@@ -90,6 +94,7 @@ export async function createFleetClient(options: {
     },
     status: () => readStatus(store),
     history: () => readHistory(store),
+    check: async () => fleetInvariants(await readFleetFacts(store)),
     async watch(onStatus, { timeoutMs, signal = new AbortController().signal } = {}) {
       const pulse = createPulse(clock, limits.observePollMs);
       const unsubscribe = store.watch(() => pulse.hint());

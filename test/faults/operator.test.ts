@@ -46,11 +46,10 @@ describe("operators and absent agents", () => {
 
   test("a required agent that is away: turned back; it pays its debt when it returns", async () => {
     const [, , a3] = fleet.servers;
-    const pid = await fleet.pidOf("a3");
     await fleet.hold("start.a3");
     const { upgrade } = await fleet.fleet.upgrade("1.1.0", { deadlines: { waitingMs: 4_000 } });
     await fleet.reached("start");
-    await a3?.kill(pid);
+    await a3?.kill();
     await fleet.until("rolled back", (status) => {
       return status.upgrade?.upgrade === upgrade && status.upgrade.state === "rolled-back";
     });
@@ -66,7 +65,7 @@ describe("operators and absent agents", () => {
 
   test("an agent that was forgotten follows the upgrade that it missed", async () => {
     const [, , a3] = fleet.servers;
-    await a3?.kill(await fleet.pidOf("a3"));
+    await a3?.kill();
     await fleet.until("a3 silent", ({ agents }) => {
       return agents.find(({ agent }) => agent === "a3")?.silent;
     });

@@ -5,6 +5,7 @@ import { MongoClient } from "mongodb";
 import { inject } from "vitest";
 import { createServer, type Server } from "../../demo/fleet.ts";
 import { createFleetClient, type FleetClient, type FleetStatus } from "../../src/index.ts";
+import { startGuard } from "../../src/local/guard.ts";
 import { type ReplicaSet, startReplicaSet } from "../../src/local/replica-set.ts";
 import { until } from "./until.ts";
 
@@ -46,6 +47,7 @@ export async function startTestFleet(
   const root = await mkdtemp(join(tmpdir(), "lockstep-test-"));
   const holds = join(root, "holds");
   await mkdir(holds);
+  const guard = startGuard(root);
   const set = await startReplicaSet({ mongodPath: inject("mongodPath") });
   const client = new MongoClient(set.url("things"));
   const servers: Server[] = [];
@@ -55,6 +57,7 @@ export async function startTestFleet(
     await client.close();
     await fleet?.close();
     await set.stop();
+    await guard.release();
     await rm(root, { recursive: true, force: true });
   };
   let fleet: FleetClient | undefined;
@@ -79,6 +82,7 @@ export async function startTestFleet(
           TEST_HOLDS: holds,
         }),
         readyTimeoutMs: options.readyTimeoutMs ?? 20_000,
+        guard,
       });
       servers.push(server);
       await server.start();
@@ -92,6 +96,7 @@ export async function startTestFleet(
     throw error;
   }
   const connected = fleet;
+  let checked = "";
   const test: TestFleet = {
     set,
     fleet: connected,
@@ -122,7 +127,14 @@ export async function startTestFleet(
         const found = await until(
           what,
           async () => {
-            const result = await probe(await connected.status());
+            const status = await connected.status();
+            const moment = `${status.upgrade?.upgrade}/${status.upgrade?.state}/${status.master?.epoch}`;
+            if (moment !== checked) {
+              checked = moment;
+              const broken = await connected.check();
+              if (broken.length > 0) throw new Error(`invariants broken: ${broken.join("; ")}`);
+            }
+            const result = await probe(status);
             return result ? { result } : null;
           },
           60_000,
@@ -146,6 +158,8 @@ export async function startTestFleet(
           agents.every((agent) => agent.version === version && agent.gate === "open")
         );
       });
+      const broken = await connected.check();
+      if (broken.length > 0) throw new Error(`invariants broken: ${broken.join("; ")}`);
     },
     async turnedBack(upgrade, code, version) {
       await test.ended(upgrade, "rolled-back", version);

@@ -3,6 +3,7 @@ import { LockstepError } from "../../errors.ts";
 import { exitCodeOfState, exitCodes } from "../exit-codes.ts";
 import { renderChange, renderStatus } from "../render.ts";
 import { type SharedOptions, type Terminal, withFleet } from "../run.ts";
+import { parseSecondsMs } from "../seconds.ts";
 
 export interface UpgradeOptions extends SharedOptions {
   readonly wait: boolean;
@@ -16,27 +17,30 @@ const deadlineNames = ["waiting", "backing-up", "no-progress", "peers", "rolling
 export function parseDeadlines(texts: readonly string[]): Partial<Deadlines> {
   const parsed = texts.map((text) => {
     const [name = "", seconds = ""] = text.split("=");
-    const known = deadlineNames.some((candidate) => candidate === name);
-    if (!known || !/^\d+(\.\d+)?$/.test(seconds) || Number(seconds) === 0) {
+    if (!deadlineNames.some((candidate) => candidate === name)) {
       throw new LockstepError(
         "bad-argument",
         `expected NAME=SECONDS with NAME one of ${deadlineNames.join(", ")}, got "${text}"`,
       );
     }
     const key = name.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
-    return [`${key}Ms`, Number(seconds) * 1000] as const;
+    return [`${key}Ms`, parseSecondsMs(`--deadline ${name}`, seconds)] as const;
   });
   return Object.fromEntries(parsed);
 }
 
 /** `lockstep upgrade VERSION`: asks the master for it and waits for the end. */
-export function upgrade(
+export async function upgrade(
   version: string,
   options: UpgradeOptions,
   terminal: Terminal,
 ): Promise<number> {
+  const deadlines = parseDeadlines(options.deadline ?? []);
+  const waitTimeoutMs =
+    options.waitTimeout === undefined
+      ? undefined
+      : parseSecondsMs("--wait-timeout", options.waitTimeout);
   return withFleet(options, async (fleet) => {
-    const deadlines = parseDeadlines(options.deadline ?? []);
     const accepted = await fleet.upgrade(version, { deadlines });
     terminal.out(
       options.json
@@ -57,7 +61,7 @@ export function upgrade(
       },
       {
         signal: terminal.signal,
-        ...(options.waitTimeout ? { timeoutMs: Number(options.waitTimeout) * 1000 } : {}),
+        ...(waitTimeoutMs === undefined ? {} : { timeoutMs: waitTimeoutMs }),
       },
     );
     if (!options.json) terminal.out(renderStatus(status));
