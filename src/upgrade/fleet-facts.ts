@@ -1,0 +1,47 @@
+import { isDeepStrictEqual } from "node:util";
+import { LockstepError } from "../errors.ts";
+import { limits } from "../limits.ts";
+import { collections, documentIds, type Entry, type Store, type Versions } from "../store/store.ts";
+import { type AgentRecord, readAgents } from "./agents.ts";
+import { readVersions } from "./versions.ts";
+
+/** All of a fleet's control data as of one moment. */
+export interface FleetFacts {
+  readonly versions: Versions | undefined;
+  readonly agents: readonly AgentRecord[];
+  /** Every actor's entries in order, by actor. */
+  readonly journals: Readonly<Record<string, readonly Entry[]>>;
+  /** The epoch of the fence, 0 before the first master. */
+  readonly fenceEpoch: number;
+}
+
+async function readOnce(store: Store): Promise<FleetFacts> {
+  const journals: Record<string, readonly Entry[]> = {};
+  for (const { actor } of await store.tails("")) journals[actor] = await store.entries(actor);
+  const fence = await store.get(collections.fences, documentIds.master);
+  return {
+    versions: await readVersions(store),
+    // A heartbeat is no fact of the protocol: two readings may differ in it.
+    agents: (await readAgents(store)).map((agent) => ({ ...agent, lastSeenAt: 0, freeBytes: 0 })),
+    journals,
+    fenceEpoch: Number(fence?.["epoch"] ?? 0),
+  };
+}
+
+/**
+ * Reads until two readings in a row are equal: nothing here goes back to an earlier value, so what
+ * they hold was true at one moment between them (a double collect, as for atomic snapshots).
+ * @throws LockstepError `timeout` when the fleet moves too fast for that
+ */
+export async function readFleetFacts(store: Store): Promise<FleetFacts> {
+  let before = await readOnce(store);
+  for (let look = 0; look < limits.factsLooksMax; look += 1) {
+    const now = await readOnce(store);
+    if (isDeepStrictEqual(before, now)) return now;
+    before = now;
+  }
+  throw new LockstepError(
+    "timeout",
+    `expected two equal readings of the control data, got none in ${limits.factsLooksMax}: ask again when less moves`,
+  );
+}
