@@ -1,4 +1,4 @@
-import { type ChildProcess, startProcess } from "../ports/process.ts";
+import { type ChildProcess, exited, startProcess } from "../ports/process.ts";
 
 /** Reads ids of process groups from its standard input; when that ends, so do they, and the folder goes. */
 const program = `
@@ -41,11 +41,10 @@ export function startGuard(directory: string): Guard {
   return {
     add: (pid) => say(`add ${pid}`),
     remove: (pid) => say(`remove ${pid}`),
-    release: () =>
-      new Promise((resolve) => {
-        child.ref();
-        child.once("exit", () => resolve());
-        child.stdin?.end();
-      }),
+    async release() {
+      child.ref();
+      child.stdin?.end();
+      await exited(child);
+    },
   };
 }

@@ -1,15 +1,18 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { MongoClient } from "mongodb";
 import { LockstepError, messageOf } from "../errors.ts";
 import { limits } from "../limits.ts";
 import { systemClock } from "../ports/clock.ts";
+import { systemRandom } from "../ports/random.ts";
 import { startGuard } from "./guard.ts";
 import { type Member, startMember } from "./mongod-process.ts";
 
 /** A real replica set on this machine, with its data in a temporary folder. */
 export interface ReplicaSet {
+  /** Where its data and logs are. */
+  readonly directory: string;
   readonly members: readonly Member[];
   /** URL of the set, with a database's name as its path. */
   url(database?: string): string;
@@ -24,6 +27,56 @@ export interface ReplicaSetOptions {
   readonly mongodPath: string;
   readonly members?: number;
   readonly electionTimeoutMs?: number;
+  /** With TLS (PEM files), and a root user who has to log in. */
+  readonly secure?: {
+    readonly certificateKeyPath: string;
+    readonly authorityPath: string;
+    readonly username: string;
+    readonly password: string;
+  };
+}
+
+interface Security {
+  readonly arguments: readonly string[];
+  readonly urlOptions: string;
+  readonly credentials: string;
+}
+
+/** What a secure set needs on its command lines and in its URLs. */
+async function securityOf(
+  { secure }: ReplicaSetOptions,
+  directory: string,
+  keyFileText: string,
+): Promise<Security> {
+  if (!secure) return { arguments: [], urlOptions: "", credentials: "" };
+  const keyPath = join(directory, "members.key");
+  await writeFile(keyPath, keyFileText, { mode: 0o600 });
+  return {
+    arguments: [
+      ...["--keyFile", keyPath, "--tlsMode", "requireTLS", "--tlsCAFile", secure.authorityPath],
+      ...["--tlsCertificateKeyFile", secure.certificateKeyPath],
+      "--tlsAllowConnectionsWithoutCertificates",
+    ],
+    urlOptions: `&tls=true&tlsCAFile=${encodeURIComponent(secure.authorityPath)}`,
+    credentials: `${encodeURIComponent(secure.username)}:${encodeURIComponent(secure.password)}@`,
+  };
+}
+
+/** The first user of a set may be made from its own machine, without logging in. */
+async function createRoot(
+  secure: NonNullable<ReplicaSetOptions["secure"]>,
+  members: readonly Member[],
+): Promise<void> {
+  const primary = await poll("a primary", () => findPrimary(members));
+  const { username, password } = secure;
+  await withClient(primary.directUrl, (client) =>
+    client.db("admin").command({
+      createUser: username,
+      pwd: password,
+      roles: ["root"],
+      writeConcern: { w: "majority" },
+    }),
+  );
 }
 
 const setName = "lockstep";
@@ -81,8 +134,11 @@ export async function startReplicaSet(options: ReplicaSetOptions): Promise<Repli
     await guard.release();
     await rm(directory, { recursive: true, force: true });
   };
+  const security = await securityOf(options, directory, systemRandom.hex(48));
   const url = (database = "") =>
-    `mongodb://${members.map(({ host }) => host).join(",")}/${database}?replicaSet=${setName}`;
+    `mongodb://${security.credentials}${members.map(({ host }) => host).join(",")}/${database}?replicaSet=${setName}${
+      security.credentials === "" ? "" : `&authSource=admin${security.urlOptions}`
+    }`;
   try {
     const names = Array.from({ length: options.members ?? 3 }, (_, index) => `m${index + 1}`);
     const started = await Promise.all(
@@ -92,8 +148,8 @@ export async function startReplicaSet(options: ReplicaSetOptions): Promise<Repli
           mongodPath: options.mongodPath,
           directory,
           guard,
-          arguments: ["--replSet", setName, "--oplogSize", "512"],
-          urlOptions: "",
+          arguments: ["--replSet", setName, "--oplogSize", "512", ...security.arguments],
+          urlOptions: security.urlOptions,
         }),
       ),
     );
@@ -108,6 +164,7 @@ export async function startReplicaSet(options: ReplicaSetOptions): Promise<Repli
         },
       }),
     );
+    if (options.secure) await createRoot(options.secure, members);
     await poll("a majority", () =>
       withClient(url(), async (client) => {
         await client
@@ -124,6 +181,7 @@ export async function startReplicaSet(options: ReplicaSetOptions): Promise<Repli
   }
   const primary = () => poll("a primary", () => findPrimary(members));
   return {
+    directory,
     members,
     url,
     primary,

@@ -1,0 +1,163 @@
+// Aim: what each side learns from the other's journal: the right event, keyed by where it stands, and
+// nothing that is known already. Method: journals made by the real core.
+import { describe, expect, test } from "vitest";
+import type { AgentContext, AgentEvent } from "../../machines/agent-context.ts";
+import type { UpgradeContext, UpgradeEvent } from "../../machines/upgrade-context.ts";
+import type { Entry } from "../../src/store/store.ts";
+import {
+  fromCoordinator,
+  fromParticipant,
+  fromProgress,
+  fromRecords,
+} from "../../src/upgrade/derive.ts";
+import { isEligible } from "../../src/upgrade/eligible.ts";
+import { viewOf } from "../../src/upgrade/views.ts";
+import { coordinator, from, participant, reason, record, to, ways } from "./facts.ts";
+
+const last = <Context>(entries: readonly Entry[]) => viewOf<Context>(entries.at(-1) as Entry);
+const at = (state: string, more: readonly UpgradeEvent[] = []) =>
+  last<UpgradeContext>(coordinator([...(ways[state] ?? []), ...more]));
+const of = (events: readonly AgentEvent[], agent = "a1") =>
+  last<AgentContext>(participant(agent, events));
+
+const started = (version: string): AgentEvent => ({
+  type: "started",
+  version,
+  incarnation: 2,
+  hash: "h",
+  schemaSteps: 1,
+  protocol: 1,
+  cannotStart: null,
+});
+const backup = { time: "1:1", digest: "d", catalogue: null };
+const shut: readonly AgentEvent[] = [started(to), { type: "gateShut" }];
+const copied: readonly AgentEvent[] = [
+  ...shut,
+  { type: "copyAsked", backup },
+  { type: "copyMade", digest: "d" },
+];
+const voted: readonly AgentEvent[] = [
+  ...copied,
+  { type: "localStepsAsked" },
+  { type: "localStepsDone" },
+];
+const types = (derived: readonly { event: { type: string } }[]) =>
+  derived.map(({ event }) => event.type);
+
+describe("the coordinator, from a participant", () => {
+  test("ready on the new version with its gate shut; once", () => {
+    const me = record("a1", { version: to });
+    const found = fromParticipant(at("waiting"), of(shut), me);
+    expect(found).toEqual([
+      {
+        event: {
+          type: "participantReady",
+          agent: "a1",
+          incarnation: 2,
+          hash: "h",
+          schemaSteps: 1,
+          protocol: 1,
+        },
+        key: "agent/a1/u000002@2:participantReady",
+      },
+    ]);
+    const known = at("waiting", [found[0]?.event as UpgradeEvent]);
+    expect(fromParticipant(known, of(shut), me)).toEqual([]);
+  });
+  test("not ready: on the old version, gate open, an older process, not required", () => {
+    const me = record("a1", { version: to });
+    expect(fromParticipant(at("waiting"), of([started(from)]), me)).toEqual([]);
+    expect(fromParticipant(at("waiting"), of([started(to)]), me)).toEqual([]);
+    const newer = record("a1", { version: to, incarnation: 3 });
+    expect(fromParticipant(at("waiting"), of(shut), newer)).toEqual([]);
+    expect(fromParticipant(at("waiting"), of(shut), undefined)).toEqual([]);
+    expect(fromParticipant(at("waiting"), of(shut, "a9"), record("a9"))).toEqual([]);
+  });
+  test("a copy; a vote; an undo; a failure", () => {
+    expect(types(fromParticipant(at("backing-up"), of(copied), undefined))).toEqual([
+      "copyReported",
+    ]);
+    expect(types(fromParticipant(at("awaiting-peers"), of(voted), undefined))).toEqual([
+      "participantVoted",
+    ]);
+    const known = at("awaiting-peers", [{ type: "participantVoted", agent: "a1" }]);
+    expect(fromParticipant(known, of(voted), undefined)).toEqual([]);
+    const failed = of([
+      ...copied,
+      { type: "localStepsAsked" },
+      { type: "localStepFailed", reason },
+    ]);
+    expect(types(fromParticipant(at("awaiting-peers"), failed, undefined))).toEqual([
+      "participantFailed",
+    ]);
+  });
+  test("nothing once it is decided", () => {
+    for (const state of ["done", "rolled-back"]) {
+      expect(fromParticipant(at(state), of(voted), undefined)).toEqual([]);
+    }
+  });
+});
+
+describe("the coordinator, from the records", () => {
+  const silent = ({ agent }: { agent: string }) => agent === "a2";
+  test("gates shut, once all who are there have shut", () => {
+    const open = [record("a1", { gate: "open" }), record("a2", { gate: "shut" })];
+    expect(fromRecords(at("waiting"), open, () => false)).toEqual([]);
+    const away = [record("a1"), record("a2", { gate: "open" })];
+    expect(types(fromRecords(at("waiting"), away, silent))).toEqual(["gatesShut"]);
+  });
+  test("who is away when the fleet goes back; only then, and only once", () => {
+    const all = [record("a1"), record("a2")];
+    expect(fromRecords(at("rolling-back"), all, silent).map(({ event }) => event)).toEqual([
+      { type: "participantAbsent", agent: "a2" },
+    ]);
+    const known = at("rolling-back", [{ type: "participantAbsent", agent: "a2" }]);
+    expect(fromRecords(known, all, silent)).toEqual([]);
+    expect(fromRecords(at("migrating"), all, silent)).toEqual([]);
+    expect(types(fromRecords(at("rolling-back"), [record("a1")], () => false))).toEqual([
+      "participantAbsent",
+    ]);
+  });
+  test("progress, a few times within its deadline", () => {
+    const migrating = at("migrating");
+    const { noProgressMs } = migrating.context.deadlines;
+    expect(fromProgress(migrating, 3, "s:3", migrating.at)).toEqual([]);
+    expect(fromProgress(migrating, 0, "s:0", migrating.at + noProgressMs)).toEqual([]);
+    expect(types(fromProgress(migrating, 3, "s:3", migrating.at + noProgressMs))).toEqual([
+      "progressSeen",
+    ]);
+  });
+});
+
+describe("a participant, from its coordinator", () => {
+  const asked = (state: string, events: readonly AgentEvent[]) =>
+    types(fromCoordinator(of(events), at(state)));
+  test("a copy once the time is chosen; local steps after the migration; the decision", () => {
+    expect(asked("backing-up", shut)).toEqual([]);
+    const chosen = at("backing-up", [{ type: "backupTimeChosen", backup }]);
+    expect(types(fromCoordinator(of(shut), chosen))).toEqual(["copyAsked"]);
+    expect(fromCoordinator(of(copied), chosen)).toEqual([]);
+    expect(asked("migrating", copied)).toEqual([]);
+    expect(asked("awaiting-peers", copied)).toEqual(["localStepsAsked"]);
+    expect(asked("awaiting-peers", voted)).toEqual([]);
+    expect(asked("done", voted)).toEqual(["committed"]);
+    expect(asked("rolling-back", voted)).toEqual(["turnBackAsked"]);
+    expect(asked("rolled-back", [])).toEqual(["turnBackAsked"]);
+    expect(asked("rolled-back", [{ type: "turnBackAsked" }])).toEqual([]);
+  });
+});
+
+test("who may be master", () => {
+  expect(isEligible(undefined, "a9", from)).toBe(true);
+  expect(isEligible(at("waiting"), "a9", from)).toBe(true);
+  for (const state of ["backing-up", "rehearsing", "migrating", "awaiting-peers"]) {
+    expect(isEligible(at(state), "a1", to)).toBe(true);
+    expect(isEligible(at(state), "a1", from)).toBe(false);
+    expect(isEligible(at(state), "a9", to)).toBe(false);
+  }
+  expect(isEligible(at("rolling-back"), "a1", from)).toBe(true);
+  expect(isEligible(at("rolling-back"), "a9", from)).toBe(false);
+  const restored = at("rolling-back", [{ type: "dataRestored", digest: "d" }]);
+  expect(isEligible(restored, "a9", from)).toBe(true);
+  expect(isEligible(at("done"), "a9", to)).toBe(true);
+});

@@ -1,0 +1,81 @@
+// Aim: steps are declared in one way, and the plan of two versions is what lies between them.
+import fc from "fast-check";
+import { compare, gt, lte } from "semver";
+import { describe, expect, test } from "vitest";
+import { defineSteps, planOf, type Step } from "../../src/upgrade/steps.ts";
+
+const local = (name: string, version: string): Step => ({
+  name,
+  version,
+  target: "AllMachines",
+  description: name,
+  run: async () => {},
+});
+const schema = (name: string, version: string): Step => ({
+  name,
+  version,
+  target: "MasterStateServer",
+  description: name,
+  run: async () => {},
+});
+
+describe("defineSteps", () => {
+  const refuses = (steps: readonly Step[], code: string, words: string) =>
+    expect(() => defineSteps(steps)).toThrow(
+      expect.objectContaining({ code, message: expect.stringContaining(words) }),
+    );
+  test("two steps of one name, even of two versions", () => {
+    refuses([local("one", "1.1.0"), schema("one", "1.2.0")], "duplicate-step", '"one"');
+  });
+  test("a name that is no name, a version that is none", () => {
+    refuses([local("One step", "1.1.0")], "bad-argument", '"One step"');
+    refuses([local("one", "v1.1.0")], "version-not-semver", '"v1.1.0"');
+    refuses([local("one", "1.1")], "version-not-semver", '"1.1"');
+  });
+  test("what it answers with cannot be changed", () => {
+    expect(Object.isFrozen(defineSteps([local("one", "1.1.0")]))).toBe(true);
+  });
+});
+
+describe("planOf", () => {
+  const version = fc
+    .tuple(fc.nat(2), fc.nat(3), fc.nat(3), fc.constantFrom("", "-rc.1", "-rc.2"))
+    .map(([major, minor, patch, tag]) => `${major}.${minor}.${patch}${tag}`);
+
+  test("exactly the steps above one version up to the other, by version, in list order within one", () => {
+    fc.assert(
+      fc.property(fc.array(fc.tuple(version, fc.boolean())), version, version, (given, a, b) => {
+        const steps = given.map(([of, isSchema], index) =>
+          isSchema ? schema(`s${index}`, of) : local(`s${index}`, of),
+        );
+        const plan = planOf(steps, a, b);
+        const wanted = steps.filter((step) => gt(step.version, a) && lte(step.version, b));
+        const chosen: readonly Step[] = [...plan.schema, ...plan.local];
+        expect(new Set(chosen)).toEqual(new Set(wanted));
+        for (const part of [plan.schema, plan.local] as readonly (readonly Step[])[]) {
+          for (const [index, step] of part.slice(1).entries()) {
+            const before = part[index] as Step;
+            const order = compare(before.version, step.version);
+            expect(order).toBeLessThanOrEqual(0);
+            if (order === 0) expect(steps.indexOf(before)).toBeLessThan(steps.indexOf(step));
+          }
+        }
+      }),
+    );
+  });
+
+  test("the hash tells steps apart by name, version, target, order and body; nothing else moves it", () => {
+    const steps = [local("one", "1.1.0"), local("two", "1.1.0")];
+    const { hash } = planOf(steps, "1.0.0", "1.1.0");
+    expect(planOf([...steps, local("later", "1.2.0")], "1.0.0", "1.1.0").hash).toBe(hash);
+    const others: readonly (readonly Step[])[] = [
+      steps.toReversed(),
+      [local("one", "1.1.0"), local("three", "1.1.0")],
+      [local("one", "1.1.0"), schema("two", "1.1.0")],
+      [local("one", "1.0.5"), local("two", "1.1.0")],
+      [local("one", "1.1.0"), { ...local("two", "1.1.0"), run: async () => void 1 } as Step],
+    ];
+    const hashes = others.map((other) => planOf(other, "1.0.0", "1.1.0").hash);
+    expect(new Set([hash, ...hashes]).size).toBe(others.length + 1);
+  });
+});
