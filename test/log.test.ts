@@ -1,0 +1,39 @@
+// Aim: no credential reaches a log or a terminal, wherever in a text it stands.
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { createLog, redactUrl } from "../src/log.ts";
+
+const secret = fc.stringMatching(/^[A-Za-z0-9%.~_-]{6,20}$/).map((text) => `Zz9${text}`);
+
+test("user and password of any MongoDB URL are masked, the rest stays", () => {
+  fc.assert(
+    fc.property(secret, secret, fc.constantFrom("mongodb", "mongodb+srv"), (user, word, scheme) => {
+      const text = `tried ${scheme}://${user}:${word}@h1:27017,h2/app?replicaSet=rs0&tls=true, failed`;
+      const shown = redactUrl(text);
+      expect(shown).not.toContain(word);
+      expect(shown).not.toContain(user);
+      expect(shown).toContain("h1:27017,h2/app?replicaSet=rs0&tls=true, failed");
+    }),
+  );
+  expect(redactUrl("x?tlsCertificateKeyFilePassword=abc&tls=true")).toBe(
+    "x?tlsCertificateKeyFilePassword=***&tls=true",
+  );
+  expect(redactUrl("nothing to hide")).toBe("nothing to hide");
+});
+
+test("the log masks in fields and messages, keeps the fields of its children, and its level", () => {
+  const lines: string[] = [];
+  const log = createLog({ level: "info", destination: { write: (line) => lines.push(line) } });
+  const child = log.child({ agent: "a1", upgrade: "u000002", epoch: 3, state: "migrating" });
+  child.info({ url: "mongodb://me:hidden@h/x" }, "at mongodb://me:hidden@h/x");
+  child.debug({}, "too quiet");
+  expect(lines).toHaveLength(1);
+  expect(lines[0]).not.toContain("hidden");
+  expect(JSON.parse(lines[0] ?? "")).toMatchObject({
+    agent: "a1",
+    upgrade: "u000002",
+    epoch: 3,
+    state: "migrating",
+    url: "mongodb://***@h/x",
+  });
+});

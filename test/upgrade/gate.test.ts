@@ -1,0 +1,123 @@
+// Aim: S1, S8: a gate opens only while the versions agree, and only the four transactions move them.
+// Method: the real writes on a memory store, in every order.
+import { expect, test } from "vitest";
+import { silentLog } from "../../src/log.ts";
+import { createMemoryStore } from "../../src/store/memory-store.ts";
+import type { Store, Write } from "../../src/store/store.ts";
+import { readAgents, register } from "../../src/upgrade/agents.ts";
+import { createGate } from "../../src/upgrade/gate.ts";
+import {
+  acceptWrite,
+  commitWrite,
+  endRollBackWrites,
+  initializeVersions,
+  readVersions,
+  turnBackWrite,
+} from "../../src/upgrade/versions.ts";
+
+const [from, to, upgrade] = ["1.0.0", "1.1.0", "u000002"];
+const writes: Readonly<Record<string, readonly Write[]>> = {
+  accept: [acceptWrite(from, to, upgrade)],
+  turnBack: [turnBackWrite(from, to, upgrade)],
+  commit: [commitWrite(from, to, upgrade)],
+  endRollBack: endRollBackWrites(from, to, upgrade, []),
+};
+
+async function world() {
+  const store = createMemoryStore({ now: () => 0 });
+  await initializeVersions(store, from);
+  return store;
+}
+
+async function agent(store: Store, version: string, listener = {}) {
+  const facts = { role: "state-server" as const, version, startable: [], freeBytes: 0 };
+  const incarnation = await register(store, "a1", {
+    ...facts,
+    incarnationAtLeast: 1,
+    host: "",
+    pid: 1,
+  });
+  const gate = createGate({
+    store,
+    agent: "a1",
+    incarnation,
+    version,
+    listener: { onOpen() {}, onShut() {}, ...listener },
+    log: silentLog,
+  });
+  return gate;
+}
+
+test("of all orders of the four transactions, only the ways of an upgrade are taken", async () => {
+  const next: Readonly<Record<string, readonly string[]>> = {
+    rest: ["accept"],
+    accepted: ["turnBack", "commit"],
+    // Leaving blocked turns back once more: that changes nothing.
+    turnedBack: ["turnBack", "endRollBack"],
+  };
+  const into: Readonly<Record<string, string>> = {
+    accept: "accepted",
+    turnBack: "turnedBack",
+    commit: "end",
+    endRollBack: "end",
+  };
+  const walk = async (path: readonly string[], state: string) => {
+    if (path.length > 4) return;
+    for (const name of Object.keys(writes)) {
+      const store = await world();
+      for (const taken of path) expect(await store.write(writes[taken] ?? [])).toBe(null);
+      const allowed = next[state]?.includes(name) ?? false;
+      const refused = await store.write(writes[name] ?? []);
+      expect(refused === null, `${[...path, name]}`).toBe(allowed);
+      if (allowed) await walk([...path, name], into[name] ?? "");
+    }
+  };
+  await walk([], "rest");
+});
+
+test("an upgrade's id is used once, even after it was rolled back", async () => {
+  const store = await world();
+  for (const name of ["accept", "turnBack", "endRollBack"]) await store.write(writes[name] ?? []);
+  expect(await readVersions(store)).toMatchObject({ agentVersion: from, upgrade: null });
+  expect(await store.write(writes["accept"] ?? [])).toBe(0);
+});
+
+test("the gate opens on the fleet's version only, never in transition, never in debt", async () => {
+  const store = await world();
+  expect(await (await agent(store, to)).open()).toBe(false);
+  const gate = await agent(store, from);
+  await store.write(writes["accept"] ?? []);
+  expect(await gate.open()).toBe(false);
+  await store.write(writes["turnBack"] ?? []);
+  expect(await gate.open()).toBe(false);
+  await store.write(endRollBackWrites(from, to, upgrade, ["a1"]));
+  expect(await gate.open()).toBe(false);
+  await store.write([{ collection: "agents", id: "a1", expect: {}, set: { owes: null } }]);
+  expect(await gate.open()).toBe(true);
+  expect((await readAgents(store))[0]?.gate).toBe("open");
+});
+
+test("an older process of an agent can neither open nor shut", async () => {
+  const store = await world();
+  const old = await agent(store, from);
+  const young = await agent(store, from);
+  expect(await old.open()).toBe(false);
+  expect(await young.open()).toBe(true);
+  await old.shut();
+  expect((await readAgents(store))[0]?.gate).toBe("open");
+});
+
+test("it shuts after the application has drained", async () => {
+  const store = await world();
+  const order: string[] = [];
+  const gate = await agent(store, from, {
+    async onShut() {
+      order.push(`drained while ${(await readAgents(store))[0]?.gate}`);
+    },
+  });
+  await gate.open();
+  await gate.shut();
+  order.push(`then ${(await readAgents(store))[0]?.gate}`);
+  expect(order).toEqual(["drained while open", "then shut"]);
+  expect(gate.isOpen).toBe(false);
+});

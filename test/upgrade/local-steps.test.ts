@@ -1,0 +1,186 @@
+// Aim: local steps run at least once, their before-images are durable first, and an undo puts back what
+// was, however often either is cut short. Method: real files, a process "dying" at each durable write.
+import { access, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { beforeEach, expect, onTestFinished, test } from "vitest";
+import { silentLog } from "../../src/log.ts";
+import { openSeam, type Seam } from "../../src/ports/seam.ts";
+import { createLocalJournal } from "../../src/upgrade/local-journal.ts";
+import { localStepsOf, runLocalSteps, undoLocalSteps } from "../../src/upgrade/local-steps.ts";
+import type { LocalStep } from "../../src/upgrade/steps.ts";
+
+let root = "";
+beforeEach(async () => {
+  root = await mkdtemp(join(tmpdir(), "lockstep-local-"));
+  onTestFinished(() => rm(root, { recursive: true, force: true }));
+});
+
+const [upgrade, from, to] = ["u000002", "1.0.0", "1.1.0"];
+const path = (name: string) => join(root, name);
+const exists = (name: string) =>
+  access(path(name)).then(
+    () => true,
+    () => false,
+  );
+const ran: string[] = [];
+const step = (name: string, run: LocalStep["run"], more: Partial<LocalStep> = {}): LocalStep => ({
+  name,
+  version: to,
+  target: "AllMachines",
+  description: name,
+  async run(context) {
+    ran.push(`${name}#${context.attempt}`);
+    await run(context);
+  },
+  ...more,
+});
+const steps: readonly LocalStep[] = [
+  step("configuration", async (context) => {
+    await context.keep(path("old.conf"));
+    await context.keep(path("new.conf"));
+    await writeFile(path("old.conf"), "after");
+    await writeFile(path("new.conf"), "after");
+  }),
+  step("registered", () => writeFile(path("registered"), ""), {
+    revert: () => rm(path("registered"), { force: true }),
+  }),
+];
+
+function run(seam: Seam = openSeam, given: readonly LocalStep[] = steps, signal?: AbortSignal) {
+  return {
+    journal: createLocalJournal(root, seam),
+    steps: given,
+    role: "state-server" as const,
+    upgrade,
+    from,
+    to,
+    now: new Date(0),
+    dataDirectory: root,
+    signal: signal ?? new AbortController().signal,
+    log: silentLog,
+  };
+}
+
+class Died extends Error {}
+/** Dies at the n-th durable write: before it, or after it. */
+function dying(at: number, after: boolean): Seam & { readonly count: () => number } {
+  let writes = 0;
+  return {
+    count: () => writes,
+    async write(_name, action) {
+      writes += 1;
+      if (writes === at && !after) throw new Died();
+      const result = await action();
+      if (writes === at) throw new Died();
+      return result;
+    },
+  };
+}
+
+beforeEach(async () => {
+  ran.length = 0;
+  await writeFile(path("old.conf"), "before");
+});
+const state = async () => ({
+  old: await readFile(path("old.conf"), "utf8"),
+  new: await exists("new.conf"),
+  registered: await exists("registered"),
+});
+const before = { old: "before", new: false, registered: false };
+const after = { old: "after", new: true, registered: true };
+
+test("done once; a second run does nothing; an undo puts all of it back, and again", async () => {
+  expect(await runLocalSteps(run())).toEqual({ type: "localStepsDone" });
+  expect(await state()).toEqual(after);
+  expect(await runLocalSteps(run())).toEqual({ type: "localStepsDone" });
+  expect(ran).toEqual(["configuration#1", "registered#1"]);
+  expect(await createLocalJournal(root, openSeam).stepsVersion()).toBe(to);
+  expect(await undoLocalSteps(run(), to)).toEqual({ type: "undone" });
+  expect(await state()).toEqual(before);
+  expect(await undoLocalSteps(run(), from)).toEqual({ type: "undone" });
+  expect(await state()).toEqual(before);
+  expect(await createLocalJournal(root, openSeam).stepsVersion()).toBe(from);
+});
+
+test("killed at every durable write of the run, then gone on or undone", async () => {
+  const counter = dying(0, false);
+  await runLocalSteps(run(counter));
+  await undoLocalSteps(run(), to);
+  expect(counter.count()).toBeGreaterThanOrEqual(8);
+  for (let at = 1; at <= counter.count(); at += 1) {
+    for (const late of [false, true]) {
+      // A step writes its own files without us: what it wrote is there whenever it ran.
+      await runLocalSteps(run(dying(at, late))).catch(() => {});
+      expect(await runLocalSteps(run()), `${at} ${late}`).toEqual({ type: "localStepsDone" });
+      expect(await state()).toEqual(after);
+      await undoLocalSteps(run(), to);
+      expect(await state()).toEqual(before);
+
+      await runLocalSteps(run(dying(at, late))).catch(() => {});
+      expect(await undoLocalSteps(run(), to)).toEqual({ type: "undone" });
+      expect(await state()).toEqual(before);
+    }
+  }
+});
+
+test("killed at every durable write of the undo: the next one ends it", async () => {
+  const counter = dying(0, false);
+  await runLocalSteps(run());
+  await undoLocalSteps(run(counter), to);
+  expect(counter.count()).toBeGreaterThanOrEqual(4);
+  for (let at = 1; at <= counter.count(); at += 1) {
+    for (const late of [false, true]) {
+      await runLocalSteps(run());
+      await expect(undoLocalSteps(run(dying(at, late)), to)).rejects.toThrow(Died);
+      expect(await undoLocalSteps(run(), to)).toEqual({ type: "undone" });
+      expect(await state()).toEqual(before);
+    }
+  }
+});
+
+test("a step in which the process died twice is given up; attempts are counted on disk", async () => {
+  const never = [step("dies", () => new Promise(() => {}))];
+  for (let death = 1; death <= 2; death += 1) {
+    const aborted = new AbortController();
+    const going = runLocalSteps(run(openSeam, never, aborted.signal));
+    going.catch(() => {});
+    await expect.poll(() => ran.at(-1)).toBe(`dies#${death}`);
+    // The process is gone here: nobody waits for `going`.
+  }
+  const third = await runLocalSteps(run(openSeam, never));
+  expect(third).toMatchObject({ type: "localStepFailed", reason: { code: "step-kills-process" } });
+  expect(ran).toHaveLength(2);
+});
+
+test("a step that throws is a typed failure that names it; a failing revert too", async () => {
+  const throws = [step("refuses", () => Promise.reject(new Error("no room")))];
+  expect(await runLocalSteps(run(openSeam, throws))).toMatchObject({
+    type: "localStepFailed",
+    reason: {
+      code: "step-failed",
+      message: expect.stringContaining("no room"),
+      details: { step: "refuses" },
+    },
+  });
+  const cannot = [
+    step("sticks", async () => {}, { revert: () => Promise.reject(new Error("stuck")) }),
+  ];
+  await createLocalJournal(root, openSeam).forget(upgrade);
+  await runLocalSteps(run(openSeam, cannot));
+  expect(await undoLocalSteps(run(openSeam, cannot), to)).toMatchObject({
+    type: "undoFailed",
+    reason: { details: { step: "sticks" } },
+  });
+});
+
+test("a machine agent runs the steps of all machines only", () => {
+  const both = [
+    step("all", async () => {}),
+    step("servers", async () => {}, { target: "StateServer" }),
+  ];
+  const names = (role: "machine" | "state-server") =>
+    localStepsOf(both, from, to, role).map(({ name }) => name);
+  expect(names("machine")).toEqual(["all"]);
+  expect(names("state-server")).toEqual(["all", "servers"]);
+});
