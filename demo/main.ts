@@ -179,12 +179,15 @@ if (unknown.length > 0) {
   process.stderr.write(`unknown argument ${unknown.join(" ")}: expected --keep or nothing\n`);
   process.exit(2);
 }
-const world = await startWorld();
 const interrupted = new Promise<"interrupted">((resolve) => {
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     process.on(signal, () => resolve("interrupted"));
   }
 });
+const started = await Promise.race([startWorld(), interrupted]);
+// Half a world has no handle to end it by: its guards do that, as soon as this process is gone.
+if (started === "interrupted") process.exit(130);
+const world = started;
 let exitCode = 1;
 try {
   const outcome = await Promise.race([story(world), interrupted]);

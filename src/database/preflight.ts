@@ -32,27 +32,48 @@ export async function checkDeployment(client: MongoClient): Promise<void> {
   }
 }
 
+interface MemberHealth {
+  readonly name: string;
+  readonly health: number;
+}
+
 /**
- * Refuses to begin while a majority of the voting members is not healthy.
+ * Refuses to begin while a majority write could not be acknowledged: fewer voting members that hold
+ * data are healthy than it needs. (An arbiter keeps a primary up that cannot commit anything.)
  * @throws LockstepError `no-majority`
  */
 export async function checkMajority(client: MongoClient): Promise<void> {
-  let members: readonly { health: number; state: number; name: string }[];
+  const admin = client.db("admin");
+  let members: readonly MemberHealth[];
+  let needed: number;
+  let holders: readonly string[];
   try {
-    const status = await client.db("admin").command({ replSetGetStatus: 1 });
-    members = status["members"] as typeof members;
+    const status = await admin.command({ replSetGetStatus: 1 });
+    members = status["members"] as readonly MemberHealth[];
+    needed = Number(status["writeMajorityCount"]);
+    const { config } = await admin.command({ replSetGetConfig: 1 });
+    const configured = config.members as readonly {
+      host: string;
+      votes: number;
+      arbiterOnly: boolean;
+    }[];
+    holders = configured
+      .filter(({ votes, arbiterOnly }) => votes > 0 && !arbiterOnly)
+      .map(({ host }) => host);
   } catch (error) {
     throw new LockstepError(
       "no-majority",
-      `expected the set to tell its members' health, got: ${messageOf(error)}`,
+      `expected the set to tell its members' health, got: ${messageOf(error)}: the user needs the role clusterMonitor`,
     );
   }
-  const healthy = members.filter(({ health, state }) => health === 1 && [1, 2].includes(state));
-  if (healthy.length <= members.length / 2) {
+  const healthy = members
+    .filter(({ name, health }) => health === 1 && holders.includes(name))
+    .map(({ name }) => name);
+  if (healthy.length < needed) {
     throw new LockstepError(
       "no-majority",
-      `expected a majority of ${members.length} members, ${healthy.length} are healthy: start the others`,
-      { healthy: healthy.map(({ name }) => name) },
+      `expected ${needed} healthy members that hold data, got ${healthy.length} (${healthy.join(", ")}): start the others, then ask again`,
+      { needed, healthy },
     );
   }
 }

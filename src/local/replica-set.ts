@@ -26,6 +26,8 @@ export interface ReplicaSet {
 export interface ReplicaSetOptions {
   readonly mongodPath: string;
   readonly members?: number;
+  /** The last member votes and holds no data. */
+  readonly arbiter?: boolean;
   readonly electionTimeoutMs?: number;
   /** With TLS (PEM files), and a root user who has to log in. */
   readonly secure?: {
@@ -160,17 +162,22 @@ export async function startReplicaSet(options: ReplicaSetOptions): Promise<Repli
         replSetInitiate: {
           _id: setName,
           settings: { electionTimeoutMillis: options.electionTimeoutMs ?? 2_000 },
-          members: members.map(({ host }, index) => ({ _id: index, host })),
+          members: members.map(({ host }, index) => ({
+            _id: index,
+            host,
+            arbiterOnly: options.arbiter === true && index === members.length - 1,
+          })),
         },
       }),
     );
+    const holders = members.length - (options.arbiter === true ? 1 : 0);
     if (options.secure) await createRoot(options.secure, members);
     await poll("a majority", () =>
       withClient(url(), async (client) => {
         await client
           .db("lockstep_probe")
           .collection("probe")
-          .insertOne({}, { writeConcern: { w: members.length, wtimeoutMS: 5_000 } });
+          .insertOne({}, { writeConcern: { w: holders, wtimeoutMS: 5_000 } });
         await client.db("lockstep_probe").dropDatabase();
         return true;
       }),

@@ -1,5 +1,5 @@
 import type { Deadlines } from "../../machines/vocabulary.ts";
-import { checkDeployment } from "../database/preflight.ts";
+import { checkDeployment, checkMajority } from "../database/preflight.ts";
 import { LockstepError } from "../errors.ts";
 import { limits } from "../limits.ts";
 import { type Clock, systemClock } from "../ports/clock.ts";
@@ -67,6 +67,7 @@ export async function createFleetClient(options: {
   const store = createMongoStore({ client, databaseName, seam: openSeam });
 
   const request: FleetClient["request"] = async (wanted) => {
+    await checkMajority(client);
     const id = random.hex(12);
     await fileRequest(store, id, wanted);
     const end = clock.monotonicMs() + (options.answerTimeoutMs ?? limits.answerTimeoutMs);

@@ -4,9 +4,10 @@ import { createServer } from "node:net";
 import { resolve } from "node:path";
 import { BSON } from "mongodb";
 import { describe, expect, inject, onTestFinished, test } from "vitest";
-import { startStandalone } from "../../src/local/replica-set.ts";
+import { startReplicaSet, startStandalone } from "../../src/local/replica-set.ts";
 import { runCommand } from "../../src/ports/process.ts";
 import { freshDatabaseName, urlOf } from "../support/database.ts";
+import { until } from "../support/until.ts";
 
 const main = resolve("dist/src/cli/main.js");
 const run = async (...words: string[]) => {
@@ -89,6 +90,30 @@ describe("lockstep", () => {
     expect(text).toContain("mongos");
     expect(text).toContain("not-a-replica-set");
     expect(code).toBe(4);
+  });
+
+  test("no majority: a primary that an arbiter keeps up cannot commit; nothing is filed", async () => {
+    const set = await startReplicaSet({ mongodPath: inject("mongodPath"), arbiter: true });
+    onTestFinished(() => set.stop());
+    const url = set.url("x");
+    expect((await run("init", "1.0.0", "--mongo-url", url)).code).toBe(0);
+    const primary = await set.primary();
+    const [, , arbiter] = set.members;
+    await set.members.find((member) => member !== primary && member !== arbiter)?.kill();
+    const { code, text } = await until("the loss to be seen", async () => {
+      const answer = await run("upgrade", "1.1.0", "--mongo-url", url, "--timeout", "2");
+      return answer.text.includes("no-majority") && answer;
+    });
+    expect(code).toBe(4);
+    expect(text).toContain(primary.host);
+  });
+
+  test("seconds that are none", async () => {
+    const url = urlOf(freshDatabaseName());
+    for (const flag of ["--timeout", "--wait-timeout"]) {
+      const { code, text } = await run("upgrade", "1.1.0", "--mongo-url", url, flag, "soon");
+      expect([code, text.includes(flag)], flag).toEqual([2, true]);
+    }
   });
 
   test("no version; init; status and history as JSON; a second version is refused", async () => {

@@ -1,6 +1,8 @@
 // Aim: what an operator asks for is answered, refused with a code, or done. Method: one fleet of
 // real processes; requests in the states where they matter; an agent that is away.
+import { resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { exited, signalProcess, startProcess } from "../../src/ports/process.ts";
 import { startTestFleet, type TestFleet } from "../support/fleet.ts";
 
 describe("operators and absent agents", () => {
@@ -78,5 +80,42 @@ describe("operators and absent agents", () => {
       const there = agents.find(({ agent }) => agent === "a3");
       return there?.version === "1.1.0" && there.gate === "open";
     });
+  });
+
+  test("one that voted and is down at the commit follows when it returns (S12)", async () => {
+    const [, , a3] = fleet.servers;
+    await fleet.hold("local-journal.a1");
+    const { upgrade } = await fleet.fleet.upgrade("1.2.0");
+    await fleet.until("a1 alone awaited", ({ upgrade: now }) => {
+      return now?.state === "awaiting-peers" && now.waitingFor.join() === "a1";
+    });
+    await a3?.kill();
+    await fleet.release("local-journal.a1");
+    await fleet.until("done", ({ upgrade: now }) => {
+      return now?.upgrade === upgrade && now.state === "done";
+    });
+    await a3?.start();
+    await fleet.ended(upgrade, "done", "1.2.0");
+  });
+
+  test("Ctrl-C of `lockstep upgrade`: exit 130, and the upgrade goes on to its end", async () => {
+    await fleet.hold("progress-batch");
+    const words = ["upgrade", "1.3.0", "--mongo-url", fleet.set.url("things")];
+    const child = startProcess(process.execPath, [resolve("dist/src/cli/main.js"), ...words], {
+      stdio: ["ignore", "ignore", "pipe"],
+    });
+    let said = "";
+    child.stderr.on("data", (chunk) => {
+      said += chunk;
+    });
+    await fleet.reached("progress-batch");
+    signalProcess(child.pid ?? 0, "SIGINT");
+    expect((await exited(child)).code).toBe(130);
+    expect(said).toContain("the upgrade goes on");
+    const { versions } = await fleet.fleet.status();
+    expect(versions.agentVersion).toBe("1.3.0");
+    await fleet.release("progress-batch");
+    await fleet.ended(versions.upgrade ?? "", "done", "1.3.0");
+    expect(await fleet.touched(3)).toEqual([1]);
   });
 });

@@ -6,7 +6,11 @@ import { inject } from "vitest";
 import { createServer, type Server } from "../../demo/fleet.ts";
 import { createFleetClient, type FleetClient, type FleetStatus } from "../../src/index.ts";
 import { startGuard } from "../../src/local/guard.ts";
-import { type ReplicaSet, startReplicaSet } from "../../src/local/replica-set.ts";
+import {
+  type ReplicaSet,
+  type ReplicaSetOptions,
+  startReplicaSet,
+} from "../../src/local/replica-set.ts";
 import { until } from "./until.ts";
 
 export const itemsCount = 5_000;
@@ -42,13 +46,16 @@ const versions = Array.from({ length: 30 }, (_, number) =>
 ).flat();
 
 export async function startTestFleet(
-  options: { deadlines?: boolean; readyTimeoutMs?: number } = {},
+  options: { readyTimeoutMs?: number; secure?: ReplicaSetOptions["secure"] } = {},
 ): Promise<TestFleet> {
   const root = await mkdtemp(join(tmpdir(), "lockstep-test-"));
   const holds = join(root, "holds");
   await mkdir(holds);
   const guard = startGuard(root);
-  const set = await startReplicaSet({ mongodPath: inject("mongodPath") });
+  const set = await startReplicaSet({
+    mongodPath: inject("mongodPath"),
+    ...(options.secure ? { secure: options.secure } : {}),
+  });
   const client = new MongoClient(set.url("things"));
   const servers: Server[] = [];
   const stop = async () => {

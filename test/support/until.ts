@@ -5,11 +5,11 @@ export async function until<Result>(
   description: string,
   probe: () => Promise<Result> | Result,
   timeoutMs = 20_000,
-): Promise<NonNullable<Result>> {
+): Promise<Exclude<NonNullable<Result>, false>> {
   const end = performance.now() + timeoutMs;
   for (;;) {
     const result = await probe();
-    if (result) return result;
+    if (result) return result as Exclude<NonNullable<Result>, false>;
     if (performance.now() > end)
       throw new Error(`waited ${timeoutMs} ms in vain for: ${description}`);
     await wait(25);

@@ -1,0 +1,128 @@
+// Aim: S11 and S4 for any interleaving: what was acknowledged is in the journal exactly once, and what
+// is there is what the core makes of it. Method: random events, keys sent twice, two engines on one
+// store, the second taking over in the middle; on memory and on MongoDB.
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { setup } from "xstate";
+import { createEngine } from "../../src/engine/engine.ts";
+import { type Definition, nextStep } from "../../src/engine/step.ts";
+import { isLockstepError } from "../../src/errors.ts";
+import { silentLog } from "../../src/log.ts";
+import { systemClock } from "../../src/ports/clock.ts";
+import { openSeam } from "../../src/ports/seam.ts";
+import { createMemoryStore } from "../../src/store/memory-store.ts";
+import { createMongoStore } from "../../src/store/mongo-store.ts";
+import type { Entry, Owner, Store } from "../../src/store/store.ts";
+import { freshDatabaseName, openClient } from "../support/database.ts";
+
+const machine = setup({
+  types: { events: {} as { type: string }, context: {} as { seen: number } },
+  actions: { count: () => {} },
+  guards: {
+    explode: () => {
+      throw new Error("poison");
+    },
+  },
+}).createMachine({
+  id: "toy",
+  context: { seen: 0 },
+  initial: "left",
+  states: {
+    left: { on: { go: "right", poison: { guard: "explode", target: "end" } } },
+    right: { on: { go: "left", end: "end" } },
+    end: { type: "final" },
+  },
+});
+const definition: Definition = { machine, protocol: 1 };
+const owner: Owner = { kind: "role", role: "master" };
+const actors = ["toy/1", "toy/2", "toy/3"];
+
+interface Sent {
+  readonly actor: number;
+  readonly type: string;
+  readonly key: number;
+}
+const sending = fc.record<Sent>({
+  actor: fc.nat(actors.length - 1),
+  type: fc.constantFrom("go", "go", "go", "end", "poison", "unknown"),
+  key: fc.nat(12),
+});
+
+async function play(store: Store, sent: readonly Sent[], takeoverAt: number): Promise<void> {
+  const engineOf = () =>
+    createEngine({
+      store,
+      clock: systemClock,
+      log: silentLog,
+      machines: { toy: { ...definition, effects: { count: () => Promise.resolve() as never } } },
+      onStuckEffect: () => {},
+    });
+  const [first, second] = [engineOf(), engineOf()];
+  const own = (engine: typeof first, epoch: number) =>
+    engine.own({ owner, epoch, signal: new AbortController().signal, writes: [] });
+  await own(first, 1);
+  for (const actor of actors) await first.create(actor, "toy", undefined, { owner });
+  const acknowledged = new Map<string, string>();
+  let taken: Promise<void> | undefined;
+  const send = async ({ actor, type, key }: Sent, index: number) => {
+    if (index === takeoverAt) taken = own(second, 2);
+    // Before, around and after the takeover, both are asked.
+    for (const engine of index < takeoverAt ? [first] : [first, second]) {
+      const name = actors[actor] as string;
+      try {
+        const { entry } = await engine.send(name, { type }, { key: `k${key}` });
+        acknowledged.set(`${name}/k${key}`, entry.actor);
+      } catch (error) {
+        if (!isLockstepError(error, "fenced")) throw error;
+      }
+    }
+  };
+  await Promise.all(sent.map(send));
+  await taken;
+  await Promise.all([first.stop(), second.stop()]);
+
+  const inJournal = new Map<string, number>();
+  for (const actor of actors) {
+    const entries = await store.entries(actor);
+    expect(entries.map(({ revision }) => revision)).toEqual(entries.map((_, index) => index));
+    const epochs = entries.map(({ epoch }) => epoch);
+    expect(epochs).toEqual(epochs.toSorted());
+    for (const [index, entry] of entries.entries()) {
+      if (entry.eventKey !== undefined) {
+        const id = `${actor}/${entry.eventKey}`;
+        inJournal.set(id, (inJournal.get(id) ?? 0) + 1);
+      }
+      const before = entries[index - 1] as Entry;
+      if (index === 0 || entry.outcome === "takeover") continue;
+      const { epoch, at, eventKey } = entry;
+      const stamp = { epoch, at, ...(eventKey === undefined ? {} : { eventKey }) };
+      expect(nextStep(definition, before, entry.event, stamp).entry).toEqual(entry);
+    }
+  }
+  for (const id of acknowledged.keys()) expect(inJournal.get(id), id).toBe(1);
+  for (const [id, times] of inJournal) expect(times, id).toBe(1);
+}
+
+const game = [fc.array(sending, { minLength: 1, maxLength: 40 }), fc.nat(40)] as const;
+
+describe("any interleaving of two engines", () => {
+  test("on memory", async () => {
+    await fc.assert(
+      fc.asyncProperty(...game, (sent, at) => play(createMemoryStore({ now: () => 7 }), sent, at)),
+      { numRuns: 300 },
+    );
+  });
+
+  test("on MongoDB", async () => {
+    const client = await openClient();
+    await fc.assert(
+      fc.asyncProperty(...game, async (sent, at) => {
+        const databaseName = freshDatabaseName();
+        const store = createMongoStore({ client, databaseName, seam: openSeam });
+        await play(store, sent, at);
+        await store.close();
+      }),
+      { numRuns: 12 },
+    );
+  });
+});
