@@ -45,6 +45,7 @@ export const limits = {
   dumpChunkBytes: 1024 * 1024,
   loadLanes: 2,
   loadAttemptsMax: 60,
+  swapAttemptsMax: 60,
   loadChunkBytes: 4 * 1024 * 1024,
   loadBatchDocumentsMax: 10_000,
   loadBatchBytesMax: 8 * 1024 * 1024,

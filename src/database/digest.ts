@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { MongoClient } from "mongodb";
 
-/** Per collection: the server's hash of all documents in `_id` order, and their count. */
+/** Per collection that holds documents: the server's hash of all of them in order, and their count. */
 export type Digests = Readonly<Record<string, { readonly hash: string; readonly count: number }>>;
 
 /** Hashes all collections of a database on the primary. */
@@ -17,7 +17,7 @@ export async function digestDatabase(
   });
   const digests: Record<string, { hash: string; count: number }> = {};
   for (const name of Object.keys(hashes as object).toSorted()) {
-    if (name.startsWith("system.")) continue;
+    if (name.startsWith("system.") && !name.startsWith("system.buckets.")) continue;
     const count = await database.collection(name).countDocuments({}, { hint: { _id: 1 } });
     digests[name] = { hash: String((hashes as Record<string, string>)[name]), count };
   }

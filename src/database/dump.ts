@@ -1,15 +1,14 @@
 import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
 import { mkdir, open, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { type MongoClient, MongoServerError, UUID } from "mongodb";
+import { type Document, type MongoClient, MongoServerError, UUID } from "mongodb";
 import { LockstepError, messageOf } from "../errors.ts";
 import { limits } from "../limits.ts";
 import type { Log } from "../log.ts";
 import { readJsonFile, syncPath, writeFileAtomic } from "../ports/files.ts";
 import type { Seam } from "../ports/seam.ts";
 import { parseBackupTime } from "./backup-time.ts";
-import type { Catalogue, CollectionEntry } from "./catalogue.ts";
+import { type Catalogue, type CollectionEntry, dataCollection, isCapped } from "./catalogue.ts";
 import type { Digests } from "./digest.ts";
 import {
   type DumpedCollection,
@@ -17,7 +16,9 @@ import {
   type Manifest,
   manifestDigest,
   manifestName,
+  sealed,
 } from "./manifest.ts";
+import { verifyDump } from "./verify-dump.ts";
 
 export interface DumpOptions {
   /** A client of the member to read from. */
@@ -28,6 +29,9 @@ export interface DumpOptions {
   readonly digest: Digests;
   readonly directory: string;
   readonly backupId: string;
+  readonly fleet: string;
+  /** The version that the data is of. */
+  readonly version: string;
   readonly seam: Seam;
   readonly signal: AbortSignal;
   readonly log: Log;
@@ -35,7 +39,26 @@ export interface DumpOptions {
 
 function metadataOf({ name, uuid, options, indexes, type }: CollectionEntry): string {
   const idIndex = '{"v":{"$numberInt":"2"},"key":{"_id":{"$numberInt":"1"}},"name":"_id_"}';
-  return `{"indexes":[${[idIndex, ...indexes].join(",")}],"uuid":"${uuid}","collectionName":${JSON.stringify(name)},"type":"${type}","options":${options}}`;
+  const all = type === "collection" ? [idIndex, ...indexes] : indexes;
+  return `{"indexes":[${all.join(",")}],"uuid":"${uuid}","collectionName":${JSON.stringify(name)},"type":"${type}","options":${options}}`;
+}
+
+/** How the documents of a collection are asked for: all of them, in an order that is always the same. */
+function findOf(source: string, entry: CollectionEntry, time: string): Document {
+  const identity = {
+    find: source,
+    batchSize: limits.dumpBatchDocuments,
+    // A collection dropped after T would read as empty: its UUID makes that an error.
+    collectionUUID: new UUID(entry.uuid),
+  };
+  // The server refuses a snapshot of a capped one; all gates are shut, so its order of insertion stands.
+  if (isCapped(entry)) return { ...identity, readConcern: { level: "majority" } };
+  return {
+    ...identity,
+    sort: { _id: 1 },
+    hint: { _id: 1 },
+    readConcern: { level: "snapshot", atClusterTime: parseBackupTime(time) },
+  };
 }
 
 /** Dumps one collection at the time T, byte for byte; its end is proven by the count. */
@@ -44,27 +67,36 @@ async function dumpCollection(
   entry: CollectionEntry,
   folder: string,
 ): Promise<DumpedCollection> {
-  const { client, databaseName, signal } = options;
-  const expected = options.digest[entry.name];
   const file = escapeName(entry.name);
+  const source = dataCollection(entry);
+  const dumped =
+    source === null
+      ? { dataFile: null, bytes: 0, documents: 0, sha256: "", hash: "" }
+      : await dumpDocuments(options, entry, source, folder);
+  await writeFileAtomic(join(folder, `${file}.metadata.json`), metadataOf(entry));
+  return { ...entry, file, ...dumped };
+}
+
+async function dumpDocuments(
+  options: DumpOptions,
+  entry: CollectionEntry,
+  source: string,
+  folder: string,
+): Promise<Pick<DumpedCollection, "dataFile" | "bytes" | "documents" | "sha256" | "hash">> {
+  const { client, databaseName, signal } = options;
+  const expected = options.digest[source];
+  const dataFile = escapeName(source);
   const hash = createHash("sha256");
   let bytes = 0;
   let documents = 0;
-  const handle = await open(join(folder, `${file}.bson`), "w");
+  const handle = await open(join(folder, `${dataFile}.bson`), "w");
   const session = client.startSession({ causalConsistency: false });
   try {
-    const cursor = client.db(databaseName).runCursorCommand(
-      {
-        find: entry.name,
-        sort: { _id: 1 },
-        hint: { _id: 1 },
-        batchSize: limits.dumpBatchDocuments,
-        // A collection dropped after T would read as empty: its UUID makes that an error.
-        collectionUUID: new UUID(entry.uuid),
-        readConcern: { level: "snapshot", atClusterTime: parseBackupTime(options.time) },
-      },
-      { raw: true, session, readPreference: "secondaryPreferred" },
-    );
+    const cursor = client.db(databaseName).runCursorCommand(findOf(source, entry, options.time), {
+      raw: true,
+      session,
+      readPreference: isCapped(entry) ? "primary" : "secondaryPreferred",
+    });
     cursor.setBatchSize(limits.dumpBatchDocuments);
     let chunk: Uint8Array[] = [];
     let chunkBytes = 0;
@@ -101,9 +133,7 @@ async function dumpCollection(
       { collection: entry.name },
     );
   }
-  await writeFileAtomic(join(folder, `${file}.metadata.json`), metadataOf(entry));
-  const sha256 = hash.digest("hex");
-  return { ...entry, file, bytes, documents, sha256, hash: expected.hash };
+  return { dataFile, bytes, documents, sha256: hash.digest("hex"), hash: expected.hash };
 }
 
 /**
@@ -142,15 +172,17 @@ export async function dumpDatabase(options: DumpOptions): Promise<Manifest> {
     throw error;
   }
   const { version } = await options.client.db("admin").command({ buildInfo: 1 });
-  const manifest: Manifest = {
-    format: 1,
+  const manifest = sealed({
+    format: 2,
     backupId: options.backupId,
+    fleet: options.fleet,
     databaseName,
+    version: options.version,
     time: options.time,
     serverVersion: String(version),
     collections,
     digest: manifestDigest(collections),
-  };
+  });
   await syncPath(folder);
   await writeFileAtomic(join(partial, manifestName), `${JSON.stringify(manifest, null, 2)}\n`);
   await seam.write("dump-complete", async () => {
@@ -161,44 +193,5 @@ export async function dumpDatabase(options: DumpOptions): Promise<Manifest> {
     { bytes: collections.reduce((sum, { bytes }) => sum + bytes, 0), digest: manifest.digest },
     "copy made",
   );
-  return manifest;
-}
-
-async function sha256Of(path: string): Promise<{ sha256: string; bytes: number }> {
-  const hash = createHash("sha256");
-  let bytes = 0;
-  for await (const chunk of createReadStream(path)) {
-    hash.update(chunk as Uint8Array);
-    bytes += (chunk as Uint8Array).length;
-  }
-  return { sha256: hash.digest("hex"), bytes };
-}
-
-/**
- * Hashes all files of a dump again.
- * @throws LockstepError `backup-mismatch` naming the file
- */
-export async function verifyDump(directory: string): Promise<Manifest> {
-  const manifest = await readJsonFile<Manifest>(join(directory, manifestName));
-  if (!manifest) {
-    throw new LockstepError("backup-mismatch", `expected a backup in ${directory}, found none`);
-  }
-  for (const { file, sha256, bytes } of manifest.collections) {
-    const path = join(directory, escapeName(manifest.databaseName), `${file}.bson`);
-    const found = await sha256Of(path).catch((error: unknown) => ({
-      sha256: messageOf(error),
-      bytes: 0,
-    }));
-    if (found.sha256 !== sha256 || found.bytes !== bytes) {
-      throw new LockstepError(
-        "backup-mismatch",
-        `${path} is not what was dumped: expected ${bytes} bytes with ${sha256}, got ${found.bytes} with ${found.sha256}`,
-        { path },
-      );
-    }
-  }
-  if (manifestDigest(manifest.collections) !== manifest.digest) {
-    throw new LockstepError("backup-mismatch", `${directory}: the manifest was edited`);
-  }
   return manifest;
 }

@@ -4,8 +4,9 @@ import type { Document, MongoClient } from "mongodb";
 import { LockstepError } from "../errors.ts";
 import { limits } from "../limits.ts";
 import type { Seam } from "../ports/seam.ts";
-import { orderedDocument } from "./catalogue.ts";
+import { dataCollection, isCapped } from "./catalogue.ts";
 import { type DumpedCollection, escapeName, type Manifest } from "./manifest.ts";
+import { parseCanonical } from "./ordered-bson.ts";
 import { insertRaw } from "./raw-insert.ts";
 import { hasCode } from "./server-errors.ts";
 
@@ -44,18 +45,21 @@ async function* batches(path: string): AsyncGenerator<Uint8Array> {
   }
 }
 
+/** What an index is built from again: a simple one must say so where the collection has a collation. */
+function indexSpecification(text: string, from: DumpedCollection): Map<string, unknown> {
+  const index = parseCanonical(text) as Map<string, unknown>;
+  const inherits = (parseCanonical(from.options) as Map<string, unknown>).has("collation");
+  if (inherits && !index.has("collation")) index.set("collation", { locale: "simple" });
+  return index;
+}
+
 /** Builds the indexes of a copy; one that is there already is a success. */
 async function buildIndexes(target: LoadTarget, name: string, from: DumpedCollection) {
-  if (from.indexBytes.length === 0) return;
-  const indexes = from.indexBytes.map((base64) => {
-    const index = orderedDocument(Buffer.from(base64, "base64"));
-    index.delete("ns");
-    return index;
-  });
+  if (from.indexes.length === 0) return;
   await target.seam.write("load-indexes", () =>
     target.client.db(target.databaseName).command({
       createIndexes: name,
-      indexes,
+      indexes: from.indexes.map((text) => indexSpecification(text, from)),
       commitQuorum: "majority",
       maxTimeMS: limits.indexBuildTimeMsMax,
       writeConcern: { w: "majority" },
@@ -63,29 +67,29 @@ async function buildIndexes(target: LoadTarget, name: string, from: DumpedCollec
   );
 }
 
-/**
- * Loads one dumped collection under a name that nobody uses: dropped first, then created,
- * filled raw in parallel lanes, indexes last.
- */
-export async function loadCollection(
+/** Creates a collection with exactly the options that it had. */
+async function create(target: LoadTarget, from: DumpedCollection, name: string): Promise<void> {
+  const database = target.client.db(target.databaseName);
+  const options = parseCanonical(from.options) as Map<string, unknown>;
+  // No option's name looks like an integer, and what lies deeper are Maps: the order stays.
+  const command = {
+    create: name,
+    ...Object.fromEntries(options),
+    writeConcern: { w: "majority" },
+  };
+  await database.command(command).catch((error: unknown) => {
+    if (!hasCode(error, 48)) throw error;
+  });
+}
+
+/** Inserts the documents of a dump file, byte for byte. */
+async function fill(
   target: LoadTarget,
-  directory: string,
-  manifest: Manifest,
+  path: string,
   from: DumpedCollection,
   name: string,
 ): Promise<void> {
   const { client, databaseName, signal, seam } = target;
-  const database = client.db(databaseName, { writeConcern: { w: "majority" } });
-  signal.throwIfAborted();
-  await seam.write("load-create", async () => {
-    await database.dropCollection(name).catch((error: unknown) => {
-      if (!hasCode(error, 26)) throw error;
-    });
-    await database.createCollection(name).catch((error: unknown) => {
-      if (!hasCode(error, 48)) throw error;
-    });
-  });
-  const path = join(directory, escapeName(manifest.databaseName), `${from.file}.bson`);
   const source = batches(path);
   const lane = async () => {
     for (;;) {
@@ -97,6 +101,44 @@ export async function loadCollection(
       );
     }
   };
-  await Promise.all(Array.from({ length: limits.loadLanes }, lane));
+  // A capped collection keeps the order of its insertion.
+  const lanes = isCapped(from) ? 1 : limits.loadLanes;
+  await Promise.all(Array.from({ length: lanes }, lane));
+}
+
+/**
+ * Loads one dumped collection under a name that nobody uses: dropped first, then created,
+ * filled raw, indexes last.
+ */
+export async function loadCollection(
+  target: LoadTarget,
+  directory: string,
+  manifest: Manifest,
+  from: DumpedCollection,
+  name: string,
+): Promise<void> {
+  target.signal.throwIfAborted();
+  await target.seam.write("load-create", async () => {
+    await dropIfThere(target.client, target.databaseName, name);
+    await create(target, from, name);
+  });
+  const data = dataCollection({ name, type: from.type });
+  if (data === null || from.dataFile === null) return;
+  const path = join(directory, escapeName(manifest.databaseName), `${from.dataFile}.bson`);
+  await fill(target, path, from, data);
   await buildIndexes(target, name, from);
+}
+
+/** Drops a collection or view; one that is not there is a success. */
+export async function dropIfThere(
+  client: MongoClient,
+  databaseName: string,
+  name: string,
+): Promise<void> {
+  await client
+    .db(databaseName)
+    .dropCollection(name, { writeConcern: { w: "majority" } })
+    .catch((error: unknown) => {
+      if (!hasCode(error, 26)) throw error;
+    });
 }

@@ -1,16 +1,19 @@
-import { type Document, type MongoClient, UUID } from "mongodb";
+import type { Document } from "mongodb";
 import { LockstepError } from "../errors.ts";
-import { limits } from "../limits.ts";
 import type { Log } from "../log.ts";
-import { systemClock } from "../ports/clock.ts";
 import { collections, documentIds } from "../store/store.ts";
-import { isNetworkTrouble } from "../store/transient.ts";
-import { type Catalogue, differences, readCatalogue } from "./catalogue.ts";
+import {
+  type Catalogue,
+  type CollectionEntry,
+  dataCollection,
+  differences,
+  readCatalogue,
+} from "./catalogue.ts";
 import { type Digests, digestDatabase, digestOf } from "./digest.ts";
 import { deposed, type Fenced } from "./fenced-transaction.ts";
-import { loadCollection } from "./load.ts";
+import { dropIfThere, loadCollection } from "./load.ts";
 import type { DumpedCollection, Manifest } from "./manifest.ts";
-import { hasCode } from "./server-errors.ts";
+import { swap } from "./swap.ts";
 
 export interface RestoreOptions extends Fenced {
   readonly databaseName: string;
@@ -22,7 +25,10 @@ export interface RestoreOptions extends Fenced {
   readonly log: Log;
 }
 
-const prefix = "lockstep_restore.";
+const loadedPrefix = "lockstep_restore.";
+const replacedPrefix = "lockstep_replaced.";
+const isOurs = ({ name }: { readonly name: string }) =>
+  name.startsWith(loadedPrefix) || name.startsWith(replacedPrefix);
 
 /** Really changes the fence at our epoch, so that from here on an older one is known to be over. */
 async function holdFence(options: RestoreOptions, restore: Document): Promise<void> {
@@ -42,125 +48,69 @@ async function holdFence(options: RestoreOptions, restore: Document): Promise<vo
   if (touched.matchedCount !== 1) throw deposed(mastership.epoch);
 }
 
-/** Which collections are not what they were; also those that are new. */
-async function whatDiffers(options: RestoreOptions): Promise<{
-  readonly stale: readonly DumpedCollection[];
-  readonly added: readonly string[];
+interface State {
+  /** What is there, without what restores have put beside it. */
   readonly live: Catalogue;
-}> {
-  const live = await readCatalogue(options.client, options.databaseName);
-  const present = live.collections.filter(({ name }) => !name.startsWith(prefix));
-  const digests = await digestDatabase(options.client, options.databaseName);
-  const stale = options.manifest.collections.filter((wanted) => {
-    const found = present.filter(({ name }) => name === wanted.name);
-    const same =
-      differences({ collections: [wanted] }, { collections: found }, { ignoreUuid: true })
-        .length === 0;
-    const expected = options.digest[wanted.name];
-    const got = digests[wanted.name];
-    return !same || got?.hash !== expected?.hash || got?.count !== expected?.count;
+  readonly ours: readonly CollectionEntry[];
+  readonly digests: Digests;
+}
+
+async function look({ client, databaseName }: RestoreOptions): Promise<State> {
+  const { collections: all } = await readCatalogue(client, databaseName);
+  const live = { collections: all.filter((entry) => !isOurs(entry)) };
+  const holders = live.collections.flatMap((entry) => dataCollection(entry) ?? []);
+  // An empty list would mean all of them.
+  const digests = holders.length > 0 ? await digestDatabase(client, databaseName, holders) : {};
+  return { live, ours: all.filter(isOurs), digests };
+}
+
+const sameData = (entry: CollectionEntry, left: Digests, right: Digests): boolean => {
+  const name = dataCollection(entry) ?? "";
+  return left[name]?.hash === right[name]?.hash && left[name]?.count === right[name]?.count;
+};
+
+/** Which of the backup are not what they were, and which are new. */
+function whatDiffers({ manifest, digest }: RestoreOptions, { live, digests }: State) {
+  const stale = manifest.collections.filter((wanted) => {
+    const found = live.collections.filter(({ name }) => name === wanted.name);
+    const [one, other] = [{ collections: [wanted] }, { collections: found }];
+    const same = differences(one, other, { ignoreUuid: true }).length === 0;
+    return !same || !sameData(wanted, digest, digests);
   });
-  const known = new Set(options.manifest.collections.map(({ name }) => name));
-  const added = present.map(({ name }) => name).filter((name) => !known.has(name));
-  return { stale, added, live };
+  const known = new Set(manifest.collections.map(({ name }) => name));
+  return { stale, added: live.collections.filter(({ name }) => !known.has(name)) };
 }
 
 /** Loads a copy beside the live collection, and proves it before anything is swapped. */
 async function loadVerified(
   options: RestoreOptions,
   wanted: DumpedCollection,
-  temporary: string,
+  under: string,
 ): Promise<string> {
   const { client, databaseName, directory, manifest } = options;
   const signal = AbortSignal.any([options.signal, options.mastership.signal]);
   const target = { client, databaseName, signal, seam: options.seam };
-  await loadCollection(target, directory, manifest, wanted, temporary);
-  const digests = await digestDatabase(client, databaseName, [temporary]);
-  const [expected, got] = [options.digest[wanted.name], digests[temporary]];
-  if (got?.hash !== expected?.hash || got?.count !== expected?.count) {
-    throw new LockstepError(
-      "restore-failed",
-      `the copy of "${wanted.name}" is not what was backed up: expected ${expected?.count} documents with ${expected?.hash}, got ${got?.count} with ${got?.hash}`,
-      { collection: wanted.name },
-    );
-  }
-  const { collections: live } = await readCatalogue(client, databaseName);
-  return live.find(({ name }) => name === temporary)?.uuid ?? "";
-}
-
-/** Puts the copy in the live collection's place. The UUID decides whether that has happened. */
-async function swap(
-  options: RestoreOptions,
-  temporary: string,
-  name: string,
-  uuid: string,
-): Promise<void> {
-  const { client, databaseName, seam } = options;
-  for (let attempt = 1; ; attempt += 1) {
-    options.signal.throwIfAborted();
-    options.mastership.signal.throwIfAborted();
-    const { collections: live } = await readCatalogue(client, databaseName);
-    if (live.find((entry) => entry.name === name)?.uuid === uuid) return;
-    try {
-      await seam.write("restore-swap", () =>
-        client.db("admin").command({
-          renameCollection: `${databaseName}.${temporary}`,
-          to: `${databaseName}.${name}`,
-          dropTarget: true,
-          collectionUUID: new UUID(uuid),
-          writeConcern: { w: "majority" },
-        }),
+  await loadCollection(target, directory, manifest, wanted, under);
+  const data = dataCollection({ name: under, type: wanted.type });
+  if (data !== null) {
+    const { [data]: got } = await digestDatabase(client, databaseName, [data]);
+    const expected = options.digest[dataCollection(wanted) ?? ""];
+    if (got?.hash !== expected?.hash || got?.count !== expected?.count) {
+      throw new LockstepError(
+        "restore-failed",
+        `the copy of "${wanted.name}" is not what was backed up: expected ${expected?.count} documents with ${expected?.hash}, got ${got?.count} with ${got?.hash}`,
+        { collection: wanted.name },
       );
-    } catch (error) {
-      const again = isNetworkTrouble(error) || hasCode(error, 26);
-      if (!again || attempt >= limits.loadAttemptsMax) throw error;
-      await systemClock.sleep(limits.effectRetryDelayMs, options.signal);
     }
   }
+  const { collections: live } = await readCatalogue(client, databaseName);
+  return live.find(({ name }) => name === under)?.uuid ?? "";
 }
 
-async function drop(client: MongoClient, databaseName: string, name: string): Promise<void> {
-  await client
-    .db(databaseName)
-    .dropCollection(name, { writeConcern: { w: "majority" } })
-    .catch((error: unknown) => {
-      if (!hasCode(error, 26)) throw error;
-    });
-}
-
-/**
- * Brings a database back to what was backed up: loads beside, proves, swaps by rename, drops what
- * was added, proves all of it. Idempotent, and resumable from every point by any holder of a copy.
- * @throws LockstepError `restore-failed`, `fenced`
- */
-export async function restoreDatabase(
-  options: RestoreOptions,
-): Promise<{ readonly digest: string; readonly restored: readonly string[] }> {
-  const { client, databaseName, mastership, log } = options;
-  await holdFence(options, { epoch: mastership.epoch, state: "loading" });
-  const { stale, added, live } = await whatDiffers(options);
-  // Strays of older epochs: half loaded, or loaded by somebody who is not master any more.
-  for (const { name } of live.collections.filter((entry) => entry.name.startsWith(prefix))) {
-    await drop(client, databaseName, name);
-  }
-  log.info({ stale: stale.map(({ name }) => name), added }, "restoring");
-
-  const loaded: { name: string; temporary: string; uuid: string }[] = [];
-  for (const [index, wanted] of stale.entries()) {
-    const temporary = `${prefix}${mastership.epoch}.${index}`;
-    const uuid = await loadVerified(options, wanted, temporary);
-    loaded.push({ name: wanted.name, temporary, uuid });
-  }
-  await holdFence(options, { epoch: mastership.epoch, state: "swapping", loaded });
-  for (const { temporary, name, uuid } of loaded) await swap(options, temporary, name, uuid);
-  for (const name of added) {
-    await holdFence(options, { epoch: mastership.epoch, state: "dropping", name });
-    await options.seam.write("restore-drop", () => drop(client, databaseName, name));
-  }
-
-  const digests = await digestDatabase(client, databaseName);
-  const catalogue = await readCatalogue(client, databaseName);
-  const words = differences(options.catalogue, catalogue, { ignoreUuid: true });
+/** Everything is what was backed up, or this throws. */
+async function proveEqual(options: RestoreOptions): Promise<string> {
+  const { live, digests } = await look(options);
+  const words = differences(options.catalogue, live, { ignoreUuid: true });
   const [expected, got] = [digestOf(options.digest), digestOf(digests)];
   if (expected !== got || words.length > 0) {
     throw new LockstepError(
@@ -169,7 +119,56 @@ export async function restoreDatabase(
       { expected, got, differences: words },
     );
   }
-  await holdFence(options, { epoch: mastership.epoch, state: "restored" });
-  log.info({ digest: got, restored: stale.map(({ name }) => name) }, "restored and verified");
-  return { digest: got, restored: stale.map(({ name }) => name) };
+  return got;
+}
+
+/**
+ * Brings a database back to what was backed up: loads beside, proves, puts the old aside and the copy
+ * in its place, proves all of it, and only then drops what it replaced. Idempotent, and resumable
+ * from every point by any holder of a copy. A time series has no rename: it is loaded in its place;
+ * a view is its definition: it is made again.
+ * @throws LockstepError `restore-failed`, `fenced`
+ */
+export async function restoreDatabase(
+  options: RestoreOptions,
+): Promise<{ readonly digest: string; readonly restored: readonly string[] }> {
+  const { client, databaseName, mastership, log, seam } = options;
+  const { epoch } = mastership;
+  const signal = AbortSignal.any([options.signal, mastership.signal]);
+  const target = { client, databaseName, seam, signal };
+  await holdFence(options, { epoch, state: "loading" });
+  const before = await look(options);
+  const { stale, added } = whatDiffers(options, before);
+  // Half loaded, or loaded by somebody who is not master any more. What was replaced stays for now.
+  for (const { name } of before.ours.filter((entry) => entry.name.startsWith(loadedPrefix))) {
+    await seam.write("restore-sweep", () => dropIfThere(client, databaseName, name));
+  }
+  log.info(
+    { stale: stale.map(({ name }) => name), added: added.map(({ name }) => name) },
+    "restoring",
+  );
+
+  const swaps: { readonly name: string; readonly uuid: string | null }[] = [];
+  for (const [index, wanted] of stale.entries()) {
+    if (wanted.type !== "collection") continue;
+    const uuid = await loadVerified(options, wanted, `${loadedPrefix}${epoch}.${index}`);
+    swaps.push({ name: wanted.name, uuid });
+  }
+  swaps.push(...added.map(({ name }) => ({ name, uuid: null })));
+  await holdFence(options, { epoch, state: "swapping", swaps });
+  for (const [index, { name, uuid }] of swaps.entries()) {
+    await swap(target, name, uuid, `${replacedPrefix}${epoch}.${index}`);
+  }
+  for (const wanted of stale.filter(({ type }) => type !== "collection")) {
+    await holdFence(options, { epoch, state: "in-place", name: wanted.name });
+    await loadVerified(options, wanted, wanted.name);
+  }
+
+  const digest = await proveEqual(options);
+  await holdFence(options, { epoch, state: "restored" });
+  for (const { name } of (await look(options)).ours) {
+    await seam.write("restore-sweep", () => dropIfThere(client, databaseName, name));
+  }
+  log.info({ digest, restored: stale.map(({ name }) => name) }, "restored and verified");
+  return { digest, restored: stale.map(({ name }) => name) };
 }

@@ -2,7 +2,7 @@ import type { MongoClient } from "mongodb";
 import { assert, LockstepError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import type { Seam } from "../ports/seam.ts";
-import { differences, readCatalogue } from "./catalogue.ts";
+import { dataCollection, differences, readCatalogue } from "./catalogue.ts";
 import { type Digests, digestDatabase } from "./digest.ts";
 import { loadCollection } from "./load.ts";
 import type { Manifest } from "./manifest.ts";
@@ -48,10 +48,10 @@ export async function loadScratch(options: {
     await loadCollection(target, directory, manifest, from, from.name);
   }
   const found = await digestDatabase(client, scratch);
-  const wrong = manifest.collections.filter(
-    ({ name }) =>
-      found[name]?.hash !== digest[name]?.hash || found[name]?.count !== digest[name]?.count,
-  );
+  const wrong = manifest.collections.filter((entry) => {
+    const name = dataCollection(entry) ?? "";
+    return found[name]?.hash !== digest[name]?.hash || found[name]?.count !== digest[name]?.count;
+  });
   const catalogue = await readCatalogue(client, scratch);
   const words = [
     ...wrong.map(({ name }) => `the data of "${name}" differs`),

@@ -1,12 +1,13 @@
 import type { BackupPoint, Reason } from "../../machines/vocabulary.ts";
 import { chooseBackupTime } from "../database/backup-time.ts";
-import { differences, readCatalogue, refuseUnsupported } from "../database/catalogue.ts";
+import { differences, readCatalogue } from "../database/catalogue.ts";
 import { digestDatabase, digestOf } from "../database/digest.ts";
-import { verifyDump } from "../database/dump.ts";
 import { endEarlierOperations } from "../database/operations.ts";
 import { restoreDatabase } from "../database/restore.ts";
 import { runSchemaSteps } from "../database/schema-steps.ts";
 import { loadScratch, scratchName, sweepScratch } from "../database/scratch.ts";
+import { refuseUnsupported } from "../database/supported.ts";
+import { verifyDump } from "../database/verify-dump.ts";
 import type { EffectContext, EffectHandler } from "../engine/engine.ts";
 import { isLockstepError, LockstepError } from "../errors.ts";
 import type { Mastership } from "../leadership/mastership.ts";

@@ -88,6 +88,8 @@ export function participantEffects(world: World): Record<string, EffectHandler> 
           digest: backup.catalogue.digest,
           directory: backupDirectory(world.dataDirectory, upgrade),
           backupId: upgrade,
+          fleet: world.controlDatabaseName,
+          version: String(params["from"]),
           seam: world.seam,
           signal: context.signal,
           log: world.log,

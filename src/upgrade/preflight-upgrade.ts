@@ -1,6 +1,7 @@
-import { readCatalogue, refuseUnsupported } from "../database/catalogue.ts";
+import { readCatalogue } from "../database/catalogue.ts";
 import { checkDeployment, checkMajority } from "../database/preflight.ts";
 import { spaceNeeded } from "../database/space.ts";
+import { refuseUnsupported } from "../database/supported.ts";
 import { LockstepError } from "../errors.ts";
 import { readAgents } from "./agents.ts";
 import type { World } from "./world.ts";

@@ -1,11 +1,15 @@
 // Aim: a restore killed anywhere, taken up by anybody, ends equal to the backup. Method: the real set;
 // data damaged in every way; a seam that dies at each durable write in turn.
-import { describe, expect, test } from "vitest";
+import { MongoClient } from "mongodb";
+import { describe, expect, inject, onTestFinished, test } from "vitest";
 import { differences, readCatalogue } from "../../src/database/catalogue.ts";
 import { digestDatabase, digestOf } from "../../src/database/digest.ts";
 import { type RestoreOptions, restoreDatabase } from "../../src/database/restore.ts";
+import { startReplicaSet } from "../../src/local/replica-set.ts";
 import { silentLog } from "../../src/log.ts";
 import { openSeam, type Seam } from "../../src/ports/seam.ts";
+import { until } from "../support/until.ts";
+import { fillWithEverything } from "./everything.ts";
 import { createSetting, dyingSeam, never, type Setting, takeCopy } from "./setting.ts";
 
 type Copy = Awaited<ReturnType<typeof takeCopy>>;
@@ -97,6 +101,91 @@ describe("restore", () => {
       }
     },
   );
+
+  test("every kind of collection, damaged in its own way, is brought back", async () => {
+    const setting = await createSetting();
+    await fillWithEverything(setting);
+    const copy = await takeCopy(setting);
+    const database = setting.client.db(setting.name);
+    await database.collection("odd").deleteMany({});
+    await database.dropCollection("empty");
+    await database.command({ collMod: "validated", validator: {} });
+    await database.collection("collated").dropIndex("simple");
+    await database.collection<{ _id: number }>("capped").insertOne({ _id: 100 });
+    await database.dropCollection("clustered");
+    await database.createCollection("clustered");
+    await database.collection("weather").insertOne({ t: new Date(), m: 9 });
+    await database.command({ collMod: "view", viewOn: "capped", pipeline: [] });
+    await database.dropCollection("view on view");
+    await database.createCollection("view on view");
+    await database.dropCollection("1");
+    await database.createCollection("1", { viewOn: "odd", pipeline: [] });
+    await database.collection("indexed").dropIndexes();
+    await database.createCollection("more weather", { timeseries: { timeField: "t" } });
+    await database.createCollection("another view", { viewOn: "odd", pipeline: [] });
+    await restoreDatabase(await options(setting, copy, 1));
+    await expectEqual(setting, copy);
+    const again = await restoreDatabase(await options(setting, copy, 2));
+    expect(again.restored).toEqual([]);
+  });
+
+  test("what is replaced stays until all of it is proven, and is swept by whoever ends it", async () => {
+    const setting = await createSetting();
+    await fill(setting);
+    const copy = await takeCopy(setting);
+    await damage(setting);
+    const asides: string[] = [];
+    const seam: Seam = {
+      async write(name, action) {
+        const result = await action();
+        if (name === "restore-swap") {
+          const { collections } = await readCatalogue(setting.client, setting.name);
+          const replaced = collections.filter((entry) => entry.name.includes("replaced"));
+          asides.push(...replaced.map((entry) => entry.name));
+          if (new Set(asides).size === 2) throw new Error("killed here");
+        }
+        return result;
+      },
+    };
+    const first = restoreDatabase(await options(setting, copy, 1, seam));
+    await expect(first).rejects.toThrow("killed here");
+    await restoreDatabase(await options(setting, copy, 2));
+    await expectEqual(setting, copy);
+  });
+
+  test("an index build in the way is ended", async () => {
+    const set = await startReplicaSet({ mongodPath: inject("mongodPath") });
+    onTestFinished(() => set.stop());
+    const own = new MongoClient(set.url());
+    const setting = await createSetting(own);
+    await fill(setting);
+    const copy = await takeCopy(setting);
+    await damage(setting);
+    const { client, name } = setting;
+    const primary = await set.primary();
+    const away = set.members.find((member) => member !== primary);
+    away?.pause();
+    // It waits for every voter, and one of them does not answer.
+    const indexes = [{ key: { text: 1 }, name: "slow" }];
+    const building = client
+      .db(name)
+      .command({ createIndexes: "changed", indexes, commitQuorum: "votingMembers" })
+      .then(
+        () => "built",
+        (error: Error) => error.message,
+      );
+    await until("the build", async () => {
+      const operations = await client
+        .db("admin")
+        .command({ currentOp: 1, "command.createIndexes": "changed" });
+      return (operations["inprog"] as unknown[]).length > 0;
+    });
+    await restoreDatabase(await options(setting, copy, 1));
+    expect(await building).not.toBe("built");
+    await expectEqual(setting, copy);
+    away?.resume();
+    await own.close();
+  });
 
   test("a deposed master's restore is fenced before it touches anything", async () => {
     const setting = await createSetting();

@@ -26,15 +26,17 @@ export interface Setting {
   master(epoch: number): Promise<Mastership>;
 }
 
-export async function createSetting(): Promise<Setting> {
-  const client = await openClient();
+export async function createSetting(own?: MongoClient): Promise<Setting> {
+  const client = own ?? (await openClient());
   const name = freshDatabaseName();
   const folder = await mkdtemp(join(tmpdir(), "lockstep-copy-"));
   const control = { client, databaseName: `lockstep_${name}` };
   const fences = client.db(control.databaseName).collection<{ _id: string }>("fences");
   onTestFinished(async () => {
-    await client.db(name).dropDatabase();
-    await client.db(control.databaseName).dropDatabase();
+    if (!own) {
+      await client.db(name).dropDatabase();
+      await client.db(control.databaseName).dropDatabase();
+    }
     await rm(folder, { recursive: true, force: true });
   });
   return {
@@ -85,6 +87,8 @@ export async function takeCopy(
     digest,
     directory,
     backupId: "u000002",
+    fleet: setting.control.databaseName,
+    version: "1.0.0",
     seam: openSeam,
     signal: never,
     log: silentLog,

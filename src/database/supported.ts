@@ -1,0 +1,51 @@
+import { LockstepError } from "../errors.ts";
+import type { Catalogue, CollectionEntry } from "./catalogue.ts";
+import { parseCanonical } from "./ordered-bson.ts";
+
+/** Options that a backup carries, by type: each is in the fixture of the tests. */
+const carriedOptions: Readonly<Record<CollectionEntry["type"], readonly string[]>> = {
+  collection: [
+    ...["capped", "size", "max", "validator", "validationLevel", "validationAction", "collation"],
+    ...["clusteredIndex", "expireAfterSeconds", "changeStreamPreAndPostImages", "storageEngine"],
+  ],
+  view: ["viewOn", "pipeline", "collation"],
+  timeseries: ["timeseries", "expireAfterSeconds", "collation"],
+};
+
+const carriedIndexFields = [
+  ...["v", "key", "name", "unique", "expireAfterSeconds", "partialFilterExpression", "sparse"],
+  ...["hidden", "weights", "default_language", "language_override", "textIndexVersion"],
+  ...["2dsphereIndexVersion", "bits", "min", "max", "collation", "wildcardProjection"],
+];
+
+function oddities({ name, type, options, indexes }: CollectionEntry): string[] {
+  // Stored functions and the like: a collection of the server's own that holds the user's data.
+  if (name.startsWith("system.")) return [`"${name}"`];
+  const known = carriedOptions[type];
+  if (known === undefined) return [`${type} "${name}"`];
+  const odd = [...(parseCanonical(options) as Map<string, unknown>).keys()]
+    .filter((option) => !known.includes(option))
+    .map((option) => `${type} "${name}" with option "${option}"`);
+  for (const text of indexes) {
+    const index = parseCanonical(text) as Map<string, unknown>;
+    const fields = [...index.keys()].filter((field) => !carriedIndexFields.includes(field));
+    if (fields.length > 0) {
+      odd.push(`index "${String(index.get("name"))}" of "${name}" (${fields.join(", ")})`);
+    }
+  }
+  return odd;
+}
+
+/**
+ * Refuses by name what cannot be carried; nothing is ever lost in silence.
+ * @throws LockstepError `database-not-supported`
+ */
+export function refuseUnsupported(catalogue: Catalogue): void {
+  const odd = catalogue.collections.flatMap(oddities);
+  if (odd.length === 0) return;
+  throw new LockstepError(
+    "database-not-supported",
+    `found what a backup cannot carry: ${odd.join("; ")}: nothing was touched; drop it, or move it to another database`,
+    { found: odd },
+  );
+}

@@ -1,0 +1,106 @@
+import { type MongoClient, ReadConcern, UUID } from "mongodb";
+import { LockstepError, messageOf } from "../errors.ts";
+import { limits } from "../limits.ts";
+import { systemClock } from "../ports/clock.ts";
+import type { Seam } from "../ports/seam.ts";
+import { isNetworkTrouble } from "../store/transient.ts";
+import { type CollectionEntry, readCatalogue } from "./catalogue.ts";
+import { dropIfThere } from "./load.ts";
+import { hasCode } from "./server-errors.ts";
+
+export interface SwapTarget {
+  readonly client: MongoClient;
+  readonly databaseName: string;
+  readonly seam: Seam;
+  /** Aborts when mastership is lost. */
+  readonly signal: AbortSignal;
+}
+
+/** Error codes of the server that say: look at the catalogue again. */
+const lookAgain = {
+  namespaceNotFound: 26,
+  namespaceExists: 48,
+  collectionUuidMismatch: 361,
+  backgroundOperation: 12587,
+} as const;
+
+/** An index build holds its collection's name: what is replaced needs none of it. */
+async function endIndexBuilds(target: SwapTarget, name: string): Promise<void> {
+  const admin = target.client.db("admin", { readConcern: new ReadConcern("local") });
+  const builds = await admin
+    .aggregate<{ opid: number }>([
+      { $currentOp: { allUsers: true, idleConnections: false } },
+      { $match: { "command.createIndexes": name, "command.$db": target.databaseName } },
+    ])
+    .toArray();
+  for (const { opid } of builds) await admin.command({ killOp: 1, op: opid });
+}
+
+/** Renames exactly the collection of this UUID; the caller looks at what came of it. */
+async function rename(target: SwapTarget, from: CollectionEntry, to: string): Promise<void> {
+  const { client, databaseName, seam } = target;
+  await seam.write("restore-swap", () =>
+    client.db("admin").command({
+      renameCollection: `${databaseName}.${from.name}`,
+      to: `${databaseName}.${to}`,
+      collectionUUID: new UUID(from.uuid),
+      writeConcern: { w: "majority" },
+    }),
+  );
+}
+
+/** One look at the catalogue, and the one thing that is missing. True once nothing is. */
+async function advance(
+  target: SwapTarget,
+  name: string,
+  uuid: string | null,
+  aside: string,
+): Promise<boolean> {
+  const { collections } = await readCatalogue(target.client, target.databaseName);
+  const live = collections.find((entry) => entry.name === name);
+  if (uuid === null ? live === undefined : live?.uuid === uuid) return true;
+  if (live?.type === "collection") await rename(target, live, aside);
+  else if (live) await dropIfThere(target.client, target.databaseName, name);
+  else {
+    const loaded = collections.find((entry) => entry.uuid === uuid);
+    if (!loaded) {
+      throw new LockstepError(
+        "restore-failed",
+        `expected the loaded copy of "${name}" (${uuid}), it is gone: the restore begins again`,
+        { collection: name },
+      );
+    }
+    await rename(target, loaded, name);
+  }
+  return false;
+}
+
+/**
+ * Puts the collection of a UUID under a name (or nothing, for `null`), and what was there aside under
+ * another: it is kept. The UUIDs say what has happened, so an answer that was lost costs one look.
+ */
+export async function swap(
+  target: SwapTarget,
+  name: string,
+  uuid: string | null,
+  aside: string,
+): Promise<void> {
+  let last: unknown;
+  for (let attempt = 0; attempt < limits.swapAttemptsMax; attempt += 1) {
+    target.signal.throwIfAborted();
+    try {
+      if (await advance(target, name, uuid, aside)) return;
+    } catch (error) {
+      const known = Object.values(lookAgain).some((code) => hasCode(error, code));
+      if (!known && !isNetworkTrouble(error)) throw error;
+      last = error;
+      if (hasCode(error, lookAgain.backgroundOperation)) await endIndexBuilds(target, name);
+      await systemClock.sleep(limits.effectRetryDelayMs, target.signal);
+    }
+  }
+  throw new LockstepError(
+    "restore-failed",
+    `"${name}" could not be swapped in ${limits.swapAttemptsMax} attempts: ${messageOf(last)}`,
+    { collection: name },
+  );
+}

@@ -1,0 +1,81 @@
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { lstat } from "node:fs/promises";
+import { join } from "node:path";
+import { LockstepError, messageOf } from "../errors.ts";
+import { readJsonFile } from "../ports/files.ts";
+import { escapeName, type Manifest, manifestDigest, manifestName, sealOf } from "./manifest.ts";
+
+const format = 2;
+
+async function sha256Of(path: string): Promise<{ sha256: string; bytes: number }> {
+  const hash = createHash("sha256");
+  let bytes = 0;
+  for await (const chunk of createReadStream(path)) {
+    hash.update(chunk as Uint8Array);
+    bytes += (chunk as Uint8Array).length;
+  }
+  return { sha256: hash.digest("hex"), bytes };
+}
+
+function mismatch(path: string, what: string): LockstepError {
+  return new LockstepError("backup-mismatch", `${path} ${what}: use another copy of this backup`, {
+    path,
+  });
+}
+
+/**
+ * Reads a manifest and proves that it is as it was written.
+ * @throws LockstepError `backup-mismatch`
+ */
+export async function readManifest(directory: string): Promise<Manifest> {
+  const path = join(directory, manifestName);
+  const manifest = await readJsonFile<Manifest>(path).catch((error: unknown) => {
+    throw mismatch(path, `cannot be read (${messageOf(error)})`);
+  });
+  if (!manifest) {
+    throw new LockstepError("backup-mismatch", `expected a backup in ${directory}, found none`);
+  }
+  if (manifest.format !== format) {
+    throw mismatch(path, `is of format ${String(manifest.format)}, expected ${format}`);
+  }
+  const intact =
+    manifestDigest(manifest.collections) === manifest.digest && sealOf(manifest) === manifest.seal;
+  if (!intact) throw mismatch(path, "was edited");
+  return manifest;
+}
+
+/** The path of a file of a dump, which must be a plain file within it. */
+async function plainFile(directory: string, manifest: Manifest, name: string): Promise<string> {
+  const folder = join(directory, escapeName(manifest.databaseName));
+  const path = join(folder, name);
+  if (/[/\\]/.test(name) || name.startsWith(".")) throw mismatch(path, "lies outside the backup");
+  const found = await lstat(path).catch((error: unknown) => {
+    throw mismatch(path, `cannot be read (${messageOf(error)})`);
+  });
+  if (!found.isFile()) throw mismatch(path, "is no plain file");
+  return path;
+}
+
+/**
+ * Hashes all files of a dump again.
+ * @throws LockstepError `backup-mismatch` naming the file
+ */
+export async function verifyDump(directory: string): Promise<Manifest> {
+  const manifest = await readManifest(directory);
+  for (const { file, dataFile, sha256, bytes } of manifest.collections) {
+    await plainFile(directory, manifest, `${file}.metadata.json`);
+    if (dataFile === null) continue;
+    const path = await plainFile(directory, manifest, `${dataFile}.bson`);
+    const found = await sha256Of(path).catch((error: unknown) => {
+      throw mismatch(path, `cannot be read (${messageOf(error)})`);
+    });
+    if (found.sha256 !== sha256 || found.bytes !== bytes) {
+      throw mismatch(
+        path,
+        `is not what was dumped (expected ${bytes} bytes with ${sha256}, got ${found.bytes} with ${found.sha256})`,
+      );
+    }
+  }
+  return manifest;
+}

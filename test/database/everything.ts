@@ -1,0 +1,158 @@
+import {
+  Binary,
+  BSONRegExp,
+  Code,
+  Decimal128,
+  Double,
+  Int32,
+  Long,
+  MaxKey,
+  MinKey,
+  ObjectId,
+  Timestamp,
+} from "mongodb";
+import type { Setting } from "./setting.ts";
+
+/** One value of each BSON type, and the documents that JavaScript would change on their way. */
+function oddDocuments(): readonly unknown[] {
+  return [
+    new Map<string, unknown>([
+      ["_id", new Int32(1)],
+      ["b", new Double(1)],
+      ["2", new Map([...Object.entries({ z: 1 }), ["1", 2]])],
+      ["1", Long.fromNumber(5)],
+    ]),
+    new Map<string, unknown>([
+      ["_id", "every type"],
+      ["double", new Double(-0)],
+      ["nan", new Double(Number.NaN)],
+      ["string", "näme\u0000with nul"],
+      ["document", new Map([["10", new Map([["9", true]])]])],
+      ["array", [new Double(2), null, "x", [new Int32(1)]]],
+      ["binary", new Binary(Buffer.from([1, 2, 3]), 0)],
+      ["uuid", new Binary(Buffer.alloc(16, 7), 4)],
+      ["oldBinary", new Binary(Buffer.from([9, 9]), 128)],
+      ["objectId", new ObjectId()],
+      ["bool", false],
+      ["date", new Date(-1)],
+      ["null", null],
+      ["regexp", new BSONRegExp("a.c", "imx")],
+      ["code", new Code("function () {}")],
+      ["scope", new Code("function () {}", { a: 1 })],
+      ["int32", new Int32(-5)],
+      ["timestamp", new Timestamp({ t: 5, i: 6 })],
+      ["long", Long.fromString("9223372036854775807")],
+      ["decimal", Decimal128.fromString("1.10")],
+      ["min", new MinKey()],
+      ["max", new MaxKey()],
+    ]),
+    { _id: new ObjectId() },
+    { _id: new Double(2.5) },
+    {
+      _id: new Map([
+        ["2", "nested"],
+        ["1", true],
+      ] as never),
+    },
+    { _id: new Date(5) },
+    { _id: Long.fromString("9007199254740993") },
+    { _id: true },
+    { _id: new Binary(Buffer.from([5]), 0) },
+  ];
+}
+
+/** A database with every kind of collection, option and index that a backup carries. */
+export async function fillWithEverything({ client, name }: Setting): Promise<void> {
+  const database = client.db(name);
+  const odd = database.collection<{ _id: unknown }>("odd");
+  await odd.insertMany(oddDocuments() as never[]);
+  // The driver would replace a null `_id`; an upsert does not.
+  await odd.updateOne({ _id: null as never }, { $set: { a: 1 } } as never, { upsert: true });
+
+  await database.createCollection("empty");
+  const strange = database.collection("we ird/näme%.x");
+  await strange.insertOne({ a: 1 });
+  await strange.createIndex({ a: 1 }, { unique: true, name: "unique-a" });
+  await database.collection("1").insertOne({ a: 1 });
+
+  await database.createCollection("validated", {
+    validator: { $or: [{ a: { $in: [1, 2] } }, { b: { $type: "string" } }] },
+    validationLevel: "moderate",
+    validationAction: "warn",
+  });
+  await database
+    .collection("validated")
+    .insertOne({ a: "breaks the rule" }, { bypassDocumentValidation: true });
+  await database.createCollection("collated", {
+    collation: { locale: "de", strength: 2 },
+    changeStreamPreAndPostImages: { enabled: true },
+    storageEngine: { wiredTiger: { configString: "block_compressor=zlib" } },
+  });
+  const collated = database.collection("collated");
+  await collated.insertMany([{ a: "Ä" }, { a: "a" }]);
+  await collated.createIndex({ a: 1 }, { name: "inherits" });
+  await collated.createIndex({ a: 1 }, { name: "simple", collation: { locale: "simple" } });
+  await collated.createIndex({ a: 1 }, { name: "french", collation: { locale: "fr" } });
+
+  await database.createCollection("capped", { capped: true, size: 8192, max: 3 });
+  const capped = database.collection<{ _id: number }>("capped");
+  for (const _id of [9, 3, 7, 1]) await capped.insertOne({ _id });
+  await database.createCollection("clustered", {
+    clusteredIndex: { key: { _id: 1 }, unique: true, name: "the cluster" },
+    expireAfterSeconds: 3_600,
+  });
+  await database.collection("clustered").insertMany([{ _id: new Date() as never }, { a: 1 }]);
+  await database.createCollection("weather", {
+    timeseries: { timeField: "t", metaField: "m", granularity: "minutes" },
+    expireAfterSeconds: 1_000_000_000,
+  });
+  const weather = database.collection("weather");
+  const points = Array.from({ length: 40 }, (_, n) => ({
+    t: new Date(Date.UTC(2026, 0, 1, n)),
+    m: n % 3,
+    degrees: n / 7,
+  }));
+  await weather.insertMany(points);
+  await weather.createIndex({ m: 1, t: -1 }, { name: "by place" });
+  await database.createCollection("view", {
+    viewOn: "odd",
+    pipeline: [{ $match: { $or: [{ a: 1 }, { b: { $gt: 0 } }] } }, { $project: { "2": 1 } }],
+    collation: { locale: "sv" },
+  });
+  await database.createCollection("view on view", {
+    viewOn: "view",
+    pipeline: [],
+    collation: { locale: "sv" },
+  });
+
+  const points2d = database.collection("indexed");
+  await points2d.insertMany([
+    { a: 1, t: "ein Text", at: [1, 2], place: { type: "Point", coordinates: [8, 47] }, when: null },
+    { a: 2, b: [1, 2, 3], free: { x: { y: 1 } } },
+  ]);
+  await database.command({
+    createIndexes: "indexed",
+    indexes: [
+      {
+        key: new Map([...Object.entries({ b: 1 }), ["2", -1]] as never),
+        name: "integer-like key",
+      },
+      { key: { a: 1 }, name: "partial", partialFilterExpression: { $and: [{ a: { $gt: 1 } }] } },
+      { key: { a: -1 }, name: "sparse", sparse: true, unique: true },
+      { key: { c: 1 }, name: "hidden", hidden: true },
+      { key: { when: 1 }, name: "expires", expireAfterSeconds: 60 },
+      {
+        key: { a: 1, t: "text", u: "text" },
+        name: "words",
+        weights: { t: 5 },
+        default_language: "german",
+        language_override: "sprache",
+      },
+      { key: { place: "2dsphere" }, name: "sphere" },
+      { key: { at: "2d" }, name: "plane", bits: 20, min: -500, max: 500 },
+      { key: { a: "hashed" }, name: "hashed" },
+      { key: { "$**": 1 }, name: "wild", wildcardProjection: { free: 1, b: 1 } },
+      { key: { "free.$**": 1 }, name: "wild below" },
+    ],
+  });
+}
