@@ -3,8 +3,8 @@ import { LockstepError, messageOf } from "../errors.ts";
 import { limits } from "../limits.ts";
 import { fencedTransaction } from "./fenced-transaction.ts";
 import type { Progress } from "./progress.ts";
+import { type Runner, startersAfterCommit } from "./runner.ts";
 import type { Application, StepDocument } from "./schema-context.ts";
-import { type Runner, startersAfterCommit } from "./schema-steps.ts";
 
 interface Batch {
   readonly ids: readonly unknown[];

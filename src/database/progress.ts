@@ -11,6 +11,10 @@ export interface Progress {
   readonly operation: number;
   /** What that operation is, or null before it begins. */
   readonly kind: string | null;
+  /** UUID of the collection that it acts on, as found when it began; null where it needs none. */
+  readonly target: string | null;
+  /** Names that operations of this upgrade have dropped or renamed away: never used again. */
+  readonly dropped: readonly string[];
   /** The last `_id` of the last committed batch, wrapped; null before the first. */
   readonly cursor: { readonly last: unknown } | null;
   /** Committed batches of all steps. */
@@ -32,6 +36,8 @@ export function firstProgress(upgrade: string, stepName: string): Progress {
     stepName,
     operation: 0,
     kind: null,
+    target: null,
+    dropped: [],
     cursor: null,
     batches: 0,
     documents: 0,

@@ -1,4 +1,11 @@
-import type { ClientSession, Document, Filter, ObjectId, UpdateFilter } from "mongodb";
+import type {
+  ClientSession,
+  CollationOptions,
+  Document,
+  Filter,
+  ObjectId,
+  UpdateFilter,
+} from "mongodb";
 import type { Log } from "../log.ts";
 
 /** A document as a step's pure function sees it. */
@@ -44,26 +51,96 @@ export interface StepDatabase {
   collection(name: string): StepCollection;
 }
 
+/** Options of a new collection: those whose change a restore can take back by a swap. */
+export interface CollectionOptions {
+  readonly validator?: Readonly<Document>;
+  readonly validationLevel?: "strict" | "moderate" | "off";
+  readonly validationAction?: "error" | "warn";
+  readonly collation?: Readonly<CollationOptions>;
+  readonly clusteredIndex?: Readonly<Document>;
+  /** Seconds; for a clustered collection. */
+  readonly expireAfterSeconds?: number;
+  readonly changeStreamPreAndPostImages?: { readonly enabled: boolean };
+}
+
+/** What the server checks, and what it does about it. */
+export interface ValidatorOptions {
+  readonly level?: "strict" | "moderate" | "off";
+  readonly action?: "error" | "warn";
+}
+
+type IndexKind = 1 | -1 | "text" | "2dsphere" | "2d" | "hashed";
+
+/** Fields in their order; as pairs where a field's name looks like an integer. */
+export type IndexKeys =
+  | Readonly<Record<string, IndexKind>>
+  | readonly (readonly [string, IndexKind])[];
+
+export interface IndexOptions {
+  readonly name: string;
+  readonly unique?: boolean;
+  readonly sparse?: boolean;
+  readonly hidden?: boolean;
+  /** Seconds. */
+  readonly expireAfterSeconds?: number;
+  readonly partialFilterExpression?: Readonly<Document>;
+  readonly collation?: Readonly<CollationOptions>;
+  readonly weights?: Readonly<Record<string, number>>;
+  readonly default_language?: string;
+  readonly wildcardProjection?: Readonly<Document>;
+}
+
 /**
  * What a schema step gets. Each call is one operation, numbered in order: after a takeover the step
  * runs again from its start, operations that are done are skipped, and the one under way goes on
- * after its last committed batch. So a step must ask for the same operations each time.
+ * after its last committed batch, on the collection that was there when it began. So a step must ask
+ * for the same operations each time, and await each.
+ *
+ * Every operation throws LockstepError `schema-conflict` when the database is not as it expects:
+ * among others for a capped collection, a time series or a view, and for a name that an earlier
+ * operation has dropped or renamed away.
  */
 export interface SchemaContext {
-  /** Creates a collection; one that exists with equal options is a success. */
-  addCollection(name: string): Promise<void>;
   /**
-   * Builds an index and waits for a majority; an equal one is a success.
-   * @throws LockstepError `schema-conflict`: another index of this name, or duplicates, named
+   * Creates a collection. Replay: it is created with the end of the operation or not at all; one
+   * that exists with equal options is a success.
    */
-  addIndex(
+  addCollection(name: string, options?: CollectionOptions): Promise<void>;
+  /** Drops a collection. Replay: only the one that was there at first; none is a success. */
+  dropCollection(name: string): Promise<void>;
+  /** Renames a collection. Replay: the new name with the old one's UUID is a success. */
+  renameCollection(from: string, to: string): Promise<void>;
+  /** Sets or (with null) removes the validator; documents that are there are not checked. Replay: set again. */
+  setValidator(
     collection: string,
-    keys: Readonly<Record<string, 1 | -1>> | readonly (readonly [string, 1 | -1])[],
-    options: { readonly name: string; readonly unique?: boolean },
+    validator: Readonly<Document> | null,
+    options?: ValidatorOptions,
   ): Promise<void>;
-  /** Changes documents in `_id` order, batch by fenced batch; each batch takes effect once. */
+  /**
+   * Builds an index and waits for a majority. For a unique one duplicates are looked for first, and
+   * up to ten are named. Replay: an equal index of this name is a success.
+   */
+  addIndex(collection: string, keys: IndexKeys, options: IndexOptions): Promise<void>;
+  /** Drops an index by its name. Replay: none is a success. */
+  dropIndex(collection: string, name: string): Promise<void>;
+  /**
+   * Renames a field (or a dotted path) in every document that has it, batch by fenced batch. Documents
+   * that have both are named, and nothing is overwritten. Replay: as applyToCollection.
+   * @throws LockstepError `bad-argument` for a path with `$`
+   */
+  renameField(collection: string, from: string, to: string): Promise<void>;
+  /**
+   * Removes a field (or a dotted path), batch by fenced batch. Replay: as applyToCollection.
+   * @throws LockstepError `bad-argument` for a path with `$`
+   */
+  removeField(collection: string, field: string): Promise<void>;
+  /**
+   * Changes documents in `_id` order over all types of `_id`, in fenced batches of at most 1,000
+   * documents. Replay: each batch takes effect exactly once; a batch that was not committed is
+   * computed again, so `change` must be pure.
+   */
   applyToCollection(collection: string, application: Application): Promise<void>;
-  /** One fenced transaction; at most 60 s and 16 MB. Its body may run more than once. */
+  /** One fenced transaction; at most 60 s and 16 MB. Replay: its body may run again, its effect counts once. */
   transaction(
     body: (database: StepDatabase, session: ClientSession) => Promise<void>,
   ): Promise<void>;

@@ -1,15 +1,9 @@
-import { createHash } from "node:crypto";
-import { type MongoClient, ObjectId } from "mongodb";
 import { isLockstepError, LockstepError, messageOf } from "../errors.ts";
 import { limits } from "../limits.ts";
-import type { Log } from "../log.ts";
 import { asUnreachable, isNetworkTrouble } from "../store/transient.ts";
-import { applyBatches } from "./apply-batches.ts";
-import { addCollection, addIndex } from "./definitions.ts";
-import { type Fenced, fencedTransaction } from "./fenced-transaction.ts";
-import { firstProgress, type Progress, readProgress } from "./progress.ts";
-import type { SchemaContext } from "./schema-context.ts";
-import { stepDatabase } from "./step-database.ts";
+import { firstProgress, readProgress } from "./progress.ts";
+import { moveProgress, type Runner, type RunOptions, startersAfterCommit } from "./runner.ts";
+import { contextOf } from "./step-context.ts";
 
 export interface StepReason {
   readonly code: string;
@@ -20,49 +14,6 @@ export interface StepReason {
 export type StepsResult =
   | { readonly kind: "done"; readonly batches: number; readonly documents: number }
   | { readonly kind: "failed"; readonly reason: StepReason };
-
-export interface RunOptions extends Fenced {
-  readonly client: MongoClient;
-  /** The live database or the scratch one: a run reaches no other. */
-  readonly databaseName: string;
-  readonly steps: readonly { readonly name: string; run(context: SchemaContext): Promise<void> }[];
-  readonly upgrade: string;
-  readonly now: Date;
-  readonly progressField: "progress" | "rehearsal";
-  /** `<agent>:<incarnation>` of this process. */
-  readonly holder: string;
-  readonly isDead: (holder: string) => Promise<boolean>;
-  readonly log: Log;
-}
-
-/** One run of the steps by one process: where it stands, and how it moves. */
-export interface Runner {
-  readonly options: RunOptions;
-  progress: Progress;
-}
-
-/** Writes the progress as a fenced transaction of its own. */
-export async function moveProgress(
-  runner: Runner,
-  name: string,
-  change: Partial<Progress>,
-): Promise<void> {
-  const { options, progress } = runner;
-  const next: Progress = { ...progress, ...change };
-  await fencedTransaction(
-    options,
-    name,
-    { field: options.progressField, ticks: progress.ticks },
-    async () => ({ prepared: undefined, progress: { ...next } }),
-    async () => {},
-  );
-  runner.progress = { ...next, ticks: progress.ticks + 1 };
-}
-
-/** A committed batch is progress: who died before it counts no more, but in a rehearsal. */
-export function startersAfterCommit({ options, progress }: Runner): readonly string[] {
-  return options.progressField === "rehearsal" ? progress.starters : [options.holder];
-}
 
 function failed(step: string, error: unknown): StepsResult {
   const known = isLockstepError(error);
@@ -87,70 +38,6 @@ function withSignal(work: Promise<void>, signals: readonly AbortSignal[]): Promi
     signal.addEventListener("abort", stop, { once: true });
     work.then(resolve, reject).finally(() => signal.removeEventListener("abort", stop));
   });
-}
-
-/** The context of one step: numbers its operations, skips those that are done. */
-function contextOf(runner: Runner, step: string, track: Set<Promise<void>>): SchemaContext {
-  const { options } = runner;
-  let asked = 0;
-  const operation = (kind: string, act: () => Promise<void>): Promise<void> => {
-    const ordinal = asked;
-    asked += 1;
-    const work = (async () => {
-      if (ordinal < runner.progress.operation) return;
-      const begun = runner.progress.kind;
-      if (ordinal > runner.progress.operation || (begun !== null && begun !== kind)) {
-        throw new LockstepError(
-          "step-not-deterministic",
-          `expected operation ${runner.progress.operation} to be ${begun ?? "the next one"}, the step asks for ${kind} as operation ${ordinal}: await each operation, and ask for the same ones each time`,
-        );
-      }
-      if (begun === null) await moveProgress(runner, "operation-begin", { kind });
-      await act();
-    })();
-    track.add(work);
-    return work.finally(() => track.delete(work));
-  };
-  const done = { kind: null, cursor: null } as const;
-  const next = () => ({ ...done, operation: runner.progress.operation + 1 });
-
-  return {
-    now: options.now,
-    id: (seed) => {
-      const hash = createHash("sha256").update(`${options.upgrade}/${step}/${seed}`).digest("hex");
-      return new ObjectId(hash.slice(0, 24));
-    },
-    signal: AbortSignal.any([options.signal, options.mastership.signal]),
-    log: options.log.child({ step }),
-    addCollection: (name) =>
-      operation(`addCollection ${name}`, () => addCollection(runner, name, next())),
-    addIndex: (collection, keys, index) =>
-      operation(`addIndex ${collection} ${index.name}`, async () => {
-        await addIndex(runner, collection, keys, index);
-        await moveProgress(runner, "operation-end", next());
-      }),
-    applyToCollection: (collection, application) =>
-      operation(`applyToCollection ${collection}`, async () => {
-        await applyBatches(runner, collection, application);
-        await moveProgress(runner, "operation-end", next());
-      }),
-    transaction: (body) =>
-      operation("transaction", async () => {
-        const { progress } = runner;
-        const moved: Progress = { ...progress, ...next(), batches: progress.batches + 1 };
-        await fencedTransaction(
-          options,
-          "step-transaction",
-          { field: options.progressField, ticks: progress.ticks },
-          async () => ({ prepared: undefined, progress: { ...moved } }),
-          async (session) => {
-            const database = options.client.db(options.databaseName);
-            await body(stepDatabase(database, session), session);
-          },
-        );
-        runner.progress = { ...moved, ticks: progress.ticks + 1 };
-      }),
-  };
 }
 
 /** A step that kills its process is a verdict: two deaths with no committed batch in between. */
@@ -218,6 +105,7 @@ export async function runSchemaSteps(options: RunOptions): Promise<StepsResult> 
       stepName: nextStep?.name ?? step.name,
       operation: 0,
       kind: null,
+      target: null,
       cursor: null,
       starters: startersAfterCommit(runner),
       finished: nextStep === undefined,

@@ -1,4 +1,6 @@
 import type { ClientSession, Collection, Db, Document } from "mongodb";
+import type { CollectionEntry } from "./catalogue.ts";
+import { conflict, requirePlain } from "./define.ts";
 import type { StepCollection, StepDatabase } from "./schema-context.ts";
 
 function stepCollection(collection: Collection<Document>, session: ClientSession): StepCollection {
@@ -20,7 +22,21 @@ function stepCollection(collection: Collection<Document>, session: ClientSession
   };
 }
 
-/** A database in one transaction, without a way to the client or to another database. */
-export function stepDatabase(database: Db, session: ClientSession): StepDatabase {
-  return { collection: (name) => stepCollection(database.collection(name), session) };
+/** A database in one transaction, without a way to the client, to another database, or to what no step may touch. */
+export function stepDatabase(
+  database: Db,
+  session: ClientSession,
+  entries: readonly CollectionEntry[],
+  dropped: readonly string[],
+): StepDatabase {
+  return {
+    collection(name) {
+      const entry = entries.find((candidate) => candidate.name === name);
+      if (entry) requirePlain(entry, name);
+      if (name.startsWith("system.") || (!entry && dropped.includes(name))) {
+        throw conflict(`a step must not use "${name}": it is the server's, or was dropped before`);
+      }
+      return stepCollection(database.collection(name), session);
+    },
+  };
 }

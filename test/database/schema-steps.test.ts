@@ -2,7 +2,8 @@
 // real set; a seam that dies at each durable write in turn; successors with higher epochs.
 import { Double, ObjectId } from "mongodb";
 import { describe, expect, test } from "vitest";
-import { type RunOptions, runSchemaSteps } from "../../src/database/schema-steps.ts";
+import type { RunOptions } from "../../src/database/runner.ts";
+import { runSchemaSteps } from "../../src/database/schema-steps.ts";
 import { createSetting, dyingSeam, runOptions, type Setting } from "./setting.ts";
 
 const step = (run: RunOptions["steps"][number]["run"], name = "one"): RunOptions["steps"] => [

@@ -8,7 +8,7 @@ import { readCatalogue } from "../../src/database/catalogue.ts";
 import { digestDatabase } from "../../src/database/digest.ts";
 import { dumpDatabase } from "../../src/database/dump.ts";
 import type { Manifest } from "../../src/database/manifest.ts";
-import type { RunOptions } from "../../src/database/schema-steps.ts";
+import type { RunOptions } from "../../src/database/runner.ts";
 import type { Mastership } from "../../src/leadership/mastership.ts";
 import { silentLog } from "../../src/log.ts";
 import { openSeam, type Seam } from "../../src/ports/seam.ts";

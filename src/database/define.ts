@@ -1,0 +1,99 @@
+import { type Document, UUID } from "mongodb";
+import { LockstepError } from "../errors.ts";
+import { limits } from "../limits.ts";
+import { systemClock } from "../ports/clock.ts";
+import { isNetworkTrouble } from "../store/transient.ts";
+import { type CollectionEntry, isCapped, readCatalogue } from "./catalogue.ts";
+import { canonicalText } from "./ordered-bson.ts";
+import type { Runner } from "./runner.ts";
+import { hasCode } from "./server-errors.ts";
+
+/** The database is not as the step expects it. */
+export function conflict(message: string, details: Readonly<Record<string, unknown>> = {}) {
+  return new LockstepError("schema-conflict", message, details);
+}
+
+export async function entriesOf({ options }: Runner): Promise<readonly CollectionEntry[]> {
+  return (await readCatalogue(options.client, options.databaseName)).collections;
+}
+
+/** Refuses what has no atomic swap, so that a restore can always bring back what a step has changed. */
+export function requirePlain(entry: CollectionEntry | undefined, name: string): CollectionEntry {
+  if (!entry) throw conflict(`expected a collection "${name}", found none`);
+  if (entry.type !== "collection" || isCapped(entry)) {
+    const what = entry.type === "collection" ? "a capped collection" : `a ${entry.type}`;
+    throw conflict(
+      `"${name}" is ${what}: it is carried by backups, but a step must not touch it; change it outside an upgrade`,
+    );
+  }
+  return entry;
+}
+
+/** A name that a step has dropped is never used again: late commands of a deposed master name it. */
+export function requireUnused({ progress }: Runner, name: string): void {
+  if (progress.dropped.includes(name)) {
+    throw conflict(
+      `"${name}" was dropped or renamed by an earlier operation of this upgrade: use another name`,
+    );
+  }
+}
+
+/** True when each field asked for is there with that value; the server adds defaults to some. Pure. */
+export function includes(found: unknown, asked: unknown): boolean {
+  if (typeof asked !== "object" || asked === null || !(found instanceof Map)) {
+    return canonicalText(found) === canonicalText(asked) || looselyEqual(found, asked);
+  }
+  const fields = asked instanceof Map ? [...asked] : Object.entries(asked);
+  return fields.every(([key, value]) => found.has(key) && includes(found.get(key), value));
+}
+
+/** A number that was asked for as 1 may be stored as an Int32, a Long or a Double. */
+function looselyEqual(found: unknown, asked: unknown): boolean {
+  if (Array.isArray(found) && Array.isArray(asked)) {
+    return (
+      found.length === asked.length && found.every((held, index) => includes(held, asked[index]))
+    );
+  }
+  return typeof asked === "number" && Number(found) === asked;
+}
+
+/**
+ * Changes a definition: nothing of the kind can join a transaction, so the command names the UUID
+ * that was there when the operation began, and the catalogue says what came of it.
+ */
+export async function define(
+  runner: Runner,
+  name: string,
+  isDone: (entries: readonly CollectionEntry[]) => boolean,
+  command: (uuid: UUID) => {
+    readonly database: "application" | "admin";
+    readonly command: Document;
+  },
+): Promise<void> {
+  const { options, progress } = runner;
+  for (let attempt = 1; ; attempt += 1) {
+    options.signal.throwIfAborted();
+    options.mastership.signal.throwIfAborted();
+    if (isDone(await entriesOf(runner))) return;
+    if (progress.target === null) throw conflict("expected a collection to act on, found none");
+    const asked = command(new UUID(progress.target));
+    const database = options.client.db(asked.database === "admin" ? "admin" : options.databaseName);
+    try {
+      await options.seam.write(name, () =>
+        database.command({
+          ...asked.command,
+          maxTimeMS: limits.indexBuildTimeMsMax,
+          writeConcern: { w: "majority" },
+          comment: `lockstep:${options.mastership.epoch}:${options.upgrade}`,
+        }),
+      );
+    } catch (error) {
+      // The outcome is unknown, or somebody else did it: the catalogue is read again.
+      const gone = hasCode(error, 26) || hasCode(error, 27);
+      if (!(isNetworkTrouble(error) || gone) || attempt >= limits.transactionAttemptsMax) {
+        throw error;
+      }
+      await systemClock.sleep(limits.transactionRetryDelayMs, options.signal);
+    }
+  }
+}

@@ -1,0 +1,119 @@
+import { createHash } from "node:crypto";
+import { ObjectId } from "mongodb";
+import { LockstepError } from "../errors.ts";
+import { applyBatches } from "./apply-batches.ts";
+import { fieldRemoval, fieldRenaming } from "./change-fields.ts";
+import { entriesOf, requirePlain } from "./define.ts";
+import {
+  addCollection,
+  dropCollection,
+  renameCollection,
+  setValidator,
+} from "./define-collection.ts";
+import { addIndex, dropIndex } from "./define-index.ts";
+import { fencedTransaction } from "./fenced-transaction.ts";
+import type { Progress } from "./progress.ts";
+import { moveProgress, nextOperation, type Runner } from "./runner.ts";
+import type { Application, SchemaContext } from "./schema-context.ts";
+import { stepDatabase } from "./step-database.ts";
+
+/** Notes what the operation is and which collection it acts on, before anything is changed. */
+async function begin(runner: Runner, kind: string, collection: string | null): Promise<void> {
+  const entry =
+    collection === null
+      ? undefined
+      : (await entriesOf(runner)).find(({ name }) => name === collection);
+  await moveProgress(runner, "operation-begin", { kind, target: entry?.uuid ?? null });
+}
+
+async function apply(runner: Runner, collection: string, application: Application): Promise<void> {
+  const entry = (await entriesOf(runner)).find(({ name }) => name === collection);
+  if (entry) requirePlain(entry, collection);
+  await applyBatches(runner, collection, application);
+  await moveProgress(runner, "operation-end", nextOperation(runner));
+}
+
+async function transact(
+  runner: Runner,
+  body: Parameters<SchemaContext["transaction"]>[0],
+): Promise<void> {
+  const { options, progress } = runner;
+  const moved: Progress = {
+    ...progress,
+    ...nextOperation(runner),
+    batches: progress.batches + 1,
+  };
+  const entries = await entriesOf(runner);
+  await fencedTransaction(
+    options,
+    "step-transaction",
+    { field: options.progressField, ticks: progress.ticks },
+    async () => ({ prepared: undefined, progress: { ...moved } }),
+    async (session) => {
+      const database = options.client.db(options.databaseName);
+      await body(stepDatabase(database, session, entries, progress.dropped), session);
+    },
+  );
+  runner.progress = { ...moved, ticks: progress.ticks + 1 };
+}
+
+/** The context of one step: numbers its operations, skips those that are done. */
+export function contextOf(runner: Runner, step: string, track: Set<Promise<void>>): SchemaContext {
+  const { options } = runner;
+  let asked = 0;
+  const operation = (
+    kind: string,
+    collection: string | null,
+    act: () => Promise<void>,
+  ): Promise<void> => {
+    const ordinal = asked;
+    asked += 1;
+    const work = (async () => {
+      if (ordinal < runner.progress.operation) return;
+      const begun = runner.progress.kind;
+      if (ordinal > runner.progress.operation || (begun !== null && begun !== kind)) {
+        throw new LockstepError(
+          "step-not-deterministic",
+          `expected operation ${runner.progress.operation} to be ${begun ?? "the next one"}, the step asks for ${kind} as operation ${ordinal}: await each operation, and ask for the same ones each time`,
+        );
+      }
+      if (begun === null) await begin(runner, kind, collection);
+      await act();
+    })();
+    track.add(work);
+    return work.finally(() => track.delete(work));
+  };
+
+  return {
+    now: options.now,
+    id: (seed) => {
+      const hash = createHash("sha256").update(`${options.upgrade}/${step}/${seed}`).digest("hex");
+      return new ObjectId(hash.slice(0, 24));
+    },
+    signal: AbortSignal.any([options.signal, options.mastership.signal]),
+    log: options.log.child({ step }),
+    addCollection: (name, given = {}) =>
+      operation(`addCollection ${name}`, null, () => addCollection(runner, name, given)),
+    dropCollection: (name) =>
+      operation(`dropCollection ${name}`, name, () => dropCollection(runner, name)),
+    renameCollection: (from, to) =>
+      operation(`renameCollection ${from} ${to}`, from, () => renameCollection(runner, from, to)),
+    setValidator: (name, validator, given = {}) =>
+      operation(`setValidator ${name}`, name, () => setValidator(runner, name, validator, given)),
+    addIndex: (name, keys, index) =>
+      operation(`addIndex ${name} ${index.name}`, name, () => addIndex(runner, name, keys, index)),
+    dropIndex: (name, index) =>
+      operation(`dropIndex ${name} ${index}`, name, () => dropIndex(runner, name, index)),
+    renameField: (name, from, to) =>
+      operation(`renameField ${name} ${from} ${to}`, name, async () =>
+        apply(runner, name, await fieldRenaming(runner, name, from, to)),
+      ),
+    removeField: (name, field) =>
+      operation(`removeField ${name} ${field}`, name, async () =>
+        apply(runner, name, fieldRemoval(field)),
+      ),
+    applyToCollection: (name, application) =>
+      operation(`applyToCollection ${name}`, name, () => apply(runner, name, application)),
+    transaction: (body) => operation("transaction", null, () => transact(runner, body)),
+  };
+}
