@@ -16,7 +16,7 @@ export const agentMachine = setup({
     cancelEffects: (_, _params: CancelEffectsParams) => {},
     shutGate: (_, _params: { agent: string }) => {},
     changeVersion: (_, _params: { version: string }) => {},
-    dumpCopy: (_, _params: { upgrade: string; backup: unknown }) => {},
+    dumpCopy: (_, _params: { upgrade: string; from: string; backup: unknown }) => {},
     runLocalSteps: (_, _params: { upgrade: string; from: string; to: string }) => {},
     undoLocalSteps: (_, _params: { upgrade: string; from: string; to: string }) => {},
     /** The version stays: it becomes the launcher's default and before-images may go. */
@@ -131,10 +131,15 @@ export const agentMachine = setup({
       entry: [
         {
           type: "dumpCopy",
-          params: ({ context: { upgrade, backup } }) => ({ upgrade, backup }),
+          params: ({ context: { upgrade, from, backup } }) => ({ upgrade, from, backup }),
         },
       ],
       on: {
+        copyAsked: {
+          target: "backing-up",
+          reenter: true,
+          actions: [{ type: "cancelEffects", params: {} }, "noteBackup"],
+        },
         copyMade: { actions: "noteCopy" },
         copyFailed: { actions: "noteCopy" },
         effectFailed: { actions: "noteCopy" },

@@ -34,6 +34,8 @@ export interface UpgradeContext extends UpgradeInput {
   readonly schemaSteps: number;
   readonly backup: BackupPoint | null;
   readonly copies: Readonly<Record<string, Copy>>;
+  /** How often the time T was too old, or the catalogue had changed, before all copies were made. */
+  readonly momentsGone: number;
   /** The catalogue that the rehearsal ended with: what the live one must become. */
   readonly expected: unknown;
   /** The live data may have been changed: the way back is a restore. */
@@ -78,6 +80,12 @@ export type UpgradeEvent =
   | { type: "agentForgotten"; agent: string }
   | { type: "deadlinePassed" }
   | EffectFailed;
+
+/** Code of a copy that could not be made since the server no longer reads at T. */
+export const momentGone = "moment-gone";
+
+/** How many times T are chosen before a backup has failed. */
+export const momentsMax = 3;
 
 type Readiness = "incomplete" | "differ" | "ready" | "ready-without-schema-steps";
 

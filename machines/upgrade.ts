@@ -4,6 +4,8 @@ import {
   copiesImpossible,
   everyoneSettled,
   everyoneVoted,
+  momentGone,
+  momentsMax,
   readiness,
   type UpgradeContext,
   type UpgradeEvent,
@@ -50,6 +52,8 @@ export const upgradeMachine = setup({
       _,
       _params: { upgrade: string; from: string; to: string; debtors: readonly string[] },
     ) => {},
+    /** What was switched off for the time of the upgrade goes on again. */
+    resumeDeletions: (_, _params: { upgrade: string }) => {},
     chooseBackupTime: (_, _params: { upgrade: string }) => {},
     rehearse: (_, _params: { upgrade: string; from: string; to: string; backup: unknown }) => {},
     migrate: (_, _params: { upgrade: string; from: string; to: string; backup: unknown }) => {},
@@ -84,6 +88,11 @@ export const upgradeMachine = setup({
       if (event.type !== "copyReported") return {};
       const { agent, digest, reason } = event;
       return { copies: { ...context.copies, [agent]: { digest, reason } } };
+    }),
+    noteMomentGone: assign({
+      backup: null,
+      copies: {},
+      momentsGone: ({ context }) => context.momentsGone + 1,
     }),
     noteCopiesImpossible: assign({
       reason: ({ context }) => ({
@@ -196,6 +205,11 @@ export const upgradeMachine = setup({
     readyWithoutSchemaSteps: ({ context }) => readiness(context) === "ready-without-schema-steps",
     stepsDiffer: ({ context }) => readiness(context) === "differ",
     copiesAgree: ({ context }) => copiesAgree(context),
+    /** The server can no longer read at T: not a bad copy, but a new T, a few times. */
+    momentIsGone: ({ context, event }) =>
+      event.type === "copyReported" &&
+      event.reason?.code === momentGone &&
+      context.momentsGone < momentsMax - 1,
     copiesImpossible: ({ context }) => copiesImpossible(context),
     everyoneVoted: ({ context }) => everyoneVoted(context),
     everyoneSettled: ({ context }) => everyoneSettled(context),
@@ -209,6 +223,7 @@ export const upgradeMachine = setup({
     schemaSteps: 0,
     backup: null,
     copies: {},
+    momentsGone: 0,
     expected: null,
     touched: false,
     voted: [],
@@ -266,7 +281,15 @@ export const upgradeMachine = setup({
       ],
       on: {
         backupTimeChosen: { actions: "noteBackup" },
-        copyReported: { actions: "noteCopy" },
+        copyReported: [
+          {
+            guard: "momentIsGone",
+            target: "backing-up",
+            reenter: true,
+            actions: "noteMomentGone",
+          },
+          { actions: "noteCopy" },
+        ],
         participantFailed: { target: "rolling-back", actions: "noteFailure" },
         effectFailed: { target: "rolling-back", actions: "noteFailure" },
         abortRequested: { target: "rolling-back", actions: "noteFailure" },
@@ -380,6 +403,7 @@ export const upgradeMachine = setup({
           type: "commit",
           params: ({ context: { upgrade, from, to } }) => ({ upgrade, from, to }),
         },
+        { type: "resumeDeletions", params: ({ context: { upgrade } }) => ({ upgrade }) },
       ],
     },
     "rolled-back": {
@@ -390,6 +414,7 @@ export const upgradeMachine = setup({
           type: "endRollBack",
           params: ({ context: { upgrade, from, to, debtors } }) => ({ upgrade, from, to, debtors }),
         },
+        { type: "resumeDeletions", params: ({ context: { upgrade } }) => ({ upgrade }) },
       ],
     },
   },

@@ -17,6 +17,7 @@ export type ErrorCode =
   | "machine-not-supported"
   | "mongod-not-found"
   | "mongod-does-not-run"
+  | "moment-gone"
   | "no-majority"
   | "no-upgrade"
   | "no-version"

@@ -25,6 +25,7 @@ export const limits = {
   /** Store and server. */
   operationTimeMsMax: 30_000,
   serverSelectionTimeoutMs: 30_000,
+  memberTimeoutMs: 3_000,
   unknownOutcomeReadsMax: 5,
   transactionAttemptsMax: 200,
   listMax: 10_000,
@@ -51,6 +52,10 @@ export const limits = {
   loadBatchBytesMax: 8 * 1024 * 1024,
   collectionsMax: 10_000,
   spaceMarginBytes: 64 * 1024 * 1024,
+  spaceReserveFraction: 0.1,
+  spaceReserveBytesMax: 2 * 1024 * 1024 * 1024,
+  spaceWatchMs: 5_000,
+  backupsKept: 3,
 
   /** Agents. */
   heartbeatMs: 500,

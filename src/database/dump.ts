@@ -136,10 +136,23 @@ async function dumpDocuments(
   return { dataFile, bytes, documents, sha256: hash.digest("hex"), hash: expected.hash };
 }
 
+/** The history is too short for T, the collection is younger than T, or it is another one by now. */
+const goneCodes = [239, 246, 361];
+
+function dumpError(cause: MongoServerError): LockstepError {
+  const gone = goneCodes.includes(Number(cause.code));
+  return new LockstepError(
+    gone ? "moment-gone" : "backup-failed",
+    `the dump failed: ${messageOf(cause)}`,
+    {},
+    { cause },
+  );
+}
+
 /**
  * Dumps a database at the time T into mongodump's directory form, with our manifest.
  * An equal dump that is there already is a success.
- * @throws LockstepError `backup-failed`
+ * @throws LockstepError `moment-gone` when T can no longer be read, `backup-failed`
  */
 export async function dumpDatabase(options: DumpOptions): Promise<Manifest> {
   const { directory, databaseName, seam } = options;
@@ -159,16 +172,7 @@ export async function dumpDatabase(options: DumpOptions): Promise<Manifest> {
       );
     }
   } catch (error) {
-    if (error instanceof MongoServerError) {
-      throw new LockstepError(
-        "backup-failed",
-        `the dump failed: ${messageOf(error)}`,
-        {},
-        {
-          cause: error,
-        },
-      );
-    }
+    if (error instanceof MongoServerError) throw dumpError(error);
     throw error;
   }
   const { version } = await options.client.db("admin").command({ buildInfo: 1 });

@@ -1,4 +1,8 @@
+import type { MongoClient } from "mongodb";
+import { LockstepError, messageOf } from "../errors.ts";
 import { limits } from "../limits.ts";
+import type { Log } from "../log.ts";
+import { dataMembers, type WithMember } from "./members.ts";
 
 /** What `dbStats` says of a database. */
 export interface DatabaseSize {
@@ -8,18 +12,100 @@ export interface DatabaseSize {
 }
 
 /** Bytes that have to be free before anything is written. Pure. */
-export function spaceNeeded(size: DatabaseSize): {
+export interface SpaceNeeded {
   /** On each agent's disk, for its copy. */
   readonly agentBytes: number;
-  /** On each member's disk: the scratch copy, the migration, a possible restore, their oplog. */
+  /** On each member's disk: the scratch copy, the migration, then a restore; each with its oplog. */
   readonly memberBytes: number;
-} {
+  /** On each member's disk once the migration has begun: for the restore alone. */
+  readonly restoreBytes: number;
+}
+
+/** From measurements: a rewritten collection takes 1.5 of its data, a copy its storage and oplog. Pure. */
+export function spaceNeeded(size: DatabaseSize): SpaceNeeded {
   const { dataSizeBytes, storageSizeBytes, indexSizeBytes } = size;
+  const restoreBytes = storageSizeBytes + indexSizeBytes + dataSizeBytes + limits.spaceMarginBytes;
   return {
     agentBytes: Math.ceil(1.1 * dataSizeBytes) + limits.spaceMarginBytes,
-    memberBytes:
-      Math.ceil(1.5 * dataSizeBytes) +
-      2 * (storageSizeBytes + indexSizeBytes + dataSizeBytes) +
-      limits.spaceMarginBytes,
+    // The scratch copy is dropped before the migration begins, but its room comes back later.
+    memberBytes: Math.ceil(1.5 * dataSizeBytes) + 2 * restoreBytes,
+    restoreBytes,
   };
+}
+
+export async function databaseSize(
+  client: MongoClient,
+  databaseName: string,
+): Promise<DatabaseSize> {
+  const stats = await client.db(databaseName).command({ dbStats: 1 });
+  return {
+    dataSizeBytes: Number(stats["dataSize"]),
+    storageSizeBytes: Number(stats["storageSize"]),
+    indexSizeBytes: Number(stats["indexSize"]),
+  };
+}
+
+/** What one member says of the disk that it keeps its data on. */
+export interface MemberSpace {
+  readonly host: string;
+  readonly freeBytes: number;
+  readonly totalBytes: number;
+}
+
+/** Asks each member that can be reached; one that is away is told in the log. */
+export async function readMemberSpace(options: {
+  client: MongoClient;
+  databaseName: string;
+  withMember: WithMember;
+  log: Log;
+}): Promise<readonly MemberSpace[]> {
+  const found: MemberSpace[] = [];
+  for (const host of await dataMembers(options.client)) {
+    try {
+      const stats = await options.withMember(host, (member) =>
+        member
+          .db(options.databaseName)
+          .command({ dbStats: 1 }, { readPreference: "secondaryPreferred" }),
+      );
+      const totalBytes = Number(stats["fsTotalSize"] ?? 0);
+      found.push({ host, totalBytes, freeBytes: totalBytes - Number(stats["fsUsedSize"] ?? 0) });
+    } catch (error) {
+      options.log.warn({ host, error: messageOf(error) }, "this member's space is not known");
+    }
+  }
+  return found;
+}
+
+/** Members on one machine with one size of disk share it: what they need adds up. Pure. */
+function sharers(all: readonly MemberSpace[], one: MemberSpace): number {
+  const machine = ({ host }: MemberSpace) => host.slice(0, host.lastIndexOf(":"));
+  return all.filter(
+    (other) => machine(other) === machine(one) && other.totalBytes === one.totalBytes,
+  ).length;
+}
+
+/** What stays free on a disk whatever happens. Pure. */
+function reserveOf({ totalBytes }: MemberSpace): number {
+  return Math.min(totalBytes * limits.spaceReserveFraction, limits.spaceReserveBytesMax);
+}
+
+/**
+ * Refuses members with too little room. Pure.
+ * @throws LockstepError `disk-full`, with the figures
+ */
+export function requireMemberSpace(members: readonly MemberSpace[], neededBytes: number): void {
+  const short = members.filter((member) => {
+    // A database that is not there yet has no disk: nothing to copy, nothing to refuse.
+    if (member.totalBytes === 0) return neededBytes > 2 * limits.spaceMarginBytes;
+    return member.freeBytes - reserveOf(member) < neededBytes * sharers(members, member);
+  });
+  if (short.length === 0) return;
+  const words = short.map(({ host, freeBytes, totalBytes }) =>
+    totalBytes === 0 ? `${host} (does not tell)` : `${host} (${freeBytes} of ${totalBytes})`,
+  );
+  throw new LockstepError(
+    "disk-full",
+    `expected ${neededBytes} bytes free for each member beyond a reserve of its disk, too few on: ${words.join(", ")}: make room there, then upgrade again`,
+    { neededBytes, short: short.map(({ host, freeBytes }) => ({ host, freeBytes })) },
+  );
 }

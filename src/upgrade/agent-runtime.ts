@@ -17,7 +17,7 @@ import type { Seam } from "../ports/seam.ts";
 import { createMongoStore } from "../store/mongo-store.ts";
 import type { Store } from "../store/store.ts";
 import { heartbeat, register } from "./agents.ts";
-import { connect } from "./connect.ts";
+import { connect, memberOpener } from "./connect.ts";
 import { isEligible } from "./eligible.ts";
 import { fleetMachines } from "./fleet-machines.ts";
 import { createGate, type Gate, type GateListener } from "./gate.ts";
@@ -178,6 +178,7 @@ async function run(
     store,
     client,
     memberClient: connections.memberClient,
+    withMember: memberOpener(options.mongoUrl, connections.appName),
     databaseName,
     controlDatabaseName,
     dataDirectory: options.dataDirectory,

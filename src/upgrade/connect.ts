@@ -1,4 +1,5 @@
 import { MongoClient } from "mongodb";
+import { memberUrl, type WithMember } from "../database/members.ts";
 import { LockstepError, messageOf } from "../errors.ts";
 import { limits } from "../limits.ts";
 import { redactUrl } from "../log.ts";
@@ -33,4 +34,16 @@ export async function connect(
       `expected a MongoDB replica set to answer, got: ${redactUrl(messageOf(error))}: check the URL, TLS and the network`,
     );
   }
+}
+
+/** Opens clients of single members of the set that the URL names, with its credentials and TLS. */
+export function memberOpener(mongoUrl: string, appName: string): WithMember {
+  return async (host, act) => {
+    const member = await connect(memberUrl(mongoUrl, host), appName, limits.memberTimeoutMs);
+    try {
+      return await act(member);
+    } finally {
+      await member.close();
+    }
+  };
 }

@@ -1,6 +1,7 @@
 import type { BackupPoint, Reason } from "../../machines/vocabulary.ts";
 import { chooseBackupTime } from "../database/backup-time.ts";
 import { differences, readCatalogue } from "../database/catalogue.ts";
+import { pauseDeletions, resumeDeletions } from "../database/deletions.ts";
 import { digestDatabase, digestOf } from "../database/digest.ts";
 import { endEarlierOperations } from "../database/operations.ts";
 import { restoreDatabase } from "../database/restore.ts";
@@ -19,6 +20,7 @@ import { coordinatorId } from "./names.ts";
 import { backupDirectory, reasonOf } from "./participant-effects.ts";
 import { planOf } from "./steps.ts";
 import { contextOf } from "./views.ts";
+import { watchingSpace } from "./watching-space.ts";
 import type { World } from "./world.ts";
 
 type Point = BackupPoint & { readonly catalogue: Catalogued };
@@ -72,6 +74,7 @@ function deathProbe(world: World): (holder: string) => Promise<boolean> {
 /** The effects of `machines/upgrade.ts`, by name. */
 export function coordinatorEffects(world: World): Record<string, EffectHandler> {
   const control = { client: world.client, databaseName: world.controlDatabaseName };
+  const deletions = { ...world, control };
 
   const runSteps = async (
     params: Readonly<Record<string, unknown>>,
@@ -117,6 +120,7 @@ export function coordinatorEffects(world: World): Record<string, EffectHandler> 
 
   return {
     async chooseBackupTime() {
+      await pauseDeletions(deletions);
       await endEarlierOperations({
         client: world.client,
         databaseName: world.databaseName,
@@ -132,6 +136,7 @@ export function coordinatorEffects(world: World): Record<string, EffectHandler> 
         const point = params["backup"] as Point;
         const directory = backupDirectory(world.dataDirectory, upgrade);
         const manifest = await verifyDump(directory);
+        await pauseDeletions(deletions);
         await sweepScratch(world.client, world.databaseName);
         const scratch = scratchName(world.databaseName, context.epoch);
         await loadScratch({
@@ -144,10 +149,13 @@ export function coordinatorEffects(world: World): Record<string, EffectHandler> 
           seam: world.seam,
           log: world.log,
         });
-        const result = await runSteps(params, context, {
-          databaseName: scratch,
-          progressField: "rehearsal",
-        });
+        const result = await watchingSpace(world, context.signal, (signal) =>
+          runSteps(
+            params,
+            { ...context, signal },
+            { databaseName: scratch, progressField: "rehearsal" },
+          ),
+        );
         const expected = await readCatalogue(world.client, scratch);
         await sweepScratch(world.client, world.databaseName);
         if (result.kind === "failed") return { type: "rehearsalFailed", reason: result.reason };
@@ -157,6 +165,7 @@ export function coordinatorEffects(world: World): Record<string, EffectHandler> 
     migrate: (params, context) =>
       attempt("migrationFailed", context, async () => {
         const point = params["backup"] as Point;
+        await pauseDeletions(deletions);
         const fence = await world.store.get(collections.fences, documentIds.master);
         const begun = (fence?.["progress"] as { upgrade?: string } | undefined)?.upgrade;
         if (begun !== params["upgrade"]) {
@@ -169,10 +178,16 @@ export function coordinatorEffects(world: World): Record<string, EffectHandler> 
             );
           }
         }
-        const result = await runSteps(params, context, {
-          databaseName: world.databaseName,
-          progressField: "progress",
-        });
+        const result = await watchingSpace(world, context.signal, (signal) =>
+          runSteps(
+            params,
+            { ...context, signal },
+            {
+              databaseName: world.databaseName,
+              progressField: "progress",
+            },
+          ),
+        );
         return result.kind === "failed"
           ? { type: "migrationFailed", reason: result.reason }
           : { type: "migrationDone" };
@@ -208,6 +223,7 @@ export function coordinatorEffects(world: World): Record<string, EffectHandler> 
           }
           return { type: "dataRestored", digest: live };
         }
+        await pauseDeletions(deletions);
         const directory = backupDirectory(world.dataDirectory, upgrade);
         const restored = await restoreDatabase({
           client: world.client,
@@ -224,5 +240,10 @@ export function coordinatorEffects(world: World): Record<string, EffectHandler> 
         });
         return { type: "dataRestored", digest: restored.digest };
       }),
+
+    async resumeDeletions() {
+      await resumeDeletions(deletions);
+      return { type: "deletionsResumed" };
+    },
   };
 }

@@ -53,7 +53,12 @@ export function fromParticipant(
     }
     case "backing-up":
       if (reason !== null) add({ type: "participantFailed", agent, reason });
-      if (copy !== null && known.copies[agent] === undefined) {
+      // A copy of an earlier time T says nothing of this one.
+      if (
+        copy !== null &&
+        known.copies[agent] === undefined &&
+        known.backup?.time === participant.context.backup?.time
+      ) {
         add({ type: "copyReported", agent, digest: copy.digest, reason: copy.reason });
       }
       break;
@@ -128,7 +133,9 @@ export function fromCoordinator(
     case "backing-up": {
       const { backup } = coordinator.context;
       if (backup === null || !holdsCopy || mine.backup?.time === backup.time) return [];
-      return participant.state === "waiting" ? asked({ type: "copyAsked", backup }) : [];
+      return participant.state === "waiting" || participant.state === "backing-up"
+        ? asked({ type: "copyAsked", backup })
+        : [];
     }
     case "rehearsing":
     case "migrating":

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import type { BackupPoint } from "../../machines/vocabulary.ts";
 import { dumpDatabase } from "../database/dump.ts";
+import { sweepBackups } from "../database/retention.ts";
 import type { EffectContext, EffectHandler } from "../engine/engine.ts";
 import { isLockstepError, LockstepError, messageOf } from "../errors.ts";
 import { exitForVersionChange } from "../launcher/agent-side.ts";
@@ -8,8 +9,8 @@ import { limits } from "../limits.ts";
 import { collections } from "../store/store.ts";
 import type { Catalogued } from "./backup-point.ts";
 import { runLocalSteps, undoLocalSteps } from "./local-steps.ts";
-import { coordinatorId } from "./names.ts";
-import { contextOf } from "./views.ts";
+import { coordinatorId, coordinatorPrefix } from "./names.ts";
+import { contextOf, isFinal } from "./views.ts";
 import type { World } from "./world.ts";
 
 /** Where an agent keeps its copy for an upgrade. */
@@ -33,6 +34,17 @@ async function untilRestored(world: World, upgrade: string, signal: AbortSignal)
     if (contextOf<{ restored: boolean }>(tail).restored) return;
     await world.clock.sleep(limits.observePollMs, signal);
   }
+}
+
+/** Keeps the last copies, and every one that an upgrade which has not ended may need. */
+async function sweepOldBackups(world: World, upgrade: string): Promise<void> {
+  const tails = await world.store.tails(coordinatorPrefix);
+  const open = tails.filter((tail) => !isFinal(tail)).map(({ actor }) => actor);
+  const swept = await sweepBackups(join(world.dataDirectory, "backups"), {
+    keep: limits.backupsKept,
+    referenced: [upgrade, ...open.map((actor) => actor.slice(coordinatorPrefix.length))],
+  });
+  if (swept.length > 0) world.log.info({ swept }, "old backups deleted");
 }
 
 /** The effects of `machines/agent.ts`, by name. */
@@ -125,6 +137,7 @@ export function participantEffects(world: World): Record<string, EffectHandler> 
       await world.writeDefaultVersion(version);
       await world.localJournal.setStepsVersion(version);
       await world.localJournal.forget(upgrade);
+      await sweepOldBackups(world, upgrade);
       const refused = await world.store.write([
         {
           collection: collections.agents,

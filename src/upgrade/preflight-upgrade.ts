@@ -1,6 +1,11 @@
 import { readCatalogue } from "../database/catalogue.ts";
 import { checkDeployment, checkMajority } from "../database/preflight.ts";
-import { spaceNeeded } from "../database/space.ts";
+import {
+  databaseSize,
+  readMemberSpace,
+  requireMemberSpace,
+  spaceNeeded,
+} from "../database/space.ts";
 import { refuseUnsupported } from "../database/supported.ts";
 import { LockstepError } from "../errors.ts";
 import { readAgents } from "./agents.ts";
@@ -14,12 +19,8 @@ export async function preflightUpgrade(world: World): Promise<void> {
   await checkDeployment(world.client);
   await checkMajority(world.client);
   refuseUnsupported(await readCatalogue(world.client, world.databaseName));
-  const stats = await world.client.db(world.databaseName).command({ dbStats: 1 });
-  const needed = spaceNeeded({
-    dataSizeBytes: Number(stats["dataSize"]),
-    storageSizeBytes: Number(stats["storageSize"]),
-    indexSizeBytes: Number(stats["indexSize"]),
-  });
+  const needed = spaceNeeded(await databaseSize(world.client, world.databaseName));
+  requireMemberSpace(await readMemberSpace(world), needed.memberBytes);
   const short = (await readAgents(world.store)).filter(
     ({ role, freeBytes }) => role === "state-server" && freeBytes < needed.agentBytes,
   );

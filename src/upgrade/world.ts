@@ -1,5 +1,6 @@
 import type { MongoClient } from "mongodb";
 import type { Role } from "../../machines/vocabulary.ts";
+import type { WithMember } from "../database/members.ts";
 import type { Mastership } from "../leadership/mastership.ts";
 import type { Log } from "../log.ts";
 import type { Clock } from "../ports/clock.ts";
@@ -21,6 +22,7 @@ export interface World {
   readonly client: MongoClient;
   /** A client of this agent's own member, for its dump. */
   readonly memberClient: MongoClient;
+  readonly withMember: WithMember;
   readonly databaseName: string;
   readonly controlDatabaseName: string;
   readonly dataDirectory: string;

@@ -50,6 +50,12 @@ const upgradeEvents: readonly UpgradeEvent[] = [
   { type: "copyReported", agent: "a2", digest: "d", reason: null },
   { type: "copyReported", agent: "a2", digest: "e", reason: null },
   { type: "copyReported", agent: "a2", digest: null, reason },
+  {
+    type: "copyReported",
+    agent: "a2",
+    digest: null,
+    reason: { code: "moment-gone", message: "too old", details: {} },
+  },
   { type: "rehearsalPassed", expected: null },
   { type: "rehearsalFailed", reason },
   { type: "progressSeen", sequence: 1 },
@@ -80,7 +86,7 @@ function projectUpgrade(snapshot: AnyMachineSnapshot): unknown {
     }
     case "backing-up": {
       const copies = Object.entries(context.copies).map(([agent, { digest }]) => agent + digest);
-      return [always, context.backup !== null, copies.toSorted()];
+      return [always, context.backup !== null, copies.toSorted(), context.momentsGone];
     }
     case "awaiting-peers":
       return [always, context.verified, context.voted.toSorted()];

@@ -74,9 +74,12 @@ describe("the coordinator, from a participant", () => {
     expect(fromParticipant(at("waiting"), of(shut, "a9"), record("a9"))).toEqual([]);
   });
   test("a copy; a vote; an undo; a failure", () => {
-    expect(types(fromParticipant(at("backing-up"), of(copied), undefined))).toEqual([
-      "copyReported",
-    ]);
+    const chosen = at("backing-up", [{ type: "backupTimeChosen", backup }]);
+    expect(types(fromParticipant(chosen, of(copied), undefined))).toEqual(["copyReported"]);
+    const later = { ...backup, time: "2:1" };
+    const again = at("backing-up", [{ type: "backupTimeChosen", backup: later }]);
+    expect(fromParticipant(again, of(copied), undefined)).toEqual([]);
+    expect(types(fromCoordinator(of(copied), again))).toEqual(["copyAsked"]);
     expect(types(fromParticipant(at("awaiting-peers"), of(voted), undefined))).toEqual([
       "participantVoted",
     ]);

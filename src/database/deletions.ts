@@ -1,0 +1,78 @@
+import type { Document, MongoClient } from "mongodb";
+import { messageOf } from "../errors.ts";
+import type { Log } from "../log.ts";
+import type { Seam } from "../ports/seam.ts";
+import { collections } from "../store/store.ts";
+import { dataMembers, type WithMember } from "./members.ts";
+
+export interface Deletions {
+  readonly client: MongoClient;
+  readonly control: { readonly client: MongoClient; readonly databaseName: string };
+  readonly withMember: WithMember;
+  readonly seam: Seam;
+  readonly log: Log;
+}
+
+const parameter = "ttlMonitorEnabled";
+const documentId = "deletions";
+
+function record({ control }: Deletions) {
+  return control.client
+    .db(control.databaseName)
+    .collection<{ _id: string; hosts?: readonly string[] } & Document>(collections.fences);
+}
+
+const majority = { writeConcern: { w: "majority", journal: true } } as const;
+
+async function isOn(member: MongoClient): Promise<boolean> {
+  const found = await member.db("admin").command({ getParameter: 1, [parameter]: 1 });
+  return found[parameter] === true;
+}
+
+/**
+ * Keeps every member's TTL monitor from deleting while data is copied, migrated or restored. Which
+ * ones were on is written down first, so that whoever ends the upgrade can switch them on again; one
+ * that an operator had switched off stays off. A member that is away is passed over: call it again
+ * at the next stage.
+ */
+export async function pauseDeletions(deletions: Deletions): Promise<void> {
+  const { client, withMember, seam, log } = deletions;
+  for (const host of await dataMembers(client)) {
+    try {
+      await withMember(host, async (member) => {
+        if (!(await isOn(member))) return;
+        await seam.write("pause-deletions", async () => {
+          await record(deletions).updateOne(
+            { _id: documentId },
+            { $addToSet: { hosts: host } },
+            { upsert: true, ...majority },
+          );
+          await member.db("admin").command({ setParameter: 1, [parameter]: false });
+        });
+      });
+    } catch (error) {
+      log.warn({ host, error: messageOf(error) }, "TTL deletion could not be paused here");
+    }
+  }
+}
+
+/**
+ * Switches on again what was paused. Somebody having done it already is a success.
+ * @throws what the driver throws for a member that is away: this is tried again
+ */
+export async function resumeDeletions(deletions: Deletions): Promise<void> {
+  const { withMember, seam } = deletions;
+  const found = await record(deletions).findOne({ _id: documentId });
+  for (const host of found?.hosts ?? []) {
+    await withMember(host, (member) =>
+      member.db("admin").command({ setParameter: 1, [parameter]: true }),
+    );
+    await seam.write("resume-deletions", () =>
+      record(deletions).updateOne(
+        { _id: documentId },
+        { $pull: { hosts: host } } as Document,
+        majority,
+      ),
+    );
+  }
+}

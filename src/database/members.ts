@@ -1,0 +1,34 @@
+import type { MongoClient } from "mongodb";
+import { LockstepError } from "../errors.ts";
+
+/** Opens a client of one member, for the time of one act. */
+export type WithMember = <Result>(
+  host: string,
+  act: (member: MongoClient) => Promise<Result>,
+) => Promise<Result>;
+
+/** `host:port` of every member that holds data. */
+export async function dataMembers(client: MongoClient): Promise<readonly string[]> {
+  const hello = await client.db("admin").command({ hello: 1 });
+  return [...(hello["hosts"] as string[]), ...((hello["passives"] as string[] | undefined) ?? [])];
+}
+
+/**
+ * The URL of one member of a set, with the credentials and TLS of the set's own. Pure.
+ * @throws LockstepError `bad-argument`
+ */
+export function memberUrl(mongoUrl: string, host: string): string {
+  const parts = /^mongodb(\+srv)?:\/\/([^/?]*@)?[^/?]+(\/[^?]*)?(\?.*)?$/.exec(mongoUrl);
+  if (!parts) throw new LockstepError("bad-argument", "expected a mongodb:// URL");
+  const [, srv, credentials = "", path = "/", query = ""] = parts;
+  const options = new URLSearchParams(query);
+  options.delete("replicaSet");
+  options.set("directConnection", "true");
+  // What a +srv URL implies has to be said here.
+  if (srv && !options.has("tls") && !options.has("ssl")) options.set("tls", "true");
+  if (srv && credentials !== "" && !options.has("authSource")) options.set("authSource", "admin");
+  if (credentials !== "" && !options.has("authSource") && path !== "/") {
+    options.set("authSource", path.slice(1));
+  }
+  return `mongodb://${credentials}${host}${path}?${options.toString()}`;
+}

@@ -1,0 +1,38 @@
+import { readdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { readJsonFile } from "../ports/files.ts";
+import { escapeName, type Manifest, manifestName } from "./manifest.ts";
+
+/**
+ * Deletes the oldest backups beyond those to keep; never one that is referred to, nor a directory
+ * without our manifest.
+ * @returns the names of those that were deleted
+ */
+export async function sweepBackups(
+  root: string,
+  options: { keep: number; referenced: readonly string[] },
+): Promise<readonly string[]> {
+  const names = await readdir(root).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return [];
+    throw error;
+  });
+  const ours: { name: string; time: string; folder: string }[] = [];
+  for (const name of names) {
+    const manifest = await readJsonFile<Manifest>(join(root, name, manifestName)).catch(
+      () => undefined,
+    );
+    if (manifest?.backupId !== name) continue;
+    ours.push({ name, time: manifest.time, folder: escapeName(manifest.databaseName) });
+  }
+  const seconds = ({ time }: { time: string }) => Number(time.split(":")[0]);
+  const old = ours
+    .toSorted((left, right) => seconds(right) - seconds(left) || (left.name < right.name ? 1 : -1))
+    .slice(options.keep)
+    .filter(({ name }) => !options.referenced.includes(name));
+  for (const { name, folder } of old) {
+    // The manifest goes last: half deleted, it is still known as one of ours.
+    await rm(join(root, name, folder), { recursive: true, force: true });
+    await rm(join(root, name), { recursive: true, force: true });
+  }
+  return old.map(({ name }) => name);
+}

@@ -1,0 +1,62 @@
+// Aim: the TTL monitor rests on every member for the time of an upgrade, and goes on after it on those
+// where it was on, whoever dies in between. Method: the real set; a seam that dies at each durable write.
+import { MongoClient } from "mongodb";
+import { expect, inject, onTestFinished, test } from "vitest";
+import { pauseDeletions, resumeDeletions } from "../../src/database/deletions.ts";
+import type { WithMember } from "../../src/database/members.ts";
+import { dataMembers, memberUrl } from "../../src/database/members.ts";
+import { startReplicaSet } from "../../src/local/replica-set.ts";
+import { silentLog } from "../../src/log.ts";
+import { openSeam } from "../../src/ports/seam.ts";
+import { createSetting, dyingSeam } from "./setting.ts";
+
+test("paused and resumed, killed at each durable write; what was off stays off", async () => {
+  const set = await startReplicaSet({ mongodPath: inject("mongodPath") });
+  onTestFinished(() => set.stop());
+  const client = new MongoClient(set.url());
+  const setting = await createSetting(client);
+  const withMember: WithMember = async (host, act) => {
+    const member = new MongoClient(memberUrl(set.url(), host));
+    try {
+      return await act(member);
+    } finally {
+      await member.close();
+    }
+  };
+  const hosts = await dataMembers(client);
+  expect(hosts.toSorted()).toEqual(set.members.map(({ host }) => host).toSorted());
+  const states = () =>
+    Promise.all(
+      hosts.map((host) =>
+        withMember(host, async (member) => {
+          const found = await member.db("admin").command({ getParameter: 1, ttlMonitorEnabled: 1 });
+          return found["ttlMonitorEnabled"] as boolean;
+        }),
+      ),
+    );
+  await withMember(hosts[2] as string, (member) =>
+    member.db("admin").command({ setParameter: 1, ttlMonitorEnabled: false }),
+  );
+  const options = { client, control: setting.control, withMember, log: silentLog, seam: openSeam };
+  for (let at = 1; at <= 4; at += 1) {
+    for (const when of ["before", "after"] as const) {
+      await pauseDeletions({ ...options, seam: dyingSeam(at, when) });
+      await pauseDeletions(options);
+      expect(await states()).toEqual([false, false, false]);
+      await resumeDeletions({ ...options, seam: dyingSeam(at, when) }).catch(() => {});
+      await resumeDeletions(options);
+      expect(await states()).toEqual([true, true, false]);
+    }
+  }
+  await client.close();
+});
+
+test("the URL of a member keeps credentials and TLS, and goes to it alone", () => {
+  expect(memberUrl("mongodb://u:p%40w@a:1,b:2/app?replicaSet=rs&tls=true", "b:2")).toBe(
+    "mongodb://u:p%40w@b:2/app?tls=true&directConnection=true&authSource=app",
+  );
+  expect(memberUrl("mongodb+srv://u:p@cluster.example/app?authSource=other", "h:3")).toBe(
+    "mongodb://u:p@h:3/app?authSource=other&directConnection=true&tls=true",
+  );
+  expect(memberUrl("mongodb://a:1", "a:1")).toBe("mongodb://a:1/?directConnection=true");
+});

@@ -1,0 +1,70 @@
+// Aim: too little room is refused with figures; backups are kept as long as they are needed.
+import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { sweepBackups } from "../../src/database/retention.ts";
+import { requireMemberSpace, spaceNeeded } from "../../src/database/space.ts";
+
+const gb = 1024 ** 3;
+const member = (host: string, freeBytes: number, totalBytes = 10 * gb) => ({
+  host,
+  freeBytes,
+  totalBytes,
+});
+
+test("more data needs more room, in each place", () => {
+  const small = spaceNeeded({ dataSizeBytes: gb, storageSizeBytes: gb, indexSizeBytes: 0 });
+  const large = spaceNeeded({ dataSizeBytes: 2 * gb, storageSizeBytes: gb, indexSizeBytes: gb });
+  expect(small.agentBytes).toBeGreaterThan(1.1 * gb);
+  expect(small.restoreBytes).toBeGreaterThan(2 * gb);
+  expect(small.memberBytes).toBeGreaterThan(small.restoreBytes + gb);
+  for (const key of ["agentBytes", "restoreBytes", "memberBytes"] as const) {
+    expect(large[key]).toBeGreaterThan(small[key]);
+  }
+});
+
+test("each member is asked for it, beyond a reserve; the short ones are named", () => {
+  requireMemberSpace([member("a:1", 4 * gb), member("b:1", 4 * gb)], 3 * gb);
+  expect(() => requireMemberSpace([member("a:1", 4 * gb), member("b:1", 3 * gb)], 3 * gb)).toThrow(
+    expect.objectContaining({
+      code: "disk-full",
+      details: { neededBytes: 3 * gb, short: [{ host: "b:1", freeBytes: 3 * gb }] },
+    }),
+  );
+});
+
+test("members that share a disk need the sum; one that does not tell is refused", () => {
+  const two = [member("a:1", 6 * gb), member("a:2", 6 * gb)];
+  requireMemberSpace(two, 2 * gb);
+  expect(() => requireMemberSpace(two, 3 * gb)).toThrow(/a:1.*a:2/);
+  expect(() => requireMemberSpace([member("a:1", 0, 0)], 3 * gb)).toThrow(/does not tell/);
+});
+
+test("the last ones are kept, and what is referred to, and what is none of ours", async () => {
+  const root = await mkdtemp(join(tmpdir(), "lockstep-kept-"));
+  onTestFinished(() => rm(root, { recursive: true, force: true }));
+  const backup = async (name: string, time: string, backupId = name) => {
+    await mkdir(join(root, name, "app"), { recursive: true });
+    await writeFile(join(root, name, "app", "x.bson"), "");
+    const manifest = { backupId, time, databaseName: "app" };
+    await writeFile(join(root, name, "manifest.json"), JSON.stringify(manifest));
+  };
+  for (const [name, seconds] of [
+    ["u1", 5],
+    ["u2", 9],
+    ["u3", 100],
+    ["u4", 20],
+  ] as const) {
+    await backup(name, `${seconds}:1`);
+  }
+  await backup("copied", "1:1", "u1");
+  await mkdir(join(root, "photos"));
+  await mkdir(join(root, "u5.partial"));
+  await writeFile(join(root, "manifest.json"), "{}");
+  expect(await sweepBackups(root, { keep: 2, referenced: ["u1"] })).toEqual(["u2"]);
+  expect((await readdir(root)).toSorted()).toEqual(
+    ["copied", "manifest.json", "photos", "u1", "u3", "u4", "u5.partial"].toSorted(),
+  );
+  expect(await sweepBackups(join(root, "not there"), { keep: 2, referenced: [] })).toEqual([]);
+});
