@@ -54,7 +54,7 @@ export const limits = {
   spaceMarginBytes: 64 * 1024 * 1024,
   spaceReserveFraction: 0.1,
   spaceReserveBytesMax: 2 * 1024 * 1024 * 1024,
-  spaceWatchMs: 5_000,
+  memberWatchMs: 5_000,
   backupsKept: 3,
 
   /** Agents. */

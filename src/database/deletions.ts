@@ -37,23 +37,27 @@ async function isOn(member: MongoClient): Promise<boolean> {
  */
 export async function pauseDeletions(deletions: Deletions): Promise<void> {
   const { client, withMember, seam, log } = deletions;
-  for (const host of await dataMembers(client)) {
-    try {
-      await withMember(host, async (member) => {
-        if (!(await isOn(member))) return;
-        await seam.write("pause-deletions", async () => {
-          await record(deletions).updateOne(
-            { _id: documentId },
-            { $addToSet: { hosts: host } },
-            { upsert: true, ...majority },
-          );
-          await member.db("admin").command({ setParameter: 1, [parameter]: false });
-        });
+  const pause = (host: string) =>
+    withMember(host, async (member) => {
+      if (!(await isOn(member))) return;
+      await seam.write("pause-deletions", async () => {
+        await record(deletions).updateOne(
+          { _id: documentId },
+          { $addToSet: { hosts: host } },
+          { upsert: true, ...majority },
+        );
+        await member.db("admin").command({ setParameter: 1, [parameter]: false });
       });
-    } catch (error) {
-      log.warn({ host, error: messageOf(error) }, "TTL deletion could not be paused here");
-    }
-  }
+    });
+  const hosts = await dataMembers(client);
+  // Side by side: one that is away costs its time-out once.
+  await Promise.all(
+    hosts.map((host) =>
+      pause(host).catch((error: unknown) => {
+        log.warn({ host, error: messageOf(error) }, "TTL deletion could not be paused here");
+      }),
+    ),
+  );
 }
 
 /**

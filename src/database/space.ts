@@ -59,21 +59,25 @@ export async function readMemberSpace(options: {
   withMember: WithMember;
   log: Log;
 }): Promise<readonly MemberSpace[]> {
-  const found: MemberSpace[] = [];
-  for (const host of await dataMembers(options.client)) {
-    try {
-      const stats = await options.withMember(host, (member) =>
-        member
-          .db(options.databaseName)
-          .command({ dbStats: 1 }, { readPreference: "secondaryPreferred" }),
-      );
-      const totalBytes = Number(stats["fsTotalSize"] ?? 0);
-      found.push({ host, totalBytes, freeBytes: totalBytes - Number(stats["fsUsedSize"] ?? 0) });
-    } catch (error) {
-      options.log.warn({ host, error: messageOf(error) }, "this member's space is not known");
-    }
-  }
-  return found;
+  const ask = async (host: string): Promise<MemberSpace> => {
+    const stats = await options.withMember(host, (member) =>
+      member
+        .db(options.databaseName)
+        .command({ dbStats: 1 }, { readPreference: "secondaryPreferred" }),
+    );
+    const totalBytes = Number(stats["fsTotalSize"] ?? 0);
+    return { host, totalBytes, freeBytes: totalBytes - Number(stats["fsUsedSize"] ?? 0) };
+  };
+  const hosts = await dataMembers(options.client);
+  const found = await Promise.all(
+    hosts.map((host) =>
+      ask(host).catch((error: unknown) => {
+        options.log.warn({ host, error: messageOf(error) }, "this member's space is not known");
+        return null;
+      }),
+    ),
+  );
+  return found.filter((member) => member !== null);
 }
 
 /** Members on one machine with one size of disk share it: what they need adds up. Pure. */

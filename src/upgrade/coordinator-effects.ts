@@ -20,7 +20,7 @@ import { coordinatorId } from "./names.ts";
 import { backupDirectory, reasonOf } from "./participant-effects.ts";
 import { planOf } from "./steps.ts";
 import { contextOf } from "./views.ts";
-import { watchingSpace } from "./watching-space.ts";
+import { deletionsOf, watchingMembers } from "./watching-members.ts";
 import type { World } from "./world.ts";
 
 type Point = BackupPoint & { readonly catalogue: Catalogued };
@@ -74,7 +74,7 @@ function deathProbe(world: World): (holder: string) => Promise<boolean> {
 /** The effects of `machines/upgrade.ts`, by name. */
 export function coordinatorEffects(world: World): Record<string, EffectHandler> {
   const control = { client: world.client, databaseName: world.controlDatabaseName };
-  const deletions = { ...world, control };
+  const deletions = deletionsOf(world);
 
   const runSteps = async (
     params: Readonly<Record<string, unknown>>,
@@ -136,7 +136,6 @@ export function coordinatorEffects(world: World): Record<string, EffectHandler> 
         const point = params["backup"] as Point;
         const directory = backupDirectory(world.dataDirectory, upgrade);
         const manifest = await verifyDump(directory);
-        await pauseDeletions(deletions);
         await sweepScratch(world.client, world.databaseName);
         const scratch = scratchName(world.databaseName, context.epoch);
         await loadScratch({
@@ -149,7 +148,7 @@ export function coordinatorEffects(world: World): Record<string, EffectHandler> 
           seam: world.seam,
           log: world.log,
         });
-        const result = await watchingSpace(world, context.signal, (signal) =>
+        const result = await watchingMembers(world, context.signal, (signal) =>
           runSteps(
             params,
             { ...context, signal },
@@ -165,7 +164,6 @@ export function coordinatorEffects(world: World): Record<string, EffectHandler> 
     migrate: (params, context) =>
       attempt("migrationFailed", context, async () => {
         const point = params["backup"] as Point;
-        await pauseDeletions(deletions);
         const fence = await world.store.get(collections.fences, documentIds.master);
         const begun = (fence?.["progress"] as { upgrade?: string } | undefined)?.upgrade;
         if (begun !== params["upgrade"]) {
@@ -178,7 +176,7 @@ export function coordinatorEffects(world: World): Record<string, EffectHandler> 
             );
           }
         }
-        const result = await watchingSpace(world, context.signal, (signal) =>
+        const result = await watchingMembers(world, context.signal, (signal) =>
           runSteps(
             params,
             { ...context, signal },

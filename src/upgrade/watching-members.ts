@@ -1,0 +1,60 @@
+import { type Deletions, pauseDeletions } from "../database/deletions.ts";
+import {
+  databaseSize,
+  readMemberSpace,
+  requireMemberSpace,
+  spaceNeeded,
+} from "../database/space.ts";
+import { isLockstepError, messageOf } from "../errors.ts";
+import { limits } from "../limits.ts";
+import type { World } from "./world.ts";
+
+/** What the TTL monitors are paused and resumed with. */
+export function deletionsOf(world: World): Deletions {
+  return {
+    ...world,
+    control: { client: world.client, databaseName: world.controlDatabaseName },
+  };
+}
+
+/**
+ * Runs something that fills disks and looks at every member meanwhile: TTL deletion rests, also on one
+ * that was started again; and while there is still room for the way back, a disk that fills turns it
+ * back (a full disk kills a mongod).
+ * @throws LockstepError `disk-full` in place of the result
+ */
+export async function watchingMembers<Result>(
+  world: World,
+  signal: AbortSignal,
+  act: (signal: AbortSignal) => Promise<Result>,
+): Promise<Result> {
+  const short = new AbortController();
+  const over = new AbortController();
+  const either = AbortSignal.any([signal, over.signal]);
+  const look = async () => {
+    await pauseDeletions(deletionsOf(world));
+    const { restoreBytes } = spaceNeeded(await databaseSize(world.client, world.databaseName));
+    requireMemberSpace(await readMemberSpace(world), restoreBytes);
+  };
+  const watching = (async () => {
+    for (let looks = 0; looks < limits.looksMax && !either.aborted; looks += 1) {
+      try {
+        await look();
+      } catch (error) {
+        if (isLockstepError(error, "disk-full")) {
+          short.abort(error);
+          return;
+        }
+        // Not to be able to ask says nothing of the space.
+        world.log.warn({ error: messageOf(error) }, "the members could not be looked at");
+      }
+      await world.clock.sleep(limits.memberWatchMs, either);
+    }
+  })();
+  try {
+    return await act(AbortSignal.any([signal, short.signal]));
+  } finally {
+    over.abort();
+    await watching;
+  }
+}
