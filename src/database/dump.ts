@@ -26,6 +26,7 @@ export interface DumpOptions {
   readonly databaseName: string;
   readonly time: string;
   readonly catalogue: Catalogue;
+  /** How many documents each collection has at T, and its hash where one is known. */
   readonly digest: Digests;
   readonly directory: string;
   readonly backupId: string;

@@ -16,6 +16,8 @@ export interface LoadTarget {
   /** Aborts when mastership is lost. */
   readonly signal: AbortSignal;
   readonly seam: Seam;
+  /** Hears of each batch that is in. */
+  onBytes?(bytes: number): void;
 }
 
 /** Whole documents of a dump file, in batches of bytes. */
@@ -99,6 +101,7 @@ async function fill(
       await seam.write("load-batch", () =>
         insertRaw(client, databaseName, name, next.value, signal),
       );
+      target.onBytes?.(next.value.length);
     }
   };
   // A capped collection keeps the order of its insertion.

@@ -1,11 +1,5 @@
 import type { MongoClient } from "mongodb";
-import { assert, LockstepError } from "../errors.ts";
-import type { Log } from "../log.ts";
-import type { Seam } from "../ports/seam.ts";
-import { dataCollection, differences, readCatalogue } from "./catalogue.ts";
-import { type Digests, digestDatabase } from "./digest.ts";
-import { loadCollection } from "./load.ts";
-import type { Manifest } from "./manifest.ts";
+import { assert } from "../errors.ts";
 
 const infix = "_lockstep_scratch_";
 
@@ -25,44 +19,4 @@ export async function sweepScratch(client: MongoClient, databaseName: string): P
     assert(name !== databaseName, "a scratch database is never the live one");
     await client.db(name).dropDatabase({ writeConcern: { w: "majority" } });
   }
-}
-
-/**
- * Restores a dump into a scratch database and compares it with the live digest and catalogue.
- * @throws LockstepError `backup-mismatch`
- */
-export async function loadScratch(options: {
-  client: MongoClient;
-  scratch: string;
-  directory: string;
-  manifest: Manifest;
-  digest: Digests;
-  signal: AbortSignal;
-  seam: Seam;
-  log: Log;
-}): Promise<void> {
-  const { client, scratch, directory, manifest, digest } = options;
-  assert(scratch.includes(infix), "only a scratch database is loaded here", { scratch });
-  const target = { ...options, databaseName: scratch };
-  for (const from of manifest.collections) {
-    await loadCollection(target, directory, manifest, from, from.name);
-  }
-  const found = await digestDatabase(client, scratch);
-  const wrong = manifest.collections.filter((entry) => {
-    const name = dataCollection(entry) ?? "";
-    return found[name]?.hash !== digest[name]?.hash || found[name]?.count !== digest[name]?.count;
-  });
-  const catalogue = await readCatalogue(client, scratch);
-  const words = [
-    ...wrong.map(({ name }) => `the data of "${name}" differs`),
-    ...differences({ collections: manifest.collections }, catalogue, { ignoreUuid: true }),
-  ];
-  if (words.length > 0) {
-    throw new LockstepError(
-      "backup-mismatch",
-      `the restored copy is not what was backed up: ${words.join("; ")}`,
-      { differences: words },
-    );
-  }
-  options.log.info({ scratch, collections: manifest.collections.length }, "copy verified");
 }

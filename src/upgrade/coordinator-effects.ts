@@ -3,10 +3,12 @@ import { chooseBackupTime } from "../database/backup-time.ts";
 import { differences, readCatalogue } from "../database/catalogue.ts";
 import { pauseDeletions, resumeDeletions } from "../database/deletions.ts";
 import { digestDatabase, digestOf } from "../database/digest.ts";
+import { loadDatabase } from "../database/load-database.ts";
+import type { Manifest } from "../database/manifest.ts";
 import { endEarlierOperations } from "../database/operations.ts";
 import { restoreDatabase } from "../database/restore.ts";
 import { runSchemaSteps } from "../database/schema-steps.ts";
-import { loadScratch, scratchName, sweepScratch } from "../database/scratch.ts";
+import { scratchName, sweepScratch } from "../database/scratch.ts";
 import { refuseUnsupported } from "../database/supported.ts";
 import { verifyDump } from "../database/verify-dump.ts";
 import type { EffectContext, EffectHandler } from "../engine/engine.ts";
@@ -56,6 +58,19 @@ async function chooseBackup(world: World): Promise<Point> {
   throw new LockstepError(
     "backup-failed",
     "expected nobody to write while all gates are shut, but the data changed: stop writers outside the fleet, then upgrade again",
+  );
+}
+
+/**
+ * The copy that this host holds, proven to be the one of the time T.
+ * @throws LockstepError `backup-mismatch`
+ */
+async function copyOf(point: Point, directory: string): Promise<Manifest> {
+  const manifest = await verifyDump(directory);
+  if (manifest.time === point.time) return manifest;
+  throw new LockstepError(
+    "backup-mismatch",
+    `expected a copy at ${point.time} in ${directory}, found one at ${manifest.time}`,
   );
 }
 
@@ -135,19 +150,20 @@ export function coordinatorEffects(world: World): Record<string, EffectHandler> 
         const upgrade = String(params["upgrade"]);
         const point = params["backup"] as Point;
         const directory = backupDirectory(world.dataDirectory, upgrade);
-        const manifest = await verifyDump(directory);
+        const manifest = await copyOf(point, directory);
         await sweepScratch(world.client, world.databaseName);
         const scratch = scratchName(world.databaseName, context.epoch);
-        await loadScratch({
-          client: world.client,
-          scratch,
+        await loadDatabase(
+          {
+            client: world.client,
+            databaseName: scratch,
+            signal: context.signal,
+            seam: world.seam,
+            log: world.log,
+          },
           directory,
           manifest,
-          digest: point.catalogue.digest,
-          signal: context.signal,
-          seam: world.seam,
-          log: world.log,
-        });
+        );
         const result = await watchingMembers(world, context.signal, (signal) =>
           runSteps(
             params,
@@ -229,7 +245,7 @@ export function coordinatorEffects(world: World): Record<string, EffectHandler> 
           control,
           mastership,
           directory,
-          manifest: await verifyDump(directory),
+          manifest: await copyOf(point, directory),
           catalogue: point.catalogue.catalogue,
           digest: point.catalogue.digest,
           signal: context.signal,

@@ -1,0 +1,132 @@
+import { statfs } from "node:fs/promises";
+import { join } from "node:path";
+import type { MongoClient } from "mongodb";
+import { isLockstepError, LockstepError } from "../errors.ts";
+import { limits } from "../limits.ts";
+import type { Log } from "../log.ts";
+import { writeFileAtomic } from "../ports/files.ts";
+import type { Seam } from "../ports/seam.ts";
+import { chooseBackupTime, parseBackupTime } from "./backup-time.ts";
+import {
+  type Catalogue,
+  dataCollection,
+  differences,
+  isCapped,
+  readCatalogue,
+} from "./catalogue.ts";
+import type { Digests } from "./digest.ts";
+import { dumpDatabase } from "./dump.ts";
+import { loadDatabase } from "./load-database.ts";
+import { type Manifest, manifestName, sealed } from "./manifest.ts";
+import { databaseSize, spaceNeeded } from "./space.ts";
+import { refuseUnsupported } from "./supported.ts";
+
+export interface BackupOptions {
+  readonly client: MongoClient;
+  readonly databaseName: string;
+  readonly control: { readonly client: MongoClient; readonly databaseName: string };
+  /** Where backups are kept; this one gets a folder of its own there. */
+  readonly root: string;
+  readonly backupId: string;
+  /** The version that the data is of, or empty where no fleet has declared one. */
+  readonly version: string;
+  /** A database that does not exist, to prove the copy in; dropped afterwards. */
+  readonly scratch: string;
+  readonly signal: AbortSignal;
+  readonly seam: Seam;
+  readonly log: Log;
+}
+
+async function requireRoom(options: BackupOptions): Promise<void> {
+  const { agentBytes } = spaceNeeded(await databaseSize(options.client, options.databaseName));
+  const { bavail, bsize } = await statfs(options.root);
+  if (bavail * bsize >= agentBytes) return;
+  throw new LockstepError(
+    "disk-full",
+    `expected ${agentBytes} bytes free in ${options.root}, found ${bavail * bsize}: make room there, or name another directory`,
+    { neededBytes: agentBytes, freeBytes: bavail * bsize },
+  );
+}
+
+/** How many documents each collection has at T: nobody is kept from writing meanwhile. */
+async function countsAt(
+  { client, databaseName }: BackupOptions,
+  catalogue: Catalogue,
+  time: string,
+): Promise<Digests> {
+  const counts: Record<string, { hash: string; count: number }> = {};
+  for (const entry of catalogue.collections) {
+    const source = dataCollection(entry);
+    if (source === null) continue;
+    const readConcern = isCapped(entry)
+      ? { level: "majority" }
+      : { level: "snapshot", atClusterTime: parseBackupTime(time) };
+    const answer = await client.db(databaseName).command({
+      aggregate: source,
+      pipeline: [{ $group: { _id: null, count: { $sum: 1 } } }],
+      cursor: {},
+      readConcern,
+    });
+    counts[source] = { hash: "", count: Number(answer["cursor"].firstBatch[0]?.count ?? 0) };
+  }
+  return counts;
+}
+
+async function dumpOnce(options: BackupOptions, directory: string): Promise<Manifest> {
+  const { client, databaseName, control, seam } = options;
+  const catalogue = await readCatalogue(client, databaseName);
+  refuseUnsupported(catalogue);
+  const time = await chooseBackupTime({ client, control, seam });
+  const manifest = await dumpDatabase({
+    ...options,
+    fleet: control.databaseName,
+    time,
+    catalogue,
+    digest: await countsAt(options, catalogue, time),
+    directory,
+  });
+  const after = await readCatalogue(client, databaseName);
+  const changed = differences(catalogue, after, { ignoreUuid: false });
+  if (changed.length > 0) {
+    throw new LockstepError("moment-gone", `definitions changed meanwhile: ${changed.join("; ")}`);
+  }
+  return manifest;
+}
+
+/**
+ * Takes a backup of a database that is in use, at one moment, and proves it: restored beside the live
+ * database it is read again, byte for byte.
+ * @throws LockstepError `moment-gone` after three moments, `backup-failed`, `backup-mismatch`,
+ *   `database-not-supported`, `disk-full`
+ */
+export async function createBackup(options: BackupOptions): Promise<Manifest> {
+  await requireRoom(options);
+  const directory = join(options.root, options.backupId);
+  const { client, scratch, log } = options;
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      const manifest = await dumpOnce(options, directory);
+      const target = { ...options, databaseName: scratch, log };
+      const digests = await loadDatabase(target, directory, manifest);
+      const { seal: _seal, ...rest } = manifest;
+      const proven = sealed({
+        ...rest,
+        collections: rest.collections.map((entry) => ({
+          ...entry,
+          hash: digests[dataCollection(entry) ?? ""]?.hash ?? "",
+        })),
+      });
+      const text = `${JSON.stringify(proven, null, 2)}\n`;
+      await options.seam.write("backup-proven", () =>
+        writeFileAtomic(join(directory, manifestName), text),
+      );
+      return proven;
+    } catch (error) {
+      const again = isLockstepError(error, "moment-gone") && attempt < limits.backupTimeTriesMax;
+      if (!again) throw error;
+      log.warn({ attempt, error: error.message }, "another moment is tried");
+    } finally {
+      await client.db(scratch).dropDatabase({ writeConcern: { w: "majority" } });
+    }
+  }
+}

@@ -1,0 +1,75 @@
+import { createHash } from "node:crypto";
+import type { MongoClient } from "mongodb";
+import { LockstepError } from "../errors.ts";
+import { limits } from "../limits.ts";
+import type { Log } from "../log.ts";
+import { dataCollection, differences, isCapped, readCatalogue } from "./catalogue.ts";
+import { type Digests, digestDatabase } from "./digest.ts";
+import { type LoadTarget, loadCollection } from "./load.ts";
+import type { DumpedCollection, Manifest } from "./manifest.ts";
+
+/** SHA-256 over the documents of a collection, in the order in which a dump has them. */
+async function rawSha256(
+  client: MongoClient,
+  databaseName: string,
+  source: string,
+  entry: DumpedCollection,
+): Promise<string> {
+  const hash = createHash("sha256");
+  const order = isCapped(entry) ? {} : { sort: { _id: 1 }, hint: { _id: 1 } };
+  const cursor = client
+    .db(databaseName)
+    .runCursorCommand(
+      { find: source, batchSize: limits.dumpBatchDocuments, ...order },
+      { raw: true, readPreference: "primary" },
+    );
+  cursor.setBatchSize(limits.dumpBatchDocuments);
+  for await (const raw of cursor) hash.update(raw as unknown as Uint8Array);
+  return hash.digest("hex");
+}
+
+/** True when what was loaded is what was dumped: by the server's hash, or where none is known, by ours. */
+async function isEqual(
+  target: LoadTarget,
+  entry: DumpedCollection,
+  digests: Digests,
+): Promise<boolean> {
+  const source = dataCollection(entry);
+  if (source === null) return true;
+  if (digests[source]?.count !== entry.documents) return false;
+  if (entry.hash !== "") return digests[source]?.hash === entry.hash;
+  return (await rawSha256(target.client, target.databaseName, source, entry)) === entry.sha256;
+}
+
+/**
+ * Loads a whole backup into a database that nobody uses, and proves that it is what was backed up.
+ * @returns the server's hashes of what was loaded
+ * @throws LockstepError `backup-mismatch`
+ */
+export async function loadDatabase(
+  target: LoadTarget & { readonly log: Log },
+  directory: string,
+  manifest: Manifest,
+): Promise<Digests> {
+  for (const from of manifest.collections) {
+    await loadCollection(target, directory, manifest, from, from.name);
+  }
+  const { client, databaseName } = target;
+  const digests = await digestDatabase(client, databaseName);
+  const words: string[] = [];
+  for (const entry of manifest.collections) {
+    if (!(await isEqual(target, entry, digests))) words.push(`the data of "${entry.name}" differs`);
+  }
+  const catalogue = await readCatalogue(client, databaseName);
+  const expected = { collections: manifest.collections };
+  words.push(...differences(expected, catalogue, { ignoreUuid: true }));
+  if (words.length > 0) {
+    throw new LockstepError(
+      "backup-mismatch",
+      `the restored copy is not what was backed up: ${words.join("; ")}`,
+      { differences: words },
+    );
+  }
+  target.log.info({ databaseName, collections: manifest.collections.length }, "copy verified");
+  return digests;
+}
