@@ -1,10 +1,17 @@
+import { backup, restore } from "./copy.ts";
+import { fencedBatches } from "./fenced-batches.ts";
 import { type Figure, figureOf, type Run } from "./figures.ts";
+import { backupMemory } from "./memory.ts";
 import { takeover } from "./takeover.ts";
 
 const benchmarks: Readonly<
   Record<string, { run: () => Promise<Run>; unit: string; runs: number }>
 > = {
   takeover: { run: takeover, unit: "ms", runs: 3 },
+  backup: { run: backup, unit: "MB/s", runs: 3 },
+  restore: { run: restore, unit: "MB/s", runs: 3 },
+  "backup-memory": { run: backupMemory, unit: "MB", runs: 1 },
+  "fenced-batches": { run: fencedBatches, unit: "s", runs: 3 },
 };
 
 const words = process.argv.slice(2);

@@ -28,6 +28,14 @@ export interface Copy {
   readonly reason: Reason | null;
 }
 
+/** What one schema step took when it was rehearsed. */
+export interface StepFigures {
+  readonly step: string;
+  readonly durationMs: number;
+  readonly documents: number;
+  readonly batches: number;
+}
+
 export interface UpgradeContext extends UpgradeInput {
   readonly ready: Readonly<Record<string, PlanSummary & { readonly incarnation: number }>>;
   readonly gatesShut: boolean;
@@ -38,6 +46,7 @@ export interface UpgradeContext extends UpgradeInput {
   readonly momentsGone: number;
   /** The catalogue that the rehearsal ended with: what the live one must become. */
   readonly expected: unknown;
+  readonly rehearsed: readonly StepFigures[];
   /** The live data may have been changed: the way back is a restore. */
   readonly touched: boolean;
   readonly voted: readonly string[];
@@ -64,7 +73,7 @@ export type UpgradeEvent =
   | { type: "participantFailed"; agent: string; reason: Reason }
   | { type: "backupTimeChosen"; backup: BackupPoint }
   | { type: "copyReported"; agent: string; digest: string | null; reason: Reason | null }
-  | { type: "rehearsalPassed"; expected: unknown }
+  | { type: "rehearsalPassed"; expected: unknown; figures: readonly StepFigures[] }
   | { type: "rehearsalFailed"; reason: Reason }
   | { type: "progressSeen"; sequence: number }
   | { type: "migrationDone" }
@@ -132,6 +141,12 @@ export function copiesImpossible(context: UpgradeContext): boolean {
   const held = digests.filter((digest) => digest !== null);
   const missing = digests.length - held.length;
   return new Set(held).size > 1 || (missing > 0 && servers - missing < copiesNeeded(servers));
+}
+
+/** How long the migration may go without a committed batch: what was asked for, or what the rehearsal needed thrice. */
+export function noProgressMs({ deadlines, rehearsed }: UpgradeContext): number {
+  const longestMs = Math.max(0, ...rehearsed.map(({ durationMs }) => durationMs));
+  return Math.max(deadlines.noProgressMs, 3 * longestMs);
 }
 
 /** All required agents have voted and the catalogue is verified: the commit point may be passed. */

@@ -6,11 +6,20 @@ import {
   everyoneVoted,
   momentGone,
   momentsMax,
+  noProgressMs,
   readiness,
   type UpgradeContext,
   type UpgradeEvent,
   type UpgradeInput,
 } from "./upgrade-context.ts";
+import {
+  backupTooLate,
+  copiesDiffer,
+  disagreement,
+  noProgress,
+  peersTooLate,
+  readinessTooLate,
+} from "./upgrade-reasons.ts";
 import type { CancelEffectsParams, CancelTimerParams, ScheduleTimerParams } from "./vocabulary.ts";
 
 const schedule = (
@@ -22,7 +31,7 @@ const schedule = (
   type: "scheduleTimer",
   params: ({ context }) => ({
     name: "deadline",
-    afterMs: context.deadlines[deadline],
+    afterMs: deadline === "noProgressMs" ? noProgressMs(context) : context.deadlines[deadline],
     event: { type: "deadlinePassed" },
   }),
 });
@@ -73,14 +82,7 @@ export const upgradeMachine = setup({
     noteAgreement: assign(({ context }) => ({
       schemaSteps: Object.values(context.ready)[0]?.schemaSteps ?? 0,
     })),
-    noteDisagreement: assign({
-      reason: ({ context }) => ({
-        code: "steps-differ",
-        message:
-          "the required agents do not have the same steps for this version: install the same build everywhere, then upgrade again",
-        details: { ready: context.ready },
-      }),
-    }),
+    noteDisagreement: assign({ reason: ({ context }) => disagreement(context) }),
     noteBackup: assign(({ event }) =>
       event.type === "backupTimeChosen" ? { backup: event.backup } : {},
     ),
@@ -94,16 +96,11 @@ export const upgradeMachine = setup({
       copies: {},
       momentsGone: ({ context }) => context.momentsGone + 1,
     }),
-    noteCopiesImpossible: assign({
-      reason: ({ context }) => ({
-        code: "backup-mismatch",
-        message:
-          "the copies of the state servers differ, or too few hosts hold one: see the copies, mend the host, then upgrade again",
-        details: { copies: context.copies },
-      }),
-    }),
+    noteCopiesImpossible: assign({ reason: ({ context }) => copiesDiffer(context) }),
     noteRehearsed: assign(({ event }) =>
-      event.type === "rehearsalPassed" ? { expected: event.expected } : {},
+      event.type === "rehearsalPassed"
+        ? { expected: event.expected, rehearsed: event.figures }
+        : {},
     ),
     noteTouched: assign({ touched: true }),
     noteVoted: assign(({ context, event }) =>
@@ -153,47 +150,10 @@ export const upgradeMachine = setup({
       }
       return "reason" in event ? { reason: event.reason } : {};
     }),
-    noteDeadlineReadiness: assign({
-      reason: ({ context }) => ({
-        code: "timeout",
-        message: "not every required agent was ready on the new version in time",
-        details: {
-          missing: context.required
-            .map(({ agent }) => agent)
-            .filter((agent) => context.ready[agent] === undefined),
-          gatesShut: context.gatesShut,
-        },
-      }),
-    }),
-    noteDeadlineBackup: assign({
-      reason: ({ context }) => ({
-        code: "timeout",
-        message: "backup and rehearsal did not end in time",
-        details: {
-          missing: context.required
-            .map(({ agent }) => agent)
-            .filter((agent) => context.copies[agent] === undefined),
-        },
-      }),
-    }),
-    noteNoProgress: assign({
-      reason: {
-        code: "timeout",
-        message: "the schema migration committed no batch in time",
-        details: {},
-      },
-    }),
-    noteDeadlinePeers: assign({
-      reason: ({ context }) => ({
-        code: "timeout",
-        message: "not every required agent finished its local steps in time",
-        details: {
-          missing: context.required
-            .map(({ agent }) => agent)
-            .filter((agent) => !context.voted.includes(agent)),
-        },
-      }),
-    }),
+    noteDeadlineReadiness: assign({ reason: ({ context }) => readinessTooLate(context) }),
+    noteDeadlineBackup: assign({ reason: ({ context }) => backupTooLate(context) }),
+    noteNoProgress: assign({ reason: () => noProgress() }),
+    noteDeadlinePeers: assign({ reason: ({ context }) => peersTooLate(context) }),
     noteBlocked: assign(({ event }) =>
       event.type === "restoreFailed" || event.type === "effectFailed"
         ? { blockedReason: event.reason }
@@ -225,6 +185,7 @@ export const upgradeMachine = setup({
     copies: {},
     momentsGone: 0,
     expected: null,
+    rehearsed: [],
     touched: false,
     voted: [],
     verified: false,

@@ -32,9 +32,9 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     "src/launcher",
     "src/ports",
   ],
-  "src/cli": ["src/upgrade", "machines"],
+  "src/cli": ["src/upgrade", "src/database", "src/store", "src/ports", "machines"],
   demo: ["src/index.ts", "src/local", "src/ports"],
-  bench: ["src/index.ts", "src/local", "src/ports", "demo"],
+  bench: ["src/index.ts", "src/database", "src/local", "src/ports", "demo"],
 };
 const leaves = ["src/errors.ts", "src/limits.ts", "src/log.ts"];
 

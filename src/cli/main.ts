@@ -3,6 +3,7 @@ import { Command, CommanderError } from "commander";
 import { isLockstepError, messageOf } from "../errors.ts";
 import { redactUrl } from "../log.ts";
 import { ask } from "./commands/ask.ts";
+import { addBackupCommands } from "./commands/backups.ts";
 import { history } from "./commands/history.ts";
 import { init } from "./commands/init.ts";
 import { status } from "./commands/status.ts";
@@ -55,6 +56,7 @@ function build(settle: (work: Promise<number>) => Promise<void>): Command {
     (agent: string, options: SharedOptions) =>
       settle(ask({ kind: "forget", agent }, options, terminal)),
   );
+  addBackupCommands(program, terminal, settle);
   return program;
 }
 

@@ -24,6 +24,9 @@ function renderUpgrade(upgrade: UpgradeStatus, now: number): string[] {
     `  state        ${upgrade.state}, since ${duration(now - upgrade.since)} (${clockTime(upgrade.since)})`,
   ];
   if (upgrade.batches > 0) lines.push(`  progress     ${upgrade.batches} batches committed`);
+  if (upgrade.rehearsedMs !== null) {
+    lines.push(`  rehearsed in ${duration(upgrade.rehearsedMs)}`);
+  }
   if (!upgrade.final) {
     lines.push(`  waits for    ${upgrade.waitingFor.join(", ") || "the next step"}`);
     if (upgrade.until !== null) {
@@ -81,4 +84,16 @@ export function renderHistory(history: readonly HistoryItem[]): string {
       ...reasonLines(item, "  "),
     ])
     .join("\n");
+}
+
+/** An amount of data for people: `12.3 MB`. */
+export function bytesText(bytes: number): string {
+  const units = ["bytes", "kB", "MB", "GB", "TB"];
+  let amount = bytes;
+  let unit = 0;
+  while (amount >= 1000 && unit < units.length - 1) {
+    amount /= 1000;
+    unit += 1;
+  }
+  return `${unit === 0 ? amount : amount.toFixed(1)} ${units[unit]}`;
 }

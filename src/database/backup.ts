@@ -1,7 +1,7 @@
-import { statfs } from "node:fs/promises";
+import { mkdir, statfs } from "node:fs/promises";
 import { join } from "node:path";
 import type { MongoClient } from "mongodb";
-import { isLockstepError, LockstepError } from "../errors.ts";
+import { isLockstepError, LockstepError, messageOf } from "../errors.ts";
 import { limits } from "../limits.ts";
 import type { Log } from "../log.ts";
 import { writeFileAtomic } from "../ports/files.ts";
@@ -32,6 +32,8 @@ export interface BackupOptions {
   readonly version: string;
   /** A database that does not exist, to prove the copy in; dropped afterwards. */
   readonly scratch: string;
+  /** What else is done in it before it is dropped. */
+  inScratch?(manifest: Manifest): Promise<void>;
   readonly signal: AbortSignal;
   readonly seam: Seam;
   readonly log: Log;
@@ -39,7 +41,14 @@ export interface BackupOptions {
 
 async function requireRoom(options: BackupOptions): Promise<void> {
   const { agentBytes } = spaceNeeded(await databaseSize(options.client, options.databaseName));
-  const { bavail, bsize } = await statfs(options.root);
+  const { bavail, bsize } = await mkdir(options.root, { recursive: true })
+    .then(() => statfs(options.root))
+    .catch((error: unknown) => {
+      throw new LockstepError(
+        "bad-argument",
+        `expected a directory that can be written to, got: ${messageOf(error)}`,
+      );
+    });
   if (bavail * bsize >= agentBytes) return;
   throw new LockstepError(
     "disk-full",
@@ -120,6 +129,7 @@ export async function createBackup(options: BackupOptions): Promise<Manifest> {
       await options.seam.write("backup-proven", () =>
         writeFileAtomic(join(directory, manifestName), text),
       );
+      await options.inScratch?.(proven);
       return proven;
     } catch (error) {
       const again = isLockstepError(error, "moment-gone") && attempt < limits.backupTimeTriesMax;

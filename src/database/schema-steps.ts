@@ -1,5 +1,6 @@
 import { isLockstepError, LockstepError, messageOf } from "../errors.ts";
 import { limits } from "../limits.ts";
+import { systemClock } from "../ports/clock.ts";
 import { asUnreachable, isNetworkTrouble } from "../store/transient.ts";
 import { firstProgress, readProgress } from "./progress.ts";
 import { moveProgress, type Runner, type RunOptions, startersAfterCommit } from "./runner.ts";
@@ -11,8 +12,21 @@ export interface StepReason {
   readonly details: Readonly<Record<string, unknown>>;
 }
 
+export interface StepFigures {
+  readonly step: string;
+  readonly durationMs: number;
+  readonly documents: number;
+  readonly batches: number;
+}
+
 export type StepsResult =
-  | { readonly kind: "done"; readonly batches: number; readonly documents: number }
+  | {
+      readonly kind: "done";
+      readonly batches: number;
+      readonly documents: number;
+      /** What each step that this process ran has taken: what a rehearsal is measured by. */
+      readonly figures: readonly StepFigures[];
+    }
   | { readonly kind: "failed"; readonly reason: StepReason };
 
 function failed(step: string, error: unknown): StepsResult {
@@ -65,7 +79,7 @@ async function countAttempt(runner: Runner): Promise<LockstepError | null> {
 export async function runSchemaSteps(options: RunOptions): Promise<StepsResult> {
   const { steps, upgrade, progressField, control } = options;
   const first = steps[0];
-  if (first === undefined) return { kind: "done", batches: 0, documents: 0 };
+  if (first === undefined) return { kind: "done", batches: 0, documents: 0, figures: [] };
   const rehearsal = progressField === "rehearsal";
   const found = await readProgress(control, progressField, upgrade);
   const start = firstProgress(upgrade, first.name);
@@ -76,8 +90,10 @@ export async function runSchemaSteps(options: RunOptions): Promise<StepsResult> 
     { step: runner.progress.stepName, batches: runner.progress.batches, resumed: Boolean(found) },
     "schema steps",
   );
+  const figures: StepFigures[] = [];
   while (!runner.progress.finished) {
-    const { step: index } = runner.progress;
+    const { step: index, ...before } = runner.progress;
+    const startMs = systemClock.monotonicMs();
     const step = steps[index] as (typeof steps)[number];
     try {
       const verdict = await countAttempt(runner);
@@ -99,6 +115,12 @@ export async function runSchemaSteps(options: RunOptions): Promise<StepsResult> 
       if (isNetworkTrouble(error)) throw asUnreachable(error);
       return failed(step.name, error);
     }
+    figures.push({
+      step: step.name,
+      durationMs: Math.round(systemClock.monotonicMs() - startMs),
+      documents: runner.progress.documents - before.documents,
+      batches: runner.progress.batches - before.batches,
+    });
     const nextStep = steps[index + 1];
     await moveProgress(runner, "step-end", {
       step: index + 1,
@@ -112,5 +134,5 @@ export async function runSchemaSteps(options: RunOptions): Promise<StepsResult> 
     });
   }
   const { batches, documents } = runner.progress;
-  return { kind: "done", batches, documents };
+  return { kind: "done", batches, documents, figures };
 }

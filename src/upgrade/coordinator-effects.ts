@@ -174,7 +174,7 @@ export function coordinatorEffects(world: World): Record<string, EffectHandler> 
         const expected = await readCatalogue(world.client, scratch);
         await sweepScratch(world.client, world.databaseName);
         if (result.kind === "failed") return { type: "rehearsalFailed", reason: result.reason };
-        return { type: "rehearsalPassed", expected };
+        return { type: "rehearsalPassed", expected, figures: result.figures };
       }),
 
     migrate: (params, context) =>

@@ -1,5 +1,9 @@
 import type { AgentContext, AgentEvent } from "../../machines/agent-context.ts";
-import type { UpgradeContext, UpgradeEvent } from "../../machines/upgrade-context.ts";
+import {
+  noProgressMs,
+  type UpgradeContext,
+  type UpgradeEvent,
+} from "../../machines/upgrade-context.ts";
 import type { AgentRecord } from "./agents.ts";
 
 /** An actor as others read it: its latest journal entry. */
@@ -112,7 +116,7 @@ export function fromProgress(
   nowMs: number,
 ): readonly Derived<UpgradeEvent>[] {
   if (coordinator.state !== "migrating") return [];
-  const quiet = nowMs - coordinator.at < coordinator.context.deadlines.noProgressMs / 4;
+  const quiet = nowMs - coordinator.at < noProgressMs(coordinator.context) / 4;
   if (quiet || batches === 0) return [];
   return [{ event: { type: "progressSeen", sequence: batches }, key: `progress:${progressKey}` }];
 }

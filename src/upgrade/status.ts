@@ -32,6 +32,8 @@ export interface UpgradeStatus {
   readonly howToStop: string;
   readonly reason: Reason | null;
   readonly batches: number;
+  /** How long the schema steps took when they were rehearsed, or null before that. */
+  readonly rehearsedMs: number | null;
   readonly final: boolean;
 }
 
@@ -129,6 +131,10 @@ export function upgradeStatus(
         : "nothing to stop",
     reason: context.blockedReason ?? context.reason,
     batches,
+    rehearsedMs:
+      context.rehearsed.length === 0
+        ? null
+        : context.rehearsed.reduce((sum, { durationMs }) => sum + durationMs, 0),
     final: isFinal(tail),
   };
 }

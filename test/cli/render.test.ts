@@ -26,6 +26,7 @@ const status: FleetStatus = {
     howToStop: "lockstep abort",
     reason: null,
     batches: 12,
+    rehearsedMs: 65_000,
     final: false,
   },
   agents: [
@@ -51,6 +52,7 @@ test("the status says which state since when, who drives, waiting for whom until
       "upgrade u000002  1.0.0 → 1.1.0",
       "  state        migrating, since 1 min 5 s (2026-01-02 03:04:05 UTC)",
       "  progress     12 batches committed",
+      "  rehearsed in 1 min 5 s",
       "  waits for    master",
       "  until        2026-01-02 03:06:10 UTC (in 1 min 0 s)",
       "  stop it with lockstep abort",

@@ -56,7 +56,7 @@ const upgradeEvents: readonly UpgradeEvent[] = [
     digest: null,
     reason: { code: "moment-gone", message: "too old", details: {} },
   },
-  { type: "rehearsalPassed", expected: null },
+  { type: "rehearsalPassed", expected: null, figures: [] },
   { type: "rehearsalFailed", reason },
   { type: "progressSeen", sequence: 1 },
   { type: "migrationDone" },

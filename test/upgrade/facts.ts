@@ -87,7 +87,10 @@ export const ways: Readonly<Record<string, readonly UpgradeEvent[]>> = (() => {
     { type: "backupTimeChosen", backup },
     ...names.map((agent) => ({ type: "copyReported", agent, digest: "d", reason: null }) as const),
   ];
-  const migrating: UpgradeEvent[] = [...rehearsing, { type: "rehearsalPassed", expected: null }];
+  const migrating: UpgradeEvent[] = [
+    ...rehearsing,
+    { type: "rehearsalPassed", expected: null, figures: [] },
+  ];
   const awaiting: UpgradeEvent[] = [...migrating, { type: "migrationDone" }];
   const done: UpgradeEvent[] = [
     ...awaiting,

@@ -1,0 +1,45 @@
+import type { UpgradeContext } from "./upgrade-context.ts";
+import type { Reason } from "./vocabulary.ts";
+
+/** Why a coordinator turns back of its own accord: what was waited for, and for whom. Pure. */
+const missing = ({ required }: UpgradeContext, present: (agent: string) => boolean) =>
+  required.map(({ agent }) => agent).filter((agent) => !present(agent));
+
+const timeout = (message: string, details: Reason["details"]): Reason => ({
+  code: "timeout",
+  message,
+  details,
+});
+
+export const disagreement = (context: UpgradeContext): Reason => ({
+  code: "steps-differ",
+  message:
+    "the required agents do not have the same steps for this version: install the same build everywhere, then upgrade again",
+  details: { ready: context.ready },
+});
+
+export const copiesDiffer = (context: UpgradeContext): Reason => ({
+  code: "backup-mismatch",
+  message:
+    "the copies of the state servers differ, or too few hosts hold one: see the copies, mend the host, then upgrade again",
+  details: { copies: context.copies },
+});
+
+export const readinessTooLate = (context: UpgradeContext): Reason =>
+  timeout("not every required agent was ready on the new version in time", {
+    missing: missing(context, (agent) => context.ready[agent] !== undefined),
+    gatesShut: context.gatesShut,
+  });
+
+export const backupTooLate = (context: UpgradeContext): Reason =>
+  timeout("backup and rehearsal did not end in time", {
+    missing: missing(context, (agent) => context.copies[agent] !== undefined),
+  });
+
+export const noProgress = (): Reason =>
+  timeout("the schema migration committed no batch in time", {});
+
+export const peersTooLate = (context: UpgradeContext): Reason =>
+  timeout("not every required agent finished its local steps in time", {
+    missing: missing(context, (agent) => context.voted.includes(agent)),
+  });

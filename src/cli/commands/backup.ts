@@ -1,0 +1,146 @@
+import { readdir } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { createBackup } from "../../database/backup.ts";
+import type { Manifest } from "../../database/manifest.ts";
+import { readManifest, verifyDump } from "../../database/verify-dump.ts";
+import { LockstepError, messageOf } from "../../errors.ts";
+import { silentLog } from "../../log.ts";
+import { systemRandom } from "../../ports/random.ts";
+import { openSeam } from "../../ports/seam.ts";
+import { readVersions } from "../../upgrade/versions.ts";
+import { exitCodes } from "../exit-codes.ts";
+import { bytesText } from "../render.ts";
+import type { Terminal } from "../run.ts";
+import { type DatabaseOptions, withDatabase } from "../with-database.ts";
+
+export interface DirectoryOptions {
+  readonly directory: string;
+  readonly json?: boolean;
+}
+
+export type BackupOptions = DatabaseOptions & DirectoryOptions;
+
+/** The folder of one backup, which must lie within the directory. */
+export function backupFolder(directory: string, id: string): string {
+  if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/.test(id)) {
+    throw new LockstepError(
+      "bad-argument",
+      `expected a backup's id of letters, digits, dots, hyphens and underscores, got "${id}"`,
+    );
+  }
+  return join(resolve(directory), id);
+}
+
+function summary(manifest: Manifest) {
+  const sum = (field: "documents" | "bytes") =>
+    manifest.collections.reduce((total, entry) => total + entry[field], 0);
+  return {
+    id: manifest.backupId,
+    fleet: manifest.fleet,
+    database: manifest.databaseName,
+    version: manifest.version,
+    time: new Date(Number(manifest.time.split(":")[0]) * 1000).toISOString(),
+    server: manifest.serverVersion,
+    collections: manifest.collections.length,
+    documents: sum("documents"),
+    bytes: sum("bytes"),
+  };
+}
+
+function line(manifest: Manifest): string {
+  const { id, database, version, time, collections, documents, bytes } = summary(manifest);
+  const of = version === "" ? "" : `, version ${version}`;
+  return `${id}  ${database}${of}  ${time}  ${collections} collections, ${documents} documents, ${bytesText(bytes)}`;
+}
+
+/** `lockstep backup create ID`. */
+export function createBackupCommand(
+  id: string,
+  options: BackupOptions,
+  terminal: Terminal,
+): Promise<number> {
+  return withDatabase(options, async ({ client, store, databaseName, controlDatabaseName }) => {
+    backupFolder(options.directory, id);
+    const manifest = await createBackup({
+      ...{ client, databaseName, backupId: id, root: resolve(options.directory) },
+      control: { client, databaseName: controlDatabaseName },
+      version: (await readVersions(store))?.databaseVersion ?? "",
+      scratch: `${databaseName}_lockstep_proof_${systemRandom.hex(4)}`,
+      ...{ signal: terminal.signal, seam: openSeam, log: silentLog },
+    });
+    terminal.out(
+      options.json
+        ? JSON.stringify({ type: "backup", ...summary(manifest) })
+        : `backed up and proven\n${line(manifest)}`,
+    );
+    return exitCodes.done;
+  });
+}
+
+/** `lockstep backup list`: what has a manifest; a damaged one is told as such. */
+export async function list(options: DirectoryOptions, terminal: Terminal): Promise<number> {
+  const root = resolve(options.directory);
+  const names = await readdir(root).catch((error: unknown) => {
+    throw new LockstepError(
+      "bad-argument",
+      `expected a directory of backups, got: ${messageOf(error)}`,
+    );
+  });
+  for (const name of names.toSorted()) {
+    try {
+      const manifest = await readManifest(join(root, name));
+      terminal.out(
+        options.json ? JSON.stringify({ type: "backup", ...summary(manifest) }) : line(manifest),
+      );
+    } catch (error) {
+      const found = messageOf(error);
+      // A folder without a manifest is none of ours.
+      if (found.includes("found none") || found.includes("ENOTDIR")) continue;
+      terminal.out(
+        options.json
+          ? JSON.stringify({ type: "damaged", id: name, message: found })
+          : `${name}  damaged: ${found}`,
+      );
+    }
+  }
+  return exitCodes.done;
+}
+
+/** `lockstep backup verify ID`. */
+export async function verify(
+  id: string,
+  options: DirectoryOptions,
+  terminal: Terminal,
+): Promise<number> {
+  const manifest = await verifyDump(backupFolder(options.directory, id));
+  terminal.out(
+    options.json
+      ? JSON.stringify({ type: "verified", ...summary(manifest) })
+      : `every file is as it was written\n${line(manifest)}`,
+  );
+  return exitCodes.done;
+}
+
+/** `lockstep backup show ID`. */
+export async function show(
+  id: string,
+  options: DirectoryOptions,
+  terminal: Terminal,
+): Promise<number> {
+  const manifest = await readManifest(backupFolder(options.directory, id));
+  if (options.json) {
+    terminal.out(JSON.stringify({ type: "backup", ...summary(manifest) }));
+    for (const { name, type, documents, bytes, indexes } of manifest.collections) {
+      terminal.out(
+        JSON.stringify({ type: "collection", name, kind: type, documents, bytes, indexes }),
+      );
+    }
+    return exitCodes.done;
+  }
+  terminal.out(line(manifest));
+  for (const { name, type, documents, bytes, indexes } of manifest.collections) {
+    const what = type === "view" ? "view" : `${documents} documents, ${bytesText(bytes)}`;
+    terminal.out(`  ${name}  ${what}, ${indexes.length} indexes`);
+  }
+  return exitCodes.done;
+}

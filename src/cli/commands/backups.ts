@@ -1,0 +1,48 @@
+import type { Command } from "commander";
+import type { Terminal } from "../run.ts";
+import { type BackupOptions, createBackupCommand, list, show, verify } from "./backup.ts";
+import { type RehearseOptions, rehearseCommand } from "./rehearse.ts";
+import { type RestoreOptions, restoreCommand } from "./restore.ts";
+
+type Settle = (work: Promise<number>) => Promise<void>;
+
+/** `lockstep backup …`, `restore` and `rehearse`: what works on files of this machine. */
+export function addBackupCommands(program: Command, terminal: Terminal, settle: Settle): void {
+  const onFiles = (command: Command) =>
+    command
+      .requiredOption("--directory <path>", "where backups are kept")
+      .option("--json", "one JSON object a line")
+      .exitOverride();
+  const onBoth = (command: Command) =>
+    onFiles(command)
+      .requiredOption("--mongo-url <url>", "replica set; the path is the application's database")
+      .option("--fleet <name>", "name of the fleet (default: the database's name)")
+      .option("--timeout <seconds>", "how long to wait for the database");
+  const backup = program
+    .command("backup")
+    .description("copies of the application's database")
+    .exitOverride();
+  onBoth(
+    backup.command("create <id>").description("take one while the fleet runs on, and prove it"),
+  ).action((id: string, options: BackupOptions) =>
+    settle(createBackupCommand(id, options, terminal)),
+  );
+  onFiles(backup.command("list").description("those in a directory")).action((options) =>
+    settle(list(options, terminal)),
+  );
+  onFiles(backup.command("verify <id>").description("hash every file again")).action(
+    (id: string, options) => settle(verify(id, options, terminal)),
+  );
+  onFiles(backup.command("show <id>").description("what it holds")).action((id: string, options) =>
+    settle(show(id, options, terminal)),
+  );
+  onBoth(program.command("restore <id>").description("restore a backup beside the live database"))
+    .requiredOption("--to-db <name>", "a database that does not exist")
+    .option("--dry-run", "check everything, write nothing")
+    .action((id: string, options: RestoreOptions) => settle(restoreCommand(id, options, terminal)));
+  onBoth(program.command("rehearse <version>").description("run its schema steps on a copy"))
+    .requiredOption("--steps <module>", "a module that exports `steps`")
+    .action((version: string, options: RehearseOptions) =>
+      settle(rehearseCommand(version, options, terminal)),
+    );
+}

@@ -1,0 +1,62 @@
+import { mkdir } from "node:fs/promises";
+import { resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { LockstepError, messageOf } from "../../errors.ts";
+import { silentLog } from "../../log.ts";
+import { systemRandom } from "../../ports/random.ts";
+import { openSeam } from "../../ports/seam.ts";
+import { rehearse } from "../../upgrade/rehearse.ts";
+import { defineSteps, type Step } from "../../upgrade/steps.ts";
+import { exitCodes } from "../exit-codes.ts";
+import { duration } from "../render.ts";
+import type { Terminal } from "../run.ts";
+import { withDatabase } from "../with-database.ts";
+import type { BackupOptions } from "./backup.ts";
+
+export interface RehearseOptions extends BackupOptions {
+  readonly steps: string;
+}
+
+async function readSteps(path: string): Promise<readonly Step[]> {
+  const module = (await import(pathToFileURL(resolve(path)).href).catch((error: unknown) => {
+    throw new LockstepError("bad-argument", `${path} cannot be loaded: ${messageOf(error)}`);
+  })) as { readonly steps?: readonly Step[] };
+  if (!Array.isArray(module.steps)) {
+    throw new LockstepError("bad-argument", `expected ${path} to export \`steps\`, an array`);
+  }
+  return defineSteps(module.steps);
+}
+
+/** `lockstep rehearse VERSION`: its schema steps on a proven copy, while the fleet runs on. */
+export function rehearseCommand(
+  version: string,
+  options: RehearseOptions,
+  terminal: Terminal,
+): Promise<number> {
+  return withDatabase(options, async (database) => {
+    const steps = await readSteps(options.steps);
+    const root = resolve(options.directory);
+    await mkdir(root, { recursive: true });
+    const { from, to, result, changes } = await rehearse({
+      ...database,
+      ...{ steps, to: version, root, random: systemRandom },
+      ...{ signal: terminal.signal, seam: openSeam, log: silentLog },
+    });
+    if (options.json) {
+      terminal.out(JSON.stringify({ type: "rehearsal", from, to, result, changes }));
+      return result.kind === "done" ? exitCodes.done : exitCodes.failed;
+    }
+    if (result.kind === "failed") {
+      const { code, message } = result.reason;
+      throw new LockstepError(code as "step-failed", `${from} → ${to}: ${message}`);
+    }
+    terminal.out(`${from} → ${to} passed on a copy; the live data was not touched`);
+    for (const { step, durationMs, documents, batches } of result.figures) {
+      terminal.out(
+        `  ${step}  ${duration(durationMs)}, ${documents} documents in ${batches} batches`,
+      );
+    }
+    for (const change of changes) terminal.out(`  ${change}`);
+    return exitCodes.done;
+  });
+}

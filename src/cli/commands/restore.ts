@@ -1,0 +1,57 @@
+import { restoreBeside } from "../../database/restore-beside.ts";
+import { readManifest } from "../../database/verify-dump.ts";
+import { silentLog } from "../../log.ts";
+import { systemClock } from "../../ports/clock.ts";
+import { openSeam } from "../../ports/seam.ts";
+import { exitCodes } from "../exit-codes.ts";
+import { bytesText, duration } from "../render.ts";
+import type { Terminal } from "../run.ts";
+import { withDatabase } from "../with-database.ts";
+import { type BackupOptions, backupFolder } from "./backup.ts";
+
+export interface RestoreOptions extends BackupOptions {
+  readonly toDb: string;
+  readonly dryRun?: boolean;
+}
+
+/** `lockstep restore ID --to-db NAME`: beside the live database, which is not touched. */
+export function restoreCommand(
+  id: string,
+  options: RestoreOptions,
+  terminal: Terminal,
+): Promise<number> {
+  return withDatabase(options, async ({ client }) => {
+    const directory = backupFolder(options.directory, id);
+    const { collections } = await readManifest(directory);
+    const totalBytes = collections.reduce((sum, { bytes }) => sum + bytes, 0);
+    const startMs = systemClock.monotonicMs();
+    let doneBytes = 0;
+    let tenths = 0;
+    const onBytes = (bytes: number) => {
+      doneBytes += bytes;
+      const now = Math.floor((10 * doneBytes) / Math.max(1, totalBytes));
+      if (now === tenths) return;
+      tenths = now;
+      const elapsedMs = systemClock.monotonicMs() - startMs;
+      const etaMs = (elapsedMs * (totalBytes - doneBytes)) / doneBytes;
+      terminal.out(
+        options.json
+          ? JSON.stringify({ type: "progress", doneBytes, totalBytes, etaMs: Math.round(etaMs) })
+          : `${bytesText(doneBytes)} of ${bytesText(totalBytes)}, ${duration(etaMs)} to go`,
+      );
+    };
+    const plan = await restoreBeside({
+      ...{ client, databaseName: options.toDb, directory, dryRun: options.dryRun === true },
+      ...{ onBytes, signal: terminal.signal, seam: openSeam, log: silentLog },
+    });
+    const what = `${plan.collections} collections, ${plan.documents} documents, ${bytesText(plan.bytes)}`;
+    terminal.out(
+      options.json
+        ? JSON.stringify({ type: options.dryRun ? "plan" : "restored", to: options.toDb, ...plan })
+        : options.dryRun
+          ? `would restore ${what} into "${options.toDb}"; nothing was written`
+          : `restored into "${options.toDb}" and proven: ${what}`,
+    );
+    return exitCodes.done;
+  });
+}

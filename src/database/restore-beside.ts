@@ -1,0 +1,98 @@
+import type { MongoClient } from "mongodb";
+import { LockstepError } from "../errors.ts";
+import type { Log } from "../log.ts";
+import type { Seam } from "../ports/seam.ts";
+import { readCatalogue } from "./catalogue.ts";
+import { dropIfThere } from "./load.ts";
+import { loadDatabase } from "./load-database.ts";
+import { hasCode } from "./server-errors.ts";
+import { verifyDump } from "./verify-dump.ts";
+
+/** Marks a database that is being filled: two restores into one never meet. */
+const marker = "lockstep_restoring";
+
+function refuse(message: string): LockstepError {
+  return new LockstepError("bad-argument", message);
+}
+
+/**
+ * Refuses a name that is, or would shadow, a database that is there.
+ * @throws LockstepError `bad-argument`
+ */
+export async function requireFreeName(client: MongoClient, name: string): Promise<void> {
+  if (!/^[^/\\. "$*<>:|?\0]{1,63}$/.test(name) || Buffer.byteLength(name) > 63) {
+    throw refuse(`expected a database's name, got "${name}": 1 to 63 bytes without /\\. "$*<>:|?`);
+  }
+  if (["admin", "local", "config"].includes(name.toLowerCase()) || name.startsWith("lockstep_")) {
+    throw refuse(`"${name}" is a database of the server's or of ours: name another`);
+  }
+  const { databases } = await client.db("admin").admin().listDatabases({ nameOnly: true });
+  const same = databases.find((found) => found.name.toLowerCase() === name.toLowerCase());
+  if (!same) return;
+  if (same.name !== name) {
+    throw refuse(`"${name}" differs from "${same.name}" in case only: name another`);
+  }
+  const { collections } = await readCatalogue(client, name);
+  throw refuse(
+    collections.some((entry) => entry.name === marker)
+      ? `somebody restores into "${name}", or a restore was cut short: wait, or drop that database`
+      : `"${name}" exists: name a database that does not, or drop that one`,
+  );
+}
+
+/** A server of another major version may read the same files differently: nobody has tried. */
+async function requireSameServer(client: MongoClient, backupVersion: string): Promise<void> {
+  const { version } = await client.db("admin").command({ buildInfo: 1 });
+  const major = (text: string) => text.split(".")[0];
+  if (major(String(version)) === major(backupVersion)) return;
+  throw new LockstepError(
+    "database-not-supported",
+    `expected a backup of MongoDB ${major(String(version))}, got one of ${backupVersion}: restore it there, or by hand with mongorestore`,
+  );
+}
+
+/** What a restore would do. */
+export interface RestorePlan {
+  readonly collections: number;
+  readonly documents: number;
+  readonly bytes: number;
+}
+
+/**
+ * Restores a backup into a database that does not exist, and proves it. Nothing else is touched.
+ * @param options.dryRun checks everything and writes nothing
+ * @throws LockstepError `bad-argument`, `backup-mismatch`, `database-not-supported`
+ */
+export async function restoreBeside(options: {
+  client: MongoClient;
+  databaseName: string;
+  directory: string;
+  dryRun: boolean;
+  onBytes?: (bytes: number) => void;
+  signal: AbortSignal;
+  seam: Seam;
+  log: Log;
+}): Promise<RestorePlan> {
+  const { client, databaseName, directory } = options;
+  const manifest = await verifyDump(directory);
+  await requireSameServer(client, manifest.serverVersion);
+  await requireFreeName(client, databaseName);
+  const sum = (field: "documents" | "bytes") =>
+    manifest.collections.reduce((total, entry) => total + entry[field], 0);
+  const plan: RestorePlan = {
+    collections: manifest.collections.length,
+    documents: sum("documents"),
+    bytes: sum("bytes"),
+  };
+  if (options.dryRun) return plan;
+  await client
+    .db(databaseName)
+    .createCollection(marker)
+    .catch(async (error: unknown) => {
+      if (hasCode(error, 48)) await requireFreeName(client, databaseName);
+      throw error;
+    });
+  await loadDatabase(options, directory, manifest, { beside: [marker] });
+  await dropIfThere(client, databaseName, marker);
+  return plan;
+}

@@ -1,0 +1,192 @@
+// Aim: backups by hand are taken, shown, proven and restored beside the live database, and what must
+// not be done is refused before anything is touched. Method: the compiled program on the real set.
+import { mkdir, mkdtemp, readdir, rm, truncate, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
+import { digestDatabase } from "../../src/database/digest.ts";
+import { manifestDigest, sealed } from "../../src/database/manifest.ts";
+import { readManifest } from "../../src/database/verify-dump.ts";
+import { runCommand } from "../../src/ports/process.ts";
+import { fillWithEverything } from "../database/everything.ts";
+import { createSetting, type Setting } from "../database/setting.ts";
+import { urlOf } from "../support/database.ts";
+
+const main = resolve("dist/src/cli/main.js");
+const run = async (...words: string[]) => {
+  const ran = await runCommand(process.execPath, [main, ...words], { timeoutMs: 60_000 });
+  return { code: ran?.exitCode, text: `${ran?.stdout}${ran?.stderr}`, out: ran?.stdout ?? "" };
+};
+
+let setting: Setting;
+let on: string[];
+let files: string[];
+let folder = "";
+beforeEach(async () => {
+  setting = await createSetting();
+  folder = await mkdtemp(join(tmpdir(), "lockstep-backups-"));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  files = ["--directory", folder];
+  on = [...files, "--mongo-url", urlOf(setting.name)];
+});
+
+const databases = async () => {
+  const { databases: found } = await setting.client.db("admin").admin().listDatabases();
+  const control = `lockstep_${setting.name}`;
+  return found
+    .map(({ name }) => name)
+    .filter((name) => name.includes(setting.name) && name !== control);
+};
+
+describe("lockstep backup and restore", () => {
+  test("every kind of collection: taken, listed, shown, verified, restored, equal", async () => {
+    await fillWithEverything(setting);
+    const before = await digestDatabase(setting.client, setting.name);
+    expect(await run("backup", "create", "first", ...on)).toMatchObject({
+      code: 0,
+      text: expect.stringContaining("backed up and proven"),
+    });
+    expect(await databases()).toEqual([setting.name]);
+    await mkdir(join(folder, "photos"));
+    const list = await run("backup", "list", ...files, "--json");
+    expect(JSON.parse(list.out)).toMatchObject({
+      type: "backup",
+      id: "first",
+      database: setting.name,
+      collections: Object.keys(before).length + 2,
+    });
+    expect((await run("backup", "show", "first", ...files)).text).toMatch(/ {2}weather {2}\d+ doc/);
+    expect((await run("backup", "verify", "first", ...files)).code).toBe(0);
+
+    const target = `${setting.name}_again`;
+    onTestFinished(async () => void (await setting.client.db(target).dropDatabase()));
+    const restore = ["restore", "first", ...on, "--to-db", target];
+    expect(await run(...restore, "--dry-run")).toMatchObject({
+      code: 0,
+      text: expect.stringContaining("nothing was written"),
+    });
+    expect(await databases()).not.toContain(target);
+    const restored = await run(...restore, "--json");
+    expect(restored.code, restored.text).toBe(0);
+    const lines = restored.out
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+    expect(lines[0]).toMatchObject({ type: "progress" });
+    expect(lines.at(-1)).toMatchObject({ type: "restored", to: target });
+    expect(await digestDatabase(setting.client, target)).toEqual(before);
+    expect(await digestDatabase(setting.client, setting.name)).toEqual(before);
+    expect(await run(...restore)).toMatchObject({
+      code: 2,
+      text: expect.stringContaining("exists"),
+    });
+  });
+
+  test("what may not be restored, or not there, is refused and touches nothing", async () => {
+    await setting.client
+      .db(setting.name)
+      .collection("things")
+      .insertMany([{ a: 1 }, { a: 2 }]);
+    await run("backup", "create", "b", ...on);
+    const before = await databases();
+    const refused: readonly (readonly [readonly string[], number, string])[] = [
+      [["b", "--to-db", setting.name], 2, "exists"],
+      [["b", "--to-db", setting.name.toUpperCase()], 2, "differs from"],
+      [["b", "--to-db", "admin"], 2, "server's or of ours"],
+      [["b", "--to-db", "a/b"], 2, "a database's name"],
+      [["../b", "--to-db", "x"], 2, "backup's id"],
+      [["nowhere", "--to-db", "x"], 1, "found none"],
+      [["b"], 2, "--to-db"],
+    ];
+    for (const [words, code, text] of refused) {
+      const answer = await run("restore", ...words, ...on);
+      expect([answer.code, answer.text.includes(text)], `${words}: ${answer.text}`).toEqual([
+        code,
+        true,
+      ]);
+    }
+    const directory = join(folder, "b");
+    const { seal: _seal, ...rest } = await readManifest(directory);
+    const other = sealed({
+      ...rest,
+      serverVersion: "4.4.0",
+      digest: manifestDigest(rest.collections),
+    });
+    await writeFile(join(directory, "manifest.json"), JSON.stringify(other));
+    const wrong = await run("restore", "b", ...on, "--to-db", "x");
+    expect([wrong.code, wrong.text]).toEqual([1, expect.stringContaining("MongoDB 6")]);
+    await truncate(join(directory, setting.name, "things.bson"), 10);
+    expect(await run("backup", "verify", "b", ...files)).toMatchObject({
+      code: 1,
+      text: expect.stringContaining("backup-mismatch"),
+    });
+    expect(await databases()).toEqual(before);
+  });
+
+  test("two restores at once into one database: one is done, the other refused", async () => {
+    const rows = Array.from({ length: 20_000 }, (_, n) => ({ n, text: "x".repeat(100) }));
+    await setting.client.db(setting.name).collection("things").insertMany(rows);
+    await run("backup", "create", "b", ...on);
+    const target = `${setting.name}_twice`;
+    onTestFinished(async () => void (await setting.client.db(target).dropDatabase()));
+    const answers = await Promise.all(
+      [1, 2].map(() => run("restore", "b", ...on, "--to-db", target)),
+    );
+    expect(answers.map(({ code }) => code).toSorted()).toEqual([0, 2]);
+    expect(await digestDatabase(setting.client, target)).toEqual(
+      await digestDatabase(setting.client, setting.name),
+    );
+  });
+
+  test("a directory that cannot be used", async () => {
+    const file = join(folder, "file");
+    await writeFile(file, "");
+    const url = ["--mongo-url", urlOf(setting.name)];
+    expect((await run("backup", "list", "--directory", file)).code).toBe(2);
+    const create = await run("backup", "create", "b", "--directory", join(file, "below"), ...url);
+    expect([create.code, create.text.includes("bad-argument")], create.text).toEqual([2, true]);
+    expect(await databases()).toEqual([]);
+  });
+});
+
+describe("lockstep rehearse", () => {
+  const steps = async (body: string) => {
+    const path = join(folder, "steps.mjs");
+    await writeFile(
+      path,
+      `export const steps = [{ name: "one", version: "1.1.0", target: "MasterStateServer",
+        description: "", run: async (context) => { ${body} } }];`,
+    );
+    return ["--steps", path];
+  };
+
+  test("passes on a copy with figures, and leaves nothing behind", async () => {
+    const things = setting.client.db(setting.name).collection("things");
+    await things.insertMany([{ a: 1 }, { a: 2 }]);
+    await run("init", "1.0.0", "--mongo-url", urlOf(setting.name));
+    const before = [await databases(), await digestDatabase(setting.client, setting.name)];
+    const body = `await context.applyToCollection("things", { update: [{ $set: { b: 1 } }] });
+      await context.addIndex("things", { b: 1 }, { name: "by-b" });`;
+    const answer = await run("rehearse", "1.1.0", ...on, ...(await steps(body)));
+    expect(answer.code, answer.text).toBe(0);
+    expect(answer.text).toMatch(/one {2}\d.*2 documents in 1 batches/);
+    expect(answer.text).toContain('"things" has other indexes');
+    expect([await databases(), await digestDatabase(setting.client, setting.name)]).toEqual(before);
+    expect(await readdir(folder)).toEqual(["steps.mjs"]);
+  });
+
+  test("a step that fails is told with its documents; a module without steps is refused", async () => {
+    await setting.client
+      .db(setting.name)
+      .collection("things")
+      .insertMany([{ a: 1 }, { a: "x" }]);
+    await run("init", "1.0.0", "--mongo-url", urlOf(setting.name));
+    const body = `await context.applyToCollection("things", {
+      change: ({ a }) => ({ $set: { a: a.toLowerCase() } }) });`;
+    const answer = await run("rehearse", "1.1.0", ...on, ...(await steps(body)));
+    expect([answer.code, answer.text.includes("toLowerCase")], answer.text).toEqual([1, true]);
+    await writeFile(join(folder, "none.mjs"), "export const nothing = 1;");
+    const none = await run("rehearse", "1.1.0", ...on, "--steps", join(folder, "none.mjs"));
+    expect([none.code, none.text.includes("export `steps`")], none.text).toEqual([2, true]);
+  });
+});
