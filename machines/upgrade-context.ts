@@ -82,6 +82,7 @@ export type UpgradeEvent =
   | { type: "participantVoted"; agent: string }
   | { type: "dataRestored"; digest: string | null }
   | { type: "restoreFailed"; reason: Reason }
+  | { type: "copyLost"; agent: string; reason: Reason }
   | { type: "participantUndone"; agent: string }
   | { type: "participantAbsent"; agent: string }
   | { type: "abortRequested"; why: string }
@@ -125,6 +126,11 @@ function copyHolders(context: UpgradeContext): { servers: number; digests: (stri
 /** Two hosts hold a copy where the fleet has two, one where it has one (S6). */
 function copiesNeeded(servers: number): number {
   return Math.min(2, servers);
+}
+
+/** Somebody else still holds a copy: the way back need not wait for an operator. */
+export function anotherCopyLeft({ copies }: UpgradeContext, lost: string): boolean {
+  return Object.keys(copies).some((agent) => agent !== lost && copies[agent]?.digest);
 }
 
 /** All copies are reported, none differs, and enough hosts hold one. */

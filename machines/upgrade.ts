@@ -1,5 +1,6 @@
 import { assign, setup } from "xstate";
 import {
+  anotherCopyLeft,
   copiesAgree,
   copiesImpossible,
   everyoneSettled,
@@ -103,6 +104,13 @@ export const upgradeMachine = setup({
         : {},
     ),
     noteTouched: assign({ touched: true }),
+    noteCopyLost: assign(({ context, event }) =>
+      event.type === "copyLost"
+        ? {
+            copies: { ...context.copies, [event.agent]: { digest: null, reason: event.reason } },
+          }
+        : {},
+    ),
     noteVoted: assign(({ context, event }) =>
       event.type === "participantVoted" && !context.voted.includes(event.agent)
         ? { voted: [...context.voted, event.agent] }
@@ -154,11 +162,7 @@ export const upgradeMachine = setup({
     noteDeadlineBackup: assign({ reason: ({ context }) => backupTooLate(context) }),
     noteNoProgress: assign({ reason: () => noProgress() }),
     noteDeadlinePeers: assign({ reason: ({ context }) => peersTooLate(context) }),
-    noteBlocked: assign(({ event }) =>
-      event.type === "restoreFailed" || event.type === "effectFailed"
-        ? { blockedReason: event.reason }
-        : {},
-    ),
+    noteBlocked: assign(({ event }) => ("reason" in event ? { blockedReason: event.reason } : {})),
   },
   guards: {
     readyWithSchemaSteps: ({ context }) => readiness(context) === "ready",
@@ -171,6 +175,8 @@ export const upgradeMachine = setup({
       event.reason?.code === momentGone &&
       context.momentsGone < momentsMax - 1,
     copiesImpossible: ({ context }) => copiesImpossible(context),
+    anotherCopyLeft: ({ context, event }) =>
+      event.type === "copyLost" && anotherCopyLeft(context, event.agent),
     everyoneVoted: ({ context }) => everyoneVoted(context),
     everyoneSettled: ({ context }) => everyoneSettled(context),
   },
@@ -342,6 +348,15 @@ export const upgradeMachine = setup({
         participantUndone: { actions: "noteUndone" },
         participantAbsent: { actions: "noteAbsent" },
         deadlinePassed: { actions: "noteAllAbsent" },
+        copyLost: [
+          {
+            guard: "anotherCopyLeft",
+            target: "rolling-back",
+            reenter: true,
+            actions: "noteCopyLost",
+          },
+          { target: "blocked", actions: "noteBlocked" },
+        ],
         restoreFailed: { target: "blocked", actions: "noteBlocked" },
         effectFailed: { target: "blocked", actions: "noteBlocked" },
       },

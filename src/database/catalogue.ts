@@ -88,6 +88,8 @@ export async function readCatalogue(client: MongoClient, databaseName: string): 
   const uuids = new Map(all.map(({ name, uuid }) => [name, uuid]));
   const collections: CollectionEntry[] = [];
   for (const { name, type, options } of all.filter((entry) => !isBookkeeping(entry.name))) {
+    // The server lets nobody drop it: an empty one holds nothing.
+    if (name === "system.js" && !(await database.collection(name).findOne())) continue;
     const listed =
       type === "view" ? [] : await database.collection(name).listIndexes({ raw: true }).toArray();
     const indexes = (listed as unknown as Uint8Array[]).flatMap((bytes) => indexText(bytes) ?? []);

@@ -45,7 +45,7 @@ export function refuseUnsupported(catalogue: Catalogue): void {
   if (odd.length === 0) return;
   throw new LockstepError(
     "database-not-supported",
-    `found what a backup cannot carry: ${odd.join("; ")}: nothing was touched; drop it, or move it to another database`,
+    `found what a backup cannot carry: ${odd.join("; ")}: nothing was touched; remove it, or move it to another database`,
     { found: odd },
   );
 }

@@ -19,7 +19,7 @@ import { collections, documentIds } from "../store/store.ts";
 import { isSilent, readAgents } from "./agents.ts";
 import type { Catalogued } from "./backup-point.ts";
 import { coordinatorId } from "./names.ts";
-import { backupDirectory, reasonOf } from "./participant-effects.ts";
+import { backupDirectory, reasonOf, untilAborted } from "./participant-effects.ts";
 import { planOf } from "./steps.ts";
 import { contextOf } from "./views.ts";
 import { deletionsOf, watchingMembers } from "./watching-members.ts";
@@ -237,15 +237,26 @@ export function coordinatorEffects(world: World): Record<string, EffectHandler> 
           }
           return { type: "dataRestored", digest: live };
         }
+        // Found damaged here: the effect is for whoever holds another copy and becomes master.
+        if (!(params["copies"] as string[]).includes(world.agent)) {
+          return untilAborted(context.signal);
+        }
         await pauseDeletions(deletions);
         const directory = backupDirectory(world.dataDirectory, upgrade);
+        let manifest: Manifest;
+        try {
+          manifest = await copyOf(point, directory);
+        } catch (error) {
+          if (!isLockstepError(error, "backup-mismatch")) throw error;
+          return { type: "copyLost", agent: world.agent, reason: reasonOf(error) as Reason };
+        }
         const restored = await restoreDatabase({
           client: world.client,
           databaseName: world.databaseName,
           control,
           mastership,
           directory,
-          manifest: await copyOf(point, directory),
+          manifest,
           catalogue: point.catalogue.catalogue,
           digest: point.catalogue.digest,
           signal: context.signal,

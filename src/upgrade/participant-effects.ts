@@ -19,7 +19,7 @@ export function backupDirectory(dataDirectory: string, upgrade: string): string 
 }
 
 /** Resolves never; rejects when the signal aborts. */
-function untilAborted(signal: AbortSignal): Promise<never> {
+export function untilAborted(signal: AbortSignal): Promise<never> {
   return new Promise((_, reject) => {
     if (signal.aborted) reject(signal.reason);
     signal.addEventListener("abort", () => reject(signal.reason), { once: true });

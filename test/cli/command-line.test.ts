@@ -2,7 +2,7 @@
 // Method: the compiled program as a process; a real standalone; a small fake mongos.
 import { createServer } from "node:net";
 import { resolve } from "node:path";
-import { BSON } from "mongodb";
+import { BSON, MongoClient } from "mongodb";
 import { describe, expect, inject, onTestFinished, test } from "vitest";
 import { startReplicaSet, startStandalone } from "../../src/local/replica-set.ts";
 import { runCommand } from "../../src/ports/process.ts";
@@ -100,10 +100,14 @@ describe("lockstep", () => {
     const primary = await set.primary();
     const [, , arbiter] = set.members;
     await set.members.find((member) => member !== primary && member !== arbiter)?.kill();
-    const { code, text } = await until("the loss to be seen", async () => {
-      const answer = await run("upgrade", "1.1.0", "--mongo-url", url, "--timeout", "2");
-      return answer.text.includes("no-majority") && answer;
+    const member = new MongoClient(primary.directUrl);
+    onTestFinished(() => member.close());
+    await until("the loss to be seen", async () => {
+      const { members } = await member.db("admin").command({ replSetGetStatus: 1 });
+      return (members as { health: number }[]).some(({ health }) => health === 0);
     });
+    const { code, text } = await run("upgrade", "1.1.0", "--mongo-url", url, "--timeout", "5");
+    expect(text).toContain("no-majority");
     expect(code).toBe(4);
     expect(text).toContain(primary.host);
   });

@@ -201,6 +201,14 @@ describe("what cannot be carried is refused by name", () => {
   });
 });
 
+test("an emptied system.js, which nobody can drop, is in nobody's way", async () => {
+  const { client, name } = await createSetting();
+  const functions = client.db(name).collection<{ _id: string }>("system.js");
+  await functions.insertOne({ _id: "f" });
+  await functions.deleteOne({ _id: "f" });
+  expect(await readCatalogue(client, name)).toEqual({ collections: [] });
+});
+
 test("definitions survive as text: any keys in any order, any types", () => {
   const leaf = fc.oneof(
     fc.string(),

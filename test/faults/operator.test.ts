@@ -40,10 +40,12 @@ describe("operators and absent agents", () => {
     expect(await fleet.digest()).toEqual(before);
   });
 
-  test("a collection that cannot be carried yet is refused at preflight by name", async () => {
-    await fleet.client.db().collection<{ _id: string }>("system.js").insertOne({ _id: "f" });
+  test("a collection that cannot be carried is refused at preflight by name", async () => {
+    const database = fleet.client.db();
+    await database.collection("odd").createIndex({ a: 1 }, { name: "half-way" });
+    await database.command({ collMod: "odd", index: { name: "half-way", prepareUnique: true } });
     await refused(fleet.fleet.upgrade("1.1.0"), "database-not-supported");
-    await fleet.client.db().dropCollection("system.js");
+    await database.dropCollection("odd");
   });
 
   test("a required agent that is away: turned back; it pays its debt when it returns", async () => {

@@ -66,6 +66,8 @@ const upgradeEvents: readonly UpgradeEvent[] = [
   { type: "participantVoted", agent: "a2" },
   { type: "dataRestored", digest: "d" },
   { type: "restoreFailed", reason },
+  { type: "copyLost", agent: "a1", reason },
+  { type: "copyLost", agent: "a2", reason },
   { type: "participantUndone", agent: "a1" },
   { type: "participantUndone", agent: "a2" },
   { type: "participantAbsent", agent: "a2" },
@@ -92,7 +94,13 @@ function projectUpgrade(snapshot: AnyMachineSnapshot): unknown {
       return [always, context.verified, context.voted.toSorted()];
     case "rolling-back":
     case "blocked":
-      return [always, context.restored, context.undone.toSorted(), context.debtors.toSorted()];
+      return [
+        ...[always, context.restored, context.undone.toSorted(), context.debtors.toSorted()],
+        // How many copies are left, looked at apart from who is back: neither bears on the other.
+        context.restored || context.undone.length + context.debtors.length > 0
+          ? 0
+          : Object.values(context.copies).filter(({ digest }) => digest).length,
+      ];
     default:
       return [always];
   }

@@ -21,6 +21,8 @@ export interface TestFleet {
   readonly fleet: FleetClient;
   readonly client: MongoClient;
   readonly servers: readonly Server[];
+  /** The file with the items in an agent's copy for an upgrade. */
+  copyPath(agent: string, upgrade: string): string;
   /** Stops whoever comes to the durable write of this name, until released. */
   hold(name: string): Promise<void>;
   release(name: string): Promise<void>;
@@ -110,6 +112,7 @@ export async function startTestFleet(
     client,
     servers,
     stop,
+    copyPath: (agent, upgrade) => join(root, agent, "backups", upgrade, "things", "items.bson"),
     async hold(name) {
       for (const server of servers) {
         await rm(join(holds, `reached.${name}.${server.name}`), { force: true });

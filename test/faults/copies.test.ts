@@ -1,0 +1,61 @@
+// Aim: a copy that is damaged when it is needed never stops the way back while another host holds one;
+// with none left an operator decides. Method: real processes held after the migration, files damaged.
+import { copyFile, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { startTestFleet, type TestFleet } from "../support/fleet.ts";
+
+let fleet: TestFleet;
+let before: unknown;
+beforeAll(async () => {
+  fleet = await startTestFleet();
+  before = await fleet.digest();
+});
+afterAll(() => fleet?.stop());
+
+/** An upgrade whose schema is migrated, held before its local steps fail. */
+async function migrated(): Promise<string> {
+  await fleet.hold("local-journal");
+  const { upgrade } = await fleet.fleet.upgrade("1.1.1");
+  await fleet.reached("local-journal");
+  expect(await fleet.touched(1)).toEqual([1]);
+  return upgrade;
+}
+
+const damages: Readonly<Record<string, (path: string) => Promise<void>>> = {
+  gone: (path) => rm(path),
+  truncated: (path) => truncate(path, 1_000),
+  "with one byte flipped": async (path) => {
+    const bytes = await readFile(path);
+    bytes[5_000] = (bytes[5_000] ?? 0) ^ 1;
+    await writeFile(path, bytes);
+  },
+};
+
+test.each(Object.entries(damages))(
+  "the master's copy is %s: another holder restores",
+  async (_what, damage) => {
+    const upgrade = await migrated();
+    const { master } = await fleet.fleet.status();
+    await damage(fleet.copyPath(master?.agent ?? "", upgrade));
+    await fleet.release("local-journal");
+    await fleet.ended(upgrade, "rolled-back", "1.0.0");
+    expect(await fleet.digest()).toEqual(before);
+  },
+);
+
+test("no copy is whole: blocked with the reason; one brought back and retried: rolled back", async () => {
+  const upgrade = await migrated();
+  const paths = ["a1", "a2", "a3"].map((agent) => fleet.copyPath(agent, upgrade));
+  const kept = `${paths[0]}.kept`;
+  await copyFile(paths[0] as string, kept);
+  for (const path of paths) await truncate(path, 1_000);
+  await fleet.release("local-journal");
+  await fleet.until("blocked", ({ upgrade: now }) => now?.state === "blocked" && now);
+  const { upgrade: blocked, agents } = await fleet.fleet.status();
+  expect(blocked?.reason).toMatchObject({ code: "backup-mismatch" });
+  expect(agents.every(({ gate }) => gate === "shut")).toBe(true);
+  for (const path of paths) await copyFile(kept, path);
+  await fleet.fleet.request({ kind: "retry" });
+  await fleet.ended(upgrade, "rolled-back", "1.0.0");
+  expect(await fleet.digest()).toEqual(before);
+});
