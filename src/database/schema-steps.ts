@@ -43,17 +43,6 @@ function failed(step: string, error: unknown): StepsResult {
 
 const passing = ["fenced", "lease-lost", "aborted", "database-unreachable"] as const;
 
-/** Rejects when the signal aborts, even if the step ignores it. */
-function withSignal(work: Promise<void>, signals: readonly AbortSignal[]): Promise<void> {
-  const signal = AbortSignal.any([...signals]);
-  return new Promise((resolve, reject) => {
-    const stop = () => reject(signal.reason);
-    if (signal.aborted) stop();
-    signal.addEventListener("abort", stop, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", stop));
-  });
-}
-
 /** A step that kills its process is a verdict: two deaths with no committed batch in between. */
 async function countAttempt(runner: Runner): Promise<LockstepError | null> {
   const { options, progress } = runner;
@@ -100,7 +89,11 @@ export async function runSchemaSteps(options: RunOptions): Promise<StepsResult> 
       if (verdict) return failed(step.name, verdict);
       const track = new Set<Promise<void>>();
       const context = contextOf(runner, step.name, track);
-      await withSignal(step.run(context), [options.signal, options.mastership.signal]);
+      // Waited for also after it was told to stop: nobody restores what somebody still changes. One
+      // that ignores its signal is the engine's business: its process has to leave.
+      await step.run(context);
+      options.signal.throwIfAborted();
+      options.mastership.signal.throwIfAborted();
       if (track.size > 0) {
         await Promise.allSettled([...track]);
         throw new LockstepError(

@@ -116,6 +116,8 @@ export function createEngine(options: {
   const startEffects = (actor: Live): void => {
     const { ownership, tail } = actor;
     if (actor.deposed || ownership.signal.aborted || stopping.signal.aborted) return;
+    // A predecessor's: nothing starts before an entry of our own is durable.
+    if (tail.epoch < ownership.epoch) return;
     const definition = definitionOf(tail.machine);
     for (const effect of tail.effects) {
       if (actor.running.has(effect.id)) continue;
@@ -153,6 +155,17 @@ export function createEngine(options: {
     }
   };
 
+  /** Entries that are durable though their answer was lost: what follows a commit follows now. */
+  const catchUp = async (actor: Live): Promise<void> => {
+    const { tail, ownership } = actor;
+    const missed = await store.entries(tail.actor, tail.revision + 1);
+    if (missed.some(({ epoch }) => epoch > ownership.epoch)) {
+      actor.deposed = true;
+      throw fenced(tail.actor);
+    }
+    for (const entry of missed) committed(actor, entry);
+  };
+
   const append = async (
     actor: Live,
     make: (tail: Entry, at: number) => Step,
@@ -171,6 +184,7 @@ export function createEngine(options: {
           committed(actor, entry);
           return entry;
         case "duplicate":
+          await catchUp(actor);
           return "duplicate";
         case "refused":
           if (result.write < ownership.writes.length) {
@@ -181,15 +195,8 @@ export function createEngine(options: {
             write: result.write - ownership.writes.length,
           });
         case "conflict":
-        case "undone": {
-          const tail = await store.tail(entry.actor);
-          assert(tail, "an actor's journal never shrinks", { actor: entry.actor });
-          if (tail.epoch > ownership.epoch) {
-            actor.deposed = true;
-            throw fenced(entry.actor);
-          }
-          actor.tail = tail;
-        }
+        case "undone":
+          await catchUp(actor);
       }
     }
     throw new LockstepError("conflict", "somebody else appends all the time", {

@@ -265,7 +265,8 @@ async function run(
       signal: held.signal,
       writes: [held.fence],
     });
-    const masterWorld = { store, engine, preflight: () => preflightUpgrade(world) };
+    const sinceMs = await store.now();
+    const masterWorld = { store, engine, sinceMs, preflight: () => preflightUpgrade(world) };
     const masterPulse = createPulse(clock, limits.observePollMs);
     const unsubscribe = store.watch(() => masterPulse.hint());
     const either = AbortSignal.any([held.signal, stopping.signal]);

@@ -58,17 +58,13 @@ function failed(step: string, code: string, message: string): Reason {
   return { code, message: `local step "${step}": ${message}`, details: { step } };
 }
 
-/** A step that ignores its signal is left behind: its process has to leave before anyone goes on. */
+/**
+ * Waits for the step itself, also after it was told to stop: nobody undoes what somebody still does.
+ * One that ignores its signal is the engine's business: its process has to leave.
+ */
 async function settle(work: Promise<void>, signal: AbortSignal): Promise<void> {
-  await Promise.race([
-    work,
-    new Promise<never>((_, reject) => {
-      const stop = () => reject(signal.reason);
-      if (signal.aborted) stop();
-      else signal.addEventListener("abort", stop, { once: true });
-    }),
-  ]);
   await work;
+  signal.throwIfAborted();
 }
 
 /** Runs what this host has not run yet; each step at least once, its before-images durable first. */

@@ -3,6 +3,7 @@ import type { UpgradeContext, UpgradeEvent } from "../../machines/upgrade-contex
 import type { Deadlines } from "../../machines/vocabulary.ts";
 import type { Engine, SendResult } from "../engine/engine.ts";
 import { isLockstepError, LockstepError } from "../errors.ts";
+import { limits } from "../limits.ts";
 import { collections, documentIds, type Store } from "../store/store.ts";
 import { decideAcceptance } from "./accept.ts";
 import { isSilent, readAgents } from "./agents.ts";
@@ -16,6 +17,8 @@ import { isFinal, viewOf } from "./views.ts";
 export interface MasterWorld {
   readonly store: Store;
   readonly engine: Engine;
+  /** When this mastership began, by the store's clock: who is silent is judged only some time after. */
+  readonly sinceMs: number;
   /** Refuses by name what cannot be upgraded here: deployment, database, space. */
   preflight(): Promise<void>;
 }
@@ -175,8 +178,10 @@ export async function driveCoordinator(world: MasterWorld): Promise<void> {
       store.tail(participantId(agent, coordinator.context.upgrade)),
     ),
   );
+  // While the database was away nobody could be heard: that is nobody's silence.
+  const listened = nowMs - world.sinceMs > limits.heartbeatStaleMs;
   const derived = [
-    ...fromRecords(coordinator, records, (record) => isSilent(record, nowMs)),
+    ...fromRecords(coordinator, records, (record) => listened && isSilent(record, nowMs)),
     ...participants.flatMap((tail) => {
       if (!tail) return [];
       const view = viewOf<AgentContext>(tail);

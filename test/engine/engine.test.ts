@@ -6,7 +6,7 @@ import { createEngine, type EffectHandler, type Ownership } from "../../src/engi
 import { LockstepError } from "../../src/errors.ts";
 import { silentLog } from "../../src/log.ts";
 import { createMemoryStore } from "../../src/store/memory-store.ts";
-import type { Owner } from "../../src/store/store.ts";
+import type { Owner, Store } from "../../src/store/store.ts";
 import { until } from "../support/until.ts";
 import { createVirtualClock } from "../support/virtual-clock.ts";
 
@@ -71,9 +71,9 @@ function world() {
   const clock = createVirtualClock();
   const store = createMemoryStore({ now: () => clock.monotonicMs() });
   const stuck: string[] = [];
-  const engine = (work: EffectHandler, undo: EffectHandler = forever) =>
+  const engine = (work: EffectHandler, undo: EffectHandler = forever, through: Store = store) =>
     createEngine({
-      store,
+      store: through,
       clock,
       log: silentLog,
       machines: { job: { machine, protocol: 1, effects: { work, undo } } },
@@ -280,4 +280,51 @@ describe("refused by name", () => {
     const config = { id: "m", initial: "s", states: { s: { entry: "nobody" } } };
     expect(() => refuse(config)).toThrow(/nobody/);
   });
+
+  test.each(["before", "after"] as const)(
+    "an append whose answer is lost %s it took effect: what follows it still follows",
+    async (when) => {
+      for (let at = 1; at <= 5; at += 1) {
+        const { engine, ownership, store, clock } = world();
+        let appends = 0;
+        const lossy: Store = {
+          ...store,
+          async append(entries, writes) {
+            appends += 1;
+            const lost = new LockstepError("database-unreachable", "no answer");
+            if (appends === at && when === "before") throw lost;
+            const results = await store.append(entries, writes);
+            if (appends === at) throw lost;
+            return results;
+          },
+        };
+        const undone: string[] = [];
+        const one = engine(
+          forever,
+          async () => {
+            undone.push("undone");
+            return { type: "undone" };
+          },
+          lossy,
+        );
+        const again = async (act: () => Promise<unknown>) => {
+          await act().catch((error: unknown) => {
+            expect(error).toMatchObject({ code: "database-unreachable" });
+            return act();
+          });
+        };
+        await one.own(ownership(1).held);
+        await again(() => one.create("job/1", "job", undefined, { owner }));
+        await again(() => one.send("job/1", { type: "stop" }, { key: "stop" }));
+        await until("failed", async () => {
+          await clock.advance(500);
+          return (await store.tail("job/1"))?.state === "failed";
+        });
+        expect(undone.length, `${when} ${at}`).toBeGreaterThanOrEqual(1);
+        const types = (await store.entries("job/1")).map(({ event }) => event.type);
+        expect(types).toEqual(["lockstep.created", "stop", "undone"]);
+        await one.stop();
+      }
+    },
+  );
 });
