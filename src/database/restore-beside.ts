@@ -5,8 +5,8 @@ import type { Seam } from "../ports/seam.ts";
 import { readCatalogue } from "./catalogue.ts";
 import { dropIfThere } from "./load.ts";
 import { loadDatabase } from "./load-database.ts";
+import type { Manifest } from "./manifest.ts";
 import { hasCode } from "./server-errors.ts";
-import { verifyDump } from "./verify-dump.ts";
 
 /** Marks a database that is being filled: two restores into one never meet. */
 const marker = "lockstep_restoring";
@@ -42,6 +42,8 @@ export async function requireFreeName(client: MongoClient, name: string): Promis
 
 /** A server of another major version may read the same files differently: nobody has tried. */
 async function requireSameServer(client: MongoClient, backupVersion: string): Promise<void> {
+  // A stock dump may not say.
+  if (backupVersion === "") return;
   const { version } = await client.db("admin").command({ buildInfo: 1 });
   const major = (text: string) => text.split(".")[0];
   if (major(String(version)) === major(backupVersion)) return;
@@ -67,6 +69,8 @@ export async function restoreBeside(options: {
   client: MongoClient;
   databaseName: string;
   directory: string;
+  /** Of verified files. */
+  manifest: Manifest;
   dryRun: boolean;
   onBytes?: (bytes: number) => void;
   signal: AbortSignal;
@@ -74,7 +78,7 @@ export async function restoreBeside(options: {
   log: Log;
 }): Promise<RestorePlan> {
   const { client, databaseName, directory } = options;
-  const manifest = await verifyDump(directory);
+  const { manifest } = options;
   await requireSameServer(client, manifest.serverVersion);
   await requireFreeName(client, databaseName);
   const sum = (field: "documents" | "bytes") =>

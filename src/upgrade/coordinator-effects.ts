@@ -74,6 +74,12 @@ async function copyOf(point: Point, directory: string): Promise<Manifest> {
   );
 }
 
+/** A schema step of this upgrade has begun on the live data: it says so in the fence first. */
+async function hasBegun(world: World, upgrade: string): Promise<boolean> {
+  const fence = await world.store.get(collections.fences, documentIds.master);
+  return (fence?.["progress"] as { upgrade?: string } | undefined)?.upgrade === upgrade;
+}
+
 /** Dead means: another process of that agent has registered, or it has been silent for too long. */
 function deathProbe(world: World): (holder: string) => Promise<boolean> {
   return async (holder) => {
@@ -180,9 +186,7 @@ export function coordinatorEffects(world: World): Record<string, EffectHandler> 
     migrate: (params, context) =>
       attempt("migrationFailed", context, async () => {
         const point = params["backup"] as Point;
-        const fence = await world.store.get(collections.fences, documentIds.master);
-        const begun = (fence?.["progress"] as { upgrade?: string } | undefined)?.upgrade;
-        if (begun !== params["upgrade"]) {
+        if (!(await hasBegun(world, String(params["upgrade"])))) {
           const live = digestOf(await digestDatabase(world.client, world.databaseName));
           if (live !== point.digest) {
             throw new LockstepError(
@@ -230,7 +234,8 @@ export function coordinatorEffects(world: World): Record<string, EffectHandler> 
         const mastership = requireMastership(world, context);
         await sweepScratch(world.client, world.databaseName);
         if (point === null) return { type: "dataRestored", digest: null };
-        if (params["touched"] !== true) {
+        // Where no step has begun, what differs is somebody else's: it is not ours to take back.
+        if (params["touched"] !== true || !(await hasBegun(world, upgrade))) {
           const live = digestOf(await digestDatabase(world.client, world.databaseName));
           if (live !== point.digest) {
             world.log.warn({ upgrade }, "somebody outside the fleet wrote; its writes are kept");

@@ -42,6 +42,7 @@ export async function watchingMembers<Result>(
         await look();
       } catch (error) {
         if (isLockstepError(error, "disk-full")) {
+          world.log.warn({ ...error.details }, "a disk fills: what is under way is stopped");
           short.abort(error);
           return;
         }

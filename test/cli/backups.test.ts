@@ -82,6 +82,25 @@ describe("lockstep backup and restore", () => {
     });
   });
 
+  test("a directory of stock mongodump is restored too, and a damaged one refused", async () => {
+    await fillWithEverything(setting);
+    const rows = Array.from({ length: 3_000 }, (_, n) => ({ n, text: "x".repeat(n % 300) }));
+    await setting.client.db(setting.name).collection("many").insertMany(rows);
+    const before = await digestDatabase(setting.client, setting.name);
+    await run("backup", "create", "stock", ...on);
+    // What is left without our manifest is mongodump's own form, to the letter.
+    await rm(join(folder, "stock", "manifest.json"));
+    const target = `${setting.name}_stock`;
+    onTestFinished(async () => void (await setting.client.db(target).dropDatabase()));
+    const restored = await run("restore", "stock", ...on, "--to-db", target);
+    expect(restored.code, restored.text).toBe(0);
+    expect(await digestDatabase(setting.client, target)).toEqual(before);
+    await truncate(join(folder, "stock", setting.name, "many.bson"), 1_001);
+    const damaged = await run("restore", "stock", ...on, "--to-db", `${target}_2`);
+    expect([damaged.code, damaged.text]).toEqual([1, expect.stringContaining("in the middle of")]);
+    expect(await databases()).not.toContain(`${target}_2`);
+  });
+
   test("what may not be restored, or not there, is refused and touches nothing", async () => {
     await setting.client
       .db(setting.name)
@@ -95,7 +114,7 @@ describe("lockstep backup and restore", () => {
       [["b", "--to-db", "admin"], 2, "server's or of ours"],
       [["b", "--to-db", "a/b"], 2, "a database's name"],
       [["../b", "--to-db", "x"], 2, "backup's id"],
-      [["nowhere", "--to-db", "x"], 1, "found none"],
+      [["nowhere", "--to-db", "x"], 1, "backup-mismatch"],
       [["b"], 2, "--to-db"],
     ];
     for (const [words, code, text] of refused) {

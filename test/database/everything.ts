@@ -156,3 +156,24 @@ export async function fillWithEverything({ client, name }: Setting): Promise<voi
     ],
   });
 }
+
+/** Damages each kind of collection in its own way; also one that was damaged before. */
+export async function damageEverything({ client, name }: Setting): Promise<void> {
+  const database = client.db(name);
+  await database.collection("odd").deleteMany({});
+  await database.dropCollection("empty");
+  await database.command({ collMod: "validated", validator: {} });
+  await database.collection("collated").dropIndex("simple");
+  await database.collection<{ _id: number }>("capped").insertOne({ _id: 100 });
+  await database.dropCollection("clustered");
+  await database.createCollection("clustered");
+  await database.collection("weather").insertOne({ t: new Date(), m: 9 });
+  await database.command({ collMod: "view", viewOn: "capped", pipeline: [] });
+  await database.dropCollection("view on view");
+  await database.createCollection("view on view");
+  await database.dropCollection("1");
+  await database.createCollection("1", { viewOn: "odd", pipeline: [] });
+  await database.collection("indexed").dropIndexes();
+  await database.createCollection("more weather", { timeseries: { timeField: "t" } });
+  await database.createCollection("another view", { viewOn: "odd", pipeline: [] });
+}

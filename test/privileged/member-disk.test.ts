@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { runCommand } from "../../src/ports/process.ts";
 import { startTestFleet } from "../support/fleet.ts";
+import { until } from "../support/until.ts";
 
 const megabyte = 1024 * 1024;
 
@@ -60,7 +61,10 @@ test("refused before, turned back in the middle, done once there is room", async
   const { upgrade } = await fleet.fleet.upgrade("1.1.0");
   await fleet.reached("add-index");
   await leave(400);
-  await fleet.until("the watch to see it", ({ upgrade: now }) => now?.state === "rolling-back");
+  await until("the watch to see it", async () => {
+    const logs = await Promise.all(fleet.servers.map((server) => server.lastLines(50)));
+    return logs.join("").includes("a disk fills");
+  });
   await fleet.release("add-index");
   await fleet.turnedBack(upgrade, "disk-full", "1.0.0");
   expect(await fleet.digest()).toEqual(data);

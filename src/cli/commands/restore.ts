@@ -1,5 +1,6 @@
 import { restoreBeside } from "../../database/restore-beside.ts";
-import { readManifest } from "../../database/verify-dump.ts";
+import { isStockDump, readStockDump } from "../../database/stock-dump.ts";
+import { verifyDump } from "../../database/verify-dump.ts";
 import { silentLog } from "../../log.ts";
 import { systemClock } from "../../ports/clock.ts";
 import { openSeam } from "../../ports/seam.ts";
@@ -22,8 +23,10 @@ export function restoreCommand(
 ): Promise<number> {
   return withDatabase(options, async ({ client }) => {
     const directory = backupFolder(options.directory, id);
-    const { collections } = await readManifest(directory);
-    const totalBytes = collections.reduce((sum, { bytes }) => sum + bytes, 0);
+    const manifest = (await isStockDump(directory))
+      ? await readStockDump(directory)
+      : await verifyDump(directory);
+    const totalBytes = manifest.collections.reduce((sum, { bytes }) => sum + bytes, 0);
     const startMs = systemClock.monotonicMs();
     let doneBytes = 0;
     let tenths = 0;
@@ -41,7 +44,8 @@ export function restoreCommand(
       );
     };
     const plan = await restoreBeside({
-      ...{ client, databaseName: options.toDb, directory, dryRun: options.dryRun === true },
+      ...{ client, databaseName: options.toDb, directory, manifest },
+      dryRun: options.dryRun === true,
       ...{ onBytes, signal: terminal.signal, seam: openSeam, log: silentLog },
     });
     const what = `${plan.collections} collections, ${plan.documents} documents, ${bytesText(plan.bytes)}`;
