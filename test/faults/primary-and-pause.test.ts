@@ -52,16 +52,31 @@ describe.each(Object.entries(faults))("%s", (_name, fault) => {
     expect(epochs).toEqual(epochs.toSorted((left, right) => left - right));
   });
 
+  test("in a definition: done, the index there once, no stale effect", async () => {
+    await fleet.hold("progress-batch");
+    const { upgrade } = await fleet.fleet.upgrade("1.2.0");
+    await fleet.reached("progress-batch");
+    // The rehearsal has passed its own by now: what is held is the live one.
+    await fleet.hold("add-index");
+    await fleet.release("progress-batch");
+    await fleet.reached("add-index");
+    await fault(fleet, () => fleet.release("add-index"));
+    await fleet.ended(upgrade, "done", "1.2.0");
+    expect(await fleet.touched(2)).toEqual([1]);
+    const indexes = await fleet.client.db().collection("items").indexes();
+    expect(indexes.filter(({ name }) => name === "by-touched2")).toHaveLength(1);
+  });
+
   test("in rolling-back: the data equals the backup", async () => {
     const before = await fleet.digest();
     await fleet.hold("restore-swap");
-    const { upgrade } = await fleet.fleet.upgrade("1.2.1");
+    const { upgrade } = await fleet.fleet.upgrade("1.3.1");
     await fleet.reached("restore-swap");
     await fault(fleet, () => fleet.release("restore-swap"));
-    await fleet.ended(upgrade, "rolled-back", "1.1.0");
+    await fleet.ended(upgrade, "rolled-back", "1.2.0");
     await until("equal data", async () => {
       return JSON.stringify(await fleet.digest()) === JSON.stringify(before);
     });
-    expect(await fleet.touched(2)).toEqual([]);
+    expect(await fleet.touched(3)).toEqual([]);
   });
 });
