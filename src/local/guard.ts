@@ -16,9 +16,9 @@ process.stdin.on("data", (chunk) => {
 });
 process.stdin.on("end", () => {
   for (const pid of pids) try { process.kill(-pid, "SIGKILL"); } catch {}
-  setTimeout(() => {
-    require("node:fs").rmSync(process.argv[1], { recursive: true, force: true });
-  }, 200);
+  // One that is dying may still write: the folder is tried until it is empty.
+  const patience = { recursive: true, force: true, maxRetries: 50, retryDelay: 100 };
+  require("node:fs").rmSync(process.argv[1], patience);
 });
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => {});
 `;
