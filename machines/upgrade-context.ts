@@ -72,9 +72,10 @@ export type UpgradeEvent =
   | { type: "gatesShut" }
   | { type: "participantFailed"; agent: string; reason: Reason }
   | { type: "backupTimeChosen"; backup: BackupPoint }
-  | { type: "copyReported"; agent: string; digest: string | null; reason: Reason | null }
+  | ({ type: "copyReported"; agent: string; time: string } & Copy)
   | { type: "rehearsalPassed"; expected: unknown; figures: readonly StepFigures[] }
   | { type: "rehearsalFailed"; reason: Reason }
+  | { type: "liveDataDiffers"; reason: Reason }
   | { type: "progressSeen"; sequence: number }
   | { type: "migrationDone" }
   | { type: "migrationFailed"; reason: Reason }
@@ -95,7 +96,12 @@ export type UpgradeEvent =
 export const momentGone = "moment-gone";
 
 /** How many times T are chosen before a backup has failed. */
-export const momentsMax = 3;
+const momentsMax = 3;
+
+/** Nothing was touched yet, and a new T may be tried. */
+export function anotherMomentLeft({ momentsGone }: UpgradeContext): boolean {
+  return momentsGone < momentsMax - 1;
+}
 
 type Readiness = "incomplete" | "differ" | "ready" | "ready-without-schema-steps";
 

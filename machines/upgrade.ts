@@ -1,27 +1,6 @@
-import { assign, setup } from "xstate";
-import {
-  anotherCopyLeft,
-  copiesAgree,
-  copiesImpossible,
-  everyoneSettled,
-  everyoneVoted,
-  momentGone,
-  momentsMax,
-  noProgressMs,
-  readiness,
-  type UpgradeContext,
-  type UpgradeEvent,
-  type UpgradeInput,
-} from "./upgrade-context.ts";
-import {
-  backupTooLate,
-  copiesDiffer,
-  disagreement,
-  noProgress,
-  peersTooLate,
-  readinessTooLate,
-} from "./upgrade-reasons.ts";
-import type { CancelEffectsParams, CancelTimerParams, ScheduleTimerParams } from "./vocabulary.ts";
+import { noProgressMs, type UpgradeContext } from "./upgrade-context.ts";
+import { upgradeSetup } from "./upgrade-setup.ts";
+import type { ScheduleTimerParams } from "./vocabulary.ts";
 
 const schedule = (
   deadline: keyof UpgradeContext["deadlines"],
@@ -41,146 +20,7 @@ const schedule = (
  * The coordinator: one attempt to take the whole fleet from one version to another.
  * Driven by whoever is master; pure: what it wants done is named actions with parameters.
  */
-export const upgradeMachine = setup({
-  types: {
-    context: {} as UpgradeContext,
-    events: {} as UpgradeEvent,
-    input: {} as UpgradeInput,
-  },
-  actions: {
-    scheduleTimer: (_, _params: ScheduleTimerParams) => {},
-    cancelTimer: (_, _params: CancelTimerParams) => {},
-    cancelEffects: (_, _params: CancelEffectsParams) => {},
-    /** Transaction one: the versions are in transition from here on. */
-    accept: (_, _params: { upgrade: string; from: string; to: string }) => {},
-    /** Transaction two: the fleet should run the old version again. */
-    turnBack: (_, _params: { upgrade: string; from: string; to: string }) => {},
-    /** Transaction three: the commit point. */
-    commit: (_, _params: { upgrade: string; from: string; to: string }) => {},
-    /** Transaction four: the old version and data are back; absent agents owe their undo. */
-    endRollBack: (
-      _,
-      _params: { upgrade: string; from: string; to: string; debtors: readonly string[] },
-    ) => {},
-    /** What was switched off for the time of the upgrade goes on again. */
-    resumeDeletions: (_, _params: { upgrade: string }) => {},
-    chooseBackupTime: (_, _params: { upgrade: string }) => {},
-    rehearse: (_, _params: { upgrade: string; from: string; to: string; backup: unknown }) => {},
-    migrate: (_, _params: { upgrade: string; from: string; to: string; backup: unknown }) => {},
-    verifyCatalogue: (_, _params: { upgrade: string; expected: unknown }) => {},
-    restore: (
-      _,
-      _params: { upgrade: string; backup: unknown; touched: boolean; copies: readonly string[] },
-    ) => {},
-    noteReady: assign(({ context, event }) => {
-      if (event.type !== "participantReady") return {};
-      const { agent, incarnation, hash, schemaSteps, protocol } = event;
-      return {
-        ready: { ...context.ready, [agent]: { incarnation, hash, schemaSteps, protocol } },
-      };
-    }),
-    noteGates: assign(({ event }) => (event.type === "gatesShut" ? { gatesShut: true } : {})),
-    noteAgreement: assign(({ context }) => ({
-      schemaSteps: Object.values(context.ready)[0]?.schemaSteps ?? 0,
-    })),
-    noteDisagreement: assign({ reason: ({ context }) => disagreement(context) }),
-    noteBackup: assign(({ event }) =>
-      event.type === "backupTimeChosen" ? { backup: event.backup } : {},
-    ),
-    noteCopy: assign(({ context, event }) => {
-      if (event.type !== "copyReported") return {};
-      const { agent, digest, reason } = event;
-      return { copies: { ...context.copies, [agent]: { digest, reason } } };
-    }),
-    noteMomentGone: assign({
-      backup: null,
-      copies: {},
-      momentsGone: ({ context }) => context.momentsGone + 1,
-    }),
-    noteCopiesImpossible: assign({ reason: ({ context }) => copiesDiffer(context) }),
-    noteRehearsed: assign(({ event }) =>
-      event.type === "rehearsalPassed"
-        ? { expected: event.expected, rehearsed: event.figures }
-        : {},
-    ),
-    noteTouched: assign({ touched: true }),
-    noteCopyLost: assign(({ context, event }) =>
-      event.type === "copyLost"
-        ? {
-            copies: { ...context.copies, [event.agent]: { digest: null, reason: event.reason } },
-          }
-        : {},
-    ),
-    noteVoted: assign(({ context, event }) =>
-      event.type === "participantVoted" && !context.voted.includes(event.agent)
-        ? { voted: [...context.voted, event.agent] }
-        : {},
-    ),
-    noteVerified: assign({ verified: true }),
-    noteUndone: assign(({ context, event }) =>
-      event.type === "participantUndone" && !context.undone.includes(event.agent)
-        ? {
-            undone: [...context.undone, event.agent],
-            debtors: context.debtors.filter((agent) => agent !== event.agent),
-          }
-        : {},
-    ),
-    noteAbsent: assign(({ context, event }) =>
-      event.type === "participantAbsent" &&
-      !context.debtors.includes(event.agent) &&
-      !context.undone.includes(event.agent)
-        ? { debtors: [...context.debtors, event.agent] }
-        : {},
-    ),
-    noteAllAbsent: assign({
-      debtors: ({ context }) =>
-        context.required
-          .map(({ agent }) => agent)
-          .filter((agent) => !context.undone.includes(agent)),
-    }),
-    noteRestored: assign({ restored: true, blockedReason: null }),
-    noteForgotten: assign(({ context, event }) => {
-      if (event.type !== "agentForgotten") return {};
-      return {
-        required: context.required.filter(({ agent }) => agent !== event.agent),
-        excluded: [...context.excluded, event.agent],
-        debtors: context.debtors.filter((agent) => agent !== event.agent),
-      };
-    }),
-    noteFailure: assign(({ event }) => {
-      if (event.type === "participantFailed") {
-        const { agent, reason } = event;
-        return { reason: { ...reason, details: { ...reason.details, agent } } };
-      }
-      if (event.type === "abortRequested") {
-        const message = `aborted by an operator: ${event.why}`;
-        return { reason: { code: "aborted", message, details: {} } };
-      }
-      return "reason" in event ? { reason: event.reason } : {};
-    }),
-    noteDeadlineReadiness: assign({ reason: ({ context }) => readinessTooLate(context) }),
-    noteDeadlineBackup: assign({ reason: ({ context }) => backupTooLate(context) }),
-    noteNoProgress: assign({ reason: () => noProgress() }),
-    noteDeadlinePeers: assign({ reason: ({ context }) => peersTooLate(context) }),
-    noteBlocked: assign(({ event }) => ("reason" in event ? { blockedReason: event.reason } : {})),
-  },
-  guards: {
-    readyWithSchemaSteps: ({ context }) => readiness(context) === "ready",
-    readyWithoutSchemaSteps: ({ context }) => readiness(context) === "ready-without-schema-steps",
-    stepsDiffer: ({ context }) => readiness(context) === "differ",
-    copiesAgree: ({ context }) => copiesAgree(context),
-    /** The server can no longer read at T: not a bad copy, but a new T, a few times. */
-    momentIsGone: ({ context, event }) =>
-      event.type === "copyReported" &&
-      event.reason?.code === momentGone &&
-      context.momentsGone < momentsMax - 1,
-    copiesImpossible: ({ context }) => copiesImpossible(context),
-    anotherCopyLeft: ({ context, event }) =>
-      event.type === "copyLost" && anotherCopyLeft(context, event.agent),
-    everyoneVoted: ({ context }) => everyoneVoted(context),
-    everyoneSettled: ({ context }) => everyoneSettled(context),
-  },
-}).createMachine({
+export const upgradeMachine = upgradeSetup.createMachine({
   id: "upgrade",
   context: ({ input }) => ({
     ...input,
@@ -255,7 +95,7 @@ export const upgradeMachine = setup({
             reenter: true,
             actions: "noteMomentGone",
           },
-          { actions: "noteCopy" },
+          { guard: "isOfThisMoment", actions: "noteCopy" },
         ],
         participantFailed: { target: "rolling-back", actions: "noteFailure" },
         effectFailed: { target: "rolling-back", actions: "noteFailure" },
@@ -283,7 +123,7 @@ export const upgradeMachine = setup({
     },
     migrating: {
       description:
-        "Waits until the schema steps are done on the live data, batch by fenced batch. Left by their success or failure, an abort, or too long without a committed batch.",
+        "Waits until the schema steps are done on the live data, batch by fenced batch. Left by their success or failure, for a new time T when the data had changed before the first batch, an abort, or too long without a committed batch.",
       entry: [
         "noteTouched",
         schedule("noProgressMs"),
@@ -293,6 +133,10 @@ export const upgradeMachine = setup({
         },
       ],
       on: {
+        liveDataDiffers: [
+          { guard: "anotherMomentLeft", target: "backing-up", actions: "noteMomentGone" },
+          { target: "rolling-back", actions: "noteFailure" },
+        ],
         progressSeen: { actions: schedule("noProgressMs") },
         migrationDone: { target: "awaiting-peers" },
         migrationFailed: { target: "rolling-back", actions: "noteFailure" },

@@ -11,6 +11,7 @@ export type ErrorCode =
   | "disk-full"
   | "duplicate-step"
   | "fenced"
+  | "foreign-writes"
   | "heartbeat-fresh"
   | "invariant-broken"
   | "lease-lost"

@@ -189,11 +189,14 @@ export function coordinatorEffects(world: World): Record<string, EffectHandler> 
         if (!(await hasBegun(world, String(params["upgrade"])))) {
           const live = digestOf(await digestDatabase(world.client, world.databaseName));
           if (live !== point.digest) {
-            throw new LockstepError(
-              "backup-mismatch",
-              "the live data is not what was backed up: somebody outside the fleet wrote; stop it, then upgrade again",
-              { expected: point.digest, got: live },
-            );
+            const reason = {
+              code: "foreign-writes",
+              message:
+                "the live data is not what was backed up: somebody outside the fleet wrote; stop it, then upgrade again",
+              details: { expected: point.digest, got: live },
+            };
+            world.log.warn({ reason }, "somebody outside the fleet wrote before the first batch");
+            return { type: "liveDataDiffers", reason };
           }
         }
         const result = await watchingMembers(world, context.signal, (signal) =>

@@ -60,10 +60,11 @@ export function fromParticipant(
       // A copy of an earlier time T says nothing of this one.
       if (
         copy !== null &&
+        known.backup !== null &&
         known.copies[agent] === undefined &&
-        known.backup?.time === participant.context.backup?.time
+        known.backup.time === participant.context.backup?.time
       ) {
-        add({ type: "copyReported", agent, digest: copy.digest, reason: copy.reason });
+        add({ type: "copyReported", agent, time: known.backup.time, ...copy });
       }
       break;
     case "rehearsing":

@@ -10,29 +10,59 @@ beforeAll(async () => {
 });
 afterAll(() => fleet?.stop());
 
-test("a write after the copies: turned back, and it is still there", async () => {
+async function momentsOf(upgrade: string): Promise<number> {
+  const journal = fleet.client.db("lockstep_things").collection("journal");
+  const chosen = { "_id.actor": `upgrade/${upgrade}`, "event.type": "backupTimeChosen" };
+  return journal.countDocuments(chosen);
+}
+
+test("a write after the copies: they are made again with it, done", async () => {
   await fleet.hold("rehearsal-batch");
   const { upgrade } = await fleet.fleet.upgrade("1.1.0");
   await fleet.reached("rehearsal-batch");
   await fleet.client.db().collection("items").insertOne({ foreign: true });
-  const before = await fleet.digest();
   await fleet.release("rehearsal-batch");
-  await fleet.turnedBack(upgrade, "backup-mismatch", "1.0.0");
-  expect(await fleet.digest()).toEqual(before);
-  expect(await fleet.client.db().collection("items").countDocuments({ foreign: true })).toBe(1);
-  expect(await fleet.touched(1)).toEqual([]);
+  await fleet.ended(upgrade, "done", "1.1.0");
+  expect(await momentsOf(upgrade)).toBe(2);
+  const found = await fleet.client.db().collection("items").find({ foreign: true }).toArray();
+  expect(found.map(({ touched1 }) => touched1)).toEqual([1]);
+});
+
+test("who writes after the copies each time: turned back, and all writes are still there", async () => {
+  await fleet.hold("rehearsal-batch");
+  const { upgrade } = await fleet.fleet.upgrade("1.2.0");
+  for (let moment = 1; moment <= 3; moment += 1) {
+    await fleet.until(`rehearsal of moment ${moment}`, async ({ upgrade: current }) => {
+      return current?.state === "rehearsing" && (await momentsOf(upgrade)) === moment;
+    });
+    await fleet.reached("rehearsal-batch");
+    await fleet.client.db().collection("items").insertOne({ again: moment });
+    if (moment < 3) await fleet.hold("backup-time");
+    await fleet.release("rehearsal-batch");
+    if (moment < 3) {
+      await fleet.reached("backup-time");
+      await fleet.hold("rehearsal-batch");
+      await fleet.release("backup-time");
+    }
+  }
+  await fleet.turnedBack(upgrade, "foreign-writes", "1.1.0");
+  expect(
+    await fleet.client
+      .db()
+      .collection("items")
+      .countDocuments({ again: { $gt: 0 } }),
+  ).toBe(3);
+  expect(await fleet.touched(2)).toEqual([]);
 });
 
 test("a collection dropped after T: a new T is chosen, the copies are made again, done", async () => {
   const extra = fleet.client.db().collection("extra");
   await extra.insertOne({ a: 1 });
   await fleet.hold("dump-collection.a1");
-  const { upgrade } = await fleet.fleet.upgrade("1.1.0");
+  const { upgrade } = await fleet.fleet.upgrade("1.2.0");
   await fleet.reached("dump-collection");
   await extra.drop();
   await fleet.release("dump-collection.a1");
-  await fleet.ended(upgrade, "done", "1.1.0");
-  const journal = fleet.client.db("lockstep_things").collection("journal");
-  const chosen = { "_id.actor": `upgrade/${upgrade}`, "event.type": "backupTimeChosen" };
-  expect(await journal.countDocuments(chosen)).toBe(2);
+  await fleet.ended(upgrade, "done", "1.2.0");
+  expect(await momentsOf(upgrade)).toBe(2);
 });

@@ -46,18 +46,21 @@ const upgradeEvents: readonly UpgradeEvent[] = [
   { type: "gatesShut" },
   { type: "participantFailed", agent: "a1", reason },
   { type: "backupTimeChosen", backup: { time: "1:1", digest: "d", catalogue: null } },
-  { type: "copyReported", agent: "a1", digest: "d", reason: null },
-  { type: "copyReported", agent: "a2", digest: "d", reason: null },
-  { type: "copyReported", agent: "a2", digest: "e", reason: null },
-  { type: "copyReported", agent: "a2", digest: null, reason },
+  { type: "copyReported", agent: "a1", time: "1:1", digest: "d", reason: null },
+  { type: "copyReported", agent: "a2", time: "1:1", digest: "d", reason: null },
+  { type: "copyReported", agent: "a2", time: "1:1", digest: "e", reason: null },
+  { type: "copyReported", agent: "a2", time: "1:1", digest: null, reason },
+  { type: "copyReported", agent: "a2", time: "0:1", digest: "d", reason: null },
   {
     type: "copyReported",
     agent: "a2",
+    time: "1:1",
     digest: null,
     reason: { code: "moment-gone", message: "too old", details: {} },
   },
   { type: "rehearsalPassed", expected: null, figures: [] },
   { type: "rehearsalFailed", reason },
+  { type: "liveDataDiffers", reason },
   { type: "progressSeen", sequence: 1 },
   { type: "migrationDone" },
   { type: "migrationFailed", reason },
@@ -90,6 +93,9 @@ function projectUpgrade(snapshot: AnyMachineSnapshot): unknown {
       const copies = Object.entries(context.copies).map(([agent, { digest }]) => agent + digest);
       return [always, context.backup !== null, copies.toSorted(), context.momentsGone];
     }
+    case "rehearsing":
+    case "migrating":
+      return [always, context.momentsGone];
     case "awaiting-peers":
       return [always, context.verified, context.voted.toSorted()];
     case "rolling-back":

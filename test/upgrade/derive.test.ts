@@ -80,6 +80,13 @@ describe("the coordinator, from a participant", () => {
     const again = at("backing-up", [{ type: "backupTimeChosen", backup: later }]);
     expect(fromParticipant(again, of(copied), undefined)).toEqual([]);
     expect(types(fromCoordinator(of(copied), again))).toEqual(["copyAsked"]);
+    // A report that was on its way while another T was chosen.
+    const late = { type: "copyReported", agent: "a1", time: "1:1", digest: "d", reason: null };
+    const chosenAgain: UpgradeEvent[] = [
+      { type: "backupTimeChosen", backup: later },
+      late as UpgradeEvent,
+    ];
+    expect(at("backing-up", chosenAgain).context.copies).toEqual({});
     expect(types(fromParticipant(at("awaiting-peers"), of(voted), undefined))).toEqual([
       "participantVoted",
     ]);

@@ -85,7 +85,9 @@ export const ways: Readonly<Record<string, readonly UpgradeEvent[]>> = (() => {
   const rehearsing: UpgradeEvent[] = [
     ...backingUp,
     { type: "backupTimeChosen", backup },
-    ...names.map((agent) => ({ type: "copyReported", agent, digest: "d", reason: null }) as const),
+    ...names.map(
+      (agent) => ({ type: "copyReported", agent, time: "1:1", digest: "d", reason: null }) as const,
+    ),
   ];
   const migrating: UpgradeEvent[] = [
     ...rehearsing,
