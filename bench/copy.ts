@@ -29,7 +29,7 @@ export async function dump(
   const catalogue = await readCatalogue(client, databaseName);
   const digest = await digestDatabase(client, databaseName);
   const control = { client, databaseName: "lockstep_bench" };
-  const time = await chooseBackupTime({ client, control, seam: openSeam });
+  const time = await chooseBackupTime({ control, seam: openSeam });
   const directory = join(folder, "copy");
   let bytes = 0;
   const took = await seconds(async () => {

@@ -58,6 +58,8 @@ export interface UpgradeContext extends UpgradeInput {
   readonly excluded: readonly string[];
   readonly reason: Reason | null;
   readonly blockedReason: Reason | null;
+  /** An operator has said that a restore may take back what somebody outside the fleet wrote. */
+  readonly foreignWritesAccepted: boolean;
 }
 
 export type UpgradeEvent =
@@ -94,6 +96,9 @@ export type UpgradeEvent =
 
 /** Code of a copy that could not be made since the server no longer reads at T. */
 export const momentGone = "moment-gone";
+
+/** Code of a roll-back that would take back somebody else's writes. */
+export const foreignWrites = "foreign-writes";
 
 /** How many times T are chosen before a backup has failed. */
 const momentsMax = 3;

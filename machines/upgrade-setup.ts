@@ -6,6 +6,7 @@ import {
   copiesImpossible,
   everyoneSettled,
   everyoneVoted,
+  foreignWrites,
   momentGone,
   readiness,
   type UpgradeContext,
@@ -49,10 +50,16 @@ export const upgradeSetup = setup({
     chooseBackupTime: (_, _params: { upgrade: string }) => {},
     rehearse: (_, _params: { upgrade: string; from: string; to: string; backup: unknown }) => {},
     migrate: (_, _params: { upgrade: string; from: string; to: string; backup: unknown }) => {},
-    verifyCatalogue: (_, _params: { upgrade: string; expected: unknown }) => {},
+    verifyCatalogue: (_, _params: { upgrade: string; expected: unknown; backup: unknown }) => {},
     restore: (
       _,
-      _params: { upgrade: string; backup: unknown; touched: boolean; copies: readonly string[] },
+      _params: {
+        upgrade: string;
+        backup: unknown;
+        touched: boolean;
+        copies: readonly string[];
+        acceptForeignWrites: boolean;
+      },
     ) => {},
     noteReady: assign(({ context, event }) => {
       if (event.type !== "participantReady") return {};
@@ -145,6 +152,11 @@ export const upgradeSetup = setup({
     noteDeadlineBackup: assign({ reason: ({ context }) => backupTooLate(context) }),
     noteNoProgress: assign({ reason: () => noProgress() }),
     noteDeadlinePeers: assign({ reason: ({ context }) => peersTooLate(context) }),
+    /** Who has read that foreign writes would be lost and still says "retry" has accepted it. */
+    noteRetry: assign({
+      foreignWritesAccepted: ({ context }) =>
+        context.foreignWritesAccepted || context.blockedReason?.code === foreignWrites,
+    }),
     noteBlocked: assign(({ event }) => ("reason" in event ? { blockedReason: event.reason } : {})),
   },
   guards: {

@@ -41,6 +41,7 @@ export const upgradeMachine = upgradeSetup.createMachine({
     excluded: [],
     reason: null,
     blockedReason: null,
+    foreignWritesAccepted: false,
   }),
   initial: "waiting",
   on: { agentForgotten: { actions: "noteForgotten" } },
@@ -153,7 +154,7 @@ export const upgradeMachine = upgradeSetup.createMachine({
         schedule("peersMs"),
         {
           type: "verifyCatalogue",
-          params: ({ context: { upgrade, expected } }) => ({ upgrade, expected }),
+          params: ({ context: { upgrade, expected, backup } }) => ({ upgrade, expected, backup }),
         },
       ],
       always: [{ guard: "everyoneVoted", target: "done" }],
@@ -178,10 +179,11 @@ export const upgradeMachine = upgradeSetup.createMachine({
         schedule("rollingBackMs"),
         {
           type: "restore",
-          params: ({ context: { upgrade, backup, touched, copies } }) => ({
+          params: ({ context: { upgrade, backup, touched, copies, foreignWritesAccepted } }) => ({
             upgrade,
             backup,
             touched,
+            acceptForeignWrites: foreignWritesAccepted,
             copies: Object.keys(copies).filter((agent) => copies[agent]?.digest),
           }),
         },
@@ -212,7 +214,7 @@ export const upgradeMachine = upgradeSetup.createMachine({
       on: {
         participantUndone: { actions: "noteUndone" },
         participantAbsent: { actions: "noteAbsent" },
-        retryRequested: { target: "rolling-back" },
+        retryRequested: { target: "rolling-back", actions: "noteRetry" },
       },
     },
     done: {

@@ -55,6 +55,7 @@ export const limits = {
   spaceReserveFraction: 0.1,
   spaceReserveBytesMax: 2 * 1024 * 1024 * 1024,
   memberWatchMs: 5_000,
+  changeStreamWaitMs: 200,
   backupsKept: 3,
 
   /** Agents. */

@@ -1,23 +1,30 @@
 import { type MongoClient, Timestamp } from "mongodb";
 import { assert } from "../errors.ts";
 import type { Seam } from "../ports/seam.ts";
+import { collections } from "../store/store.ts";
 
-/** Chooses the cluster time T of a backup: the operation time of a majority write. */
-export async function chooseBackupTime(options: {
-  client: MongoClient;
-  control: { client: MongoClient; databaseName: string };
-  seam: Seam;
-}): Promise<string> {
-  const { control, seam } = options;
-  const answer = await seam.write("backup-time", () =>
+interface Marking {
+  readonly control: { readonly client: MongoClient; readonly databaseName: string };
+  readonly seam: Seam;
+}
+
+/** A majority write that changes nothing but a counter; answers with its operation time. */
+export async function writeMarker({ control, seam }: Marking, name: string): Promise<Timestamp> {
+  const answer = await seam.write(name, () =>
     control.client.db(control.databaseName).command({
-      update: "fences",
-      updates: [{ q: { _id: "backup-time" }, u: { $inc: { chosen: 1 } }, upsert: true }],
+      update: collections.fences,
+      updates: [{ q: { _id: name }, u: { $inc: { chosen: 1 } }, upsert: true }],
       writeConcern: { w: "majority", j: true },
     }),
   );
   const time = answer["operationTime"] as Timestamp;
   assert(time instanceof Timestamp, "a replica set answers with its operation time");
+  return time;
+}
+
+/** Chooses the cluster time T of a backup: the operation time of a majority write. */
+export async function chooseBackupTime(marking: Marking): Promise<string> {
+  const time = await writeMarker(marking, "backup-time");
   return `${time.getHighBits()}:${time.getLowBits()}`;
 }
 

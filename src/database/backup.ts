@@ -85,7 +85,7 @@ async function dumpOnce(options: BackupOptions, directory: string): Promise<Mani
   const { client, databaseName, control, seam } = options;
   const catalogue = await readCatalogue(client, databaseName);
   refuseUnsupported(catalogue);
-  const time = await chooseBackupTime({ client, control, seam });
+  const time = await chooseBackupTime({ control, seam });
   const manifest = await dumpDatabase({
     ...options,
     fleet: control.databaseName,

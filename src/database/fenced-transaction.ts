@@ -3,6 +3,7 @@ import {
   type Document,
   type MongoClient,
   ReadConcern,
+  UUID,
   WriteConcern,
 } from "mongodb";
 import { assert, LockstepError } from "../errors.ts";
@@ -26,6 +27,23 @@ export function deposed(epoch: number): LockstepError {
   return new LockstepError("fenced", `a successor has raised the fence above epoch ${epoch}`);
 }
 
+type Tick = { readonly field: "progress" | "rehearsal"; readonly ticks: number };
+
+/**
+ * The fence keeps the sessions that change live data, for all masters of an upgrade: a change event
+ * with another one is somebody else's write.
+ */
+function sessionsChange(
+  session: ClientSession,
+  { field, ticks }: Tick,
+): { set: Document; rest: Document } {
+  if (field === "rehearsal") return { set: {}, rest: {} };
+  const id = new UUID(session.id?.id?.buffer).toHexString();
+  return ticks === 0
+    ? { set: { sessions: [id] }, rest: {} }
+    : { set: {}, rest: { $addToSet: { sessions: id } } };
+}
+
 /**
  * One transaction that really changes the fence at our epoch and moves the progress in it from one
  * tick to the next: so it counts exactly once or not at all, also when its answer is lost.
@@ -36,7 +54,7 @@ export async function fencedTransaction<Prepared>(
   fenced: Fenced,
   name: string,
   tick: {
-    readonly field: string;
+    readonly field: "progress" | "rehearsal";
     readonly ticks: number;
     /** Creating a collection wants `local`; the fence is a write, so it conflicts all the same. */
     readonly readConcern?: "local";
@@ -60,13 +78,18 @@ export async function fencedTransaction<Prepared>(
         readPreference: "primary",
       });
       const { prepared, progress } = await prepare(session);
+      const sessions = sessionsChange(session, tick);
       const touched = await fences.updateOne(
         {
           _id: documentIds.master,
           epoch: mastership.epoch,
           ...(tick.ticks === 0 ? {} : { [`${tick.field}.ticks`]: tick.ticks }),
         },
-        { $inc: { sequence: 1 }, $set: { [tick.field]: { ...progress, ticks: tick.ticks + 1 } } },
+        {
+          $inc: { sequence: 1 },
+          $set: { [tick.field]: { ...progress, ticks: tick.ticks + 1 }, ...sessions.set },
+          ...sessions.rest,
+        },
         { session },
       );
       if (touched.matchedCount !== 1) {

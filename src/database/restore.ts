@@ -13,6 +13,7 @@ import { type Digests, digestDatabase, digestOf } from "./digest.ts";
 import { deposed, type Fenced } from "./fenced-transaction.ts";
 import { dropIfThere, loadCollection } from "./load.ts";
 import type { DumpedCollection, Manifest } from "./manifest.ts";
+import { isOfRestore, loadedPrefix, replacedPrefix } from "./restore-names.ts";
 import { swap } from "./swap.ts";
 
 export interface RestoreOptions extends Fenced {
@@ -25,10 +26,7 @@ export interface RestoreOptions extends Fenced {
   readonly log: Log;
 }
 
-const loadedPrefix = "lockstep_restore.";
-const replacedPrefix = "lockstep_replaced.";
-const isOurs = ({ name }: { readonly name: string }) =>
-  name.startsWith(loadedPrefix) || name.startsWith(replacedPrefix);
+const isOurs = ({ name }: { readonly name: string }) => isOfRestore(name);
 
 /** Really changes the fence at our epoch, so that from here on an older one is known to be over. */
 async function holdFence(options: RestoreOptions, restore: Document): Promise<void> {

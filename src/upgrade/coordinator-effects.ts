@@ -3,6 +3,7 @@ import { chooseBackupTime } from "../database/backup-time.ts";
 import { differences, readCatalogue } from "../database/catalogue.ts";
 import { pauseDeletions, resumeDeletions } from "../database/deletions.ts";
 import { digestDatabase, digestOf } from "../database/digest.ts";
+import { refuseForeignWrites } from "../database/foreign-writes.ts";
 import { loadDatabase } from "../database/load-database.ts";
 import type { Manifest } from "../database/manifest.ts";
 import { endEarlierOperations } from "../database/operations.ts";
@@ -27,6 +28,9 @@ import type { World } from "./world.ts";
 
 type Point = BackupPoint & { readonly catalogue: Catalogued };
 
+const beforeRetry =
+  "the backup and the live data are both kept; stop it, save what you need, then `lockstep retry` restores the backup all the same";
+
 function requireMastership(world: World, context: EffectContext): Mastership {
   const mastership = world.mastership(context.epoch);
   if (!mastership) throw new LockstepError("lease-lost", "this agent is not master any more");
@@ -44,7 +48,6 @@ async function chooseBackup(world: World): Promise<Point> {
   for (let attempt = 0; attempt < limits.backupTimeTriesMax; attempt += 1) {
     const before = await readLive(world);
     const time = await chooseBackupTime({
-      client: world.client,
       control: { client: world.client, databaseName: world.controlDatabaseName },
       seam: world.seam,
     });
@@ -78,6 +81,17 @@ async function copyOf(point: Point, directory: string): Promise<Manifest> {
 async function hasBegun(world: World, upgrade: string): Promise<boolean> {
   const fence = await world.store.get(collections.fences, documentIds.master);
   return (fence?.["progress"] as { upgrade?: string } | undefined)?.upgrade === upgrade;
+}
+
+/** Nobody but the upgrade has written since the copies were made. */
+function refuseForeign(
+  world: World,
+  point: Point,
+  signal: AbortSignal,
+  whatNext?: string,
+): Promise<void> {
+  const control = { client: world.client, databaseName: world.controlDatabaseName };
+  return refuseForeignWrites({ ...world, control, time: point.time, signal }, whatNext);
 }
 
 /** Dead means: another process of that agent has registered, or it has been silent for too long. */
@@ -199,24 +213,31 @@ export function coordinatorEffects(world: World): Record<string, EffectHandler> 
             return { type: "liveDataDiffers", reason };
           }
         }
-        const result = await watchingMembers(world, context.signal, (signal) =>
-          runSteps(
-            params,
-            { ...context, signal },
-            {
-              databaseName: world.databaseName,
-              progressField: "progress",
-            },
-          ),
+        const result = await watchingMembers(
+          world,
+          context.signal,
+          (signal) =>
+            runSteps(
+              params,
+              { ...context, signal },
+              {
+                databaseName: world.databaseName,
+                progressField: "progress",
+              },
+            ),
+          () => refuseForeign(world, point, context.signal),
         );
+        await refuseForeign(world, point, context.signal);
         return result.kind === "failed"
           ? { type: "migrationFailed", reason: result.reason }
           : { type: "migrationDone" };
       }),
 
-    async verifyCatalogue(params) {
-      const { expected } = params as { expected: Catalogued["catalogue"] | null };
-      if (expected !== null) {
+    async verifyCatalogue(params, context) {
+      const expected = params["expected"] as Catalogued["catalogue"] | null;
+      const point = params["backup"] as Point | null;
+      if (expected !== null && point !== null) {
+        await refuseForeign(world, point, context.signal);
         const live = await readCatalogue(world.client, world.databaseName);
         const found = differences(expected, live, { ignoreUuid: true });
         if (found.length > 0) {
@@ -250,6 +271,10 @@ export function coordinatorEffects(world: World): Record<string, EffectHandler> 
           return untilAborted(context.signal);
         }
         await pauseDeletions(deletions);
+        // A restore would take back what is not ours: an operator has to say so.
+        if (params["acceptForeignWrites"] !== true) {
+          await refuseForeign(world, point, context.signal, beforeRetry);
+        }
         const directory = backupDirectory(world.dataDirectory, upgrade);
         let manifest: Manifest;
         try {

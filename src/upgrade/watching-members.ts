@@ -21,29 +21,32 @@ export function deletionsOf(world: World): Deletions {
  * Runs something that fills disks and looks at every member meanwhile: TTL deletion rests, also on one
  * that was started again; and while there is still room for the way back, a disk that fills turns it
  * back (a full disk kills a mongod).
- * @throws LockstepError `disk-full` in place of the result
+ * @param alsoLook what else is looked at, `foreign-writes` being another way to end it
+ * @throws LockstepError `disk-full`, `foreign-writes` in place of the result
  */
 export async function watchingMembers<Result>(
   world: World,
   signal: AbortSignal,
   act: (signal: AbortSignal) => Promise<Result>,
+  alsoLook: () => Promise<void> = async () => {},
 ): Promise<Result> {
-  const short = new AbortController();
+  const found = new AbortController();
   const over = new AbortController();
   const either = AbortSignal.any([signal, over.signal]);
   const look = async () => {
     await pauseDeletions(deletionsOf(world));
     const { restoreBytes } = spaceNeeded(await databaseSize(world.client, world.databaseName));
     requireMemberSpace(await readMemberSpace(world), restoreBytes);
+    await alsoLook();
   };
   const watching = (async () => {
     for (let looks = 0; looks < limits.looksMax && !either.aborted; looks += 1) {
       try {
         await look();
       } catch (error) {
-        if (isLockstepError(error, "disk-full")) {
-          world.log.warn({ ...error.details }, "a disk fills: what is under way is stopped");
-          short.abort(error);
+        if (isLockstepError(error, "disk-full") || isLockstepError(error, "foreign-writes")) {
+          world.log.warn({ ...error.details }, `${error.code}: what is under way is stopped`);
+          found.abort(error);
           return;
         }
         // Not to be able to ask says nothing of the space.
@@ -53,7 +56,7 @@ export async function watchingMembers<Result>(
     }
   })();
   try {
-    return await act(AbortSignal.any([signal, short.signal]));
+    return await act(AbortSignal.any([signal, found.signal]));
   } finally {
     over.abort();
     await watching;

@@ -107,7 +107,7 @@ describe("a copy", () => {
       .insertMany([{ a: 1 }, { a: 2 }]);
     const catalogue = await readCatalogue(client, name);
     const digest = await digestDatabase(client, name);
-    const time = await chooseBackupTime({ client, control, seam: openSeam });
+    const time = await chooseBackupTime({ control, seam: openSeam });
     await client.db(name).dropCollection("gone");
     await client.db(name).collection("gone").insertOne({ a: 3 });
     const directory = join(setting.folder, "gone");

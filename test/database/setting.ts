@@ -78,7 +78,7 @@ export async function takeCopy(
   const catalogue = await readCatalogue(setting.client, setting.name);
   const digest = await digestDatabase(setting.client, setting.name);
   const { control } = setting;
-  const time = await chooseBackupTime({ client: setting.client, control, seam: openSeam });
+  const time = await chooseBackupTime({ control, seam: openSeam });
   const manifest = await dumpDatabase({
     client,
     databaseName: setting.name,

@@ -1,6 +1,7 @@
-// Aim: who writes from outside the fleet while all gates are shut is noticed before the first batch, and
-// its writes are kept, not restored away; who drops a collection costs a new moment, not a bad copy.
-// Method: a fleet of real processes held in the rehearsal, and in one agent's dump.
+// Aim: who writes from outside the fleet while all gates are shut is noticed: before the first batch that
+// costs a new moment, later the way forward; and nobody's writes are restored away without a word.
+// Method: a fleet of real processes held in the rehearsal, in one agent's dump, and between batches.
+import { access } from "node:fs/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { startTestFleet, type TestFleet } from "../support/fleet.ts";
 
@@ -65,4 +66,26 @@ test("a collection dropped after T: a new T is chosen, the copies are made again
   await fleet.release("dump-collection.a1");
   await fleet.ended(upgrade, "done", "1.2.0");
   expect(await momentsOf(upgrade)).toBe(2);
+});
+
+test("a write between the batches: no way forward, blocked with both kept, until an operator says so", async () => {
+  const items = fleet.client.db().collection("items");
+  const before = await fleet.digest();
+  await fleet.hold("progress-batch");
+  const { upgrade } = await fleet.fleet.upgrade("1.3.0");
+  await fleet.reached("progress-batch");
+  await items.insertOne({ between: true });
+  await fleet.release("progress-batch");
+  const blocked = await fleet.until("blocked", ({ upgrade: current }) =>
+    current?.state === "blocked" ? current : null,
+  );
+  expect(blocked.reason?.code).toBe("foreign-writes");
+  expect(blocked.reason?.message).toContain('insert of {"$oid"');
+  expect(await items.countDocuments({ between: true })).toBe(1);
+  for (const agent of ["a1", "a2", "a3"]) await access(fleet.copyPath(agent, upgrade));
+  const { agents } = await fleet.fleet.status();
+  expect(agents.map(({ gate }) => gate)).toEqual(["shut", "shut", "shut"]);
+  await fleet.fleet.request({ kind: "retry" });
+  await fleet.turnedBack(upgrade, "foreign-writes", "1.2.0");
+  expect(await fleet.digest()).toEqual(before);
 });

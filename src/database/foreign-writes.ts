@@ -1,0 +1,151 @@
+import { BSON, type ClientSession, type Document, type MongoClient, UUID } from "mongodb";
+import { LockstepError } from "../errors.ts";
+import { limits } from "../limits.ts";
+import type { Seam } from "../ports/seam.ts";
+import { collections, documentIds } from "../store/store.ts";
+import { parseBackupTime, writeMarker } from "./backup-time.ts";
+import { isOfRestore } from "./restore-names.ts";
+import { hasCode } from "./server-errors.ts";
+
+/** One write that is nobody's of this upgrade. */
+export interface ForeignWrite {
+  readonly collection: string;
+  readonly operation: string;
+  readonly id: string;
+}
+
+export interface ForeignWritesOptions {
+  readonly client: MongoClient;
+  readonly databaseName: string;
+  readonly control: { readonly client: MongoClient; readonly databaseName: string };
+  /** The time T that the copies are of. */
+  readonly time: string;
+  readonly seam: Seam;
+  readonly signal: AbortSignal;
+}
+
+/** The oplog has lost what a change stream would have to tell. */
+const historyLost = [286, 280, 136] as const;
+
+/** The sessions whose transactions changed the fence: the upgrade's own, whoever was master. */
+async function ownSessions({ control }: ForeignWritesOptions): Promise<readonly UUID[]> {
+  const fence = await control.client
+    .db(control.databaseName)
+    .collection<{ _id: string } & Document>(collections.fences)
+    .findOne({ _id: documentIds.master }, { readConcern: { level: "majority" } });
+  return ((fence?.["sessions"] as readonly string[] | undefined) ?? []).map((id) => new UUID(id));
+}
+
+interface Batch {
+  readonly events: readonly Document[];
+  /** Text that sorts by the cluster's time: all up to here has been looked at. */
+  readonly until: string;
+  readonly cursor: unknown;
+}
+
+async function command(
+  { client, databaseName }: ForeignWritesOptions,
+  body: Document,
+  session: ClientSession,
+): Promise<Batch> {
+  const { cursor } = await client.db(databaseName).command(body, { session });
+  return {
+    events: (cursor.firstBatch ?? cursor.nextBatch) as Document[],
+    until: String(cursor.postBatchResumeToken?._data),
+    cursor: cursor.id,
+  };
+}
+
+async function closeCursor(
+  { client, databaseName }: ForeignWritesOptions,
+  { cursor }: Batch,
+  session: ClientSession,
+): Promise<void> {
+  const kill = { killCursors: "$cmd.aggregate", cursors: [cursor] };
+  await client.db(databaseName).command(kill, { session });
+}
+
+const open = (stage: Document, match: Document): Document => ({
+  aggregate: 1,
+  pipeline: [
+    { $changeStream: stage },
+    { $match: match },
+    { $project: { ns: 1, operationType: 1, documentKey: 1 } },
+  ],
+  cursor: { batchSize: limits.offendingDocumentsMax },
+  readConcern: { level: "majority" },
+});
+
+/**
+ * Looks through the oplog from T to now for writes to the database that no fenced transaction made:
+ * the server keeps a transaction's session in its change events, and the fence keeps ours. Definitions
+ * are not looked at here: the catalogue is compared. Events of a time series are not told by the server.
+ * @throws LockstepError `foreign-writes` when the oplog does not reach back to T any more
+ */
+export async function findForeignWrites(
+  options: ForeignWritesOptions,
+): Promise<readonly ForeignWrite[]> {
+  const { client, signal } = options;
+  const session = client.startSession();
+  const foreign: Document = {
+    operationType: { $in: ["insert", "update", "replace", "delete"] },
+    "lsid.id": { $nin: await ownSessions(options) },
+  };
+  const found: ForeignWrite[] = [];
+  try {
+    // Where the oplog ends now; the write after it carries a waiting stream past that.
+    const now = await command(options, open({}, { operationType: "none" }), session);
+    await closeCursor(options, now, session);
+    await writeMarker(options, "watch-marker");
+    const stage = { startAtOperationTime: parseBackupTime(options.time) };
+    let batch = await command(options, open(stage, foreign), session);
+    for (let looks = 0; looks < limits.looksMax; looks += 1) {
+      signal.throwIfAborted();
+      for (const { ns, operationType, documentKey } of batch.events) {
+        if (isOfRestore(String(ns.coll))) continue;
+        found.push({
+          collection: String(ns.coll),
+          operation: String(operationType),
+          id: BSON.EJSON.stringify(documentKey?._id),
+        });
+      }
+      if (found.length >= limits.offendingDocumentsMax || batch.until >= now.until) break;
+      const more = {
+        getMore: batch.cursor,
+        collection: "$cmd.aggregate",
+        maxTimeMS: limits.changeStreamWaitMs,
+      };
+      batch = await command(options, more, session);
+    }
+    await closeCursor(options, batch, session);
+  } catch (error) {
+    if (!historyLost.some((code) => hasCode(error, code))) throw error;
+    throw new LockstepError(
+      "foreign-writes",
+      "the oplog no longer reaches back to the backup, so nobody can tell whether somebody outside the fleet wrote since: make the oplog larger",
+    );
+  } finally {
+    await session.endSession();
+  }
+  return found.slice(0, limits.offendingDocumentsMax);
+}
+
+/**
+ * Nobody but the upgrade has written since T.
+ * @throws LockstepError `foreign-writes` naming up to ten of the writes
+ */
+export async function refuseForeignWrites(
+  options: ForeignWritesOptions,
+  whatNext = "stop it, then upgrade again",
+): Promise<void> {
+  const found = await findForeignWrites(options);
+  if (found.length === 0) return;
+  const named = found.map(
+    ({ collection, operation, id }) => `${operation} of ${id} in "${collection}"`,
+  );
+  throw new LockstepError(
+    "foreign-writes",
+    `expected nobody to write but the upgrade, somebody outside the fleet did: ${named.join(", ")}: ${whatNext}`,
+    { writes: found },
+  );
+}

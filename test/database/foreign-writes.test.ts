@@ -1,0 +1,115 @@
+// Aim: after T each write that is not the upgrade's own is found and named, and none of its own is:
+// however many masters it had, and whatever the foreign writer uses. Method: the real set.
+import { expect, test } from "vitest";
+import { chooseBackupTime } from "../../src/database/backup-time.ts";
+import { findForeignWrites, refuseForeignWrites } from "../../src/database/foreign-writes.ts";
+import { restoreDatabase } from "../../src/database/restore.ts";
+import type { RunOptions } from "../../src/database/runner.ts";
+import { runSchemaSteps } from "../../src/database/schema-steps.ts";
+import { silentLog } from "../../src/log.ts";
+import { openSeam } from "../../src/ports/seam.ts";
+import { openClient } from "../support/database.ts";
+import { createSetting, dyingSeam, never, runOptions, type Setting, takeCopy } from "./setting.ts";
+
+const steps: RunOptions["steps"] = [
+  {
+    name: "one",
+    async run(context) {
+      await context.addCollection("made");
+      await context.applyToCollection("items", { update: [{ $set: { touched: 1 } }] });
+      await context.addIndex("items", { touched: 1 }, { name: "by-touched" });
+      await context.transaction(async (database) => {
+        await database.collection("made").insertOne({ _id: context.id("x") });
+      });
+      await context.removeField("items", "n");
+    },
+  },
+];
+
+async function fill({ client, name }: Setting): Promise<void> {
+  const documents = Array.from({ length: 2_500 }, (_, n) => ({ _id: n as never, n }));
+  await client.db(name).collection("items").insertMany(documents);
+}
+
+const optionsOf = (setting: Setting, time: string) => ({
+  client: setting.client,
+  databaseName: setting.name,
+  control: setting.control,
+  time,
+  seam: openSeam,
+  signal: never,
+});
+
+test("nothing of the upgrade's own, over two masters, an unfinished restore included", async () => {
+  const setting = await createSetting();
+  await fill(setting);
+  const copy = await takeCopy(setting);
+  const options = optionsOf(setting, copy.manifest.time);
+  expect(await findForeignWrites(options)).toEqual([]);
+  const dying = { seam: dyingSeam(5, "after") };
+  await runSchemaSteps(await runOptions(setting, 1, steps, dying)).catch(() => {});
+  const result = await runSchemaSteps(await runOptions(setting, 2, steps));
+  expect(result.kind).toBe("done");
+  expect(await findForeignWrites(options)).toEqual([]);
+  const restore = async (epoch: number, seam = openSeam) =>
+    restoreDatabase({
+      ...options,
+      ...copy,
+      mastership: await setting.master(epoch),
+      seam,
+      log: silentLog,
+    });
+  await restore(3, dyingSeam(4, "after")).catch(() => {});
+  expect(await findForeignWrites(options)).toEqual([]);
+  await restore(4);
+  expect(await findForeignWrites(options)).toEqual([]);
+});
+
+test("a plain write, one of a transaction, and one between our batches are named; earlier ones not", async () => {
+  const setting = await createSetting();
+  const { name, control } = setting;
+  await fill(setting);
+  const client = await openClient("somebody else");
+  const items = client.db(name).collection<{ _id: number | string; by?: string }>("items");
+  await items.insertOne({ _id: "before T" });
+  const time = await chooseBackupTime({ control, seam: openSeam });
+  const between: RunOptions["steps"] = [
+    {
+      name: "one",
+      async run(context) {
+        await context.applyToCollection("items", { update: [{ $set: { touched: 1 } }] });
+        await items.updateOne({ _id: 7 }, { $set: { by: "somebody" } });
+        await context.applyToCollection("items", { update: [{ $set: { touched: 2 } }] });
+      },
+    },
+  ];
+  expect((await runSchemaSteps(await runOptions(setting, 1, between))).kind).toBe("done");
+  await items.deleteOne({ _id: "before T" });
+  const session = client.startSession();
+  await session.withTransaction(() => items.insertOne({ _id: "in a transaction" }, { session }));
+  await session.endSession();
+  const options = optionsOf(setting, time);
+  const found = await findForeignWrites(options);
+  expect(found.map(({ operation, id }) => `${operation} ${id}`)).toEqual([
+    "update 7",
+    'delete "before T"',
+    'insert "in a transaction"',
+  ]);
+  await expect(refuseForeignWrites(options)).rejects.toMatchObject({
+    code: "foreign-writes",
+    message: expect.stringContaining('update of 7 in "items"'),
+  });
+});
+
+test("at most ten are named", async () => {
+  const setting = await createSetting();
+  await fill(setting);
+  await setting.master(1);
+  const { client, control, name } = setting;
+  const time = await chooseBackupTime({ control, seam: openSeam });
+  await client
+    .db(name)
+    .collection<{ _id: number }>("items")
+    .deleteMany({ _id: { $lt: 50 } });
+  expect(await findForeignWrites(optionsOf(setting, time))).toHaveLength(10);
+});
