@@ -46,7 +46,7 @@ export const upgradeSetup = setup({
       _params: { upgrade: string; from: string; to: string; debtors: readonly string[] },
     ) => {},
     /** What was switched off for the time of the upgrade goes on again. */
-    resumeDeletions: (_, _params: { upgrade: string }) => {},
+    liftHolds: (_, _params: { upgrade: string }) => {},
     chooseBackupTime: (_, _params: { upgrade: string }) => {},
     rehearse: (_, _params: { upgrade: string; from: string; to: string; backup: unknown }) => {},
     migrate: (_, _params: { upgrade: string; from: string; to: string; backup: unknown }) => {},

@@ -225,7 +225,7 @@ export const upgradeMachine = upgradeSetup.createMachine({
           type: "commit",
           params: ({ context: { upgrade, from, to } }) => ({ upgrade, from, to }),
         },
-        { type: "resumeDeletions", params: ({ context: { upgrade } }) => ({ upgrade }) },
+        { type: "liftHolds", params: ({ context: { upgrade } }) => ({ upgrade }) },
       ],
     },
     "rolled-back": {
@@ -236,7 +236,7 @@ export const upgradeMachine = upgradeSetup.createMachine({
           type: "endRollBack",
           params: ({ context: { upgrade, from, to, debtors } }) => ({ upgrade, from, to, debtors }),
         },
-        { type: "resumeDeletions", params: ({ context: { upgrade } }) => ({ upgrade }) },
+        { type: "liftHolds", params: ({ context: { upgrade } }) => ({ upgrade }) },
       ],
     },
   },

@@ -17,10 +17,15 @@ export interface PlanSummary {
   readonly protocol: number;
 }
 
+/** Whether writers outside the fleet are shut out, or only found out. */
+export type ForeignWritesPolicy = "prevented" | "only detected";
+
 /** The point that all copies are taken at. */
 export interface BackupPoint {
   /** The cluster time T, as text. */
   readonly time: string;
+  /** What is done about writers outside the fleet from T on. */
+  readonly foreignWrites: ForeignWritesPolicy;
   /** Digest of the live data at T. */
   readonly digest: string;
   /** Collections with UUIDs, indexes, options, counts and hashes: the database room's business. */

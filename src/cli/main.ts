@@ -2,6 +2,7 @@
 import { Command, CommanderError } from "commander";
 import { isLockstepError, messageOf } from "../errors.ts";
 import { redactUrl } from "../log.ts";
+import { allowWrites } from "./commands/allow-writes.ts";
 import { ask } from "./commands/ask.ts";
 import { addBackupCommands } from "./commands/backups.ts";
 import { history } from "./commands/history.ts";
@@ -56,6 +57,11 @@ function build(settle: (work: Promise<number>) => Promise<void>): Command {
     (agent: string, options: SharedOptions) =>
       settle(ask({ kind: "forget", agent }, options, terminal)),
   );
+  shared(program.command("allow-writes").description("after an upgrade that nobody is left to end"))
+    .option("--force", "also while an upgrade is active")
+    .action((options: SharedOptions & { force?: boolean }) =>
+      settle(allowWrites(options, terminal)),
+    );
   addBackupCommands(program, terminal, settle);
   return program;
 }

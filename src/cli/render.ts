@@ -25,7 +25,13 @@ function renderUpgrade(upgrade: UpgradeStatus, now: number): string[] {
   ];
   if (upgrade.batches > 0) lines.push(`  progress     ${upgrade.batches} batches committed`);
   if (upgrade.rehearsedMs !== null) {
-    lines.push(`  rehearsed in ${duration(upgrade.rehearsedMs)}`);
+    const leftMs = upgrade.rehearsedMs - (now - upgrade.since);
+    const left =
+      upgrade.state === "migrating" && leftMs > 0 ? `, about ${duration(leftMs)} to go` : "";
+    lines.push(`  rehearsed in ${duration(upgrade.rehearsedMs)}${left}`);
+  }
+  if (upgrade.foreignWrites !== null && !upgrade.final) {
+    lines.push(`  foreign writes are ${upgrade.foreignWrites}`);
   }
   if (!upgrade.final) {
     lines.push(`  waits for    ${upgrade.waitingFor.join(", ") || "the next step"}`);

@@ -136,4 +136,8 @@ export const collections = {
 } as const;
 
 /** Id of the only document of `versions`, `leases` and `fences`. */
-export const documentIds = { versions: "versions", master: "master" } as const;
+export const documentIds = {
+  versions: "versions",
+  master: "master",
+  writeBlock: "write-block",
+} as const;

@@ -4,6 +4,7 @@ import type { MongoClient } from "mongodb";
 import type { UpgradeContext } from "../../machines/upgrade-context.ts";
 import type { Reason, Role } from "../../machines/vocabulary.ts";
 import { checkDeployment } from "../database/preflight.ts";
+import { checkWriteBlock } from "../database/write-block.ts";
 import { createEngine, type Engine } from "../engine/engine.ts";
 import { isLockstepError, LockstepError, messageOf } from "../errors.ts";
 import { createLeadership } from "../leadership/leadership.ts";
@@ -23,7 +24,7 @@ import { fleetMachines } from "./fleet-machines.ts";
 import { createGate, type Gate, type GateListener } from "./gate.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import { createLocalJournal } from "./local-journal.ts";
-import { driveCoordinator, serveInbox } from "./master-loop.ts";
+import { driveCoordinator, type MasterWorld, serveInbox } from "./master-loop.ts";
 import { coordinatorId, masterRole, participantPrefix } from "./names.ts";
 import { lookAround } from "./participant-loop.ts";
 import { preflightUpgrade } from "./preflight-upgrade.ts";
@@ -48,6 +49,7 @@ export interface RuntimeOptions {
   readonly startable: readonly string[];
   readonly incarnationAtLeast: number;
   readonly cannotStart: Reason | null;
+  readonly preventForeignWrites: boolean;
   readonly leaseTtlMs: number | undefined;
   readonly lifecycle: Lifecycle;
   readonly log: Log;
@@ -94,6 +96,7 @@ export async function startAgent(options: RuntimeOptions): Promise<Runtime> {
     await mkdir(options.dataDirectory, { recursive: true });
     const client = await open(options.mongoUrl, appName);
     await checkDeployment(client);
+    if (options.preventForeignWrites) await checkWriteBlock(client);
     const renewClient = await open(options.mongoUrl, `${appName}:renew`);
     const memberClient = options.memberUrl
       ? await open(options.memberUrl, `${appName}:member`).catch(() => client)
@@ -182,6 +185,7 @@ async function run(
     databaseName,
     controlDatabaseName,
     dataDirectory: options.dataDirectory,
+    foreignWrites: options.preventForeignWrites ? "prevented" : "only detected",
     localJournal,
     gate,
     clock,
@@ -266,7 +270,13 @@ async function run(
       writes: [held.fence],
     });
     const sinceMs = await store.now();
-    const masterWorld = { store, engine, sinceMs, preflight: () => preflightUpgrade(world) };
+    const masterWorld: MasterWorld = {
+      store,
+      engine,
+      sinceMs,
+      foreignWrites: world.foreignWrites,
+      preflight: () => preflightUpgrade(world),
+    };
     const masterPulse = createPulse(clock, limits.observePollMs);
     const unsubscribe = store.watch(() => masterPulse.hint());
     const either = AbortSignal.any([held.signal, stopping.signal]);

@@ -12,6 +12,7 @@ import { runSchemaSteps } from "../database/schema-steps.ts";
 import { scratchName, sweepScratch } from "../database/scratch.ts";
 import { refuseUnsupported } from "../database/supported.ts";
 import { verifyDump } from "../database/verify-dump.ts";
+import { allowWrites, blockWrites } from "../database/write-block.ts";
 import type { EffectContext, EffectHandler } from "../engine/engine.ts";
 import { isLockstepError, LockstepError } from "../errors.ts";
 import type { Mastership } from "../leadership/mastership.ts";
@@ -55,7 +56,8 @@ async function chooseBackup(world: World): Promise<Point> {
     const same =
       digestOf(before.digest) === digestOf(after.digest) &&
       differences(before.catalogue, after.catalogue, { ignoreUuid: false }).length === 0;
-    if (same) return { time, digest: digestOf(after.digest), catalogue: after };
+    const { foreignWrites } = world;
+    if (same) return { time, foreignWrites, digest: digestOf(after.digest), catalogue: after };
     world.log.warn({}, "somebody else writes to the database: another time is tried");
   }
   throw new LockstepError(
@@ -156,6 +158,7 @@ export function coordinatorEffects(world: World): Record<string, EffectHandler> 
   return {
     async chooseBackupTime() {
       await pauseDeletions(deletions);
+      if (world.foreignWrites === "prevented") await blockWrites({ ...world, control });
       await endEarlierOperations({
         client: world.client,
         databaseName: world.databaseName,
@@ -299,9 +302,10 @@ export function coordinatorEffects(world: World): Record<string, EffectHandler> 
         return { type: "dataRestored", digest: restored.digest };
       }),
 
-    async resumeDeletions() {
+    async liftHolds() {
+      await allowWrites({ ...world, control });
       await resumeDeletions(deletions);
-      return { type: "deletionsResumed" };
+      return { type: "holdsLifted" };
     },
   };
 }

@@ -37,6 +37,11 @@ export interface AgentOptions {
   readonly memberUrl?: string;
   /** Declares `version` for a fleet that has none. */
   readonly initialize?: boolean;
+  /**
+   * Shuts out every other writer of the cluster from the copies to the end of an upgrade
+   * (`setUserWriteBlockMode`); wants authentication. Default: foreign writes are only detected.
+   */
+  readonly preventForeignWrites?: boolean;
   readonly leaseTtlMs?: number;
   readonly log?: Log;
   /** Ports, for tests. */
@@ -60,7 +65,7 @@ export interface Agent {
   on: Lifecycle["on"];
   /**
    * Registers, then drives its part until `stop`.
-   * @throws LockstepError `database-unreachable`, `not-a-replica-set`, `no-version`
+   * @throws LockstepError `database-unreachable`, `not-a-replica-set`, `no-version`, `bad-argument`
    */
   start(): Promise<void>;
   /** Drains the gate, gives the lease up, ends in good order. */
@@ -116,6 +121,7 @@ export function createAgent(options: AgentOptions): Agent {
         startable: launched?.startableVersions ?? [options.version],
         incarnationAtLeast: launched?.incarnation ?? 1,
         cannotStart: launched?.cannotStart ?? null,
+        preventForeignWrites: options.preventForeignWrites ?? false,
         leaseTtlMs: options.leaseTtlMs,
         lifecycle,
         log: options.log ?? createLog({}),

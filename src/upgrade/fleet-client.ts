@@ -1,5 +1,6 @@
 import type { Deadlines } from "../../machines/vocabulary.ts";
 import { checkDeployment, checkMajority } from "../database/preflight.ts";
+import { allowWrites } from "../database/write-block.ts";
 import { LockstepError } from "../errors.ts";
 import { limits } from "../limits.ts";
 import { type Clock, systemClock } from "../ports/clock.ts";
@@ -15,7 +16,7 @@ import { fleetInvariants } from "./invariants.ts";
 import { controlDatabaseName } from "./names.ts";
 import { createPulse } from "./pulse.ts";
 import { type FleetStatus, type HistoryItem, readHistory, readStatus } from "./status.ts";
-import { initializeVersions } from "./versions.ts";
+import { initializeVersions, readVersions } from "./versions.ts";
 
 /** What an operator does with a fleet, from anywhere that reaches its database. */
 export interface FleetClient {
@@ -30,6 +31,11 @@ export interface FleetClient {
   history(): Promise<readonly HistoryItem[]>;
   /** What is broken of the fleet's invariants, by name and place: empty when all of them hold. */
   check(): Promise<readonly string[]>;
+  /**
+   * Lets writers in again that an upgrade had shut out and nobody is left to let in; false when none were.
+   * @throws LockstepError `upgrade-active`: its end lets them in
+   */
+  allowWrites(options?: { force?: boolean }): Promise<boolean>;
   /** Calls back at each change until the listener answers true or the time is over. */
   watch(
     onStatus: (status: FleetStatus) => boolean,
@@ -95,6 +101,17 @@ export async function createFleetClient(options: {
     },
     status: () => readStatus(store),
     history: () => readHistory(store),
+    async allowWrites({ force = false } = {}) {
+      const versions = await readVersions(store);
+      if (versions?.upgrade && !force) {
+        throw new LockstepError(
+          "upgrade-active",
+          `upgrade ${versions.upgrade} is active, and its end lets writers in: wait for it or abort it; --force lets them in now, and what they write will be found out`,
+          { upgrade: versions.upgrade },
+        );
+      }
+      return allowWrites({ client, control: { client, databaseName }, seam: openSeam });
+    },
     check: async () => fleetInvariants(await readFleetFacts(store)),
     async watch(onStatus, { timeoutMs, signal = new AbortController().signal } = {}) {
       const pulse = createPulse(clock, limits.observePollMs);

@@ -1,6 +1,6 @@
 import type { AgentContext } from "../../machines/agent-context.ts";
 import type { UpgradeContext, UpgradeEvent } from "../../machines/upgrade-context.ts";
-import type { Deadlines } from "../../machines/vocabulary.ts";
+import type { Deadlines, ForeignWritesPolicy } from "../../machines/vocabulary.ts";
 import type { Engine, SendResult } from "../engine/engine.ts";
 import { isLockstepError, LockstepError } from "../errors.ts";
 import { limits } from "../limits.ts";
@@ -19,6 +19,7 @@ export interface MasterWorld {
   readonly engine: Engine;
   /** When this mastership began, by the store's clock: who is silent is judged only some time after. */
   readonly sinceMs: number;
+  readonly foreignWrites: ForeignWritesPolicy;
   /** Refuses by name what cannot be upgraded here: deployment, database, space. */
   preflight(): Promise<void>;
 }
@@ -61,7 +62,7 @@ async function acceptUpgrade(
   const answer: Answer = {
     ok: true,
     upgrade: input.upgrade,
-    message: `accepted: ${input.from} to ${input.to}`,
+    message: `accepted: ${input.from} to ${input.to}; writers outside the fleet are ${world.foreignWrites}`,
   };
   await engine.create(coordinatorId(input.upgrade), "upgrade", input, {
     owner,

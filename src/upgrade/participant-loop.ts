@@ -3,7 +3,7 @@ import type { UpgradeContext } from "../../machines/upgrade-context.ts";
 import { protocol, type Reason, type Role } from "../../machines/vocabulary.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Log } from "../log.ts";
-import { collections, type Entry, type Store, type Versions } from "../store/store.ts";
+import { collections, documentIds, type Entry, type Store, type Versions } from "../store/store.ts";
 import { fromCoordinator } from "./derive.ts";
 import type { Gate } from "./gate.ts";
 import { readInbox } from "./inbox.ts";
@@ -108,7 +108,9 @@ async function tendGate(world: ParticipantWorld, versions: Versions, busy: boole
     versions.upgrade === null &&
     versions.databaseVersion === world.version &&
     stepsVersion === world.version &&
-    record?.["owes"] === null;
+    record?.["owes"] === null &&
+    // The application could not write yet: whoever shut writers out lets them in first.
+    (await world.store.get(collections.fences, documentIds.writeBlock)) === undefined;
   if (mayOpen) await world.gate.open();
   else if (world.gate.isOpen) await world.gate.shut();
 }

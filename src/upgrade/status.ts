@@ -1,5 +1,5 @@
 import type { UpgradeContext } from "../../machines/upgrade-context.ts";
-import type { Reason } from "../../machines/vocabulary.ts";
+import type { ForeignWritesPolicy, Reason } from "../../machines/vocabulary.ts";
 import { collections, documentIds, type Entry, type Store, type Versions } from "../store/store.ts";
 import { type AgentRecord, isSilent, readAgents } from "./agents.ts";
 import { coordinatorId, coordinatorPrefix } from "./names.ts";
@@ -32,6 +32,8 @@ export interface UpgradeStatus {
   readonly howToStop: string;
   readonly reason: Reason | null;
   readonly batches: number;
+  /** What is done about writers outside the fleet, or null before the copies. */
+  readonly foreignWrites: ForeignWritesPolicy | null;
   /** How long the schema steps took when they were rehearsed, or null before that. */
   readonly rehearsedMs: number | null;
   readonly final: boolean;
@@ -131,6 +133,7 @@ export function upgradeStatus(
         : "nothing to stop",
     reason: context.blockedReason ?? context.reason,
     batches,
+    foreignWrites: context.backup?.foreignWrites ?? null,
     rehearsedMs:
       context.rehearsed.length === 0
         ? null

@@ -1,5 +1,5 @@
 import type { MongoClient } from "mongodb";
-import type { Role } from "../../machines/vocabulary.ts";
+import type { ForeignWritesPolicy, Role } from "../../machines/vocabulary.ts";
 import type { WithMember } from "../database/members.ts";
 import type { Mastership } from "../leadership/mastership.ts";
 import type { Log } from "../log.ts";
@@ -26,6 +26,7 @@ export interface World {
   readonly databaseName: string;
   readonly controlDatabaseName: string;
   readonly dataDirectory: string;
+  readonly foreignWrites: ForeignWritesPolicy;
   readonly localJournal: LocalJournal;
   readonly gate: Gate;
   readonly clock: Clock;

@@ -79,8 +79,8 @@ test("a write between the batches: no way forward, blocked with both kept, until
   const blocked = await fleet.until("blocked", ({ upgrade: current }) =>
     current?.state === "blocked" ? current : null,
   );
-  expect(blocked.reason?.code).toBe("foreign-writes");
-  expect(blocked.reason?.message).toContain('insert of {"$oid"');
+  expect(blocked?.reason?.code).toBe("foreign-writes");
+  expect(blocked?.reason?.message).toContain('insert of {"$oid"');
   expect(await items.countDocuments({ between: true })).toBe(1);
   for (const agent of ["a1", "a2", "a3"]) await access(fleet.copyPath(agent, upgrade));
   const { agents } = await fleet.fleet.status();

@@ -3,6 +3,7 @@ import { agentMachine } from "../../machines/agent.ts";
 import type { AgentContext, AgentEvent, AgentInput } from "../../machines/agent-context.ts";
 import { upgradeMachine } from "../../machines/upgrade.ts";
 import type { UpgradeContext, UpgradeEvent, UpgradeInput } from "../../machines/upgrade-context.ts";
+import type { BackupPoint } from "../../machines/vocabulary.ts";
 
 /** A machine with its input, the events that may reach it, and what tells two states apart. */
 export interface Case {
@@ -37,6 +38,13 @@ const ready = (agent: string, hash: string, schemaSteps: number): UpgradeEvent =
   protocol: 1,
 });
 
+const point: BackupPoint = {
+  time: "1:1",
+  foreignWrites: "only detected",
+  digest: "d",
+  catalogue: null,
+};
+
 const upgradeEvents: readonly UpgradeEvent[] = [
   ready("a1", "h", 1),
   ready("a2", "h", 1),
@@ -45,7 +53,7 @@ const upgradeEvents: readonly UpgradeEvent[] = [
   ready("a2", "none", 0),
   { type: "gatesShut" },
   { type: "participantFailed", agent: "a1", reason },
-  { type: "backupTimeChosen", backup: { time: "1:1", digest: "d", catalogue: null } },
+  { type: "backupTimeChosen", backup: point },
   { type: "copyReported", agent: "a1", time: "1:1", digest: "d", reason: null },
   { type: "copyReported", agent: "a2", time: "1:1", digest: "d", reason: null },
   { type: "copyReported", agent: "a2", time: "1:1", digest: "e", reason: null },
@@ -136,7 +144,7 @@ const agentEvents: readonly AgentEvent[] = [
   started("1.0.0", true),
   started("1.1.0", true),
   { type: "gateShut" },
-  { type: "copyAsked", backup: { time: "1:1", digest: "d", catalogue: null } },
+  { type: "copyAsked", backup: point },
   { type: "copyMade", digest: "d" },
   { type: "copyFailed", reason },
   { type: "localStepsAsked" },

@@ -48,7 +48,11 @@ const versions = Array.from({ length: 30 }, (_, number) =>
 ).flat();
 
 export async function startTestFleet(
-  options: { readyTimeoutMs?: number; secure?: ReplicaSetOptions["secure"] } = {},
+  options: {
+    readyTimeoutMs?: number;
+    secure?: ReplicaSetOptions["secure"];
+    preventForeignWrites?: boolean;
+  } = {},
 ): Promise<TestFleet> {
   const root = await mkdtemp(join(tmpdir(), "lockstep-test-"));
   const holds = join(root, "holds");
@@ -89,6 +93,7 @@ export async function startTestFleet(
           TEST_MONGO_URL: set.url("things"),
           TEST_AGENT: name,
           TEST_HOLDS: holds,
+          TEST_PREVENT: options.preventForeignWrites ? "yes" : "no",
         }),
         readyTimeoutMs: options.readyTimeoutMs ?? 20_000,
         guard,

@@ -1,8 +1,10 @@
 // Aim: what each side learns from the other's journal: the right event, keyed by where it stands, and
 // nothing that is known already. Method: journals made by the real core.
+
 import { describe, expect, test } from "vitest";
 import type { AgentContext, AgentEvent } from "../../machines/agent-context.ts";
 import type { UpgradeContext, UpgradeEvent } from "../../machines/upgrade-context.ts";
+import type { BackupPoint } from "../../machines/vocabulary.ts";
 import type { Entry } from "../../src/store/store.ts";
 import {
   fromCoordinator,
@@ -29,7 +31,12 @@ const started = (version: string): AgentEvent => ({
   protocol: 1,
   cannotStart: null,
 });
-const backup = { time: "1:1", digest: "d", catalogue: null };
+const backup: BackupPoint = {
+  time: "1:1",
+  foreignWrites: "only detected",
+  digest: "d",
+  catalogue: null,
+};
 const shut: readonly AgentEvent[] = [started(to), { type: "gateShut" }];
 const copied: readonly AgentEvent[] = [
   ...shut,

@@ -2,6 +2,7 @@ import { agentMachine } from "../../machines/agent.ts";
 import type { AgentEvent } from "../../machines/agent-context.ts";
 import { upgradeMachine } from "../../machines/upgrade.ts";
 import type { UpgradeEvent } from "../../machines/upgrade-context.ts";
+import type { BackupPoint } from "../../machines/vocabulary.ts";
 import { type Definition, firstStep, nextStep } from "../../src/engine/step.ts";
 import type { Entry } from "../../src/store/store.ts";
 import type { AgentRecord } from "../../src/upgrade/agents.ts";
@@ -76,7 +77,12 @@ const ready = (agent: string, schemaSteps: number): UpgradeEvent => ({
   schemaSteps,
   protocol: 1,
 });
-const backup = { time: "1:1", digest: "d", catalogue: null };
+const backup: BackupPoint = {
+  time: "1:1",
+  foreignWrites: "only detected",
+  digest: "d",
+  catalogue: null,
+};
 
 /** Events that lead a coordinator to each state. */
 export const ways: Readonly<Record<string, readonly UpgradeEvent[]>> = (() => {

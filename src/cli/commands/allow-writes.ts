@@ -1,0 +1,15 @@
+import { exitCodes } from "../exit-codes.ts";
+import { type SharedOptions, type Terminal, withFleet } from "../run.ts";
+
+/** `lockstep allow-writes`: lets writers in again where no agent is left to do it. */
+export function allowWrites(
+  options: SharedOptions & { force?: boolean },
+  terminal: Terminal,
+): Promise<number> {
+  return withFleet(options, async (fleet) => {
+    const lifted = await fleet.allowWrites({ force: options.force ?? false });
+    const text = lifted ? "writers are let in again" : "no upgrade had shut writers out";
+    terminal.out(options.json ? JSON.stringify({ type: "allow-writes", lifted }) : text);
+    return exitCodes.done;
+  });
+}

@@ -1,0 +1,77 @@
+import type { Document, MongoClient } from "mongodb";
+import { LockstepError } from "../errors.ts";
+import type { Seam } from "../ports/seam.ts";
+import { collections, documentIds } from "../store/store.ts";
+
+export interface WriteBlock {
+  readonly client: MongoClient;
+  readonly control: { readonly client: MongoClient; readonly databaseName: string };
+  readonly seam: Seam;
+}
+
+const needed = ["setUserWriteBlockMode", "bypassWriteBlockingMode"] as const;
+/** `serverStatus.repl.userWriteBlockMode` of a set that refuses its users' writes. */
+const blockedMode = 2;
+
+/**
+ * Refuses to block writers on a set where that shuts out nobody, or us as well.
+ * @throws LockstepError `bad-argument`
+ */
+export async function checkWriteBlock(client: MongoClient): Promise<void> {
+  const { authInfo } = await client
+    .db("admin")
+    .command({ connectionStatus: 1, showPrivileges: true });
+  const privileges = (authInfo.authenticatedUserPrivileges ?? []) as { actions: string[] }[];
+  const missing = needed.filter(
+    (action) => !privileges.some(({ actions }) => actions.includes(action)),
+  );
+  if (missing.length === 0) return;
+  throw new LockstepError(
+    "bad-argument",
+    `preventForeignWrites expects a user with ${needed.join(" and ")}, this one lacks ${missing.join(" and ")}: grant them, or leave the option out`,
+    { missing },
+  );
+}
+
+function record({ control }: WriteBlock) {
+  return control.client
+    .db(control.databaseName)
+    .collection<{ _id: string } & Document>(collections.fences);
+}
+
+async function setMode({ client }: WriteBlock, global: boolean): Promise<void> {
+  await client.db("admin").command({ setUserWriteBlockMode: 1, global });
+}
+
+/**
+ * Shuts out every writer without `bypassWriteBlockingMode`, in the whole cluster. That it was us is
+ * written down first: what an operator had blocked stays so afterwards.
+ */
+export async function blockWrites(block: WriteBlock): Promise<void> {
+  const ours = await record(block).findOne({ _id: documentIds.writeBlock });
+  if (!ours) {
+    const { repl } = await block.client.db("admin").command({ serverStatus: 1 });
+    if (Number(repl?.userWriteBlockMode) === blockedMode) return;
+  }
+  await block.seam.write("write-block", async () => {
+    await record(block).updateOne(
+      { _id: documentIds.writeBlock },
+      { $inc: { times: 1 } },
+      { upsert: true, writeConcern: { w: "majority", journal: true } },
+    );
+    await setMode(block, true);
+  });
+}
+
+/** Lets writers in again, if it was us who shut them out; somebody having done it is a success. */
+export async function allowWrites(block: WriteBlock): Promise<boolean> {
+  if (!(await record(block).findOne({ _id: documentIds.writeBlock }))) return false;
+  await block.seam.write("write-allow", async () => {
+    await setMode(block, false);
+    await record(block).deleteOne(
+      { _id: documentIds.writeBlock },
+      { writeConcern: { w: "majority", journal: true } },
+    );
+  });
+  return true;
+}
