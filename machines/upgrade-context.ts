@@ -4,6 +4,7 @@ import type {
   EffectFailed,
   PlanSummary,
   Reason,
+  RestoreOf,
   Role,
 } from "./vocabulary.ts";
 
@@ -19,6 +20,8 @@ export interface UpgradeInput {
   readonly to: string;
   readonly required: readonly Required[];
   readonly deadlines: Deadlines;
+  /** A restore by hand is an upgrade to the backup's version and data; null for a plain upgrade. */
+  readonly restoreOf: RestoreOf | null;
   /** Milliseconds by the store's clock: what the steps get as `now`. */
   readonly acceptedAt: number;
 }
@@ -120,6 +123,7 @@ export function readiness(context: UpgradeContext): Readiness {
   );
   if (!alike) return "differ";
   if (plans.length < context.required.length || !context.gatesShut) return "incomplete";
+  if (context.restoreOf !== null) return "ready";
   return first.schemaSteps === 0 ? "ready-without-schema-steps" : "ready";
 }
 

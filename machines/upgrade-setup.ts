@@ -21,7 +21,20 @@ import {
   peersTooLate,
   readinessTooLate,
 } from "./upgrade-reasons.ts";
-import type { CancelEffectsParams, CancelTimerParams, ScheduleTimerParams } from "./vocabulary.ts";
+import type {
+  CancelEffectsParams,
+  CancelTimerParams,
+  RestoreOf,
+  ScheduleTimerParams,
+} from "./vocabulary.ts";
+
+export interface WorkParams {
+  readonly upgrade: string;
+  readonly from: string;
+  readonly to: string;
+  readonly backup: unknown;
+  readonly restoreOf: RestoreOf | null;
+}
 
 /** What the coordinator's states act and decide with; what it wants done has no implementation here. */
 export const upgradeSetup = setup({
@@ -48,8 +61,8 @@ export const upgradeSetup = setup({
     /** What was switched off for the time of the upgrade goes on again. */
     liftHolds: (_, _params: { upgrade: string }) => {},
     chooseBackupTime: (_, _params: { upgrade: string }) => {},
-    rehearse: (_, _params: { upgrade: string; from: string; to: string; backup: unknown }) => {},
-    migrate: (_, _params: { upgrade: string; from: string; to: string; backup: unknown }) => {},
+    rehearse: (_, _params: WorkParams) => {},
+    migrate: (_, _params: WorkParams) => {},
     verifyCatalogue: (_, _params: { upgrade: string; expected: unknown; backup: unknown }) => {},
     restore: (
       _,

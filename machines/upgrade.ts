@@ -16,6 +16,12 @@ const schedule = (
   }),
 });
 
+/** What is done to the copy first, and then to the live data. */
+const workOf = ({ context }: { context: UpgradeContext }) => {
+  const { upgrade, from, to, backup, restoreOf } = context;
+  return { upgrade, from, to, backup, restoreOf };
+};
+
 /**
  * The coordinator: one attempt to take the whole fleet from one version to another.
  * Driven by whoever is master; pure: what it wants done is named actions with parameters.
@@ -110,7 +116,7 @@ export const upgradeMachine = upgradeSetup.createMachine({
       entry: [
         {
           type: "rehearse",
-          params: ({ context: { upgrade, from, to, backup } }) => ({ upgrade, from, to, backup }),
+          params: workOf,
         },
       ],
       on: {
@@ -130,7 +136,7 @@ export const upgradeMachine = upgradeSetup.createMachine({
         schedule("noProgressMs"),
         {
           type: "migrate",
-          params: ({ context: { upgrade, from, to, backup } }) => ({ upgrade, from, to, backup }),
+          params: workOf,
         },
       ],
       on: {

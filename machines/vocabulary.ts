@@ -32,6 +32,15 @@ export interface BackupPoint {
   readonly catalogue: unknown;
 }
 
+/** A backup that a fleet is to be put back on: the live data is replaced by it. */
+export interface RestoreOf {
+  readonly backupId: string;
+  /** Of its manifest. */
+  readonly digest: string;
+  /** State servers that held it when this was accepted. */
+  readonly holders: readonly string[];
+}
+
 /** How long each state may last, in milliseconds by the database's clock. */
 export interface Deadlines {
   readonly waitingMs: number;

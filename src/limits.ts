@@ -57,6 +57,7 @@ export const limits = {
   memberWatchMs: 5_000,
   changeStreamWaitMs: 200,
   backupsKept: 3,
+  backupsListedMax: 1_000,
 
   /** Agents. */
   heartbeatMs: 500,

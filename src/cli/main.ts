@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { createInterface } from "node:readline/promises";
 import { Command, CommanderError } from "commander";
 import { isLockstepError, messageOf } from "../errors.ts";
 import { redactUrl } from "../log.ts";
@@ -15,6 +16,15 @@ import type { SharedOptions, Terminal } from "./run.ts";
 const interruption = new AbortController();
 const terminal: Terminal = {
   out: (text) => process.stdout.write(`${redactUrl(text)}\n`),
+  async question(text) {
+    if (!process.stdin.isTTY) return null;
+    const lines = createInterface({ input: process.stdin, output: process.stdout });
+    try {
+      return await lines.question(text, { signal: interruption.signal });
+    } finally {
+      lines.close();
+    }
+  },
   signal: interruption.signal,
 };
 

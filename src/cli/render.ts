@@ -18,9 +18,13 @@ function reasonLines(upgrade: UpgradeStatus | HistoryItem, indent: string): stri
   return [`${indent}${code}: ${message}`, ...facts];
 }
 
+function kindOf({ upgrade, restoreOf }: UpgradeStatus | HistoryItem): string {
+  return restoreOf === null ? `upgrade ${upgrade}` : `restore ${upgrade} of backup ${restoreOf}`;
+}
+
 function renderUpgrade(upgrade: UpgradeStatus, now: number): string[] {
   const lines = [
-    `upgrade ${upgrade.upgrade}  ${upgrade.from} → ${upgrade.to}`,
+    `${kindOf(upgrade)}  ${upgrade.from} → ${upgrade.to}`,
     `  state        ${upgrade.state}, since ${duration(now - upgrade.since)} (${clockTime(upgrade.since)})`,
   ];
   if (upgrade.batches > 0) lines.push(`  progress     ${upgrade.batches} batches committed`);
@@ -83,7 +87,7 @@ export function renderHistory(history: readonly HistoryItem[]): string {
   if (history.length === 0) return "no upgrade yet";
   return history
     .flatMap((item) => [
-      `${item.upgrade}  ${item.from} → ${item.to}  ${item.state}  ${clockTime(item.startedAt)}${
+      `${item.restoreOf === null ? item.upgrade : kindOf(item)}  ${item.from} → ${item.to}  ${item.state}  ${clockTime(item.startedAt)}${
         item.endedAt === null ? "" : `, took ${duration(item.endedAt - item.startedAt)}`
       }, epochs ${item.epochs.join(", ")}`,
       `  ${item.states.map(({ state, at }) => `${state} +${duration(at - item.startedAt)}`).join(" → ")}`,

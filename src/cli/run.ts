@@ -12,6 +12,8 @@ export interface SharedOptions {
 /** What a command writes to, and how it is interrupted. */
 export interface Terminal {
   out(text: string): void;
+  /** Asks a person; null where there is none. */
+  question(text: string): Promise<string | null>;
   readonly signal: AbortSignal;
 }
 

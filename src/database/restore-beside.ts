@@ -40,8 +40,11 @@ export async function requireFreeName(client: MongoClient, name: string): Promis
   );
 }
 
-/** A server of another major version may read the same files differently: nobody has tried. */
-async function requireSameServer(client: MongoClient, backupVersion: string): Promise<void> {
+/**
+ * A server of another major version may read the same files differently: nobody has tried.
+ * @throws LockstepError `database-not-supported`
+ */
+export async function requireSameServer(client: MongoClient, backupVersion: string): Promise<void> {
   // A stock dump may not say.
   if (backupVersion === "") return;
   const { version } = await client.db("admin").command({ buildInfo: 1 });

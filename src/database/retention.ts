@@ -1,23 +1,43 @@
-import { readdir, rm } from "node:fs/promises";
+import { access, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { limits } from "../limits.ts";
 import { readJsonFile } from "../ports/files.ts";
 import { escapeName, type Manifest, manifestName } from "./manifest.ts";
 
+/** Ids of the backups in a folder, in order: those with a manifest that is named as its folder. */
+export async function backupsIn(root: string): Promise<readonly string[]> {
+  const names = await readdir(root).catch(() => []);
+  const found: string[] = [];
+  for (const name of names.toSorted().slice(0, limits.backupsListedMax)) {
+    const whole = await access(join(root, name, manifestName)).then(
+      () => true,
+      () => false,
+    );
+    if (whole) found.push(name);
+  }
+  return found;
+}
+
 /**
- * Deletes the oldest backups beyond those to keep; never one that is referred to, nor a directory
- * without our manifest.
+ * Deletes the oldest backups beyond those to keep; never one that is referred to or was taken by hand,
+ * nor a directory without our manifest.
  * @returns the names of those that were deleted
  */
 export async function sweepBackups(
   root: string,
-  options: { keep: number; referenced: readonly string[] },
+  options: {
+    keep: number;
+    referenced: readonly string[];
+    /** False for the name of one that somebody took by hand: it is theirs. */
+    isOurs(name: string): boolean;
+  },
 ): Promise<readonly string[]> {
   const names = await readdir(root).catch((error: NodeJS.ErrnoException) => {
     if (error.code === "ENOENT") return [];
     throw error;
   });
   const ours: { name: string; time: string; folder: string }[] = [];
-  for (const name of names) {
+  for (const name of names.filter(options.isOurs)) {
     const manifest = await readJsonFile<Manifest>(join(root, name, manifestName)).catch(
       () => undefined,
     );

@@ -16,19 +16,44 @@ export const deadlinesDefault: Deadlines = {
   rollingBackMs: limits.rollingBackDeadlineMs,
 };
 
+/** What is asked of a fleet: a higher version, or the version and data of a backup. */
+export interface Wanted {
+  readonly to: string;
+  readonly restoreOf: { readonly backupId: string; readonly digest: string } | null;
+}
+
+const named = (agents: readonly AgentRecord[]) => agents.map(({ agent }) => agent).join(", ");
+
+function holdersOf(
+  required: readonly AgentRecord[],
+  { restoreOf }: Wanted,
+): UpgradeInput["restoreOf"] {
+  if (restoreOf === null) return null;
+  const holders = required.filter(({ backups }) => backups.includes(restoreOf.backupId));
+  if (holders.length === 0) {
+    throw new LockstepError(
+      "backup-mismatch",
+      `expected a state server that holds backup "${restoreOf.backupId}", none does: copy its folder into the \`backups\` of a data directory`,
+      { backupId: restoreOf.backupId },
+    );
+  }
+  return { ...restoreOf, holders: holders.map(({ agent }) => agent) };
+}
+
 /**
  * Decides whether an upgrade may be accepted, and what it is created with. Pure.
  * @throws LockstepError `version-not-semver`, `version-not-higher`, `upgrade-active`,
- *   `peers-missing`, `cannot-start`
+ *   `peers-missing`, `cannot-start`, `backup-mismatch`
  */
 export function decideAcceptance(options: {
   versions: Versions;
   agents: readonly AgentRecord[];
-  to: string;
+  wanted: Wanted;
   deadlines: Partial<Deadlines>;
   nowMs: number;
 }): UpgradeInput {
-  const { versions, agents, to, nowMs } = options;
+  const { versions, agents, wanted, nowMs } = options;
+  const { to } = wanted;
   requireSemver(to);
   if (versions.upgrade !== null) {
     throw new LockstepError(
@@ -37,7 +62,7 @@ export function decideAcceptance(options: {
       { upgrade: versions.upgrade },
     );
   }
-  if (!gt(to, versions.agentVersion)) {
+  if (wanted.restoreOf === null && !gt(to, versions.agentVersion)) {
     throw new LockstepError(
       "version-not-higher",
       `expected a version higher than ${versions.agentVersion}, got ${to}: going back after the commit is a restore`,
@@ -53,18 +78,18 @@ export function decideAcceptance(options: {
     throw new LockstepError(
       "peers-missing",
       `expected all ${required.length} state servers present on ${versions.agentVersion}, missing: ${
-        missing.map(({ agent }) => agent).join(", ") || "all"
+        named(missing) || "all"
       }: start them, or \`lockstep forget AGENT\` who is gone for good`,
       { missing: missing.map(({ agent }) => agent) },
     );
   }
-  const unable = required.filter(({ startable }) => !startable.includes(to));
+  const unable = required.filter(
+    ({ startable, version }) => version !== to && !startable.includes(to),
+  );
   if (unable.length > 0) {
     throw new LockstepError(
       "cannot-start",
-      `expected ${to} to be installed everywhere, cannot be started by: ${unable
-        .map(({ agent }) => agent)
-        .join(", ")}: install it there, then upgrade again`,
+      `expected ${to} to be installed everywhere, cannot be started by: ${named(unable)}: install it there, then ask again`,
       { unable: unable.map(({ agent, startable }) => ({ agent, startable })) },
     );
   }
@@ -74,6 +99,7 @@ export function decideAcceptance(options: {
     to,
     required: required.map(({ agent, role }) => ({ agent, role })),
     deadlines: { ...deadlinesDefault, ...options.deadlines },
+    restoreOf: holdersOf(required, wanted),
     acceptedAt: nowMs,
   };
 }

@@ -4,6 +4,7 @@ import type { MongoClient } from "mongodb";
 import type { UpgradeContext } from "../../machines/upgrade-context.ts";
 import type { Reason, Role } from "../../machines/vocabulary.ts";
 import { checkDeployment } from "../database/preflight.ts";
+import { backupsIn } from "../database/retention.ts";
 import { checkWriteBlock } from "../database/write-block.ts";
 import { createEngine, type Engine } from "../engine/engine.ts";
 import { isLockstepError, LockstepError, messageOf } from "../errors.ts";
@@ -17,7 +18,7 @@ import type { Random } from "../ports/random.ts";
 import type { Seam } from "../ports/seam.ts";
 import { createMongoStore } from "../store/mongo-store.ts";
 import type { Store } from "../store/store.ts";
-import { heartbeat, register } from "./agents.ts";
+import { heartbeat, isSilent, readAgents, register } from "./agents.ts";
 import { connect, memberOpener } from "./connect.ts";
 import { isEligible } from "./eligible.ts";
 import { fleetMachines } from "./fleet-machines.ts";
@@ -26,6 +27,7 @@ import type { Lifecycle } from "./lifecycle.ts";
 import { createLocalJournal } from "./local-journal.ts";
 import { driveCoordinator, type MasterWorld, serveInbox } from "./master-loop.ts";
 import { coordinatorId, masterRole, participantPrefix } from "./names.ts";
+import { backupsDirectory } from "./participant-effects.ts";
 import { lookAround } from "./participant-loop.ts";
 import { preflightUpgrade } from "./preflight-upgrade.ts";
 import { createPulse } from "./pulse.ts";
@@ -112,6 +114,7 @@ export async function startAgent(options: RuntimeOptions): Promise<Runtime> {
       startable: options.startable,
       incarnationAtLeast: options.incarnationAtLeast,
       freeBytes: await freeBytesAt(options.dataDirectory),
+      backups: await backupsIn(backupsDirectory(options.dataDirectory)),
       host: hostname(),
       pid: process.pid,
     });
@@ -226,6 +229,21 @@ async function run(
     pulse.hint();
   });
 
+  /** Whether this process may be master, as the upgrade under way stands. */
+  async function mayBeMaster(): Promise<boolean> {
+    const versions = await readVersions(store);
+    if (!versions?.upgrade) return true;
+    const tail = await store.tail(coordinatorId(versions.upgrade));
+    const [agents, nowMs] = [await readAgents(store), await store.now()];
+    const silent = agents.filter((record) => isSilent(record, nowMs));
+    const present = new Set(agents.map((record) => record.agent));
+    return isEligible(tail && viewOf<UpgradeContext>(tail), {
+      agent,
+      version,
+      isSilent: (name) => !present.has(name) || silent.some((record) => record.agent === name),
+    });
+  }
+
   const leadership = createLeadership({
     client,
     renewClient: connections.renewClient,
@@ -238,14 +256,7 @@ async function run(
     seam,
     log,
     appName: connections.appName,
-    eligible: async () => {
-      if (options.role !== "state-server" || leaving) return false;
-      const versions = await readVersions(store);
-      const tail = versions?.upgrade
-        ? await store.tail(coordinatorId(versions.upgrade))
-        : undefined;
-      return isEligible(tail && viewOf<UpgradeContext>(tail), agent, version);
-    },
+    eligible: async () => options.role === "state-server" && !leaving && (await mayBeMaster()),
   });
 
   async function pass(name: string, act: () => Promise<void>): Promise<void> {
@@ -275,7 +286,7 @@ async function run(
       engine,
       sinceMs,
       foreignWrites: world.foreignWrites,
-      preflight: () => preflightUpgrade(world),
+      preflight: (extraBytes) => preflightUpgrade(world, extraBytes),
     };
     const masterPulse = createPulse(clock, limits.observePollMs);
     const unsubscribe = store.watch(() => masterPulse.hint());
@@ -285,13 +296,7 @@ async function run(
         await serveInbox(masterWorld);
         await driveCoordinator(masterWorld);
         // A master that the upgrade's next state does not allow gives the lease up.
-        const versions = await readVersions(store);
-        const tail = versions?.upgrade
-          ? await store.tail(coordinatorId(versions.upgrade))
-          : undefined;
-        if (!isEligible(tail && viewOf<UpgradeContext>(tail), agent, version)) {
-          await leadership.release();
-        }
+        if (!(await mayBeMaster())) await leadership.release();
       });
       await masterPulse.wait(either);
     }
@@ -335,7 +340,8 @@ async function run(
     while (!stopping.signal.aborted) {
       await pass("heartbeat", async () => {
         const freeBytes = await freeBytesAt(options.dataDirectory);
-        if (!(await heartbeat(store, agent, incarnation, { blocked, freeBytes }))) {
+        const backups = await backupsIn(backupsDirectory(options.dataDirectory));
+        if (!(await heartbeat(store, agent, incarnation, { blocked, freeBytes, backups }))) {
           log.error({}, "a newer process of this agent has registered: leaving");
           leave(1);
         }

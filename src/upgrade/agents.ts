@@ -22,6 +22,8 @@ export interface AgentRecord {
   readonly blocked: string | null;
   /** Bytes free where its backups go. */
   readonly freeBytes: number;
+  /** Ids of the backups that this agent holds. */
+  readonly backups: readonly string[];
   /** Where this process runs. */
   readonly host: string;
   readonly pid: number;
@@ -53,6 +55,7 @@ export async function register(
     startable: readonly string[];
     incarnationAtLeast: number;
     freeBytes: number;
+    backups: readonly string[];
     host: string;
     pid: number;
   },
@@ -66,6 +69,7 @@ export async function register(
       version: facts.version,
       startable: [...facts.startable],
       freeBytes: facts.freeBytes,
+      backups: [...facts.backups],
       host: facts.host,
       pid: facts.pid,
       incarnation,
@@ -95,7 +99,7 @@ export async function heartbeat(
   store: Store,
   agent: string,
   incarnation: number,
-  facts: { blocked: string | null; freeBytes: number },
+  facts: { blocked: string | null; freeBytes: number; backups: readonly string[] },
 ): Promise<boolean> {
   const lastSeenAt = await store.now();
   const refused = await store.write([
@@ -103,7 +107,7 @@ export async function heartbeat(
       collection: collections.agents,
       id: agent,
       expect: { incarnation },
-      set: { lastSeenAt, blocked: facts.blocked, freeBytes: facts.freeBytes },
+      set: { lastSeenAt, ...facts },
     },
   ]);
   return refused === null;

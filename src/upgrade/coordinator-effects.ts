@@ -1,33 +1,33 @@
-import type { BackupPoint, Reason } from "../../machines/vocabulary.ts";
-import { chooseBackupTime } from "../database/backup-time.ts";
+import type { Reason, RestoreOf } from "../../machines/vocabulary.ts";
 import { differences, readCatalogue } from "../database/catalogue.ts";
 import { pauseDeletions, resumeDeletions } from "../database/deletions.ts";
 import { digestDatabase, digestOf } from "../database/digest.ts";
-import { refuseForeignWrites } from "../database/foreign-writes.ts";
 import { loadDatabase } from "../database/load-database.ts";
 import type { Manifest } from "../database/manifest.ts";
 import { endEarlierOperations } from "../database/operations.ts";
 import { restoreDatabase } from "../database/restore.ts";
-import { runSchemaSteps } from "../database/schema-steps.ts";
+import { requireSameServer } from "../database/restore-beside.ts";
+import { runSchemaSteps, type StepsResult } from "../database/schema-steps.ts";
 import { scratchName, sweepScratch } from "../database/scratch.ts";
-import { refuseUnsupported } from "../database/supported.ts";
-import { verifyDump } from "../database/verify-dump.ts";
 import { allowWrites, blockWrites } from "../database/write-block.ts";
 import type { EffectContext, EffectHandler } from "../engine/engine.ts";
 import { isLockstepError, LockstepError } from "../errors.ts";
 import type { Mastership } from "../leadership/mastership.ts";
-import { limits } from "../limits.ts";
-import { collections, documentIds } from "../store/store.ts";
 import { isSilent, readAgents } from "./agents.ts";
 import type { Catalogued } from "./backup-point.ts";
+import { chooseBackup, copyOf, hasBegun, type Point, refuseForeign } from "./live-data.ts";
 import { coordinatorId } from "./names.ts";
-import { backupDirectory, reasonOf, untilAborted } from "./participant-effects.ts";
+import { backupDirectory, reasonOf } from "./participant-effects.ts";
+import {
+  heldBackup,
+  restoreByHand,
+  restoreFigures,
+  untilHoldersHadTime,
+} from "./restore-by-hand.ts";
 import { planOf } from "./steps.ts";
 import { contextOf } from "./views.ts";
 import { deletionsOf, watchingMembers } from "./watching-members.ts";
 import type { World } from "./world.ts";
-
-type Point = BackupPoint & { readonly catalogue: Catalogued };
 
 const beforeRetry =
   "the backup and the live data are both kept; stop it, save what you need, then `lockstep retry` restores the backup all the same";
@@ -36,64 +36,6 @@ function requireMastership(world: World, context: EffectContext): Mastership {
   const mastership = world.mastership(context.epoch);
   if (!mastership) throw new LockstepError("lease-lost", "this agent is not master any more");
   return mastership;
-}
-
-/** Reads the catalogue and the digest of the live database, refusing what cannot be carried. */
-async function readLive(world: World): Promise<Catalogued> {
-  const catalogue = await readCatalogue(world.client, world.databaseName);
-  refuseUnsupported(catalogue);
-  return { catalogue, digest: await digestDatabase(world.client, world.databaseName) };
-}
-
-async function chooseBackup(world: World): Promise<Point> {
-  for (let attempt = 0; attempt < limits.backupTimeTriesMax; attempt += 1) {
-    const before = await readLive(world);
-    const time = await chooseBackupTime({
-      control: { client: world.client, databaseName: world.controlDatabaseName },
-      seam: world.seam,
-    });
-    const after = await readLive(world);
-    const same =
-      digestOf(before.digest) === digestOf(after.digest) &&
-      differences(before.catalogue, after.catalogue, { ignoreUuid: false }).length === 0;
-    const { foreignWrites } = world;
-    if (same) return { time, foreignWrites, digest: digestOf(after.digest), catalogue: after };
-    world.log.warn({}, "somebody else writes to the database: another time is tried");
-  }
-  throw new LockstepError(
-    "backup-failed",
-    "expected nobody to write while all gates are shut, but the data changed: stop writers outside the fleet, then upgrade again",
-  );
-}
-
-/**
- * The copy that this host holds, proven to be the one of the time T.
- * @throws LockstepError `backup-mismatch`
- */
-async function copyOf(point: Point, directory: string): Promise<Manifest> {
-  const manifest = await verifyDump(directory);
-  if (manifest.time === point.time) return manifest;
-  throw new LockstepError(
-    "backup-mismatch",
-    `expected a copy at ${point.time} in ${directory}, found one at ${manifest.time}`,
-  );
-}
-
-/** A schema step of this upgrade has begun on the live data: it says so in the fence first. */
-async function hasBegun(world: World, upgrade: string): Promise<boolean> {
-  const fence = await world.store.get(collections.fences, documentIds.master);
-  return (fence?.["progress"] as { upgrade?: string } | undefined)?.upgrade === upgrade;
-}
-
-/** Nobody but the upgrade has written since the copies were made. */
-function refuseForeign(
-  world: World,
-  point: Point,
-  signal: AbortSignal,
-  whatNext?: string,
-): Promise<void> {
-  const control = { client: world.client, databaseName: world.controlDatabaseName };
-  return refuseForeignWrites({ ...world, control, time: point.time, signal }, whatNext);
 }
 
 /** Dead means: another process of that agent has registered, or it has been silent for too long. */
@@ -172,8 +114,13 @@ export function coordinatorEffects(world: World): Record<string, EffectHandler> 
       attempt("rehearsalFailed", context, async () => {
         const upgrade = String(params["upgrade"]);
         const point = params["backup"] as Point;
-        const directory = backupDirectory(world.dataDirectory, upgrade);
-        const manifest = await copyOf(point, directory);
+        const restoreOf = params["restoreOf"] as RestoreOf | null;
+        const directory = backupDirectory(world.dataDirectory, restoreOf?.backupId ?? upgrade);
+        const manifest = restoreOf
+          ? await heldBackup(world, restoreOf, context.signal)
+          : await copyOf(point, directory);
+        await requireSameServer(world.client, manifest.serverVersion);
+        const startMs = world.clock.monotonicMs();
         await sweepScratch(world.client, world.databaseName);
         const scratch = scratchName(world.databaseName, context.epoch);
         await loadDatabase(
@@ -187,13 +134,17 @@ export function coordinatorEffects(world: World): Record<string, EffectHandler> 
           directory,
           manifest,
         );
-        const result = await watchingMembers(world, context.signal, (signal) =>
-          runSteps(
-            params,
-            { ...context, signal },
-            { databaseName: scratch, progressField: "rehearsal" },
-          ),
-        );
+        // What the live data would take from here on, too: to load it once more.
+        const loaded = restoreFigures(manifest, world.clock.monotonicMs() - startMs);
+        const result: StepsResult = restoreOf
+          ? { kind: "done", batches: 0, documents: 0, figures: [loaded] }
+          : await watchingMembers(world, context.signal, (signal) =>
+              runSteps(
+                params,
+                { ...context, signal },
+                { databaseName: scratch, progressField: "rehearsal" },
+              ),
+            );
         const expected = await readCatalogue(world.client, scratch);
         await sweepScratch(world.client, world.databaseName);
         if (result.kind === "failed") return { type: "rehearsalFailed", reason: result.reason };
@@ -216,19 +167,21 @@ export function coordinatorEffects(world: World): Record<string, EffectHandler> 
             return { type: "liveDataDiffers", reason };
           }
         }
-        const result = await watchingMembers(
-          world,
-          context.signal,
-          (signal) =>
-            runSteps(
-              params,
-              { ...context, signal },
-              {
-                databaseName: world.databaseName,
-                progressField: "progress",
-              },
-            ),
-          () => refuseForeign(world, point, context.signal),
+        const restoreOf = params["restoreOf"] as RestoreOf | null;
+        const act = (signal: AbortSignal): Promise<StepsResult> =>
+          restoreOf
+            ? restoreByHand(world, restoreOf, {
+                upgrade: String(params["upgrade"]),
+                mastership: requireMastership(world, context),
+                signal,
+              })
+            : runSteps(
+                params,
+                { ...context, signal },
+                { databaseName: world.databaseName, progressField: "progress" },
+              );
+        const result = await watchingMembers(world, context.signal, act, () =>
+          refuseForeign(world, point, context.signal),
         );
         await refuseForeign(world, point, context.signal);
         return result.kind === "failed"
@@ -269,10 +222,8 @@ export function coordinatorEffects(world: World): Record<string, EffectHandler> 
           }
           return { type: "dataRestored", digest: live };
         }
-        // Found damaged here: the effect is for whoever holds another copy and becomes master.
-        if (!(params["copies"] as string[]).includes(world.agent)) {
-          return untilAborted(context.signal);
-        }
+        const holds = (params["copies"] as string[]).includes(world.agent);
+        if (!holds) await untilHoldersHadTime(world, context.signal);
         await pauseDeletions(deletions);
         // A restore would take back what is not ours: an operator has to say so.
         if (params["acceptForeignWrites"] !== true) {
@@ -283,7 +234,7 @@ export function coordinatorEffects(world: World): Record<string, EffectHandler> 
         try {
           manifest = await copyOf(point, directory);
         } catch (error) {
-          if (!isLockstepError(error, "backup-mismatch")) throw error;
+          if (!holds || !isLockstepError(error, "backup-mismatch")) throw error;
           return { type: "copyLost", agent: world.agent, reason: reasonOf(error) as Reason };
         }
         const restored = await restoreDatabase({

@@ -1,26 +1,45 @@
 import type { UpgradeContext } from "../../machines/upgrade-context.ts";
 import type { ActorView } from "./derive.ts";
 
+/** An agent that wants to be master. */
+export interface Candidate {
+  readonly agent: string;
+  readonly version: string;
+  /** True for an agent that has not been heard of for too long. */
+  isSilent(agent: string): boolean;
+}
+
+/** Who holds files that are needed goes first; where none of them is there, anybody may say so. */
+function holdsOrNobodyDoes({ agent, isSilent }: Candidate, holders: readonly string[]): boolean {
+  return holders.includes(agent) || holders.every(isSilent);
+}
+
 /**
  * Who may be master: between readiness and the commit point only an agent on the new version that
- * was ready with the agreed steps; while changed data is restored, only one that holds a copy; else any.
+ * was ready with the agreed steps, and holds the backup that is to be restored; while changed data is
+ * taken back, only one that holds a copy; else any.
  */
 export function isEligible(
   coordinator: ActorView<UpgradeContext> | undefined,
-  agent: string,
-  version: string,
+  candidate: Candidate,
 ): boolean {
   if (!coordinator) return true;
-  const { to, ready, touched, restored, copies } = coordinator.context;
+  const { to, ready, touched, restored, copies, restoreOf } = coordinator.context;
   switch (coordinator.state) {
     case "backing-up":
     case "rehearsing":
     case "migrating":
     case "awaiting-peers":
-      return version === to && ready[agent] !== undefined;
+      return (
+        candidate.version === to &&
+        ready[candidate.agent] !== undefined &&
+        (restoreOf === null || holdsOrNobodyDoes(candidate, restoreOf.holders))
+      );
     case "rolling-back":
-    case "blocked":
-      return !touched || restored || Boolean(copies[agent]?.digest);
+    case "blocked": {
+      const holders = Object.keys(copies).filter((agent) => copies[agent]?.digest);
+      return !touched || restored || holdsOrNobodyDoes(candidate, holders);
+    }
     default:
       return true;
   }

@@ -3,6 +3,17 @@ import { collections, type Plain, type Store, type Write } from "../store/store.
 /** What people ask for; deduplicated by the client's id. */
 export type Request =
   | { readonly kind: "upgrade"; readonly to: string; readonly deadlines: Record<string, number> }
+  | {
+      readonly kind: "restore";
+      /** What the manifest of the backup says. */
+      readonly backup: {
+        readonly backupId: string;
+        readonly digest: string;
+        readonly version: string;
+        readonly bytes: number;
+      };
+      readonly deadlines: Record<string, number>;
+    }
   | { readonly kind: "abort"; readonly why: string }
   | { readonly kind: "retry" }
   | { readonly kind: "forget"; readonly agent: string };

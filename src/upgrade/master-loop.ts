@@ -5,7 +5,7 @@ import type { Engine, SendResult } from "../engine/engine.ts";
 import { isLockstepError, LockstepError } from "../errors.ts";
 import { limits } from "../limits.ts";
 import { collections, documentIds, type Store } from "../store/store.ts";
-import { decideAcceptance } from "./accept.ts";
+import { decideAcceptance, type Wanted } from "./accept.ts";
 import { isSilent, readAgents } from "./agents.ts";
 import { type ActorView, fromParticipant, fromProgress, fromRecords } from "./derive.ts";
 import { type Answer, answerWrite, type InboxItem, type Request, readInbox } from "./inbox.ts";
@@ -21,7 +21,7 @@ export interface MasterWorld {
   readonly sinceMs: number;
   readonly foreignWrites: ForeignWritesPolicy;
   /** Refuses by name what cannot be upgraded here: deployment, database, space. */
-  preflight(): Promise<void>;
+  preflight(extraBytes: number): Promise<void>;
 }
 
 const owner = { kind: "role", role: masterRole } as const;
@@ -43,10 +43,16 @@ function noUpgrade(what: string): LockstepError {
   return new LockstepError("no-upgrade", `expected an active upgrade to ${what}, there is none`);
 }
 
+function wantedBy(request: Request & { kind: "upgrade" | "restore" }): Wanted {
+  if (request.kind === "upgrade") return { to: request.to, restoreOf: null };
+  const { backupId, digest, version } = request.backup;
+  return { to: version, restoreOf: { backupId, digest } };
+}
+
 async function acceptUpgrade(
   world: MasterWorld,
   item: InboxItem,
-  request: Request & { kind: "upgrade" },
+  request: Request & { kind: "upgrade" | "restore" },
 ): Promise<void> {
   const { store, engine } = world;
   const versions = await readVersions(store);
@@ -54,15 +60,16 @@ async function acceptUpgrade(
   const input = decideAcceptance({
     versions,
     agents: await readAgents(store),
-    to: request.to,
+    wanted: wantedBy(request),
     deadlines: request.deadlines as Partial<Deadlines>,
     nowMs: await store.now(),
   });
-  await world.preflight();
+  await world.preflight(request.kind === "restore" ? request.backup.bytes : 0);
+  const what = input.restoreOf ? `restore of ${input.restoreOf.backupId},` : "upgrade";
   const answer: Answer = {
     ok: true,
     upgrade: input.upgrade,
-    message: `accepted: ${input.from} to ${input.to}; writers outside the fleet are ${world.foreignWrites}`,
+    message: `accepted: ${what} ${input.from} to ${input.to}; writers outside the fleet are ${world.foreignWrites}`,
   };
   await engine.create(coordinatorId(input.upgrade), "upgrade", input, {
     owner,
@@ -119,6 +126,7 @@ async function serve(world: MasterWorld, item: InboxItem): Promise<void> {
   const coordinator = await activeCoordinator(world.store);
   switch (request.kind) {
     case "upgrade":
+    case "restore":
       return acceptUpgrade(world, item, request);
     case "abort": {
       if (!coordinator) throw noUpgrade("abort");

@@ -25,6 +25,11 @@ export function upgradeId(generation: number): string {
   return `u${String(generation).padStart(6, "0")}`;
 }
 
+/** True for what `upgradeId` makes. */
+export function isUpgradeId(name: string): boolean {
+  return /^u\d{6,}$/.test(name);
+}
+
 /** Name of the control database: never the one that is backed up. */
 export function controlDatabaseName(fleet: string): string {
   return `lockstep_${fleet}`;

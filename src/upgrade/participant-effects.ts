@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import type { UpgradeInput } from "../../machines/upgrade-context.ts";
 import type { BackupPoint } from "../../machines/vocabulary.ts";
 import { dumpDatabase } from "../database/dump.ts";
 import { sweepBackups } from "../database/retention.ts";
@@ -9,13 +10,18 @@ import { limits } from "../limits.ts";
 import { collections } from "../store/store.ts";
 import type { Catalogued } from "./backup-point.ts";
 import { runLocalSteps, undoLocalSteps } from "./local-steps.ts";
-import { coordinatorId, coordinatorPrefix } from "./names.ts";
+import { coordinatorId, coordinatorPrefix, isUpgradeId } from "./names.ts";
 import { contextOf, isFinal } from "./views.ts";
 import type { World } from "./world.ts";
 
+/** Where an agent keeps its copies. */
+export function backupsDirectory(dataDirectory: string): string {
+  return join(dataDirectory, "backups");
+}
+
 /** Where an agent keeps its copy for an upgrade. */
 export function backupDirectory(dataDirectory: string, upgrade: string): string {
-  return join(dataDirectory, "backups", upgrade);
+  return join(backupsDirectory(dataDirectory), upgrade);
 }
 
 /** Resolves never; rejects when the signal aborts. */
@@ -39,10 +45,14 @@ async function untilRestored(world: World, upgrade: string, signal: AbortSignal)
 /** Keeps the last copies, and every one that an upgrade which has not ended may need. */
 async function sweepOldBackups(world: World, upgrade: string): Promise<void> {
   const tails = await world.store.tails(coordinatorPrefix);
-  const open = tails.filter((tail) => !isFinal(tail)).map(({ actor }) => actor);
-  const swept = await sweepBackups(join(world.dataDirectory, "backups"), {
+  const needed = tails
+    .filter((tail) => !isFinal(tail))
+    .map((tail) => contextOf<UpgradeInput>(tail))
+    .flatMap((open) => [open.upgrade, open.restoreOf?.backupId ?? open.upgrade]);
+  const swept = await sweepBackups(backupsDirectory(world.dataDirectory), {
     keep: limits.backupsKept,
-    referenced: [upgrade, ...open.map((actor) => actor.slice(coordinatorPrefix.length))],
+    referenced: [upgrade, ...needed],
+    isOurs: isUpgradeId,
   });
   if (swept.length > 0) world.log.info({ swept }, "old backups deleted");
 }

@@ -13,14 +13,16 @@ import type { World } from "./world.ts";
 
 /**
  * What must hold before an upgrade is accepted: nothing has been written yet.
+ * @param extraBytes of a backup that is to be restored: a member holds it in the scratch database, then
+ *   beside the live one with its oplog
  * @throws LockstepError `not-a-replica-set`, `no-majority`, `database-not-supported`, `disk-full`
  */
-export async function preflightUpgrade(world: World): Promise<void> {
+export async function preflightUpgrade(world: World, extraBytes: number): Promise<void> {
   await checkDeployment(world.client);
   await checkMajority(world.client);
   refuseUnsupported(await readCatalogue(world.client, world.databaseName));
   const needed = spaceNeeded(await databaseSize(world.client, world.databaseName));
-  requireMemberSpace(await readMemberSpace(world), needed.memberBytes);
+  requireMemberSpace(await readMemberSpace(world), needed.memberBytes + 3 * extraBytes);
   const short = (await readAgents(world.store)).filter(
     ({ role, freeBytes }) => role === "state-server" && freeBytes < needed.agentBytes,
   );

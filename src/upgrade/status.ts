@@ -22,6 +22,8 @@ export interface UpgradeStatus {
   readonly upgrade: string;
   readonly from: string;
   readonly to: string;
+  /** The backup that the fleet is put back on, or null for a plain upgrade. */
+  readonly restoreOf: string | null;
   readonly state: string;
   /** Milliseconds since the epoch by the database's clock. */
   readonly since: number;
@@ -121,6 +123,7 @@ export function upgradeStatus(
     upgrade: context.upgrade,
     from: context.from,
     to: context.to,
+    restoreOf: context.restoreOf?.backupId ?? null,
     state: tail.state,
     since: enteredAt(entries),
     waitingFor: waitingFor(tail.state, context, agents),
@@ -189,6 +192,7 @@ export interface HistoryItem {
   readonly upgrade: string;
   readonly from: string;
   readonly to: string;
+  readonly restoreOf: string | null;
   readonly state: string;
   readonly startedAt: number;
   readonly endedAt: number | null;
@@ -212,6 +216,7 @@ export async function readHistory(store: Store): Promise<readonly HistoryItem[]>
         upgrade: context.upgrade,
         from: context.from,
         to: context.to,
+        restoreOf: context.restoreOf?.backupId ?? null,
         state: tail.state,
         startedAt: entries[0]?.at ?? tail.at,
         endedAt: isFinal(tail) ? tail.at : null,

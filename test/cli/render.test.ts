@@ -18,6 +18,7 @@ const status: FleetStatus = {
     upgrade: "u000002",
     from: "1.0.0",
     to: "1.1.0",
+    restoreOf: null,
     state: "migrating",
     since: at,
     waitingFor: ["master"],
@@ -78,6 +79,7 @@ test("the history", () => {
     upgrade: "u000002",
     from: "1.0.0",
     to: "1.1.0",
+    restoreOf: null,
     state: "rolled-back",
     startedAt: at,
     endedAt: at + 3_000,
@@ -88,6 +90,10 @@ test("the history", () => {
       { state: "rolled-back", at: at + 3_000, epoch: 2 },
     ],
   };
+  const restore = { ...item, restoreOf: "u000001", states: [], reason: null };
+  expect(renderHistory([restore])).toContain(
+    "restore u000002 of backup u000001  1.0.0 → 1.1.0  rolled-back",
+  );
   expect(renderHistory([item])).toBe(
     [
       "u000002  1.0.0 → 1.1.0  rolled-back  2026-01-02 03:04:05 UTC, took 3.0 s, epochs 1, 2",

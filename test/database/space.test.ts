@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { sweepBackups } from "../../src/database/retention.ts";
+import { backupsIn, sweepBackups } from "../../src/database/retention.ts";
 import { requireMemberSpace, spaceNeeded } from "../../src/database/space.ts";
 
 const gb = 1024 ** 3;
@@ -59,12 +59,17 @@ test("the last ones are kept, and what is referred to, and what is none of ours"
     await backup(name, `${seconds}:1`);
   }
   await backup("copied", "1:1", "u1");
+  await backup("by-hand", "1:1");
+  expect(await backupsIn(root)).toEqual(["by-hand", "copied", "u1", "u2", "u3", "u4"]);
+  const isOurs = (name: string) => name !== "by-hand";
   await mkdir(join(root, "photos"));
   await mkdir(join(root, "u5.partial"));
   await writeFile(join(root, "manifest.json"), "{}");
-  expect(await sweepBackups(root, { keep: 2, referenced: ["u1"] })).toEqual(["u2"]);
+  expect(await sweepBackups(root, { keep: 2, referenced: ["u1"], isOurs })).toEqual(["u2"]);
   expect((await readdir(root)).toSorted()).toEqual(
-    ["copied", "manifest.json", "photos", "u1", "u3", "u4", "u5.partial"].toSorted(),
+    ["by-hand", "copied", "manifest.json", "photos", "u1", "u3", "u4", "u5.partial"].toSorted(),
   );
-  expect(await sweepBackups(join(root, "not there"), { keep: 2, referenced: [] })).toEqual([]);
+  expect(await sweepBackups(join(root, "not there"), { keep: 2, referenced: [], isOurs })).toEqual(
+    [],
+  );
 });

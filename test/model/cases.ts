@@ -26,6 +26,7 @@ const upgradeInput: UpgradeInput = {
     { agent: "a2", role: "state-server" },
   ],
   deadlines: { waitingMs: 1, backingUpMs: 2, noProgressMs: 3, peersMs: 4, rollingBackMs: 5 },
+  restoreOf: null,
   acceptedAt: 1,
 };
 

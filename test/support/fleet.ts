@@ -119,8 +119,10 @@ export async function startTestFleet(
     stop,
     copyPath: (agent, upgrade) => join(root, agent, "backups", upgrade, "things", "items.bson"),
     async hold(name) {
+      // Held for one agent alone it is reached by its plain name.
+      const plain = name.replace(/\.a\d$/, "");
       for (const server of servers) {
-        await rm(join(holds, `reached.${name}.${server.name}`), { force: true });
+        await rm(join(holds, `reached.${plain}.${server.name}`), { force: true });
       }
       await writeFile(join(holds, name), "");
     },

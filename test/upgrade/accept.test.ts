@@ -13,11 +13,12 @@ const decide = (more: Partial<Parameters<typeof decideAcceptance>[0]>) =>
   decideAcceptance({
     versions: rest,
     agents: [present("a1"), present("a2")],
-    to,
+    wanted: { to, restoreOf: null },
     deadlines: {},
     nowMs,
     ...more,
   });
+const plain = (version: string) => ({ to: version, restoreOf: null });
 const refuses = (more: Partial<Parameters<typeof decide>[0]>, code: string, words: string) =>
   expect(() => decide(more)).toThrow(
     expect.objectContaining({ code, message: expect.stringContaining(words) }),
@@ -38,14 +39,15 @@ test("accepted: the next generation, the state servers, the deadlines with those
       { agent: "a2", role: "state-server" },
     ],
     deadlines: { ...deadlinesDefault, peersMs: 5 },
+    restoreOf: null,
     acceptedAt: nowMs,
   });
 });
 
 test("a target that is no version, equal, or lower", () => {
-  refuses({ to: "next" }, "version-not-semver", "next");
-  refuses({ to: from }, "version-not-higher", from);
-  refuses({ to: "0.9.0" }, "version-not-higher", "0.9.0");
+  refuses({ wanted: plain("next") }, "version-not-semver", "next");
+  refuses({ wanted: plain(from) }, "version-not-higher", from);
+  refuses({ wanted: plain("0.9.0") }, "version-not-higher", "0.9.0");
 });
 
 test("a second upgrade", () => {
@@ -62,4 +64,15 @@ test("a state server that is silent, on another version, in debt; none at all", 
 
 test("a version that is not installed everywhere", () => {
   refuses({ agents: [present("a1"), present("a2", { startable: [from] })] }, "cannot-start", "a2");
+});
+
+test("a restore: to any version, of a backup that somebody holds, where all can start its version", () => {
+  const restoreOf = { backupId: "u000003", digest: "d" };
+  const agents = [present("a1"), present("a2", { backups: ["u000003"] })];
+  const input = decide({ agents, wanted: { to: from, restoreOf } });
+  expect(input).toMatchObject({ from, to: from, restoreOf: { ...restoreOf, holders: ["a2"] } });
+  refuses({ wanted: { to: from, restoreOf } }, "backup-mismatch", "u000003");
+  refuses({ agents, wanted: { to: "0.9.0", restoreOf } }, "cannot-start", "a1, a2");
+  const active = { ...rest, upgrade: "u000007" };
+  refuses({ agents, versions: active, wanted: { to: from, restoreOf } }, "upgrade-active", "abort");
 });

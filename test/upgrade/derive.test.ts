@@ -164,17 +164,38 @@ describe("a participant, from its coordinator", () => {
   });
 });
 
-test("who may be master", () => {
-  expect(isEligible(undefined, "a9", from)).toBe(true);
-  expect(isEligible(at("waiting"), "a9", from)).toBe(true);
-  for (const state of ["backing-up", "rehearsing", "migrating", "awaiting-peers"]) {
-    expect(isEligible(at(state), "a1", to)).toBe(true);
-    expect(isEligible(at(state), "a1", from)).toBe(false);
-    expect(isEligible(at(state), "a9", to)).toBe(false);
-  }
-  expect(isEligible(at("rolling-back"), "a1", from)).toBe(true);
-  expect(isEligible(at("rolling-back"), "a9", from)).toBe(false);
-  const restored = at("rolling-back", [{ type: "dataRestored", digest: "d" }]);
-  expect(isEligible(restored, "a9", from)).toBe(true);
-  expect(isEligible(at("done"), "a9", to)).toBe(true);
+describe("who may be master", () => {
+  const may = (
+    coordinator: Parameters<typeof isEligible>[0],
+    agent: string,
+    version: string,
+    silent: readonly string[] = [],
+  ) => isEligible(coordinator, { agent, version, isSilent: (name) => silent.includes(name) });
+  test("in waiting any; then whoever was ready on the new version; at the end any", () => {
+    expect(may(undefined, "a9", from)).toBe(true);
+    expect(may(at("waiting"), "a9", from)).toBe(true);
+    for (const state of ["backing-up", "rehearsing", "migrating", "awaiting-peers"]) {
+      expect(may(at(state), "a1", to)).toBe(true);
+      expect(may(at(state), "a1", from)).toBe(false);
+      expect(may(at(state), "a9", to)).toBe(false);
+    }
+    expect(may(at("done"), "a9", to)).toBe(true);
+  });
+  test("while changed data is taken back, who holds a copy; where none of them is there, any", () => {
+    expect(may(at("rolling-back"), "a1", from)).toBe(true);
+    expect(may(at("rolling-back"), "a9", from)).toBe(false);
+    expect(may(at("rolling-back"), "a9", from, ["a1"])).toBe(false);
+    expect(may(at("rolling-back"), "a9", from, ["a1", "a2"])).toBe(true);
+    expect(may(at("blocked"), "a9", from, ["a1", "a2"])).toBe(true);
+    const restored = at("rolling-back", [{ type: "dataRestored", digest: "d" }]);
+    expect(may(restored, "a9", from)).toBe(true);
+  });
+  test("while a backup is restored by hand, who holds it", () => {
+    const restoreOf = { backupId: "b", digest: "d", holders: ["a2"] };
+    const restoring = last<UpgradeContext>(coordinator(ways["migrating"] ?? [], 1, restoreOf));
+    expect(may(restoring, "a2", to)).toBe(true);
+    expect(may(restoring, "a1", to)).toBe(false);
+    expect(may(restoring, "a1", to, ["a2"])).toBe(true);
+    expect(may(restoring, "a9", to, ["a2"])).toBe(false);
+  });
 });

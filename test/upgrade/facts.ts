@@ -2,7 +2,7 @@ import { agentMachine } from "../../machines/agent.ts";
 import type { AgentEvent } from "../../machines/agent-context.ts";
 import { upgradeMachine } from "../../machines/upgrade.ts";
 import type { UpgradeEvent } from "../../machines/upgrade-context.ts";
-import type { BackupPoint } from "../../machines/vocabulary.ts";
+import type { BackupPoint, RestoreOf } from "../../machines/vocabulary.ts";
 import { type Definition, firstStep, nextStep } from "../../src/engine/step.ts";
 import type { Entry } from "../../src/store/store.ts";
 import type { AgentRecord } from "../../src/upgrade/agents.ts";
@@ -28,6 +28,7 @@ export function record(agent: string, more: Partial<AgentRecord> = {}): AgentRec
     forgotten: false,
     blocked: null,
     freeBytes: 0,
+    backups: [],
     host: "h",
     pid: 1,
     ...more,
@@ -45,10 +46,14 @@ function play(definition: Definition, first: Entry, events: readonly { type: str
 }
 
 /** A coordinator's journal, as the real core writes it. */
-export function coordinator(events: readonly UpgradeEvent[], epoch = 1): Entry[] {
+export function coordinator(
+  events: readonly UpgradeEvent[],
+  epoch = 1,
+  restoreOf: RestoreOf | null = null,
+): Entry[] {
   const definition: Definition = { machine: upgradeMachine, protocol: 1 };
   const required = names.map((agent) => ({ agent, role: "state-server" }));
-  const input = { upgrade, from, to, required, deadlines, acceptedAt: 1 };
+  const input = { upgrade, from, to, required, deadlines, restoreOf, acceptedAt: 1 };
   const base = {
     actor: `upgrade/${upgrade}`,
     machine: "upgrade",

@@ -30,7 +30,13 @@ async function world() {
 }
 
 async function agent(store: Store, version: string, listener = {}) {
-  const facts = { role: "state-server" as const, version, startable: [], freeBytes: 0 };
+  const facts = {
+    role: "state-server" as const,
+    version,
+    startable: [],
+    backups: [],
+    freeBytes: 0,
+  };
   const incarnation = await register(store, "a1", {
     ...facts,
     incarnationAtLeast: 1,

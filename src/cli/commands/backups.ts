@@ -36,8 +36,13 @@ export function addBackupCommands(program: Command, terminal: Terminal, settle: 
   onFiles(backup.command("show <id>").description("what it holds")).action((id: string, options) =>
     settle(show(id, options, terminal)),
   );
-  onBoth(program.command("restore <id>").description("restore a backup beside the live database"))
-    .requiredOption("--to-db <name>", "a database that does not exist")
+  onBoth(
+    program
+      .command("restore <id>")
+      .description("put the fleet back on a backup, data and version; or restore beside it"),
+  )
+    .option("--to-db <name>", "a database that does not exist: the live one is not touched")
+    .option("--confirm <name>", "the live database's name, for scripts")
     .option("--dry-run", "check everything, write nothing")
     .action((id: string, options: RestoreOptions) => settle(restoreCommand(id, options, terminal)));
   onBoth(program.command("rehearse <version>").description("run its schema steps on a copy"))

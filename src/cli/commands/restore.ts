@@ -9,16 +9,30 @@ import { bytesText, duration } from "../render.ts";
 import type { Terminal } from "../run.ts";
 import { withDatabase } from "../with-database.ts";
 import { type BackupOptions, backupFolder } from "./backup.ts";
+import { restoreLive } from "./restore-live.ts";
 
 export interface RestoreOptions extends BackupOptions {
-  readonly toDb: string;
+  readonly toDb?: string;
   readonly dryRun?: boolean;
+  readonly confirm?: string;
 }
 
-/** `lockstep restore ID --to-db NAME`: beside the live database, which is not touched. */
+/** `lockstep restore ID`: over the live database, or beside it with `--to-db NAME`. */
 export function restoreCommand(
   id: string,
   options: RestoreOptions,
+  terminal: Terminal,
+): Promise<number> {
+  const { toDb } = options;
+  return toDb === undefined
+    ? restoreLive(id, options, terminal)
+    : restoreInto(id, { ...options, toDb }, terminal);
+}
+
+/** Beside the live database, which is not touched. */
+function restoreInto(
+  id: string,
+  options: RestoreOptions & { readonly toDb: string },
   terminal: Terminal,
 ): Promise<number> {
   return withDatabase(options, async ({ client }) => {

@@ -1,9 +1,9 @@
 import type { Deadlines } from "../../../machines/vocabulary.ts";
 import { LockstepError } from "../../errors.ts";
-import { exitCodeOfState, exitCodes } from "../exit-codes.ts";
-import { renderChange, renderStatus } from "../render.ts";
+import { exitCodes } from "../exit-codes.ts";
 import { type SharedOptions, type Terminal, withFleet } from "../run.ts";
 import { parseSecondsMs } from "../seconds.ts";
+import { waitForEnd } from "../wait-for-end.ts";
 
 export interface UpgradeOptions extends SharedOptions {
   readonly wait: boolean;
@@ -48,23 +48,6 @@ export async function upgrade(
         : `accepted as ${accepted.upgrade}`,
     );
     if (!options.wait) return exitCodes.done;
-    let told = "";
-    const status = await fleet.watch(
-      (seen) => {
-        if (seen.upgrade?.upgrade !== accepted.upgrade) return false;
-        const line = options.json
-          ? JSON.stringify({ type: "status", ...seen.upgrade })
-          : renderChange(seen);
-        if (line !== told) terminal.out(line);
-        told = line;
-        return exitCodeOfState(seen.upgrade.state) !== undefined;
-      },
-      {
-        signal: terminal.signal,
-        ...(waitTimeoutMs === undefined ? {} : { timeoutMs: waitTimeoutMs }),
-      },
-    );
-    if (!options.json) terminal.out(renderStatus(status));
-    return exitCodeOfState(status.upgrade?.state ?? "") ?? exitCodes.failed;
+    return waitForEnd(fleet, accepted.upgrade, options, terminal, waitTimeoutMs);
   });
 }

@@ -1,0 +1,29 @@
+import type { FleetClient } from "../upgrade/fleet-client.ts";
+import { exitCodeOfState, exitCodes } from "./exit-codes.ts";
+import { renderChange, renderStatus } from "./render.ts";
+import type { Terminal } from "./run.ts";
+
+/** Says how an operation goes until it has come to rest; answers with the exit code of its end. */
+export async function waitForEnd(
+  fleet: FleetClient,
+  upgrade: string,
+  options: { readonly json?: boolean },
+  terminal: Terminal,
+  timeoutMs?: number,
+): Promise<number> {
+  let told = "";
+  const status = await fleet.watch(
+    (seen) => {
+      if (seen.upgrade?.upgrade !== upgrade) return false;
+      const line = options.json
+        ? JSON.stringify({ type: "status", ...seen.upgrade })
+        : renderChange(seen);
+      if (line !== told) terminal.out(line);
+      told = line;
+      return exitCodeOfState(seen.upgrade.state) !== undefined;
+    },
+    { signal: terminal.signal, ...(timeoutMs === undefined ? {} : { timeoutMs }) },
+  );
+  if (!options.json) terminal.out(renderStatus(status));
+  return exitCodeOfState(status.upgrade?.state ?? "") ?? exitCodes.failed;
+}
