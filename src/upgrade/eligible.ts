@@ -16,8 +16,8 @@ function holdsOrNobodyDoes({ agent, isSilent }: Candidate, holders: readonly str
 
 /**
  * Who may be master: between readiness and the commit point only an agent on the new version that
- * was ready with the agreed steps, and holds the backup that is to be restored; while changed data is
- * taken back, only one that holds a copy; else any.
+ * was ready with the agreed steps; and where files are needed, one that holds them: the copy that is
+ * rehearsed on or restored from, or the backup that is restored by hand; else any.
  */
 export function isEligible(
   coordinator: ActorView<UpgradeContext> | undefined,
@@ -25,21 +25,18 @@ export function isEligible(
 ): boolean {
   if (!coordinator) return true;
   const { to, ready, touched, restored, copies, restoreOf } = coordinator.context;
+  const forward = candidate.version === to && ready[candidate.agent] !== undefined;
+  const holders = Object.keys(copies).filter((agent) => copies[agent]?.digest);
   switch (coordinator.state) {
-    case "backing-up":
     case "rehearsing":
+      return forward && holdsOrNobodyDoes(candidate, restoreOf?.holders ?? holders);
+    case "backing-up":
     case "migrating":
     case "awaiting-peers":
-      return (
-        candidate.version === to &&
-        ready[candidate.agent] !== undefined &&
-        (restoreOf === null || holdsOrNobodyDoes(candidate, restoreOf.holders))
-      );
+      return forward && (restoreOf === null || holdsOrNobodyDoes(candidate, restoreOf.holders));
     case "rolling-back":
-    case "blocked": {
-      const holders = Object.keys(copies).filter((agent) => copies[agent]?.digest);
+    case "blocked":
       return !touched || restored || holdsOrNobodyDoes(candidate, holders);
-    }
     default:
       return true;
   }

@@ -1,6 +1,7 @@
 // Aim: a copy that is damaged when it is needed never stops the way back while another host holds one;
 // with none left an operator decides. Method: real processes held after the migration, files damaged.
-import { copyFile, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { copyFile, cp, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { dirname } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { startTestFleet, type TestFleet } from "../support/fleet.ts";
 
@@ -58,4 +59,29 @@ test("no copy is whole: blocked with the reason; one brought back and retried: r
   await fleet.fleet.request({ kind: "retry" });
   await fleet.ended(upgrade, "rolled-back", "1.0.0");
   expect(await fleet.digest()).toEqual(before);
+});
+
+test("those who hold a copy are gone: who is left is blocked; a copy put there: it restores alone", async () => {
+  const [a1, a2, a3] = fleet.servers;
+  const folder = dirname(dirname(dirname(fleet.copyPath("a3", "u"))));
+  await rm(folder, { recursive: true });
+  await writeFile(folder, "no directory: a3 can make no copy");
+  const upgrade = await migrated();
+  await Promise.all([a1?.stop(), a2?.stop()]);
+  await fleet.release("local-journal");
+  const blocked = await fleet.until("blocked", ({ upgrade: now }) =>
+    now?.state === "blocked" ? now : null,
+  );
+  expect(blocked?.reason).toMatchObject({ code: "backup-mismatch" });
+  expect((await fleet.fleet.status()).master?.agent).toBe(a3?.name);
+  await rm(folder);
+  const [source, target] = ["a1", "a3"].map((agent) =>
+    dirname(dirname(fleet.copyPath(agent, upgrade))),
+  );
+  await cp(source as string, target as string, { recursive: true });
+  await fleet.fleet.request({ kind: "retry" });
+  await fleet.until("rolled back", ({ upgrade: now }) => now?.state === "rolled-back");
+  expect(await fleet.digest()).toEqual(before);
+  await Promise.all([a1?.start(), a2?.start()]);
+  await fleet.ended(upgrade, "rolled-back", "1.0.0");
 });

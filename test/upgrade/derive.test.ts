@@ -181,6 +181,15 @@ describe("who may be master", () => {
     }
     expect(may(at("done"), "a9", to)).toBe(true);
   });
+  test("the rehearsal needs a copy", () => {
+    const tolerated = at("rehearsing");
+    const { copies } = tolerated.context;
+    const missing = { ...copies, a2: { digest: null, reason } };
+    const without = { ...tolerated, context: { ...tolerated.context, copies: missing } };
+    expect(may(without, "a1", to)).toBe(true);
+    expect(may(without, "a2", to)).toBe(false);
+    expect(may(without, "a2", to, ["a1"])).toBe(true);
+  });
   test("while changed data is taken back, who holds a copy; where none of them is there, any", () => {
     expect(may(at("rolling-back"), "a1", from)).toBe(true);
     expect(may(at("rolling-back"), "a9", from)).toBe(false);
