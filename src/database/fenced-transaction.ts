@@ -27,7 +27,24 @@ export function deposed(epoch: number): LockstepError {
   return new LockstepError("fenced", `a successor has raised the fence above epoch ${epoch}`);
 }
 
-type Tick = { readonly field: "progress" | "rehearsal"; readonly ticks: number };
+/**
+ * What went wrong may have gone wrong since a successor was at work: that is no failed step.
+ * @throws LockstepError `fenced`
+ */
+export async function refuseDeposed({
+  control,
+  mastership,
+}: Pick<Fenced, "control" | "mastership">): Promise<void> {
+  const fence = await control.client
+    .db(control.databaseName)
+    .collection<{ _id: string } & Document>(collections.fences)
+    .findOne({ _id: documentIds.master }, { readConcern: { level: "majority" } });
+  if (Number(fence?.["epoch"]) !== mastership.epoch) throw deposed(mastership.epoch);
+}
+
+/** What of the fence document moves with a transaction. */
+type Field = "progress" | "rehearsal" | "restore";
+type Tick = { readonly field: Field; readonly ticks: number };
 
 /**
  * The fence keeps the sessions that change live data, for all masters of an upgrade: a change event
@@ -37,7 +54,7 @@ function sessionsChange(
   session: ClientSession,
   { field, ticks }: Tick,
 ): { set: Document; rest: Document } {
-  if (field === "rehearsal") return { set: {}, rest: {} };
+  if (field !== "progress") return { set: {}, rest: {} };
   const id = new UUID(session.id?.id?.buffer).toHexString();
   return ticks === 0
     ? { set: { sessions: [id] }, rest: {} }
@@ -54,7 +71,7 @@ export async function fencedTransaction<Prepared>(
   fenced: Fenced,
   name: string,
   tick: {
-    readonly field: "progress" | "rehearsal";
+    readonly field: Field;
     readonly ticks: number;
     /** Creating a collection wants `local`; the fence is a write, so it conflicts all the same. */
     readonly readConcern?: "local";

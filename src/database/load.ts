@@ -1,13 +1,13 @@
 import { createReadStream } from "node:fs";
 import { join } from "node:path";
-import type { Document, MongoClient } from "mongodb";
+import { type Document, type MongoClient, UUID } from "mongodb";
 import { LockstepError } from "../errors.ts";
 import { limits } from "../limits.ts";
 import type { Seam } from "../ports/seam.ts";
-import { dataCollection, isCapped } from "./catalogue.ts";
+import { dataCollection, isCapped, readCatalogue } from "./catalogue.ts";
 import { type DumpedCollection, escapeName, type Manifest } from "./manifest.ts";
 import { parseCanonical } from "./ordered-bson.ts";
-import { insertRaw } from "./raw-insert.ts";
+import { anotherCollection, insertRaw } from "./raw-insert.ts";
 import { hasCode } from "./server-errors.ts";
 
 export interface LoadTarget {
@@ -16,6 +16,11 @@ export interface LoadTarget {
   /** Aborts when mastership is lost. */
   readonly signal: AbortSignal;
   readonly seam: Seam;
+  /**
+   * Creates a collection in a transaction that a deposed master cannot commit: where others look at the
+   * same database. (The server allows it for neither a view nor a time series.)
+   */
+  createFenced?(command: Document): Promise<void>;
   /** Hears of each batch that is in. */
   onBytes?(bytes: number): void;
 }
@@ -56,32 +61,74 @@ function indexSpecification(text: string, from: DumpedCollection): Map<string, u
 }
 
 /** Builds the indexes of a copy; one that is there already is a success. */
-async function buildIndexes(target: LoadTarget, name: string, from: DumpedCollection) {
+async function buildIndexes(
+  target: LoadTarget,
+  name: string,
+  from: DumpedCollection,
+  identity: Identity,
+): Promise<void> {
   if (from.indexes.length === 0) return;
+  const command: Document = {
+    createIndexes: name,
+    indexes: from.indexes.map((text) => indexSpecification(text, from)),
+    commitQuorum: "majority",
+    maxTimeMS: limits.indexBuildTimeMsMax,
+    ...identity,
+    writeConcern: { w: "majority" },
+  };
   await target.seam.write("load-indexes", () =>
-    target.client.db(target.databaseName).command({
-      createIndexes: name,
-      indexes: from.indexes.map((text) => indexSpecification(text, from)),
-      commitQuorum: "majority",
-      maxTimeMS: limits.indexBuildTimeMsMax,
-      writeConcern: { w: "majority" },
-    } as Document),
+    target.client
+      .db(target.databaseName)
+      .command(command)
+      .catch((error: unknown) => {
+        throw hasCode(error, 361) ? anotherCollection(name) : error;
+      }),
   );
+}
+
+/** What a write to a collection says of it: another of its name is left alone. */
+interface Identity {
+  readonly collectionUUID?: UUID;
 }
 
 /** Creates a collection with exactly the options that it had. */
 async function create(target: LoadTarget, from: DumpedCollection, name: string): Promise<void> {
-  const database = target.client.db(target.databaseName);
   const options = parseCanonical(from.options) as Map<string, unknown>;
   // No option's name looks like an integer, and what lies deeper are Maps: the order stays.
-  const command = {
-    create: name,
-    ...Object.fromEntries(options),
-    writeConcern: { w: "majority" },
-  };
-  await database.command(command).catch((error: unknown) => {
+  const command = { create: name, ...Object.fromEntries(options) };
+  const plainly = () =>
+    target.seam.write("load-create", () =>
+      target.client
+        .db(target.databaseName)
+        .command({ ...command, writeConcern: { w: "majority" } }),
+    );
+  const creating =
+    target.createFenced && from.type === "collection" ? target.createFenced(command) : plainly();
+  await creating.catch((error: unknown) => {
     if (!hasCode(error, 48)) throw error;
   });
+}
+
+/** Defines a view as it was, also where it is there already: late or twice, it is the same. */
+async function defineView(target: LoadTarget, from: DumpedCollection, name: string): Promise<void> {
+  const { client, databaseName } = target;
+  const options = parseCanonical(from.options) as Map<string, unknown>;
+  const { collections } = await readCatalogue(client, databaseName);
+  const there = collections.find((entry) => entry.name === name);
+  if (there?.type === "view" && !options.has("collation") && !there.options.includes("collation")) {
+    const { viewOn, pipeline } = Object.fromEntries(options);
+    const change = { collMod: name, viewOn, pipeline, writeConcern: { w: "majority" } };
+    await target.seam.write("load-view", () => client.db(databaseName).command(change));
+    return;
+  }
+  await target.seam.write("load-drop", () => dropIfThere(client, databaseName, name));
+  await create(target, from, name);
+}
+
+async function identityOf({ client, databaseName }: LoadTarget, source: string): Promise<Identity> {
+  const [found] = await client.db(databaseName).listCollections({ name: source }).toArray();
+  const uuid = (found as { info?: { uuid?: UUID } } | undefined)?.info?.uuid;
+  return uuid === undefined ? {} : { collectionUUID: uuid };
 }
 
 /** Inserts the documents of a dump file, byte for byte. */
@@ -90,6 +137,7 @@ async function fill(
   path: string,
   from: DumpedCollection,
   name: string,
+  identity: Identity,
 ): Promise<void> {
   const { client, databaseName, signal, seam } = target;
   const source = batches(path);
@@ -99,7 +147,7 @@ async function fill(
       if (next.done) return;
       signal.throwIfAborted();
       await seam.write("load-batch", () =>
-        insertRaw(client, databaseName, name, next.value, signal),
+        insertRaw(client, databaseName, { name, ...identity }, next.value, signal),
       );
       target.onBytes?.(next.value.length);
     }
@@ -121,15 +169,34 @@ export async function loadCollection(
   name: string,
 ): Promise<void> {
   target.signal.throwIfAborted();
-  await target.seam.write("load-create", async () => {
-    await dropIfThere(target.client, target.databaseName, name);
-    await create(target, from, name);
-  });
+  const { client, databaseName, seam } = target;
+  if (from.type === "view") {
+    await defineView(target, from, name);
+    return;
+  }
+  await seam.write("load-drop", () => dropIfThere(client, databaseName, name));
+  await create(target, from, name);
   const data = dataCollection({ name, type: from.type });
   if (data === null || from.dataFile === null) return;
   const path = join(directory, escapeName(manifest.databaseName), `${from.dataFile}.bson`);
-  await fill(target, path, from, data);
-  await buildIndexes(target, name, from);
+  const identity = await identityOf(target, data);
+  await fill(target, path, from, data, identity);
+  await buildIndexes(target, name, from, identity);
+}
+
+/** Drops exactly the collection that was looked at; another of its name stays. */
+export async function dropExactly(
+  client: MongoClient,
+  databaseName: string,
+  { name, uuid }: { readonly name: string; readonly uuid: string },
+): Promise<void> {
+  const drop = { drop: name, collectionUUID: new UUID(uuid), writeConcern: { w: "majority" } };
+  await client
+    .db(databaseName)
+    .command(drop)
+    .catch((error: unknown) => {
+      if (!hasCode(error, 26, 361)) throw error;
+    });
 }
 
 /** Drops a collection or view; one that is not there is a success. */

@@ -1,5 +1,5 @@
 import { createRequire } from "node:module";
-import { type Document, type MongoClient, MongoServerError } from "mongodb";
+import { type Document, type MongoClient, MongoServerError, type UUID } from "mongodb";
 import { assert, LockstepError, messageOf } from "../errors.ts";
 import { limits } from "../limits.ts";
 import { systemClock } from "../ports/clock.ts";
@@ -18,6 +18,14 @@ interface InsertAnswer {
   readonly writeErrors?: readonly { readonly code: number; readonly errmsg: string }[];
 }
 
+/** What was created is not there any more: a successor, or somebody else, has cleared it away. */
+export function anotherCollection(name: string): LockstepError {
+  return new LockstepError(
+    "restore-failed",
+    `expected "${name}" as it was created, it is another one or gone: somebody else restores here`,
+  );
+}
+
 /**
  * Inserts documents byte for byte (key order, number types and a null `_id` stay).
  * A batch whose answer was lost is sent again: what it finds there already is its own.
@@ -25,7 +33,7 @@ interface InsertAnswer {
 export async function insertRaw(
   client: MongoClient,
   databaseName: string,
-  collection: string,
+  into: { readonly name: string; readonly collectionUUID?: UUID },
   bytes: Uint8Array,
   signal: AbortSignal,
 ): Promise<void> {
@@ -35,17 +43,21 @@ export async function insertRaw(
     documents.push({}, bytes);
     try {
       const answer = (await client.db(databaseName).command({
-        insert: collection,
+        insert: into.name,
+        ...(into.collectionUUID ? { collectionUUID: into.collectionUUID } : {}),
         documents,
         ordered: false,
         bypassDocumentValidation: true,
         writeConcern: { w: "majority", j: true },
       })) as unknown as InsertAnswer;
+      if (answer.writeErrors?.some(({ code }) => code === 361)) {
+        throw anotherCollection(into.name);
+      }
       const errors = (answer.writeErrors ?? []).filter(
         ({ code }) => code !== 11000 || attempt === 1,
       );
       assert(errors.length === 0, "every document of a copy can be inserted", {
-        collection,
+        collection: into.name,
         errors: errors.slice(0, limits.offendingDocumentsMax),
       });
       return;

@@ -8,3 +8,8 @@ export const replacedPrefix = "lockstep_replaced.";
 export function isOfRestore(name: string): boolean {
   return name.startsWith(loadedPrefix) || name.startsWith(replacedPrefix);
 }
+
+/** The epoch of whoever made it. Pure. */
+export function epochOfRestore(name: string): number {
+  return Number(name.split(".")[1]);
+}

@@ -10,11 +10,11 @@ import {
   readCatalogue,
 } from "./catalogue.ts";
 import { type Digests, digestDatabase, digestOf } from "./digest.ts";
-import { deposed, type Fenced } from "./fenced-transaction.ts";
-import { dropIfThere, loadCollection } from "./load.ts";
+import { deposed, type Fenced, fencedTransaction } from "./fenced-transaction.ts";
+import { dropExactly, type LoadTarget, loadCollection } from "./load.ts";
 import type { DumpedCollection, Manifest } from "./manifest.ts";
-import { isOfRestore, loadedPrefix, replacedPrefix } from "./restore-names.ts";
-import { swap } from "./swap.ts";
+import { epochOfRestore, isOfRestore, loadedPrefix, replacedPrefix } from "./restore-names.ts";
+import { type Swap, swap } from "./swap.ts";
 
 export interface RestoreOptions extends Fenced {
   readonly databaseName: string;
@@ -79,6 +79,20 @@ function whatDiffers({ manifest, digest }: RestoreOptions, { live, digests }: St
   return { stale, added: live.collections.filter(({ name }) => !known.has(name)) };
 }
 
+/** A deposed master makes no collection any more, however late it wakes up. */
+async function createFenced(options: RestoreOptions, command: Document): Promise<void> {
+  const { client, databaseName, mastership } = options;
+  await fencedTransaction(
+    options,
+    "restore-create",
+    { field: "restore", ticks: 0, readConcern: "local" },
+    async () => ({ prepared: undefined, progress: { epoch: mastership.epoch, state: "loading" } }),
+    async (session) => {
+      await client.db(databaseName).command(command, { session });
+    },
+  );
+}
+
 /** Loads a copy beside the live collection, and proves it before anything is swapped. */
 async function loadVerified(
   options: RestoreOptions,
@@ -87,7 +101,10 @@ async function loadVerified(
 ): Promise<string> {
   const { client, databaseName, directory, manifest } = options;
   const signal = AbortSignal.any([options.signal, options.mastership.signal]);
-  const target = { client, databaseName, signal, seam: options.seam };
+  const target: LoadTarget = {
+    ...{ client, databaseName, signal, seam: options.seam },
+    createFenced: (command) => createFenced(options, command),
+  };
   await loadCollection(target, directory, manifest, wanted, under);
   const data = dataCollection({ name: under, type: wanted.type });
   if (data !== null) {
@@ -134,28 +151,33 @@ export async function restoreDatabase(
   const { epoch } = mastership;
   const signal = AbortSignal.any([options.signal, mastership.signal]);
   const target = { client, databaseName, seam, signal };
+  // What a successor has put there is not ours to sweep.
+  const isSwept = ({ name }: CollectionEntry) => epochOfRestore(name) <= epoch;
   await holdFence(options, { epoch, state: "loading" });
   const before = await look(options);
   const { stale, added } = whatDiffers(options, before);
   // Half loaded, or loaded by somebody who is not master any more. What was replaced stays for now.
-  for (const { name } of before.ours.filter((entry) => entry.name.startsWith(loadedPrefix))) {
-    await seam.write("restore-sweep", () => dropIfThere(client, databaseName, name));
+  const loaded = before.ours.filter(({ name }) => name.startsWith(loadedPrefix));
+  for (const entry of loaded.filter(isSwept)) {
+    await seam.write("restore-sweep", () => dropExactly(client, databaseName, entry));
   }
   log.info(
     { stale: stale.map(({ name }) => name), added: added.map(({ name }) => name) },
     "restoring",
   );
 
-  const swaps: { readonly name: string; readonly uuid: string | null }[] = [];
+  const replacedBy = (name: string) =>
+    before.live.collections.find((entry) => entry.name === name)?.uuid || null;
+  const swaps: Swap[] = [];
   for (const [index, wanted] of stale.entries()) {
     if (wanted.type !== "collection") continue;
     const uuid = await loadVerified(options, wanted, `${loadedPrefix}${epoch}.${index}`);
-    swaps.push({ name: wanted.name, uuid });
+    swaps.push({ name: wanted.name, uuid, replaces: replacedBy(wanted.name) });
   }
-  swaps.push(...added.map(({ name }) => ({ name, uuid: null })));
-  await holdFence(options, { epoch, state: "swapping", swaps });
-  for (const [index, { name, uuid }] of swaps.entries()) {
-    await swap(target, name, uuid, `${replacedPrefix}${epoch}.${index}`);
+  swaps.push(...added.map(({ name }) => ({ name, uuid: null, replaces: replacedBy(name) })));
+  await holdFence(options, { epoch, state: "swapping", swaps: swaps.map((each) => ({ ...each })) });
+  for (const [index, wanted] of swaps.entries()) {
+    await swap(target, wanted, `${replacedPrefix}${epoch}.${index}`);
   }
   for (const wanted of stale.filter(({ type }) => type !== "collection")) {
     await holdFence(options, { epoch, state: "in-place", name: wanted.name });
@@ -164,8 +186,8 @@ export async function restoreDatabase(
 
   const digest = await proveEqual(options);
   await holdFence(options, { epoch, state: "restored" });
-  for (const { name } of (await look(options)).ours) {
-    await seam.write("restore-sweep", () => dropIfThere(client, databaseName, name));
+  for (const entry of (await look(options)).ours.filter(isSwept)) {
+    await seam.write("restore-sweep", () => dropExactly(client, databaseName, entry));
   }
   log.info({ digest, restored: stale.map(({ name }) => name) }, "restored and verified");
   return { digest, restored: stale.map(({ name }) => name) };

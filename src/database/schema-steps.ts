@@ -2,6 +2,7 @@ import { isLockstepError, LockstepError, messageOf } from "../errors.ts";
 import { limits } from "../limits.ts";
 import { systemClock } from "../ports/clock.ts";
 import { asUnreachable, isNetworkTrouble } from "../store/transient.ts";
+import { refuseDeposed } from "./fenced-transaction.ts";
 import { firstProgress, readProgress } from "./progress.ts";
 import { moveProgress, type Runner, type RunOptions, startersAfterCommit } from "./runner.ts";
 import { contextOf } from "./step-context.ts";
@@ -106,6 +107,7 @@ export async function runSchemaSteps(options: RunOptions): Promise<StepsResult> 
       if (aborted || passing.some((code) => isLockstepError(error, code))) throw error;
       // Trouble on the way to the database says nothing about the step.
       if (isNetworkTrouble(error)) throw asUnreachable(error);
+      await refuseDeposed(options);
       return failed(step.name, error);
     }
     figures.push({

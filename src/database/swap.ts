@@ -52,15 +52,23 @@ async function rename(target: SwapTarget, from: CollectionEntry, to: string): Pr
 /** One look at the catalogue, and the one thing that is missing. True once nothing is. */
 async function advance(
   target: SwapTarget,
-  name: string,
-  uuid: string | null,
+  { name, uuid, replaces }: Swap,
   aside: string,
 ): Promise<boolean> {
   const { collections } = await readCatalogue(target.client, target.databaseName);
   const live = collections.find((entry) => entry.name === name);
   if (uuid === null ? live === undefined : live?.uuid === uuid) return true;
-  if (live?.type === "collection") await rename(target, live, aside);
-  else if (live) await dropIfThere(target.client, target.databaseName, name);
+  if (live?.type === "collection") {
+    // Whoever wakes up after a successor finds its collection here, and has no business with it.
+    if (live.uuid !== replaces) {
+      throw new LockstepError(
+        "restore-failed",
+        `expected "${name}" to be ${replaces ?? "nobody's"} still, it is ${live.uuid}: the restore begins again`,
+        { collection: name },
+      );
+    }
+    await rename(target, live, aside);
+  } else if (live) await dropIfThere(target.client, target.databaseName, name);
   else {
     const loaded = collections.find((entry) => entry.uuid === uuid);
     if (!loaded) {
@@ -75,21 +83,27 @@ async function advance(
   return false;
 }
 
+/** What is put where: decided, and written into the fence, before the first one. */
+export interface Swap {
+  readonly name: string;
+  /** Of the collection that is put there; null for none. */
+  readonly uuid: string | null;
+  /** Of the collection that was there; null where there was none. */
+  readonly replaces: string | null;
+}
+
 /**
- * Puts the collection of a UUID under a name (or nothing, for `null`), and what was there aside under
- * another: it is kept. The UUIDs say what has happened, so an answer that was lost costs one look.
+ * Puts the collection of a UUID under a name (or nothing, for `null`), and the one that was there aside
+ * under another: it is kept. The UUIDs say what has happened, so an answer that was lost costs one look;
+ * and they were taken before the fence was held, so one who is deposed since moves nothing of a successor's.
  */
-export async function swap(
-  target: SwapTarget,
-  name: string,
-  uuid: string | null,
-  aside: string,
-): Promise<void> {
+export async function swap(target: SwapTarget, wanted: Swap, aside: string): Promise<void> {
+  const { name } = wanted;
   let last: unknown;
   for (let attempt = 0; attempt < limits.swapAttemptsMax; attempt += 1) {
     target.signal.throwIfAborted();
     try {
-      if (await advance(target, name, uuid, aside)) return;
+      if (await advance(target, wanted, aside)) return;
     } catch (error) {
       const known = Object.values(lookAgain).some((code) => hasCode(error, code));
       if (!known && !isNetworkTrouble(error)) throw error;
