@@ -30,6 +30,7 @@ export interface BackupOptions {
   readonly backupId: string;
   /** The version that the data is of, or empty where no fleet has declared one. */
   readonly version: string;
+  readonly gzip?: boolean;
   /** A database that does not exist, to prove the copy in; dropped afterwards. */
   readonly scratch: string;
   /** What else is done in it before it is dropped. */

@@ -7,9 +7,11 @@ import { limits } from "../limits.ts";
 import type { Log } from "../log.ts";
 import { readJsonFile, syncPath, writeFileAtomic } from "../ports/files.ts";
 import type { Seam } from "../ports/seam.ts";
+import { isNetworkTrouble } from "../store/transient.ts";
 import { parseBackupTime } from "./backup-time.ts";
 import { type Catalogue, type CollectionEntry, dataCollection, isCapped } from "./catalogue.ts";
 import type { Digests } from "./digest.ts";
+import { appendDumpFile, endingsOf } from "./dump-files.ts";
 import {
   type DumpedCollection,
   escapeName,
@@ -18,6 +20,7 @@ import {
   manifestName,
   sealed,
 } from "./manifest.ts";
+import { hasCode } from "./server-errors.ts";
 import { verifyDump } from "./verify-dump.ts";
 
 export interface DumpOptions {
@@ -33,6 +36,8 @@ export interface DumpOptions {
   readonly fleet: string;
   /** The version that the data is of. */
   readonly version: string;
+  /** mongodump's gzip form: smaller and slower. */
+  readonly gzip?: boolean;
   readonly seam: Seam;
   readonly signal: AbortSignal;
   readonly log: Log;
@@ -74,8 +79,19 @@ async function dumpCollection(
     source === null
       ? { dataFile: null, bytes: 0, documents: 0, sha256: "", hash: "" }
       : await dumpDocuments(options, entry, source, folder);
-  await writeFileAtomic(join(folder, `${file}.metadata.json`), metadataOf(entry));
+  const { metadata } = endingsOf(options);
+  await writeMetadata(join(folder, `${file}${metadata}`), metadataOf(entry), options);
   return { ...entry, file, ...dumped };
+}
+
+async function writeMetadata(path: string, text: string, { gzip }: DumpOptions): Promise<void> {
+  const handle = await open(path, "w");
+  try {
+    await appendDumpFile(handle, Buffer.from(text), gzip === true);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
 }
 
 async function dumpDocuments(
@@ -90,7 +106,7 @@ async function dumpDocuments(
   const hash = createHash("sha256");
   let bytes = 0;
   let documents = 0;
-  const handle = await open(join(folder, `${dataFile}.bson`), "w");
+  const handle = await open(join(folder, `${dataFile}${endingsOf(options).data}`), "w");
   const session = client.startSession({ causalConsistency: false });
   try {
     const cursor = client.db(databaseName).runCursorCommand(findOf(source, entry, options.time), {
@@ -105,7 +121,7 @@ async function dumpDocuments(
       if (chunkBytes === 0) return;
       const whole = Buffer.concat(chunk, chunkBytes);
       hash.update(whole);
-      await handle.write(whole);
+      await appendDumpFile(handle, whole, options.gzip === true);
       bytes += chunkBytes;
       chunk = [];
       chunkBytes = 0;
@@ -122,6 +138,8 @@ async function dumpDocuments(
       }
     }
     await flush();
+    // An empty file is no gzip file.
+    if (bytes === 0 && options.gzip) await appendDumpFile(handle, Buffer.alloc(0), true);
     await handle.sync();
   } finally {
     await handle.close();
@@ -140,32 +158,37 @@ async function dumpDocuments(
 /** The history is too short for T, the collection is younger than T, or it is another one by now. */
 const goneCodes = [239, 246, 361];
 
-function dumpError(cause: MongoServerError): LockstepError {
-  const gone = goneCodes.includes(Number(cause.code));
-  return new LockstepError(
-    gone ? "moment-gone" : "backup-failed",
-    `the dump failed: ${messageOf(cause)}`,
-    {},
-    { cause },
-  );
+/** What the server or the disk says, as a code; anything else as it is. */
+function dumpError(cause: unknown): unknown {
+  if (isNetworkTrouble(cause)) return cause;
+  const isFile = cause instanceof Error && "syscall" in cause;
+  if (!(cause instanceof MongoServerError) && !isFile) return cause;
+  const code = isFile
+    ? (cause as NodeJS.ErrnoException).code === "ENOSPC"
+      ? "disk-full"
+      : "backup-failed"
+    : hasCode(cause, ...goneCodes)
+      ? "moment-gone"
+      : "backup-failed";
+  return new LockstepError(code, `the dump failed: ${messageOf(cause)}`, {}, { cause });
 }
 
 /**
  * Dumps a database at the time T into mongodump's directory form, with our manifest.
  * An equal dump that is there already is a success.
- * @throws LockstepError `moment-gone` when T can no longer be read, `backup-failed`
+ * @throws LockstepError `moment-gone` when T can no longer be read, `backup-failed`, `disk-full`
  */
 export async function dumpDatabase(options: DumpOptions): Promise<Manifest> {
   const { directory, databaseName, seam } = options;
-  const existing = await readJsonFile<Manifest>(join(directory, manifestName));
-  if (existing?.time === options.time) return verifyDump(directory);
   const partial = `${directory}.partial`;
-  await rm(partial, { recursive: true, force: true });
-  await rm(directory, { recursive: true, force: true });
   const folder = join(partial, escapeName(databaseName));
-  await mkdir(folder, { recursive: true });
   const collections: DumpedCollection[] = [];
   try {
+    const existing = await readJsonFile<Manifest>(join(directory, manifestName));
+    if (existing?.time === options.time) return await verifyDump(directory);
+    await rm(partial, { recursive: true, force: true });
+    await rm(directory, { recursive: true, force: true });
+    await mkdir(folder, { recursive: true });
     for (const entry of options.catalogue.collections) {
       options.signal.throwIfAborted();
       collections.push(
@@ -173,8 +196,7 @@ export async function dumpDatabase(options: DumpOptions): Promise<Manifest> {
       );
     }
   } catch (error) {
-    if (error instanceof MongoServerError) throw dumpError(error);
-    throw error;
+    throw dumpError(error);
   }
   const { version } = await options.client.db("admin").command({ buildInfo: 1 });
   const manifest = sealed({
@@ -185,6 +207,7 @@ export async function dumpDatabase(options: DumpOptions): Promise<Manifest> {
     version: options.version,
     time: options.time,
     serverVersion: String(version),
+    gzip: options.gzip === true,
     collections,
     digest: manifestDigest(collections),
   });

@@ -1,10 +1,10 @@
-import { createReadStream } from "node:fs";
 import { join } from "node:path";
 import { type Document, type MongoClient, UUID } from "mongodb";
 import { LockstepError } from "../errors.ts";
 import { limits } from "../limits.ts";
 import type { Seam } from "../ports/seam.ts";
 import { dataCollection, isCapped, readCatalogue } from "./catalogue.ts";
+import { endingsOf, readDumpFile } from "./dump-files.ts";
 import { type DumpedCollection, escapeName, type Manifest } from "./manifest.ts";
 import { parseCanonical } from "./ordered-bson.ts";
 import { anotherCollection, insertRaw } from "./raw-insert.ts";
@@ -28,7 +28,7 @@ export interface LoadTarget {
 /** Whole documents of a dump file, in batches of bytes. */
 async function* batches(path: string): AsyncGenerator<Uint8Array> {
   let rest: Buffer = Buffer.alloc(0);
-  for await (const chunk of createReadStream(path, { highWaterMark: limits.loadChunkBytes })) {
+  for await (const chunk of readDumpFile(path, { highWaterMark: limits.loadChunkBytes })) {
     const whole = Buffer.concat([rest, chunk as Buffer]);
     let start = 0;
     let end = 0;
@@ -178,7 +178,8 @@ export async function loadCollection(
   await create(target, from, name);
   const data = dataCollection({ name, type: from.type });
   if (data === null || from.dataFile === null) return;
-  const path = join(directory, escapeName(manifest.databaseName), `${from.dataFile}.bson`);
+  const file = `${from.dataFile}${endingsOf(manifest).data}`;
+  const path = join(directory, escapeName(manifest.databaseName), file);
   const identity = await identityOf(target, data);
   await fill(target, path, from, data, identity);
   await buildIndexes(target, name, from, identity);

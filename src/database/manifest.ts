@@ -25,6 +25,8 @@ export interface Manifest {
   readonly version: string;
   readonly time: string;
   readonly serverVersion: string;
+  /** Its files are zipped; lengths and hashes are of what is in them. */
+  readonly gzip: boolean;
   readonly collections: readonly DumpedCollection[];
   /** Equal on every host that holds this backup. */
   readonly digest: string;

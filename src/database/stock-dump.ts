@@ -1,10 +1,11 @@
 import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
-import { readdir, readFile } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { LockstepError, messageOf } from "../errors.ts";
+import { text } from "node:stream/consumers";
+import { isLockstepError, LockstepError, messageOf } from "../errors.ts";
 import type { CollectionEntry } from "./catalogue.ts";
 import { dataCollection } from "./catalogue.ts";
+import { endingsOf, readDumpFile } from "./dump-files.ts";
 import {
   type DumpedCollection,
   escapeName,
@@ -21,8 +22,6 @@ export async function isStockDump(directory: string): Promise<boolean> {
   return !names.includes(manifestName);
 }
 
-const metadataEnding = ".metadata.json";
-
 function damaged(path: string, what: string): LockstepError {
   return new LockstepError("backup-mismatch", `${path} ${what}: expected a directory of mongodump`);
 }
@@ -35,7 +34,7 @@ async function measure(path: string) {
   let next = 0;
   // The beginning of a length that lies across two chunks.
   let head = Buffer.alloc(0);
-  for await (const chunk of createReadStream(path) as AsyncIterable<Buffer>) {
+  for await (const chunk of readDumpFile(path) as AsyncIterable<Buffer>) {
     hash.update(chunk);
     const whole = head.length > 0 ? Buffer.concat([head, chunk]) : chunk;
     const start = bytes - head.length;
@@ -52,9 +51,13 @@ async function measure(path: string) {
   return { bytes, documents, sha256: hash.digest("hex") };
 }
 
-async function readEntry(folder: string, name: string): Promise<DumpedCollection> {
+async function readEntry(
+  folder: string,
+  name: string,
+  endings: ReturnType<typeof endingsOf>,
+): Promise<DumpedCollection> {
   const path = join(folder, name);
-  const metadata = parseCanonical(await readFile(path, "utf8")) as Map<string, unknown>;
+  const metadata = parseCanonical(await text(readDumpFile(path))) as Map<string, unknown>;
   const indexes = (metadata.get("indexes") as Map<string, unknown>[] | undefined) ?? [];
   const options = (metadata.get("options") as Map<string, unknown> | undefined) ?? new Map();
   const type = String(metadata.get("type") ?? (options.has("viewOn") ? "view" : "collection"));
@@ -72,22 +75,27 @@ async function readEntry(folder: string, name: string): Promise<DumpedCollection
       }),
   };
   const source = dataCollection(entry);
-  const file = name.slice(0, -metadataEnding.length);
+  const file = name.slice(0, -endings.metadata.length);
   if (source === null) {
     return { ...entry, file, dataFile: null, bytes: 0, documents: 0, sha256: "", hash: "" };
   }
   const dataFile = entry.type === "timeseries" ? escapeName(source) : file;
+  const dataPath = join(folder, `${dataFile}${endings.data}`);
   return {
     ...entry,
     file,
     dataFile,
-    ...(await measure(join(folder, `${dataFile}.bson`))),
+    ...(await measure(dataPath).catch((error: unknown) => {
+      throw isLockstepError(error)
+        ? error
+        : damaged(dataPath, `cannot be read (${messageOf(error)})`);
+    })),
     hash: "",
   };
 }
 
 /**
- * Reads what stock mongodump wrote (its directory form, not gzipped) as one of our backups, so that our
+ * Reads what stock mongodump wrote (its directory form, zipped or not) as one of our backups, so that our
  * restore takes it. There is nothing to hold it against: what is proven is that the copy equals the files.
  * @throws LockstepError `backup-mismatch`
  */
@@ -101,12 +109,15 @@ export async function readStockDump(directory: string): Promise<Manifest> {
     throw damaged(directory, `holds ${folders.length} databases, expected one`);
   }
   const folder = join(directory, only);
-  const names = (await readdir(folder)).filter((name) => name.endsWith(metadataEnding));
+  const files = await readdir(folder);
+  const gzip = files.some((name) => name.endsWith(endingsOf({ gzip: true }).metadata));
+  const endings = endingsOf({ gzip });
+  const names = files.filter((name) => name.endsWith(endings.metadata));
   const collections: DumpedCollection[] = [];
   for (const name of names.toSorted()) {
     // Bookkeeping of the server's, which the definitions say as well.
     if (name.startsWith("system.")) continue;
-    collections.push(await readEntry(folder, name));
+    collections.push(await readEntry(folder, name, endings));
   }
   if (collections.length === 0) throw damaged(folder, "holds no metadata of a collection");
   collections.sort((left, right) => (left.name < right.name ? -1 : 1));
@@ -118,6 +129,7 @@ export async function readStockDump(directory: string): Promise<Manifest> {
     version: "",
     time: "0:0",
     serverVersion: "",
+    gzip,
     collections,
     digest: manifestDigest(collections),
   });

@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
 import { lstat } from "node:fs/promises";
 import { join } from "node:path";
 import { LockstepError, messageOf } from "../errors.ts";
 import { readJsonFile } from "../ports/files.ts";
+import { endingsOf, readDumpFile } from "./dump-files.ts";
 import { escapeName, type Manifest, manifestDigest, manifestName, sealOf } from "./manifest.ts";
 
 const format = 2;
@@ -11,7 +11,7 @@ const format = 2;
 async function sha256Of(path: string): Promise<{ sha256: string; bytes: number }> {
   const hash = createHash("sha256");
   let bytes = 0;
-  for await (const chunk of createReadStream(path)) {
+  for await (const chunk of readDumpFile(path)) {
     hash.update(chunk as Uint8Array);
     bytes += (chunk as Uint8Array).length;
   }
@@ -63,10 +63,11 @@ async function plainFile(directory: string, manifest: Manifest, name: string): P
  */
 export async function verifyDump(directory: string): Promise<Manifest> {
   const manifest = await readManifest(directory);
+  const endings = endingsOf(manifest);
   for (const { file, dataFile, sha256, bytes } of manifest.collections) {
-    await plainFile(directory, manifest, `${file}.metadata.json`);
+    await plainFile(directory, manifest, `${file}${endings.metadata}`);
     if (dataFile === null) continue;
-    const path = await plainFile(directory, manifest, `${dataFile}.bson`);
+    const path = await plainFile(directory, manifest, `${dataFile}${endings.data}`);
     const found = await sha256Of(path).catch((error: unknown) => {
       throw mismatch(path, `cannot be read (${messageOf(error)})`);
     });

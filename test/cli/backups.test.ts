@@ -39,10 +39,13 @@ const databases = async () => {
 };
 
 describe("lockstep backup and restore", () => {
-  test("every kind of collection: taken, listed, shown, verified, restored, equal", async () => {
+  test.each([
+    ["plain", []],
+    ["zipped", ["--gzip"]],
+  ])("every kind, %s: taken, listed, shown, verified, restored, equal", async (_form, how) => {
     await fillWithEverything(setting);
     const before = await digestDatabase(setting.client, setting.name);
-    expect(await run("backup", "create", "first", ...on)).toMatchObject({
+    expect(await run("backup", "create", "first", ...how, ...on)).toMatchObject({
       code: 0,
       text: expect.stringContaining("backed up and proven"),
     });
@@ -82,24 +85,30 @@ describe("lockstep backup and restore", () => {
     });
   });
 
-  test("a directory of stock mongodump is restored too, and a damaged one refused", async () => {
-    await fillWithEverything(setting);
-    const rows = Array.from({ length: 3_000 }, (_, n) => ({ n, text: "x".repeat(n % 300) }));
-    await setting.client.db(setting.name).collection("many").insertMany(rows);
-    const before = await digestDatabase(setting.client, setting.name);
-    await run("backup", "create", "stock", ...on);
-    // What is left without our manifest is mongodump's own form, to the letter.
-    await rm(join(folder, "stock", "manifest.json"));
-    const target = `${setting.name}_stock`;
-    onTestFinished(async () => void (await setting.client.db(target).dropDatabase()));
-    const restored = await run("restore", "stock", ...on, "--to-db", target);
-    expect(restored.code, restored.text).toBe(0);
-    expect(await digestDatabase(setting.client, target)).toEqual(before);
-    await truncate(join(folder, "stock", setting.name, "many.bson"), 1_001);
-    const damaged = await run("restore", "stock", ...on, "--to-db", `${target}_2`);
-    expect([damaged.code, damaged.text]).toEqual([1, expect.stringContaining("in the middle of")]);
-    expect(await databases()).not.toContain(`${target}_2`);
-  });
+  test.each([
+    ["plain", [], ".bson", "in the middle of"],
+    ["zipped", ["--gzip"], ".bson.gz", "unexpected end of file"],
+  ])(
+    "a stock mongodump, %s, is restored too, and a damaged one refused",
+    async (_form, how, ending, words) => {
+      await fillWithEverything(setting);
+      const rows = Array.from({ length: 3_000 }, (_, n) => ({ n, text: "x".repeat(n % 300) }));
+      await setting.client.db(setting.name).collection("many").insertMany(rows);
+      const before = await digestDatabase(setting.client, setting.name);
+      await run("backup", "create", "stock", ...how, ...on);
+      // What is left without our manifest is mongodump's own form, to the letter.
+      await rm(join(folder, "stock", "manifest.json"));
+      const target = `${setting.name}_stock`;
+      onTestFinished(async () => void (await setting.client.db(target).dropDatabase()));
+      const restored = await run("restore", "stock", ...on, "--to-db", target);
+      expect(restored.code, restored.text).toBe(0);
+      expect(await digestDatabase(setting.client, target)).toEqual(before);
+      await truncate(join(folder, "stock", setting.name, `many${ending}`), 1_001);
+      const damaged = await run("restore", "stock", ...on, "--to-db", `${target}_2`);
+      expect([damaged.code, damaged.text]).toEqual([1, expect.stringContaining(words)]);
+      expect(await databases()).not.toContain(`${target}_2`);
+    },
+  );
 
   test("what may not be restored, or not there, is refused and touches nothing", async () => {
     await setting.client

@@ -14,7 +14,8 @@ async function prepare(behaviours: Readonly<Record<string, string>>) {
   const command = [process.execPath, resolve("test/launcher/fixtures/child.mjs")];
   const versions: Record<string, object> = {};
   for (const [version, behaviour] of Object.entries(behaviours)) {
-    versions[version] = { command, readyTimeoutMs: 700 };
+    // Long enough for a busy machine to start a child; only who hangs is waited for in full.
+    versions[version] = { command, readyTimeoutMs: behaviour === "hang" ? 3_000 : 30_000 };
     await writeFile(join(directory, `behave.${version}`), behaviour);
   }
   const versionsPath = join(directory, "versions.json");

@@ -20,6 +20,8 @@ export interface DirectoryOptions {
 
 export type BackupOptions = DatabaseOptions & DirectoryOptions;
 
+export type CreateOptions = BackupOptions & { readonly gzip?: boolean };
+
 /** The folder of one backup, which must lie within the directory. */
 export function backupFolder(directory: string, id: string): string {
   if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/.test(id)) {
@@ -56,7 +58,7 @@ function line(manifest: Manifest): string {
 /** `lockstep backup create ID`. */
 export function createBackupCommand(
   id: string,
-  options: BackupOptions,
+  options: CreateOptions,
   terminal: Terminal,
 ): Promise<number> {
   return withDatabase(options, async ({ client, store, databaseName, controlDatabaseName }) => {
@@ -65,6 +67,7 @@ export function createBackupCommand(
       ...{ client, databaseName, backupId: id, root: resolve(options.directory) },
       control: { client, databaseName: controlDatabaseName },
       version: (await readVersions(store))?.databaseVersion ?? "",
+      gzip: options.gzip === true,
       scratch: `${databaseName}_lockstep_proof_${systemRandom.hex(4)}`,
       ...{ signal: terminal.signal, seam: openSeam, log: silentLog },
     });

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import type { Terminal } from "../run.ts";
-import { type BackupOptions, createBackupCommand, list, show, verify } from "./backup.ts";
+import { type CreateOptions, createBackupCommand, list, show, verify } from "./backup.ts";
 import { type RehearseOptions, rehearseCommand } from "./rehearse.ts";
 import { type RestoreOptions, restoreCommand } from "./restore.ts";
 
@@ -24,9 +24,11 @@ export function addBackupCommands(program: Command, terminal: Terminal, settle: 
     .exitOverride();
   onBoth(
     backup.command("create <id>").description("take one while the fleet runs on, and prove it"),
-  ).action((id: string, options: BackupOptions) =>
-    settle(createBackupCommand(id, options, terminal)),
-  );
+  )
+    .option("--gzip", "mongodump's zipped form: smaller and slower")
+    .action((id: string, options: CreateOptions) =>
+      settle(createBackupCommand(id, options, terminal)),
+    );
   onFiles(backup.command("list").description("those in a directory")).action((options) =>
     settle(list(options, terminal)),
   );
