@@ -50,6 +50,8 @@ export interface UpgradeContext extends UpgradeInput {
   /** The catalogue that the rehearsal ended with: what the live one must become. */
   readonly expected: unknown;
   readonly rehearsed: readonly StepFigures[];
+  /** How much more room the database took after the steps than before, in bytes; null before that. */
+  readonly growthBytes: number | null;
   /** The live data may have been changed: the way back is a restore. */
   readonly touched: boolean;
   readonly voted: readonly string[];
@@ -78,7 +80,12 @@ export type UpgradeEvent =
   | { type: "participantFailed"; agent: string; reason: Reason }
   | { type: "backupTimeChosen"; backup: BackupPoint }
   | ({ type: "copyReported"; agent: string; time: string } & Copy)
-  | { type: "rehearsalPassed"; expected: unknown; figures: readonly StepFigures[] }
+  | {
+      type: "rehearsalPassed";
+      expected: unknown;
+      figures: readonly StepFigures[];
+      growthBytes: number;
+    }
   | { type: "rehearsalFailed"; reason: Reason }
   | { type: "liveDataDiffers"; reason: Reason }
   | { type: "progressSeen"; sequence: number }

@@ -34,6 +34,7 @@ export interface WorkParams {
   readonly to: string;
   readonly backup: unknown;
   readonly restoreOf: RestoreOf | null;
+  readonly growthBytes: number | null;
 }
 
 /** What the coordinator's states act and decide with; what it wants done has no implementation here. */
@@ -103,7 +104,11 @@ export const upgradeSetup = setup({
     noteCopiesImpossible: assign({ reason: ({ context }) => copiesDiffer(context) }),
     noteRehearsed: assign(({ event }) =>
       event.type === "rehearsalPassed"
-        ? { expected: event.expected, rehearsed: event.figures }
+        ? {
+            expected: event.expected,
+            rehearsed: event.figures,
+            growthBytes: event.growthBytes,
+          }
         : {},
     ),
     noteTouched: assign({ touched: true }),

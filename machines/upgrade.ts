@@ -18,8 +18,8 @@ const schedule = (
 
 /** What is done to the copy first, and then to the live data. */
 const workOf = ({ context }: { context: UpgradeContext }) => {
-  const { upgrade, from, to, backup, restoreOf } = context;
-  return { upgrade, from, to, backup, restoreOf };
+  const { upgrade, from, to, backup, restoreOf, growthBytes } = context;
+  return { upgrade, from, to, backup, restoreOf, growthBytes };
 };
 
 /**
@@ -38,6 +38,7 @@ export const upgradeMachine = upgradeSetup.createMachine({
     momentsGone: 0,
     expected: null,
     rehearsed: [],
+    growthBytes: null,
     touched: false,
     voted: [],
     verified: false,

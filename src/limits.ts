@@ -51,6 +51,7 @@ export const limits = {
   loadBatchDocumentsMax: 10_000,
   loadBatchBytesMax: 8 * 1024 * 1024,
   collectionsMax: 10_000,
+  oplogFactor: 2,
   spaceMarginBytes: 64 * 1024 * 1024,
   spaceReserveFraction: 0.1,
   spaceReserveBytesMax: 2 * 1024 * 1024 * 1024,

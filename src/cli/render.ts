@@ -32,7 +32,8 @@ function renderUpgrade(upgrade: UpgradeStatus, now: number): string[] {
     const leftMs = upgrade.rehearsedMs - (now - upgrade.since);
     const left =
       upgrade.state === "migrating" && leftMs > 0 ? `, about ${duration(leftMs)} to go` : "";
-    lines.push(`  rehearsed in ${duration(upgrade.rehearsedMs)}${left}`);
+    const grown = upgrade.growthBytes ? `, ${bytesText(upgrade.growthBytes)} more` : "";
+    lines.push(`  rehearsed in ${duration(upgrade.rehearsedMs)}${grown}${left}`);
   }
   if (upgrade.foreignWrites !== null && !upgrade.final) {
     lines.push(`  foreign writes are ${upgrade.foreignWrites}`);

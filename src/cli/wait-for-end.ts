@@ -3,6 +3,16 @@ import { exitCodeOfState, exitCodes } from "./exit-codes.ts";
 import { renderChange, renderStatus } from "./render.ts";
 import type { Terminal } from "./run.ts";
 
+/** Says what was accepted. */
+export function tellAccepted(
+  { upgrade, message }: { readonly upgrade: string | null; readonly message: string },
+  options: { readonly json?: boolean },
+  terminal: Terminal,
+): void {
+  const line = JSON.stringify({ type: "accepted", upgrade, message });
+  terminal.out(options.json ? line : message);
+}
+
 /** Says how an operation goes until it has come to rest; answers with the exit code of its end. */
 export async function waitForEnd(
   fleet: FleetClient,

@@ -1,8 +1,9 @@
 import { join } from "node:path";
-import { type Document, type MongoClient, UUID } from "mongodb";
-import { LockstepError } from "../errors.ts";
+import { type Document, type MongoClient, MongoServerError, UUID } from "mongodb";
+import { LockstepError, messageOf } from "../errors.ts";
 import { limits } from "../limits.ts";
 import type { Seam } from "../ports/seam.ts";
+import { isNetworkTrouble } from "../store/transient.ts";
 import { dataCollection, isCapped, readCatalogue } from "./catalogue.ts";
 import { endingsOf, readDumpFile } from "./dump-files.ts";
 import { type DumpedCollection, escapeName, type Manifest } from "./manifest.ts";
@@ -81,7 +82,14 @@ async function buildIndexes(
       .db(target.databaseName)
       .command(command)
       .catch((error: unknown) => {
-        throw hasCode(error, 361) ? anotherCollection(name) : error;
+        if (hasCode(error, 361)) throw anotherCollection(name);
+        if (!(error instanceof MongoServerError) || isNetworkTrouble(error)) throw error;
+        throw new LockstepError(
+          "restore-failed",
+          `the indexes of "${from.name}" cannot be built on the restored data: ${messageOf(error)}: mend the data or the definition in the backup's metadata, or restore by hand`,
+          { collection: from.name },
+          { cause: error },
+        );
       }),
   );
 }

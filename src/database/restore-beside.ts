@@ -99,7 +99,13 @@ export async function restoreBeside(options: {
       if (hasCode(error, 48)) await requireFreeName(client, databaseName);
       throw error;
     });
-  await loadDatabase(options, directory, manifest, { beside: [marker] });
+  try {
+    await loadDatabase(options, directory, manifest, { beside: [marker] });
+  } catch (error) {
+    // It was not there before: half of it is of no use to anybody.
+    await client.db(databaseName).dropDatabase({ writeConcern: { w: "majority" } });
+    throw error;
+  }
   await dropIfThere(client, databaseName, marker);
   return plan;
 }

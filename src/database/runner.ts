@@ -1,5 +1,6 @@
 import type { MongoClient } from "mongodb";
 import type { Log } from "../log.ts";
+import type { OperationFigures } from "./estimate.ts";
 import { type Fenced, fencedTransaction } from "./fenced-transaction.ts";
 import type { Progress } from "./progress.ts";
 import type { SchemaContext } from "./schema-context.ts";
@@ -22,6 +23,8 @@ export interface RunOptions extends Fenced {
 export interface Runner {
   readonly options: RunOptions;
   progress: Progress;
+  /** What this process did of the step under way. */
+  operations: OperationFigures[];
 }
 
 /** Writes the progress as a fenced transaction of its own. */

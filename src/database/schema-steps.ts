@@ -2,6 +2,7 @@ import { isLockstepError, LockstepError, messageOf } from "../errors.ts";
 import { limits } from "../limits.ts";
 import { systemClock } from "../ports/clock.ts";
 import { asUnreachable, isNetworkTrouble } from "../store/transient.ts";
+import type { OperationFigures } from "./estimate.ts";
 import { refuseDeposed } from "./fenced-transaction.ts";
 import { firstProgress, readProgress } from "./progress.ts";
 import { moveProgress, type Runner, type RunOptions, startersAfterCommit } from "./runner.ts";
@@ -18,6 +19,7 @@ export interface StepFigures {
   readonly durationMs: number;
   readonly documents: number;
   readonly batches: number;
+  readonly operations: readonly OperationFigures[];
 }
 
 export type StepsResult =
@@ -75,7 +77,7 @@ export async function runSchemaSteps(options: RunOptions): Promise<StepsResult> 
   const start = firstProgress(upgrade, first.name);
   // A rehearsal begins on a fresh copy each time; only who died in it is remembered.
   const again = rehearsal && found ? { ...start, starters: found.starters } : found;
-  const runner: Runner = { options, progress: again ?? start };
+  const runner: Runner = { options, progress: again ?? start, operations: [] };
   options.log.info(
     { step: runner.progress.stepName, batches: runner.progress.batches, resumed: Boolean(found) },
     "schema steps",
@@ -84,6 +86,7 @@ export async function runSchemaSteps(options: RunOptions): Promise<StepsResult> 
   while (!runner.progress.finished) {
     const { step: index, ...before } = runner.progress;
     const startMs = systemClock.monotonicMs();
+    runner.operations = [];
     const step = steps[index] as (typeof steps)[number];
     try {
       const verdict = await countAttempt(runner);
@@ -115,6 +118,7 @@ export async function runSchemaSteps(options: RunOptions): Promise<StepsResult> 
       durationMs: Math.round(systemClock.monotonicMs() - startMs),
       documents: runner.progress.documents - before.documents,
       batches: runner.progress.batches - before.batches,
+      operations: runner.operations,
     });
     const nextStep = steps[index + 1];
     await moveProgress(runner, "step-end", {

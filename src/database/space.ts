@@ -45,6 +45,11 @@ export async function databaseSize(
   };
 }
 
+/** What a database takes of a disk, in bytes. Pure. */
+export function occupied({ storageSizeBytes, indexSizeBytes }: DatabaseSize): number {
+  return storageSizeBytes + indexSizeBytes;
+}
+
 /** What one member says of the disk that it keeps its data on. */
 export interface MemberSpace {
   readonly host: string;
@@ -78,6 +83,25 @@ export async function readMemberSpace(options: {
     ),
   );
   return found.filter((member) => member !== null);
+}
+
+/**
+ * How many bytes the oplog holds at most; null where that may not be asked.
+ * What is read here bounds how long a member may be away, and how far back foreign writes are found.
+ */
+export async function readOplogBytes(client: MongoClient): Promise<number | null> {
+  const stats = await client
+    .db("local")
+    .command({ collStats: "oplog.rs" })
+    .catch(() => null);
+  return stats === null ? null : Number(stats["maxSize"]);
+}
+
+/** Says what a short oplog costs, or nothing where it is long enough. Pure. */
+export function oplogWarning(oplogBytes: number | null, size: DatabaseSize): string | null {
+  const neededBytes = limits.oplogFactor * size.dataSizeBytes;
+  if (oplogBytes === null || oplogBytes >= neededBytes) return null;
+  return `the oplog holds ${oplogBytes} bytes, ${neededBytes} would be safe: a member that is away meanwhile may need an initial sync, and foreign writes may not be found out`;
 }
 
 /** Members on one machine with one size of disk share it: what they need adds up. Pure. */

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { ObjectId } from "mongodb";
 import { LockstepError } from "../errors.ts";
+import { systemClock } from "../ports/clock.ts";
 import { applyBatches } from "./apply-batches.ts";
 import { fieldRemoval, fieldRenaming } from "./change-fields.ts";
 import { entriesOf, requirePlain } from "./define.ts";
@@ -11,6 +12,7 @@ import {
   setValidator,
 } from "./define-collection.ts";
 import { addIndex, dropIndex } from "./define-index.ts";
+import { estimateOperation } from "./estimate.ts";
 import { fencedTransaction } from "./fenced-transaction.ts";
 import type { Progress } from "./progress.ts";
 import { moveProgress, nextOperation, type Runner } from "./runner.ts";
@@ -78,7 +80,12 @@ export function contextOf(runner: Runner, step: string, track: Set<Promise<void>
         );
       }
       if (begun === null) await begin(runner, kind, collection);
+      const estimate = await estimateOperation(runner, kind, collection);
+      options.log.info({ step, ...estimate }, "operation");
+      const startMs = systemClock.monotonicMs();
       await act();
+      const durationMs = Math.round(systemClock.monotonicMs() - startMs);
+      runner.operations.push({ ...estimate, durationMs });
     })();
     track.add(work);
     return work.finally(() => track.delete(work));

@@ -9,6 +9,13 @@ import { restoreDatabase } from "../database/restore.ts";
 import { requireSameServer } from "../database/restore-beside.ts";
 import { runSchemaSteps, type StepsResult } from "../database/schema-steps.ts";
 import { scratchName, sweepScratch } from "../database/scratch.ts";
+import {
+  databaseSize,
+  occupied,
+  readMemberSpace,
+  requireMemberSpace,
+  spaceNeeded,
+} from "../database/space.ts";
 import { allowWrites, blockWrites } from "../database/write-block.ts";
 import type { EffectContext, EffectHandler } from "../engine/engine.ts";
 import { isLockstepError, LockstepError } from "../errors.ts";
@@ -134,7 +141,7 @@ export function coordinatorEffects(world: World): Record<string, EffectHandler> 
           directory,
           manifest,
         );
-        // What the live data would take from here on, too: to load it once more.
+        const sizeBefore = await databaseSize(world.client, scratch);
         const loaded = restoreFigures(manifest, world.clock.monotonicMs() - startMs);
         const result: StepsResult = restoreOf
           ? { kind: "done", batches: 0, documents: 0, figures: [loaded] }
@@ -146,9 +153,11 @@ export function coordinatorEffects(world: World): Record<string, EffectHandler> 
               ),
             );
         const expected = await readCatalogue(world.client, scratch);
+        const sizeAfter = await databaseSize(world.client, scratch);
         await sweepScratch(world.client, world.databaseName);
         if (result.kind === "failed") return { type: "rehearsalFailed", reason: result.reason };
-        return { type: "rehearsalPassed", expected, figures: result.figures };
+        const growthBytes = Math.max(0, occupied(sizeAfter) - occupied(sizeBefore));
+        return { type: "rehearsalPassed", expected, figures: result.figures, growthBytes };
       }),
 
     migrate: (params, context) =>
@@ -167,6 +176,10 @@ export function coordinatorEffects(world: World): Record<string, EffectHandler> 
             return { type: "liveDataDiffers", reason };
           }
         }
+        // What the rehearsal needed more than the estimate of before the upgrade.
+        const { restoreBytes } = spaceNeeded(await databaseSize(world.client, world.databaseName));
+        const neededBytes = Number(params["growthBytes"] ?? 0) + restoreBytes;
+        requireMemberSpace(await readMemberSpace(world), neededBytes);
         const restoreOf = params["restoreOf"] as RestoreOf | null;
         const act = (signal: AbortSignal): Promise<StepsResult> =>
           restoreOf

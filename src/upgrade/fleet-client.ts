@@ -26,7 +26,11 @@ export interface FleetClient {
   upgrade(
     to: string,
     options?: { deadlines?: Partial<Deadlines> },
-  ): Promise<{ readonly upgrade: string }>;
+  ): Promise<{
+    readonly upgrade: string;
+    /** What was accepted, and what the operator should know of it. */
+    readonly message: string;
+  }>;
   status(): Promise<FleetStatus>;
   history(): Promise<readonly HistoryItem[]>;
   /** What is broken of the fleet's invariants, by name and place: empty when all of them hold. */
@@ -97,7 +101,7 @@ export async function createFleetClient(options: {
     request,
     async upgrade(to, { deadlines = {} } = {}) {
       const answer = await request({ kind: "upgrade", to, deadlines: { ...deadlines } });
-      return { upgrade: answer.upgrade ?? "" };
+      return { upgrade: answer.upgrade ?? "", message: answer.message };
     },
     status: () => readStatus(store),
     history: () => readHistory(store),

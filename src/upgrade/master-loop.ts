@@ -21,7 +21,7 @@ export interface MasterWorld {
   readonly sinceMs: number;
   readonly foreignWrites: ForeignWritesPolicy;
   /** Refuses by name what cannot be upgraded here: deployment, database, space. */
-  preflight(extraBytes: number): Promise<void>;
+  preflight(extraBytes: number): Promise<readonly string[]>;
 }
 
 const owner = { kind: "role", role: masterRole } as const;
@@ -64,12 +64,16 @@ async function acceptUpgrade(
     deadlines: request.deadlines as Partial<Deadlines>,
     nowMs: await store.now(),
   });
-  await world.preflight(request.kind === "restore" ? request.backup.bytes : 0);
+  const warnings = await world.preflight(request.kind === "restore" ? request.backup.bytes : 0);
   const what = input.restoreOf ? `restore of ${input.restoreOf.backupId},` : "upgrade";
   const answer: Answer = {
     ok: true,
     upgrade: input.upgrade,
-    message: `accepted: ${what} ${input.from} to ${input.to}; writers outside the fleet are ${world.foreignWrites}`,
+    message: [
+      `accepted as ${input.upgrade}: ${what} ${input.from} to ${input.to}`,
+      `writers outside the fleet are ${world.foreignWrites}`,
+      ...warnings,
+    ].join("; "),
   };
   await engine.create(coordinatorId(input.upgrade), "upgrade", input, {
     owner,

@@ -2,7 +2,9 @@ import { readCatalogue } from "../database/catalogue.ts";
 import { checkDeployment, checkMajority } from "../database/preflight.ts";
 import {
   databaseSize,
+  oplogWarning,
   readMemberSpace,
+  readOplogBytes,
   requireMemberSpace,
   spaceNeeded,
 } from "../database/space.ts";
@@ -15,13 +17,18 @@ import type { World } from "./world.ts";
  * What must hold before an upgrade is accepted: nothing has been written yet.
  * @param extraBytes of a backup that is to be restored: a member holds it in the scratch database, then
  *   beside the live one with its oplog
+ * @returns what the operator should know and may accept
  * @throws LockstepError `not-a-replica-set`, `no-majority`, `database-not-supported`, `disk-full`
  */
-export async function preflightUpgrade(world: World, extraBytes: number): Promise<void> {
+export async function preflightUpgrade(
+  world: World,
+  extraBytes: number,
+): Promise<readonly string[]> {
   await checkDeployment(world.client);
   await checkMajority(world.client);
   refuseUnsupported(await readCatalogue(world.client, world.databaseName));
-  const needed = spaceNeeded(await databaseSize(world.client, world.databaseName));
+  const size = await databaseSize(world.client, world.databaseName);
+  const needed = spaceNeeded(size);
   requireMemberSpace(await readMemberSpace(world), needed.memberBytes + 3 * extraBytes);
   const short = (await readAgents(world.store)).filter(
     ({ role, freeBytes }) => role === "state-server" && freeBytes < needed.agentBytes,
@@ -35,4 +42,7 @@ export async function preflightUpgrade(world: World, extraBytes: number): Promis
       { neededBytes: needed.agentBytes, short: short.map(({ agent }) => agent) },
     );
   }
+  const warning = oplogWarning(await readOplogBytes(world.client), size);
+  if (warning !== null) world.log.warn({}, warning);
+  return warning === null ? [] : [warning];
 }

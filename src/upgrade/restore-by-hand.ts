@@ -45,6 +45,7 @@ export function restoreFigures(manifest: Manifest, durationMs: number): StepFigu
     durationMs: Math.round(durationMs),
     documents: manifest.collections.reduce((sum, { documents }) => sum + documents, 0),
     batches: 0,
+    operations: [],
   };
 }
 

@@ -38,6 +38,8 @@ export interface UpgradeStatus {
   readonly foreignWrites: ForeignWritesPolicy | null;
   /** How long the schema steps took when they were rehearsed, or null before that. */
   readonly rehearsedMs: number | null;
+  /** How much more room the database took after that, in bytes, or null before. */
+  readonly growthBytes: number | null;
   readonly final: boolean;
 }
 
@@ -141,6 +143,7 @@ export function upgradeStatus(
       context.rehearsed.length === 0
         ? null
         : context.rehearsed.reduce((sum, { durationMs }) => sum + durationMs, 0),
+    growthBytes: context.growthBytes,
     final: isFinal(tail),
   };
 }

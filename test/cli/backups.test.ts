@@ -1,6 +1,6 @@
 // Aim: backups by hand are taken, shown, proven and restored beside the live database, and what must
 // not be done is refused before anything is touched. Method: the compiled program on the real set.
-import { mkdir, mkdtemp, readdir, rm, truncate, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
@@ -166,6 +166,24 @@ describe("lockstep backup and restore", () => {
     );
   });
 
+  test("an index that the restored data does not allow is named; what was begun is gone", async () => {
+    const things = setting.client.db(setting.name).collection("things");
+    await things.insertMany([{ a: 1 }, { a: 1 }]);
+    await things.createIndex({ a: 1 }, { name: "by-a" });
+    await run("backup", "create", "b", ...on);
+    await rm(join(folder, "b", "manifest.json"));
+    const path = join(folder, "b", setting.name, "things.metadata.json");
+    const text = await readFile(path, "utf8");
+    const unique = text.replace('"name":"by-a"', '"name":"by-a","unique":true');
+    expect(unique).not.toBe(text);
+    await writeFile(path, unique);
+    const before = await databases();
+    const answer = await run("restore", "b", ...on, "--to-db", `${setting.name}_no`);
+    expect(answer.code).toBe(1);
+    expect(answer.text).toMatch(/restore-failed.*"things".*duplicate key/s);
+    expect(await databases()).toEqual(before);
+  });
+
   test("a directory that cannot be used", async () => {
     const file = join(folder, "file");
     await writeFile(file, "");
@@ -198,6 +216,7 @@ describe("lockstep rehearse", () => {
     const answer = await run("rehearse", "1.1.0", ...on, ...(await steps(body)));
     expect(answer.code, answer.text).toBe(0);
     expect(answer.text).toMatch(/one {2}\d.*2 documents in 1 batches/);
+    expect(answer.text).toMatch(/applyToCollection things {2}\d.*about \d+/);
     expect(answer.text).toContain('"things" has other indexes');
     expect([await databases(), await digestDatabase(setting.client, setting.name)]).toEqual(before);
     expect(await readdir(folder)).toEqual(["steps.mjs"]);

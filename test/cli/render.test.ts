@@ -29,6 +29,7 @@ const status: FleetStatus = {
     batches: 12,
     foreignWrites: "only detected",
     rehearsedMs: 95_000,
+    growthBytes: 12_345_678,
     final: false,
   },
   agents: [
@@ -54,7 +55,7 @@ test("the status says which state since when, who drives, waiting for whom until
       "upgrade u000002  1.0.0 → 1.1.0",
       "  state        migrating, since 1 min 5 s (2026-01-02 03:04:05 UTC)",
       "  progress     12 batches committed",
-      "  rehearsed in 1 min 35 s, about 30.0 s to go",
+      "  rehearsed in 1 min 35 s, 12.3 MB more, about 30.0 s to go",
       "  foreign writes are only detected",
       "  waits for    master",
       "  until        2026-01-02 03:06:10 UTC (in 1 min 0 s)",

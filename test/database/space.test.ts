@@ -3,8 +3,9 @@ import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
+import { estimatedBytes } from "../../src/database/estimate.ts";
 import { backupsIn, sweepBackups } from "../../src/database/retention.ts";
-import { requireMemberSpace, spaceNeeded } from "../../src/database/space.ts";
+import { oplogWarning, requireMemberSpace, spaceNeeded } from "../../src/database/space.ts";
 
 const gb = 1024 ** 3;
 const member = (host: string, freeBytes: number, totalBytes = 10 * gb) => ({
@@ -72,4 +73,19 @@ test("the last ones are kept, and what is referred to, and what is none of ours"
   expect(await sweepBackups(join(root, "not there"), { keep: 2, referenced: [], isOurs })).toEqual(
     [],
   );
+});
+
+test("what an operation is expected to write, from the size of its collection", () => {
+  const size = { documents: 1_000, dataBytes: 80_000 };
+  expect(estimatedBytes("applyToCollection", size)).toBe(200_000);
+  expect(estimatedBytes("removeField", size)).toBe(200_000);
+  expect(estimatedBytes("addIndex", size)).toBe(50_000);
+  expect(estimatedBytes("renameCollection", size)).toBe(0);
+});
+
+test("an oplog that is too short is told, one that may not be asked is not", () => {
+  const size = { dataSizeBytes: gb, storageSizeBytes: 0, indexSizeBytes: 0 };
+  expect(oplogWarning(gb, size)).toMatch(/oplog holds \d+ bytes, \d+ would be safe/);
+  expect(oplogWarning(2 * gb, size)).toBeNull();
+  expect(oplogWarning(null, size)).toBeNull();
 });

@@ -67,7 +67,7 @@ const upgradeEvents: readonly UpgradeEvent[] = [
     digest: null,
     reason: { code: "moment-gone", message: "too old", details: {} },
   },
-  { type: "rehearsalPassed", expected: null, figures: [] },
+  { type: "rehearsalPassed", expected: null, figures: [], growthBytes: 0 },
   { type: "rehearsalFailed", reason },
   { type: "liveDataDiffers", reason },
   { type: "progressSeen", sequence: 1 },

@@ -4,13 +4,18 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
+import { digestDatabase } from "../../src/database/digest.ts";
+import { backupsIn } from "../../src/database/retention.ts";
+import { verifyDump } from "../../src/database/verify-dump.ts";
 import { createAgent, createFleetClient } from "../../src/index.ts";
 import { silentLog } from "../../src/log.ts";
 import { runCommand } from "../../src/ports/process.ts";
+import { createSetting, takeCopy } from "../database/setting.ts";
 import { freshDatabaseName, openClient, urlOf } from "../support/database.ts";
 import { until } from "../support/until.ts";
 
-test("a copy that does not fit is refused, and nothing changes", async () => {
+/** A directory on a file system of one megabyte. */
+async function smallDirectory(): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), "lockstep-small-"));
   const mounted = await runCommand("mount", ["-t", "tmpfs", "-o", "size=1m", "tmpfs", directory], {
     timeoutMs: 10_000,
@@ -20,6 +25,24 @@ test("a copy that does not fit is refused, and nothing changes", async () => {
     await runCommand("umount", [directory], { timeoutMs: 10_000 });
     await rm(directory, { recursive: true, force: true });
   });
+  return directory;
+}
+
+test("a disk that fills in the middle of a dump: told as such, and there is no copy", async () => {
+  const directory = await smallDirectory();
+  const setting = await createSetting();
+  const rows = Array.from({ length: 3_000 }, (_, n) => ({ n, text: "x".repeat(1_000) }));
+  await setting.client.db(setting.name).collection("things").insertMany(rows);
+  const copy = join(directory, "copy");
+  await expect(takeCopy(setting, copy)).rejects.toMatchObject({ code: "disk-full" });
+  await expect(verifyDump(copy)).rejects.toMatchObject({ code: "backup-mismatch" });
+  expect(await backupsIn(directory)).toEqual([]);
+  const { things } = await digestDatabase(setting.client, setting.name);
+  expect(things?.count).toBe(3_000);
+});
+
+test("a copy that does not fit is refused, and nothing changes", async () => {
+  const directory = await smallDirectory();
   const name = freshDatabaseName();
   const client = await openClient();
   await client.db(name).collection("things").insertOne({ a: 1 });

@@ -102,7 +102,7 @@ export const ways: Readonly<Record<string, readonly UpgradeEvent[]>> = (() => {
   ];
   const migrating: UpgradeEvent[] = [
     ...rehearsing,
-    { type: "rehearsalPassed", expected: null, figures: [] },
+    { type: "rehearsalPassed", expected: null, figures: [], growthBytes: 0 },
   ];
   const awaiting: UpgradeEvent[] = [...migrating, { type: "migrationDone" }];
   const done: UpgradeEvent[] = [

@@ -8,7 +8,7 @@ import { openSeam } from "../../ports/seam.ts";
 import { rehearse } from "../../upgrade/rehearse.ts";
 import { defineSteps, type Step } from "../../upgrade/steps.ts";
 import { exitCodes } from "../exit-codes.ts";
-import { duration } from "../render.ts";
+import { bytesText, duration } from "../render.ts";
 import type { Terminal } from "../run.ts";
 import { withDatabase } from "../with-database.ts";
 import type { BackupOptions } from "./backup.ts";
@@ -51,10 +51,13 @@ export function rehearseCommand(
       throw new LockstepError(code as "step-failed", `${from} → ${to}: ${message}`);
     }
     terminal.out(`${from} → ${to} passed on a copy; the live data was not touched`);
-    for (const { step, durationMs, documents, batches } of result.figures) {
+    for (const { step, durationMs, documents, batches, operations } of result.figures) {
       terminal.out(
         `  ${step}  ${duration(durationMs)}, ${documents} documents in ${batches} batches`,
       );
+      for (const { operation, estimatedBytes, durationMs: tookMs } of operations) {
+        terminal.out(`    ${operation}  ${duration(tookMs)}, about ${bytesText(estimatedBytes)}`);
+      }
     }
     for (const change of changes) terminal.out(`  ${change}`);
     return exitCodes.done;

@@ -5,7 +5,7 @@ import { LockstepError } from "../../errors.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { bytesText } from "../render.ts";
 import { type Terminal, withFleet } from "../run.ts";
-import { waitForEnd } from "../wait-for-end.ts";
+import { tellAccepted, waitForEnd } from "../wait-for-end.ts";
 import { type OpenDatabase, withDatabase } from "../with-database.ts";
 import { type BackupOptions, backupFolder } from "./backup.ts";
 
@@ -77,6 +77,7 @@ export async function restoreLive(
   return withFleet(options, async (fleet) => {
     const backup = { backupId: id, digest, version, bytes };
     const accepted = await fleet.request({ kind: "restore", backup, deadlines: {} });
+    tellAccepted(accepted, options, terminal);
     return waitForEnd(fleet, accepted.upgrade ?? "", options, terminal);
   });
 }

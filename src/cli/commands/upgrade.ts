@@ -3,7 +3,7 @@ import { LockstepError } from "../../errors.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { type SharedOptions, type Terminal, withFleet } from "../run.ts";
 import { parseSecondsMs } from "../seconds.ts";
-import { waitForEnd } from "../wait-for-end.ts";
+import { tellAccepted, waitForEnd } from "../wait-for-end.ts";
 
 export interface UpgradeOptions extends SharedOptions {
   readonly wait: boolean;
@@ -42,11 +42,7 @@ export async function upgrade(
       : parseSecondsMs("--wait-timeout", options.waitTimeout);
   return withFleet(options, async (fleet) => {
     const accepted = await fleet.upgrade(version, { deadlines });
-    terminal.out(
-      options.json
-        ? JSON.stringify({ type: "accepted", ...accepted })
-        : `accepted as ${accepted.upgrade}`,
-    );
+    tellAccepted(accepted, options, terminal);
     if (!options.wait) return exitCodes.done;
     return waitForEnd(fleet, accepted.upgrade, options, terminal, waitTimeoutMs);
   });
