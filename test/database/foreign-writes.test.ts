@@ -6,6 +6,7 @@ import { findForeignWrites, refuseForeignWrites } from "../../src/database/forei
 import { restoreDatabase } from "../../src/database/restore.ts";
 import type { RunOptions } from "../../src/database/runner.ts";
 import { runSchemaSteps } from "../../src/database/schema-steps.ts";
+import { checkWriteBlock } from "../../src/database/write-block.ts";
 import { silentLog } from "../../src/log.ts";
 import { openSeam } from "../../src/ports/seam.ts";
 import { openClient } from "../support/database.ts";
@@ -112,4 +113,12 @@ test("at most ten are named", async () => {
     .collection<{ _id: number }>("items")
     .deleteMany({ _id: { $lt: 50 } });
   expect(await findForeignWrites(optionsOf(setting, time))).toHaveLength(10);
+});
+
+test("a set without users cannot shut anybody out: refused with the rights that are missing", async () => {
+  const client = await openClient();
+  await expect(checkWriteBlock(client)).rejects.toMatchObject({
+    code: "bad-argument",
+    details: { missing: ["setUserWriteBlockMode", "bypassWriteBlockingMode"] },
+  });
 });
