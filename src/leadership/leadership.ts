@@ -1,13 +1,10 @@
-import type { MongoClient } from "mongodb";
 import { LockstepError, messageOf } from "../errors.ts";
 import { limits } from "../limits.ts";
 import type { Log } from "../log.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Random } from "../ports/random.ts";
-import type { Seam } from "../ports/seam.ts";
 import { collections, documentIds } from "../store/store.ts";
-import { killPredecessor } from "./kill-predecessor.ts";
-import { createLeaseStore } from "./lease.ts";
+import type { LeaseStore } from "./lease.ts";
 import type { Mastership } from "./mastership.ts";
 
 export interface Leadership {
@@ -30,21 +27,19 @@ interface Held {
  * Ownership is the lease, looked at all the time; never a role sampled once.
  */
 export function createLeadership(options: {
-  client: MongoClient;
-  renewClient: MongoClient;
-  databaseName: string;
+  leases: LeaseStore;
+  /** Ends what the process of this name has open: it must not hold its successor up. */
+  endPredecessor(appName: string): Promise<number>;
   agent: string;
   incarnation: number;
   appName: string;
   leaseTtlMs: number;
   clock: Clock;
   random: Random;
-  seam: Seam;
   log: Log;
   eligible: () => Promise<boolean>;
 }): Leadership {
-  const { client, agent, clock, log, leaseTtlMs } = options;
-  const leases = createLeaseStore(options);
+  const { leases, agent, clock, log, leaseTtlMs } = options;
   const stopping = new AbortController();
   let held: Held | undefined;
   let running: Promise<void> = Promise.resolve();
@@ -102,7 +97,7 @@ export function createLeadership(options: {
     const { granted, previous } = taken;
     const mine: Held = { nonce, epoch: granted.epoch, lost: new AbortController() };
     if (previous.appName !== options.appName) {
-      const killed = await killPredecessor({ client, appName: previous.appName, log });
+      const killed = await options.endPredecessor(previous.appName);
       if (killed > 0) log.info({ killed, holder: previous.holder }, "predecessor's sessions ended");
     }
     if (!(await leases.raiseFence(mine.epoch, agent))) return undefined;

@@ -34,19 +34,19 @@ import {
 import { planOf } from "./steps.ts";
 import { contextOf } from "./views.ts";
 import { deletionsOf, watchingMembers } from "./watching-members.ts";
-import type { World } from "./world.ts";
+import type { DatabaseWorld } from "./world.ts";
 
 const beforeRetry =
   "the backup and the live data are both kept; stop it, save what you need, then `lockstep retry` restores the backup all the same";
 
-function requireMastership(world: World, context: EffectContext): Mastership {
+function requireMastership(world: DatabaseWorld, context: EffectContext): Mastership {
   const mastership = world.mastership(context.epoch);
   if (!mastership) throw new LockstepError("lease-lost", "this agent is not master any more");
   return mastership;
 }
 
 /** Dead means: another process of that agent has registered, or it has been silent for too long. */
-function deathProbe(world: World): (holder: string) => Promise<boolean> {
+function deathProbe(world: DatabaseWorld): (holder: string) => Promise<boolean> {
   return async (holder) => {
     const [agents, nowMs] = [await readAgents(world.store), await world.store.now()];
     const [agent, incarnation] = holder.split(":");
@@ -58,7 +58,7 @@ function deathProbe(world: World): (holder: string) => Promise<boolean> {
 }
 
 /** The effects of `machines/upgrade.ts`, by name. */
-export function coordinatorEffects(world: World): Record<string, EffectHandler> {
+export function coordinatorEffects(world: DatabaseWorld): Record<string, EffectHandler> {
   const control = { client: world.client, databaseName: world.controlDatabaseName };
   const deletions = deletionsOf(world);
 

@@ -3,7 +3,7 @@ import { upgradeMachine } from "../../machines/upgrade.ts";
 import { protocol } from "../../machines/vocabulary.ts";
 import type { EffectHandler, EngineMachine } from "../engine/engine.ts";
 import { asUnreachable } from "../store/transient.ts";
-import { coordinatorEffects } from "./coordinator-effects.ts";
+import type { DatabaseSide } from "./database-side.ts";
 import { participantEffects } from "./participant-effects.ts";
 import { acceptWrite, commitWrite, endRollBackWrites, turnBackWrite } from "./versions.ts";
 import type { World } from "./world.ts";
@@ -25,7 +25,10 @@ function withNetwork(handlers: Readonly<Record<string, EffectHandler>>) {
 }
 
 /** Both machines, with their control writes and effects in this process. */
-export function fleetMachines(world: World): Readonly<Record<string, EngineMachine>> {
+export function fleetMachines(
+  world: World,
+  database: DatabaseSide,
+): Readonly<Record<string, EngineMachine>> {
   return {
     upgrade: {
       machine: upgradeMachine,
@@ -48,8 +51,12 @@ export function fleetMachines(world: World): Readonly<Record<string, EngineMachi
             params["debtors"] as string[],
           ),
       },
-      effects: withNetwork(coordinatorEffects(world)),
+      effects: withNetwork(database.coordinatorEffects(world)),
     },
-    agent: { machine: agentMachine, protocol, effects: withNetwork(participantEffects(world)) },
+    agent: {
+      machine: agentMachine,
+      protocol,
+      effects: withNetwork(participantEffects(world, database)),
+    },
   };
 }

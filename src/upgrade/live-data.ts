@@ -10,13 +10,13 @@ import { LockstepError } from "../errors.ts";
 import { limits } from "../limits.ts";
 import { collections, documentIds } from "../store/store.ts";
 import type { Catalogued } from "./backup-point.ts";
-import type { World } from "./world.ts";
+import type { DatabaseWorld } from "./world.ts";
 
 /** The time T and all that is known of the live data at it. */
 export type Point = BackupPoint & { readonly catalogue: Catalogued };
 
 /** Reads the catalogue and the digest of the live database, refusing what cannot be carried. */
-async function readLive(world: World): Promise<Catalogued> {
+async function readLive(world: DatabaseWorld): Promise<Catalogued> {
   const catalogue = await readCatalogue(world.client, world.databaseName);
   refuseUnsupported(catalogue);
   return { catalogue, digest: await digestDatabase(world.client, world.databaseName) };
@@ -26,7 +26,7 @@ async function readLive(world: World): Promise<Catalogued> {
  * Chooses a time T at which nobody writes.
  * @throws LockstepError `backup-failed`, `database-not-supported`
  */
-export async function chooseBackup(world: World): Promise<Point> {
+export async function chooseBackup(world: DatabaseWorld): Promise<Point> {
   for (let attempt = 0; attempt < limits.backupTimeTriesMax; attempt += 1) {
     const before = await readLive(world);
     const time = await chooseBackupTime({
@@ -61,14 +61,14 @@ export async function copyOf(point: Point, directory: string): Promise<Manifest>
 }
 
 /** A schema step of this upgrade has begun on the live data: it says so in the fence first. */
-export async function hasBegun(world: World, upgrade: string): Promise<boolean> {
+export async function hasBegun(world: DatabaseWorld, upgrade: string): Promise<boolean> {
   const fence = await world.store.get(collections.fences, documentIds.master);
   return (fence?.["progress"] as { upgrade?: string } | undefined)?.upgrade === upgrade;
 }
 
 /** Nobody but the upgrade has written since the copies were made. */
 export function refuseForeign(
-  world: World,
+  world: DatabaseWorld,
   point: Point,
   signal: AbortSignal,
   whatNext?: string,

@@ -1,17 +1,13 @@
 import { join } from "node:path";
-import type { UpgradeInput } from "../../machines/upgrade-context.ts";
-import type { BackupPoint } from "../../machines/vocabulary.ts";
-import { dumpDatabase } from "../database/dump.ts";
-import { sweepBackups } from "../database/retention.ts";
 import type { EffectContext, EffectHandler } from "../engine/engine.ts";
 import { isLockstepError, LockstepError, messageOf } from "../errors.ts";
 import { exitForVersionChange } from "../launcher/agent-side.ts";
 import { limits } from "../limits.ts";
 import { collections } from "../store/store.ts";
-import type { Catalogued } from "./backup-point.ts";
+import type { DatabaseSide } from "./database-side.ts";
 import { runLocalSteps, undoLocalSteps } from "./local-steps.ts";
-import { coordinatorId, coordinatorPrefix, isUpgradeId } from "./names.ts";
-import { contextOf, isFinal } from "./views.ts";
+import { coordinatorId } from "./names.ts";
+import { contextOf } from "./views.ts";
 import type { World } from "./world.ts";
 
 /** Where an agent keeps its copies. */
@@ -42,23 +38,11 @@ async function untilRestored(world: World, upgrade: string, signal: AbortSignal)
   }
 }
 
-/** Keeps the last copies, and every one that an upgrade which has not ended may need. */
-async function sweepOldBackups(world: World, upgrade: string): Promise<void> {
-  const tails = await world.store.tails(coordinatorPrefix);
-  const needed = tails
-    .filter((tail) => !isFinal(tail))
-    .map((tail) => contextOf<UpgradeInput>(tail))
-    .flatMap((open) => [open.upgrade, open.restoreOf?.backupId ?? open.upgrade]);
-  const swept = await sweepBackups(backupsDirectory(world.dataDirectory), {
-    keep: limits.backupsKept,
-    referenced: [upgrade, ...needed],
-    isOurs: isUpgradeId,
-  });
-  if (swept.length > 0) world.log.info({ swept }, "old backups deleted");
-}
-
 /** The effects of `machines/agent.ts`, by name. */
-export function participantEffects(world: World): Record<string, EffectHandler> {
+export function participantEffects(
+  world: World,
+  database: DatabaseSide,
+): Record<string, EffectHandler> {
   const local = async (
     params: Readonly<Record<string, unknown>>,
     context: EffectContext,
@@ -98,31 +82,7 @@ export function participantEffects(world: World): Record<string, EffectHandler> 
       return untilAborted(context.signal);
     },
 
-    async dumpCopy(params, context) {
-      const upgrade = String(params["upgrade"]);
-      const backup = params["backup"] as BackupPoint & { catalogue: Catalogued };
-      try {
-        const manifest = await dumpDatabase({
-          client: world.memberClient,
-          databaseName: world.databaseName,
-          time: backup.time,
-          catalogue: backup.catalogue.catalogue,
-          digest: backup.catalogue.digest,
-          directory: backupDirectory(world.dataDirectory, upgrade),
-          backupId: upgrade,
-          fleet: world.controlDatabaseName,
-          version: String(params["from"]),
-          seam: world.seam,
-          signal: context.signal,
-          log: world.log,
-        });
-        return { type: "copyMade", digest: manifest.digest };
-      } catch (error) {
-        if (!isLockstepError(error) || context.signal.aborted) throw error;
-        const { code, message, details } = error;
-        return { type: "copyFailed", reason: { code, message, details } };
-      }
-    },
+    dumpCopy: database.dumpCopy(world),
 
     async runLocalSteps(params, context) {
       const to = String(params["to"]);
@@ -147,7 +107,7 @@ export function participantEffects(world: World): Record<string, EffectHandler> 
       await world.writeDefaultVersion(version);
       await world.localJournal.setStepsVersion(version);
       await world.localJournal.forget(upgrade);
-      await sweepOldBackups(world, upgrade);
+      await database.sweepBackups(world, upgrade);
       const refused = await world.store.write([
         {
           collection: collections.agents,

@@ -11,7 +11,7 @@ import {
 import { refuseUnsupported } from "../database/supported.ts";
 import { LockstepError } from "../errors.ts";
 import { readAgents } from "./agents.ts";
-import type { World } from "./world.ts";
+import type { DatabaseWorld } from "./world.ts";
 
 /**
  * What must hold before an upgrade is accepted: nothing has been written yet.
@@ -21,7 +21,7 @@ import type { World } from "./world.ts";
  * @throws LockstepError `not-a-replica-set`, `no-majority`, `database-not-supported`, `disk-full`
  */
 export async function preflightUpgrade(
-  world: World,
+  world: DatabaseWorld,
   extraBytes: number,
 ): Promise<readonly string[]> {
   await checkDeployment(world.client);

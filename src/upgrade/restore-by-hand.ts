@@ -7,13 +7,16 @@ import { LockstepError } from "../errors.ts";
 import type { Mastership } from "../leadership/mastership.ts";
 import { limits } from "../limits.ts";
 import { backupDirectory } from "./participant-effects.ts";
-import type { World } from "./world.ts";
+import type { DatabaseWorld } from "./world.ts";
 
 /**
  * Who holds no copy is master only while all who do are silent: it gives them time to come back before
  * it looks whether somebody has put one here.
  */
-export async function untilHoldersHadTime(world: World, signal: AbortSignal): Promise<void> {
+export async function untilHoldersHadTime(
+  world: DatabaseWorld,
+  signal: AbortSignal,
+): Promise<void> {
   await world.clock.sleep(2 * limits.heartbeatStaleMs, signal);
   signal.throwIfAborted();
 }
@@ -23,7 +26,7 @@ export async function untilHoldersHadTime(world: World, signal: AbortSignal): Pr
  * @throws LockstepError `backup-mismatch`
  */
 export async function heldBackup(
-  world: World,
+  world: DatabaseWorld,
   { backupId, digest, holders }: RestoreOf,
   signal: AbortSignal,
 ): Promise<Manifest> {
@@ -51,7 +54,7 @@ export function restoreFigures(manifest: Manifest, durationMs: number): StepFigu
 
 /** Puts the backup in place of the live data: what a restore by hand has in place of schema steps. */
 export async function restoreByHand(
-  world: World,
+  world: DatabaseWorld,
   restoreOf: RestoreOf,
   run: { upgrade: string; mastership: Mastership; signal: AbortSignal },
 ): Promise<StepsResult> {

@@ -7,10 +7,10 @@ import {
 } from "../database/space.ts";
 import { isLockstepError, messageOf } from "../errors.ts";
 import { limits } from "../limits.ts";
-import type { World } from "./world.ts";
+import type { DatabaseWorld } from "./world.ts";
 
 /** What the TTL monitors are paused and resumed with. */
-export function deletionsOf(world: World): Deletions {
+export function deletionsOf(world: DatabaseWorld): Deletions {
   return {
     ...world,
     control: { client: world.client, databaseName: world.controlDatabaseName },
@@ -25,7 +25,7 @@ export function deletionsOf(world: World): Deletions {
  * @throws LockstepError `disk-full`, `foreign-writes` in place of the result
  */
 export async function watchingMembers<Result>(
-  world: World,
+  world: DatabaseWorld,
   signal: AbortSignal,
   act: (signal: AbortSignal) => Promise<Result>,
   alsoLook: () => Promise<void> = async () => {},

@@ -19,12 +19,6 @@ export interface World {
   readonly startable: readonly string[];
   readonly steps: readonly Step[];
   readonly store: Store;
-  readonly client: MongoClient;
-  /** A client of this agent's own member, for its dump. */
-  readonly memberClient: MongoClient;
-  readonly withMember: WithMember;
-  readonly databaseName: string;
-  readonly controlDatabaseName: string;
   readonly dataDirectory: string;
   readonly foreignWrites: ForeignWritesPolicy;
   readonly localJournal: LocalJournal;
@@ -42,3 +36,15 @@ export interface World {
   /** Ends this process in good order, with the exit code. */
   leave(exitCode: number): void;
 }
+
+/** The application's database, and what reaches it. */
+export interface Connections {
+  readonly client: MongoClient;
+  /** A client of this agent's own member, for its dump. */
+  readonly memberClient: MongoClient;
+  readonly withMember: WithMember;
+  readonly databaseName: string;
+  readonly controlDatabaseName: string;
+}
+
+export type DatabaseWorld = World & Connections;

@@ -2,6 +2,7 @@
 // leaderships on the real set; a client that dies with a transaction open on the fence.
 import { MongoClient } from "mongodb";
 import { describe, expect, inject, onTestFinished, test } from "vitest";
+import { killPredecessor } from "../../src/leadership/kill-predecessor.ts";
 import { createLeadership } from "../../src/leadership/leadership.ts";
 import { createLeaseStore, leaseTtlFor } from "../../src/leadership/lease.ts";
 import type { Mastership } from "../../src/leadership/mastership.ts";
@@ -17,16 +18,14 @@ async function contender(databaseName: string, agent: string, leaseTtlMs = 1_000
   const client = await openClient(`lockstep:${agent}`);
   const renewClient = await openClient(`lockstep:${agent}:renew`);
   const leadership = createLeadership({
-    client,
-    renewClient,
-    databaseName,
+    leases: createLeaseStore({ client, renewClient, databaseName, seam: openSeam }),
+    endPredecessor: (appName) => killPredecessor({ client, appName, log: silentLog }),
     agent,
     incarnation: 1,
     appName: `lockstep:${agent}`,
     leaseTtlMs,
     clock: systemClock,
     random: systemRandom,
-    seam: openSeam,
     log: silentLog,
     eligible: async () => true,
   });

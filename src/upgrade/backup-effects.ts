@@ -1,0 +1,56 @@
+import type { UpgradeInput } from "../../machines/upgrade-context.ts";
+import type { BackupPoint } from "../../machines/vocabulary.ts";
+import { dumpDatabase } from "../database/dump.ts";
+import { sweepBackups } from "../database/retention.ts";
+import type { EffectHandler } from "../engine/engine.ts";
+import { isLockstepError } from "../errors.ts";
+import { limits } from "../limits.ts";
+import type { Catalogued } from "./backup-point.ts";
+import { coordinatorPrefix, isUpgradeId } from "./names.ts";
+import { backupDirectory, backupsDirectory } from "./participant-effects.ts";
+import { contextOf, isFinal } from "./views.ts";
+import type { DatabaseWorld } from "./world.ts";
+
+/** Keeps the last copies, and every one that an upgrade which has not ended may need. */
+export async function sweepOldBackups(world: DatabaseWorld, upgrade: string): Promise<void> {
+  const tails = await world.store.tails(coordinatorPrefix);
+  const needed = tails
+    .filter((tail) => !isFinal(tail))
+    .map((tail) => contextOf<UpgradeInput>(tail))
+    .flatMap((open) => [open.upgrade, open.restoreOf?.backupId ?? open.upgrade]);
+  const swept = await sweepBackups(backupsDirectory(world.dataDirectory), {
+    keep: limits.backupsKept,
+    referenced: [upgrade, ...needed],
+    isOurs: isUpgradeId,
+  });
+  if (swept.length > 0) world.log.info({ swept }, "old backups deleted");
+}
+
+/** The effect by which a state server takes its copy. */
+export function dumpCopy(world: DatabaseWorld): EffectHandler {
+  return async (params, context) => {
+    const upgrade = String(params["upgrade"]);
+    const backup = params["backup"] as BackupPoint & { catalogue: Catalogued };
+    try {
+      const manifest = await dumpDatabase({
+        client: world.memberClient,
+        databaseName: world.databaseName,
+        time: backup.time,
+        catalogue: backup.catalogue.catalogue,
+        digest: backup.catalogue.digest,
+        directory: backupDirectory(world.dataDirectory, upgrade),
+        backupId: upgrade,
+        fleet: world.controlDatabaseName,
+        version: String(params["from"]),
+        seam: world.seam,
+        signal: context.signal,
+        log: world.log,
+      });
+      return { type: "copyMade", digest: manifest.digest };
+    } catch (error) {
+      if (!isLockstepError(error) || context.signal.aborted) throw error;
+      const { code, message, details } = error;
+      return { type: "copyFailed", reason: { code, message, details } };
+    }
+  };
+}

@@ -1,0 +1,47 @@
+import { statfs } from "node:fs/promises";
+import { backupsIn } from "../database/retention.ts";
+import type { EffectHandler } from "../engine/engine.ts";
+import { dumpCopy, sweepOldBackups } from "./backup-effects.ts";
+import { coordinatorEffects } from "./coordinator-effects.ts";
+import { backupsDirectory } from "./participant-effects.ts";
+import { preflightUpgrade } from "./preflight-upgrade.ts";
+import type { Connections, DatabaseWorld, World } from "./world.ts";
+
+/** What an agent does with the application's data and its own copies of it: a port. */
+export interface DatabaseSide {
+  /** The effects of `machines/upgrade.ts`, by name. */
+  coordinatorEffects(world: World): Readonly<Record<string, EffectHandler>>;
+  /** The effect by which a state server takes its copy. */
+  dumpCopy(world: World): EffectHandler;
+  /** Deletes copies that nobody needs any more. */
+  sweepBackups(world: World, upgrade: string): Promise<void>;
+  /** Refuses by name what cannot be upgraded; answers with what an operator should know. */
+  preflight(world: World, extraBytes: number): Promise<readonly string[]>;
+  /** Bytes free where copies go, and the ids of those that are there. */
+  holdings(world: Pick<World, "dataDirectory">): Promise<{
+    readonly freeBytes: number;
+    readonly backups: readonly string[];
+  }>;
+}
+
+/** The real one, on MongoDB and this host's disk. */
+export function createDatabaseSide(connections: Connections): DatabaseSide {
+  // Whether an agent is master changes: a copy of the world would not.
+  const joined = (world: World): DatabaseWorld =>
+    Object.defineProperties({ ...connections } as DatabaseWorld, {
+      ...Object.getOwnPropertyDescriptors(world),
+    });
+  return {
+    coordinatorEffects: (world) => coordinatorEffects(joined(world)),
+    dumpCopy: (world) => dumpCopy(joined(world)),
+    sweepBackups: (world, upgrade) => sweepOldBackups(joined(world), upgrade),
+    preflight: (world, extraBytes) => preflightUpgrade(joined(world), extraBytes),
+    async holdings({ dataDirectory }) {
+      const free = await statfs(dataDirectory).catch(() => ({ bavail: 0, bsize: 0 }));
+      return {
+        freeBytes: free.bavail * free.bsize,
+        backups: await backupsIn(backupsDirectory(dataDirectory)),
+      };
+    },
+  };
+}

@@ -1,0 +1,315 @@
+import type { UpgradeContext } from "../../machines/upgrade-context.ts";
+import type { Reason, Role } from "../../machines/vocabulary.ts";
+import { createEngine, type Engine } from "../engine/engine.ts";
+import { isLockstepError, LockstepError, messageOf } from "../errors.ts";
+import { createLeadership, type Leadership } from "../leadership/leadership.ts";
+import type { LeaseStore } from "../leadership/lease.ts";
+import type { Mastership } from "../leadership/mastership.ts";
+import { limits } from "../limits.ts";
+import type { Log } from "../log.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { Random } from "../ports/random.ts";
+import type { Seam } from "../ports/seam.ts";
+import type { Store } from "../store/store.ts";
+import { heartbeat, isSilent, readAgents } from "./agents.ts";
+import type { DatabaseSide } from "./database-side.ts";
+import { isEligible } from "./eligible.ts";
+import { fleetMachines } from "./fleet-machines.ts";
+import { createGate, type Gate, type GateListener } from "./gate.ts";
+import type { Lifecycle } from "./lifecycle.ts";
+import type { LocalJournal } from "./local-journal.ts";
+import { driveCoordinator, type MasterWorld, serveInbox } from "./master-loop.ts";
+import { coordinatorId, masterRole, participantPrefix } from "./names.ts";
+import { lookAround } from "./participant-loop.ts";
+import { createPulse } from "./pulse.ts";
+import type { Step } from "./steps.ts";
+import { readVersions } from "./versions.ts";
+import { viewOf } from "./views.ts";
+import type { World } from "./world.ts";
+
+/** What one process of one agent is, and what it does to its host. */
+export interface RunOptions {
+  readonly agent: string;
+  readonly role: Role;
+  readonly version: string;
+  readonly incarnation: number;
+  readonly steps: readonly Step[];
+  readonly gate: GateListener;
+  readonly dataDirectory: string;
+  readonly startable: readonly string[];
+  readonly cannotStart: Reason | null;
+  readonly preventForeignWrites: boolean;
+  readonly leaseTtlMs: number;
+  /** Name of this process: a successor ends what it has open. */
+  readonly appName: string;
+  readonly lifecycle: Lifecycle;
+  exit(code: number): void;
+  reportReady(): void;
+  writeWantedVersion(version: string): Promise<void>;
+  writeDefaultVersion(version: string): Promise<void>;
+}
+
+/** What it reaches the world through. */
+export interface RunPorts {
+  readonly store: Store;
+  readonly leases: LeaseStore;
+  endPredecessor(appName: string): Promise<number>;
+  readonly database: DatabaseSide;
+  readonly localJournal: LocalJournal;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly seam: Seam;
+  readonly log: Log;
+  /** Closes what was opened for this process. */
+  close(): Promise<void>;
+}
+
+export interface Runtime {
+  readonly gate: Gate;
+  readonly isMaster: boolean;
+  stop(): Promise<void>;
+}
+
+/** Drives the loops of one registered process of one agent until it is stopped. */
+export async function runAgent(options: RunOptions, ports: RunPorts): Promise<Runtime> {
+  const { agent, lifecycle, version, incarnation } = options;
+  const { store, database, localJournal, clock, log } = ports;
+  const stopping = new AbortController();
+  const pulse = createPulse(clock, limits.observePollMs);
+  const takenOver = new Map<string, number>();
+  let mastership: Mastership | undefined;
+  let blocked: string | null = null;
+  let leaving = false;
+
+  const gate = createGate({
+    store,
+    agent,
+    incarnation,
+    version,
+    log,
+    listener: {
+      onOpen: async () => {
+        await options.gate.onOpen();
+        lifecycle.emit("gateOpened", {});
+      },
+      onShut: async () => {
+        await options.gate.onShut();
+        lifecycle.emit("gateShut", {});
+      },
+    },
+  });
+
+  const world: World = {
+    agent,
+    role: options.role,
+    incarnation,
+    version,
+    startable: options.startable,
+    steps: options.steps,
+    store,
+    dataDirectory: options.dataDirectory,
+    foreignWrites: options.preventForeignWrites ? "prevented" : "only detected",
+    localJournal,
+    gate,
+    clock,
+    seam: ports.seam,
+    log,
+    mastership: (epoch) => (mastership?.epoch === epoch ? mastership : undefined),
+    get isMaster() {
+      return mastership !== undefined && !mastership.signal.aborted;
+    },
+    takenOverAt: (actor) => takenOver.get(actor) ?? 0,
+    writeWantedVersion: options.writeWantedVersion,
+    writeDefaultVersion: options.writeDefaultVersion,
+    leave,
+  };
+
+  const engine: Engine = createEngine({
+    store,
+    clock,
+    log,
+    machines: fleetMachines(world, database),
+    onStuckEffect: (effect) => {
+      log.error({ effect: effect.id, name: effect.name }, "an effect ignores its signal: leaving");
+      options.exit(70);
+    },
+  });
+  engine.onTransition((entry) => {
+    log.info(
+      {
+        actor: entry.actor,
+        revision: entry.revision,
+        event: entry.event.type,
+        state: entry.state,
+        epoch: entry.epoch,
+      },
+      "transition",
+    );
+    lifecycle.emit("transition", { entry });
+    pulse.hint();
+  });
+
+  /** Whether this process may be master, as the upgrade under way stands. */
+  async function mayBeMaster(): Promise<boolean> {
+    const versions = await readVersions(store);
+    if (!versions?.upgrade) return true;
+    const tail = await store.tail(coordinatorId(versions.upgrade));
+    const [agents, nowMs] = [await readAgents(store), await store.now()];
+    const silent = agents.filter((record) => isSilent(record, nowMs));
+    const present = new Set(agents.map((record) => record.agent));
+    return isEligible(tail && viewOf<UpgradeContext>(tail), {
+      agent,
+      version,
+      isSilent: (name) => !present.has(name) || silent.some((record) => record.agent === name),
+    });
+  }
+
+  const leadership: Leadership = createLeadership({
+    leases: ports.leases,
+    endPredecessor: ports.endPredecessor,
+    agent,
+    incarnation,
+    leaseTtlMs: options.leaseTtlMs,
+    clock,
+    random: ports.random,
+    log,
+    appName: options.appName,
+    eligible: async () => options.role === "state-server" && !leaving && (await mayBeMaster()),
+  });
+
+  async function pass(name: string, act: () => Promise<void>): Promise<void> {
+    try {
+      await act();
+    } catch (error) {
+      if (stopping.signal.aborted) return;
+      const code = isLockstepError(error) ? error.code : "database-unreachable";
+      lifecycle.emit("trouble", { code, message: messageOf(error) });
+      log.warn({ pass: name, code, error: messageOf(error) }, "a pass failed; it is tried again");
+      await clock.sleep(limits.observePollMs, stopping.signal);
+    }
+  }
+
+  async function masterLoop(held: Mastership): Promise<void> {
+    mastership = held;
+    lifecycle.emit("becameMaster", { epoch: held.epoch });
+    await engine.own({
+      owner: { kind: "role", role: masterRole },
+      epoch: held.epoch,
+      signal: held.signal,
+      writes: [held.fence],
+    });
+    const sinceMs = await store.now();
+    const masterWorld: MasterWorld = {
+      store,
+      engine,
+      sinceMs,
+      foreignWrites: world.foreignWrites,
+      preflight: (extraBytes) => database.preflight(world, extraBytes),
+    };
+    const masterPulse = createPulse(clock, limits.observePollMs);
+    const unsubscribe = store.watch(() => masterPulse.hint());
+    const either = AbortSignal.any([held.signal, stopping.signal]);
+    while (!either.aborted) {
+      await pass("master", async () => {
+        await serveInbox(masterWorld);
+        await driveCoordinator(masterWorld);
+        // A master that the upgrade's next state does not allow gives the lease up.
+        if (!(await mayBeMaster())) await leadership.release();
+      });
+      await masterPulse.wait(either);
+    }
+    unsubscribe();
+    mastership = undefined;
+    lifecycle.emit("lostMastership", { epoch: held.epoch });
+  }
+
+  async function participantLoop(): Promise<void> {
+    const unsubscribe = store.watch(() => pulse.hint());
+    let first = true;
+    while (!stopping.signal.aborted) {
+      await pass("participant", async () => {
+        const look = await lookAround({
+          store,
+          engine,
+          gate,
+          agent,
+          role: options.role,
+          incarnation,
+          version,
+          steps: options.steps,
+          cannotStart: options.cannotStart,
+          wasTakenOver: (actor) => takenOver.has(actor),
+          localJournal,
+          log,
+        });
+        if (look.blocked !== null && look.blocked !== blocked) {
+          lifecycle.emit("blocked", { why: look.blocked });
+        }
+        blocked = look.blocked;
+        if (first) lifecycle.emit("ready", {});
+        first = false;
+      });
+      await pulse.wait(stopping.signal);
+    }
+    unsubscribe();
+  }
+
+  async function heartbeatLoop(): Promise<void> {
+    while (!stopping.signal.aborted) {
+      await pass("heartbeat", async () => {
+        const holdings = await database.holdings(world);
+        if (!(await heartbeat(store, agent, incarnation, { blocked, ...holdings }))) {
+          log.error({}, "a newer process of this agent has registered: leaving");
+          leave(1);
+        }
+      });
+      await clock.sleep(limits.heartbeatMs, stopping.signal);
+    }
+  }
+
+  for (const tail of await store.tails(participantPrefix(agent))) {
+    takenOver.set(tail.actor, tail.revision + 1);
+  }
+  await engine.own({
+    owner: { kind: "pinned", agent },
+    epoch: incarnation,
+    signal: stopping.signal,
+    writes: [],
+  });
+  options.reportReady();
+  const loops = [participantLoop(), heartbeatLoop(), leadership.run(masterLoop)];
+
+  let stopped: Promise<void> | undefined;
+  function stop(): Promise<void> {
+    stopped ??= (async () => {
+      leaving = true;
+      await gate.shut().catch((error) => {
+        log.warn({ error: messageOf(error) }, "the gate could not be reported shut");
+      });
+      stopping.abort(new LockstepError("aborted", "this process is stopping"));
+      pulse.hint();
+      await leadership.stop();
+      await engine.stop();
+      await Promise.allSettled(loops);
+      await ports.close();
+    })();
+    return stopped;
+  }
+
+  function leave(exitCode: number): void {
+    if (leaving) return;
+    leaving = true;
+    lifecycle.emit("leaving", { exitCode });
+    void stop()
+      .catch((error) => log.error({ error: messageOf(error) }, "could not stop in good order"))
+      .finally(() => options.exit(exitCode));
+  }
+
+  return {
+    gate,
+    get isMaster() {
+      return world.isMaster;
+    },
+    stop,
+  };
+}
