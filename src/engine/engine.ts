@@ -261,6 +261,21 @@ export function createEngine(options: {
     } else startEffects(actor);
   };
 
+  /** An actor that may be durable though the answer of its creation was lost: it must not stand still. */
+  const takeUp = async (id: string, ownership: Ownership): Promise<void> => {
+    const either = AbortSignal.any([ownership.signal, stopping.signal]);
+    for (let attempt = 0; attempt < limits.deliverAttemptsMax && !either.aborted; attempt += 1) {
+      await clock.sleep(limits.effectRetryDelayMs, either);
+      try {
+        const tail = await store.tail(id);
+        if (tail && !live.has(id) && !either.aborted) await adopt(tail, ownership);
+        return;
+      } catch (error) {
+        log.info({ actor: id, error: messageOf(error) }, "it is not known yet whether this exists");
+      }
+    }
+  };
+
   /** Fires what is due by the store's clock; asks it only when something may be due. */
   const timerLoop = async (ownership: Ownership): Promise<void> => {
     const either = AbortSignal.any([ownership.signal, stopping.signal]);
@@ -307,11 +322,17 @@ export function createEngine(options: {
       const at = await store.now();
       const base = { actor: id, machine, owner };
       const step = firstStep(definition, base, input, { epoch: ownership.epoch, at });
-      const result = await batcher.append({
-        entry: step.entry,
-        writes: [...ownership.writes, ...step.writes, ...writes],
+      const outcome = async () => {
+        const result = await batcher.append({
+          entry: step.entry,
+          writes: [...ownership.writes, ...step.writes, ...writes],
+        });
+        return [result, await store.tail(id)] as const;
+      };
+      const [result, tail] = await outcome().catch((error: unknown) => {
+        void takeUp(id, ownership);
+        throw error;
       });
-      const tail = await store.tail(id);
       if (result.kind === "refused") {
         if (result.write < ownership.writes.length) throw fenced(id);
         throw new LockstepError("conflict", `"${id}" cannot be created: a write is refused`, {

@@ -81,9 +81,12 @@ function gateInvariants(facts: FleetFacts, tail: Entry | undefined): Broken {
   const open = agents.filter(({ gate }) => gate === "open");
   if (versions === undefined) return open.map(({ agent }) => `S1: ${agent} open, no version`);
   if (versions.upgrade === null) {
-    return open
-      .filter(({ version, owes }) => version !== versions.databaseVersion || owes !== null)
-      .map(({ agent, version }) => `S1: ${agent} open on ${version}`);
+    return (
+      open
+        // A debt may be written down while one that was away has its gate open: it keeps it from opening.
+        .filter(({ version }) => version !== versions.databaseVersion)
+        .map(({ agent, version }) => `S1: ${agent} open on ${version}`)
+    );
   }
   if (tail === undefined || tail.state === "waiting") return [];
   // Who was ready had shut its gate; turned back while waiting, others may not have been told.

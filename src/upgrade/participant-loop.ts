@@ -23,7 +23,12 @@ export interface ParticipantWorld {
   readonly incarnation: number;
   readonly version: string;
   readonly steps: readonly Step[];
+  readonly startable: readonly string[];
   readonly cannotStart: Reason | null;
+  /** When this process began, by the store's clock. */
+  readonly sinceMs: number;
+  /** Has the launcher start another version: this process ends. */
+  changeVersion(version: string): Promise<void>;
   /** True for an actor that was there before this process: its fall-back is about that one. */
   wasTakenOver(actor: string): boolean;
   readonly localJournal: LocalJournal;
@@ -100,6 +105,48 @@ async function follow(
   await ensureParticipant(world, { agent: world.agent, role: world.role, upgrade, from, to });
 }
 
+/** Who was away for the whole of an upgrade that was turned back owes an undo all the same. */
+async function payDebt(world: ParticipantWorld, mine: readonly Entry[]): Promise<void> {
+  const record = await world.store.get(collections.agents, world.agent);
+  const owed = record?.["owes"];
+  if (typeof owed !== "string") return;
+  const own = mine.find(({ actor }) => actor === participantId(world.agent, owed));
+  if (own) {
+    // It had undone its part before the coordinator, which had not heard of it, wrote the debt down.
+    if (!isFinal(own)) return;
+    const expect = { incarnation: world.incarnation, owes: owed };
+    await world.store.write([
+      { collection: collections.agents, id: world.agent, expect, set: { owes: null } },
+    ]);
+    return;
+  }
+  const coordinator = await world.store.tail(coordinatorId(owed));
+  if (!coordinator) return;
+  const { upgrade, from, to } = contextOf<UpgradeContext>(coordinator);
+  await ensureParticipant(world, { agent: world.agent, role: world.role, upgrade, from, to });
+}
+
+/**
+ * A launcher may fall back after the end of an upgrade, too: an agent at rest on another version than
+ * the fleet's goes there, or says why it cannot.
+ * @returns why it is stuck, or null
+ */
+async function goHome(world: ParticipantWorld, versions: Versions): Promise<string | null> {
+  const { version, startable, cannotStart, store } = world;
+  const home = versions.agentVersion;
+  const stepsVersion = (await world.localJournal.stepsVersion()) ?? version;
+  if (version === home || stepsVersion !== home) return null;
+  if (!startable.includes(home)) return `${home} cannot be started on this host: install it`;
+  if (cannotStart !== null && cannotStart.details["version"] === home) {
+    const asked = (await readInbox(store)).some(
+      ({ request, at }) => request.kind === "retry" && at > world.sinceMs,
+    );
+    if (!asked) return cannotStart.message;
+  }
+  await world.changeVersion(home);
+  return null;
+}
+
 async function tendGate(world: ParticipantWorld, versions: Versions, busy: boolean): Promise<void> {
   const stepsVersion = (await world.localJournal.stepsVersion()) ?? world.version;
   const record = await world.store.get(collections.agents, world.agent);
@@ -131,9 +178,13 @@ export async function lookAround(world: ParticipantWorld): Promise<Look> {
   } else if (before.every(isFinal)) {
     await follow(world, versions, before);
   }
+  await payDebt(world, before);
   const mine = (await store.tails(participantPrefix(world.agent))).filter((tail) => !isFinal(tail));
   for (const tail of mine) await drive(world, tail);
   await tendGate(world, versions, mine.length > 0);
+  const away = mine.length === 0 && versions.upgrade === null;
+  const homeless = away ? await goHome(world, versions) : null;
+  if (homeless !== null) return { versions, blocked: homeless };
   const stuck = mine.find(({ state }) => state === "blocked");
   return {
     versions,

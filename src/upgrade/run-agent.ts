@@ -2,6 +2,7 @@ import type { UpgradeContext } from "../../machines/upgrade-context.ts";
 import type { Reason, Role } from "../../machines/vocabulary.ts";
 import { createEngine, type Engine } from "../engine/engine.ts";
 import { isLockstepError, LockstepError, messageOf } from "../errors.ts";
+import { exitForVersionChange } from "../launcher/agent-side.ts";
 import { createLeadership, type Leadership } from "../leadership/leadership.ts";
 import type { LeaseStore } from "../leadership/lease.ts";
 import type { Mastership } from "../leadership/mastership.ts";
@@ -74,6 +75,7 @@ export interface Runtime {
 export async function runAgent(options: RunOptions, ports: RunPorts): Promise<Runtime> {
   const { agent, lifecycle, version, incarnation } = options;
   const { store, database, localJournal, clock, log } = ports;
+  const sinceMs = await store.now();
   const stopping = new AbortController();
   const pulse = createPulse(clock, limits.observePollMs);
   const takenOver = new Map<string, number>();
@@ -198,11 +200,10 @@ export async function runAgent(options: RunOptions, ports: RunPorts): Promise<Ru
       signal: held.signal,
       writes: [held.fence],
     });
-    const sinceMs = await store.now();
     const masterWorld: MasterWorld = {
       store,
       engine,
-      sinceMs,
+      sinceMs: await store.now(),
       foreignWrites: world.foreignWrites,
       preflight: (extraBytes) => database.preflight(world, extraBytes),
     };
@@ -237,7 +238,13 @@ export async function runAgent(options: RunOptions, ports: RunPorts): Promise<Ru
           incarnation,
           version,
           steps: options.steps,
+          startable: options.startable,
           cannotStart: options.cannotStart,
+          sinceMs,
+          async changeVersion(wanted) {
+            await options.writeWantedVersion(wanted);
+            leave(exitForVersionChange);
+          },
           wasTakenOver: (actor) => takenOver.has(actor),
           localJournal,
           log,

@@ -91,6 +91,7 @@ export async function simulate(seed: number): Promise<SimulationResult> {
   const trace = createHash("sha256");
   const tails = new Map<string, Entry>();
   const hosts: Host[] = [];
+  let lastTrouble = "";
   let databaseAheadMs = 1_000_000;
   let [acknowledged, attempted] = [0, 0];
   const note = (what: string) =>
@@ -154,7 +155,9 @@ export async function simulate(seed: number): Promise<SimulationResult> {
     attempted: () => {
       attempted += 1;
     },
-    onTransition: () => {},
+    trouble: (words: string) => {
+      lastTrouble = words;
+    },
   };
   for (let index = 1; index <= 3 + draw.below(3); index += 1) {
     hosts.push(createHost(`a${index}`, first, around));
@@ -214,12 +217,11 @@ export async function simulate(seed: number): Promise<SimulationResult> {
       }
       if (faulty && kinds.abort && tail && draw.chance(0.1))
         await ask({ kind: "abort", why: "drawn" });
-      if (tail?.state === "blocked" || hosts.some((host) => host.disk.local.size > 0)) {
-        const stuck = [...tails.values()].some(
-          ({ state, status }) => state === "blocked" && status === "active",
-        );
-        if (stuck) await ask({ kind: "retry" });
-      }
+      const stuck = [...tails.values()].some(
+        ({ state, status }) => state === "blocked" && status === "active",
+      );
+      const records = await store.list("agents");
+      if (stuck || records.some(({ blocked }) => blocked)) await ask({ kind: "retry" });
       for (const { name } of hosts.filter(({ isGone }) => isGone)) {
         const record = await store.get("agents", name);
         if (record && !record["forgotten"]) await ask({ kind: "forget", agent: name });
@@ -246,7 +248,10 @@ export async function simulate(seed: number): Promise<SimulationResult> {
     await scheduler.run(scheduler.nowMs() + 1_000);
     const { versions: now } = await current();
     agentVersion = now.upgrade === null ? now.agentVersion : "";
-    rested = atRest();
+    const debts = (await store.list("agents")).filter(
+      ({ owes, forgotten }) => owes !== null && !forgotten,
+    );
+    rested = atRest() && debts.length === 0;
   }
 
   const { versions: last } = await current();
@@ -255,6 +260,12 @@ export async function simulate(seed: number): Promise<SimulationResult> {
     const states = present().map(
       ({ name, running, gateIsOpen }) => `${name} ${running} ${gateIsOpen ? "open" : "shut"}`,
     );
+    const mine = [...tails.values()]
+      .filter(({ status }) => status === "active")
+      .map(({ actor, state, effects }) => `${actor} ${state} (${effects.map(({ name }) => name)})`);
+    problem(`last trouble: ${lastTrouble}`);
+    problem(`under way: ${mine.join("; ")}`);
+    problem(`records: ${JSON.stringify(await store.list("agents"))}`);
     problem(`L1/L3: no rest: ${JSON.stringify(last)}, ${tail?.state}, ${states.join(", ")}`);
   } else {
     const data = await readData(store);

@@ -3,7 +3,7 @@ import type { CannotStart } from "../../src/launcher/agent-side.ts";
 import { decide, type LauncherState } from "../../src/launcher/decide.ts";
 import { silentLog } from "../../src/log.ts";
 import { openSeam } from "../../src/ports/seam.ts";
-import type { Entry, Store } from "../../src/store/store.ts";
+import type { Store } from "../../src/store/store.ts";
 import { register } from "../../src/upgrade/agents.ts";
 import { createLifecycle } from "../../src/upgrade/lifecycle.ts";
 import type { LocalJournal, LocalRecord } from "../../src/upgrade/local-journal.ts";
@@ -44,7 +44,7 @@ export interface Surroundings {
   /** What the application was told it had written. */
   acknowledged(): void;
   attempted(): void;
-  onTransition(entry: Entry): void;
+  trouble(words: string): void;
 }
 
 export interface Host {
@@ -216,6 +216,8 @@ export function createHost(name: string, version: string, around: Surroundings):
       ...{ role: "state-server", version: which, startable: around.versions, incarnationAtLeast },
       ...{ freeBytes: 1, backups: [], host: name, pid: 0 },
     });
+    const lifecycle = createLifecycle();
+    lifecycle.on("trouble", ({ code, message }) => around.trouble(`${name}: ${code}: ${message}`));
     let drained: Promise<void> = Promise.resolve();
     mine.runtime = await runAgent(
       {
@@ -233,7 +235,7 @@ export function createHost(name: string, version: string, around: Surroundings):
         },
         ...{ dataDirectory: name, startable: around.versions, cannotStart },
         ...{ preventForeignWrites: false, leaseTtlMs: 3_000, appName: `${name}:${incarnation}` },
-        lifecycle: createLifecycle(),
+        lifecycle,
         exit: end,
         reportReady: () => happened({ type: "ready" }),
         async writeWantedVersion(wanted) {
