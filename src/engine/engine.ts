@@ -1,4 +1,4 @@
-import { assert, LockstepError, messageOf } from "../errors.ts";
+import { assert, isLockstepError, LockstepError, messageOf } from "../errors.ts";
 import { limits } from "../limits.ts";
 import type { Log } from "../log.ts";
 import type { Clock } from "../ports/clock.ts";
@@ -166,6 +166,26 @@ export function createEngine(options: {
     for (const entry of missed) committed(actor, entry);
   };
 
+  /**
+   * What may have become durable although its answer was lost is looked for until it is known: nobody
+   * else may come by and collide with it. A few looks, since a write can land after the first.
+   */
+  const lookAgain = async (ownership: Ownership, look: () => Promise<void>): Promise<void> => {
+    const either = AbortSignal.any([ownership.signal, stopping.signal]);
+    let known = 0;
+    for (let attempt = 0; attempt < limits.deliverAttemptsMax && !either.aborted; attempt += 1) {
+      await clock.sleep(limits.effectRetryDelayMs, either);
+      try {
+        if (!either.aborted) await look();
+        known += 1;
+      } catch (error) {
+        if (isLockstepError(error, "fenced")) return;
+        log.info({ error: messageOf(error) }, "it is not known yet what became of a write");
+      }
+      if (known >= limits.unknownOutcomeReadsMax) return;
+    }
+  };
+
   const append = async (
     actor: Live,
     make: (tail: Entry, at: number) => Step,
@@ -175,10 +195,12 @@ export function createEngine(options: {
     for (let attempt = 0; attempt < limits.appendConflictRetriesMax; attempt += 1) {
       if (actor.deposed || ownership.signal.aborted) throw fenced(actor.tail.actor);
       const { entry, writes } = make(actor.tail, await store.now());
-      const result = await batcher.append({
-        entry,
-        writes: [...ownership.writes, ...writes, ...extra],
-      });
+      const result = await batcher
+        .append({ entry, writes: [...ownership.writes, ...writes, ...extra] })
+        .catch((error: unknown) => {
+          void lookAgain(ownership, () => serialised(actor, () => catchUp(actor)));
+          throw error;
+        });
       switch (result.kind) {
         case "appended":
           committed(actor, entry);
@@ -261,21 +283,6 @@ export function createEngine(options: {
     } else startEffects(actor);
   };
 
-  /** An actor that may be durable though the answer of its creation was lost: it must not stand still. */
-  const takeUp = async (id: string, ownership: Ownership): Promise<void> => {
-    const either = AbortSignal.any([ownership.signal, stopping.signal]);
-    for (let attempt = 0; attempt < limits.deliverAttemptsMax && !either.aborted; attempt += 1) {
-      await clock.sleep(limits.effectRetryDelayMs, either);
-      try {
-        const tail = await store.tail(id);
-        if (tail && !live.has(id) && !either.aborted) await adopt(tail, ownership);
-        return;
-      } catch (error) {
-        log.info({ actor: id, error: messageOf(error) }, "it is not known yet whether this exists");
-      }
-    }
-  };
-
   /** Fires what is due by the store's clock; asks it only when something may be due. */
   const timerLoop = async (ownership: Ownership): Promise<void> => {
     const either = AbortSignal.any([ownership.signal, stopping.signal]);
@@ -330,7 +337,10 @@ export function createEngine(options: {
         return [result, await store.tail(id)] as const;
       };
       const [result, tail] = await outcome().catch((error: unknown) => {
-        void takeUp(id, ownership);
+        void lookAgain(ownership, async () => {
+          const found = await store.tail(id);
+          if (found && !live.has(id)) await adopt(found, ownership);
+        });
         throw error;
       });
       if (result.kind === "refused") {
