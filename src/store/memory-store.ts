@@ -22,6 +22,13 @@ function writePath(fields: Fields, path: string, change: (old: unknown) => unkno
   else at[last] = value;
 }
 
+/** What is stored changes no more, so readers share it. */
+function frozen<Value>(value: Value): Value {
+  if (typeof value !== "object" || value === null || Object.isFrozen(value)) return value;
+  for (const inner of Object.values(value)) frozen(inner);
+  return value instanceof Date ? value : Object.freeze(value);
+}
+
 function holds(fields: Fields | undefined, expect: Write["expect"]): boolean {
   if (expect === null) return fields === undefined;
   if (fields === undefined) return false;
@@ -53,7 +60,7 @@ export function createMemoryStore(options: { now: () => number }): Store {
     return { kind: known ? "duplicate" : "appended" };
   };
   const put = (entry: Entry) => {
-    journal.set(entry.actor, [...(journal.get(entry.actor) ?? []), structuredClone(entry)]);
+    journal.set(entry.actor, [...(journal.get(entry.actor) ?? []), frozen(structuredClone(entry))]);
     if (entry.eventKey === undefined) return;
     const set = keys.get(entry.actor) ?? new Set();
     keys.set(entry.actor, set.add(entry.eventKey));
@@ -71,7 +78,7 @@ export function createMemoryStore(options: { now: () => number }): Store {
       writePath(fields, path, (old) => Number(old ?? 0) + by);
     }
     for (const path of remove) writePath(fields, path, () => undefined);
-    collectionOf(collection).set(id, structuredClone(fields));
+    collectionOf(collection).set(id, frozen(structuredClone(fields)));
   };
 
   return {
@@ -105,21 +112,19 @@ export function createMemoryStore(options: { now: () => number }): Store {
       hint();
       return null;
     },
-    tail: async (actor) => structuredClone(journal.get(actor)?.at(-1)),
+    tail: async (actor) => journal.get(actor)?.at(-1),
     tails: async (prefix) =>
       [...journal.keys()]
         .filter((actor) => actor.startsWith(prefix))
         .toSorted()
-        .map((actor) => structuredClone(journal.get(actor)?.at(-1) as Entry)),
-    entries: async (actor, fromRevision = 0) =>
-      structuredClone((journal.get(actor) ?? []).slice(fromRevision)),
+        .map((actor) => journal.get(actor)?.at(-1) as Entry),
+    entries: async (actor, fromRevision = 0) => (journal.get(actor) ?? []).slice(fromRevision),
     hasKey: async (actor, eventKey) => keys.get(actor)?.has(eventKey) ?? false,
-    get: async (collection, id) =>
-      structuredClone(collectionOf(collection).get(id)) as ControlDocument | undefined,
+    get: async (collection, id) => collectionOf(collection).get(id) as ControlDocument | undefined,
     list: async (collection) =>
       [...collectionOf(collection)]
         .toSorted(([left], [right]) => (left < right ? -1 : 1))
-        .map(([_id, fields]) => ({ ...structuredClone(fields), _id })),
+        .map(([_id, fields]) => ({ ...fields, _id })),
     watch(onHint) {
       watchers.add(onHint);
       return () => watchers.delete(onHint);
