@@ -31,6 +31,8 @@ export interface BackupOptions {
   /** The version that the data is of, or empty where no fleet has declared one. */
   readonly version: string;
   readonly gzip?: boolean;
+  /** Hears of bytes that are dumped, and again when they are loaded to prove them. */
+  onBytes?(bytes: number): void;
   /** A database that does not exist, to prove the copy in; dropped afterwards. */
   readonly scratch: string;
   /** What else is done in it before it is dropped. */

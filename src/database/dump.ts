@@ -38,6 +38,8 @@ export interface DumpOptions {
   readonly version: string;
   /** mongodump's gzip form: smaller and slower. */
   readonly gzip?: boolean;
+  /** Hears of bytes that are dumped. */
+  onBytes?(bytes: number): void;
   readonly seam: Seam;
   readonly signal: AbortSignal;
   readonly log: Log;
@@ -123,6 +125,7 @@ async function dumpDocuments(
       hash.update(whole);
       await appendDumpFile(handle, whole, options.gzip === true);
       bytes += chunkBytes;
+      options.onBytes?.(chunkBytes);
       chunk = [];
       chunkBytes = 0;
     };

@@ -49,6 +49,9 @@ describe("lockstep backup and restore", () => {
       code: 0,
       text: expect.stringContaining("backed up and proven"),
     });
+    const again = await run("backup", "create", "second", ...how, ...on);
+    expect(again.text).toMatch(/^[\d.]+ \w+ of [\d.]+ \w+, [\d.]+ s to go$/m);
+    await rm(join(folder, "second"), { recursive: true });
     expect(await databases()).toEqual([setting.name]);
     await mkdir(join(folder, "photos"));
     const list = await run("backup", "list", ...files, "--json");

@@ -2,6 +2,7 @@ import { readdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { createBackup } from "../../database/backup.ts";
 import type { Manifest } from "../../database/manifest.ts";
+import { databaseSize } from "../../database/space.ts";
 import { readManifest, verifyDump } from "../../database/verify-dump.ts";
 import { LockstepError, messageOf } from "../../errors.ts";
 import { silentLog } from "../../log.ts";
@@ -9,6 +10,7 @@ import { systemRandom } from "../../ports/random.ts";
 import { openSeam } from "../../ports/seam.ts";
 import { readVersions } from "../../upgrade/versions.ts";
 import { exitCodes } from "../exit-codes.ts";
+import { createProgress } from "../progress.ts";
 import { bytesText } from "../render.ts";
 import type { Terminal } from "../run.ts";
 import { type DatabaseOptions, withDatabase } from "../with-database.ts";
@@ -63,7 +65,10 @@ export function createBackupCommand(
 ): Promise<number> {
   return withDatabase(options, async ({ client, store, databaseName, controlDatabaseName }) => {
     backupFolder(options.directory, id);
+    const { dataSizeBytes } = await databaseSize(client, databaseName);
     const manifest = await createBackup({
+      // Dumped, then loaded again: both are told.
+      onBytes: createProgress(2 * dataSizeBytes, options, terminal),
       ...{ client, databaseName, backupId: id, root: resolve(options.directory) },
       control: { client, databaseName: controlDatabaseName },
       version: (await readVersions(store))?.databaseVersion ?? "",

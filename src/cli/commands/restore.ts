@@ -2,10 +2,10 @@ import { restoreBeside } from "../../database/restore-beside.ts";
 import { isStockDump, readStockDump } from "../../database/stock-dump.ts";
 import { verifyDump } from "../../database/verify-dump.ts";
 import { silentLog } from "../../log.ts";
-import { systemClock } from "../../ports/clock.ts";
 import { openSeam } from "../../ports/seam.ts";
 import { exitCodes } from "../exit-codes.ts";
-import { bytesText, duration } from "../render.ts";
+import { createProgress } from "../progress.ts";
+import { bytesText } from "../render.ts";
 import type { Terminal } from "../run.ts";
 import { withDatabase } from "../with-database.ts";
 import { type BackupOptions, backupFolder } from "./backup.ts";
@@ -41,22 +41,7 @@ function restoreInto(
       ? await readStockDump(directory)
       : await verifyDump(directory);
     const totalBytes = manifest.collections.reduce((sum, { bytes }) => sum + bytes, 0);
-    const startMs = systemClock.monotonicMs();
-    let doneBytes = 0;
-    let tenths = 0;
-    const onBytes = (bytes: number) => {
-      doneBytes += bytes;
-      const now = Math.floor((10 * doneBytes) / Math.max(1, totalBytes));
-      if (now === tenths) return;
-      tenths = now;
-      const elapsedMs = systemClock.monotonicMs() - startMs;
-      const etaMs = (elapsedMs * (totalBytes - doneBytes)) / doneBytes;
-      terminal.out(
-        options.json
-          ? JSON.stringify({ type: "progress", doneBytes, totalBytes, etaMs: Math.round(etaMs) })
-          : `${bytesText(doneBytes)} of ${bytesText(totalBytes)}, ${duration(etaMs)} to go`,
-      );
-    };
+    const onBytes = createProgress(totalBytes, options, terminal);
     const plan = await restoreBeside({
       ...{ client, databaseName: options.toDb, directory, manifest },
       dryRun: options.dryRun === true,
