@@ -178,7 +178,10 @@ export function createMongoStore(options: {
     } catch (error) {
       if (!(error instanceof MongoBulkWriteError) && !isUnknownOutcome(error)) throw error;
       const failed = new Set<number>();
-      if (error instanceof MongoBulkWriteError && !isUnknownOutcome(error)) {
+      // Written on one member and not acknowledged by a majority is not written: an election takes it back.
+      const unacknowledged =
+        error instanceof MongoBulkWriteError && error.result.getWriteConcernError() !== undefined;
+      if (error instanceof MongoBulkWriteError && !isUnknownOutcome(error) && !unacknowledged) {
         const failures = [error.writeErrors].flat();
         if (failures.some(({ code }) => code !== 11000)) throw error;
         for (const { index } of failures) failed.add(index);

@@ -5,21 +5,11 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { systemClock } from "../../src/ports/clock.ts";
 import { signalProcess } from "../../src/ports/process.ts";
 import { systemRandom } from "../../src/ports/random.ts";
+import { createDraw } from "../simulation/draw.ts";
 import { startTestFleet, type TestFleet } from "../support/fleet.ts";
 
 const seed = process.env["LOCKSTEP_SEED"] ?? systemRandom.hex(4);
 const runs = process.env["LOCKSTEP_KILL"] === "all" ? 20 : 3;
-
-/** A number in 0 … 1, the same for a seed each time (mulberry32). */
-function drawFrom(text: string): () => number {
-  let state = Number.parseInt(text, 16);
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}
 
 let fleet: TestFleet;
 beforeAll(async () => {
@@ -47,12 +37,11 @@ const victims = {
 } as const;
 
 test(`kills drawn from seed ${seed}`, { timeout: 3_600_000 }, async () => {
-  const draw = drawFrom(seed);
+  const draw = createDraw(Number.parseInt(seed, 16));
   for (let run = 1; run <= runs; run += 1) {
-    const names = Object.keys(victims) as (keyof typeof victims)[];
-    const who = names[Math.floor(draw() * names.length)] as keyof typeof victims;
-    const turnsBack = draw() < 0.5;
-    const afterMs = Math.round(draw() * 5_000);
+    const who = draw.pick(Object.keys(victims) as (keyof typeof victims)[]);
+    const turnsBack = draw.chance(0.5);
+    const afterMs = draw.below(5_000);
     const what = `seed ${seed}, run ${run}: ${who} after ${afterMs} ms`;
     const from = (await fleet.fleet.status()).versions.agentVersion;
     const before = await fleet.digest();
