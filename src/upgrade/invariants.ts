@@ -13,8 +13,12 @@ type Broken = readonly string[];
 /** S11 and S4: revisions without a gap, each key once, epochs that never fall. */
 function journalInvariants(actor: string, entries: readonly Entry[]): Broken {
   const keys = entries.flatMap(({ eventKey }) => eventKey ?? []);
+  const revisions = entries.map(({ revision }) => revision);
   const rules: readonly (readonly [string, boolean])[] = [
-    ["S11: revisions have no gaps", entries.every(({ revision }, index) => revision === index)],
+    [
+      `S11: revisions have no gaps (${revisions.join()})`,
+      revisions.every((revision, index) => revision === index),
+    ],
     ["S11: each event counts once", new Set(keys).size === keys.length],
     [
       "S4: no older epoch follows",
