@@ -150,9 +150,19 @@ function copiesNeeded(servers: number): number {
   return Math.min(2, servers);
 }
 
+/** Who holds what is rehearsed on and restored from: the copies, or the backup that is restored by hand. */
+export function holdersOf({ copies, restoreOf }: UpgradeContext): readonly string[] {
+  return restoreOf?.holders ?? copyHoldersOf(copies);
+}
+
+/** Who holds a copy of the data as it was before this upgrade. */
+export function copyHoldersOf(copies: UpgradeContext["copies"]): readonly string[] {
+  return Object.keys(copies).filter((agent) => copies[agent]?.digest);
+}
+
 /** Somebody else still holds a copy: the way back need not wait for an operator. */
 export function anotherCopyLeft({ copies }: UpgradeContext, lost: string): boolean {
-  return Object.keys(copies).some((agent) => agent !== lost && copies[agent]?.digest);
+  return copyHoldersOf(copies).some((agent) => agent !== lost);
 }
 
 /** All copies are reported, none differs, and enough hosts hold one. */

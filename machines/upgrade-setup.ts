@@ -35,6 +35,8 @@ export interface WorkParams {
   readonly backup: unknown;
   readonly restoreOf: RestoreOf | null;
   readonly growthBytes: number | null;
+  /** Who holds what is worked on: another master leaves it to them. */
+  readonly holders: readonly string[];
 }
 
 /** What the coordinator's states act and decide with; what it wants done has no implementation here. */
@@ -71,7 +73,7 @@ export const upgradeSetup = setup({
         upgrade: string;
         backup: unknown;
         touched: boolean;
-        copies: readonly string[];
+        holders: readonly string[];
         acceptForeignWrites: boolean;
       },
     ) => {},

@@ -1,4 +1,4 @@
-import { noProgressMs, type UpgradeContext } from "./upgrade-context.ts";
+import { copyHoldersOf, holdersOf, noProgressMs, type UpgradeContext } from "./upgrade-context.ts";
 import { upgradeSetup } from "./upgrade-setup.ts";
 import type { ScheduleTimerParams } from "./vocabulary.ts";
 
@@ -19,7 +19,7 @@ const schedule = (
 /** What is done to the copy first, and then to the live data. */
 const workOf = ({ context }: { context: UpgradeContext }) => {
   const { upgrade, from, to, backup, restoreOf, growthBytes } = context;
-  return { upgrade, from, to, backup, restoreOf, growthBytes };
+  return { upgrade, from, to, backup, restoreOf, growthBytes, holders: holdersOf(context) };
 };
 
 /**
@@ -191,7 +191,7 @@ export const upgradeMachine = upgradeSetup.createMachine({
             backup,
             touched,
             acceptForeignWrites: foreignWritesAccepted,
-            copies: Object.keys(copies).filter((agent) => copies[agent]?.digest),
+            holders: copyHoldersOf(copies),
           }),
         },
       ],

@@ -123,8 +123,9 @@ export function coordinatorEffects(world: DatabaseWorld): Record<string, EffectH
         const point = params["backup"] as Point;
         const restoreOf = params["restoreOf"] as RestoreOf | null;
         const directory = backupDirectory(world.dataDirectory, restoreOf?.backupId ?? upgrade);
+        await untilHoldersHadTime(world, params, context.signal);
         const manifest = restoreOf
-          ? await heldBackup(world, restoreOf, context.signal)
+          ? await heldBackup(world, restoreOf)
           : await copyOf(point, directory);
         await requireSameServer(world.client, manifest.serverVersion);
         const startMs = world.clock.monotonicMs();
@@ -181,6 +182,7 @@ export function coordinatorEffects(world: DatabaseWorld): Record<string, EffectH
         const neededBytes = Number(params["growthBytes"] ?? 0) + restoreBytes;
         requireMemberSpace(await readMemberSpace(world), neededBytes);
         const restoreOf = params["restoreOf"] as RestoreOf | null;
+        if (restoreOf) await untilHoldersHadTime(world, params, context.signal);
         const act = (signal: AbortSignal): Promise<StepsResult> =>
           restoreOf
             ? restoreByHand(world, restoreOf, {
@@ -235,8 +237,8 @@ export function coordinatorEffects(world: DatabaseWorld): Record<string, EffectH
           }
           return { type: "dataRestored", digest: live };
         }
-        const holds = (params["copies"] as string[]).includes(world.agent);
-        if (!holds) await untilHoldersHadTime(world, context.signal);
+        const holds = (params["holders"] as string[]).includes(world.agent);
+        await untilHoldersHadTime(world, params, context.signal);
         await pauseDeletions(deletions);
         // A restore would take back what is not ours: an operator has to say so.
         if (params["acceptForeignWrites"] !== true) {

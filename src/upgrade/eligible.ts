@@ -1,4 +1,4 @@
-import type { UpgradeContext } from "../../machines/upgrade-context.ts";
+import { copyHoldersOf, holdersOf, type UpgradeContext } from "../../machines/upgrade-context.ts";
 import type { ActorView } from "./derive.ts";
 
 /** An agent that wants to be master. */
@@ -26,17 +26,16 @@ export function isEligible(
   if (!coordinator) return true;
   const { to, ready, touched, restored, copies, restoreOf } = coordinator.context;
   const forward = candidate.version === to && ready[candidate.agent] !== undefined;
-  const holders = Object.keys(copies).filter((agent) => copies[agent]?.digest);
   switch (coordinator.state) {
     case "rehearsing":
-      return forward && holdsOrNobodyDoes(candidate, restoreOf?.holders ?? holders);
+      return forward && holdsOrNobodyDoes(candidate, holdersOf(coordinator.context));
     case "backing-up":
     case "migrating":
     case "awaiting-peers":
       return forward && (restoreOf === null || holdsOrNobodyDoes(candidate, restoreOf.holders));
     case "rolling-back":
     case "blocked":
-      return !touched || restored || holdsOrNobodyDoes(candidate, holders);
+      return !touched || restored || holdsOrNobodyDoes(candidate, copyHoldersOf(copies));
     default:
       return true;
   }

@@ -107,7 +107,10 @@ export function participantEffects(
       await world.writeDefaultVersion(version);
       await world.localJournal.setStepsVersion(version);
       await world.localJournal.forget(upgrade);
-      await database.sweepBackups(world, upgrade);
+      await database.sweepBackups(world, upgrade).catch((error: unknown) => {
+        // Old copies that stay take room: that must not keep an agent from paying its debt.
+        world.log.warn({ error: messageOf(error) }, "old backups could not be deleted");
+      });
       const refused = await world.store.write([
         {
           collection: collections.agents,

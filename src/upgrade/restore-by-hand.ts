@@ -10,13 +10,15 @@ import { backupDirectory } from "./participant-effects.ts";
 import type { DatabaseWorld } from "./world.ts";
 
 /**
- * Who holds no copy is master only while all who do are silent: it gives them time to come back before
- * it looks whether somebody has put one here.
+ * Who holds no copy is to act on one only while all who do are silent: it gives them time to come back,
+ * or itself to give the mastership up, before it looks whether somebody has put one here.
  */
 export async function untilHoldersHadTime(
   world: DatabaseWorld,
+  params: Readonly<Record<string, unknown>>,
   signal: AbortSignal,
 ): Promise<void> {
+  if ((params["holders"] as readonly string[]).includes(world.agent)) return;
   await world.clock.sleep(2 * limits.heartbeatStaleMs, signal);
   signal.throwIfAborted();
 }
@@ -27,11 +29,9 @@ export async function untilHoldersHadTime(
  */
 export async function heldBackup(
   world: DatabaseWorld,
-  { backupId, digest, holders }: RestoreOf,
-  signal: AbortSignal,
+  { backupId, digest }: RestoreOf,
 ): Promise<Manifest> {
   const directory = backupDirectory(world.dataDirectory, backupId);
-  if (!holders.includes(world.agent)) await untilHoldersHadTime(world, signal);
   const manifest = await verifyDump(directory);
   if (manifest.digest === digest) return manifest;
   throw new LockstepError(
@@ -58,7 +58,7 @@ export async function restoreByHand(
   restoreOf: RestoreOf,
   run: { upgrade: string; mastership: Mastership; signal: AbortSignal },
 ): Promise<StepsResult> {
-  const manifest = await heldBackup(world, restoreOf, run.signal);
+  const manifest = await heldBackup(world, restoreOf);
   await restoreOver({
     ...run,
     client: world.client,

@@ -147,6 +147,14 @@ export function createSimulatedDatabase(options: {
     return { type: "migrationDone" };
   };
 
+  /** As the real one: who holds no copy gives those who do time to lead. */
+  const leftToHolders = async (world: World, params: Params, signal: AbortSignal) => {
+    const holds = (params["holders"] as string[]).includes(world.agent);
+    if (!holds) await life.clock.sleep(2 * limits.heartbeatStaleMs, signal);
+    signal.throwIfAborted();
+    return holds;
+  };
+
   const restore = async (world: World, params: Params, context: EffectContext) => {
     const epoch = requireEpoch(world, context);
     const { upgrade, backup } = read(params);
@@ -155,11 +163,7 @@ export function createSimulatedDatabase(options: {
     if (params["touched"] !== true || !begun) {
       return { type: "dataRestored", digest: digestOf(await readData(store)) };
     }
-    const holds = (params["copies"] as string[]).includes(world.agent);
-    if (!holds) {
-      await life.clock.sleep(2 * limits.heartbeatStaleMs, context.signal);
-      context.signal.throwIfAborted();
-    }
+    const holds = await leftToHolders(world, params, context.signal);
     const copy = copies.get(upgrade);
     if (!copy || copy.damaged || copy.time !== backup.time) {
       const reason = failure("backup-mismatch", "no whole copy here");
@@ -200,6 +204,7 @@ export function createSimulatedDatabase(options: {
       chooseBackupTime,
       async rehearse(params, context) {
         const { upgrade, from, to, backup } = read(params);
+        await leftToHolders(world, params, context.signal);
         await work(1_000, context.signal);
         context.signal.throwIfAborted();
         const copy = copies.get(upgrade);

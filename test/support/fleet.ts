@@ -128,7 +128,7 @@ export async function startTestFleet(
     },
     release: (name) => rm(join(holds, name), { force: true }),
     async reached(name) {
-      await until(`somebody at ${name}`, async () => {
+      await test.until(`somebody at ${name}`, async () => {
         for (const server of servers) {
           const path = join(holds, `reached.${name}.${server.name}`);
           if ((await readFile(path).catch(() => null)) !== null) {
