@@ -91,7 +91,7 @@ export function runEffect(options: {
         done = true;
       });
       const woken = new AbortController();
-      void finish.then(() => woken.abort());
+      void finish.then(() => woken.abort("ended"));
       await clock.sleep(limits.effectStopGraceMs, woken.signal);
       if (!done) options.onStuck();
     },

@@ -78,7 +78,7 @@ export function createLeadership(options: {
         log.warn({ error: messageOf(error) }, "the lease could not be renewed; it is tried again");
         if (clock.monotonicMs() >= goodUntilMs) lose(mine, "it could not be renewed in time");
       } finally {
-        watchdog.abort();
+        watchdog.abort("answered");
       }
     }
   };
@@ -140,7 +140,7 @@ export function createLeadership(options: {
       running = (async () => {
         while (!stopping.signal.aborted) {
           try {
-            if (await options.eligible()) {
+            if ((await leases.isFree()) && (await options.eligible())) {
               const startedMs = clock.monotonicMs();
               const mine = await acquire();
               if (mine && stopping.signal.aborted) await leases.release(mine.nonce, mine.epoch);

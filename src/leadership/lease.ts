@@ -32,7 +32,8 @@ export async function readElectionTimeoutMs(client: MongoClient): Promise<number
 }
 
 export interface LeaseStore {
-  read(): Promise<LeaseDocument | null>;
+  /** True when nobody holds it, by the database's clock: the one thing that is asked often. */
+  isFree(): Promise<boolean>;
   /** Takes an expired lease by compare-and-set; null when somebody else holds it. */
   acquire(claim: {
     holder: string;
@@ -91,7 +92,10 @@ export function createLeaseStore(options: {
   };
 
   return {
-    read: () => leases.findOne(filter),
+    async isFree() {
+      const held = { ...filter, $expr: { $gt: ["$expiresAt", nowMs] } };
+      return (await leases.findOne(held)) === null;
+    },
     async acquire({ holder, incarnation, nonce, appName, ttlMs }) {
       await seed();
       const previous = await leases.findOne(filter);

@@ -1,5 +1,14 @@
 import { assert } from "../errors.ts";
-import type { AppendResult, ControlDocument, Entry, Plain, Store, Write } from "./store.ts";
+import {
+  type AppendResult,
+  type ControlDocument,
+  collections,
+  type Entry,
+  hintingAgentFields,
+  type Plain,
+  type Store,
+  type Write,
+} from "./store.ts";
 
 type Fields = Record<string, unknown>;
 
@@ -37,6 +46,11 @@ function holds(fields: Fields | undefined, expect: Write["expect"]): boolean {
   );
 }
 
+function isHint({ collection, set = {} }: Write): boolean {
+  if (collection === collections.agents) return hintingAgentFields.some((field) => field in set);
+  return collection === collections.versions || collection === collections.inbox;
+}
+
 /** The journal in memory: for tests and simulation. One instance is one database. */
 export function createMemoryStore(options: { now: () => number }): Store {
   const journal = new Map<string, Entry[]>();
@@ -72,13 +86,16 @@ export function createMemoryStore(options: { now: () => number }): Store {
     return index < 0 ? null : index;
   };
   const apply = ({ collection, id, set = {}, increment = {}, remove = [] }: Write) => {
-    const fields: Fields = structuredClone(collectionOf(collection).get(id) ?? {});
-    for (const [path, value] of Object.entries(set)) writePath(fields, path, () => value as Plain);
+    const fields: Fields = { ...collectionOf(collection).get(id) };
+    for (const [path, value] of Object.entries(set)) {
+      const own = typeof value === "object" ? structuredClone(value) : value;
+      writePath(fields, path, () => own as Plain);
+    }
     for (const [path, by] of Object.entries(increment)) {
       writePath(fields, path, (old) => Number(old ?? 0) + by);
     }
     for (const path of remove) writePath(fields, path, () => undefined);
-    collectionOf(collection).set(id, frozen(structuredClone(fields)));
+    collectionOf(collection).set(id, frozen(fields));
   };
 
   return {
@@ -109,7 +126,7 @@ export function createMemoryStore(options: { now: () => number }): Store {
       const refused = firstRefused(writes);
       if (refused !== null) return refused;
       for (const write of writes) apply(write);
-      hint();
+      if (writes.some(isHint)) hint();
       return null;
     },
     tail: async (actor) => journal.get(actor)?.at(-1),

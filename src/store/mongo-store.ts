@@ -13,7 +13,14 @@ import { assert, LockstepError } from "../errors.ts";
 import { limits } from "../limits.ts";
 import { systemClock } from "../ports/clock.ts";
 import type { Seam } from "../ports/seam.ts";
-import { type AppendResult, collections, type Entry, type Store, type Write } from "./store.ts";
+import {
+  type AppendResult,
+  collections,
+  type Entry,
+  hintingAgentFields,
+  type Store,
+  type Write,
+} from "./store.ts";
 import { asUnreachable, isTransient, isUnknownOutcome } from "./transient.ts";
 
 type Stored = Omit<Entry, "actor" | "revision"> & { _id: { actor: string; revision: number } };
@@ -35,6 +42,24 @@ function fromStored({ _id, ...rest }: Stored): Entry {
 function prefixRange(prefix: string): Document {
   return { "_id.actor": { $gte: prefix, $lt: `${prefix}\uffff` } };
 }
+
+/** The changes that are hints, as a change stream's pipeline. */
+const hints: Document[] = [
+  {
+    $match: {
+      $or: [
+        {
+          "ns.coll": { $in: [collections.journal, collections.versions, collections.inbox] },
+        },
+        { "ns.coll": collections.agents, operationType: "insert" },
+        ...hintingAgentFields.map((field) => ({
+          "ns.coll": collections.agents,
+          [`updateDescription.updatedFields.${field}`]: { $exists: true },
+        })),
+      ],
+    },
+  },
+];
 
 class Refused extends Error {
   readonly write: number;
@@ -302,7 +327,7 @@ export function createMongoStore(options: {
       const either = AbortSignal.any([stop.signal, closing.signal]);
       void (async () => {
         while (!either.aborted) {
-          const stream = database.watch([], { maxAwaitTimeMS: 1_000 });
+          const stream = database.watch(hints, { maxAwaitTimeMS: 1_000 });
           const end = () => void stream.close().catch(() => {});
           either.addEventListener("abort", end, { once: true });
           try {

@@ -120,10 +120,16 @@ export interface Store {
   get(collection: string, id: string): Promise<ControlDocument | undefined>;
   /** All documents of a collection, with `_id`, ordered by it. */
   list(collection: string): Promise<readonly (ControlDocument & { readonly _id: string })[]>;
-  /** Calls back soon after something changed: a hint, never a promise. Returns how to stop. */
+  /**
+   * Calls back soon after an entry, the versions, the inbox or what `hintingAgentFields` names has
+   * changed: a hint, never a promise. Heartbeats and leases are none. Returns how to stop.
+   */
   watch(onHint: () => void): () => void;
   close(): Promise<void>;
 }
+
+/** Changes of an agent's record that others act on. */
+export const hintingAgentFields = ["gate", "incarnation", "owes", "forgotten"] as const;
 
 /** Names of the control collections. */
 export const collections = {

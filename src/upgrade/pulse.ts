@@ -12,7 +12,7 @@ export function createPulse(clock: Clock, pollMs: number): Pulse {
   return {
     hint() {
       hinted = true;
-      waker?.abort();
+      waker?.abort("hinted");
     },
     async wait(signal) {
       if (!hinted) {

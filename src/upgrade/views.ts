@@ -1,9 +1,15 @@
 import type { Entry } from "../store/store.ts";
 import type { ActorView } from "./derive.ts";
 
-/** The context in a journal entry's snapshot. */
+const contexts = new WeakMap<Entry, unknown>();
+
+/** The context in a journal entry's snapshot; an entry never changes, so it is read once. */
 export function contextOf<Context>(entry: Entry): Context {
-  return (JSON.parse(entry.snapshot) as { context: Context }).context;
+  const known = contexts.get(entry);
+  if (known !== undefined) return known as Context;
+  const { context } = JSON.parse(entry.snapshot) as { context: Context };
+  contexts.set(entry, context);
+  return context;
 }
 
 /** A journal entry as others read it. */

@@ -99,7 +99,7 @@ export function createLife(options: {
       close: async () => {},
     }),
     leases: (leases) => ({
-      read: () => through(false, () => leases.read()),
+      isFree: () => through(false, () => leases.isFree()),
       acquire: (claim) => through(true, () => leases.acquire(claim)),
       renew: (nonce, epoch, ttlMs) => through(true, () => leases.renew(nonce, epoch, ttlMs)),
       release: (nonce, epoch) => through(true, () => leases.release(nonce, epoch)),

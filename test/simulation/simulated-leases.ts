@@ -17,9 +17,9 @@ export function createSimulatedLeases(store: Store): LeaseStore {
     await store.write([{ ...fence, expect: null, set: { epoch: 0, sequence: 0 } }]);
   };
   return {
-    read,
+    isFree: async () => ((await read())?.expiresAt ?? 0) <= (await store.now()),
     async acquire({ holder, incarnation, nonce, appName, ttlMs }) {
-      await seed();
+      if ((await read()) === null) await seed();
       const [previous, now] = [await read(), await store.now()];
       if (previous === null || previous.expiresAt > now) return null;
       const granted: Record<string, Plain> = {
