@@ -86,29 +86,35 @@ async function drive(world: ParticipantWorld, tail: Entry): Promise<void> {
   }
 }
 
-/** An agent that missed an upgrade follows it: forward only, since it is committed. */
+/**
+ * An agent that missed an upgrade follows it: forward only, since it is committed.
+ * @returns whether it does from now on
+ */
 async function follow(
   world: ParticipantWorld,
   versions: Versions,
   mine: readonly Entry[],
-): Promise<void> {
+): Promise<boolean> {
   const stepsVersion = await world.localJournal.stepsVersion();
   const from = stepsVersion ?? world.version;
-  if (from === versions.agentVersion && world.version === versions.agentVersion) return;
+  if (from === versions.agentVersion && world.version === versions.agentVersion) return false;
   const committed = (await world.store.tails(coordinatorPrefix)).findLast(
     (tail) => tail.state === "done" && contextOf<UpgradeContext>(tail).to === versions.agentVersion,
   );
-  if (!committed) return;
+  if (!committed) return false;
   const { upgrade, to } = contextOf<UpgradeContext>(committed);
-  if (mine.some(({ actor }) => actor === participantId(world.agent, upgrade))) return;
+  if (mine.some(({ actor }) => actor === participantId(world.agent, upgrade))) return false;
   world.log.info({ upgrade, from, to }, "this agent missed an upgrade and follows it");
   await ensureParticipant(world, { agent: world.agent, role: world.role, upgrade, from, to });
+  return true;
 }
 
 /** Who was away for the whole of an upgrade that was turned back owes an undo all the same. */
-async function payDebt(world: ParticipantWorld, mine: readonly Entry[]): Promise<void> {
-  const record = await world.store.get(collections.agents, world.agent);
-  const owed = record?.["owes"];
+async function payDebt(
+  world: ParticipantWorld,
+  owed: unknown,
+  mine: readonly Entry[],
+): Promise<void> {
   if (typeof owed !== "string") return;
   const own = mine.find(({ actor }) => actor === participantId(world.agent, owed));
   if (own) {
@@ -147,15 +153,18 @@ async function goHome(world: ParticipantWorld, versions: Versions): Promise<stri
   return null;
 }
 
-async function tendGate(world: ParticipantWorld, versions: Versions, busy: boolean): Promise<void> {
+/** What is read here may be old: whether the gate opens is decided in its transaction. */
+async function tendGate(
+  world: ParticipantWorld,
+  versions: Versions,
+  isFree: boolean,
+): Promise<void> {
   const stepsVersion = (await world.localJournal.stepsVersion()) ?? world.version;
-  const record = await world.store.get(collections.agents, world.agent);
   const mayOpen =
-    !busy &&
+    isFree &&
     versions.upgrade === null &&
     versions.databaseVersion === world.version &&
     stepsVersion === world.version &&
-    record?.["owes"] === null &&
     // The application could not write yet: whoever shut writers out lets them in first.
     (await world.store.get(collections.fences, documentIds.writeBlock)) === undefined;
   if (mayOpen) await world.gate.open();
@@ -167,6 +176,7 @@ export async function lookAround(world: ParticipantWorld): Promise<Look> {
   const { store } = world;
   const versions = await readVersions(store);
   if (!versions) return { versions, blocked: null };
+  const owed = (await store.get(collections.agents, world.agent))?.["owes"];
   const before = await store.tails(participantPrefix(world.agent));
   if (versions.upgrade !== null) {
     const actor = participantId(world.agent, versions.upgrade);
@@ -175,13 +185,15 @@ export async function lookAround(world: ParticipantWorld): Promise<Look> {
       const { upgrade, from, to } = contextOf<UpgradeContext>(coordinator);
       await ensureParticipant(world, { agent: world.agent, role: world.role, upgrade, from, to });
     }
-  } else if (before.every(isFinal)) {
-    await follow(world, versions, before);
   }
-  await payDebt(world, before);
-  const mine = (await store.tails(participantPrefix(world.agent))).filter((tail) => !isFinal(tail));
+  await payDebt(world, owed, before);
+  const isAtRest = versions.upgrade === null && owed === null && before.every(isFinal);
+  const isIdle = isAtRest && !(await follow(world, versions, before));
+  const mine = isIdle
+    ? []
+    : (await store.tails(participantPrefix(world.agent))).filter((tail) => !isFinal(tail));
   for (const tail of mine) await drive(world, tail);
-  await tendGate(world, versions, mine.length > 0);
+  await tendGate(world, versions, mine.length === 0 && owed === null);
   const away = mine.length === 0 && versions.upgrade === null;
   const homeless = away ? await goHome(world, versions) : null;
   if (homeless !== null) return { versions, blocked: homeless };

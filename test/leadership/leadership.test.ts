@@ -1,7 +1,7 @@
 // Aim: one master at a time, fenced before it acts, and a dead one holds nobody up. Method: several
 // leaderships on the real set; a client that dies with a transaction open on the fence.
 import { MongoClient } from "mongodb";
-import { describe, expect, inject, onTestFinished, test } from "vitest";
+import { describe, expect, inject, onTestFinished, test, vi } from "vitest";
 import { killPredecessor } from "../../src/leadership/kill-predecessor.ts";
 import { createLeadership } from "../../src/leadership/leadership.ts";
 import { createLeaseStore, leaseTtlFor } from "../../src/leadership/lease.ts";
@@ -100,6 +100,23 @@ describe("leadership", () => {
     expect(second.held[0]?.epoch).toBe(2);
     await expect(session.commitTransaction()).rejects.toThrow();
     await dead.close();
+  });
+
+  test("a clock that is an hour ahead takes nobody's lease, and gives none that lasts", async () => {
+    const name = freshDatabaseName();
+    const [client, renewClient] = [await openClient(), await openClient()];
+    const leases = createLeaseStore({ client, renewClient, databaseName: name, seam: openSeam });
+    const claim = { incarnation: 1, appName: "", ttlMs: 60_000 };
+    expect(await leases.acquire({ ...claim, holder: "a1", nonce: "n1" })).not.toBe(null);
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 60 * 60_000 });
+    onTestFinished(() => {
+      vi.useRealTimers();
+    });
+    expect(await leases.isFree()).toBe(false);
+    expect(await leases.acquire({ ...claim, holder: "a2", nonce: "n2" })).toBe(null);
+    await leases.release("n1", 1);
+    const taken = await leases.acquire({ ...claim, holder: "a2", nonce: "n2" });
+    expect(taken?.granted.expiresAt).toBeLessThan(Date.now());
   });
 
   test("the lease's length", () => {

@@ -8,6 +8,17 @@ export interface Draw {
   chance(probability: number): boolean;
   pick<Item>(items: readonly Item[]): Item;
   hex(bytes: number): string;
+  /** A stream of its own: what is drawn from it moves nothing that others draw. */
+  fork(name: string): Draw;
+}
+
+/** FNV-1a, so that a name leads to a stream. */
+function hashOf(name: string, start: number): number {
+  let hash = start ^ 0x811c9dc5;
+  for (let index = 0; index < name.length; index += 1) {
+    hash = Math.imul(hash ^ name.charCodeAt(index), 0x01000193);
+  }
+  return hash | 0;
 }
 
 /** The generator mulberry32, seeded by a whole number. */
@@ -27,5 +38,6 @@ export function createDraw(seed: number): Draw {
     pick: (items) => items[below(items.length)] as (typeof items)[number],
     hex: (bytes) =>
       Array.from({ length: bytes }, () => below(256).toString(16).padStart(2, "0")).join(""),
+    fork: (name) => createDraw(hashOf(name, seed)),
   };
 }

@@ -7,6 +7,8 @@ import type { Scheduler } from "./scheduler.ts";
 
 /** How the way to the database is, for everybody. */
 export interface Weather {
+  /** An operation takes up to this each way; 0 for at once. */
+  typicalMs: number;
   /** How often an operation is slow. */
   slow: number;
   slowMs: number;
@@ -14,18 +16,26 @@ export interface Weather {
   lost: number;
   /** How often it does, and the answer is lost. */
   answerLost: number;
-  /** How often the process dies right before or right after a write. */
-  killAtWrite: number;
+}
+
+/** The primary, as far as it can die with writes that no majority has seen. */
+export interface Primary {
+  /** While it dies: resolves when its successor is there, and what was written meanwhile is gone. */
+  readonly dying: Promise<void> | null;
 }
 
 /** One process, as far as it can be killed, paused and cut off. */
 export interface Life {
   readonly isAlive: boolean;
   kill(): void;
+  /** Dies at its n-th write from now, before or after it. */
+  killAtWrite(nth: number, before: boolean): void;
   pause(): void;
   resume(): void;
   /** Goes on once the process may; never for one that is dead. */
   turn(): Promise<void>;
+  /** A write to the disk or the database: where a drawn kill may come. */
+  write<Result>(act: () => Promise<Result> | Result): Promise<Result>;
   readonly clock: Clock;
   store(store: Store): Store;
   leases(leases: LeaseStore): LeaseStore;
@@ -38,14 +48,16 @@ export function createLife(options: {
   scheduler: Scheduler;
   draw: Draw;
   weather: Weather;
+  primary: Primary;
   /** Its clock runs at this rate, from this origin. */
   rate: number;
   offsetMs: number;
   onKilled(): void;
 }): Life {
-  const { scheduler, draw, weather, rate, offsetMs } = options;
+  const { scheduler, draw, weather, primary, rate, offsetMs } = options;
   let alive = true;
   let paused: { readonly over: Promise<void>; end(): void } | undefined;
+  let doomed: { left: number; before: boolean } | undefined;
   const never = new Promise<never>(() => {});
 
   const life: Life = {
@@ -57,6 +69,9 @@ export function createLife(options: {
       alive = false;
       paused?.end();
       options.onKilled();
+    },
+    killAtWrite(nth, before) {
+      doomed = { left: nth, before };
     },
     pause() {
       if (paused) return;
@@ -74,23 +89,37 @@ export function createLife(options: {
       while (alive && paused) await paused.over;
       if (!alive) await never;
     },
+    async write(act) {
+      if (doomed) doomed.left -= 1;
+      const dies = doomed?.left === 0;
+      if (dies && doomed?.before) {
+        life.kill();
+        await never;
+      }
+      const result = await act();
+      if (dies) {
+        life.kill();
+        await never;
+      }
+      return result;
+    },
     clock: {
       monotonicMs: () => offsetMs + scheduler.nowMs() * rate,
       async sleep(ms, signal) {
         await scheduler.sleep(ms / rate, signal);
-        await life.turn();
+        if (!alive || paused) await life.turn();
       },
     },
     store: (store) => ({
-      now: () => through(false, () => store.now()),
-      append: (entries, writes) => through(true, () => store.append(entries, writes)),
-      write: (writes) => through(true, () => store.write(writes)),
-      tail: (actor) => through(false, () => store.tail(actor)),
-      tails: (prefix) => through(false, () => store.tails(prefix)),
-      entries: (actor, from) => through(false, () => store.entries(actor, from)),
-      hasKey: (actor, key) => through(false, () => store.hasKey(actor, key)),
-      get: (collection, id) => through(false, () => store.get(collection, id)),
-      list: (collection) => through(false, () => store.list(collection)),
+      now: () => read(() => store.now()),
+      append: (entries, writes) => write(() => store.append(entries, writes)),
+      write: (writes) => write(() => store.write(writes)),
+      tail: (actor) => read(() => store.tail(actor)),
+      tails: (prefix) => read(() => store.tails(prefix)),
+      entries: (actor, from) => read(() => store.entries(actor, from)),
+      hasKey: (actor, key) => read(() => store.hasKey(actor, key)),
+      get: (collection, id) => read(() => store.get(collection, id)),
+      list: (collection) => read(() => store.list(collection)),
       watch(onHint) {
         return store.watch(() => {
           void life.turn().then(onHint);
@@ -99,35 +128,45 @@ export function createLife(options: {
       close: async () => {},
     }),
     leases: (leases) => ({
-      isFree: () => through(false, () => leases.isFree()),
-      acquire: (claim) => through(true, () => leases.acquire(claim)),
-      renew: (nonce, epoch, ttlMs) => through(true, () => leases.renew(nonce, epoch, ttlMs)),
-      release: (nonce, epoch) => through(true, () => leases.release(nonce, epoch)),
-      raiseFence: (epoch, holder) => through(true, () => leases.raiseFence(epoch, holder)),
+      isFree: () => read(() => leases.isFree()),
+      acquire: (claim) => write(() => leases.acquire(claim)),
+      // No kill is counted by renewals: how many there are says nothing of what an upgrade does.
+      renew: (nonce, epoch, ttlMs) => read(survives(() => leases.renew(nonce, epoch, ttlMs))),
+      release: (nonce, epoch) => write(() => leases.release(nonce, epoch)),
+      raiseFence: (epoch, holder) => write(() => leases.raiseFence(epoch, holder)),
     }),
   };
 
   const latency = async () => {
-    const slow = draw.chance(weather.slow);
-    await scheduler.sleep(slow ? draw.below(weather.slowMs) : 1 + draw.below(3));
-    await life.turn();
+    const isSlow = weather.slow > 0 && draw.chance(weather.slow);
+    const ms = draw.below(1 + (isSlow ? weather.slowMs : weather.typicalMs));
+    if (ms > 0) await scheduler.sleep(ms);
+    if (!alive || paused) await life.turn();
   };
 
   /** One operation on the way to the database and back. */
-  async function through<Result>(isWrite: boolean, act: () => Promise<Result>): Promise<Result> {
-    await life.turn();
+  async function read<Result>(act: () => Promise<Result>): Promise<Result> {
+    if (!alive || paused) await life.turn();
     await latency();
-    if (draw.chance(weather.lost)) throw unreachable();
-    const dies = isWrite && draw.chance(weather.killAtWrite);
-    if (dies && draw.chance(0.5)) {
-      life.kill();
-      await life.turn();
-    }
+    if (weather.lost > 0 && draw.chance(weather.lost)) throw unreachable();
     const result = await act();
-    if (dies) life.kill();
-    await latency();
-    if (draw.chance(weather.answerLost)) throw unreachable();
+    // As often as not the answer is there at once; else others act between.
+    if (draw.chance(0.5)) await latency();
+    if (weather.answerLost > 0 && draw.chance(weather.answerLost)) throw unreachable();
     return result;
+  }
+
+  /** Written where no majority will ever see it: it never was, and nobody is told. */
+  function survives<Result>(act: () => Promise<Result>): () => Promise<Result> {
+    return async () => {
+      if (!primary.dying) return act();
+      await primary.dying;
+      throw unreachable();
+    };
+  }
+
+  function write<Result>(act: () => Promise<Result>): Promise<Result> {
+    return read(() => life.write(survives(act)));
   }
   return life;
 }

@@ -33,9 +33,20 @@ export interface SimulatedCopy {
 
 /** How the steps of one upgrade behave. */
 export interface Misbehaviour {
-  readonly kind: "none" | "fails" | "fails-in-rehearsal" | "hangs" | "kills";
-  /** At this batch. */
+  readonly kind:
+    | "none"
+    | "fails"
+    | "fails-in-rehearsal"
+    | "hangs"
+    | "ignores-its-signal"
+    | "kills"
+    | "local-fails"
+    | "local-hangs"
+    | "local-kills";
+  /** A schema step at this batch. */
   readonly batch: number;
+  /** A local step on this host. */
+  readonly host: number;
 }
 
 export const minorOf = (version: string): number => Number(version.split(".")[1]);
@@ -70,8 +81,10 @@ export function createSimulatedDatabase(options: {
   readonly draw: Draw;
   readonly copies: Map<string, SimulatedCopy>;
   misbehaviour(to: string): Misbehaviour;
-  readonly diskFails: () => boolean;
-  readonly momentGone: () => boolean;
+  readonly diskIsFull: () => boolean;
+  readonly momentIsGone: () => boolean;
+  /** An effect has started. */
+  started(effect: string): Promise<void>;
 }): DatabaseSide {
   const { store, life, draw, copies } = options;
   const failure = (code: string, message: string): Reason => ({ code, message, details: {} });
@@ -118,6 +131,7 @@ export function createSimulatedDatabase(options: {
     });
 
   const migrate = async (world: World, params: Params, context: EffectContext) => {
+    await options.started(context.id);
     const epoch = requireEpoch(world, context);
     const { upgrade, from, to, backup } = read(params);
     const batches = batchesBetween(from, to);
@@ -135,6 +149,7 @@ export function createSimulatedDatabase(options: {
         return { type: "migrationFailed", reason: failure("step-failed", "as drawn") };
       }
       if (kind === "hangs" && done === batch) await until(context.signal);
+      if (kind === "ignores-its-signal" && done === batch) await new Promise(() => {});
       if (kind === "kills" && done === batch && draw.chance(0.5)) {
         life.kill();
         await life.turn();
@@ -156,6 +171,7 @@ export function createSimulatedDatabase(options: {
   };
 
   const restore = async (world: World, params: Params, context: EffectContext) => {
+    await options.started(context.id);
     const epoch = requireEpoch(world, context);
     const { upgrade, backup } = read(params);
     if (backup === null) return { type: "dataRestored", digest: null };
@@ -176,7 +192,7 @@ export function createSimulatedDatabase(options: {
       context.signal.throwIfAborted();
       const { applied, application, foreign } = copy.data;
       const refused = await store.write([
-        { ...fenceOf(epoch), set: { restore: { phase } } },
+        { ...fenceOf(epoch), set: { restore: { upgrade, phase } } },
         ...(phase === "swapping"
           ? [{ ...dataDocument, expect: {}, set: { applied, application, foreign } }]
           : []),
@@ -187,6 +203,7 @@ export function createSimulatedDatabase(options: {
   };
 
   const chooseBackupTime: EffectHandler = async (_params, context) => {
+    await options.started(context.id);
     await work(50, context.signal);
     context.signal.throwIfAborted();
     const [data, time] = [await readData(store), await store.now()];
@@ -203,6 +220,7 @@ export function createSimulatedDatabase(options: {
     coordinatorEffects: (world) => ({
       chooseBackupTime,
       async rehearse(params, context) {
+        await options.started(context.id);
         const { upgrade, from, to, backup } = read(params);
         await leftToHolders(world, params, context.signal);
         await work(1_000, context.signal);
@@ -233,14 +251,15 @@ export function createSimulatedDatabase(options: {
       },
     }),
     dumpCopy: () => async (params, context) => {
+      await options.started(context.id);
       const { upgrade, backup } = read(params);
       await work(500, context.signal);
       context.signal.throwIfAborted();
       if (backup === null) throw new LockstepError("bad-argument", "a copy has a moment");
-      if (options.momentGone()) {
+      if (options.momentIsGone()) {
         return { type: "copyFailed", reason: failure("moment-gone", "as drawn") };
       }
-      if (options.diskFails()) {
+      if (options.diskIsFull()) {
         return { type: "copyFailed", reason: failure("disk-full", "as drawn") };
       }
       const data = backup.catalogue as Data;

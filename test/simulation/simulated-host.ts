@@ -3,19 +3,20 @@ import type { CannotStart } from "../../src/launcher/agent-side.ts";
 import { decide, type LauncherState } from "../../src/launcher/decide.ts";
 import { silentLog } from "../../src/log.ts";
 import { openSeam } from "../../src/ports/seam.ts";
-import type { Store } from "../../src/store/store.ts";
+import type { Entry, Store } from "../../src/store/store.ts";
 import { register } from "../../src/upgrade/agents.ts";
 import { createLifecycle } from "../../src/upgrade/lifecycle.ts";
 import type { LocalJournal, LocalRecord } from "../../src/upgrade/local-journal.ts";
 import { type Runtime, runAgent } from "../../src/upgrade/run-agent.ts";
 import type { Step } from "../../src/upgrade/steps.ts";
 import type { Draw } from "./draw.ts";
-import { createLife, type Life, type Weather } from "./life.ts";
+import { createLife, type Life, type Primary, type Weather } from "./life.ts";
 import type { Scheduler } from "./scheduler.ts";
 import {
   createSimulatedDatabase,
   dataDocument,
   type Misbehaviour,
+  minorOf,
   type SimulatedCopy,
 } from "./simulated-data.ts";
 import { createSimulatedLeases } from "./simulated-leases.ts";
@@ -28,6 +29,10 @@ interface Disk {
   readonly local: Map<string, LocalRecord>;
   readonly files: Map<string, string>;
   readonly copies: Map<string, SimulatedCopy>;
+  /** What an operator can bring back. */
+  readonly lost: Map<string, SimulatedCopy>;
+  /** Copies were damaged or lost here: what was there once is not known. */
+  isTampered: boolean;
 }
 
 /** What all hosts share. */
@@ -35,16 +40,18 @@ export interface Surroundings {
   readonly scheduler: Scheduler;
   readonly draw: Draw;
   readonly weather: Weather;
+  readonly primary: Primary;
   /** The database itself, as nobody's process reaches it. */
   readonly store: Store;
   readonly versions: readonly string[];
   misbehaviour(to: string): Misbehaviour;
-  diskFails(): boolean;
-  momentGone(): boolean;
-  /** What the application was told it had written. */
-  acknowledged(): void;
-  attempted(): void;
+  momentIsGone(): boolean;
+  /** How often the application wrote, and was told that it had. */
+  readonly written: { acknowledged: number; attempted: number };
   trouble(words: string): void;
+  started(effect: string): Promise<void>;
+  /** Somebody believes that this is in the journal. */
+  believed(entry: Entry): void;
 }
 
 export interface Host {
@@ -55,11 +62,15 @@ export interface Host {
   readonly running: string | null;
   /** Versions that do not come up on this host. */
   readonly broken: Set<string>;
+  diskIsFull: boolean;
   start(version: string): void;
   kill(): void;
+  killAtWrite(nth: number, before: boolean): void;
   pause(ms: number): void;
   /** It never comes back. */
   leave(): void;
+  /** Nothing goes wrong here any more; copies are whole again. */
+  heal(): void;
   readonly isGone: boolean;
 }
 
@@ -71,10 +82,13 @@ function localJournalOn(disk: Disk, life: Life, scheduler: Scheduler): LocalJour
     await life.turn();
     await scheduler.sleep(1);
     await life.turn();
-    return act();
+    return life.write(act);
   };
   const journal: LocalJournal = {
-    read: (upgrade) => io(() => structuredClone(disk.local.get(upgrade))),
+    read: async (upgrade) => {
+      await life.turn();
+      return structuredClone(disk.local.get(upgrade));
+    },
     write: (upgrade, record) => io(() => void disk.local.set(upgrade, structuredClone(record))),
     async keep(upgrade, record, path) {
       if (record.kept.some((kept) => kept.path === path)) return record;
@@ -93,7 +107,10 @@ function localJournalOn(disk: Disk, life: Life, scheduler: Scheduler): LocalJour
         }
       }),
     forget: (upgrade) => io(() => void disk.local.delete(upgrade)),
-    stepsVersion: () => io(() => disk.stepsVersion),
+    async stepsVersion() {
+      await life.turn();
+      return disk.stepsVersion;
+    },
     setStepsVersion: (version) =>
       io(() => {
         disk.stepsVersion = version;
@@ -103,9 +120,13 @@ function localJournalOn(disk: Disk, life: Life, scheduler: Scheduler): LocalJour
 }
 
 /** Version 1.N.0 has N schema steps (see the simulated data) and N local ones. */
-function stepsOf(version: string, disk: Disk, life: Life): readonly Step[] {
-  const minor = Number(version.split(".")[1]);
-  return Array.from({ length: minor }, (_, index): readonly Step[] => {
+function stepsOf(
+  version: string,
+  disk: Disk,
+  life: Life,
+  goWrong: (to: string, signal: AbortSignal) => Promise<void>,
+): readonly Step[] {
+  return Array.from({ length: minorOf(version) }, (_, index): readonly Step[] => {
     const number = index + 1;
     const base = { version: `1.${number}.0`, description: "" };
     return [
@@ -114,10 +135,11 @@ function stepsOf(version: string, disk: Disk, life: Life): readonly Step[] {
         ...base,
         name: `local-${number}`,
         target: "AllMachines",
-        async run({ keep, to }) {
+        async run({ keep, to, signal }) {
           await keep(stateFile);
-          await life.turn();
-          disk.files.set(stateFile, to);
+          await life.write(() => disk.files.set(stateFile, `${to} in part`));
+          await goWrong(to, signal);
+          await life.write(() => disk.files.set(stateFile, to));
         },
       },
     ];
@@ -126,13 +148,15 @@ function stepsOf(version: string, disk: Disk, life: Life): readonly Step[] {
 
 /** A host with its launcher: it starts the version wanted, again and again, by the real rules. */
 export function createHost(name: string, version: string, around: Surroundings): Host {
-  const { scheduler, draw, store } = around;
+  const { scheduler, store } = around;
+  const draw = around.draw.fork(name);
   const disk: Disk = {
     ...{ wanted: version, fallback: version, stepsVersion: version },
     ...{ local: new Map(), files: new Map([[stateFile, version]]), copies: new Map() },
+    ...{ lost: new Map(), isTampered: false },
   };
   const broken = new Set<string>();
-  let gone = false;
+  let [gone, diskIsFull] = [false, false];
   let incarnations = 0;
   let current: { life: Life; version: string; runtime?: Runtime; open: boolean } | undefined;
   let launcher: LauncherState = {
@@ -157,21 +181,22 @@ export function createHost(name: string, version: string, around: Surroundings):
 
   const application = async (mine: NonNullable<typeof current>) => {
     while (mine.life.isAlive && mine.open) {
-      around.attempted();
+      around.written.attempted += 1;
       await mine.life.turn();
       await scheduler.sleep(1 + draw.below(20));
       await mine.life.turn();
       await store.write([{ ...dataDocument, expect: {}, increment: { application: 1 } }]);
-      around.acknowledged();
-      await mine.life.clock.sleep(200 + draw.below(800));
+      around.written.acknowledged += 1;
+      await mine.life.clock.sleep(500 + draw.below(3_000));
     }
   };
 
   const launch = (which: string, cannotStart: CannotStart | null) => {
     incarnations += 1;
     const incarnationAtLeast = incarnations;
+    const chance = draw.fork(String(incarnations));
     const life = createLife({
-      ...{ scheduler, draw, weather: around.weather },
+      ...{ scheduler, draw: chance, weather: around.weather, primary: around.primary },
       rate: 0.9 + 0.2 * draw.part(),
       offsetMs: draw.below(1_000_000),
       onKilled: () => {
@@ -209,20 +234,30 @@ export function createHost(name: string, version: string, around: Surroundings):
     const database = createSimulatedDatabase({
       ...{ store: mineStore, life, draw, copies: disk.copies },
       misbehaviour: around.misbehaviour,
-      diskFails: around.diskFails,
-      momentGone: around.momentGone,
+      diskIsFull: () => diskIsFull,
+      momentIsGone: around.momentIsGone,
+      started: around.started,
     });
+    const goWrong = async (to: string, signal: AbortSignal) => {
+      const { kind, host } = around.misbehaviour(to);
+      if (name !== `a${host + 1}`) return;
+      if (kind === "local-fails") throw new Error("as drawn");
+      if (kind === "local-kills") life.kill();
+      if (kind === "local-kills") await life.turn();
+      if (kind === "local-hangs") await life.clock.sleep(Number.MAX_SAFE_INTEGER, signal);
+    };
     const incarnation = await register(mineStore, name, {
       ...{ role: "state-server", version: which, startable: around.versions, incarnationAtLeast },
       ...{ freeBytes: 1, backups: [], host: name, pid: 0 },
     });
     const lifecycle = createLifecycle();
+    lifecycle.on("transition", ({ entry }) => around.believed(entry));
     lifecycle.on("trouble", ({ code, message }) => around.trouble(`${name}: ${code}: ${message}`));
     let drained: Promise<void> = Promise.resolve();
     mine.runtime = await runAgent(
       {
         ...{ agent: name, role: "state-server", version: which, incarnation },
-        steps: stepsOf(which, disk, life),
+        steps: stepsOf(which, disk, life, goWrong),
         gate: {
           onOpen: () => {
             mine.open = true;
@@ -239,12 +274,14 @@ export function createHost(name: string, version: string, around: Surroundings):
         exit: end,
         reportReady: () => happened({ type: "ready" }),
         async writeWantedVersion(wanted) {
-          await life.turn();
-          disk.wanted = wanted;
+          await life.write(() => {
+            disk.wanted = wanted;
+          });
         },
         async writeDefaultVersion(kept) {
-          await life.turn();
-          disk.fallback = kept;
+          await life.write(() => {
+            disk.fallback = kept;
+          });
         },
       },
       {
@@ -272,6 +309,12 @@ export function createHost(name: string, version: string, around: Surroundings):
     get running() {
       return current?.version ?? null;
     },
+    get diskIsFull() {
+      return diskIsFull;
+    },
+    set diskIsFull(isFull) {
+      diskIsFull = isFull;
+    },
     get isGone() {
       return gone;
     },
@@ -280,10 +323,19 @@ export function createHost(name: string, version: string, around: Surroundings):
       launch(which, null);
     },
     kill: () => current?.life.kill(),
+    killAtWrite: (nth, before) => current?.life.killAtWrite(nth, before),
     pause(ms) {
       const life = current?.life;
       life?.pause();
       void scheduler.sleep(ms).then(() => life?.resume());
+    },
+    heal() {
+      broken.clear();
+      diskIsFull = false;
+      for (const copy of disk.copies.values()) copy.damaged = false;
+      for (const [id, copy] of disk.lost) if (!disk.copies.has(id)) disk.copies.set(id, copy);
+      current?.life.killAtWrite(0, false);
+      current?.life.resume();
     },
     leave() {
       gone = true;

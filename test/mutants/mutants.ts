@@ -1,0 +1,261 @@
+/** Which tests have to notice. */
+export type Layer = "simulation" | "exploration" | "tests";
+
+export interface Mutant {
+  readonly name: string;
+  readonly layer: Layer;
+  /** Test files and options, for the layer `tests`. */
+  readonly files?: readonly string[];
+  /** What the layer says when it has noticed. */
+  readonly says: RegExp;
+  /** Each `find` stands once in its file. */
+  readonly edits: readonly {
+    readonly file: string;
+    readonly find: string;
+    readonly replace: string;
+  }[];
+}
+
+const gate = "src/upgrade/gate.ts";
+const engine = "src/engine/engine.ts";
+const step = "src/engine/step.ts";
+const versions = "src/upgrade/versions.ts";
+const store = "src/store/mongo-store.ts";
+
+/** Ways to get the protocol wrong, each of which somebody could think of in good faith. */
+export const mutants: readonly Mutant[] = [
+  {
+    name: "no fence on the coordinator's entries",
+    layer: "simulation",
+    says: /S4/,
+    edits: [
+      { file: "src/upgrade/run-agent.ts", find: "writes: [held.fence],", replace: "writes: []," },
+    ],
+  },
+  {
+    name: "a gate that reads and then opens",
+    layer: "simulation",
+    says: /S1|S2/,
+    edits: [
+      {
+        file: gate,
+        find: "expect: { databaseVersion: version, agentVersion: version, upgrade: null },",
+        replace: "expect: {},",
+      },
+    ],
+  },
+  {
+    name: "a touch that changes nothing",
+    layer: "tests",
+    files: ["test/upgrade/gate-touch.test.ts"],
+    says: /AssertionError/,
+    edits: [
+      { file: gate, find: "increment: { openings: 1 },", replace: "set: { upgrade: null }," },
+    ],
+  },
+  {
+    name: "no value in transition",
+    layer: "simulation",
+    says: /S8/,
+    edits: [
+      // biome-ignore lint/suspicious/noTemplateCurlyInString: it is source text
+      { file: versions, find: "return `${from}>${to}#${upgrade}`;", replace: "return from;" },
+    ],
+  },
+  {
+    name: "a roll-back that forgets the agents' version",
+    layer: "simulation",
+    says: /S8/,
+    edits: [
+      {
+        file: versions,
+        find: "set: { agentVersion: from },",
+        replace: "set: { agentVersion: to },",
+      },
+    ],
+  },
+  {
+    name: "a lease by the local clock",
+    layer: "tests",
+    files: ["test/leadership/leadership.test.ts"],
+    says: /AssertionError/,
+    edits: [
+      {
+        file: "src/leadership/lease.ts",
+        find: 'const nowMs = { $toLong: "$$NOW" };',
+        replace: "const nowMs = { get $literal() { return Date.now(); } };",
+      },
+    ],
+  },
+  {
+    name: "an effect before the commit",
+    layer: "simulation",
+    says: /S4: the effect|S11/,
+    edits: [
+      {
+        file: engine,
+        find: "const { entry, writes } = make(actor.tail, await store.now());",
+        replace:
+          "const { entry, writes } = make(actor.tail, await store.now()); committed(actor, entry);",
+      },
+    ],
+  },
+  {
+    name: "acknowledged before a majority has it",
+    layer: "tests",
+    files: ["test/store/majority.test.ts"],
+    says: /AssertionError/,
+    edits: [
+      {
+        file: store,
+        find: 'writeConcern: new WriteConcern("majority", undefined, true),\n    readConcern: new ReadConcern("majority"),',
+        replace:
+          'writeConcern: new WriteConcern(1),\n    readConcern: new ReadConcern("majority"),',
+      },
+    ],
+  },
+  {
+    name: "a deadline that starts again on a takeover",
+    layer: "simulation",
+    says: /L2/,
+    edits: [
+      {
+        file: step,
+        find: 'return settled(base, tail, { type: "lockstep.takeover" }, stamp, tail, "takeover");',
+        replace: `const timers = tail.timers.map((timer) => ({ ...timer, dueAt: stamp.at + timer.dueAt - tail.at }));
+  return settled(base, tail, { type: "lockstep.takeover" }, stamp, { ...tail, timers }, "takeover");`,
+      },
+    ],
+  },
+  {
+    name: "a participant that turns back by itself",
+    layer: "simulation",
+    says: /back only when told/,
+    edits: [
+      {
+        file: "machines/agent.ts",
+        find: 'localStepFailed: { actions: "noteFailure" },',
+        replace: 'localStepFailed: { target: "rolling-back", actions: "noteFailure" },',
+      },
+    ],
+  },
+  {
+    name: "a commit without everybody's vote",
+    layer: "simulation",
+    says: /S12/,
+    edits: [
+      {
+        file: "machines/upgrade-context.ts",
+        find: "return context.verified && context.required.every(",
+        replace: "return context.verified && context.required.some(",
+      },
+    ],
+  },
+  {
+    name: "a report of another moment counts",
+    layer: "simulation",
+    says: /S6/,
+    edits: [
+      {
+        file: "machines/upgrade.ts",
+        find: '{ guard: "isOfThisMoment", actions: "noteCopy" },',
+        replace: '{ actions: "noteCopy" },',
+      },
+    ],
+  },
+  {
+    name: "a cursor that is resumed one document too early",
+    layer: "tests",
+    files: ["test/database/schema-steps.test.ts"],
+    says: /AssertionError/,
+    edits: [
+      {
+        file: "src/database/apply-batches.ts",
+        find: "cursor: { last: batch.ids.at(-1) },",
+        replace: "cursor: { last: batch.ids.at(-2) },",
+      },
+    ],
+  },
+  {
+    name: "progress beside the batch's transaction",
+    layer: "tests",
+    files: ["test/database/schema-steps.test.ts"],
+    says: /AssertionError|invariant-broken|timed out/,
+    edits: [
+      {
+        file: "src/database/fenced-transaction.ts",
+        find: "...sessions.rest,\n        },\n        { session },",
+        replace: "...sessions.rest,\n        },\n        {},",
+      },
+    ],
+  },
+  {
+    name: "a duplicate key is ignored",
+    layer: "tests",
+    files: ["test/store/mongo-store.test.ts"],
+    says: /AssertionError/,
+    edits: [{ file: store, find: "unique: true,", replace: "unique: false," }],
+  },
+  {
+    name: "a deposed owner retries on top",
+    layer: "tests",
+    files: ["test/engine"],
+    says: /AssertionError/,
+    edits: [
+      {
+        file: engine,
+        find: "if (missed.some(({ epoch }) => epoch > ownership.epoch)) {",
+        replace: "if (missed.length < 0) {",
+      },
+      {
+        file: step,
+        find: "assert(tail.epoch <= stamp.epoch,",
+        replace: "assert(stamp.epoch >= 0,",
+      },
+    ],
+  },
+  {
+    name: "two entries of an actor in a batch",
+    layer: "tests",
+    files: ["test/engine/batcher.test.ts"],
+    says: /AssertionError|LockstepError/,
+    edits: [{ file: "src/engine/batcher.ts", find: " && !actors.has(actor);", replace: ";" }],
+  },
+  {
+    name: "a scratch database mistaken for the live one",
+    layer: "tests",
+    files: ["test/faults/bad-steps.test.ts", "-t", "never touched"],
+    says: /AssertionError|invariants broken|in vain/,
+    edits: [
+      {
+        file: "src/upgrade/coordinator-effects.ts",
+        find: '{ databaseName: scratch, progressField: "rehearsal" },',
+        replace: '{ databaseName: world.databaseName, progressField: "rehearsal" },',
+      },
+    ],
+  },
+  {
+    name: "nobody looks for what became of a write",
+    layer: "simulation",
+    says: /L1/,
+    edits: [
+      {
+        file: engine,
+        find: "void lookAgain(ownership, () => serialised(actor, () => catchUp(actor)));",
+        replace: "",
+      },
+    ],
+  },
+  {
+    name: "debts that nobody pays",
+    layer: "simulation",
+    says: /L1/,
+    edits: [
+      {
+        file: "src/upgrade/participant-loop.ts",
+        find: "await payDebt(world, owed, before);",
+        replace: "void payDebt;",
+      },
+    ],
+  },
+];

@@ -1,0 +1,236 @@
+import { valid } from "semver";
+import type { AgentContext } from "../../machines/agent-context.ts";
+import { agentInvariants, upgradeInvariants } from "../../machines/invariants.ts";
+import type { UpgradeContext } from "../../machines/upgrade-context.ts";
+import {
+  collections,
+  documentIds,
+  type Entry,
+  type Store,
+  type Versions,
+  type Write,
+} from "../../src/store/store.ts";
+import { coordinatorId, participantId } from "../../src/upgrade/names.ts";
+import { inTransition, readVersions } from "../../src/upgrade/versions.ts";
+import { contextOf } from "../../src/upgrade/views.ts";
+import { firstVersion } from "./plan.ts";
+import { batchesBetween, dataDocument, readData } from "./simulated-data.ts";
+
+const seenOf = <Context>(entry: Entry) => ({
+  state: entry.state,
+  context: contextOf<Context>(entry),
+});
+
+/** What every transition must keep, as it is journalled. */
+function brokenBy(before: Entry | undefined, entry: Entry): string[] {
+  if (before === undefined) return [];
+  const broken =
+    entry.machine === "upgrade"
+      ? upgradeInvariants(seenOf<UpgradeContext>(before), seenOf<UpgradeContext>(entry))
+      : agentInvariants(
+          seenOf<AgentContext>(before),
+          seenOf<AgentContext>(entry),
+          entry.event.type,
+        );
+  if (entry.epoch < before.epoch) broken.push("S4: an older epoch follows");
+  const isQuiet = entry.outcome !== "applied";
+  const due = (timers: Entry["timers"]) => new Map(timers.map(({ id, dueAt }) => [id, dueAt]));
+  const known = due(before.timers);
+  for (const [id, dueAt] of due(entry.timers)) {
+    if (known.has(id) ? known.get(id) !== dueAt : isQuiet) {
+      broken.push("L2: a deadline was moved by nobody's decision");
+    }
+  }
+  return broken;
+}
+
+const shutIn = ["backing-up", "rehearsing", "migrating", "awaiting-peers"];
+
+/** What the simulation sees though nobody in it does. */
+export interface Watched {
+  readonly store: Store;
+  readonly tails: ReadonlyMap<string, Entry>;
+  coordinator(): Promise<Entry | undefined>;
+  /** An agent believes that this is in the journal. */
+  believed(entry: Entry): Promise<void>;
+  /** An effect has started. */
+  started(effect: string): Promise<void>;
+}
+
+/** A store that looks at the whole fleet after each write, and tells what is broken. */
+export function watchStore(
+  memory: Store,
+  options: {
+    problem(words: string): void;
+    /** Called for each entry. */
+    onEntry(entry: Entry): void;
+    /** How many hosts hold this very data, as of this moment. */
+    holders(upgrade: string, time: string): number;
+    /** Hosts whose application runs. */
+    openHosts(): readonly string[];
+  },
+): Watched {
+  const { problem } = options;
+  const tails = new Map<string, Entry>();
+  let versions: Versions | undefined;
+  const coordinator = async () => {
+    const now = await readVersions(memory);
+    return now?.upgrade ? tails.get(coordinatorId(now.upgrade)) : undefined;
+  };
+  const fenceEpoch = async () =>
+    Number((await memory.get(collections.fences, documentIds.master))?.["epoch"] ?? 0);
+  const countsOf = (counts: object) => JSON.stringify(Object.entries(counts).toSorted());
+  const dataIsOf = async (version: string, when: string) => {
+    const { applied } = await readData(memory);
+    const expected = Object.fromEntries(batchesBetween(firstVersion, version).map((b) => [b, 1]));
+    if (countsOf(applied) !== countsOf(expected)) {
+      problem(`S9: ${when} on ${version} the data has ${countsOf(applied)}`);
+    }
+  };
+
+  /** S1, S2, S4, S6, S7, S9 as far as one entry can break them. */
+  const checkEntry = async (entry: Entry) => {
+    const before = tails.get(entry.actor);
+    for (const words of brokenBy(before, entry)) {
+      problem(`${entry.actor}@${entry.revision}: ${words}`);
+    }
+    if (entry.owner.kind === "role" && (await fenceEpoch()) !== entry.epoch) {
+      problem(`S4: ${entry.actor}@${entry.revision} of ${entry.epoch} is not the fence's epoch`);
+    }
+    if (entry.machine !== "upgrade") return;
+    const { upgrade, from, to, backup, required } = contextOf<UpgradeContext>(entry);
+    const open = options.openHosts();
+    if (shutIn.includes(entry.state) && open.length > 0) {
+      problem(`S2: ${open.join()} open in ${entry.state}`);
+    }
+    if (before?.state === entry.state) return;
+    if (entry.state === "migrating" && backup !== null) {
+      const holders = options.holders(upgrade, backup.time);
+      if (holders < Math.min(2, required.length)) problem(`S6: ${holders} hold a copy`);
+    }
+    if (entry.state === "done") {
+      await dataIsOf(to, "done");
+      for (const { agent } of required) {
+        const vote = tails.get(participantId(agent, upgrade));
+        if (vote?.state !== "awaiting-peers") problem(`S12: done, and ${agent} in ${vote?.state}`);
+      }
+    }
+    if (entry.state === "rolled-back") await dataIsOf(from, "rolled back");
+  };
+
+  /** S8: one of four transactions, or nothing. */
+  const checkVersions = async (writes: readonly Write[], entries: readonly Entry[]) => {
+    const now = await readVersions(memory);
+    if (now === undefined) return;
+    const { agentVersion, databaseVersion, upgrade } = now;
+    const same =
+      agentVersion === versions?.agentVersion &&
+      databaseVersion === versions.databaseVersion &&
+      upgrade === versions.upgrade;
+    const isFirst = versions === undefined;
+    versions = now;
+    if (same || isFirst) return;
+    const moved = entries.some(({ machine }) => machine === "upgrade");
+    if (!moved) problem(`S8: versions changed by ${writes.map(({ collection }) => collection)}`);
+    const tail = upgrade === null ? undefined : tails.get(coordinatorId(upgrade));
+    if (upgrade === null) {
+      if (valid(databaseVersion) === null || databaseVersion !== agentVersion) {
+        problem(`S8: at rest on ${agentVersion}, the database on ${databaseVersion}`);
+      }
+    } else if (valid(databaseVersion) !== null) {
+      problem(`S8: ${upgrade} is under way, and the database is of ${databaseVersion}`);
+    } else if (tail) {
+      const { from, to } = contextOf<UpgradeContext>(tail);
+      const back = tail.state === "rolling-back" || tail.state === "blocked";
+      const right =
+        databaseVersion === inTransition(from, to, upgrade) && agentVersion === (back ? from : to);
+      if (!right) problem(`S8: in ${tail.state} ${agentVersion}, ${databaseVersion}`);
+    }
+  };
+
+  /** A batch may still land once the way back is decided, but not once somebody restores. */
+  const mayMigrate = async () => {
+    const tail = await coordinator();
+    const fence = await memory.get(collections.fences, documentIds.master);
+    const restoring = (fence?.["restore"] as { upgrade?: string } | undefined)?.upgrade;
+    const { upgrade, restored } = tail ? contextOf<UpgradeContext>(tail) : {};
+    if (tail?.state === "rolling-back") return !restored && restoring !== upgrade;
+    return tail?.state === "migrating";
+  };
+
+  /** S1: whoever opens its gate is on the database's version and owes nothing. S7: see the data. */
+  const checkWrites = async (writes: readonly Write[]) => {
+    const now = await readVersions(memory);
+    for (const { collection, id, expect, set = {}, increment = {} } of writes) {
+      if (collection === collections.agents && set["gate"] === "open") {
+        const record = await memory.get(collection, id);
+        const right =
+          now?.upgrade === null &&
+          record?.["version"] === now.databaseVersion &&
+          record["owes"] === null;
+        if (!right) problem(`S1: ${id} opens: ${JSON.stringify(record)}, ${JSON.stringify(now)}`);
+      }
+      if (collection !== dataDocument.collection || expect === null) continue;
+      const state = (await coordinator())?.state;
+      const isBatch = Object.keys(increment).some((path) => path.startsWith("applied."));
+      if ("application" in increment && state !== undefined && shutIn.includes(state)) {
+        problem(`S2: an application writes in ${state}`);
+      }
+      if (isBatch && !(await mayMigrate())) problem(`S4: a batch took effect in ${state}`);
+      if ("applied" in set && state !== "rolling-back") problem(`S4: data restored in ${state}`);
+      const { applied } = await readData(memory);
+      const twice = Object.entries(applied).filter(([, count]) => count > 1);
+      if (twice.length > 0) problem(`S7: applied more than once: ${JSON.stringify(twice)}`);
+    }
+  };
+
+  let queue: Promise<unknown> = Promise.resolve();
+  /** A write and what is looked at after it: nobody else writes between. */
+  const alone = <Result>(act: () => Promise<Result>): Promise<Result> => {
+    const result = queue.then(act);
+    queue = result.catch(() => {});
+    return result;
+  };
+
+  return {
+    tails,
+    coordinator,
+    store: {
+      ...memory,
+      append: (entries, writes = []) =>
+        alone(async () => {
+          const results = await memory.append(entries, writes);
+          const appended = entries.filter((_, index) => results[index]?.kind === "appended");
+          for (const entry of appended) {
+            await checkEntry(entry);
+            tails.set(entry.actor, entry);
+            options.onEntry(entry);
+          }
+          if (writes.length > 0 && appended.length > 0) {
+            await checkVersions(writes, appended);
+            await checkWrites(writes);
+          }
+          return results;
+        }),
+      write: (writes) =>
+        alone(async () => {
+          const refused = await memory.write(writes);
+          if (refused !== null) return refused;
+          await checkVersions(writes, []);
+          await checkWrites(writes);
+          return null;
+        }),
+    },
+    async believed(entry) {
+      const found = (await memory.entries(entry.actor, entry.revision))[0];
+      const same = found?.snapshot === entry.snapshot && found.epoch === entry.epoch;
+      if (!same) problem(`S11: ${entry.actor}@${entry.revision} was told and is not there`);
+    },
+    async started(effect) {
+      const [, actor = "", revision = "0"] = /^(.*)\/(\d+)\/\d+$/.exec(effect) ?? [];
+      if ((tails.get(actor)?.revision ?? -1) < Number(revision)) {
+        problem(`S4: the effect ${effect} started before its entry was durable`);
+      }
+    },
+  };
+}

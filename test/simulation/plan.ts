@@ -1,0 +1,118 @@
+import type { Draw } from "./draw.ts";
+import { createDraw } from "./draw.ts";
+import type { Weather } from "./life.ts";
+import type { Misbehaviour } from "./simulated-data.ts";
+
+/** When a fault comes: at a time, or soon after a coordinator has entered a state for the n-th time. */
+export type Moment =
+  | { readonly atMs: number }
+  | { readonly state: string; readonly visit: number; readonly delayMs: number };
+
+const kinds = [
+  ...(["kill", "kill at a write", "pause", "leave", "join", "break version"] as const),
+  ...(["damage copies", "lose copies", "fill disk", "lose moments"] as const),
+  ...(["fail over", "abort", "retry", "forget"] as const),
+];
+
+export interface Fault {
+  readonly kind: (typeof kinds)[number];
+  readonly when: Moment;
+  /** Number of a host, from 0; whoever is master then, for `master`. */
+  readonly whom: number | "master";
+  /** How long it lasts, or by how much a clock is moved. */
+  readonly ms: number;
+  readonly version: string;
+}
+
+/** One upgrade that an operator asks for. */
+export interface Ask {
+  readonly restMs: number;
+  readonly to: string;
+  /** How its steps go wrong, if they do. */
+  readonly misbehaviour: Misbehaviour;
+}
+
+/** Everything that a run is to go through, before anything runs: faults can be taken out of it. */
+export interface Plan {
+  readonly seed: number;
+  readonly hosts: number;
+  readonly asks: readonly Ask[];
+  readonly weather: Weather;
+  readonly faults: readonly Fault[];
+}
+
+export const firstVersion = "1.0.0";
+export const versions: readonly string[] = Array.from({ length: 10 }, (_, minor) => `1.${minor}.0`);
+
+const states = [
+  ...["waiting", "backing-up", "rehearsing", "migrating", "awaiting-peers", "rolling-back"],
+  ...["done", "rolled-back", "blocked"],
+];
+
+function drawMisbehaviour(draw: Draw): Misbehaviour {
+  const place = { batch: draw.below(4), host: draw.below(3) };
+  if (draw.chance(0.5)) return { kind: "none", ...place };
+  const wrong = [
+    ...(["fails", "fails-in-rehearsal", "hangs", "ignores-its-signal", "kills"] as const),
+    ...(["local-fails", "local-hangs", "local-kills"] as const),
+  ];
+  return { kind: draw.pick(wrong), ...place };
+}
+
+/** Swarm testing: each run has some kinds of faults only, so that each gets deep somewhere. */
+function drawWeather(draw: Draw): Weather {
+  const some = (value: number) => (draw.chance(0.4) ? value * draw.part() : 0);
+  return {
+    typicalMs: draw.pick([0, 1, 4, 20, 80]),
+    slow: some(0.2),
+    slowMs: 50 + draw.below(4_000),
+    lost: some(0.03),
+    answerLost: some(0.03),
+  };
+}
+
+function drawMoment(draw: Draw, endMs: number): Moment {
+  if (draw.chance(0.4)) return { atMs: draw.below(endMs) };
+  const delayMs = draw.chance(0.5) ? draw.below(40) : draw.below(3_000);
+  return { state: draw.pick(states), visit: 1 + draw.below(3), delayMs };
+}
+
+export function drawPlan(seed: number): Plan {
+  const draw = createDraw(seed).fork("plan");
+  const hosts = 3 + draw.below(3);
+  const asks: Ask[] = [];
+  let minor = 0;
+  for (let count = 1 + draw.below(4); count > 0; count -= 1) {
+    minor += draw.chance(0.8) ? 1 : 2;
+    const restMs = draw.chance(0.5) ? draw.below(5_000) : draw.below(240_000);
+    asks.push({ restMs, to: `1.${minor}.0`, misbehaviour: drawMisbehaviour(draw) });
+  }
+  const some = kinds.filter(() => draw.chance(0.4));
+  const endMs = asks.reduce((sum, { restMs }) => sum + restMs + 10_000, 0);
+  const faults =
+    some.length === 0
+      ? []
+      : Array.from({ length: draw.below(12) }, (): Fault => {
+          const kind = draw.pick(some);
+          const hour = draw.chance(0.3) ? 60 * 60_000 : draw.below(4_000) - 2_000;
+          return {
+            kind,
+            when: drawMoment(draw, endMs),
+            whom: draw.chance(0.5) ? "master" : draw.below(hosts),
+            ms: kind === "fail over" ? hour : draw.below(15_000),
+            version: draw.pick(versions.slice(0, minor + 1)),
+          };
+        });
+  return { seed, hosts, asks, weather: drawWeather(draw), faults };
+}
+
+const momentOf = (when: Moment) =>
+  "atMs" in when
+    ? `at ${(when.atMs / 1000).toFixed(3)} s`
+    : `${when.delayMs} ms after ${when.state} (${when.visit})`;
+
+/** A fault in words. */
+export function inWords({ kind, when, whom, ms, version }: Fault): string {
+  const who = whom === "master" ? "the master" : `a${whom + 1}`;
+  return `${kind} (${who}, ${ms} ms, ${version}) ${momentOf(when)}`;
+}
