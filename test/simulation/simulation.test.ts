@@ -2,7 +2,7 @@
 // code: no invariant breaks, and without faults each comes to rest and can upgrade once more. Method:
 // virtual time, memory store, faults drawn from seeds (`npm run simulate` runs thousands).
 import { expect, test } from "vitest";
-import { drawPlan } from "./plan.ts";
+import { drawPlan, type Plan } from "./plan.ts";
 import { shrink } from "./shrink.ts";
 import { simulate, simulatePlan } from "./simulate.ts";
 
@@ -28,7 +28,7 @@ test("a plan that fails is shrunk to what it fails for", async () => {
   const leave = { kind: "leave", whom: 0, ms: 0, version: "1.0.0" } as const;
   const plan = { ...base, faults: [...base.faults, { ...leave, when: { atMs: 100 } }] };
   // For the test a run fails when a1 has left: the shrunk plan has that one fault and no other.
-  const fails = async (of: typeof plan) =>
+  const fails = async (of: Plan) =>
     (await simulatePlan(of)).timeline.some((line) => line.includes("leave: a1"));
   const { faults, weather } = await shrink(plan, fails);
   expect(faults).toEqual([plan.faults.at(-1)]);
