@@ -32,7 +32,7 @@ export interface Chart {
 
 interface TransitionLike {
   readonly eventType: string;
-  readonly target?: readonly { readonly key: string }[];
+  readonly target?: readonly { readonly key: string }[] | undefined;
   readonly guard?: unknown;
 }
 
@@ -49,7 +49,8 @@ function nameOf(part: unknown): string {
   return typeof part === "string" ? part : String((part as { type?: string }).type ?? "");
 }
 
-function edgeOf(from: string, event: string, transition: TransitionLike): Edge {
+/** The edge that a transition is when it leaves a state. Pure. */
+export function edgeOf(from: string, event: string, transition: TransitionLike): Edge {
   const to = transition.target?.[0]?.key;
   return {
     from,

@@ -3,7 +3,14 @@ import { join } from "node:path";
 import { agentMachine } from "../../machines/agent.ts";
 import { upgradeMachine } from "../../machines/upgrade.ts";
 import { catalogueOf } from "./catalogue.ts";
-import { chartOf } from "./chart.ts";
+import { type Chart, chartOf } from "./chart.ts";
+import {
+  type CountsBySource,
+  countSources,
+  type EdgeCounts,
+  unknownEdges,
+  untakenEdges,
+} from "./edge-counts.ts";
 import { mermaidOf } from "./mermaid.ts";
 
 /** The README with the pictures between their markers made anew. Pure. */
@@ -15,30 +22,69 @@ function withPictures(readme: string, pictures: ReadonlyMap<string, string>): st
   );
 }
 
+/** What each source has counted of one machine, where its file is. */
+async function readCounts(directory: string, machine: string): Promise<CountsBySource> {
+  const counts: Partial<Record<string, EdgeCounts>> = {};
+  for (const source of countSources) {
+    const path = join(directory, "counts", `${source}.json`);
+    const text = await readFile(path, "utf8").catch(() => null);
+    if (text === null) continue;
+    counts[source] = (JSON.parse(text) as Record<string, EdgeCounts>)[machine] ?? {};
+  }
+  return counts;
+}
+
+interface Drawn {
+  readonly chart: Chart;
+  readonly counts: CountsBySource;
+}
+
 /** The files that the machines make, by path. */
-async function filesOf(directory: string): Promise<ReadonlyMap<string, string>> {
+async function filesOf(
+  directory: string,
+  drawn: readonly Drawn[],
+): Promise<ReadonlyMap<string, string>> {
   const files = new Map<string, string>();
   const pictures = new Map<string, string>();
-  for (const machine of [upgradeMachine, agentMachine]) {
-    const chart = chartOf(machine);
+  for (const { chart, counts } of drawn) {
     pictures.set(chart.name, mermaidOf(chart));
-    files.set(join(directory, `${chart.name}.mmd`), mermaidOf(chart));
-    files.set(join(directory, `${chart.name}.md`), catalogueOf(chart));
+    files.set(join(directory, `${chart.name}.mmd`), mermaidOf(chart, counts));
+    files.set(join(directory, `${chart.name}.md`), catalogueOf(chart, counts));
   }
   files.set("README.md", withPictures(await readFile("README.md", "utf8"), pictures));
   return files;
 }
 
-const files = await filesOf("diagrams");
-if (process.argv.includes("--check")) {
+/** What is wrong with what is committed, a line each. */
+async function problemsOf(
+  files: ReadonlyMap<string, string>,
+  drawn: readonly Drawn[],
+): Promise<readonly string[]> {
+  const problems: string[] = [];
   const stale: string[] = [];
   for (const [path, text] of files) {
     if ((await readFile(path, "utf8").catch(() => "")) !== text) stale.push(path);
   }
-  if (stale.length > 0) {
-    process.stderr.write(`stale: ${stale.join(", ")}: run \`npm run diagrams\`\n`);
-    process.exitCode = 1;
+  if (stale.length > 0) problems.push(`stale: ${stale.join(", ")}: run \`npm run diagrams\``);
+  for (const { chart, counts } of drawn) {
+    const said = (edge: string) => `${chart.name}: ${edge}`;
+    for (const edge of untakenEdges(chart, counts)) problems.push(`taken by none: ${said(edge)}`);
+    for (const edge of unknownEdges(chart, counts)) problems.push(`no such edge: ${said(edge)}`);
   }
+  return problems;
+}
+
+const drawn = await Promise.all(
+  [upgradeMachine, agentMachine].map(async (machine) => {
+    const chart = chartOf(machine);
+    return { chart, counts: await readCounts("diagrams", chart.name) };
+  }),
+);
+const files = await filesOf("diagrams", drawn);
+if (process.argv.includes("--check")) {
+  const problems = await problemsOf(files, drawn);
+  for (const problem of problems) process.stderr.write(`${problem}\n`);
+  if (problems.length > 0) process.exitCode = 1;
 } else {
   await mkdir("diagrams", { recursive: true });
   for (const [path, text] of files) await writeFile(path, text);

@@ -1,14 +1,20 @@
-// Aim: a diagram says what its machine does, and a stale one is noticed. Method: a small machine with
-// its exact text; the compiled command in a folder of its own.
-import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
-import { expect, onTestFinished, test } from "vitest";
+// Aim: a diagram says what its machine does, and how often each edge was taken. Method: a small
+// machine with its exact text; the real machines against what is committed.
+import { readFile } from "node:fs/promises";
+import { expect, test } from "vitest";
 import { setup } from "xstate";
+import { agentMachine } from "../../machines/agent.ts";
+import { upgradeMachine } from "../../machines/upgrade.ts";
 import { catalogueOf } from "../../src/diagram/catalogue.ts";
 import { chartOf } from "../../src/diagram/chart.ts";
+import {
+  countableEdges,
+  edgeKey,
+  unknownEdges,
+  untakenEdges,
+} from "../../src/diagram/edge-counts.ts";
 import { mermaidOf } from "../../src/diagram/mermaid.ts";
-import { runCommand } from "../../src/ports/process.ts";
+import { countEdges } from "../support/edge-counts.ts";
 
 const machine = setup({
   types: { events: {} as { type: "go" | "stop" | "note" | "everywhere" } },
@@ -68,27 +74,75 @@ test("the catalogue, to the letter", () => {
   );
 });
 
-test("--check is content with fresh diagrams, fails on a stale one and names it; a run mends it", async () => {
-  const root = await mkdtemp(join(tmpdir(), "lockstep-diagrams-"));
-  onTestFinished(() => rm(root, { recursive: true, force: true }));
-  await mkdir(join(root, "diagrams"));
-  await cp("diagrams", join(root, "diagrams"), { recursive: true });
-  await cp("README.md", join(root, "README.md"));
-  await symlink(resolve("node_modules"), join(root, "node_modules"));
-  const run = async (...words: string[]) =>
-    runCommand(process.execPath, [resolve("dist/src/diagram/main.js"), ...words], {
-      timeoutMs: 30_000,
-      cwd: root,
-    });
-  expect((await run("--check"))?.exitCode).toBe(0);
-  const path = join(root, "diagrams", "upgrade.mmd");
-  const fresh = await readFile(path, "utf8");
-  await writeFile(path, fresh.replace("abortRequested", "abort"));
-  const stale = await run("--check");
-  expect([stale?.exitCode, stale?.stderr]).toEqual([
-    1,
-    "stale: diagrams/upgrade.mmd: run `npm run diagrams`\n",
+const counts = {
+  model: { "at-rest go -> busy": 3, "busy always enough -> over": 2 },
+  chaos: { "at-rest go -> busy": 1, "busy stop -> over": 1 },
+};
+
+test("counts are drawn on the arrows and tabled, a column for each source that has counted", () => {
+  const drawn = mermaidOf(chartOf(machine), counts).split("\n");
+  expect(drawn[2]).toBe("  %% in brackets: how often taken by model / chaos");
+  expect(drawn).toContain("  at_rest --> busy: go (3 / 1)");
+  expect(drawn).toContain("  busy --> over: when enough (2 / 0)<br/>stop (0 / 1)");
+  const [, table] = catalogueOf(chartOf(machine), counts).split("## How often each edge was taken");
+  expect(table).toBe(
+    [
+      "",
+      "",
+      "| from | event | guard | to | model | chaos |",
+      "|---|---|---|---|--:|--:|",
+      "| at-rest | go | – | busy | 3 | 1 |",
+      "| at-rest | note | – | at-rest | 0 | 0 |",
+      "| busy | always | enough | over | 2 | 0 |",
+      "| busy | stop | – | over | 0 | 1 |",
+      "| busy | go | enough | at-rest | 0 | 0 |",
+      "| at-rest | everywhere | – | at-rest | 0 | 0 |",
+      "| busy | everywhere | – | busy | 0 | 0 |",
+      "",
+    ].join("\n"),
+  );
+});
+
+test("an edge that only chaos takes is untaken; a counted edge that is no more is named", () => {
+  expect(untakenEdges(chartOf(machine), counts)).toEqual([
+    "at-rest note -> at-rest",
+    "busy stop -> over",
+    "busy go enough -> at-rest",
+    "at-rest everywhere -> at-rest",
+    "busy everywhere -> busy",
   ]);
-  expect((await run())?.exitCode).toBe(0);
-  expect(await readFile(path, "utf8")).toBe(fresh);
+  const gone = { exploration: { "busy stop -> gone": 1, "busy stop -> over": 1 } };
+  expect(unknownEdges(chartOf(machine), gone)).toEqual(["busy stop -> gone (exploration)"]);
+});
+
+test.each([upgradeMachine, agentMachine])(
+  "what is committed is what the machines are",
+  async (real) => {
+    const chart = chartOf(real);
+    const path = (ending: string) => readFile(`diagrams/${chart.name}.${ending}`, "utf8");
+    const states = (text: string) => text.split("## How often")[0];
+    expect(states(await path("md"))).toBe(`${catalogueOf(chart)}\n`);
+    const uncounted = (await path("mmd")).replace(/^ *%%.*\n/gm, "").replace(/ \([\d /]+\)/g, "");
+    expect(uncounted).toBe(mermaidOf(chart));
+  },
+);
+
+test.each([upgradeMachine, agentMachine])("no two edges of a machine share a name", (real) => {
+  const keys = countableEdges(chartOf(real)).map(edgeKey);
+  expect(new Set(keys).size).toBe(keys.length);
+});
+
+test("the counter names the edges of an event, those of `always` behind it too, and no other", () => {
+  const taken = (state: string, type: string) => {
+    const found = new Map<string, number>();
+    const snapshot = machine.resolveState({ value: state, context: {} });
+    countEdges(machine, JSON.stringify(machine.getPersistedSnapshot(snapshot)), { type }, found);
+    return [...found];
+  };
+  expect(taken("at-rest", "go")).toEqual([
+    ["at-rest go -> busy", 1],
+    ["busy always enough -> over", 1],
+  ]);
+  expect(taken("at-rest", "everywhere")).toEqual([["at-rest everywhere -> at-rest", 1]]);
+  expect(taken("at-rest", "stop")).toEqual([]);
 });

@@ -1,0 +1,57 @@
+import type { Chart, Edge } from "./chart.ts";
+
+/** Who takes edges and counts them. A real fleet under faults is no check: it cannot be repeated. */
+export const countSources = ["model", "exploration", "simulation", "chaos"] as const;
+
+export type CountSource = (typeof countSources)[number];
+
+/** How often each edge was taken, by its key; an edge that is not there was not taken. */
+export type EdgeCounts = Readonly<Record<string, number>>;
+
+/** What each source counted on one machine; a source without a file is not there. */
+export type CountsBySource = Readonly<Partial<Record<CountSource, EdgeCounts>>>;
+
+/** The one name of an edge within its machine. Pure. */
+export function edgeKey({ from, event, guard, to }: Edge): string {
+  return `${from} ${event}${guard === null ? "" : ` ${guard}`} -> ${to}`;
+}
+
+/** The sources that have counted, in their order. Pure. */
+export function presentSources(counts: CountsBySource): readonly CountSource[] {
+  return countSources.filter((source) => counts[source] !== undefined);
+}
+
+/** How often each present source took the edge. Pure. */
+export function countsOf(edge: Edge, counts: CountsBySource): readonly number[] {
+  return presentSources(counts).map((source) => counts[source]?.[edgeKey(edge)] ?? 0);
+}
+
+/** All edges that can be taken: those drawn, and what every live state takes unless it says otherwise. Pure. */
+export function countableEdges({ edges, everywhere, states }: Chart): readonly Edge[] {
+  const general = states
+    .filter(({ final }) => !final)
+    .flatMap(({ name }) =>
+      everywhere
+        .filter((event) => !edges.some((edge) => edge.from === name && edge.event === event))
+        .map((event) => ({ from: name, to: name, event, guard: null, leaves: false })),
+    );
+  return [...edges, ...general];
+}
+
+/** Edges that nothing takes that can be repeated at will. Pure. */
+export function untakenEdges(chart: Chart, counts: CountsBySource): readonly string[] {
+  const repeated = countSources.filter((source) => source !== "chaos");
+  return countableEdges(chart)
+    .map(edgeKey)
+    .filter((key) => !repeated.some((source) => counts[source]?.[key]));
+}
+
+/** Counted edges that the machine does not have (any more). Pure. */
+export function unknownEdges(chart: Chart, counts: CountsBySource): readonly string[] {
+  const known = new Set(countableEdges(chart).map(edgeKey));
+  return presentSources(counts).flatMap((source) =>
+    Object.keys(counts[source] ?? {}).flatMap((key) =>
+      known.has(key) ? [] : [`${key} (${source})`],
+    ),
+  );
+}

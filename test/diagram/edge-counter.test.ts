@@ -1,0 +1,57 @@
+// Aim: the counter of a journal counts what was applied, once. Method: entries made by the pure step,
+// given in order, twice, with a gap, and of a machine that nobody draws.
+import { expect, test } from "vitest";
+import { agentMachine } from "../../machines/agent.ts";
+import { firstStep, nextStep } from "../../src/engine/step.ts";
+import type { Entry } from "../../src/store/store.ts";
+import { createEdgeCounter } from "../support/edge-counts.ts";
+
+const definition = { machine: agentMachine, protocol: 1 };
+const stamp = { epoch: 1, at: 0 };
+const input = { agent: "a1", role: "stateless", upgrade: "u1", from: "1.0.0", to: "1.1.0" };
+
+function journalOf(...types: readonly string[]): readonly Entry[] {
+  const owner = { kind: "pinned", agent: "a1" } as const;
+  const base = { actor: "agent/a1", machine: "agent", owner };
+  let { entry: tail } = firstStep(definition, base, input, stamp);
+  const entries = [tail];
+  for (const type of types) {
+    tail = nextStep(definition, tail, { type }, stamp).entry;
+    entries.push(tail);
+  }
+  return entries;
+}
+
+function counted(entries: readonly Entry[]): Record<string, number> {
+  const counter = createEdgeCounter();
+  for (const entry of entries) counter.see(entry);
+  return (JSON.parse(counter.text()) as { agent: Record<string, number> }).agent;
+}
+
+const journal = journalOf("gateShut", "undone", "localStepsAsked", "localStepsDone", "committed");
+const all = {
+  "waiting gateShut -> waiting": 1,
+  "waiting localStepsAsked isNotLate -> migrating": 1,
+  "migrating localStepsDone -> awaiting-peers": 1,
+  "awaiting-peers committed -> done": 1,
+};
+
+test("what was applied is counted, what a state ignored is not", () => {
+  expect(counted(journal)).toEqual(all);
+});
+
+test("an entry that is told again counts once", () => {
+  expect(counted([...journal, ...journal])).toEqual(all);
+});
+
+test("behind a gap it is not known from where an event led; the entry after that counts again", () => {
+  expect(counted(journal.filter(({ event }) => event.type !== "localStepsAsked"))).toEqual({
+    "waiting gateShut -> waiting": 1,
+    "awaiting-peers committed -> done": 1,
+  });
+});
+
+test("a guard that threw and a machine that is not drawn count nothing", () => {
+  expect(counted(journal.map((entry) => ({ ...entry, outcome: "rejected" })))).toEqual({});
+  expect(counted(journal.map((entry) => ({ ...entry, machine: "other" })))).toEqual({});
+});

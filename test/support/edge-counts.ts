@@ -1,0 +1,88 @@
+import {
+  type AnyMachineSnapshot,
+  type AnyStateMachine,
+  createActor,
+  type EventObject,
+} from "xstate";
+import { agentMachine } from "../../machines/agent.ts";
+import { upgradeMachine } from "../../machines/upgrade.ts";
+import { chartOf, edgeOf } from "../../src/diagram/chart.ts";
+import { countableEdges, edgeKey } from "../../src/diagram/edge-counts.ts";
+import type { Entry } from "../../src/store/store.ts";
+
+type Counts = Map<string, number>;
+
+/**
+ * Adds the edges that an event takes from a snapshot (as an entry keeps it), the ones of `always`
+ * behind it too. XState is asked which transitions it selected, so that no guard is judged here.
+ */
+export function countEdges(
+  machine: AnyStateMachine,
+  before: string,
+  event: EventObject,
+  counts: Counts,
+  times = 1,
+): void {
+  let at = "";
+  const actor = createActor(machine, {
+    snapshot: JSON.parse(before),
+    input: undefined as never,
+    inspect: (step) => {
+      if (step.type !== "@xstate.microstep") return;
+      for (const transition of step._transitions) {
+        const key = edgeKey(edgeOf(at, transition.eventType || "always", transition));
+        counts.set(key, (counts.get(key) ?? 0) + times);
+      }
+      at = String((step.snapshot as AnyMachineSnapshot).value);
+    },
+  });
+  at = String((actor.getSnapshot() as AnyMachineSnapshot).value);
+  actor.start();
+  actor.send(event);
+  actor.stop();
+}
+
+export interface EdgeCounter {
+  /** Counts an event at a snapshot of the machine of that name. */
+  add(name: string, before: string, event: EventObject, times?: number): void;
+  /** Takes an actor's entries in their order; one seen before or of another machine adds nothing. */
+  see(entry: Entry): void;
+  /** The file of a source: every machine, its edges in the order in which it is written. */
+  text(): string;
+}
+
+/** Counts the edges of both machines from journal entries, as an engine's listener or afterwards. */
+export function createEdgeCounter(): EdgeCounter {
+  const machines = [upgradeMachine, agentMachine].map((machine: AnyStateMachine) => ({
+    machine,
+    chart: chartOf(machine),
+    counts: new Map<string, number>(),
+  }));
+  const tails = new Map<string, { readonly revision: number; readonly snapshot: string }>();
+  const add: EdgeCounter["add"] = (name, before, event, times) => {
+    const counted = machines.find(({ chart }) => chart.name === name);
+    if (counted) countEdges(counted.machine, before, event, counted.counts, times);
+  };
+  return {
+    add,
+    see({ actor, revision, machine, event, outcome, snapshot }) {
+      const tail = tails.get(actor);
+      if (tail && revision <= tail.revision) return;
+      tails.set(actor, { revision, snapshot });
+      // After a gap it is not known where the event came to; a guard that threw took no edge.
+      if (tail?.revision !== revision - 1 || outcome !== "applied") return;
+      add(machine, tail.snapshot, event);
+    },
+    text() {
+      const sorted = machines.map(({ chart, counts }) => {
+        const keys = countableEdges(chart).map(edgeKey);
+        const taken = keys.flatMap((key) => {
+          const count = counts.get(key);
+          return count === undefined ? [] : [[key, count] as const];
+        });
+        return [chart.name, Object.fromEntries(taken)];
+      });
+      return `${JSON.stringify(Object.fromEntries(sorted), null, 2)}\n`;
+    },
+  };
+}

@@ -1,0 +1,20 @@
+import { defineConfig } from "vitest/config";
+
+/** The tests that mutants meet: pure and fast, without a database, a process or a wait. */
+export default defineConfig({
+  test: {
+    include: [
+      "test/machines/*.test.ts",
+      "test/diagram/{diagram,edge-counter}.test.ts",
+      "test/engine/{step,xstate-adapter}.test.ts",
+      "test/upgrade/{accept,derive,eligible,gate,invariants,names,steps,versions}.test.ts",
+      "test/launcher/decide.test.ts",
+      "test/database/{manifest,ordered-bson}.test.ts",
+    ],
+    testTimeout: 20_000,
+    maxWorkers: 1,
+    // One load of the modules for all files of a mutant; each mutant still gets a worker of its own.
+    isolate: false,
+    retry: 0,
+  },
+});
