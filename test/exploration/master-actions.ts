@@ -1,0 +1,216 @@
+import type { UpgradeInput } from "../../machines/upgrade-context.ts";
+import { isLockstepError } from "../../src/errors.ts";
+import { decideAcceptance } from "../../src/upgrade/accept.ts";
+import { fromParticipant, fromRecords } from "../../src/upgrade/derive.ts";
+import { isEligible } from "../../src/upgrade/eligible.ts";
+import {
+  appended,
+  appendToCoordinator,
+  deposed,
+  recoverMaster,
+  standingOf,
+  withMaster,
+} from "./append-coordinator.ts";
+import { coordinatorEffects } from "./coordinator-effects.ts";
+import {
+  agentOf,
+  type Model,
+  nameOf,
+  recordsOf,
+  silentNowMs,
+  spent,
+  viewOf,
+  withAgent,
+} from "./model.ts";
+import type { State } from "./state.ts";
+import { create, eventId, eventOf, type ModelEvent, tailOf } from "./tails.ts";
+import { agentNames, newVersion } from "./vocabulary.ts";
+
+const deadlines = {
+  ...{ waitingMs: 1, backingUpMs: 1, noProgressMs: 1, peersMs: 1, rollingBackMs: 1 },
+} as const;
+
+const acceptance: ModelEvent = { type: "accept" };
+
+/** Whether the agent may be master, who is silent being whoever is down, or nobody yet. */
+export function mayBeMaster(state: State, index: number): boolean {
+  if (state.versions.upgrade === null || state.coordinator === 0) return true;
+  const view = viewOf(state.coordinator, "coordinator", "");
+  const { version } = agentOf(state, index);
+  const down = (name: string) => !state.agents[agentNames.indexOf(name as "a1")]?.up;
+  return [down, () => false].some((isSilent) =>
+    isEligible(view, { agent: nameOf(index), version, isSilent }),
+  );
+}
+
+/** The lease, then the fence: from here on every older epoch is refused. */
+function acquire(model: Model, state: State, index: number): void {
+  if (!mayBeMaster(state, index)) return;
+  const holder = state.agents.findIndex(({ master }) => master?.behind === 0);
+  const from = holder < 0 ? state : spent(state, "failovers");
+  if (!from) return;
+  const agents = from.agents.map((agent) =>
+    agent.master
+      ? { ...agent, master: { ...agent.master, behind: agent.master.behind + 1 } }
+      : agent,
+  );
+  const raised = { ...from, agents, coordinatorBehind: from.coordinatorBehind + 1 };
+  const master = { behind: 0, believed: 0, unanswered: 0, hand: 0, working: null };
+  model.actions.push({
+    label: `${nameOf(index)} takes the lease and raises the fence`,
+    state: withAgent(raised, index, { master }),
+    ...{ fault: holder >= 0, broken: [] },
+  });
+}
+
+/** A new master's first entry in the coordinator's journal. */
+function takeOver(model: Model, state: State, index: number): void {
+  const label = `${nameOf(index)} takes the upgrade over`;
+  const taken = { ...state, coordinatorBehind: 0 };
+  model.actions.push({ label, state: taken, fault: false, broken: [] });
+}
+
+function readRequest(model: Model, state: State, index: number): void {
+  if (state.versions.upgrade !== null || state.coordinator !== 0) return;
+  if (inputOf(state) === undefined) return;
+  const label = `${nameOf(index)} finds that the upgrade may be accepted`;
+  const hand = withMaster(state, index, { hand: eventId(acceptance) });
+  model.actions.push({ label, state: hand, fault: false, broken: [] });
+}
+
+function inputOf(state: State): UpgradeInput | undefined {
+  try {
+    return decideAcceptance({
+      ...{
+        versions: state.versions,
+        agents: recordsOf(state, (index) => !agentOf(state, index).up),
+      },
+      ...{ wanted: { to: newVersion, restoreOf: null }, deadlines, nowMs: silentNowMs },
+    });
+  } catch (error) {
+    if (isLockstepError(error)) return undefined;
+    throw error;
+  }
+}
+
+const input: UpgradeInput = {
+  ...{ upgrade: "u000002", from: "1.0.0", to: newVersion, deadlines, restoreOf: null },
+  ...{ required: agentNames.map((agent) => ({ agent, role: "state-server" })), acceptedAt: 0 },
+};
+
+function accept(model: Model, state: State, index: number): void {
+  const standing = standingOf(model, state, index);
+  if (standing === "refused") {
+    deposed(model, state, index, "its acceptance");
+    return;
+  }
+  if (state.coordinator !== 0) {
+    const given = withMaster(state, index, { hand: 0 });
+    const label = `${nameOf(index)} finds the upgrade accepted`;
+    model.actions.push({ label, state: given, fault: false, broken: [] });
+    return;
+  }
+  const { to, writes, broken } = create("upgrade", input);
+  const label = `${nameOf(index)} accepts the upgrade`;
+  appended(
+    model,
+    { ...state, coordinatorBehind: agentOf(state, index).master?.behind ?? 0 },
+    index,
+    {
+      ...{ label, number: 0, to, writes, broken, fault: false },
+    },
+  );
+}
+
+/** One thing that the master learns from the others: read now, sent later. */
+function readOthers(model: Model, state: State, index: number): void {
+  if (state.coordinator === 0 || tailOf(state.coordinator).final) return;
+  const view = viewOf(state.coordinator, "coordinator", "");
+  const take = (from: State, events: readonly { readonly event: unknown }[], fault: boolean) => {
+    for (const { event } of events) {
+      const hand = eventId(event as ModelEvent);
+      const label = `${nameOf(index)} learns ${describeEvent(event as ModelEvent)}`;
+      const taken = withMaster(from, index, { hand });
+      model.actions.push({ label, state: taken, fault, broken: [] });
+    }
+  };
+  const records = recordsOf(state, () => false);
+  state.agents.forEach(({ participant }, other) => {
+    if (participant === 0) return;
+    const theirs = viewOf(participant, "participant", nameOf(other));
+    take(state, fromParticipant(view, theirs, records[other]), false);
+  });
+  const down = new Set(state.agents.flatMap(({ up }, other) => (up ? [] : [nameOf(other)])));
+  const heard = fromRecords(view, records, () => false);
+  const missed = fromRecords(view, records, ({ agent }) => down.has(agent));
+  take(state, heard.length > 0 ? heard : missed, false);
+  const mistaken = spent(state, "silences");
+  if (!mistaken) return;
+  for (const [other, { up }] of state.agents.entries()) {
+    if (!up) continue;
+    take(
+      mistaken,
+      fromRecords(view, records, ({ agent }) => agent === nameOf(other)),
+      true,
+    );
+  }
+}
+
+function describeEvent(event: ModelEvent): string {
+  return `${event.type}${"agent" in event ? ` of ${String(event["agent"])}` : ""}`;
+}
+
+function sendHand(model: Model, state: State, index: number, hand: number): void {
+  const event = eventOf(hand);
+  if (event.type === "accept") {
+    accept(model, state, index);
+    return;
+  }
+  if (state.coordinator !== 0) appendToCoordinator(model, state, index, event, null);
+}
+
+/** What an operator or the clock may put in at any time. */
+function interrupt(model: Model, state: State, index: number): void {
+  if (state.coordinator === 0) return;
+  const { timers, state: where, final } = tailOf(state.coordinator);
+  if (final) return;
+  const aborted = spent(state, "aborts");
+  if (aborted && where !== "blocked" && where !== "rolling-back") {
+    const event: ModelEvent = { type: "abortRequested", why: "" };
+    appendToCoordinator(model, aborted, index, event, null, { fault: true });
+  }
+  const late = spent(state, "timeouts");
+  if (!late) return;
+  for (const timer of timers) {
+    appendToCoordinator(model, late, index, { type: "deadlinePassed" }, { timer }, { fault: true });
+  }
+}
+
+/** Everything that the process of one agent may do as a master, or to become one. */
+export function masterActions(model: Model, state: State, index: number): void {
+  const { up, master } = agentOf(state, index);
+  if (!up) return;
+  if (master === null) {
+    acquire(model, state, index);
+    return;
+  }
+  const ended = withAgent(state, index, { master: null });
+  const label = `${nameOf(index)} ends its mastership`;
+  if (master.behind > 0 || !mayBeMaster(state, index)) {
+    model.actions.push({ label, state: ended, fault: false, broken: [] });
+  }
+  const tail = state.coordinator === 0 ? undefined : tailOf(state.coordinator);
+  const pending = tail !== undefined && (!tail.final || tail.effects.length > 0);
+  if (master.behind === 0 && pending && state.coordinatorBehind > 0) {
+    takeOver(model, state, index);
+    return;
+  }
+  recoverMaster(model, state, index);
+  if (master.hand !== 0) sendHand(model, state, index, master.hand);
+  else {
+    readRequest(model, state, index);
+    readOthers(model, state, index);
+  }
+  interrupt(model, state, index);
+  coordinatorEffects(model, state, index, master);
+}

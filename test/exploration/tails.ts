@@ -1,0 +1,267 @@
+import { agentMachine } from "../../machines/agent.ts";
+import type { AgentContext } from "../../machines/agent-context.ts";
+import { agentInvariants, upgradeInvariants } from "../../machines/invariants.ts";
+import { upgradeMachine } from "../../machines/upgrade.ts";
+import type { UpgradeContext } from "../../machines/upgrade-context.ts";
+import { protocol } from "../../machines/vocabulary.ts";
+import { type Definition, firstStep, nextStep, type Step } from "../../src/engine/step.ts";
+import type { Entry, Write } from "../../src/store/store.ts";
+import { controlWrites } from "../../src/upgrade/control-writes.ts";
+import { createInterner } from "./interner.ts";
+import { failure, selfName } from "./vocabulary.ts";
+
+type Machine = "upgrade" | "agent";
+
+export interface PendingEffect {
+  readonly name: string;
+  readonly params: Readonly<Record<string, unknown>>;
+  /** Asked for by a process before this one: only a change of version is told apart by it. */
+  readonly inherited: boolean;
+}
+
+/** The one thing that both machines call alike and that is not the same. */
+interface Undone {
+  // biome-ignore lint/suspicious/noExplicitAny: a list of the coordinator's, a mark of the participant's
+  readonly undone: any;
+}
+
+/** The end of one actor's journal, without what only grows. */
+export interface Tail {
+  readonly machine: Machine;
+  readonly snapshot: string;
+  readonly context: Omit<UpgradeContext, "undone"> & Omit<AgentContext, "undone"> & Undone;
+  readonly state: string;
+  readonly final: boolean;
+  readonly timers: readonly string[];
+  readonly effects: readonly PendingEffect[];
+}
+
+export interface ModelEvent {
+  readonly type: string;
+  readonly [key: string]: unknown;
+}
+
+/** What one event makes of a tail, by the real step function. */
+export interface Move {
+  readonly to: number;
+  readonly writes: readonly Write[];
+  readonly broken: readonly string[];
+  readonly outcome: Entry["outcome"];
+}
+
+export const definitions: Readonly<Record<Machine, Definition>> = {
+  upgrade: { machine: upgradeMachine, protocol, writes: controlWrites },
+  agent: { machine: agentMachine, protocol },
+};
+
+const tails = createInterner<Tail>();
+const events = createInterner<ModelEvent>();
+const moves = new Map<string, Move>();
+const rewritten = new Map<string, number>();
+
+export const tailOf = (id: number): Tail => tails.get(id);
+export const eventOf = (id: number): ModelEvent => events.get(id);
+export const eventId = (event: ModelEvent): number =>
+  events.idOf(JSON.stringify(event), () => event);
+
+const sortedRecord = <Value>(record: Readonly<Record<string, Value>>) =>
+  Object.fromEntries(Object.entries(record).toSorted(([left], [right]) => (left < right ? -1 : 1)));
+
+/** Drops what no decision depends on: orders of arrival, and the words of reasons. */
+function plainContext(context: Tail["context"], machine: Machine): Tail["context"] {
+  const reason = context.reason === null ? null : failure;
+  if (machine === "agent") {
+    const copy = context.copy?.reason ? { digest: null, reason: failure } : context.copy;
+    return { ...context, agent: selfName, reason, copy };
+  }
+  return {
+    ...context,
+    required: context.required.toSorted((left, right) => (left.agent < right.agent ? -1 : 1)),
+    ready: sortedRecord(context.ready),
+    copies: sortedRecord(
+      Object.fromEntries(
+        Object.entries(context.copies).map(([agent, { digest, reason: why }]) => [
+          agent,
+          { digest, reason: why === null ? null : failure },
+        ]),
+      ),
+    ),
+    voted: context.voted.toSorted(),
+    undone: (context.undone as string[]).toSorted(),
+    debtors: context.debtors.toSorted(),
+    reason,
+    blockedReason: context.blockedReason === null ? null : failure,
+  };
+}
+
+/** The number of a tail, put into its plain form first. */
+function internTail(tail: Omit<Tail, "context" | "final">): number {
+  const { machine, state } = tail;
+  const persisted = JSON.parse(tail.snapshot) as { context: Tail["context"]; status: string };
+  const context = plainContext(persisted.context, machine);
+  const snapshot = JSON.stringify({ ...persisted, context });
+  // What an effect is asked for with follows from the context that asked for it.
+  const effects = tail.effects.map(({ name, params, inherited }) => ({
+    name,
+    params: name === "changeVersion" ? { version: params["version"] } : {},
+    inherited: inherited && name === "changeVersion",
+  }));
+  const timers = tail.timers.toSorted();
+  const final = persisted.status !== "active";
+  return tails.idOf(JSON.stringify([machine, state, snapshot, timers, effects]), () => {
+    return { machine, state, snapshot, context, timers, effects, final };
+  });
+}
+
+const actorName = "actor";
+const owner = { kind: "role", role: "model" } as const;
+
+function entryOf(tail: Tail): Entry {
+  return {
+    ...{ actor: actorName, revision: 0, machine: tail.machine, owner, event: { type: "before" } },
+    ...{ outcome: "applied", snapshot: tail.snapshot, state: tail.state },
+    status: tail.final ? "done" : "active",
+    timers: tail.timers.map((name) => ({
+      ...{ id: `timer/${name}`, name, event: { type: "deadlinePassed" }, dueAt: 0 },
+    })),
+    effects: tail.effects.map(({ name, params }, index) => ({
+      ...{ id: `effect/${index}`, name, params },
+    })),
+    ...{ epoch: 1, protocol, at: 0 },
+  };
+}
+
+function tailFrom({ entry }: Step, before: Tail | undefined): number {
+  return internTail({
+    machine: entry.machine as Machine,
+    snapshot: entry.snapshot,
+    state: entry.state,
+    timers: entry.timers.map(({ name }) => name),
+    effects: entry.effects.map(({ id, name, params }) => {
+      const old = id.startsWith("effect/") ? before?.effects[Number(id.split("/")[1])] : undefined;
+      return { name, params, inherited: old?.inherited ?? false };
+    }),
+  });
+}
+
+/** The first entry of an actor, by the real step function. */
+export function create(machine: Machine, input: unknown): Move {
+  const key = `${machine}+${JSON.stringify(input)}`;
+  const known = moves.get(key);
+  if (known) return known;
+  const base = { actor: actorName, machine, owner };
+  const step = firstStep(definitions[machine], base, input, { epoch: 1, at: 0 });
+  const { writes } = step;
+  const move: Move = { to: tailFrom(step, undefined), writes, broken: [], outcome: "applied" };
+  moves.set(key, move);
+  return move;
+}
+
+/** What answers a pending effect or timer of the tail, by its place or its name. */
+export type Answered = { readonly effect: number } | { readonly timer: string } | null;
+
+function keyOf(answered: Answered): string | undefined {
+  if (answered === null) return undefined;
+  return "effect" in answered ? `effect/${answered.effect}` : `timer/${answered.timer}`;
+}
+
+/** The entry that follows a tail, by the real step function; remembered. */
+export function move(id: number, event: number, answered: Answered): Move {
+  const eventKey = keyOf(answered);
+  const key = `${id}/${event}/${eventKey ?? ""}`;
+  const known = moves.get(key);
+  if (known) return known;
+  const before = tails.get(id);
+  const message = events.get(event);
+  const stamp = { epoch: 1, at: 0, ...(eventKey === undefined ? {} : { eventKey }) };
+  const step = nextStep(definitions[before.machine], entryOf(before), message, stamp);
+  const to = tailFrom(step, before);
+  const after = tails.get(to);
+  const result: Move = {
+    to,
+    writes: step.writes,
+    outcome: step.entry.outcome,
+    broken:
+      before.machine === "upgrade"
+        ? upgradeInvariants(before, after)
+        : agentInvariants(before, after, message.type),
+  };
+  moves.set(key, result);
+  return result;
+}
+
+/** All moves that were made, for counting: how they were asked for, and what came of them. */
+export function madeMoves(): ReadonlyMap<string, Move> {
+  return moves;
+}
+
+function rewrite(id: number, what: string, change: (tail: Tail) => Tail): number {
+  const key = `${id}/${what}`;
+  const known = rewritten.get(key);
+  if (known !== undefined) return known;
+  const changed = change(tails.get(id));
+  const persisted = JSON.parse(changed.snapshot) as object;
+  const result = internTail({
+    ...changed,
+    snapshot: JSON.stringify({ ...persisted, context: changed.context }),
+  });
+  rewritten.set(key, result);
+  return result;
+}
+
+/** A newer process has registered: what the participant was told by the one before is of an older one. */
+export function withOlderIncarnation(id: number): number {
+  return rewrite(id, "older", (tail) => ({
+    ...tail,
+    context: { ...tail.context, incarnation: 0 },
+    effects: tail.effects.map((effect) => ({ ...effect, inherited: true })),
+  }));
+}
+
+/** The same for what the coordinator knows of that agent. */
+export function withOlderReadiness(id: number, agent: string): number {
+  return rewrite(id, `older ${agent}`, (tail) => {
+    const plan = tail.context.ready[agent];
+    if (plan === undefined) return tail;
+    const ready = { ...tail.context.ready, [agent]: { ...plan, incarnation: 0 } };
+    return { ...tail, context: { ...tail.context, ready } };
+  });
+}
+
+/** A coordinator's tail with its agents' names exchanged. */
+export function renamed(id: number, names: Readonly<Record<string, string>>, what: string): number {
+  return rewrite(id, `renamed ${what}`, (tail) => {
+    const name = (agent: string) => names[agent] ?? agent;
+    const keys = <Value>(record: Readonly<Record<string, Value>>) =>
+      Object.fromEntries(Object.entries(record).map(([agent, value]) => [name(agent), value]));
+    const { required, ready, copies, voted, undone, debtors } = tail.context;
+    const context = {
+      ...tail.context,
+      required: required.map((one) => ({ ...one, agent: name(one.agent) })),
+      ...{ ready: keys(ready), copies: keys(copies) },
+      ...{
+        voted: voted.map(name),
+        undone: (undone as string[]).map(name),
+        debtors: debtors.map(name),
+      },
+    };
+    return { ...tail, context };
+  });
+}
+
+const facts = new Map<string, string>();
+
+/** What a coordinator knows of one agent, as text: agents are ordered by it. */
+export function knownOf(id: number, agent: string): string {
+  const key = `${id}/${agent}`;
+  const known = facts.get(key);
+  if (known !== undefined) return known;
+  const { ready, copies, voted, undone, debtors } = tails.get(id).context;
+  const text = JSON.stringify([
+    ready[agent]?.incarnation ?? null,
+    copies[agent]?.digest ?? (copies[agent] ? "lost" : null),
+    ...[voted, undone as string[], debtors].map((list) => list.includes(agent)),
+  ]);
+  facts.set(key, text);
+  return text;
+}
