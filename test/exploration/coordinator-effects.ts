@@ -61,9 +61,13 @@ function migrate(running: Running): void {
     report(running, { type: "migrationDone" });
     return;
   }
-  const label = `${nameOf(index)} is about to commit batch ${done + 1}`;
-  const working = withMaster(state, index, { working: done + 1 });
-  model.actions.push({ label, state: working, fault: false, broken: [] });
+  commitBatch(model, state, index, done + 1);
+  const paused = spent(state, "pauses");
+  if (paused) {
+    const label = `${nameOf(index)} is about to commit batch ${done + 1}, and stands still`;
+    const working = withMaster(paused, index, { working: done + 1 });
+    model.actions.push({ label, state: working, fault: true, broken: [] });
+  }
   failing(running, { type: "migrationFailed", reason: failure });
 }
 
@@ -91,8 +95,9 @@ function commitBatch(model: Model, state: State, index: number, batch: number): 
   model.actions.push({ label, state: known, fault: false, broken });
   const lost = spent(durable, "lostAnswers");
   // Its transaction is tried again: it finds the progress moved.
-  if (lost)
-    model.actions.push({ label: `${label}, the answer is lost`, state: lost, fault: true, broken });
+  if (!lost) return;
+  const again = withMaster(lost, index, { working: batch });
+  model.actions.push({ label: `${label}, the answer is lost`, state: again, fault: true, broken });
 }
 
 function verifyCatalogue(running: Running): void {
@@ -130,12 +135,8 @@ function restore(running: Running): void {
   failing(running, { type: "copyLost", agent: nameOf(index), reason: failure });
 }
 
-function liftHolds(running: Running): void {
-  report(running, { type: "holdsLifted" });
-}
-
 const effects = {
-  ...{ chooseBackupTime, rehearse, migrate, verifyCatalogue, restore, liftHolds },
+  ...{ chooseBackupTime, rehearse, migrate, verifyCatalogue, restore },
 } as const;
 
 /** What a master's process may do for the coordinator, as far as it knows it. */

@@ -1,8 +1,7 @@
 import type { UpgradeInput } from "../../machines/upgrade-context.ts";
 import { isLockstepError } from "../../src/errors.ts";
 import { decideAcceptance } from "../../src/upgrade/accept.ts";
-import { fromParticipant, fromRecords } from "../../src/upgrade/derive.ts";
-import { isEligible } from "../../src/upgrade/eligible.ts";
+import { fromRecords } from "../../src/upgrade/derive.ts";
 import {
   appended,
   appendToCoordinator,
@@ -12,6 +11,7 @@ import {
   withMaster,
 } from "./append-coordinator.ts";
 import { coordinatorEffects } from "./coordinator-effects.ts";
+import { fromParticipant, mayBeMaster } from "./derived.ts";
 import {
   agentOf,
   type Model,
@@ -31,17 +31,6 @@ const deadlines = {
 } as const;
 
 const acceptance: ModelEvent = { type: "accept" };
-
-/** Whether the agent may be master, who is silent being whoever is down, or nobody yet. */
-export function mayBeMaster(state: State, index: number): boolean {
-  if (state.versions.upgrade === null || state.coordinator === 0) return true;
-  const view = viewOf(state.coordinator, "coordinator", "");
-  const { version } = agentOf(state, index);
-  const down = (name: string) => !state.agents[agentNames.indexOf(name as "a1")]?.up;
-  return [down, () => false].some((isSilent) =>
-    isEligible(view, { agent: nameOf(index), version, isSilent }),
-  );
-}
 
 /** The lease, then the fence: from here on every older epoch is refused. */
 function acquire(model: Model, state: State, index: number): void {
@@ -73,9 +62,8 @@ function takeOver(model: Model, state: State, index: number): void {
 function readRequest(model: Model, state: State, index: number): void {
   if (state.versions.upgrade !== null || state.coordinator !== 0) return;
   if (inputOf(state) === undefined) return;
-  const label = `${nameOf(index)} finds that the upgrade may be accepted`;
-  const hand = withMaster(state, index, { hand: eventId(acceptance) });
-  model.actions.push({ label, state: hand, fault: false, broken: [] });
+  accept(model, state, index);
+  take(model, state, index, acceptance, false);
 }
 
 function inputOf(state: State): UpgradeInput | undefined {
@@ -122,37 +110,48 @@ function accept(model: Model, state: State, index: number): void {
   );
 }
 
-/** One thing that the master learns from the others: read now, sent later. */
+/** Between what a master has read and what it writes of it others may act: it stands still there. */
+function take(
+  model: Model,
+  state: State,
+  index: number,
+  event: ModelEvent,
+  alsoAtOnce: boolean,
+): void {
+  if (alsoAtOnce) appendToCoordinator(model, state, index, event, null);
+  const paused = spent(state, "pauses");
+  if (!paused) return;
+  const label = `${nameOf(index)} learns ${describeEvent(event)}, and stands still`;
+  const hand = withMaster(paused, index, { hand: eventId(event) });
+  model.actions.push({ label, state: hand, fault: true, broken: [] });
+}
+
+/** What the master learns from the others. */
 function readOthers(model: Model, state: State, index: number): void {
   if (state.coordinator === 0 || tailOf(state.coordinator).final) return;
   const view = viewOf(state.coordinator, "coordinator", "");
-  const take = (from: State, events: readonly { readonly event: unknown }[], fault: boolean) => {
-    for (const { event } of events) {
-      const hand = eventId(event as ModelEvent);
-      const label = `${nameOf(index)} learns ${describeEvent(event as ModelEvent)}`;
-      const taken = withMaster(from, index, { hand });
-      model.actions.push({ label, state: taken, fault, broken: [] });
-    }
-  };
   const records = recordsOf(state, () => false);
   state.agents.forEach(({ participant }, other) => {
     if (participant === 0) return;
-    const theirs = viewOf(participant, "participant", nameOf(other));
-    take(state, fromParticipant(view, theirs, records[other]), false);
+    for (const event of fromParticipant(state, other)) {
+      take(model, state, index, event, true);
+    }
   });
   const down = new Set(state.agents.flatMap(({ up }, other) => (up ? [] : [nameOf(other)])));
   const heard = fromRecords(view, records, () => false);
   const missed = fromRecords(view, records, ({ agent }) => down.has(agent));
-  take(state, heard.length > 0 ? heard : missed, false);
-  const mistaken = spent(state, "silences");
-  if (!mistaken) return;
+  for (const { event } of heard.length > 0 ? heard : missed) {
+    take(model, state, index, event as unknown as ModelEvent, true);
+  }
+  const paused = spent(state, "pauses");
+  if (!paused) return;
   for (const [other, { up }] of state.agents.entries()) {
     if (!up) continue;
-    take(
-      mistaken,
-      fromRecords(view, records, ({ agent }) => agent === nameOf(other)),
-      true,
-    );
+    for (const { event } of fromRecords(view, records, ({ agent }) => agent === nameOf(other))) {
+      appendToCoordinator(model, paused, index, event as unknown as ModelEvent, null, {
+        fault: true,
+      });
+    }
   }
 }
 

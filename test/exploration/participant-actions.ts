@@ -1,7 +1,7 @@
-import { fromCoordinator } from "../../src/upgrade/derive.ts";
 import { gateWrites } from "../../src/upgrade/gate.ts";
 import { appendToParticipant, placeOf, recoverParticipant } from "./append-participant.ts";
-import { agentOf, applyWrites, type Model, nameOf, spent, viewOf, withAgent } from "./model.ts";
+import { fromCoordinator } from "./derived.ts";
+import { agentOf, applyWrites, type Model, nameOf, spent, withAgent } from "./model.ts";
 import { participantEffects } from "./participant-effects.ts";
 import type { State } from "./state.ts";
 import { create, type ModelEvent, tailOf } from "./tails.ts";
@@ -46,10 +46,8 @@ function drive(model: Model, state: State, index: number): void {
     return;
   }
   if (state.coordinator === 0) return;
-  const view = viewOf(agent.participant, "participant", nameOf(index));
-  const heard = fromCoordinator(view, viewOf(state.coordinator, "coordinator", ""));
-  for (const { event } of heard) {
-    appendToParticipant(model, state, index, event as unknown as ModelEvent, null);
+  for (const event of fromCoordinator(state, index)) {
+    appendToParticipant(model, state, index, event, null);
   }
   if (model.mutant === "participant-turns-back-by-itself" && tail.context.reason !== null) {
     if (!tail.context.turnedBack) {
@@ -70,9 +68,13 @@ function tendGate(model: Model, state: State, index: number): void {
     agent.stepsVersion === agent.version &&
     !agent.owes;
   if (mayOpen && !agent.writing && !agent.opening) {
-    const looked = withAgent(state, index, { opening: true });
-    const label = `${nameOf(index)} finds that its gate may open`;
-    model.actions.push({ label, state: looked, fault: false, broken: [] });
+    openGate(model, state, index);
+    const paused = spent(state, "pauses");
+    if (paused) {
+      const label = `${nameOf(index)} finds that its gate may open, and stands still`;
+      const looked = withAgent(paused, index, { opening: true });
+      model.actions.push({ label, state: looked, fault: true, broken: [] });
+    }
   }
   if (!mayOpen && agent.writing) {
     const shut = withAgent(state, index, { writing: false, gate: "shut" });
@@ -84,7 +86,6 @@ function tendGate(model: Model, state: State, index: number): void {
 /** The opening itself: the very writes of the gate. */
 function openGate(model: Model, state: State, index: number): void {
   const agent = agentOf(state, index);
-  if (!agent.opening) return;
   const [versionsWrite, ...rest] = gateWrites("open", {
     ...{ agent: nameOf(index), incarnation: 1, version: agent.version },
   });
@@ -144,6 +145,6 @@ export function participantActions(model: Model, state: State, index: number): v
   }
   payDebt(model, state, index);
   tendGate(model, state, index);
-  openGate(model, state, index);
+  if (agent.opening) openGate(model, state, index);
   if (placeOf(agent.participant, "changeVersion") === undefined) goHome(model, state, index);
 }

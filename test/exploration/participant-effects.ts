@@ -55,10 +55,6 @@ function changeVersion(running: Running): void {
     report(running, { type: "versionReached" });
     return;
   }
-  if (effect?.inherited) {
-    report(running, { type: "versionUnreachable" });
-    return;
-  }
   if (waitsForRestore(running)) return;
   const left: Partial<Agent> = {
     ...{ up: false, gate: "shut", writing: false, opening: false, master: null },
@@ -84,19 +80,19 @@ function runLocalSteps(running: Running): void {
     report(running, { type: "localStepFailed", reason: failure });
     return;
   }
-  if (!recorded || !changed) {
-    change(running, "runs its local step", { recorded: true, changed: true });
+  if (!recorded || !changed || stepsVersion !== newVersion) {
+    const done = { recorded: true, changed: true, stepsVersion: newVersion };
+    change(running, "runs its local step", done);
     failed(running, { type: "localStepFailed", reason: failure });
-  } else if (stepsVersion !== newVersion) {
-    change(running, "notes its local step", { stepsVersion: newVersion });
   } else report(running, { type: "localStepsDone" });
 }
 
 function undoLocalSteps(running: Running): void {
-  const { recorded, changed } = running.agent;
-  if (!recorded) report(running, { type: "undone" });
-  else if (changed) change(running, "puts its files back", { changed: false });
-  else change(running, "notes the undo", { stepsVersion: oldVersion, recorded: false });
+  if (!running.agent.recorded) report(running, { type: "undone" });
+  else {
+    const undone = { changed: false, stepsVersion: oldVersion, recorded: false };
+    change(running, "undoes its local step", undone);
+  }
 }
 
 function keepVersion(running: Running): void {

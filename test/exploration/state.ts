@@ -84,6 +84,16 @@ export function firstState(budget: Budget): State {
 }
 
 const documents = createInterner<Versions>();
+const documentIds = new WeakMap<Versions, number>();
+
+function documentId(versions: Versions): number {
+  const known = documentIds.get(versions);
+  if (known !== undefined) return known;
+  const id = documents.idOf(JSON.stringify(versions), () => versions);
+  documentIds.set(versions, id);
+  return id;
+}
+
 const bit = (value: boolean, place: number) => (value ? 1 << place : 0);
 
 function agentCodes(agent: Agent): string {
@@ -118,7 +128,7 @@ function encode(state: State): string {
   const spent = budgetKinds.map((kind) => budget[kind]);
   return (
     String.fromCharCode(
-      documents.idOf(JSON.stringify(state.versions), () => state.versions),
+      documentId(state.versions),
       state.coordinator,
       state.coordinatorBehind * 8 + (progress === null ? 0 : progress + 1),
       ...[(applied[0] ?? 0) * 16 + (applied[1] ?? 0)],
@@ -198,49 +208,84 @@ function renamedEvent(id: number, names: Readonly<Record<string, string>>): numb
   return typeof agent === "string" ? eventId({ ...event, agent: names[agent] ?? agent }) : id;
 }
 
+/** How masters speak of an agent in what they are about to send: it tells agents apart, too. */
+function mentionsOf(state: State, name: string): string {
+  let mentions = "";
+  for (const { master } of state.agents) {
+    if (!master) continue;
+    for (const id of [master.hand, master.unanswered]) {
+      if (id !== 0) mentions += eventOf(id)["agent"] === name ? "+" : "-";
+    }
+  }
+  return mentions;
+}
+
+function keyOf(state: State, agent: Agent, index: number): string {
+  const name = agentNames[index] as string;
+  const known = state.coordinator === 0 ? "" : knownOf(state.coordinator, name);
+  return agentCodes(agent) + known + mentionsOf(state, name);
+}
+
+/** The order in which the agents come first: none is different for its name. */
+function orderOf(state: State): readonly number[] {
+  const keys = state.agents.map((agent, index) => keyOf(state, agent, index));
+  return [...keys.keys()].sort((left, right) => {
+    const [one, other] = [keys[left] as string, keys[right] as string];
+    return one < other ? -1 : one > other ? 1 : left - right;
+  });
+}
+
 function inOrder(state: State): State {
-  const { coordinator, agents } = state;
-  const mentioned = agents.map(({ master }) => {
-    const ids = master ? [master.hand, master.unanswered] : [];
-    return ids.map((id) => (id === 0 ? "" : String(eventOf(id)["agent"])));
-  });
-  const keyed = agents.map((agent, index) => {
-    const name = agentNames[index] ?? "";
-    const named = mentioned.map((names) => names.map((one) => one === name).join()).toSorted();
-    const known = coordinator === 0 ? "" : knownOf(coordinator, name);
-    return { agent, name, key: `${agentCodes(agent)}${known}${named.join()}` };
-  });
-  const sorted = keyed.toSorted((left, right) =>
-    left.key < right.key ? -1 : left.key > right.key ? 1 : 0,
-  );
-  if (sorted.every(({ name }, index) => name === agentNames[index])) return state;
+  const order = orderOf(state);
+  if (order.every((from, to) => from === to)) return state;
   const names = Object.fromEntries(
-    sorted.map(({ name }, index) => [name, agentNames[index] as string]),
+    order.map((from, to) => [agentNames[from] as string, agentNames[to] as string]),
   );
-  const what = sorted.map(({ name }) => name).join();
+  const what = order.join();
   const tail = (id: number) => (id === 0 ? 0 : renamed(id, names, what));
   return {
     ...state,
-    coordinator: tail(coordinator),
-    agents: sorted.map(({ agent }) =>
-      agent.master === null
-        ? agent
-        : {
-            ...agent,
-            master: {
-              ...agent.master,
-              believed: tail(agent.master.believed),
-              unanswered: renamedEvent(agent.master.unanswered, names),
-              hand: renamedEvent(agent.master.hand, names),
-            },
-          },
-    ),
+    coordinator: tail(state.coordinator),
+    agents: order.map((from) => {
+      const agent = state.agents[from] as Agent;
+      if (agent.master === null) return agent;
+      const { believed, unanswered, hand } = agent.master;
+      const master = {
+        ...agent.master,
+        believed: tail(believed),
+        unanswered: renamedEvent(unanswered, names),
+        hand: renamedEvent(hand, names),
+      };
+      return { ...agent, master };
+    }),
+  };
+}
+
+/** What nobody asks for any more is as if it were not there. */
+function withoutRests(state: State): State {
+  const tail = state.coordinator === 0 ? undefined : tailOf(state.coordinator);
+  if (tail === undefined) return state;
+  const back = ["rolling-back", "blocked", "rolled-back"].includes(tail.state);
+  const over = tail.state === "done" || (back && !(tail.context.touched && !tail.context.restored));
+  return {
+    ...state,
+    budget: {
+      ...state.budget,
+      ...(back || tail.final ? { aborts: 0 } : {}),
+      ...(tail.final ? { timeouts: 0 } : {}),
+    },
+    agents: state.agents.map((agent) => ({
+      ...agent,
+      copy: agent.copy && !over,
+      recordVersion: agent.gate === "shut" ? agent.version : agent.recordVersion,
+      inherited: agent.inherited && agent.fellBack,
+    })),
   };
 }
 
 /** One text for all states that differ in agents' names or in what only grows. */
 export function canonical(state: State): string {
-  return encode(inOrder(withRanks(state)));
+  return encode(inOrder(withRanks(withoutRests(state))));
 }
 
 /** A few words on a state, for the path to a violation. */

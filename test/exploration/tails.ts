@@ -1,35 +1,26 @@
 import { agentMachine } from "../../machines/agent.ts";
-import type { AgentContext } from "../../machines/agent-context.ts";
 import { agentInvariants, upgradeInvariants } from "../../machines/invariants.ts";
 import { upgradeMachine } from "../../machines/upgrade.ts";
-import type { UpgradeContext } from "../../machines/upgrade-context.ts";
 import { protocol } from "../../machines/vocabulary.ts";
 import { type Definition, firstStep, nextStep, type Step } from "../../src/engine/step.ts";
 import type { Entry, Write } from "../../src/store/store.ts";
 import { controlWrites } from "../../src/upgrade/control-writes.ts";
+import { contextOf } from "../../src/upgrade/views.ts";
 import { createInterner } from "./interner.ts";
-import { failure, selfName } from "./vocabulary.ts";
+import { type BothContexts, plainContext } from "./plain-context.ts";
 
 type Machine = "upgrade" | "agent";
 
 export interface PendingEffect {
   readonly name: string;
   readonly params: Readonly<Record<string, unknown>>;
-  /** Asked for by a process before this one: only a change of version is told apart by it. */
-  readonly inherited: boolean;
-}
-
-/** The one thing that both machines call alike and that is not the same. */
-interface Undone {
-  // biome-ignore lint/suspicious/noExplicitAny: a list of the coordinator's, a mark of the participant's
-  readonly undone: any;
 }
 
 /** The end of one actor's journal, without what only grows. */
 export interface Tail {
   readonly machine: Machine;
   readonly snapshot: string;
-  readonly context: Omit<UpgradeContext, "undone"> & Omit<AgentContext, "undone"> & Undone;
+  readonly context: BothContexts;
   readonly state: string;
   readonly final: boolean;
   readonly timers: readonly string[];
@@ -61,51 +52,29 @@ const rewritten = new Map<string, number>();
 
 export const tailOf = (id: number): Tail => tails.get(id);
 export const eventOf = (id: number): ModelEvent => events.get(id);
-export const eventId = (event: ModelEvent): number =>
-  events.idOf(JSON.stringify(event), () => event);
+const eventIds = new WeakMap<ModelEvent, number>();
 
-const sortedRecord = <Value>(record: Readonly<Record<string, Value>>) =>
-  Object.fromEntries(Object.entries(record).toSorted(([left], [right]) => (left < right ? -1 : 1)));
-
-/** Drops what no decision depends on: orders of arrival, and the words of reasons. */
-function plainContext(context: Tail["context"], machine: Machine): Tail["context"] {
-  const reason = context.reason === null ? null : failure;
-  if (machine === "agent") {
-    const copy = context.copy?.reason ? { digest: null, reason: failure } : context.copy;
-    return { ...context, agent: selfName, reason, copy };
-  }
-  return {
-    ...context,
-    required: context.required.toSorted((left, right) => (left.agent < right.agent ? -1 : 1)),
-    ready: sortedRecord(context.ready),
-    copies: sortedRecord(
-      Object.fromEntries(
-        Object.entries(context.copies).map(([agent, { digest, reason: why }]) => [
-          agent,
-          { digest, reason: why === null ? null : failure },
-        ]),
-      ),
-    ),
-    voted: context.voted.toSorted(),
-    undone: (context.undone as string[]).toSorted(),
-    debtors: context.debtors.toSorted(),
-    reason,
-    blockedReason: context.blockedReason === null ? null : failure,
-  };
+export function eventId(event: ModelEvent): number {
+  const known = eventIds.get(event);
+  if (known !== undefined) return known;
+  const id = events.idOf(JSON.stringify(event), () => event);
+  eventIds.set(event, id);
+  return id;
 }
 
 /** The number of a tail, put into its plain form first. */
 function internTail(tail: Omit<Tail, "context" | "final">): number {
   const { machine, state } = tail;
   const persisted = JSON.parse(tail.snapshot) as { context: Tail["context"]; status: string };
-  const context = plainContext(persisted.context, machine);
+  const context = plainContext(persisted.context, machine, state);
   const snapshot = JSON.stringify({ ...persisted, context });
   // What an effect is asked for with follows from the context that asked for it.
-  const effects = tail.effects.map(({ name, params, inherited }) => ({
-    name,
-    params: name === "changeVersion" ? { version: params["version"] } : {},
-    inherited: inherited && name === "changeVersion",
-  }));
+  const effects = tail.effects
+    .filter(({ name }) => name !== "liftHolds")
+    .map(({ name, params }) => ({
+      name,
+      params: name === "changeVersion" ? { version: params["version"] } : {},
+    }));
   const timers = tail.timers.toSorted();
   const final = persisted.status !== "active";
   return tails.idOf(JSON.stringify([machine, state, snapshot, timers, effects]), () => {
@@ -131,16 +100,13 @@ function entryOf(tail: Tail): Entry {
   };
 }
 
-function tailFrom({ entry }: Step, before: Tail | undefined): number {
+function tailFrom({ entry }: Step): number {
   return internTail({
     machine: entry.machine as Machine,
     snapshot: entry.snapshot,
     state: entry.state,
     timers: entry.timers.map(({ name }) => name),
-    effects: entry.effects.map(({ id, name, params }) => {
-      const old = id.startsWith("effect/") ? before?.effects[Number(id.split("/")[1])] : undefined;
-      return { name, params, inherited: old?.inherited ?? false };
-    }),
+    effects: entry.effects,
   });
 }
 
@@ -152,7 +118,7 @@ export function create(machine: Machine, input: unknown): Move {
   const base = { actor: actorName, machine, owner };
   const step = firstStep(definitions[machine], base, input, { epoch: 1, at: 0 });
   const { writes } = step;
-  const move: Move = { to: tailFrom(step, undefined), writes, broken: [], outcome: "applied" };
+  const move: Move = { to: tailFrom(step), writes, broken: [], outcome: "applied" };
   moves.set(key, move);
   return move;
 }
@@ -175,8 +141,9 @@ export function move(id: number, event: number, answered: Answered): Move {
   const message = events.get(event);
   const stamp = { epoch: 1, at: 0, ...(eventKey === undefined ? {} : { eventKey }) };
   const step = nextStep(definitions[before.machine], entryOf(before), message, stamp);
-  const to = tailFrom(step, before);
-  const after = tails.get(to);
+  const to = tailFrom(step);
+  // The invariants see what the step made, before anything of it is dropped.
+  const after = { state: step.entry.state, context: contextOf<never>(step.entry) };
   const result: Move = {
     to,
     writes: step.writes,
@@ -214,7 +181,8 @@ export function withOlderIncarnation(id: number): number {
   return rewrite(id, "older", (tail) => ({
     ...tail,
     context: { ...tail.context, incarnation: 0 },
-    effects: tail.effects.map((effect) => ({ ...effect, inherited: true })),
+    // Asked for by the process before: what runs now came of it, so it is answered, whatever it was.
+    effects: tail.effects.filter(({ name }) => name !== "changeVersion"),
   }));
 }
 

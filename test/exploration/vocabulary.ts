@@ -20,8 +20,8 @@ export interface Budget {
   readonly failovers: number;
   /** Writes that took effect though nobody was told. */
   readonly lostAnswers: number;
-  /** A live agent that is taken for a silent one. */
-  readonly silences: number;
+  /** A process that stands still between its reading and its writing, or so long that it is taken for dead. */
+  readonly pauses: number;
   readonly timeouts: number;
   readonly aborts: number;
   /** A step, a copy, a rehearsal or a build that fails. */
@@ -33,7 +33,7 @@ export const budgetKinds = [
   "deaths",
   "failovers",
   "lostAnswers",
-  "silences",
+  "pauses",
   "timeouts",
   "aborts",
   "failures",
