@@ -1,6 +1,7 @@
 import {
   fromCoordinator as coordinatorSays,
   fromParticipant as participantSays,
+  fromRecords as recordsSay,
 } from "../../src/upgrade/derive.ts";
 import { isEligible } from "../../src/upgrade/eligible.ts";
 import { agentOf, nameOf, recordsOf, viewOf } from "./model.ts";
@@ -11,6 +12,7 @@ import { agentNames } from "./vocabulary.ts";
 type Events = readonly ModelEvent[];
 const fromCoordinators = new Map<number, Events>();
 const fromParticipants = new Map<string, Events>();
+const heard = new Map<string, Events>();
 const eligible = new Map<string, boolean>();
 
 const eventsOf = (derived: readonly { readonly event: unknown }[]): Events =>
@@ -39,6 +41,25 @@ export function fromParticipant(state: State, index: number): Events {
   const record = recordsOf(state, () => false)[index];
   const events = eventsOf(participantSays(view, theirs, record));
   fromParticipants.set(key, events);
+  return events;
+}
+
+/** What the coordinator learns from the records when these agents are silent: remembered. */
+export function fromRecords(state: State, isSilent: (index: number) => boolean): Events {
+  const seen = state.agents.map(({ gate }, index) => (isSilent(index) ? "silent" : gate)).join();
+  const key = `${state.coordinator}/${seen}`;
+  const known = heard.get(key);
+  if (known) return known;
+  const view = viewOf(state.coordinator, "coordinator", "");
+  const silent = (name: string) => isSilent(agentNames.indexOf(name as "a1"));
+  const events = eventsOf(
+    recordsSay(
+      view,
+      recordsOf(state, () => false),
+      ({ agent }) => silent(agent),
+    ),
+  );
+  heard.set(key, events);
   return events;
 }
 

@@ -1,7 +1,6 @@
 import type { UpgradeInput } from "../../machines/upgrade-context.ts";
 import { isLockstepError } from "../../src/errors.ts";
 import { decideAcceptance } from "../../src/upgrade/accept.ts";
-import { fromRecords } from "../../src/upgrade/derive.ts";
 import {
   appended,
   appendToCoordinator,
@@ -11,17 +10,8 @@ import {
   withMaster,
 } from "./append-coordinator.ts";
 import { coordinatorEffects } from "./coordinator-effects.ts";
-import { fromParticipant, mayBeMaster } from "./derived.ts";
-import {
-  agentOf,
-  type Model,
-  nameOf,
-  recordsOf,
-  silentNowMs,
-  spent,
-  viewOf,
-  withAgent,
-} from "./model.ts";
+import { fromParticipant, fromRecords, mayBeMaster } from "./derived.ts";
+import { agentOf, type Model, nameOf, recordsOf, silentNowMs, spent, withAgent } from "./model.ts";
 import type { State } from "./state.ts";
 import { create, eventId, eventOf, type ModelEvent, tailOf } from "./tails.ts";
 import { agentNames, newVersion } from "./vocabulary.ts";
@@ -31,6 +21,8 @@ const deadlines = {
 } as const;
 
 const acceptance: ModelEvent = { type: "accept" };
+const abort: ModelEvent = { type: "abortRequested", why: "" };
+const deadlinePassed: ModelEvent = { type: "deadlinePassed" };
 
 /** The lease, then the fence: from here on every older epoch is refused. */
 function acquire(model: Model, state: State, index: number): void {
@@ -61,9 +53,20 @@ function takeOver(model: Model, state: State, index: number): void {
 
 function readRequest(model: Model, state: State, index: number): void {
   if (state.versions.upgrade !== null || state.coordinator !== 0) return;
-  if (inputOf(state) === undefined) return;
+  if (!mayBeAccepted(state)) return;
   accept(model, state, index);
   take(model, state, index, acceptance, false);
+}
+
+const acceptable = new Map<string, boolean>();
+
+/** Whether the product would accept the upgrade now: remembered. */
+function mayBeAccepted(state: State): boolean {
+  const seen = state.agents.map(({ up, recordVersion, owes }) => `${up}${recordVersion}${owes}`);
+  const key = seen.join();
+  const may = acceptable.get(key) ?? inputOf(state) !== undefined;
+  acceptable.set(key, may);
+  return may;
 }
 
 function inputOf(state: State): UpgradeInput | undefined {
@@ -129,30 +132,23 @@ function take(
 /** What the master learns from the others. */
 function readOthers(model: Model, state: State, index: number): void {
   if (state.coordinator === 0 || tailOf(state.coordinator).final) return;
-  const view = viewOf(state.coordinator, "coordinator", "");
-  const records = recordsOf(state, () => false);
   state.agents.forEach(({ participant }, other) => {
     if (participant === 0) return;
-    for (const event of fromParticipant(state, other)) {
-      take(model, state, index, event, true);
-    }
+    for (const event of fromParticipant(state, other)) take(model, state, index, event, true);
   });
-  const down = new Set(state.agents.flatMap(({ up }, other) => (up ? [] : [nameOf(other)])));
-  const heard = fromRecords(view, records, () => false);
-  const missed = fromRecords(view, records, ({ agent }) => down.has(agent));
-  for (const { event } of heard.length > 0 ? heard : missed) {
-    take(model, state, index, event as unknown as ModelEvent, true);
+  const present = fromRecords(state, () => false);
+  const absent = fromRecords(state, (other) => !agentOf(state, other).up);
+  for (const event of present.length > 0 ? present : absent) {
+    take(model, state, index, event, true);
   }
   const paused = spent(state, "pauses");
   if (!paused) return;
-  for (const [other, { up }] of state.agents.entries()) {
-    if (!up) continue;
-    for (const { event } of fromRecords(view, records, ({ agent }) => agent === nameOf(other))) {
-      appendToCoordinator(model, paused, index, event as unknown as ModelEvent, null, {
-        fault: true,
-      });
+  state.agents.forEach(({ up }, other) => {
+    if (!up) return;
+    for (const event of fromRecords(state, (silent) => silent === other)) {
+      appendToCoordinator(model, paused, index, event, null, { fault: true });
     }
-  }
+  });
 }
 
 function describeEvent(event: ModelEvent): string {
@@ -175,13 +171,12 @@ function interrupt(model: Model, state: State, index: number): void {
   if (final) return;
   const aborted = spent(state, "aborts");
   if (aborted && where !== "blocked" && where !== "rolling-back") {
-    const event: ModelEvent = { type: "abortRequested", why: "" };
-    appendToCoordinator(model, aborted, index, event, null, { fault: true });
+    appendToCoordinator(model, aborted, index, abort, null, { fault: true });
   }
   const late = spent(state, "timeouts");
   if (!late) return;
   for (const timer of timers) {
-    appendToCoordinator(model, late, index, { type: "deadlinePassed" }, { timer }, { fault: true });
+    appendToCoordinator(model, late, index, deadlinePassed, { timer }, { fault: true });
   }
 }
 

@@ -137,28 +137,43 @@ function encode(state: State): string {
   );
 }
 
-function readAgent(codes: string, at: number): readonly [Agent, number] {
-  const code = (offset: number) => codes.charCodeAt(at + offset);
-  const flags = code(0);
-  const has = (place: number) => (flags & (1 << place)) !== 0;
-  const version = (place: number) => (has(place) ? newVersion : oldVersion);
-  const isMaster = has(14);
-  const working = code(4) % 8;
-  const agent: Agent = {
-    ...{ up: has(0), gone: has(1), version: version(2), recordVersion: version(3) },
-    gate: has(4) ? "open" : "shut",
-    ...{ owes: has(5), writing: has(6), opening: has(7), fellBack: has(8), inherited: has(9) },
-    ...{ participant: code(1), believed: code(2), unanswered: code(3) },
-    ...{ stepsVersion: version(10), changed: has(11), recorded: has(12), copy: has(13) },
-    master: isMaster
-      ? {
-          behind: code(4) >> 3,
-          ...{ believed: code(5), unanswered: code(6), hand: code(7) },
-          working: working === 0 ? null : working - 1,
-        }
-      : null,
+function readMaster(codes: string, at: number): Mastership {
+  const code = codes.charCodeAt(at);
+  const working = code % 8;
+  return {
+    behind: code >> 3,
+    believed: codes.charCodeAt(at + 1),
+    unanswered: codes.charCodeAt(at + 2),
+    hand: codes.charCodeAt(at + 3),
+    working: working === 0 ? null : working - 1,
   };
-  return [agent, at + (isMaster ? 8 : 4)];
+}
+
+const versionAt = (flags: number, place: number) =>
+  (flags & (1 << place)) === 0 ? oldVersion : newVersion;
+
+function readAgent(codes: string, at: number): Agent {
+  const flags = codes.charCodeAt(at);
+  return {
+    up: (flags & (1 << 0)) !== 0,
+    gone: (flags & (1 << 1)) !== 0,
+    version: versionAt(flags, 2),
+    recordVersion: versionAt(flags, 3),
+    gate: (flags & (1 << 4)) === 0 ? "shut" : "open",
+    owes: (flags & (1 << 5)) !== 0,
+    writing: (flags & (1 << 6)) !== 0,
+    opening: (flags & (1 << 7)) !== 0,
+    fellBack: (flags & (1 << 8)) !== 0,
+    inherited: (flags & (1 << 9)) !== 0,
+    participant: codes.charCodeAt(at + 1),
+    believed: codes.charCodeAt(at + 2),
+    unanswered: codes.charCodeAt(at + 3),
+    stepsVersion: versionAt(flags, 10),
+    changed: (flags & (1 << 11)) !== 0,
+    recorded: (flags & (1 << 12)) !== 0,
+    copy: (flags & (1 << 13)) !== 0,
+    master: (flags & (1 << 14)) === 0 ? null : readMaster(codes, at + 4),
+  };
 }
 
 /** The inverse of `canonical`. */
@@ -172,14 +187,18 @@ export function decode(codes: string): State {
   });
   const agents: Agent[] = [];
   for (let at = 4 + budgetKinds.length; at < codes.length; ) {
-    const [agent, next] = readAgent(codes, at);
+    const agent = readAgent(codes, at);
     agents.push(agent);
-    at = next;
+    at += agent.master === null ? 4 : 8;
   }
   return {
-    ...{ versions: documents.get(code(0)), coordinator: code(1), coordinatorBehind: code(2) >> 3 },
-    ...{ progress: progress === 0 ? null : progress - 1, agents },
-    ...{ applied: [code(3) >> 4, code(3) % 16], budget: budget as unknown as Budget },
+    versions: documents.get(code(0)),
+    coordinator: code(1),
+    coordinatorBehind: code(2) >> 3,
+    progress: progress === 0 ? null : progress - 1,
+    applied: [code(3) >> 4, code(3) % 16],
+    agents,
+    budget: budget as unknown as Budget,
   };
 }
 
@@ -261,25 +280,32 @@ function inOrder(state: State): State {
   };
 }
 
+function withoutAgentRests(agent: Agent, copiesOver: boolean): Agent {
+  const copy = agent.copy && !copiesOver;
+  const recordVersion = agent.gate === "shut" ? agent.version : agent.recordVersion;
+  const inherited = agent.inherited && agent.fellBack;
+  const same =
+    copy === agent.copy && recordVersion === agent.recordVersion && inherited === agent.inherited;
+  return same ? agent : { ...agent, copy, recordVersion, inherited };
+}
+
 /** What nobody asks for any more is as if it were not there. */
 function withoutRests(state: State): State {
-  const tail = state.coordinator === 0 ? undefined : tailOf(state.coordinator);
-  if (tail === undefined) return state;
-  const back = ["rolling-back", "blocked", "rolled-back"].includes(tail.state);
-  const over = tail.state === "done" || (back && !(tail.context.touched && !tail.context.restored));
+  if (state.coordinator === 0) return state;
+  const { state: where, context, final } = tailOf(state.coordinator);
+  const back = ["rolling-back", "blocked", "rolled-back"].includes(where);
+  const over = where === "done" || (back && !(context.touched && !context.restored));
+  const aborts = back || final ? 0 : state.budget.aborts;
+  const timeouts = final ? 0 : state.budget.timeouts;
+  const unspent = aborts === state.budget.aborts && timeouts === state.budget.timeouts;
   return {
-    ...state,
-    budget: {
-      ...state.budget,
-      ...(back || tail.final ? { aborts: 0 } : {}),
-      ...(tail.final ? { timeouts: 0 } : {}),
-    },
-    agents: state.agents.map((agent) => ({
-      ...agent,
-      copy: agent.copy && !over,
-      recordVersion: agent.gate === "shut" ? agent.version : agent.recordVersion,
-      inherited: agent.inherited && agent.fellBack,
-    })),
+    versions: state.versions,
+    coordinator: state.coordinator,
+    coordinatorBehind: state.coordinatorBehind,
+    progress: state.progress,
+    applied: state.applied,
+    budget: unspent ? state.budget : { ...state.budget, aborts, timeouts },
+    agents: state.agents.map((agent) => withoutAgentRests(agent, over)),
   };
 }
 
