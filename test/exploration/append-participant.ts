@@ -1,12 +1,29 @@
 import { agentOf, type Model, nameOf, spent, withAgent } from "./model.ts";
 import type { State } from "./state.ts";
 import { type Answered, eventId, eventOf, type ModelEvent, move, tailOf } from "./tails.ts";
+import { failure, newVersion } from "./vocabulary.ts";
 
 /** The place of a pending effect in a tail, or undefined. */
 export function placeOf(tail: number, effect: string): number | undefined {
   if (tail === 0) return undefined;
   const place = tailOf(tail).effects.findIndex(({ name }) => name === effect);
   return place < 0 ? undefined : place;
+}
+
+const plan = { hash: "h", schemaSteps: 1, protocol: 1 };
+const startedEvents = ["1.0.0", "1.1.0"].map((version) =>
+  [null, failure].map(
+    (cannotStart): ModelEvent => ({
+      ...{ type: "started", version, incarnation: 1, ...plan, cannotStart },
+    }),
+  ),
+);
+
+/** What a process says first in its participant: it is one with what brought it there. */
+export function appendStarted(model: Model, state: State, index: number, label: string): void {
+  const { version, inherited, fellBack } = agentOf(state, index);
+  const event = startedEvents[version === newVersion ? 1 : 0]?.[inherited && fellBack ? 1 : 0];
+  if (event) appendToParticipant(model, state, index, event, null, { label });
 }
 
 /** An entry of an agent's own participant: known at once, or its answer is lost. */

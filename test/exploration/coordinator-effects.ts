@@ -11,6 +11,8 @@ import type { Mastership, State } from "./state.ts";
 import { type ModelEvent, tailOf } from "./tails.ts";
 import { batchesMax, failure, newVersion, oldVersion } from "./vocabulary.ts";
 
+const dataRestored: ModelEvent = { type: "dataRestored", digest: "d" };
+
 interface Running {
   readonly model: Model;
   readonly state: State;
@@ -120,7 +122,7 @@ function restore(running: Running): void {
     return;
   }
   if (state.applied.every((times) => times === 0)) {
-    report(running, { type: "dataRestored", digest: "d" });
+    report(running, dataRestored);
   } else {
     const standing = standingOf(model, state, index);
     if (standing === "refused") {
@@ -129,8 +131,13 @@ function restore(running: Running): void {
     }
     const broken = standing === "unfenced" ? [staleWrite] : [];
     const restored = { ...state, applied: state.applied.map(() => 0) };
-    const label = `${nameOf(index)} restores the data`;
-    model.actions.push({ label, state: restored, fault: false, broken });
+    const { crashes, deaths, failovers } = state.budget;
+    // Restoring and reporting are told apart only by what comes in between.
+    if (crashes + deaths + failovers === 0) report({ ...running, state: restored }, dataRestored);
+    else {
+      const label = `${nameOf(index)} restores the data`;
+      model.actions.push({ label, state: restored, fault: false, broken });
+    }
   }
   failing(running, { type: "copyLost", agent: nameOf(index), reason: failure });
 }

@@ -24,6 +24,12 @@ const acceptance: ModelEvent = { type: "accept" };
 const abort: ModelEvent = { type: "abortRequested", why: "" };
 const deadlinePassed: ModelEvent = { type: "deadlinePassed" };
 
+function pendingOf({ coordinator }: State): boolean {
+  if (coordinator === 0) return false;
+  const { final, effects } = tailOf(coordinator);
+  return !final || effects.length > 0;
+}
+
 /** The lease, then the fence: from here on every older epoch is refused. */
 function acquire(model: Model, state: State, index: number): void {
   if (!mayBeMaster(state, index)) return;
@@ -35,7 +41,9 @@ function acquire(model: Model, state: State, index: number): void {
       ? { ...agent, master: { ...agent.master, behind: agent.master.behind + 1 } }
       : agent,
   );
-  const raised = { ...from, agents, coordinatorBehind: from.coordinatorBehind + 1 };
+  // Its takeover entry is one with the fence that it raises: before it, it does nothing else.
+  const behind = pendingOf(from) && model.mutant !== "no-fence" ? 0 : from.coordinatorBehind + 1;
+  const raised = { ...from, agents, coordinatorBehind: behind };
   const master = { behind: 0, believed: 0, unanswered: 0, hand: 0, working: null };
   model.actions.push({
     label: `${nameOf(index)} takes the lease and raises the fence`,
@@ -137,14 +145,15 @@ function readOthers(model: Model, state: State, index: number): void {
     for (const event of fromParticipant(state, other)) take(model, state, index, event, true);
   });
   const present = fromRecords(state, () => false);
-  const absent = fromRecords(state, (other) => !agentOf(state, other).up);
+  const absent = fromRecords(state, (other) => agentOf(state, other).gone);
   for (const event of present.length > 0 ? present : absent) {
     take(model, state, index, event, true);
   }
   const paused = spent(state, "pauses");
   if (!paused) return;
-  state.agents.forEach(({ up }, other) => {
-    if (!up) return;
+  // Whoever stands still or starts anew for too long is taken for silent, too.
+  state.agents.forEach(({ gone }, other) => {
+    if (gone) return;
     for (const event of fromRecords(state, (silent) => silent === other)) {
       appendToCoordinator(model, paused, index, event, null, { fault: true });
     }
@@ -193,9 +202,7 @@ export function masterActions(model: Model, state: State, index: number): void {
   if (master.behind > 0 || !mayBeMaster(state, index)) {
     model.actions.push({ label, state: ended, fault: false, broken: [] });
   }
-  const tail = state.coordinator === 0 ? undefined : tailOf(state.coordinator);
-  const pending = tail !== undefined && (!tail.final || tail.effects.length > 0);
-  if (master.behind === 0 && pending && state.coordinatorBehind > 0) {
+  if (master.behind === 0 && pendingOf(state) && state.coordinatorBehind > 0) {
     takeOver(model, state, index);
     return;
   }

@@ -1,13 +1,16 @@
 import { gateWrites } from "../../src/upgrade/gate.ts";
-import { appendToParticipant, placeOf, recoverParticipant } from "./append-participant.ts";
+import {
+  appendStarted,
+  appendToParticipant,
+  placeOf,
+  recoverParticipant,
+} from "./append-participant.ts";
 import { fromCoordinator } from "./derived.ts";
 import { agentOf, applyWrites, type Model, nameOf, spent, withAgent } from "./model.ts";
 import { participantEffects } from "./participant-effects.ts";
 import type { State } from "./state.ts";
-import { create, type ModelEvent, tailOf } from "./tails.ts";
-import { failure, newVersion, oldVersion, selfName, upgradeName } from "./vocabulary.ts";
-
-const plan = { hash: "h", schemaSteps: 1, protocol: 1 };
+import { create, tailOf } from "./tails.ts";
+import { newVersion, oldVersion, selfName, upgradeName } from "./vocabulary.ts";
 
 /** A participant of the model's upgrade is made: its id exists once, so a second making is none. */
 function createParticipant(model: Model, state: State, index: number): void {
@@ -17,8 +20,7 @@ function createParticipant(model: Model, state: State, index: number): void {
   };
   const { to } = create("agent", input);
   const made = withAgent(state, index, { participant: to, inherited: false });
-  const label = `${nameOf(index)} creates its participant`;
-  model.actions.push({ label, state: made, fault: false, broken: [] });
+  appendStarted(model, made, index, `${nameOf(index)} creates its participant`);
 }
 
 /** As `payDebt` of the participant's loop. */
@@ -33,18 +35,10 @@ function payDebt(model: Model, state: State, index: number): void {
   }
 }
 
-/** As `drive` of the participant's loop: what runs here is said first, then the coordinator is heard. */
+/** As `drive` of the participant's loop: what runs here was said first, the coordinator is heard. */
 function drive(model: Model, state: State, index: number): void {
   const agent = agentOf(state, index);
   const tail = tailOf(agent.participant);
-  if (tail.context.incarnation === 0) {
-    const cannotStart = agent.inherited && agent.fellBack ? failure : null;
-    const event: ModelEvent = {
-      ...{ type: "started", version: agent.version, incarnation: 1, ...plan, cannotStart },
-    };
-    appendToParticipant(model, state, index, event, null);
-    return;
-  }
   if (state.coordinator === 0) return;
   for (const event of fromCoordinator(state, index)) {
     appendToParticipant(model, state, index, event, null);

@@ -33,11 +33,23 @@ function change({ model, state, index }: Running, what: string, changed: Partial
   model.actions.push({ label, state: after, fault: false, broken: [] });
 }
 
+/** What is done on the host can be told from what is not reported only by a crash in between. */
+function act(running: Running, what: string, changed: Partial<Agent>, then: ModelEvent): void {
+  const { crashes, deaths } = running.state.budget;
+  if (crashes + deaths > 0) change(running, what, changed);
+  else report({ ...running, state: withAgent(running.state, running.index, changed) }, then);
+}
+
+const gateShut: ModelEvent = { type: "gateShut" };
+const copyMade: ModelEvent = { type: "copyMade", digest: "d" };
+const localStepsDone: ModelEvent = { type: "localStepsDone" };
+const undone: ModelEvent = { type: "undone" };
+const versionKept: ModelEvent = { type: "versionKept" };
+
+/** Draining, shutting and reporting are one: between them nothing opens it again. */
 function shutGate(running: Running): void {
-  const { agent } = running;
-  if (agent.writing || agent.gate === "open") {
-    change(running, "drains and shuts its gate", { writing: false, gate: "shut" });
-  } else report(running, { type: "gateShut" });
+  const state = withAgent(running.state, running.index, { writing: false, gate: "shut" });
+  report({ ...running, state }, gateShut);
 }
 
 /** A master restores before it goes back itself (as `untilRestored`). */
@@ -69,8 +81,8 @@ function changeVersion(running: Running): void {
 }
 
 function dumpCopy(running: Running): void {
-  if (!running.agent.copy) change(running, "dumps its copy", { copy: true });
-  else report(running, { type: "copyMade", digest: "d" });
+  if (!running.agent.copy) act(running, "dumps its copy", { copy: true }, copyMade);
+  else report(running, copyMade);
   failed(running, { type: "copyFailed", reason: failure });
 }
 
@@ -82,16 +94,16 @@ function runLocalSteps(running: Running): void {
   }
   if (!recorded || !changed || stepsVersion !== newVersion) {
     const done = { recorded: true, changed: true, stepsVersion: newVersion };
-    change(running, "runs its local step", done);
+    act(running, "runs its local step", done, localStepsDone);
     failed(running, { type: "localStepFailed", reason: failure });
-  } else report(running, { type: "localStepsDone" });
+  } else report(running, localStepsDone);
 }
 
 function undoLocalSteps(running: Running): void {
-  if (!running.agent.recorded) report(running, { type: "undone" });
+  if (!running.agent.recorded) report(running, undone);
   else {
-    const undone = { changed: false, stepsVersion: oldVersion, recorded: false };
-    change(running, "undoes its local step", undone);
+    const before = { changed: false, stepsVersion: oldVersion, recorded: false };
+    act(running, "undoes its local step", before, undone);
   }
 }
 
@@ -99,11 +111,12 @@ function keepVersion(running: Running): void {
   const { agent } = running;
   const kept = tailOf(agent.participant).state === "done" ? newVersion : oldVersion;
   if (agent.stepsVersion !== kept || agent.recorded) {
-    change(running, "keeps its version", { stepsVersion: kept, recorded: false });
+    const changed = { stepsVersion: kept, recorded: false, owes: false };
+    act(running, "keeps its version", changed, versionKept);
     return;
   }
   if (agent.owes) change(running, "pays its debt", { owes: false });
-  report(running, { type: "versionKept" });
+  report(running, versionKept);
 }
 
 const effects = {

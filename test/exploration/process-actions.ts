@@ -1,6 +1,7 @@
+import { appendStarted } from "./append-participant.ts";
 import { agentOf, type Model, nameOf, spent, withAgent } from "./model.ts";
 import type { Agent, State } from "./state.ts";
-import { withOlderIncarnation, withOlderReadiness } from "./tails.ts";
+import { tailOf, withOlderIncarnation, withOlderReadiness } from "./tails.ts";
 
 const lostMemory = {
   ...{ up: false, writing: false, opening: false, believed: 0, unanswered: 0, master: null },
@@ -29,14 +30,11 @@ function start(model: Model, state: State, index: number): void {
     participant: participant === 0 ? 0 : withOlderIncarnation(participant),
   });
   const { coordinator } = started;
-  model.actions.push({
-    label: `${nameOf(index)} starts ${version}`,
-    state: {
-      ...started,
-      coordinator: coordinator === 0 ? 0 : withOlderReadiness(coordinator, nameOf(index)),
-    },
-    ...{ fault: false, broken: [] },
-  });
+  const known = coordinator === 0 ? 0 : withOlderReadiness(coordinator, nameOf(index));
+  const after = { ...started, coordinator: known };
+  const label = `${nameOf(index)} starts ${version}`;
+  if (participant !== 0 && !tailOf(participant).final) appendStarted(model, after, index, label);
+  else model.actions.push({ label, state: after, fault: false, broken: [] });
 }
 
 /** What may happen to the process of one agent. */

@@ -8,6 +8,7 @@ import { controlWrites } from "../../src/upgrade/control-writes.ts";
 import { contextOf } from "../../src/upgrade/views.ts";
 import { createInterner } from "./interner.ts";
 import { type BothContexts, plainContext } from "./plain-context.ts";
+import { type Edge, edgesOf } from "./taken.ts";
 
 type Machine = "upgrade" | "agent";
 
@@ -37,7 +38,10 @@ export interface Move {
   readonly to: number;
   readonly writes: readonly Write[];
   readonly broken: readonly string[];
-  readonly outcome: Entry["outcome"];
+  /** The way through the machine: the event's edge and what follows without one. */
+  readonly edges: readonly Edge[];
+  /** How often it was made. */
+  made: number;
 }
 
 export const definitions: Readonly<Record<Machine, Definition>> = {
@@ -118,7 +122,7 @@ export function create(machine: Machine, input: unknown): Move {
   const base = { actor: actorName, machine, owner };
   const step = firstStep(definitions[machine], base, input, { epoch: 1, at: 0 });
   const { writes } = step;
-  const move: Move = { to: tailFrom(step), writes, broken: [], outcome: "applied" };
+  const move: Move = { to: tailFrom(step), writes, broken: [], edges: [], made: 0 };
   moves.set(key, move);
   return move;
 }
@@ -131,12 +135,24 @@ function keyOf(answered: Answered): string | undefined {
   return "effect" in answered ? `effect/${answered.effect}` : `timer/${answered.timer}`;
 }
 
+function edgesTaken(before: Tail, event: ModelEvent, { entry }: Step): readonly Edge[] {
+  if (entry.outcome !== "applied") return [];
+  // An effect that was not pending before was asked for on the way.
+  const leaves = entry.effects.some(
+    ({ id, name }) => name === "changeVersion" && !id.startsWith("effect/"),
+  );
+  return edgesOf(before, event, { state: entry.state, asksForVersion: leaves });
+}
+
 /** The entry that follows a tail, by the real step function; remembered. */
 export function move(id: number, event: number, answered: Answered): Move {
   const eventKey = keyOf(answered);
   const key = `${id}/${event}/${eventKey ?? ""}`;
   const known = moves.get(key);
-  if (known) return known;
+  if (known) {
+    known.made += 1;
+    return known;
+  }
   const before = tails.get(id);
   const message = events.get(event);
   const stamp = { epoch: 1, at: 0, ...(eventKey === undefined ? {} : { eventKey }) };
@@ -147,7 +163,8 @@ export function move(id: number, event: number, answered: Answered): Move {
   const result: Move = {
     to,
     writes: step.writes,
-    outcome: step.entry.outcome,
+    made: 1,
+    edges: edgesTaken(before, message, step),
     broken:
       before.machine === "upgrade"
         ? upgradeInvariants(before, after)
@@ -157,9 +174,9 @@ export function move(id: number, event: number, answered: Answered): Move {
   return result;
 }
 
-/** All moves that were made, for counting: how they were asked for, and what came of them. */
-export function madeMoves(): ReadonlyMap<string, Move> {
-  return moves;
+/** All moves that were made by this process. */
+export function madeMoves(): Iterable<Move> {
+  return moves.values();
 }
 
 function rewrite(id: number, what: string, change: (tail: Tail) => Tail): number {

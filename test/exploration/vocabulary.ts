@@ -39,6 +39,17 @@ export const budgetKinds = [
   "failures",
 ] as const satisfies readonly (keyof Budget)[];
 
+export const noFaults: Budget = {
+  crashes: 0,
+  deaths: 0,
+  failovers: 0,
+  lostAnswers: 0,
+  pauses: 0,
+  timeouts: 0,
+  aborts: 0,
+  failures: 0,
+};
+
 /** Protocols that are wrong on purpose: the exploration has to find each of them out. */
 export const mutantNames = [
   "no-fence",
