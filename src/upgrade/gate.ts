@@ -1,5 +1,5 @@
 import type { Log } from "../log.ts";
-import { collections, documentIds, type Store } from "../store/store.ts";
+import { collections, documentIds, type Store, type Write } from "../store/store.ts";
 
 /** What the application does when the gate opens and before it shuts. Both are awaited. */
 export interface GateListener {
@@ -15,6 +15,25 @@ export interface Gate {
   shut(): Promise<void>;
 }
 
+/** What an opening or a shutting is in the store: conditions and changes in one transaction. Pure. */
+export function gateWrites(
+  gate: "open" | "shut",
+  { agent, incarnation, version }: { agent: string; incarnation: number; version: string },
+): readonly Write[] {
+  const record = { collection: collections.agents, id: agent, set: { gate } };
+  if (gate === "shut") return [{ ...record, expect: { incarnation } }];
+  return [
+    {
+      // The versions document really changes, so an acceptance and an opening cannot both commit.
+      collection: collections.versions,
+      id: documentIds.versions,
+      expect: { databaseVersion: version, agentVersion: version, upgrade: null },
+      increment: { openings: 1 },
+    },
+    { ...record, expect: { incarnation, owes: null } },
+  ];
+}
+
 /** The gate of one incarnation: keeps the application stopped until the versions agree. */
 export function createGate(options: {
   store: Store;
@@ -27,25 +46,7 @@ export function createGate(options: {
   const { store, agent, incarnation, version, listener, log } = options;
   let open = false;
   const change = (gate: "open" | "shut") =>
-    store.write([
-      ...(gate === "open"
-        ? [
-            {
-              // The versions document really changes, so an acceptance and an opening cannot both commit.
-              collection: collections.versions,
-              id: documentIds.versions,
-              expect: { databaseVersion: version, agentVersion: version, upgrade: null },
-              increment: { openings: 1 },
-            },
-          ]
-        : []),
-      {
-        collection: collections.agents,
-        id: agent,
-        expect: gate === "open" ? { incarnation, owes: null } : { incarnation },
-        set: { gate },
-      },
-    ]);
+    store.write(gateWrites(gate, { agent, incarnation, version }));
 
   return {
     get isOpen() {

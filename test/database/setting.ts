@@ -14,7 +14,7 @@ import { silentLog } from "../../src/log.ts";
 import { openSeam, type Seam } from "../../src/ports/seam.ts";
 import { freshDatabaseName, openClient } from "../support/database.ts";
 
-export const never = new AbortController().signal;
+export const never: AbortSignal = new AbortController().signal;
 
 /** A database of its own with its control database, and a folder for copies. */
 export interface Setting {

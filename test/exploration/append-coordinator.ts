@@ -1,0 +1,130 @@
+import type { Write } from "../../src/store/store.ts";
+import { agentOf, applyWrites, type Model, nameOf, spent, withAgent } from "./model.ts";
+import type { Mastership, State } from "./state.ts";
+import { type Answered, eventId, eventOf, type ModelEvent, move } from "./tails.ts";
+
+/** Why a former master's write took effect nonetheless, or what stops it. */
+export type Standing = "master" | "refused" | "unfenced";
+
+/** Whether what this agent writes as a master would take effect: the fence decides. */
+export function standingOf(model: Model, state: State, index: number): Standing {
+  const { master } = agentOf(state, index);
+  if (master === null) return "refused";
+  if (master.behind === 0) return "master";
+  return model.mutant === "no-fence" ? "unfenced" : "refused";
+}
+
+export const staleWrite = "S4: an older epoch's write took effect";
+
+export function withMaster(state: State, index: number, change: Partial<Mastership>): State {
+  const { master } = agentOf(state, index);
+  if (master === null) throw new Error("expected a master");
+  return withAgent(state, index, { master: { ...master, ...change } });
+}
+
+/** The fence refuses: it knows now that it is master no more. */
+export function deposed(model: Model, state: State, index: number, what: string): void {
+  const label = `${nameOf(index)} is refused ${what}: a successor is there`;
+  const after = withAgent(state, index, { master: null });
+  model.actions.push({ label, state: after, fault: false, broken: [] });
+}
+
+function carelessWrites(model: Model, writes: readonly Write[]): readonly Write[] {
+  if (model.mutant === "no-value-in-transition") {
+    return writes.map((write) =>
+      write.set?.["agentVersion"] === "1.1.0" ? { ...write, set: withoutDatabase(write) } : write,
+    );
+  }
+  return writes;
+}
+
+function withoutDatabase({ set = {} }: Write): NonNullable<Write["set"]> {
+  const { databaseVersion: _, ...rest } = set;
+  return rest;
+}
+
+/** The coordinator's entry with its control writes, in one fenced transaction. */
+export function appendToCoordinator(
+  model: Model,
+  state: State,
+  index: number,
+  event: ModelEvent,
+  answered: Answered,
+  options: { readonly fault?: boolean } = {},
+): void {
+  const standing = standingOf(model, state, index);
+  const { master } = agentOf(state, index);
+  if (master === null) return;
+  const overtaken = master.behind > state.coordinatorBehind;
+  if (standing === "refused" || overtaken) {
+    deposed(model, state, index, `its ${event.type}`);
+    return;
+  }
+  const number = eventId(event);
+  const { to, writes, broken } = move(state.coordinator, number, answered);
+  appended(model, state, index, {
+    ...{ label: `${nameOf(index)} appends ${event.type}`, number, to, writes, broken },
+    fault: options.fault ?? false,
+  });
+}
+
+/** What is durable once the transaction has committed, and what its master knows of it. */
+export function appended(
+  model: Model,
+  state: State,
+  index: number,
+  entry: {
+    readonly label: string;
+    readonly number: number;
+    readonly to: number;
+    readonly writes: readonly Write[];
+    readonly broken: readonly string[];
+    readonly fault: boolean;
+  },
+): void {
+  const { label, to, fault, number } = entry;
+  const { master } = agentOf(state, index);
+  const forgets = model.mutant === "roll-back-forgets-agent-version";
+  const isTurn = ({ set, expect }: Write) => set?.["agentVersion"] === "1.0.0" && expect !== null;
+  const writes = carelessWrites(
+    model,
+    forgets ? entry.writes.filter((write) => !isTurn(write)) : entry.writes,
+  );
+  const written = applyWrites(state, writes);
+  if (!written) {
+    const given = withMaster(state, index, { hand: 0 });
+    const refused = `${label}: a write is refused`;
+    model.actions.push({ label: refused, state: given, fault, broken: [] });
+    return;
+  }
+  const stale = (master?.behind ?? 0) > 0;
+  const broken = stale ? [...entry.broken, staleWrite] : entry.broken;
+  const durable = { ...written, coordinator: to };
+  const known = withMaster(durable, index, { hand: 0, believed: 0, unanswered: 0 });
+  model.actions.push({ label, state: known, fault, broken });
+  const lost = spent(durable, "lostAnswers");
+  if (!lost || master?.believed !== 0 || state.coordinator === 0) return;
+  model.actions.push({
+    label: `${label}, the answer is lost`,
+    state: withMaster(lost, index, { hand: 0, believed: state.coordinator, unanswered: number }),
+    ...{ fault: true, broken },
+  });
+}
+
+/** What the engine does about an answer that was lost: it reads what is durable, or tries again. */
+export function recoverMaster(model: Model, state: State, index: number): void {
+  const { master } = agentOf(state, index);
+  if (!master || master.believed === 0) return;
+  const known = withMaster(state, index, { believed: 0, unanswered: 0 });
+  const label = `${nameOf(index)} reads what it had appended`;
+  model.actions.push({ label, state: known, fault: false, broken: [] });
+  if (model.mutant !== "duplicate-key-ignored" || master.behind > 0) return;
+  const again = move(state.coordinator, master.unanswered, null);
+  const written = applyWrites(known, again.writes);
+  if (!written) return;
+  model.actions.push({
+    label: `${nameOf(index)} appends ${eventOf(master.unanswered).type} again`,
+    state: { ...written, coordinator: again.to },
+    ...{ fault: false, broken: ["S11: each event counts once", ...again.broken] },
+  });
+}

@@ -1,0 +1,80 @@
+import {
+  fromCoordinator as coordinatorSays,
+  fromParticipant as participantSays,
+  fromRecords as recordsSay,
+} from "../../src/upgrade/derive.ts";
+import { isEligible } from "../../src/upgrade/eligible.ts";
+import { agentOf, nameOf, recordsOf, viewOf } from "./model.ts";
+import type { State } from "./state.ts";
+import type { ModelEvent } from "./tails.ts";
+import { agentNames } from "./vocabulary.ts";
+
+type Events = readonly ModelEvent[];
+const fromCoordinators = new Map<number, Events>();
+const fromParticipants = new Map<string, Events>();
+const heard = new Map<string, Events>();
+const eligible = new Map<string, boolean>();
+
+const eventsOf = (derived: readonly { readonly event: unknown }[]): Events =>
+  derived.map(({ event }) => event as ModelEvent);
+
+/** What a participant learns from the coordinator's latest entry: the product's decision, remembered. */
+export function fromCoordinator(state: State, index: number): Events {
+  const { participant } = agentOf(state, index);
+  const key = participant * 65_536 + state.coordinator;
+  const known = fromCoordinators.get(key);
+  if (known) return known;
+  const view = viewOf(participant, "participant", nameOf(index));
+  const events = eventsOf(coordinatorSays(view, viewOf(state.coordinator, "coordinator", "")));
+  fromCoordinators.set(key, events);
+  return events;
+}
+
+/** What the coordinator learns from one participant's latest entry: the product's decision, remembered. */
+export function fromParticipant(state: State, index: number): Events {
+  const { participant, gate } = agentOf(state, index);
+  const key = `${state.coordinator}/${participant}/${index}/${gate}`;
+  const known = fromParticipants.get(key);
+  if (known) return known;
+  const view = viewOf(state.coordinator, "coordinator", "");
+  const theirs = viewOf(participant, "participant", nameOf(index));
+  const record = recordsOf(state, () => false)[index];
+  const events = eventsOf(participantSays(view, theirs, record));
+  fromParticipants.set(key, events);
+  return events;
+}
+
+/** What the coordinator learns from the records when these agents are silent: remembered. */
+export function fromRecords(state: State, isSilent: (index: number) => boolean): Events {
+  const seen = state.agents.map(({ gate }, index) => (isSilent(index) ? "silent" : gate)).join();
+  const key = `${state.coordinator}/${seen}`;
+  const known = heard.get(key);
+  if (known) return known;
+  const view = viewOf(state.coordinator, "coordinator", "");
+  const silent = (name: string) => isSilent(agentNames.indexOf(name as "a1"));
+  const events = eventsOf(
+    recordsSay(
+      view,
+      recordsOf(state, () => false),
+      ({ agent }) => silent(agent),
+    ),
+  );
+  heard.set(key, events);
+  return events;
+}
+
+/** Whether the agent may be master, who is silent being whoever is down, or nobody yet. */
+export function mayBeMaster(state: State, index: number): boolean {
+  if (state.versions.upgrade === null || state.coordinator === 0) return true;
+  const { version } = agentOf(state, index);
+  const key = `${state.coordinator}/${index}/${version}/${state.agents.map(({ up }) => up).join()}`;
+  const known = eligible.get(key);
+  if (known !== undefined) return known;
+  const view = viewOf(state.coordinator, "coordinator", "");
+  const down = (name: string) => !state.agents[agentNames.indexOf(name as "a1")]?.up;
+  const may = [down, () => false].some((isSilent) =>
+    isEligible(view, { agent: nameOf(index), version, isSilent }),
+  );
+  eligible.set(key, may);
+  return may;
+}
