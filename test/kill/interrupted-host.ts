@@ -37,7 +37,8 @@ export function createWriteLog(interruption: Interruption | null): WriteLog {
   };
 }
 
-const never = new Promise<never>(() => {});
+/** A promise of its own each time: one shared by all would keep all that ever waited for it. */
+const never = () => new Promise<never>(() => {});
 
 /** Heartbeats, renewals and the application's own writes come by the clock: no part of an upgrade. */
 function isOfUpgrade(writes: readonly Write[]): boolean {
@@ -62,12 +63,12 @@ export function createInterruptedHost(
     const kind = log.next(`${name} writes ${what}`);
     if (kind === "dies before") {
       host.kill();
-      return never;
+      return never();
     }
     const result = await act();
     if (kind === "dies after") {
       host.kill();
-      return never;
+      return never();
     }
     if (kind !== null) throw new LockstepError("database-unreachable", "the answer was lost");
     return result;

@@ -21,6 +21,8 @@ export interface TestFleet {
   readonly fleet: FleetClient;
   readonly client: MongoClient;
   readonly servers: readonly Server[];
+  /** Where a test leaves its orders for the application. */
+  readonly holds: string;
   /** The file with the items in an agent's copy for an upgrade. */
   copyPath(agent: string, upgrade: string): string;
   /** Stops whoever comes to the durable write of this name, until released. */
@@ -116,6 +118,7 @@ export async function startTestFleet(
     fleet: connected,
     client,
     servers,
+    holds,
     stop,
     copyPath: (agent, upgrade) => join(root, agent, "backups", upgrade, "things", "items.bson"),
     async hold(name) {
