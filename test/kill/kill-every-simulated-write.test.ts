@@ -8,7 +8,7 @@ import { runInterrupted, scenarios } from "./interrupted-upgrade.ts";
 
 const all = process.env["LOCKSTEP_KILL"] === "all";
 /** Of the writes of a slice one in so many: a prime, so that it does not follow any rhythm of theirs. */
-const strideOfSlice = 7;
+const strideOfSlice = 31;
 
 describe.each(Object.entries(scenarios))("an upgrade that is %s", (_name, scenario) => {
   test("ends, whichever write is interrupted", { timeout: 3_600_000 }, async () => {
