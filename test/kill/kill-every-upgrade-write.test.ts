@@ -70,11 +70,11 @@ async function interruptAll(end: "done" | "rolled-back"): Promise<void> {
 
 const slice = {
   done: [
-    { at: 35, kind: "dies after" },
-    { at: 80, kind: "loses the answer of" },
-    { at: 110, kind: "dies before" },
+    { at: 24, kind: "dies after" },
+    { at: 78, kind: "loses the answer of" },
+    { at: 100, kind: "dies before" },
   ],
-  "rolled-back": [{ at: 100, kind: "dies after" }],
+  "rolled-back": [{ at: 139, kind: "dies after" }],
 } as const;
 
 test.each(["done", "rolled-back"] as const)(
