@@ -33,6 +33,7 @@ export interface TestFleet {
   until<Found>(
     what: string,
     probe: (status: FleetStatus) => Promise<Found> | Found,
+    timeoutMs?: number,
   ): Promise<Found>;
   /** The upgrade has ended so, and every agent serves the version. */
   ended(upgrade: string, state: string, version: string): Promise<void>;
@@ -142,7 +143,7 @@ export async function startTestFleet(
         return false;
       });
     },
-    async until(what, probe) {
+    async until(what, probe, timeoutMs = 60_000) {
       try {
         const found = await until(
           what,
@@ -157,7 +158,7 @@ export async function startTestFleet(
             const result = await probe(status);
             return result ? { result } : null;
           },
-          60_000,
+          timeoutMs,
         );
         return found.result;
       } catch (error) {
