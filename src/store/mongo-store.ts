@@ -267,10 +267,10 @@ export function createMongoStore(options: {
         writes.length === 0 ? insertAll(entries) : appendWithWrites(entries, writes),
       );
     },
-    write: (writes) =>
+    write: (writes, name = "control") =>
       guarded(async () => {
         try {
-          await seam.write("control", () =>
+          await seam.write(name, () =>
             transact(async (session) => {
               for (const [index, write] of writes.entries())
                 await applyWrite(write, index, session);

@@ -108,8 +108,11 @@ export interface Store {
    * with writes all entries and writes are one transaction.
    */
   append(entries: readonly Entry[], writes?: readonly Write[]): Promise<readonly AppendResult[]>;
-  /** Writes alone, as one transaction: the index of the first whose expectation failed, or null. */
-  write(writes: readonly Write[]): Promise<number | null>;
+  /**
+   * Writes alone, as one transaction: the index of the first whose expectation failed, or null.
+   * @param name what the seam calls it
+   */
+  write(writes: readonly Write[], name?: string): Promise<number | null>;
   tail(actor: string): Promise<Entry | undefined>;
   /** The tails of all actors whose id starts with `prefix`, ordered by actor. */
   tails(prefix: string): Promise<readonly Entry[]>;

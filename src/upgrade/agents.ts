@@ -102,13 +102,11 @@ export async function heartbeat(
   facts: { blocked: string | null; freeBytes: number; backups: readonly string[] },
 ): Promise<boolean> {
   const lastSeenAt = await store.now();
-  const refused = await store.write([
-    {
-      collection: collections.agents,
-      id: agent,
-      expect: { incarnation },
-      set: { lastSeenAt, ...facts },
-    },
-  ]);
-  return refused === null;
+  const seen = {
+    collection: collections.agents,
+    id: agent,
+    expect: { incarnation },
+    set: { lastSeenAt, ...facts },
+  };
+  return (await store.write([seen], "heartbeat")) === null;
 }

@@ -21,6 +21,8 @@ export interface TestFleet {
   readonly fleet: FleetClient;
   readonly client: MongoClient;
   readonly servers: readonly Server[];
+  /** Where a test leaves its orders for the application. */
+  readonly holds: string;
   /** The file with the items in an agent's copy for an upgrade. */
   copyPath(agent: string, upgrade: string): string;
   /** Stops whoever comes to the durable write of this name, until released. */
@@ -31,6 +33,7 @@ export interface TestFleet {
   until<Found>(
     what: string,
     probe: (status: FleetStatus) => Promise<Found> | Found,
+    timeoutMs?: number,
   ): Promise<Found>;
   /** The upgrade has ended so, and every agent serves the version. */
   ended(upgrade: string, state: string, version: string): Promise<void>;
@@ -116,6 +119,7 @@ export async function startTestFleet(
     fleet: connected,
     client,
     servers,
+    holds,
     stop,
     copyPath: (agent, upgrade) => join(root, agent, "backups", upgrade, "things", "items.bson"),
     async hold(name) {
@@ -139,7 +143,7 @@ export async function startTestFleet(
         return false;
       });
     },
-    async until(what, probe) {
+    async until(what, probe, timeoutMs = 60_000) {
       try {
         const found = await until(
           what,
@@ -154,7 +158,7 @@ export async function startTestFleet(
             const result = await probe(status);
             return result ? { result } : null;
           },
-          60_000,
+          timeoutMs,
         );
         return found.result;
       } catch (error) {

@@ -1,0 +1,91 @@
+// Aim: whoever dies with -9 before or after any durable write of an upgrade, or loses its answer, the
+// upgrade ends by itself: done with each batch once, or rolled back with the data as it was. Method: a
+// fleet of real processes on real mongods, whose writes through the seam are numbered; an upgrade for
+// each number and each way to interrupt that write. `npm run kill-every-write` takes all of an upgrade
+// that succeeds and of one that fails after the migration; the tests a fixed slice.
+import { readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, expect, test } from "vitest";
+import { type InterruptionOrder, numberFile, orderFile } from "../fixtures/interruption.ts";
+import { startTestFleet, type TestFleet } from "../support/fleet.ts";
+
+const all = process.env["LOCKSTEP_KILL"] === "all";
+const kinds = ["dies before", "dies after", "loses the answer of"] as const;
+const writesMax = 1_000;
+/** An upgrade, a death in it, and a machine that does much else. */
+const endTimeoutMs = 180_000;
+/** Versions that a fleet's launchers know: 1.29 is the last. */
+const upgradesOfFleet = 29;
+
+let fleet: TestFleet | undefined;
+let [number, runs] = [0, 0];
+afterAll(() => fleet?.stop());
+
+/** One upgrade with one write interrupted; answers with what was, or null where it has fewer writes. */
+async function upgrade(
+  end: "done" | "rolled-back",
+  { at, kind }: Omit<InterruptionOrder, "run">,
+): Promise<string | null> {
+  if (number === upgradesOfFleet) {
+    await fleet?.stop();
+    [fleet, number] = [undefined, 0];
+  }
+  fleet ??= await startTestFleet();
+  runs += 1;
+  const order: InterruptionOrder = { run: runs, at, kind };
+  const { client, holds } = fleet;
+  const [from, before] = [`1.${number}.0`, await fleet.digest()];
+  await writeFile(join(holds, orderFile), JSON.stringify(order));
+  const to = `1.${number + 1}.${end === "done" ? 0 : 1}`;
+  const { upgrade: id } = await fleet.fleet.upgrade(to);
+  const state = await fleet.until(
+    `an end after: ${kind} ${at}`,
+    ({ upgrade: now }) => (now?.upgrade === id && now.final ? now.state : ""),
+    endTimeoutMs,
+  );
+  const isDone = state === "done";
+  await fleet.ended(id, state, isDone ? to : from);
+  await rm(join(holds, orderFile));
+  const path = join(holds, numberFile(order.run, at));
+  const interrupted = await readFile(path, "utf8").catch(() => null);
+  const what = `${kind} ${at}: ${interrupted}`;
+  // A local step whose disk fails has failed, though the write took effect.
+  const mayTurnBack = kind === "loses the answer of" && /before-image|local-journal/.test(what);
+  if (!mayTurnBack || isDone) expect(state, what).toBe(end);
+  if (isDone) {
+    number += 1;
+    expect(await fleet.touched(number), what).toEqual([1]);
+    expect(await client.db().collection("items").indexExists(`by-touched${number}`)).toBe(true);
+  } else expect(await fleet.digest(), what).toEqual(before);
+  return interrupted;
+}
+
+/** Every write of an upgrade, each interrupted in every way. */
+async function interruptAll(end: "done" | "rolled-back"): Promise<void> {
+  for (let at = 1; at <= writesMax; at += 1) {
+    for (const kind of kinds) {
+      if ((await upgrade(end, { at, kind })) !== null) continue;
+      expect(at, "the writes of an upgrade").toBeGreaterThan(60);
+      return;
+    }
+  }
+  expect.fail(`an upgrade has more than ${writesMax} writes`);
+}
+
+const slice = {
+  done: [
+    { at: 24, kind: "dies after" },
+    { at: 78, kind: "loses the answer of" },
+    { at: 100, kind: "dies before" },
+  ],
+  "rolled-back": [{ at: 139, kind: "dies after" }],
+} as const;
+
+test.each(["done", "rolled-back"] as const)(
+  "interrupted on its way to %s",
+  { timeout: 12 * 3_600_000 },
+  async (end) => {
+    if (all) return interruptAll(end);
+    for (const order of slice[end]) expect(await upgrade(end, order)).not.toBeNull();
+  },
+);
