@@ -33,7 +33,7 @@ interface Scenario {
 
 const wellBehaved: Scenario = {
   end: "done",
-  misbehaviour: { kind: "none", batch: 0 },
+  misbehaviour: { kind: "none", batch: 0, host: 0 },
   localStepFails: false,
   isAborted: false,
 };
@@ -43,12 +43,12 @@ export const scenarios = {
   "fails in rehearsal": {
     ...wellBehaved,
     end: "rolled-back",
-    misbehaviour: { kind: "fails-in-rehearsal", batch: 0 },
+    misbehaviour: { kind: "fails-in-rehearsal", batch: 0, host: 0 },
   },
   "fails while migrating": {
     ...wellBehaved,
     end: "rolled-back",
-    misbehaviour: { kind: "fails", batch: 1 },
+    misbehaviour: { kind: "fails", batch: 1, host: 0 },
   },
   "fails after the migration": { ...wellBehaved, end: "rolled-back", localStepFails: true },
   aborted: { ...wellBehaved, end: "rolled-back", isAborted: true },
@@ -120,16 +120,10 @@ export async function runInterrupted(
   let trouble = "";
   const around = {
     ...{ scheduler, store, draw: createDraw(1), versions: [from, to] },
-    weather: { slow: 0, slowMs: 1, lost: 0, answerLost: 0, killAtWrite: 0 },
+    weather: { typicalMs: 3, slow: 0, slowMs: 1, lost: 0, answerLost: 0 },
+    ...{ primary: { dying: null }, written, started: async () => {}, believed: () => {} },
     misbehaviour: () => scenario.misbehaviour,
-    diskFails: () => false,
-    momentGone: () => false,
-    acknowledged: () => {
-      written.acknowledged += 1;
-    },
-    attempted: () => {
-      written.attempted += 1;
-    },
+    momentIsGone: () => false,
     trouble: (words: string) => {
       trouble = words;
     },
