@@ -128,6 +128,20 @@ test("it shuts after the application has drained", async () => {
   expect(gate.isOpen).toBe(false);
 });
 
+test("it shuts in transition and in debt as well", async () => {
+  for (const meanwhile of [
+    writes["accept"] ?? [],
+    endRollBackWrites(from, to, upgrade, ["a1"]).slice(1),
+  ]) {
+    const store = await world();
+    const gate = await agent(store, from);
+    await gate.open();
+    expect(await store.write(meanwhile)).toBe(null);
+    await gate.shut();
+    expect((await readAgents(store))[0]?.gate).toBe("shut");
+  }
+});
+
 test("opened twice it tells the application once; shut while it is shut it tells it nothing", async () => {
   const store = await world();
   const told: string[] = [];

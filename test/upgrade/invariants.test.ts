@@ -169,6 +169,10 @@ describe("what is named is the one thing that is broken", () => {
 
   test("S4: only coordinators stand behind the fence, at its epoch too", () => {
     only({ ...moving, fenceEpoch: 1 });
+    const taken = bend(moving, (all) =>
+      all.map((entry) => ({ ...entry, epoch: entry.revision < 2 ? 1 : 2 })),
+    );
+    only({ ...taken, fenceEpoch: 2 });
     only(
       bend(moving, (all) => all.map((entry) => ({ ...entry, epoch: 2 }))),
       "S4: upgrade/u000002 in epoch 2, beyond the fence",

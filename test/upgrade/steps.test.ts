@@ -1,4 +1,5 @@
 // Aim: steps are declared in one way, and the plan of two versions is what lies between them.
+import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { compare, gt, lte } from "semver";
 import { describe, expect, test } from "vitest";
@@ -83,6 +84,15 @@ describe("planOf", () => {
         }
       }),
     );
+  });
+
+  test("the hash is what the builds of other hosts make of the same steps", () => {
+    const step = local("one", "1.1.0");
+    const { hash } = planOf([step], "1.0.0", "1.1.0");
+    const text = JSON.stringify(["1.1.0", "one", "AllMachines", "one", String(step.run), ""]);
+    expect(hash).toBe(createHash("sha256").update(text).digest("hex"));
+    const without = { ...step, revert: undefined } as unknown as Step;
+    expect(planOf([without], "1.0.0", "1.1.0").hash).toBe(hash);
   });
 
   test("the hash tells steps apart by name, version, target, description, order and bodies; nothing else moves it", () => {
