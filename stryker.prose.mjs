@@ -1,10 +1,11 @@
+/** Where a function takes the words that it is told: an error's code comes first and is no prose. */
+const places = { LockstepError: 1, assert: 1, timeout: 0 };
+
 /** Whether this text is what a human reads: a mutant of it says nothing about what the code does. */
-function isProse(path) {
-  const { parent, key, listKey } = path;
-  // An error's message (its code comes first and is no prose), and an assertion's.
+function isProse({ parent, key, listKey }) {
   if (listKey === "arguments") {
-    const callee = parent.callee?.name;
-    return (callee === "LockstepError" || callee === "assert") && key === 1;
+    const { callee } = parent;
+    return key === (callee?.object?.name === "log" ? 1 : places[callee?.name]);
   }
   if (parent.type !== "ObjectProperty" || key !== "value") return false;
   return ["description", "message"].includes(parent.key.name);

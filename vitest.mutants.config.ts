@@ -7,7 +7,7 @@ export default defineConfig({
       "test/machines/*.test.ts",
       "test/diagram/{diagram,edge-counter}.test.ts",
       "test/engine/{step,xstate-adapter}.test.ts",
-      "test/upgrade/{accept,derive,eligible,gate,invariants,names,steps,versions}.test.ts",
+      "test/upgrade/{accept,derive,derive-table,gate,invariants,names,steps,versions}.test.ts",
       "test/launcher/decide.test.ts",
       "test/database/{manifest,ordered-bson}.test.ts",
     ],

@@ -62,7 +62,7 @@ function ordered(value: Json): unknown {
   if (typeof value !== "object" || value === null) return value;
   const entries = Object.entries(value as Readonly<Record<string, Json>>);
   const fields = entries.map(([key, held]) => [key.slice(1), held] as const);
-  if (fields.some(([key]) => key.startsWith("$") && leafKeys.has(key))) {
+  if (fields.some(([key]) => leafKeys.has(key))) {
     const plain = Object.fromEntries(fields.map(([key, held]) => [key, unmarked(held)]));
     return BSON.EJSON.parse(JSON.stringify(plain), { relaxed: false });
   }

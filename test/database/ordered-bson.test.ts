@@ -44,14 +44,19 @@ test.each<[string, unknown, string]>([
     new BSON.BSONRegExp("a", "i"),
     '{"$regularExpression":{"pattern":"a","options":"i"}}',
   ],
+  [
+    "an expression with an option that JavaScript has not",
+    new BSON.BSONRegExp("a", "x"),
+    '{"$regularExpression":{"pattern":"a","options":"x"}}',
+  ],
   ["the least", new BSON.MinKey(), '{"$minKey":1}'],
   ["the most", new BSON.MaxKey(), '{"$maxKey":1}'],
   ["a symbol", new BSON.BSONSymbol("s"), '{"$symbol":"s"}'],
   ["code", new BSON.Code("f"), '{"$code":"f"}'],
   [
     "code with a scope",
-    new BSON.Code("f", { a: 1 }),
-    '{"$code":"f","$scope":{"a":{"$numberInt":"1"}}}',
+    new BSON.Code("f", { a: [1, "x"], b: null }),
+    '{"$code":"f","$scope":{"a":[{"$numberInt":"1"},"x"],"b":null}}',
   ],
   ["an empty document", new Map(), "{}"],
   ["an empty array", [], "[]"],
@@ -70,6 +75,23 @@ test("an operator is no value of its own, whatever it holds", () => {
   const read = parseCanonical(text) as Map<string, Map<string, unknown>>;
   expect([...(read.get("$match") ?? [])].map(([key]) => key)).toEqual(["$expr", "2", "1"]);
   expect(canonicalText(read)).toBe(text);
+});
+
+test("a key that begins with a colon is a key", () => {
+  const text = '{"a":"x",":b":"y"}';
+  const read = parseCanonical(text) as Map<string, unknown>;
+  expect([...read]).toEqual([
+    ["a", "x"],
+    [":b", "y"],
+  ]);
+});
+
+test("an id as other tools write it is a value too", () => {
+  const text = '{"a":{"$uuid":"00112233-4455-6677-8899-aabbccddeeff"}}';
+  const read = parseCanonical(text) as Map<string, { toString(encoding: string): string }>;
+  expect(read.get("a")?.toString("hex").replaceAll("-", "")).toBe(
+    "00112233445566778899aabbccddeeff",
+  );
 });
 
 test("a colon may stand away from its key", () => {

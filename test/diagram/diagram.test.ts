@@ -127,6 +127,28 @@ test.each([upgradeMachine, agentMachine])(
   },
 );
 
+test("an edge of every state is one of each live state that does not say otherwise", () => {
+  const started = countableEdges(chartOf(agentMachine)).filter(({ event }) => event === "started");
+  expect(started.filter(({ leaves }) => leaves).map(edgeKey)).toEqual([
+    "rolling-back started cannotGoBack -> blocked",
+  ]);
+  expect(started.filter(({ leaves }) => !leaves).map(edgeKey)).toEqual([
+    "rolling-back started -> rolling-back",
+    ...["waiting", "backing-up", "migrating", "awaiting-peers", "blocked"].map(
+      (state) => `${state} started -> ${state}`,
+    ),
+  ]);
+});
+
+test("an edge without event and guard is taken at once", () => {
+  const eager = setup({}).createMachine({
+    id: "eager",
+    initial: "a",
+    states: { a: { always: "b" }, b: {} },
+  });
+  expect(mermaidOf(chartOf(eager))).toContain("  a --> b: at once\n");
+});
+
 test.each([upgradeMachine, agentMachine])("no two edges of a machine share a name", (real) => {
   const keys = countableEdges(chartOf(real)).map(edgeKey);
   expect(new Set(keys).size).toBe(keys.length);

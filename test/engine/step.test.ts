@@ -84,7 +84,9 @@ const deadline = { id: "job/1/0/0", name: "deadline", event: { type: "late" }, d
 const work = { id: "job/1/0/1", name: "work", params: { n: 1 } };
 
 test("the first entry", () => {
-  expect(first).toEqual({
+  const created = firstStep(definition, base, { some: "input" }, { epoch: 1, at: 100 });
+  expect("eventKey" in created.entry).toBe(false);
+  expect(created).toEqual({
     entry: {
       ...base,
       revision: 0,
@@ -187,6 +189,12 @@ describe("what changes nothing is recorded all the same", () => {
     expect(entry).toMatchObject({ ...unchanged(first.entry), outcome: "ignored", eventKey: "k" });
     expect(entry.revision).toBe(1);
   });
+  test("a snapshot that another release wrote stays as it wrote it", () => {
+    const snapshot = JSON.stringify(JSON.parse(first.entry.snapshot), null, 2);
+    const tail = { ...first.entry, snapshot };
+    const { entry } = nextStep(definition, tail, { type: "unheard-of" }, { epoch: 1, at: 110 });
+    expect(entry.snapshot).toBe(snapshot);
+  });
   test("one that an end does not take, with its key or without", () => {
     const end = after({ type: "worked" });
     const stamp = { epoch: 1, at: 120 };
@@ -196,6 +204,7 @@ describe("what changes nothing is recorded all the same", () => {
       ...{ revision: 2, event: { type: "more" }, outcome: "ignored", at: 120 },
     });
     expect(writes).toEqual([]);
+    expect("eventKey" in entry).toBe(false);
     const keyed = nextStep(definition, end, { type: "more" }, { ...stamp, eventKey: work.id });
     expect(keyed.entry.eventKey).toBe(work.id);
   });

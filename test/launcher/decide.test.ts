@@ -1,7 +1,7 @@
 // Aim: a launcher neither gives up too early nor starts a broken build for ever. Method: the pure
 // decision, by example and by random histories.
 import fc from "fast-check";
-import { describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { decide, type LauncherEvent, type LauncherState } from "../../src/launcher/decide.ts";
 import { limits } from "../../src/limits.ts";
 
@@ -14,45 +14,74 @@ const state: LauncherState = {
 };
 const crash: LauncherEvent = { type: "ended", code: 9, signal: null, wanted: "1.1.0" };
 
-describe("decide", () => {
-  test("the version wanted is started after exit 75, the old one remembered", () => {
-    const event: LauncherEvent = { type: "ended", code: 75, signal: null, wanted: "1.2.0" };
-    const { state: next, action } = decide({ ...state, ready: true }, event);
-    expect(next).toMatchObject({ version: "1.2.0", previous: "1.1.0", cannotStart: null });
-    expect(action).toEqual({ kind: "start", delayMs: 0 });
-  });
+const ended = (code: number | null, wanted = "1.1.0", signal: string | null = null) =>
+  ({ type: "ended", code, signal, wanted }) as const;
+const running = { ...state, ready: true };
+const start = (delayMs: number) => ({ kind: "start", delayMs });
+const fallback = (why: string) => ({
+  ...{ version: "1.0.0", previous: "1.0.0", failures: 0, ready: false },
+  cannotStart: {
+    code: "cannot-start",
+    message: `1.1.0 does not come up on this host: ${why}`,
+    details: { version: "1.1.0" },
+  },
+});
+const alone = { ...state, previous: "1.1.0" };
 
-  test("one that never comes up falls back, with the reason", () => {
-    const { state: next } = decide(state, { type: "timed-out" });
-    expect(next.version).toBe("1.0.0");
-    expect(next.cannotStart).toMatchObject({ code: "cannot-start", details: { version: "1.1.0" } });
-  });
+test.each<[string, LauncherState, LauncherEvent, LauncherState, object]>([
+  ["ready", { ...state, failures: 2 }, { type: "ready" }, running, { kind: "go-on" }],
+  [
+    "the version wanted is started, the old one remembered, nothing of it kept",
+    { ...running, failures: 1, cannotStart: fallback("x").cannotStart },
+    ended(75, "1.2.0"),
+    { ...state, version: "1.2.0", previous: "1.1.0" },
+    start(0),
+  ],
+  ["a change to what runs is a crash", running, ended(75), state, start(300)],
+  ["a crash that wants something is a crash", running, ended(1, "1.2.0"), state, start(300)],
+  ["a clean end", running, ended(0), running, { kind: "exit", code: 0 }],
+  ["a clean end before ready", state, ended(0), state, { kind: "exit", code: 0 }],
+  ["a crash after ready", running, ended(9), state, start(300)],
+  ["a crash before", state, ended(9), { ...state, failures: 1 }, start(300)],
+  ["another", { ...state, failures: 1 }, ended(9), { ...state, failures: 2 }, start(600)],
+  ["the last", { ...state, failures: 2 }, ended(9), fallback("it ended with code 9"), start(0)],
+  [
+    "the last, by a signal",
+    { ...state, failures: 2 },
+    ended(null, "1.1.0", "SIGKILL"),
+    fallback("it ended with SIGKILL"),
+    start(0),
+  ],
+  ["one that hangs", state, { type: "timed-out" }, fallback("it never reported ready"), start(0)],
+  [
+    "the last of a version that has no other to fall back to",
+    { ...alone, failures: 2 },
+    ended(9),
+    { ...alone, failures: 3 },
+    { kind: "exit", code: 1 },
+  ],
+])("%s", (_name, before, event, after, action) => {
+  expect(decide(before, event)).toEqual({ state: after, action });
+});
 
-  test("a crash after ready starts the same again; a clean end ends the launcher", () => {
-    expect(decide({ ...state, ready: true }, crash).state.version).toBe("1.1.0");
-    const clean: LauncherEvent = { type: "ended", code: 0, signal: null, wanted: "1.1.0" };
-    expect(decide(state, clean).action).toEqual({ kind: "exit", code: 0 });
-  });
-
-  test("never more failed starts of one version in a row than the limit", () => {
-    const events = fc.array(
-      fc.constantFrom<LauncherEvent>(crash, { type: "timed-out" }, { type: "ready" }),
-      { maxLength: 40 },
-    );
-    fc.assert(
-      fc.property(events, (history) => {
-        let now = state;
-        let failed = 0;
-        for (const event of history) {
-          const before = now.version;
-          const { state: next, action } = decide(now, event);
-          failed = event.type === "ready" || before !== next.version ? 0 : failed + 1;
-          if (now.ready) failed = 0;
-          expect(failed).toBeLessThanOrEqual(limits.launcherStartsMax);
-          if (action.kind === "exit") return;
-          now = next;
-        }
-      }),
-    );
-  });
+test("never more failed starts of one version in a row than the limit", () => {
+  const events = fc.array(
+    fc.constantFrom<LauncherEvent>(crash, { type: "timed-out" }, { type: "ready" }),
+    { maxLength: 40 },
+  );
+  fc.assert(
+    fc.property(events, (history) => {
+      let now = state;
+      let failed = 0;
+      for (const event of history) {
+        const before = now.version;
+        const { state: next, action } = decide(now, event);
+        failed = event.type === "ready" || before !== next.version ? 0 : failed + 1;
+        if (now.ready) failed = 0;
+        expect(failed).toBeLessThanOrEqual(limits.launcherStartsMax);
+        if (action.kind === "exit") return;
+        now = next;
+      }
+    }),
+  );
 });

@@ -50,6 +50,53 @@ test("a target that is no version, equal, or lower", () => {
   refuses({ wanted: plain("0.9.0") }, "version-not-higher", "0.9.0");
 });
 
+test("each refusal has what a machine needs to know", () => {
+  const details = (more: Partial<Parameters<typeof decide>[0]>) => {
+    try {
+      decide(more);
+      return null;
+    } catch (error) {
+      return (error as { details: unknown }).details;
+    }
+  };
+  expect(details({ versions: { ...rest, upgrade: "u000007" } })).toEqual({ upgrade: "u000007" });
+  expect(details({ wanted: plain("0.9.0") })).toEqual({ from, to: "0.9.0" });
+  const debt = present("a2", { owes: "u000006" });
+  expect(details({ agents: [present("a1"), debt] })).toEqual({ missing: ["a2"] });
+  const unable = present("a2", { startable: [from] });
+  expect(details({ agents: [present("a1"), unable] })).toEqual({
+    unable: [{ agent: "a2", startable: [from] }],
+  });
+  const restoreOf = { backupId: "b", digest: "d" };
+  expect(details({ wanted: { to: from, restoreOf } })).toEqual({ backupId: "b" });
+  const first = present("a1", { version: "0.9.0" });
+  refuses(
+    { agents: [first, debt] },
+    "peers-missing",
+    "2 state servers present on 1.0.0, missing: a1, a2:",
+  );
+});
+
+test("the deadlines of who names none", () => {
+  expect(deadlinesDefault).toEqual({
+    waitingMs: limits.waitingDeadlineMs,
+    backingUpMs: limits.backingUpDeadlineMs,
+    noProgressMs: limits.noProgressDeadlineMs,
+    peersMs: limits.peersDeadlineMs,
+    rollingBackMs: limits.rollingBackDeadlineMs,
+  });
+});
+
+test("a machine that is silent, or cannot start the version, keeps nobody", () => {
+  const machine = present("m1", { role: "machine", lastSeenAt: 0, startable: [] });
+  expect(decide({ agents: [present("a1"), machine] }).required).toHaveLength(1);
+});
+
+test("seen for as long as is allowed is seen", () => {
+  const just = record("a2", { lastSeenAt: nowMs - limits.heartbeatStaleMs });
+  expect(decide({ agents: [present("a1"), just] }).required).toHaveLength(2);
+});
+
 test("a second upgrade", () => {
   refuses({ versions: { ...rest, upgrade: "u000007" } }, "upgrade-active", "abort");
 });
@@ -74,5 +121,7 @@ test("a restore: to any version, of a backup that somebody holds, where all can 
   refuses({ wanted: { to: from, restoreOf } }, "backup-mismatch", "u000003");
   refuses({ agents, wanted: { to: "0.9.0", restoreOf } }, "cannot-start", "a1, a2");
   const active = { ...rest, upgrade: "u000007" };
+  const installed = present("a1", { startable: [], backups: ["u000003"] });
+  expect(decide({ agents: [installed], wanted: { to: from, restoreOf } }).to).toBe(from);
   refuses({ agents, versions: active, wanted: { to: from, restoreOf } }, "upgrade-active", "abort");
 });

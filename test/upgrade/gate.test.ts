@@ -127,3 +127,36 @@ test("it shuts after the application has drained", async () => {
   expect(order).toEqual(["drained while open", "then shut"]);
   expect(gate.isOpen).toBe(false);
 });
+
+test("it shuts in transition and in debt as well", async () => {
+  for (const meanwhile of [
+    writes["accept"] ?? [],
+    endRollBackWrites(from, to, upgrade, ["a1"]).slice(1),
+  ]) {
+    const store = await world();
+    const gate = await agent(store, from);
+    await gate.open();
+    expect(await store.write(meanwhile)).toBe(null);
+    await gate.shut();
+    expect((await readAgents(store))[0]?.gate).toBe("shut");
+  }
+});
+
+test("opened twice it tells the application once; shut while it is shut it tells it nothing", async () => {
+  const store = await world();
+  const told: string[] = [];
+  const gate = await agent(store, from, {
+    onOpen: () => told.push("opened"),
+    onShut: () => told.push("shut"),
+  });
+  await gate.shut();
+  expect(told).toEqual([]);
+  expect([await gate.open(), await gate.open(), gate.isOpen]).toEqual([true, true, true]);
+  expect(told).toEqual(["opened"]);
+});
+
+test("an opening changes the versions document, so that no acceptance commits beside it", async () => {
+  const store = await world();
+  await (await agent(store, from)).open();
+  expect(await readVersions(store)).toMatchObject({ openings: 1 });
+});

@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import type { Entry } from "../../src/store/store.ts";
 import type { FleetFacts } from "../../src/upgrade/fleet-facts.ts";
 import { fleetInvariants } from "../../src/upgrade/invariants.ts";
-import { fleetIn, record, to, upgrade, ways } from "./facts.ts";
+import { coordinator, fleetIn, participant, record, to, upgrade, ways } from "./facts.ts";
 
 const actor = `upgrade/${upgrade}`;
 const bend = (facts: FleetFacts, change: (entries: Entry[]) => readonly Entry[]): FleetFacts => ({
@@ -115,4 +115,131 @@ test("each machine's own, over what was recorded", () => {
     ),
     "back is back",
   );
+});
+
+describe("what is named is the one thing that is broken", () => {
+  const only = (facts: FleetFacts, ...broken: string[]) =>
+    expect(fleetInvariants(facts)).toEqual(broken);
+  const moving = fleetIn("migrating");
+  const entries = moving.journals[actor] ?? [];
+  const own = moving.journals[`agent/a1/${upgrade}`] ?? [];
+  const { journals } = moving;
+
+  test("no version: no gate is open, no upgrade is under way", () => {
+    const nothing = { agents: [], journals: {}, fenceEpoch: 0, versions: undefined };
+    only(nothing);
+    const agents = [record("a1", { gate: "open" }), record("a2")];
+    only({ ...nothing, agents }, "S1: a1 open, no version");
+    only(
+      { ...moving, versions: undefined },
+      "S3: the slot names no upgrade, under way: upgrade/u000002",
+    );
+  });
+
+  test("S1 at rest: who is shut may be on any version", () => {
+    const done = fleetIn("done");
+    only({ ...done, agents: [record("a1", { version: "0.1.0" })] });
+    const open = record("a1", { version: "0.1.0", gate: "open" });
+    only({ ...done, agents: [open] }, "S1: a1 open on 0.1.0");
+  });
+
+  test("S2 is broken only by who was ready, and is required", () => {
+    const open = record("a9", { gate: "open" });
+    only({ ...moving, agents: [...moving.agents, open] });
+    only({ ...moving, agents: [record("a1"), record("a2", { gate: "open" })] }, "S2: a2 open");
+    const early = coordinator([...(ways["waiting"] ?? []), { type: "abortRequested", why: "" }]);
+    const back = { ...fleetIn("rolling-back"), agents: [record("a1", { gate: "open" })] };
+    only({ ...back, journals: { [actor]: early } });
+    const forgotten = coordinator([
+      ...(ways["migrating"] ?? []),
+      { type: "agentForgotten", agent: "a2" },
+    ]);
+    const agents = [record("a2", { gate: "open" })];
+    only({ ...moving, agents, journals: { [actor]: forgotten } });
+  });
+
+  test("S3: the slot of an upgrade without a journal; an actor that is no coordinator", () => {
+    only(
+      { ...moving, journals: {} },
+      "S3: the slot names u000002, under way: none",
+      "S8: u000002 holds the slot and has no journal",
+    );
+    only({ ...moving, agents: [] });
+  });
+
+  test("S4: only coordinators stand behind the fence, at its epoch too", () => {
+    only({ ...moving, fenceEpoch: 1 });
+    const taken = bend(moving, (all) =>
+      all.map((entry) => ({ ...entry, epoch: entry.revision < 2 ? 1 : 2 })),
+    );
+    only({ ...taken, fenceEpoch: 2 });
+    only(
+      bend(moving, (all) => all.map((entry) => ({ ...entry, epoch: 2 }))),
+      "S4: upgrade/u000002 in epoch 2, beyond the fence",
+    );
+    only(
+      bend(moving, (all) => all.map((entry, index) => ({ ...entry, epoch: index === 1 ? 1 : 0 }))),
+      "upgrade/u000002: S4: no older epoch follows",
+    );
+    only(
+      bend(moving, (all) => all.map((entry) => ({ ...entry, epoch: -1 }))),
+      "upgrade/u000002: S4: no older epoch follows",
+    );
+  });
+
+  test("S8 names both versions", () => {
+    const at = versions(moving);
+    only(
+      { ...moving, versions: { ...at, agentVersion: "1.0.0" } },
+      `S8: in migrating, the agents' 1.0.0, the database's ${at.databaseVersion}`,
+    );
+    const blocked = fleetIn("blocked");
+    only(
+      { ...blocked, versions: { ...versions(blocked), agentVersion: to } },
+      `S8: in blocked, the agents' 1.1.0, the database's ${at.databaseVersion}`,
+    );
+    const done = fleetIn("done");
+    only(
+      { ...done, versions: { ...versions(done), databaseVersion: "x", agentVersion: "x" } },
+      "S8: at rest on x, the database on x",
+    );
+    only(
+      { ...done, versions: { ...versions(done), databaseVersion: "1.0.0" } },
+      "S8: at rest on 1.1.0, the database on 1.0.0",
+    );
+  });
+
+  test("S11: a journal whose keys are its own, or are missing", () => {
+    const bare = entries.map(({ eventKey: _key, ...entry }) => entry);
+    only({ ...moving, journals: { ...journals, [actor]: bare } });
+    const gap = own.map((entry) => ({ ...entry, revision: entry.revision + 1 }));
+    only(
+      { ...moving, journals: { ...journals, [`agent/a1/${upgrade}`]: gap } },
+      "agent/a1/u000002: S11: revisions have no gaps (1)",
+    );
+    only({ ...moving, journals: { ...journals, "agent/a2/u000001": [] } });
+  });
+
+  test("S13: at the incarnation, not beyond; without a record it cannot be said", () => {
+    const at = (incarnation: number) => ({
+      ...moving,
+      agents: [record("a1", { incarnation }), record("a2")],
+    });
+    only(at(2));
+    only(at(1), "S13: agent/a1/u000002 in epoch 2, a1 in 1");
+    only({ ...moving, agents: [record("a2", { incarnation: 1 })] });
+  });
+
+  test("a machine's own, by place", () => {
+    const last = entries.at(-1) as Entry;
+    const bent = { ...last, snapshot: last.snapshot.replace('"to":"1.1.0"', '"to":"9.0.0"') };
+    const found = fleetInvariants(bend(moving, (all) => [...all.slice(0, -1), bent]));
+    expect(found[0]).toBe(`upgrade/u000002@${last.revision}: S3: the upgrade never changes`);
+    const told = participant("a1", [{ type: "turnBackAsked" }]);
+    const turned = told.map((entry) => ({ ...entry, event: { type: "other" } }));
+    only(
+      { ...moving, journals: { ...journals, [`agent/a1/${upgrade}`]: turned } },
+      "agent/a1/u000002@1: back only when told",
+    );
+  });
 });

@@ -1,7 +1,9 @@
 // Aim: steps are declared in one way, and the plan of two versions is what lies between them.
+import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { compare, gt, lte } from "semver";
 import { describe, expect, test } from "vitest";
+import { limits } from "../../src/limits.ts";
 import { defineSteps, planOf, type Step } from "../../src/upgrade/steps.ts";
 
 const local = (name: string, version: string): Step => ({
@@ -31,6 +33,26 @@ describe("defineSteps", () => {
     refuses([local("One step", "1.1.0")], "bad-argument", '"One step"');
     refuses([local("one", "v1.1.0")], "version-not-semver", '"v1.1.0"');
     refuses([local("one", "1.1")], "version-not-semver", '"1.1"');
+  });
+  test("names from one to a hundred letters, digits and hyphens, none but those", () => {
+    for (const name of ["a", "7", "a-7", "a".repeat(100)]) {
+      expect(defineSteps([local(name, "1.1.0")])).toHaveLength(1);
+    }
+    for (const name of ["", "-a", "a_b", "a b", " a", "a ", "A", "a".repeat(101)]) {
+      refuses([local(name, "1.1.0")], "bad-argument", `"${name}"`);
+    }
+  });
+  test("as many steps as are allowed, not one more", () => {
+    const many = (count: number) =>
+      Array.from({ length: count }, (_, index) => local(`s${index}`, "1.1.0"));
+    expect(defineSteps(many(limits.stepsMax))).toHaveLength(limits.stepsMax);
+    refuses(many(limits.stepsMax + 1), "bad-argument", `at most ${limits.stepsMax}`);
+  });
+  test("a refusal names the step", () => {
+    const details = { step: "one" };
+    for (const steps of [[local("one", "1.1.0"), local("one", "1.1.0")], [local("one", "next")]]) {
+      expect(() => defineSteps(steps)).toThrow(expect.objectContaining({ details }));
+    }
   });
   test("what it answers with cannot be changed", () => {
     expect(Object.isFrozen(defineSteps([local("one", "1.1.0")]))).toBe(true);
@@ -64,7 +86,16 @@ describe("planOf", () => {
     );
   });
 
-  test("the hash tells steps apart by name, version, target, order and body; nothing else moves it", () => {
+  test("the hash is what the builds of other hosts make of the same steps", () => {
+    const step = local("one", "1.1.0");
+    const { hash } = planOf([step], "1.0.0", "1.1.0");
+    const text = JSON.stringify(["1.1.0", "one", "AllMachines", "one", String(step.run), ""]);
+    expect(hash).toBe(createHash("sha256").update(text).digest("hex"));
+    const without = { ...step, revert: undefined } as unknown as Step;
+    expect(planOf([without], "1.0.0", "1.1.0").hash).toBe(hash);
+  });
+
+  test("the hash tells steps apart by name, version, target, description, order and bodies; nothing else moves it", () => {
     const steps = [local("one", "1.1.0"), local("two", "1.1.0")];
     const { hash } = planOf(steps, "1.0.0", "1.1.0");
     expect(planOf([...steps, local("later", "1.2.0")], "1.0.0", "1.1.0").hash).toBe(hash);
@@ -74,6 +105,9 @@ describe("planOf", () => {
       [local("one", "1.1.0"), schema("two", "1.1.0")],
       [local("one", "1.0.5"), local("two", "1.1.0")],
       [local("one", "1.1.0"), { ...local("two", "1.1.0"), run: async () => void 1 } as Step],
+      [local("one", "1.1.0"), { ...local("two", "1.1.0"), revert: async () => {} } as Step],
+      [local("one", "1.1.0"), { ...local("two", "1.1.0"), revert: async () => void 1 } as Step],
+      [local("one", "1.1.0"), { ...local("two", "1.1.0"), description: "other" } as Step],
     ];
     const hashes = others.map((other) => planOf(other, "1.0.0", "1.1.0").hash);
     expect(new Set([hash, ...hashes]).size).toBe(others.length + 1);

@@ -63,7 +63,10 @@ test("a fleet's first version is declared once", async () => {
   expect(await initializeVersions(store, from)).toMatchObject(first);
   expect(await initializeVersions(store, from)).toMatchObject(first);
   expect(await readVersions(store)).toMatchObject(first);
-  const exists = expect.objectContaining({ code: "version-exists" });
+  const exists = expect.objectContaining({
+    code: "version-exists",
+    details: expect.objectContaining({ agentVersion: from }),
+  });
   await expect(initializeVersions(store, to)).rejects.toEqual(exists);
   await store.write([acceptWrite(from, from, "u000002")]);
   await expect(initializeVersions(store, from)).rejects.toEqual(exists);
