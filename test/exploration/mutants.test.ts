@@ -31,7 +31,7 @@ const cases: readonly Case[] = [
 
 describe("a protocol that is wrong is found out", () => {
   test.each(cases)("$mutant", ({ mutant, budget, caughtBy }) => {
-    const { violation } = explore({ budget: { ...noFaults, ...budget }, mutant });
+    const { violation } = explore({ budget: { ...noFaults, inAll: 1, ...budget }, mutant });
     expect(violation?.broken[0]).toMatch(caughtBy);
     expect(violation?.path.length).toBeGreaterThan(0);
   });

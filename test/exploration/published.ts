@@ -1,0 +1,19 @@
+import { type Budget, faultsInAll } from "./vocabulary.ts";
+
+/** One exploration with the number of states that it has: another number is a finding. */
+export interface Published {
+  readonly name: string;
+  readonly budget: Budget;
+  readonly states: number;
+}
+
+/** What the tests explore. */
+export const publishedShort: readonly Published[] = [
+  { name: "no fault", budget: faultsInAll(0), states: 0 },
+  { name: "any one fault", budget: faultsInAll(1), states: 0 },
+];
+
+/** What `npm run explore` explores after that. */
+export const publishedLong: readonly Published[] = [
+  { name: "any two faults of two kinds", budget: faultsInAll(2), states: 0 },
+];
