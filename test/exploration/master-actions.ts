@@ -191,7 +191,7 @@ function interrupt(model: Model, state: State, index: number): void {
   // An operator has mended the cause.
   if (where === "blocked") appendToCoordinator(model, state, index, retry, null);
   const late = waits ? state : spent(state, "timeouts");
-  if (!late) return;
+  if (!late || model.mutant === "no-deadline") return;
   for (const timer of timers) {
     appendToCoordinator(model, late, index, deadlinePassed, { timer }, { fault: !waits });
   }

@@ -26,6 +26,7 @@ const cases: readonly Case[] = [
     caughtBy: /^S8: in rolling-back/,
   },
   { mutant: "batch-counted-twice", budget: { lostAnswers: 1 }, caughtBy: /^S7: a batch/ },
+  { mutant: "no-deadline", budget: { deaths: 1 }, caughtBy: /^L1: no end can be reached/ },
   { mutant: "duplicate-key-ignored", budget: { lostAnswers: 1 }, caughtBy: /^S11: each event/ },
 ];
 

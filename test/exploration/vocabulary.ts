@@ -69,5 +69,6 @@ export const mutantNames = [
   "batch-counted-twice",
   "duplicate-key-ignored",
   "touch-that-changes-nothing",
+  "no-deadline",
 ] as const;
 export type Mutant = (typeof mutantNames)[number];
