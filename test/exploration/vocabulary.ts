@@ -53,10 +53,10 @@ export const noFaults: Budget = {
   failures: 0,
 };
 
-/** Up to so many faults in all, each kind at most once or as often as is told. */
-export function faultsInAll(inAll: number, atMost: Partial<Budget> = {}): Budget {
+/** Up to so many faults in all, each kind at most once. */
+export function faultsInAll(inAll: number): Budget {
   const once = Object.fromEntries(budgetKinds.map((kind) => [kind, Math.min(1, inAll)]));
-  return { ...noFaults, ...once, ...atMost, inAll };
+  return { ...noFaults, ...once, inAll };
 }
 
 /** Protocols that are wrong on purpose: the exploration has to find each of them out. */
