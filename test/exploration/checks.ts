@@ -83,15 +83,20 @@ export function breaksOf(state: State): readonly string[] {
   return [...fleetBreaks(state), ...modelBreaks(state), ...endBreaks(state)];
 }
 
-/** Nothing has to happen any more: at rest with every live gate open, or an operator has to come. */
-export function isEnd(state: State): boolean {
-  if (state.coordinator === 0) return false;
-  const tail = tailOf(state.coordinator);
-  if (tail.state === "blocked") return tail.context.blockedReason !== null;
-  if (!tail.final) return false;
+/** At rest: every live gate is open, or says why it is not. */
+function isAtRest(state: State): boolean {
   return state.agents.every((agent) => {
     if (!agent.up) return agent.gone;
     if (agent.writing) return true;
     return agent.participant !== 0 && tailOf(agent.participant).state === "blocked";
   });
+}
+
+/** Nothing has to happen any more, or an operator has to come. */
+export function isEnd(state: State): boolean {
+  // Where somebody is gone for good no upgrade is accepted.
+  if (state.coordinator === 0) return state.agents.some(({ gone }) => gone) && isAtRest(state);
+  const tail = tailOf(state.coordinator);
+  if (tail.state === "blocked") return tail.context.blockedReason !== null;
+  return tail.final && isAtRest(state);
 }

@@ -22,6 +22,7 @@ const deadlines = {
 
 const acceptance: ModelEvent = { type: "accept" };
 const abort: ModelEvent = { type: "abortRequested", why: "" };
+const retry: ModelEvent = { type: "retryRequested" };
 const deadlinePassed: ModelEvent = { type: "deadlinePassed" };
 
 function pendingOf({ coordinator }: State): boolean {
@@ -182,10 +183,17 @@ function interrupt(model: Model, state: State, index: number): void {
   if (aborted && where !== "blocked" && where !== "rolling-back") {
     appendToCoordinator(model, aborted, index, abort, null, { fault: true });
   }
-  const late = spent(state, "timeouts");
-  if (!late) return;
+  // A deadline is no fault where it is what ends a wait for somebody who cannot come.
+  const waits = state.agents.some(
+    ({ gone, participant }) =>
+      gone || (participant !== 0 && tailOf(participant).state === "blocked"),
+  );
+  // An operator has mended the cause.
+  if (where === "blocked") appendToCoordinator(model, state, index, retry, null);
+  const late = waits ? state : spent(state, "timeouts");
+  if (!late || model.mutant === "no-deadline") return;
   for (const timer of timers) {
-    appendToCoordinator(model, late, index, deadlinePassed, { timer }, { fault: true });
+    appendToCoordinator(model, late, index, deadlinePassed, { timer }, { fault: !waits });
   }
 }
 

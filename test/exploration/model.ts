@@ -3,7 +3,14 @@ import type { AgentRecord } from "../../src/upgrade/agents.ts";
 import type { ActorView } from "../../src/upgrade/derive.ts";
 import type { Agent, State } from "./state.ts";
 import { type Tail, tailOf } from "./tails.ts";
-import { agentNames, type Budget, type Mutant, newVersion, oldVersion } from "./vocabulary.ts";
+import {
+  agentNames,
+  type Budget,
+  type Mutant,
+  newVersion,
+  noFaults,
+  oldVersion,
+} from "./vocabulary.ts";
 
 /** One thing that may happen in a state. */
 export interface Action {
@@ -31,9 +38,12 @@ export function withAgent(state: State, index: number, change: Partial<Agent>): 
 }
 
 /** The state with one fault of the kind less, or undefined when none is left. */
-export function spent(state: State, kind: keyof Budget): State | undefined {
-  const left = state.budget[kind];
-  return left === 0 ? undefined : { ...state, budget: { ...state.budget, [kind]: left - 1 } };
+export function spent(state: State, kind: Exclude<keyof Budget, "inAll">): State | undefined {
+  const { [kind]: left, inAll } = state.budget;
+  if (left === 0) return undefined;
+  // After the last of all, none of any kind is left: states are equal whichever it was.
+  const budget = inAll === 1 ? noFaults : { ...state.budget, [kind]: left - 1, inAll: inAll - 1 };
+  return { ...state, budget };
 }
 
 /** The agents' records as the product reads them; who is silent has not been seen since 0. */

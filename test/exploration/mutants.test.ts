@@ -26,12 +26,13 @@ const cases: readonly Case[] = [
     caughtBy: /^S8: in rolling-back/,
   },
   { mutant: "batch-counted-twice", budget: { lostAnswers: 1 }, caughtBy: /^S7: a batch/ },
+  { mutant: "no-deadline", budget: { deaths: 1 }, caughtBy: /^L1: no end can be reached/ },
   { mutant: "duplicate-key-ignored", budget: { lostAnswers: 1 }, caughtBy: /^S11: each event/ },
 ];
 
 describe("a protocol that is wrong is found out", () => {
   test.each(cases)("$mutant", ({ mutant, budget, caughtBy }) => {
-    const { violation } = explore({ budget: { ...noFaults, ...budget }, mutant });
+    const { violation } = explore({ budget: { ...noFaults, inAll: 1, ...budget }, mutant });
     expect(violation?.broken[0]).toMatch(caughtBy);
     expect(violation?.path.length).toBeGreaterThan(0);
   });

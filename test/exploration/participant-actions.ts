@@ -9,8 +9,10 @@ import { fromCoordinator } from "./derived.ts";
 import { agentOf, applyWrites, type Model, nameOf, spent, withAgent } from "./model.ts";
 import { participantEffects } from "./participant-effects.ts";
 import type { State } from "./state.ts";
-import { create, tailOf } from "./tails.ts";
+import { create, type ModelEvent, tailOf } from "./tails.ts";
 import { newVersion, oldVersion, selfName, upgradeName } from "./vocabulary.ts";
+
+const retry: ModelEvent = { type: "retryRequested" };
 
 /** A participant of the model's upgrade is made: its id exists once, so a second making is none. */
 function createParticipant(model: Model, state: State, index: number): void {
@@ -39,6 +41,7 @@ function payDebt(model: Model, state: State, index: number): void {
 function drive(model: Model, state: State, index: number): void {
   const agent = agentOf(state, index);
   const tail = tailOf(agent.participant);
+  if (tail.state === "blocked") appendToParticipant(model, state, index, retry, null);
   if (state.coordinator === 0) return;
   for (const event of fromCoordinator(state, index)) {
     appendToParticipant(model, state, index, event, null);

@@ -104,6 +104,7 @@ function undoLocalSteps(running: Running): void {
   else {
     const before = { changed: false, stepsVersion: oldVersion, recorded: false };
     act(running, "undoes its local step", before, undone);
+    failed(running, { type: "undoFailed", reason: failure });
   }
 }
 

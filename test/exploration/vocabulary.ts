@@ -11,8 +11,9 @@ export const selfName = "self";
 /** Every failure is one failure: no decision depends on what it says. */
 export const failure = { code: "failed", message: "", details: {} } as const;
 
-/** Faults that the exploration may still put in, by kind. */
+/** Faults that the exploration may still put in, by kind and in all. */
 export interface Budget {
+  readonly inAll: number;
   readonly crashes: number;
   /** Crashes after which the agent never comes back. */
   readonly deaths: number;
@@ -29,6 +30,7 @@ export interface Budget {
 }
 
 export const budgetKinds = [
+  "inAll",
   "crashes",
   "deaths",
   "failovers",
@@ -40,6 +42,7 @@ export const budgetKinds = [
 ] as const satisfies readonly (keyof Budget)[];
 
 export const noFaults: Budget = {
+  inAll: 0,
   crashes: 0,
   deaths: 0,
   failovers: 0,
@@ -49,6 +52,12 @@ export const noFaults: Budget = {
   aborts: 0,
   failures: 0,
 };
+
+/** Up to so many faults in all, each kind at most once. */
+export function faultsInAll(inAll: number): Budget {
+  const once = Object.fromEntries(budgetKinds.map((kind) => [kind, Math.min(1, inAll)]));
+  return { ...noFaults, ...once, inAll };
+}
 
 /** Protocols that are wrong on purpose: the exploration has to find each of them out. */
 export const mutantNames = [
@@ -60,5 +69,6 @@ export const mutantNames = [
   "batch-counted-twice",
   "duplicate-key-ignored",
   "touch-that-changes-nothing",
+  "no-deadline",
 ] as const;
 export type Mutant = (typeof mutantNames)[number];
