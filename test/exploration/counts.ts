@@ -1,22 +1,17 @@
+import { edgeKey } from "../../src/diagram/edge-counts.ts";
+import { countsText } from "../support/edge-counts.ts";
 import { madeMoves } from "./tails.ts";
-import { allEdges, type Edge } from "./taken.ts";
 
-export interface EdgeCount extends Edge {
-  readonly count: number;
-}
-
-const keyOf = ({ machine, from, event, guard, to }: Edge) =>
-  [machine, from, event, guard, to].join("|");
-
-/** How often each edge of both machines was taken by all that this process has explored. */
-export function edgeCounts(): readonly EdgeCount[] {
-  const counts = new Map<string, EdgeCount>();
-  for (const edge of allEdges()) counts.set(keyOf(edge), { ...edge, count: 0 });
+/** How often each edge of both machines was taken by all that this process has explored, as a file. */
+export function exploredCounts(): string {
+  const counts = new Map<string, Map<string, number>>();
   for (const { edges, made } of madeMoves()) {
-    for (const edge of edges) {
-      const count = (counts.get(keyOf(edge))?.count ?? 0) + made;
-      counts.set(keyOf(edge), { ...edge, count });
+    for (const { machine, ...edge } of edges) {
+      const known = counts.get(machine) ?? new Map<string, number>();
+      counts.set(machine, known);
+      const key = edgeKey({ ...edge, leaves: false });
+      known.set(key, (known.get(key) ?? 0) + made);
     }
   }
-  return [...counts.values()];
+  return countsText(counts);
 }

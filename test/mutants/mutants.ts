@@ -25,11 +25,16 @@ const store = "src/store/mongo-store.ts";
 /** Ways to get the protocol wrong, each of which somebody could think of in good faith. */
 export const mutants: readonly Mutant[] = [
   {
-    name: "no fence on the coordinator's entries",
-    layer: "simulation",
-    says: /S4/,
+    name: "no fence in a batch",
+    layer: "tests",
+    files: ["test/kill/stale-master.test.ts", "-t", "batch"],
+    says: /AssertionError/,
     edits: [
-      { file: "src/upgrade/run-agent.ts", find: "writes: [held.fence],", replace: "writes: []," },
+      {
+        file: "src/database/fenced-transaction.ts",
+        find: "epoch: mastership.epoch,\n          ...(tick.ticks === 0 ? {} : { [`${tick.field}.ticks`]: tick.ticks }),",
+        replace: "",
+      },
     ],
   },
   {
@@ -58,7 +63,6 @@ export const mutants: readonly Mutant[] = [
     layer: "simulation",
     says: /S8/,
     edits: [
-      // biome-ignore lint/suspicious/noTemplateCurlyInString: it is source text
       { file: versions, find: "return `${from}>${to}#${upgrade}`;", replace: "return from;" },
     ],
   },

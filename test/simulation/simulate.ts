@@ -1,7 +1,13 @@
 import { createHash } from "node:crypto";
 import { messageOf } from "../../src/errors.ts";
 import { createMemoryStore } from "../../src/store/memory-store.ts";
-import { collections, documentIds, type Store, type Versions } from "../../src/store/store.ts";
+import {
+  collections,
+  documentIds,
+  type Entry,
+  type Store,
+  type Versions,
+} from "../../src/store/store.ts";
 import { readFleetFacts } from "../../src/upgrade/fleet-facts.ts";
 import { fileRequest, type Request, readAnswer } from "../../src/upgrade/inbox.ts";
 import { fleetInvariants } from "../../src/upgrade/invariants.ts";
@@ -37,8 +43,11 @@ const deadlines = {
 const well: Misbehaviour = { kind: "none", batch: 0, host: 0 };
 
 /** Runs one fleet through its upgrades with the faults of a seed, then without any to its rest. */
-export function simulate(seed: number): Promise<SimulationResult> {
-  return simulatePlan(drawPlan(seed));
+export function simulate(
+  seed: number,
+  onEntry: (entry: Entry) => void = () => {},
+): Promise<SimulationResult> {
+  return simulatePlan(drawPlan(seed), onEntry);
 }
 
 /** Everything of one run. */
@@ -57,7 +66,10 @@ interface Run {
 }
 
 /** Runs what a plan says: the same plan is the same run. */
-export async function simulatePlan(plan: Plan): Promise<SimulationResult> {
+export async function simulatePlan(
+  plan: Plan,
+  onEntry: (entry: Entry) => void = () => {},
+): Promise<SimulationResult> {
   const scheduler = createScheduler();
   const draw = createDraw(plan.seed);
   const weather = { ...plan.weather };
@@ -80,6 +92,7 @@ export async function simulatePlan(plan: Plan): Promise<SimulationResult> {
   const watched = watchStore(memory, {
     problem,
     onEntry(entry) {
+      onEntry(entry);
       trace.update(
         `${entry.actor}@${entry.revision} ${entry.event.type} ${entry.state} ${entry.at}\n`,
       );

@@ -2,7 +2,7 @@ import { parentPort } from "node:worker_threads";
 import { simulate } from "./simulate.ts";
 
 /** Runs the seeds that it is told, one by one; what it is asked for nothing more, it ends. */
-parentPort?.on("message", async (seed: number | null) => {
+parentPort?.on("message", (seed: number | null) => {
   if (seed === null) return parentPort?.close();
-  parentPort?.postMessage(await simulate(seed));
+  void simulate(seed).then((result) => parentPort?.postMessage(result));
 });

@@ -42,26 +42,39 @@ export function countEdges(
   actor.stop();
 }
 
+const machines: readonly AnyStateMachine[] = [upgradeMachine, agentMachine];
+
+/** The file of a source: every machine, its edges in the order in which it is written. */
+export function countsText(counts: ReadonlyMap<string, Counts>): string {
+  const sorted = machines.map((machine) => {
+    const chart = chartOf(machine);
+    const taken = countableEdges(chart).map(edgeKey).flatMap((key) => {
+      const count = counts.get(chart.name)?.get(key);
+      return count === undefined ? [] : [[key, count] as const];
+    });
+    return [chart.name, Object.fromEntries(taken)];
+  });
+  return `${JSON.stringify(Object.fromEntries(sorted), null, 2)}\n`;
+}
+
 export interface EdgeCounter {
   /** Counts an event at a snapshot of the machine of that name. */
   add(name: string, before: string, event: EventObject, times?: number): void;
   /** Takes an actor's entries in their order; one seen before or of another machine adds nothing. */
   see(entry: Entry): void;
-  /** The file of a source: every machine, its edges in the order in which it is written. */
+  /** All that was counted, as `countsText` writes it. */
   text(): string;
 }
 
 /** Counts the edges of both machines from journal entries, as an engine's listener or afterwards. */
 export function createEdgeCounter(): EdgeCounter {
-  const machines = [upgradeMachine, agentMachine].map((machine: AnyStateMachine) => ({
-    machine,
-    chart: chartOf(machine),
-    counts: new Map<string, number>(),
-  }));
+  const counted = new Map(
+    machines.map((machine) => [machine.id, { machine, counts: new Map<string, number>() }]),
+  );
   const tails = new Map<string, { readonly revision: number; readonly snapshot: string }>();
   const add: EdgeCounter["add"] = (name, before, event, times) => {
-    const counted = machines.find(({ chart }) => chart.name === name);
-    if (counted) countEdges(counted.machine, before, event, counted.counts, times);
+    const known = counted.get(name);
+    if (known) countEdges(known.machine, before, event, known.counts, times);
   };
   return {
     add,
@@ -73,16 +86,6 @@ export function createEdgeCounter(): EdgeCounter {
       if (tail?.revision !== revision - 1 || outcome !== "applied") return;
       add(machine, tail.snapshot, event);
     },
-    text() {
-      const sorted = machines.map(({ chart, counts }) => {
-        const keys = countableEdges(chart).map(edgeKey);
-        const taken = keys.flatMap((key) => {
-          const count = counts.get(key);
-          return count === undefined ? [] : [[key, count] as const];
-        });
-        return [chart.name, Object.fromEntries(taken)];
-      });
-      return `${JSON.stringify(Object.fromEntries(sorted), null, 2)}\n`;
-    },
+    text: () => countsText(new Map([...counted].map(([name, { counts }]) => [name, counts]))),
   };
 }
