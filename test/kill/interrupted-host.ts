@@ -57,7 +57,6 @@ export function createInterruptedHost(
   version: string,
   around: Surroundings,
   log: WriteLog,
-  localStepFails: boolean,
 ): Host {
   const inDatabase = async <Result>(what: string, act: () => Promise<Result>): Promise<Result> => {
     const kind = log.next(`${name} writes ${what}`);
@@ -99,7 +98,6 @@ export function createInterruptedHost(
   const watchMap = <Value>(map: Map<string, Value>, what: string) => {
     const [set, remove] = [map.set.bind(map), map.delete.bind(map)];
     map.set = (key, value) => {
-      if (localStepFails && what === "file" && value !== version) throw new Error("as ordered");
       onDisk(what, () => set(key, value));
       return map;
     };
