@@ -48,10 +48,12 @@ const machines: readonly AnyStateMachine[] = [upgradeMachine, agentMachine];
 export function countsText(counts: ReadonlyMap<string, Counts>): string {
   const sorted = machines.map((machine) => {
     const chart = chartOf(machine);
-    const taken = countableEdges(chart).map(edgeKey).flatMap((key) => {
-      const count = counts.get(chart.name)?.get(key);
-      return count === undefined ? [] : [[key, count] as const];
-    });
+    const taken = countableEdges(chart)
+      .map(edgeKey)
+      .flatMap((key) => {
+        const count = counts.get(chart.name)?.get(key);
+        return count === undefined ? [] : [[key, count] as const];
+      });
     return [chart.name, Object.fromEntries(taken)];
   });
   return `${JSON.stringify(Object.fromEntries(sorted), null, 2)}\n`;
