@@ -35,4 +35,9 @@ export const publishedLong: readonly Published[] = [
     budget: { ...noFaults, inAll: 2, aborts: 1, failovers: 1 },
     states: 100_856,
   },
+  {
+    name: "an abort and a failure",
+    budget: { ...noFaults, inAll: 2, aborts: 1, failures: 1 },
+    states: 215_944,
+  },
 ];
