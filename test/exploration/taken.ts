@@ -21,11 +21,6 @@ const edges: readonly Edge[] = Object.entries(machines).flatMap(([name, machine]
   })),
 );
 
-/** All edges of both machines, in the order in which they are written. */
-export function allEdges(): readonly Edge[] {
-  return edges;
-}
-
 interface From {
   readonly machine: Edge["machine"];
   readonly state: string;
