@@ -7,7 +7,8 @@ import { type SimulationResult, simulatePlan } from "./simulate.ts";
 
 /**
  * `npm run simulate -- --seeds N --seed S [--from-seed F] [--stop]`: the seeds S … S+N-1, or those of them
- * from F on (what an interrupted run says it goes on from). A failing one is shrunk and told in full.
+ * from F on (what an interrupted run says it goes on from). A failing one is shrunk and told in full; with
+ * `--stop` the first one ends the run, as it is.
  */
 const { values } = parseArgs({
   options: {
@@ -65,7 +66,7 @@ process.once("SIGINT", () => {
 await Promise.all(Array.from({ length: Number(values.workers) }, work));
 const elapsedMs = performance.now() - startMs;
 
-for (const seed of failed.slice(0, 3)) {
+for (const seed of values.stop ? [] : failed.slice(0, 3)) {
   const { timeline, problems } = await simulatePlan(await shrink(drawPlan(seed)));
   say(`\nseed ${seed}, shrunk\n  ${timeline.join("\n  ")}\n  ${problems.join("\n  ")}`);
 }
