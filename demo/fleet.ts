@@ -9,6 +9,8 @@ import { type ChildProcess, exited, signalProcess, startProcess } from "../src/p
 export interface Server {
   readonly name: string;
   readonly port: number;
+  /** Of the launcher; 0 before the first start. */
+  readonly pid: number;
   start(): Promise<void>;
   /** kill -9 of launcher and agent, both: they are one process group. */
   kill(): Promise<void>;
@@ -66,6 +68,9 @@ export async function createServer(options: {
   return {
     name,
     port,
+    get pid() {
+      return launcher?.pid ?? 0;
+    },
     async start() {
       const log = await open(logPath, "a");
       launcher = startProcess(

@@ -29,6 +29,8 @@ export interface ReplicaSetOptions {
   /** The last member votes and holds no data. */
   readonly arbiter?: boolean;
   readonly electionTimeoutMs?: number;
+  /** The host by which members and clients reach a member, where something stands before it. */
+  readonly front?: (member: Member) => Promise<string>;
   /** With TLS (PEM files), and a root user who has to log in. */
   readonly secure?: {
     readonly certificateKeyPath: string;
@@ -131,6 +133,7 @@ export async function startReplicaSet(options: ReplicaSetOptions): Promise<Repli
   const directory = await mkdtemp(join(tmpdir(), "lockstep-set-"));
   const guard = startGuard(directory);
   const members: Member[] = [];
+  const hosts: string[] = [];
   const stop = async () => {
     await Promise.all(members.map((member) => member.kill()));
     await guard.release();
@@ -138,7 +141,7 @@ export async function startReplicaSet(options: ReplicaSetOptions): Promise<Repli
   };
   const security = await securityOf(options, directory, systemRandom.hex(48));
   const url = (database = "") =>
-    `mongodb://${security.credentials}${members.map(({ host }) => host).join(",")}/${database}?replicaSet=${setName}${
+    `mongodb://${security.credentials}${hosts.join(",")}/${database}?replicaSet=${setName}${
       security.credentials === "" ? "" : `&authSource=admin${security.urlOptions}`
     }`;
   try {
@@ -156,16 +159,18 @@ export async function startReplicaSet(options: ReplicaSetOptions): Promise<Repli
       ),
     );
     members.push(...started);
+    const { front = ({ host }: Member) => Promise.resolve(host) } = options;
+    hosts.push(...(await Promise.all(started.map(front))));
     const first = members[0] as Member;
     await withClient(first.directUrl, (client) =>
       client.db("admin").command({
         replSetInitiate: {
           _id: setName,
           settings: { electionTimeoutMillis: options.electionTimeoutMs ?? 2_000 },
-          members: members.map(({ host }, index) => ({
+          members: hosts.map((host, index) => ({
             _id: index,
             host,
-            arbiterOnly: options.arbiter === true && index === members.length - 1,
+            arbiterOnly: options.arbiter === true && index === hosts.length - 1,
           })),
         },
       }),
