@@ -92,7 +92,11 @@ const removeMember: Fault = async ({ fleet }) => {
 
 const faults: Readonly<Record<FaultKind, Fault>> = {
   "master-killed": signalMaster("SIGKILL"),
-  "agent-restarted": signalMaster("SIGTERM"),
+  async "agent-restarted"({ fleet, master }) {
+    const server = fleet.servers.find(({ name }) => name === master);
+    await server?.stop();
+    return async () => server?.start();
+  },
   "master-paused": signalMaster("SIGSTOP"),
   async "peer-killed"({ pids, peer }) {
     const pid = pids[peer] ?? 0;

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { messageOf } from "../../src/errors.ts";
 import type { FleetStatus } from "../../src/index.ts";
+import { signalProcess } from "../../src/ports/process.ts";
 import type { TestFleet } from "../support/start-fleet.ts";
 import { doFault } from "./faults.ts";
 import type { Network } from "./network.ts";
@@ -10,13 +11,13 @@ import { type Moment, type UpgradePlan, upgradeStates, wrongBuilds } from "./pla
 
 /** Short, so that a lost cause is told soon; none is met by an upgrade that nobody disturbs. */
 const deadlines = {
-  waitingMs: 40_000,
-  backingUpMs: 30_000,
-  noProgressMs: 20_000,
-  peersMs: 30_000,
-  rollingBackMs: 60_000,
+  waitingMs: 60_000,
+  backingUpMs: 60_000,
+  noProgressMs: 45_000,
+  peersMs: 60_000,
+  rollingBackMs: 90_000,
 };
-const endWithinMs = 150_000;
+const endWithinMs = 240_000;
 
 /** Against whom a takeover is measured: when the master was lost, in which epoch it ruled. */
 export interface MasterLost {
@@ -39,14 +40,23 @@ interface Stage {
   readonly say: (text: string) => void;
 }
 
+/** A launcher with nothing left to start ends: whoever supervises it decides. Here that is us. */
+async function supervise({ fleet, say }: Stage): Promise<void> {
+  for (const server of fleet.servers) {
+    if (signalProcess(server.pid, 0)) continue;
+    say(`  the launcher of ${server.name} has ended: started again`);
+    await server.start();
+  }
+}
+
 /** Looks at the fleet again and again; what was seen last stays when the database cannot be read. */
-function startLooking(fleet: TestFleet, first: FleetStatus) {
+function startLooking(stage: Stage, first: FleetStatus) {
   let last = first;
   let stopped = false;
   const ended = (async () => {
     while (!stopped) {
-      last = await fleet.fleet.status().catch(() => last);
-      await wait(100);
+      last = await stage.fleet.fleet.status().catch(() => last);
+      await wait(150);
     }
   })();
   return {
@@ -61,7 +71,12 @@ function startLooking(fleet: TestFleet, first: FleetStatus) {
 type Looking = ReturnType<typeof startLooking>;
 
 /** True once the upgrade is in this state; false when it has ended without. */
-async function comesTo(looking: Looking, upgrade: string, moment: Moment): Promise<boolean> {
+async function comesTo(
+  looking: Looking,
+  upgrade: string,
+  moment: Moment,
+  meanwhile = async () => {},
+): Promise<boolean> {
   const place = (state: string) => (upgradeStates as readonly string[]).indexOf(state);
   const end = performance.now() + endWithinMs;
   while (performance.now() < end) {
@@ -74,6 +89,7 @@ async function comesTo(looking: Looking, upgrade: string, moment: Moment): Promi
         return true;
       }
     }
+    await meanwhile();
     await wait(20);
   }
   return false;
@@ -91,7 +107,7 @@ async function setFaults(stage: Stage, plan: UpgradePlan, looking: Looking, upgr
   const faults: string[] = [];
   const mastersLost: MasterLost[] = [];
   for (const fault of plan.faults) {
-    if (!(await comesTo(looking, upgrade, fault.moment))) break;
+    if (!(await comesTo(looking, upgrade, fault.moment, () => supervise(stage)))) break;
     const { master, agents, upgrade: now } = looking.last();
     const name = master?.agent ?? "a1";
     const scene = {
@@ -114,10 +130,12 @@ async function setFaults(stage: Stage, plan: UpgradePlan, looking: Looking, upgr
 }
 
 /** Resolves when it has ended and everybody serves. */
-async function waitForEnd(fleet: TestFleet, upgrade: string): Promise<string> {
+async function waitForEnd(stage: Stage, upgrade: string): Promise<string> {
+  const { fleet } = stage;
   const end = performance.now() + endWithinMs;
   let seen = "nothing could be read";
   while (performance.now() < end) {
+    await supervise(stage);
     const status = await fleet.fleet.status().catch((error: unknown) => {
       seen = messageOf(error);
       return null;
@@ -133,7 +151,7 @@ async function waitForEnd(fleet: TestFleet, upgrade: string): Promise<string> {
         await fleet.fleet.request({ kind: "retry" }).catch(() => {});
       }
     }
-    await wait(100);
+    await wait(150);
   }
   throw new Error(`no end within ${endWithinMs} ms: ${seen}`);
 }
@@ -186,12 +204,12 @@ export async function runUpgrade(stage: Stage, plan: UpgradePlan): Promise<Upgra
   };
   const patch = plan.kind === "good" || plan.kind === "aborted" ? 0 : wrongBuilds[plan.kind];
   const { upgrade } = await fleet.fleet.upgrade(`1.${plan.number}.${patch}`, { deadlines });
-  const looking = startLooking(fleet, first);
+  const looking = startLooking(stage, first);
   try {
     const aborting = plan.abortAt ? abort(stage, looking, upgrade, plan.abortAt) : null;
     const happened = await setFaults(stage, plan, looking, upgrade);
     await aborting;
-    const end = await waitForEnd(fleet, upgrade);
+    const end = await waitForEnd(stage, upgrade);
     await inspect(fleet, plan, end, before);
     return { upgrade, end, ...happened };
   } finally {
