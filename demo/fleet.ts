@@ -47,6 +47,8 @@ export async function createServer(options: {
   /** What the application is told, given the port that it shall listen on. */
   environment: (port: number) => Readonly<Record<string, string>>;
   readyTimeoutMs: number;
+  /** The words before a command that make the agent run elsewhere; default: here. */
+  enter?: readonly string[];
   /** Ends launcher and agent should we die without a word. */
   guard: Guard;
 }): Promise<Server> {
@@ -56,7 +58,7 @@ export async function createServer(options: {
   const logPath = join(options.root, `${name}.log`);
   const port = await freePort();
   await mkdir(directory, { recursive: true });
-  const command = [process.execPath, options.main];
+  const command = [...(options.enter ?? []), process.execPath, options.main];
   const versions = Object.fromEntries(
     options.versions.map((version) => [
       version,

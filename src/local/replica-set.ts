@@ -7,7 +7,7 @@ import { limits } from "../limits.ts";
 import { systemClock } from "../ports/clock.ts";
 import { systemRandom } from "../ports/random.ts";
 import { startGuard } from "./guard.ts";
-import { type Member, startMember } from "./mongod-process.ts";
+import { loopback, type Member, type Place, startMember } from "./mongod-process.ts";
 
 /** A real replica set on this machine, with its data in a temporary folder. */
 export interface ReplicaSet {
@@ -31,6 +31,8 @@ export interface ReplicaSetOptions {
   readonly electionTimeoutMs?: number;
   /** The host by which members and clients reach a member, where something stands before it. */
   readonly front?: (member: Member) => Promise<string>;
+  /** Where a member of this number (from 1) runs; default: on the loopback. */
+  readonly place?: (number: number) => Place;
   /** With TLS (PEM files), and a root user who has to log in. */
   readonly secure?: {
     readonly certificateKeyPath: string;
@@ -147,9 +149,10 @@ export async function startReplicaSet(options: ReplicaSetOptions): Promise<Repli
   try {
     const names = Array.from({ length: options.members ?? 3 }, (_, index) => `m${index + 1}`);
     const started = await Promise.all(
-      names.map((name) =>
+      names.map((name, index) =>
         startMember({
           name,
+          place: options.place?.(index + 1) ?? loopback,
           mongodPath: options.mongodPath,
           directory,
           guard,
@@ -221,6 +224,7 @@ export async function startStandalone(options: {
   const guard = startGuard(directory);
   const member = await startMember({
     name: "alone",
+    place: loopback,
     mongodPath: options.mongodPath,
     directory,
     guard,

@@ -5,6 +5,7 @@ import { MongoClient } from "mongodb";
 import { createServer, type Server } from "../../demo/fleet.ts";
 import { createFleetClient, type FleetClient, type FleetStatus } from "../../src/index.ts";
 import { startGuard } from "../../src/local/guard.ts";
+import type { Place } from "../../src/local/mongod-process.ts";
 import {
   type ReplicaSet,
   type ReplicaSetOptions,
@@ -57,6 +58,8 @@ export interface TestFleetOptions {
   readonly preventForeignWrites?: boolean;
   /** What stands between agents and members, where something does. */
   readonly network?: Network;
+  /** Where agent and member of this number (from 1) run; default: on the loopback. */
+  readonly place?: (number: number) => Place;
 }
 
 export async function startFleet(
@@ -70,6 +73,7 @@ export async function startFleet(
   const set = await startReplicaSet({
     mongodPath: options.mongodPath,
     ...(network ? { front: network.front } : {}),
+    ...(options.place ? { place: options.place } : {}),
     ...(options.secure ? { secure: options.secure } : {}),
   });
   const client = new MongoClient(set.url("things"));
@@ -93,7 +97,8 @@ export async function startFleet(
     await client.db().collection("items").insertMany(items);
     fleet = await createFleetClient({ mongoUrl: set.url("things") });
     await fleet.init("1.0.0");
-    for (const name of ["a1", "a2", "a3"]) {
+    for (const number of [1, 2, 3]) {
+      const name = `a${number}`;
       const server = await createServer({
         name,
         root,
@@ -107,6 +112,7 @@ export async function startFleet(
           TEST_PREVENT: options.preventForeignWrites ? "yes" : "no",
         }),
         readyTimeoutMs: options.readyTimeoutMs ?? 20_000,
+        enter: options.place?.(number).enter ?? [],
         guard,
       });
       servers.push(server);
@@ -168,7 +174,7 @@ export async function startFleet(
             const result = await probe(status);
             return result ? { result } : null;
           },
-          60_000,
+          120_000,
         );
         return found.result;
       } catch (error) {
