@@ -9,6 +9,8 @@ import { type ChildProcess, exited, signalProcess, startProcess } from "../src/p
 export interface Server {
   readonly name: string;
   readonly port: number;
+  /** Of the launcher; 0 before the first start. */
+  readonly pid: number;
   start(): Promise<void>;
   /** kill -9 of launcher and agent, both: they are one process group. */
   kill(): Promise<void>;
@@ -45,6 +47,8 @@ export async function createServer(options: {
   /** What the application is told, given the port that it shall listen on. */
   environment: (port: number) => Readonly<Record<string, string>>;
   readyTimeoutMs: number;
+  /** The words before a command that make the agent run elsewhere; default: here. */
+  enter?: readonly string[];
   /** Ends launcher and agent should we die without a word. */
   guard: Guard;
 }): Promise<Server> {
@@ -54,7 +58,7 @@ export async function createServer(options: {
   const logPath = join(options.root, `${name}.log`);
   const port = await freePort();
   await mkdir(directory, { recursive: true });
-  const command = [process.execPath, options.main];
+  const command = [...(options.enter ?? []), process.execPath, options.main];
   const versions = Object.fromEntries(
     options.versions.map((version) => [
       version,
@@ -66,6 +70,9 @@ export async function createServer(options: {
   return {
     name,
     port,
+    get pid() {
+      return launcher?.pid ?? 0;
+    },
     async start() {
       const log = await open(logPath, "a");
       launcher = startProcess(

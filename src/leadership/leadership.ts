@@ -20,6 +20,8 @@ interface Held {
   readonly nonce: string;
   readonly epoch: number;
   readonly lost: AbortController;
+  /** Ends once it is lost. */
+  readonly renewing: Promise<void>;
 }
 
 /**
@@ -44,7 +46,8 @@ export function createLeadership(options: {
   let held: Held | undefined;
   let running: Promise<void> = Promise.resolve();
 
-  const lose = (mine: Held, why: string) => {
+  type Granted = Omit<Held, "renewing">;
+  const lose = (mine: Granted, why: string) => {
     if (mine.lost.signal.aborted) return;
     log.warn({ epoch: mine.epoch, why }, "mastership lost");
     mine.lost.abort(
@@ -53,7 +56,7 @@ export function createLeadership(options: {
   };
 
   /** Renews until lost; keeps a deadline of its own, for comfort: the fence is what protects. */
-  const renewLoop = async (mine: Held, deadlineMs: number): Promise<void> => {
+  const renewLoop = async (mine: Granted, deadlineMs: number): Promise<void> => {
     const { signal } = mine.lost;
     let goodUntilMs = deadlineMs;
     while (!signal.aborted) {
@@ -83,9 +86,22 @@ export function createLeadership(options: {
     }
   };
 
-  /** Lease, then the predecessor's sessions, then the fence; only then may anybody act. */
+  const giveUp = async (mine: Held, why: string): Promise<void> => {
+    lose(mine, why);
+    await mine.renewing;
+    held = undefined;
+    await leases.release(mine.nonce, mine.epoch).catch(() => {
+      // Whoever comes next waits until it runs out.
+    });
+  };
+
+  /**
+   * Lease, then the predecessor's sessions, then the fence; only then may anybody act. Renewed from the
+   * first moment: where the rest takes long, the lease would run out before anything was done with it.
+   */
   const acquire = async (): Promise<Held | undefined> => {
     const nonce = options.random.hex(12);
+    const startedMs = clock.monotonicMs();
     const taken = await leases.acquire({
       holder: agent,
       incarnation: options.incarnation,
@@ -95,23 +111,31 @@ export function createLeadership(options: {
     });
     if (!taken) return undefined;
     const { granted, previous } = taken;
-    const mine: Held = { nonce, epoch: granted.epoch, lost: new AbortController() };
-    if (previous.appName !== options.appName) {
-      const killed = await options.endPredecessor(previous.appName);
-      if (killed > 0) log.info({ killed, holder: previous.holder }, "predecessor's sessions ended");
+    const own: Granted = { nonce, epoch: granted.epoch, lost: new AbortController() };
+    const mine: Held = { ...own, renewing: renewLoop(own, startedMs + leaseTtlMs) };
+    held = mine;
+    try {
+      if (previous.appName !== options.appName) {
+        const killed = await options.endPredecessor(previous.appName);
+        if (killed > 0) {
+          log.info({ killed, holder: previous.holder }, "predecessor's sessions ended");
+        }
+      }
+      const isRaised = await leases.raiseFence(mine.epoch, agent);
+      if (isRaised && !mine.lost.signal.aborted && !stopping.signal.aborted) return mine;
+      await giveUp(mine, "a successor is there, or this process stops");
+      return undefined;
+    } catch (error) {
+      await giveUp(mine, "the fence could not be raised");
+      throw error;
     }
-    if (!(await leases.raiseFence(mine.epoch, agent))) return undefined;
-    return mine;
   };
 
   const serve = async (
     mine: Held,
-    startedMs: number,
     onMaster: (mastership: Mastership) => Promise<void>,
   ): Promise<void> => {
-    held = mine;
     log.info({ epoch: mine.epoch }, "mastership acquired");
-    const renewing = renewLoop(mine, startedMs + leaseTtlMs);
     try {
       await onMaster({
         epoch: mine.epoch,
@@ -126,12 +150,7 @@ export function createLeadership(options: {
     } catch (error) {
       log.warn({ error: messageOf(error) }, "the master's work ended");
     } finally {
-      lose(mine, "its work ended");
-      await renewing;
-      held = undefined;
-      await leases.release(mine.nonce, mine.epoch).catch(() => {
-        // Whoever comes next waits until it runs out.
-      });
+      await giveUp(mine, "its work ended");
     }
   };
 
@@ -141,10 +160,8 @@ export function createLeadership(options: {
         while (!stopping.signal.aborted) {
           try {
             if ((await leases.isFree()) && (await options.eligible())) {
-              const startedMs = clock.monotonicMs();
               const mine = await acquire();
-              if (mine && stopping.signal.aborted) await leases.release(mine.nonce, mine.epoch);
-              else if (mine) await serve(mine, startedMs, onMaster);
+              if (mine) await serve(mine, onMaster);
             }
           } catch (error) {
             log.info({ error: messageOf(error) }, "the lease could not be looked at");

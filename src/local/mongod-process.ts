@@ -26,6 +26,15 @@ export interface Member {
   restart(): Promise<void>;
 }
 
+/** Where a process runs: on this machine's loopback, or in a network of its own. */
+export interface Place {
+  readonly address: string;
+  /** The words before a command that make it run there: `ip netns exec NAME`. */
+  readonly enter: readonly string[];
+}
+
+export const loopback: Place = { address: "127.0.0.1", enter: [] };
+
 /** A port of the loopback that nobody uses. */
 export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
@@ -47,21 +56,25 @@ export async function startMember(options: {
   guard: Guard;
   arguments: readonly string[];
   urlOptions: string;
+  place: Place;
 }): Promise<Member> {
-  const { name, mongodPath, guard } = options;
+  const { name, guard } = options;
+  const { address, enter } = options.place;
+  const [program = "", ...words] = [...enter, options.mongodPath];
   const port = await freePort();
   const dataDirectory = join(options.directory, name);
   const logPath = join(options.directory, `${name}.log`);
   await mkdir(dataDirectory, { recursive: true });
-  const host = `127.0.0.1:${port}`;
+  const host = `${address}:${port}`;
   const directUrl = `mongodb://${host}/?directConnection=true${options.urlOptions}`;
   let child: ChildProcess | undefined;
 
   const start = async () => {
     const started = startProcess(
-      mongodPath,
+      program,
       [
-        ...["--port", String(port), "--bind_ip", "127.0.0.1", "--dbpath", dataDirectory],
+        ...words,
+        ...["--port", String(port), "--bind_ip", address, "--dbpath", dataDirectory],
         ...["--logpath", logPath, "--logappend", "--wiredTigerCacheSizeGB", "0.5"],
         ...["--nounixsocket", "--quiet", ...options.arguments],
       ],

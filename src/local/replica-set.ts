@@ -7,7 +7,7 @@ import { limits } from "../limits.ts";
 import { systemClock } from "../ports/clock.ts";
 import { systemRandom } from "../ports/random.ts";
 import { startGuard } from "./guard.ts";
-import { type Member, startMember } from "./mongod-process.ts";
+import { loopback, type Member, type Place, startMember } from "./mongod-process.ts";
 
 /** A real replica set on this machine, with its data in a temporary folder. */
 export interface ReplicaSet {
@@ -29,6 +29,10 @@ export interface ReplicaSetOptions {
   /** The last member votes and holds no data. */
   readonly arbiter?: boolean;
   readonly electionTimeoutMs?: number;
+  /** The host by which members and clients reach a member, where something stands before it. */
+  readonly front?: (member: Member) => Promise<string>;
+  /** Where a member of this number (from 1) runs; default: on the loopback. */
+  readonly place?: (number: number) => Place;
   /** With TLS (PEM files), and a root user who has to log in. */
   readonly secure?: {
     readonly certificateKeyPath: string;
@@ -131,6 +135,7 @@ export async function startReplicaSet(options: ReplicaSetOptions): Promise<Repli
   const directory = await mkdtemp(join(tmpdir(), "lockstep-set-"));
   const guard = startGuard(directory);
   const members: Member[] = [];
+  const hosts: string[] = [];
   const stop = async () => {
     await Promise.all(members.map((member) => member.kill()));
     await guard.release();
@@ -138,15 +143,16 @@ export async function startReplicaSet(options: ReplicaSetOptions): Promise<Repli
   };
   const security = await securityOf(options, directory, systemRandom.hex(48));
   const url = (database = "") =>
-    `mongodb://${security.credentials}${members.map(({ host }) => host).join(",")}/${database}?replicaSet=${setName}${
+    `mongodb://${security.credentials}${hosts.join(",")}/${database}?replicaSet=${setName}${
       security.credentials === "" ? "" : `&authSource=admin${security.urlOptions}`
     }`;
   try {
     const names = Array.from({ length: options.members ?? 3 }, (_, index) => `m${index + 1}`);
     const started = await Promise.all(
-      names.map((name) =>
+      names.map((name, index) =>
         startMember({
           name,
+          place: options.place?.(index + 1) ?? loopback,
           mongodPath: options.mongodPath,
           directory,
           guard,
@@ -156,16 +162,18 @@ export async function startReplicaSet(options: ReplicaSetOptions): Promise<Repli
       ),
     );
     members.push(...started);
+    const { front = ({ host }: Member) => Promise.resolve(host) } = options;
+    hosts.push(...(await Promise.all(started.map(front))));
     const first = members[0] as Member;
     await withClient(first.directUrl, (client) =>
       client.db("admin").command({
         replSetInitiate: {
           _id: setName,
           settings: { electionTimeoutMillis: options.electionTimeoutMs ?? 2_000 },
-          members: members.map(({ host }, index) => ({
+          members: hosts.map((host, index) => ({
             _id: index,
             host,
-            arbiterOnly: options.arbiter === true && index === members.length - 1,
+            arbiterOnly: options.arbiter === true && index === hosts.length - 1,
           })),
         },
       }),
@@ -216,6 +224,7 @@ export async function startStandalone(options: {
   const guard = startGuard(directory);
   const member = await startMember({
     name: "alone",
+    place: loopback,
     mongodPath: options.mongodPath,
     directory,
     guard,

@@ -12,8 +12,6 @@ import { startTestFleet, type TestFleet } from "../support/fleet.ts";
 const all = process.env["LOCKSTEP_KILL"] === "all";
 const kinds = ["dies before", "dies after", "loses the answer of"] as const;
 const writesMax = 1_000;
-/** An upgrade, a death in it, and a machine that does much else. */
-const endTimeoutMs = 180_000;
 /** Versions that a fleet's launchers know: 1.29 is the last. */
 const upgradesOfFleet = 29;
 
@@ -38,10 +36,8 @@ async function upgrade(
   await writeFile(join(holds, orderFile), JSON.stringify(order));
   const to = `1.${number + 1}.${end === "done" ? 0 : 1}`;
   const { upgrade: id } = await fleet.fleet.upgrade(to);
-  const state = await fleet.until(
-    `an end after: ${kind} ${at}`,
-    ({ upgrade: now }) => (now?.upgrade === id && now.final ? now.state : ""),
-    endTimeoutMs,
+  const state = await fleet.until(`an end after: ${kind} ${at}`, ({ upgrade: now }) =>
+    now?.upgrade === id && now.final ? now.state : "",
   );
   const isDone = state === "done";
   await fleet.ended(id, state, isDone ? to : from);

@@ -1,0 +1,114 @@
+import { writeFile } from "node:fs/promises";
+import { Command } from "commander";
+import { findMongod } from "../../src/local/find-mongod.ts";
+import { readJsonFile } from "../../src/ports/files.ts";
+import { openSeam } from "../../src/ports/seam.ts";
+import { createMongoStore } from "../../src/store/mongo-store.ts";
+import type { Entry } from "../../src/store/store.ts";
+import { createDraw } from "../simulation/draw.ts";
+import { startFleet, type TestFleet } from "../support/start-fleet.ts";
+import { countEdges, type Edge } from "./edges.ts";
+import { createNetwork } from "./network.ts";
+import { drawRun } from "./plan.ts";
+import { replay } from "./replay.ts";
+import { runUpgrade, type UpgradeResult } from "./run-upgrade.ts";
+import { summary, takeoverTimes } from "./summary.ts";
+
+const upgradesOfARun = 8;
+/** Generous: that a build does not start is told by its end, not by its silence. */
+const readyTimeoutMs = 60_000;
+const say = (text: string) => process.stdout.write(`${text}\n`);
+
+async function readJournals(fleet: TestFleet): Promise<readonly (readonly Entry[])[]> {
+  const store = createMongoStore({
+    client: fleet.client,
+    databaseName: "lockstep_things",
+    seam: openSeam,
+  });
+  const tails = await store.tails("");
+  const journals = await Promise.all(tails.map(({ actor }) => store.entries(actor)));
+  await store.close();
+  return journals;
+}
+
+interface RunResult {
+  readonly results: readonly UpgradeResult[];
+  readonly journals: readonly (readonly Entry[])[];
+  readonly failure: string | null;
+}
+
+/** One fleet from its first start to its last upgrade. */
+async function run(options: {
+  seed: number;
+  run: number;
+  mongodPath: string;
+  isOver: () => boolean;
+}): Promise<RunResult> {
+  const plans = drawRun(createDraw(options.seed * 10_007 + options.run), upgradesOfARun);
+  say(`run ${options.run} of seed ${options.seed}: the plan`);
+  for (const plan of plans) say(`  ${JSON.stringify(plan)}`);
+  const network = createNetwork();
+  const fleet = await startFleet({ mongodPath: options.mongodPath, network, readyTimeoutMs });
+  const results: UpgradeResult[] = [];
+  let where = "start";
+  try {
+    for (const plan of plans) {
+      if (options.isOver()) break;
+      where = `seed ${options.seed}, run ${options.run}, upgrade ${plan.number}`;
+      say(`${where}: ${plan.kind}`);
+      const startedAt = performance.now();
+      const result = await runUpgrade({ fleet, network, say }, plan);
+      results.push(result);
+      say(`  ${result.end} after ${Math.round(performance.now() - startedAt)} ms`);
+    }
+    where = `seed ${options.seed}, run ${options.run}, the replay`;
+    const journals = await readJournals(fleet);
+    const wrong = journals.flatMap(replay);
+    if (wrong.length > 0) throw new Error(wrong.slice(0, 10).join("\n"));
+    return { results, journals, failure: null };
+  } catch (error) {
+    const logs = await Promise.all(fleet.servers.map((server) => server.lastLines(40)));
+    const journals = await readJournals(fleet).catch(() => []);
+    const last = journals.filter(([first]) => first?.actor.startsWith("upgrade/")).at(-1) ?? [];
+    const history = last.map(({ revision, event, state, epoch, at, outcome }) =>
+      JSON.stringify({ revision, event, state, epoch, at, outcome }),
+    );
+    say(`FAILED: ${where}: ${String(error)}\n${history.join("\n")}\n${logs.join("\n\n")}`);
+    return { results, journals: [], failure: where };
+  } finally {
+    network.heal();
+    for (const member of fleet.set.members) if (member.alive) member.resume();
+    await fleet.stop();
+  }
+}
+
+async function main(options: { minutes: string; seed: string; run?: string; counts?: string }) {
+  const mongod = await findMongod({ environment: process.env, say });
+  const end = performance.now() + Number(options.minutes) * 60_000;
+  const isOver = () => performance.now() > end;
+  const runs: RunResult[] = [];
+  const only = options.run === undefined ? null : Number(options.run);
+  const seed = Number(options.seed);
+  for (let number = only ?? 1; !isOver() && (only === null || number === only); number += 1) {
+    runs.push(await run({ seed, run: number, mongodPath: mongod.path, isOver }));
+  }
+  const journals = runs.flatMap((each) => each.journals);
+  const results = runs.flatMap((each) => each.results);
+  const failures = runs.flatMap(({ failure }) => failure ?? []);
+  if (options.counts !== undefined) {
+    const before = (await readJsonFile<Edge[]>(options.counts)) ?? [];
+    await writeFile(options.counts, `${JSON.stringify(countEdges(before, journals), null, 2)}\n`);
+  }
+  const takeoversMs = runs.flatMap((each) => takeoverTimes(each.results, each.journals));
+  say(JSON.stringify({ seed, ...summary(results, takeoversMs), failures }));
+  process.exitCode = failures.length > 0 || results.length === 0 ? 1 : 0;
+}
+
+await new Command("chaos")
+  .description("real fleets, real faults, from a seed")
+  .requiredOption("--minutes <minutes>", "no upgrade starts after this")
+  .requiredOption("--seed <number>", "draws all plans")
+  .option("--run <number>", "only this run of the seed")
+  .option("--counts <file>", "adds the transitions seen to the counts in this file")
+  .action(main)
+  .parseAsync();

@@ -1,0 +1,218 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as wait } from "node:timers/promises";
+import { messageOf } from "../../src/errors.ts";
+import type { FleetStatus } from "../../src/index.ts";
+import { signalProcess } from "../../src/ports/process.ts";
+import type { TestFleet } from "../support/start-fleet.ts";
+import { doFault } from "./faults.ts";
+import type { Network } from "./network.ts";
+import { type Moment, type UpgradePlan, upgradeStates, wrongBuilds } from "./plan.ts";
+
+/** Short, so that a lost cause is told soon; none is met by an upgrade that nobody disturbs. */
+const deadlines = {
+  waitingMs: 60_000,
+  backingUpMs: 60_000,
+  noProgressMs: 45_000,
+  peersMs: 60_000,
+  rollingBackMs: 90_000,
+};
+const endWithinMs = 240_000;
+
+/** Against whom a takeover is measured: when the master was lost, in which epoch it ruled. */
+export interface MasterLost {
+  readonly upgrade: string;
+  readonly epoch: number;
+  readonly at: number;
+}
+
+/** What became of one upgrade. */
+export interface UpgradeResult {
+  readonly upgrade: string;
+  readonly end: string;
+  readonly faults: readonly string[];
+  readonly mastersLost: readonly MasterLost[];
+}
+
+interface Stage {
+  readonly fleet: TestFleet;
+  readonly network: Network;
+  readonly say: (text: string) => void;
+}
+
+/** A launcher with nothing left to start ends: whoever supervises it decides. Here that is us. */
+async function supervise({ fleet, say }: Stage): Promise<void> {
+  for (const server of fleet.servers) {
+    if (signalProcess(server.pid, 0)) continue;
+    say(`  the launcher of ${server.name} has ended: started again`);
+    await server.start();
+  }
+}
+
+/** Looks at the fleet again and again; what was seen last stays when the database cannot be read. */
+function startLooking(stage: Stage, first: FleetStatus) {
+  let last = first;
+  let stopped = false;
+  const ended = (async () => {
+    while (!stopped) {
+      last = await stage.fleet.fleet.status().catch(() => last);
+      await wait(150);
+    }
+  })();
+  return {
+    last: () => last,
+    async stop() {
+      stopped = true;
+      await ended;
+    },
+  };
+}
+
+type Looking = ReturnType<typeof startLooking>;
+
+/** True once the upgrade is in this state; false when it has ended without. */
+async function comesTo(
+  looking: Looking,
+  upgrade: string,
+  moment: Moment,
+  meanwhile = async () => {},
+): Promise<boolean> {
+  const place = (state: string) => (upgradeStates as readonly string[]).indexOf(state);
+  const end = performance.now() + endWithinMs;
+  while (performance.now() < end) {
+    const now = looking.last().upgrade;
+    if (now?.upgrade === upgrade) {
+      if (now.final) return false;
+      const past = place(now.state) > place(moment.state) && now.state !== "rolling-back";
+      if (now.state === moment.state || past || now.state === "rolling-back") {
+        await wait(moment.afterMs);
+        return true;
+      }
+    }
+    await meanwhile();
+    await wait(20);
+  }
+  return false;
+}
+
+async function abort(stage: Stage, looking: Looking, upgrade: string, at: Moment): Promise<void> {
+  if (!(await comesTo(looking, upgrade, at))) return;
+  await stage.fleet.fleet
+    .request({ kind: "abort", why: "a drawn abort" })
+    // Refused when it is over; without an answer while nobody is master. Either is fine.
+    .catch((error: unknown) => stage.say(`  abort: ${messageOf(error)}`));
+}
+
+async function setFaults(stage: Stage, plan: UpgradePlan, looking: Looking, upgrade: string) {
+  const faults: string[] = [];
+  const mastersLost: MasterLost[] = [];
+  for (const fault of plan.faults) {
+    if (!(await comesTo(looking, upgrade, fault.moment, () => supervise(stage)))) break;
+    const { master, agents, upgrade: now } = looking.last();
+    const name = master?.agent ?? "a1";
+    const scene = {
+      fleet: stage.fleet,
+      network: stage.network,
+      master: name,
+      peer: agents.find(({ agent }) => agent !== name)?.agent ?? "a2",
+      pids: Object.fromEntries(agents.map(({ agent, pid }) => [agent, pid])),
+    };
+    await doFault(fault, scene, () => {
+      stage.say(`  ${fault.kind} (${name} is master) in ${now?.state} for ${fault.lastsMs} ms`);
+      faults.push(fault.kind);
+      const lost = ["master-killed", "primary-and-master-killed", "master-cut-off"];
+      if ([...lost, "primary-and-master-cut-off"].includes(fault.kind) && master) {
+        mastersLost.push({ upgrade, epoch: master.epoch, at: Date.now() });
+      }
+    });
+  }
+  return { faults, mastersLost };
+}
+
+/** Resolves when it has ended and everybody serves. */
+async function waitForEnd(stage: Stage, upgrade: string): Promise<string> {
+  const { fleet } = stage;
+  const end = performance.now() + endWithinMs;
+  let seen = "nothing could be read";
+  while (performance.now() < end) {
+    await supervise(stage);
+    const status = await fleet.fleet.status().catch((error: unknown) => {
+      seen = messageOf(error);
+      return null;
+    });
+    if (status) {
+      seen = JSON.stringify(status);
+      const { upgrade: now, agents } = status;
+      const open = agents.filter(({ gate, version }) => {
+        return gate === "open" && version === status.versions.agentVersion;
+      });
+      if (now?.upgrade === upgrade && now.final && open.length === 3) return now.state;
+      if (now?.upgrade === upgrade && now.state === "blocked") {
+        await fleet.fleet.request({ kind: "retry" }).catch(() => {});
+      }
+    }
+    await wait(150);
+  }
+  throw new Error(`no end within ${endWithinMs} ms: ${seen}`);
+}
+
+/** What the agents' files hold: null where there is none. */
+export function localFiles(fleet: TestFleet): Promise<readonly (string | null)[]> {
+  return Promise.all(
+    fleet.servers.map(({ name }) =>
+      readFile(join(fleet.directoryOf(name), "state.txt"), "utf8").catch(() => null),
+    ),
+  );
+}
+
+const same = (left: unknown, right: unknown) => JSON.stringify(left) === JSON.stringify(right);
+
+/** What must hold after an upgrade; throws with all that does not. */
+async function inspect(
+  fleet: TestFleet,
+  plan: UpgradePlan,
+  end: string,
+  before: { digest: unknown; files: readonly (string | null)[]; version: string },
+): Promise<void> {
+  const wrong: string[] = [...(await fleet.fleet.check())];
+  const files = await localFiles(fleet);
+  const { versions } = await fleet.fleet.status();
+  if (end === "done") {
+    if (plan.kind !== "good" && plan.kind !== "aborted") wrong.push(`done with: ${plan.kind}`);
+    for (let number = 1; number <= plan.number; number += 1) {
+      const touched = await fleet.touched(number);
+      if (!same(touched, [1])) wrong.push(`step ${number} touched ${JSON.stringify(touched)}`);
+    }
+    if (files.some((text) => text !== versions.agentVersion)) wrong.push(`files: ${files.join()}`);
+  } else {
+    if (!same(await fleet.digest(), before.digest)) wrong.push("the data is not as before");
+    if (!same(files, before.files))
+      wrong.push(`files: ${files.join()}, not ${before.files.join()}`);
+    if (versions.agentVersion !== before.version) wrong.push(`version ${versions.agentVersion}`);
+  }
+  if (wrong.length > 0) throw new Error(`${end}, and broken: ${wrong.join("; ")}`);
+}
+
+/** One upgrade with what the plan has in store for it, until everybody serves again and all is proven. */
+export async function runUpgrade(stage: Stage, plan: UpgradePlan): Promise<UpgradeResult> {
+  const { fleet } = stage;
+  const first = await fleet.fleet.status();
+  const before = {
+    digest: await fleet.digest(),
+    files: await localFiles(fleet),
+    version: first.versions.agentVersion,
+  };
+  const patch = plan.kind === "good" || plan.kind === "aborted" ? 0 : wrongBuilds[plan.kind];
+  const { upgrade } = await fleet.fleet.upgrade(`1.${plan.number}.${patch}`, { deadlines });
+  const looking = startLooking(stage, first);
+  try {
+    const aborting = plan.abortAt ? abort(stage, looking, upgrade, plan.abortAt) : null;
+    const happened = await setFaults(stage, plan, looking, upgrade);
+    await aborting;
+    const end = await waitForEnd(stage, upgrade);
+    await inspect(fleet, plan, end, before);
+    return { upgrade, end, ...happened };
+  } finally {
+    await looking.stop();
+  }
+}

@@ -1,0 +1,41 @@
+import type { Entry } from "../../src/store/store.ts";
+import type { UpgradeResult } from "./run-upgrade.ts";
+
+/** From the loss of a master to the next entry of the coordinator in a later epoch. Pure. */
+export function takeoverTimes(
+  results: readonly UpgradeResult[],
+  journals: readonly (readonly Entry[])[],
+): readonly number[] {
+  return results.flatMap(({ mastersLost }) =>
+    mastersLost.flatMap(({ upgrade, epoch, at }) => {
+      const entries = journals.find(([first]) => first?.actor === `upgrade/${upgrade}`);
+      const next = entries?.find((entry) => entry.at >= at && entry.epoch > epoch);
+      return next ? [next.at - at] : [];
+    }),
+  );
+}
+
+function countBy(names: readonly string[]): Readonly<Record<string, number>> {
+  const counts: Record<string, number> = {};
+  for (const name of names.toSorted()) counts[name] = (counts[name] ?? 0) + 1;
+  return counts;
+}
+
+const percentile = (sorted: readonly number[], part: number) =>
+  sorted[Math.min(sorted.length - 1, Math.ceil(sorted.length * part) - 1)] ?? null;
+
+/** The figures of all runs. Pure. */
+export function summary(results: readonly UpgradeResult[], takeoversMs: readonly number[]) {
+  const sorted = takeoversMs.toSorted((left, right) => left - right);
+  return {
+    upgrades: results.length,
+    ends: countBy(results.map(({ end }) => end)),
+    faults: countBy(results.flatMap(({ faults }) => faults)),
+    takeovers: {
+      count: sorted.length,
+      p50Ms: percentile(sorted, 0.5),
+      p99Ms: percentile(sorted, 0.99),
+      maxMs: sorted.at(-1) ?? null,
+    },
+  };
+}
