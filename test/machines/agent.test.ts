@@ -257,6 +257,7 @@ const backwards: readonly Row[] = [
     "rolling-back",
     { running: from, reason },
   ],
+  ["a new process that still runs the new version", back, started(to), "rolling-back", {}],
   ["an undo that failed", back, undoFailed, "blocked", { reason }],
   ["an undo whose effect failed", back, effectFailed, "blocked", { reason }],
   [

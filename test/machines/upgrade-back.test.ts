@@ -75,6 +75,13 @@ const backwards: readonly Row[] = [
     { required: [{ agent: "a1", role: "state-server" }], excluded: ["a2"], debtors: [] },
   ],
   [
+    "another one still owes",
+    [...back, of("participantAbsent", "a1"), of("participantAbsent", "a2")],
+    of("agentForgotten", "a2"),
+    "rolling-back",
+    { required: [{ agent: "a1", role: "state-server" }], excluded: ["a2"], debtors: ["a1"] },
+  ],
+  [
     "a second one is forgotten",
     [...back, of("agentForgotten", "a2")],
     of("agentForgotten", "a1"),

@@ -11,7 +11,17 @@ function isProse({ parent, key, listKey }) {
   return ["description", "message"].includes(parent.key.name);
 }
 
-/** Leaves descriptions and messages alone; states, events, codes and names are mutated. */
+/** The score as one line for machines, last of all. */
+class Score {
+  onMutationTestReportReady(_report, { systemUnderTestMetrics: { metrics } }) {
+    const { killed, timeout, survived, noCoverage, mutationScore } = metrics;
+    const score = { killed, timeout, survived, noCoverage, score: mutationScore };
+    process.stdout.write(`${JSON.stringify(score)}\n`);
+  }
+}
+Score.inject = [];
+
+/** Descriptions and messages are left alone: states, events, codes and names are mutated. */
 export const strykerPlugins = [
   {
     kind: "Ignore",
@@ -23,4 +33,5 @@ export const strykerPlugins = [
       },
     },
   },
+  { kind: "Reporter", name: "score", injectableClass: Score },
 ];
