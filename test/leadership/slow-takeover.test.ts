@@ -13,9 +13,16 @@ import { createSimulatedLeases } from "../simulation/simulated-leases.ts";
 test.each([2_500, 7_000])("ending the predecessor takes %i ms of 3,000", async (endMs) => {
   const scheduler = createScheduler();
   const store = createMemoryStore({ now: () => scheduler.nowMs() });
+  const leases = createSimulatedLeases(store);
   const held: Mastership[] = [];
   const leadership = createLeadership({
-    leases: createSimulatedLeases(store),
+    leases: {
+      ...leases,
+      async renew(nonce, epoch, ttlMs) {
+        await scheduler.sleep(5);
+        return leases.renew(nonce, epoch, ttlMs);
+      },
+    },
     async endPredecessor() {
       await scheduler.sleep(endMs);
       return 1;
@@ -37,5 +44,5 @@ test.each([2_500, 7_000])("ending the predecessor takes %i ms of 3,000", async (
   void leadership.stop();
   await scheduler.run(31_000);
   await running;
-  expect(await createSimulatedLeases(store).isFree()).toBe(true);
+  expect(await leases.isFree()).toBe(true);
 });

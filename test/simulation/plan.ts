@@ -84,7 +84,7 @@ export function drawPlan(seed: number): Plan {
   let minor = 0;
   for (let count = 1 + draw.below(4); count > 0; count -= 1) {
     minor += draw.chance(0.8) ? 1 : 2;
-    const restMs = draw.chance(0.5) ? draw.below(5_000) : draw.below(240_000);
+    const restMs = draw.chance(0.5) ? draw.below(5_000) : draw.below(90_000);
     asks.push({ restMs, to: `1.${minor}.0`, misbehaviour: drawMisbehaviour(draw) });
   }
   const some = kinds.filter(() => draw.chance(0.4));

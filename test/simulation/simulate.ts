@@ -212,23 +212,29 @@ async function operate(run: Run): Promise<void> {
   }
 }
 
+/** Asks for an upgrade, again where it is refused, and waits until it has ended or time is over. */
+async function upgradeTo(run: Run, to: string): Promise<void> {
+  const { scheduler } = run;
+  const endMs = scheduler.nowMs() + upgradeMs;
+  let id = await run.ask({ kind: "upgrade", to, deadlines });
+  let accepted = false;
+  while (scheduler.nowMs() < endMs) {
+    await scheduler.run(scheduler.nowMs() + 1_000);
+    const answer = await readAnswer(run.watched.store, id);
+    accepted ||= answer?.ok === true;
+    if (accepted && (await run.versions()).upgrade === null) return;
+    if (answer?.ok !== false) continue;
+    // Somebody was down just then; or the fleet has come further already.
+    if (answer.code === "version-not-higher") return;
+    id = await run.ask({ kind: "upgrade", to, deadlines });
+  }
+}
+
 /** Asks for one upgrade after the other, each once the one before has ended. */
 async function walkThrough(run: Run): Promise<void> {
-  const { scheduler } = run;
-  const slotIsFree = async () => (await run.versions()).upgrade === null;
   for (const { restMs, to } of run.plan.asks) {
-    await scheduler.run(scheduler.nowMs() + restMs);
-    const endMs = scheduler.nowMs() + upgradeMs;
-    let id = await run.ask({ kind: "upgrade", to, deadlines });
-    let accepted = false;
-    while (scheduler.nowMs() < endMs && !(accepted && (await slotIsFree()))) {
-      await scheduler.run(scheduler.nowMs() + 1_000);
-      const answer = await readAnswer(run.watched.store, id);
-      accepted ||= answer?.ok === true;
-      // Somebody was down just then, or the version is behind us.
-      if (answer?.ok === false && answer.code === "version-not-higher") break;
-      if (answer?.ok === false) id = await run.ask({ kind: "upgrade", to, deadlines });
-    }
+    await run.scheduler.run(run.scheduler.nowMs() + restMs);
+    await upgradeTo(run, to);
   }
 }
 
@@ -254,15 +260,15 @@ async function comeToRest(run: Run, lastTrouble: () => string): Promise<void> {
 /** Nothing was left behind: the fleet can still do what it is there for. */
 async function upgradeOnceMore(run: Run): Promise<void> {
   const to = versions.at(-1) ?? "";
-  const id = await run.ask({ kind: "upgrade", to, deadlines });
-  const endMs = run.scheduler.nowMs() + upgradeMs;
+  await upgradeTo(run, to);
+  const endMs = run.scheduler.nowMs() + livenessMs;
   while (run.scheduler.nowMs() < endMs) {
+    if ((await run.versions()).databaseVersion !== to) break;
+    if (await run.isAtRest()) return;
     await run.scheduler.run(run.scheduler.nowMs() + 1_000);
-    if ((await run.versions()).databaseVersion === to && (await run.isAtRest())) return;
   }
-  const answer = JSON.stringify(await readAnswer(run.watched.store, id));
-  const tail = await run.watched.coordinator();
-  run.problem(`L1: no upgrade without any fault: ${answer}, ${tail?.state}, ${tail?.snapshot}`);
+  const tail = [...run.watched.tails.values()].findLast(({ machine }) => machine === "upgrade");
+  run.problem(`L1: no upgrade without any fault: ${tail?.state}, ${tail?.snapshot}`);
 }
 
 async function checkTheEnd(
