@@ -1,13 +1,12 @@
-import { writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { Command } from "commander";
 import { findMongod } from "../../src/local/find-mongod.ts";
-import { readJsonFile } from "../../src/ports/files.ts";
 import { openSeam } from "../../src/ports/seam.ts";
 import { createMongoStore } from "../../src/store/mongo-store.ts";
 import type { Entry } from "../../src/store/store.ts";
 import { createDraw } from "../simulation/draw.ts";
+import { createEdgeCounter } from "../support/edge-counts.ts";
 import { startFleet, type TestFleet } from "../support/start-fleet.ts";
-import { countEdges, type Edge } from "./edges.ts";
 import { createNetwork } from "./network.ts";
 import { drawRun } from "./plan.ts";
 import { replay } from "./replay.ts";
@@ -82,6 +81,13 @@ async function run(options: {
   }
 }
 
+/** What a run saw of both machines joins what was seen before. */
+async function addCounts(path: string, journals: RunResult["journals"]): Promise<void> {
+  const counter = createEdgeCounter(await readFile(path, "utf8").catch(() => "{}"));
+  for (const entries of journals) for (const entry of entries) counter.see(entry);
+  await writeFile(path, counter.text());
+}
+
 async function main(options: { minutes: string; seed: string; run?: string; counts?: string }) {
   const mongod = await findMongod({ environment: process.env, say });
   const end = performance.now() + Number(options.minutes) * 60_000;
@@ -90,15 +96,12 @@ async function main(options: { minutes: string; seed: string; run?: string; coun
   const only = options.run === undefined ? null : Number(options.run);
   const seed = Number(options.seed);
   for (let number = only ?? 1; !isOver() && (only === null || number === only); number += 1) {
-    runs.push(await run({ seed, run: number, mongodPath: mongod.path, isOver }));
+    const done = await run({ seed, run: number, mongodPath: mongod.path, isOver });
+    runs.push(done);
+    if (options.counts !== undefined) await addCounts(options.counts, done.journals);
   }
-  const journals = runs.flatMap((each) => each.journals);
   const results = runs.flatMap((each) => each.results);
   const failures = runs.flatMap(({ failure }) => failure ?? []);
-  if (options.counts !== undefined) {
-    const before = (await readJsonFile<Edge[]>(options.counts)) ?? [];
-    await writeFile(options.counts, `${JSON.stringify(countEdges(before, journals), null, 2)}\n`);
-  }
   const takeoversMs = runs.flatMap((each) => takeoverTimes(each.results, each.journals));
   say(JSON.stringify({ seed, ...summary(results, takeoversMs), failures }));
   process.exitCode = failures.length > 0 || results.length === 0 ? 1 : 0;

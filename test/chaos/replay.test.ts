@@ -6,7 +6,6 @@ import type { UpgradeEvent, UpgradeInput } from "../../machines/upgrade-context.
 import { protocol } from "../../machines/vocabulary.ts";
 import { type Definition, firstStep, nextStep, takeoverStep } from "../../src/engine/step.ts";
 import type { Entry } from "../../src/store/store.ts";
-import { countEdges } from "./edges.ts";
 import { replay } from "./replay.ts";
 
 const none = () => [];
@@ -74,16 +73,5 @@ describe("the replay", () => {
 
   test("an entry taken out is found", () => {
     expect(replay(journal().toSpliced(2, 1))).not.toEqual([]);
-  });
-
-  test("edges are counted by machine, state and event, on top of those known", () => {
-    const once = countEdges([], [journal()]);
-    expect(once).toContainEqual({
-      ...{ machine: "upgrade", from: "backing-up", event: "abortRequested" },
-      ...{ to: "rolling-back", count: 1 },
-    });
-    expect(countEdges(once, [journal()])).toEqual(
-      once.map((edge) => ({ ...edge, count: 2 * edge.count })),
-    );
   });
 });

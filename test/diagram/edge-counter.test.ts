@@ -55,3 +55,12 @@ test("a guard that threw and a machine that is not drawn count nothing", () => {
   expect(counted(journal.map((entry) => ({ ...entry, outcome: "rejected" })))).toEqual({});
   expect(counted(journal.map((entry) => ({ ...entry, machine: "other" })))).toEqual({});
 });
+
+test("what was counted before is added to", () => {
+  const first = createEdgeCounter();
+  for (const entry of journal) first.see(entry);
+  const second = createEdgeCounter(first.text());
+  for (const entry of journal) second.see(entry);
+  const twice = Object.entries(all).map(([key, count]) => [key, 2 * count]);
+  expect(JSON.parse(second.text())).toMatchObject({ agent: Object.fromEntries(twice) });
+});

@@ -68,15 +68,22 @@ export interface EdgeCounter {
   text(): string;
 }
 
-/** Counts the edges of both machines from journal entries, as an engine's listener or afterwards. */
-export function createEdgeCounter(): EdgeCounter {
+/**
+ * Counts the edges of both machines from journal entries, as an engine's listener or afterwards.
+ * @param before what was counted before, as `text` wrote it
+ */
+export function createEdgeCounter(before = "{}"): EdgeCounter {
+  const known = JSON.parse(before) as Readonly<Record<string, Readonly<Record<string, number>>>>;
   const counted = new Map(
-    machines.map((machine) => [machine.id, { machine, counts: new Map<string, number>() }]),
+    machines.map((machine) => [
+      machine.id,
+      { machine, counts: new Map<string, number>(Object.entries(known[machine.id] ?? {})) },
+    ]),
   );
   const tails = new Map<string, { readonly revision: number; readonly snapshot: string }>();
   const add: EdgeCounter["add"] = (name, before, event, times) => {
-    const known = counted.get(name);
-    if (known) countEdges(known.machine, before, event, known.counts, times);
+    const mine = counted.get(name);
+    if (mine) countEdges(mine.machine, before, event, mine.counts, times);
   };
   return {
     add,
