@@ -56,9 +56,9 @@ export function createMemoryStore(options: { now: () => number }): Store {
   const journal = new Map<string, Entry[]>();
   const keys = new Map<string, Set<string>>();
   const documents = new Map<string, Map<string, Fields>>();
-  const watchers = new Set<() => void>();
-  const hint = () => {
-    for (const watcher of watchers) queueMicrotask(watcher);
+  const watchers = new Set<(what: string) => void>();
+  const hint = (what: string) => {
+    for (const watcher of watchers) queueMicrotask(() => watcher(what));
   };
   const collectionOf = (name: string) => {
     const found = documents.get(name) ?? new Map<string, Fields>();
@@ -119,14 +119,17 @@ export function createMemoryStore(options: { now: () => number }): Store {
         if (results[index]?.kind === "appended") put(entry);
       });
       for (const write of writes) apply(write);
-      hint();
+      entries.forEach(({ actor }, index) => {
+        if (results[index]?.kind === "appended") hint(actor);
+      });
+      for (const write of writes) if (isHint(write)) hint(write.collection);
       return results;
     },
     async write(writes) {
       const refused = firstRefused(writes);
       if (refused !== null) return refused;
       for (const write of writes) apply(write);
-      if (writes.some(isHint)) hint();
+      for (const write of writes) if (isHint(write)) hint(write.collection);
       return null;
     },
     tail: async (actor) => journal.get(actor)?.at(-1),

@@ -1,4 +1,5 @@
 import {
+  type ChangeStreamDocument,
   type ClientSession,
   type Collection,
   type Document,
@@ -60,6 +61,13 @@ const hints: Document[] = [
     },
   },
 ];
+
+/** What a change that is a hint is about: an actor, or a collection. */
+function whatOf(change: ChangeStreamDocument): string {
+  if (!("ns" in change) || !("coll" in change.ns)) return "";
+  if (change.ns.coll !== collections.journal || !("documentKey" in change)) return change.ns.coll;
+  return String((change.documentKey._id as unknown as Stored["_id"]).actor);
+}
 
 class Refused extends Error {
   readonly write: number;
@@ -331,7 +339,7 @@ export function createMongoStore(options: {
           const end = () => void stream.close().catch(() => {});
           either.addEventListener("abort", end, { once: true });
           try {
-            for await (const _change of stream) onHint();
+            for await (const change of stream) onHint(whatOf(change));
           } catch {
             await systemClock.sleep(limits.observePollMs, either);
           } finally {

@@ -126,8 +126,9 @@ export interface Store {
   /**
    * Calls back soon after an entry, the versions, the inbox or what `hintingAgentFields` names has
    * changed: a hint, never a promise. Heartbeats and leases are none. Returns how to stop.
+   * @param onHint gets the actor whose entry it is, or the name of the collection
    */
-  watch(onHint: () => void): () => void;
+  watch(onHint: (what: string) => void): () => void;
   close(): Promise<void>;
 }
 

@@ -10,9 +10,12 @@ export function coordinatorId(upgrade: string): string {
   return `${coordinatorPrefix}${upgrade}`;
 }
 
+/** Every participant starts with this. */
+export const participantsPrefix = "agent/";
+
 /** All participants of an agent start with this. */
 export function participantPrefix(agent: string): string {
-  return `agent/${agent}/`;
+  return `${participantsPrefix}${agent}/`;
 }
 
 /** The participant's actor id. */

@@ -15,9 +15,12 @@ export function createPulse(clock: Clock, pollMs: number): Pulse {
       waker?.abort("hinted");
     },
     async wait(signal) {
-      if (!hinted) {
+      if (!hinted && !signal.aborted) {
         waker = new AbortController();
-        await clock.sleep(pollMs, AbortSignal.any([signal, waker.signal]));
+        const wake = () => waker?.abort("stopped");
+        signal.addEventListener("abort", wake, { once: true });
+        await clock.sleep(pollMs, waker.signal);
+        signal.removeEventListener("abort", wake);
         waker = undefined;
       }
       hinted = false;

@@ -20,7 +20,7 @@ import { createGate, type Gate, type GateListener } from "./gate.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import type { LocalJournal } from "./local-journal.ts";
 import { driveCoordinator, type MasterWorld, serveInbox } from "./master-loop.ts";
-import { coordinatorId, masterRole, participantPrefix } from "./names.ts";
+import { coordinatorId, masterRole, participantPrefix, participantsPrefix } from "./names.ts";
 import { lookAround } from "./participant-loop.ts";
 import { createPulse } from "./pulse.ts";
 import type { Step } from "./steps.ts";
@@ -225,7 +225,10 @@ export async function runAgent(options: RunOptions, ports: RunPorts): Promise<Ru
   }
 
   async function participantLoop(): Promise<void> {
-    const unsubscribe = store.watch(() => pulse.hint());
+    // What other agents' participants do is the coordinator's business alone.
+    const unsubscribe = store.watch((what) => {
+      if (!what.startsWith(participantsPrefix)) pulse.hint();
+    });
     let first = true;
     while (!stopping.signal.aborted) {
       await pass("participant", async () => {

@@ -121,8 +121,8 @@ export function createLife(options: {
       get: (collection, id) => read(() => store.get(collection, id)),
       list: (collection) => read(() => store.list(collection)),
       watch(onHint) {
-        return store.watch(() => {
-          void life.turn().then(onHint);
+        return store.watch((what) => {
+          void life.turn().then(() => onHint(what));
         });
       },
       close: async () => {},
