@@ -14,13 +14,14 @@ export interface Ran {
 export async function runCommand(
   command: string,
   commandArguments: readonly string[],
-  options: { timeoutMs: number; cwd?: string },
+  options: { timeoutMs: number; cwd?: string; signal?: AbortSignal },
 ): Promise<Ran | null> {
   try {
     const { stdout, stderr } = await execute(command, [...commandArguments], {
       timeout: options.timeoutMs,
       maxBuffer: 16 * 1024 * 1024,
       ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+      ...(options.signal === undefined ? {} : { signal: options.signal }),
     });
     return { exitCode: 0, stdout, stderr };
   } catch (error) {

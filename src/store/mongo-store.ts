@@ -6,6 +6,7 @@ import {
   MongoBulkWriteError,
   type MongoClient,
   MongoServerError,
+  MongoWriteConcernError,
   ReadConcern,
   type TransactionOptions,
   WriteConcern,
@@ -22,7 +23,7 @@ import {
   type Store,
   type Write,
 } from "./store.ts";
-import { asUnreachable, isTransient, isUnknownOutcome } from "./transient.ts";
+import { asUnreachable, isNetworkTrouble, isTransient, isUnknownOutcome } from "./transient.ts";
 
 type Stored = Omit<Entry, "actor" | "revision"> & { _id: { actor: string; revision: number } };
 
@@ -82,6 +83,14 @@ const transactionOptions: TransactionOptions = {
   writeConcern: new WriteConcern("majority", undefined, true),
   readPreference: "primary",
 };
+
+/** Written, and not acknowledged by a majority. */
+function isUnacknowledged(error: unknown): boolean {
+  return (
+    error instanceof MongoWriteConcernError ||
+    (error instanceof MongoBulkWriteError && error.result.getWriteConcernError() !== undefined)
+  );
+}
 
 /** The journal on a MongoDB replica set. */
 export function createMongoStore(options: {
@@ -209,24 +218,12 @@ export function createMongoStore(options: {
       );
       return entries.map(() => ({ kind: "appended" }));
     } catch (error) {
-      if (!(error instanceof MongoBulkWriteError) && !isUnknownOutcome(error)) throw error;
-      const failed = new Set<number>();
-      // Written on one member and not acknowledged by a majority is not written: an election takes it back.
-      const unacknowledged =
-        error instanceof MongoBulkWriteError && error.result.getWriteConcernError() !== undefined;
-      if (error instanceof MongoBulkWriteError && !isUnknownOutcome(error) && !unacknowledged) {
-        const failures = [error.writeErrors].flat();
-        if (failures.some(({ code }) => code !== 11000)) throw error;
-        for (const { index } of failures) failed.add(index);
-      } else {
-        for (const index of entries.keys()) failed.add(index);
-      }
-      return Promise.all(
-        entries.map(
-          async (entry, index): Promise<AppendResult> =>
-            failed.has(index) ? readBack(entry) : { kind: "appended" },
-        ),
-      );
+      // Of what went wrong only a duplicate key is an answer. Whatever else was said, or was not: what counts
+      // is what a majority has. (Written on one member alone, an entry is taken back by an election.)
+      const said = error instanceof MongoBulkWriteError ? [error.writeErrors].flat() : [];
+      const isAnswer = said.length > 0 && said.every(({ code }) => code === 11000);
+      if (!isAnswer && !isNetworkTrouble(error) && !isUnacknowledged(error)) throw error;
+      return Promise.all(entries.map(readBack));
     }
   };
 

@@ -1,4 +1,5 @@
 import {
+  MongoBulkWriteError,
   MongoError,
   MongoNetworkError,
   MongoServerError,
@@ -21,18 +22,26 @@ const socketCodes = new Set([
   "ERR_STREAM_WRITE_AFTER_END",
 ]);
 
+/** A bulk write wraps whatever went wrong on its way in an error of its own, without its class. */
+function unwrapped(error: unknown): unknown {
+  const isWrapper = error instanceof MongoBulkWriteError && [error.writeErrors].flat().length === 0;
+  return isWrapper && error.errorResponse instanceof Error ? error.errorResponse : error;
+}
+
 function isBrokenSocket(error: unknown): boolean {
   const code = (error as { code?: unknown } | null)?.code;
   return error instanceof Error && typeof code === "string" && socketCodes.has(code);
 }
 
 /** True for a transaction that had no effect and may be tried again. */
-export function isTransient(error: unknown): boolean {
+export function isTransient(thrown: unknown): boolean {
+  const error = unwrapped(thrown);
   return error instanceof MongoError && error.hasErrorLabel("TransientTransactionError");
 }
 
 /** True when nobody knows whether the write took effect. */
-export function isUnknownOutcome(error: unknown): boolean {
+export function isUnknownOutcome(thrown: unknown): boolean {
+  const error = unwrapped(thrown);
   return (
     error instanceof MongoNetworkError ||
     isBrokenSocket(error) ||
@@ -43,7 +52,8 @@ export function isUnknownOutcome(error: unknown): boolean {
 }
 
 /** True for trouble on the way to the database, after which the same may be tried again. */
-export function isNetworkTrouble(error: unknown): boolean {
+export function isNetworkTrouble(thrown: unknown): boolean {
+  const error = unwrapped(thrown);
   return (
     isUnknownOutcome(error) ||
     isTransient(error) ||

@@ -44,7 +44,11 @@ async function judge(root: string, mutant: Mutant): Promise<string | null> {
   const mend = await breakSources(root, mutant);
   try {
     const run = (command: readonly string[]) =>
-      runCommand(node, command, { cwd: root, timeoutMs: layerTimeoutMs });
+      runCommand(node, command, {
+        cwd: root,
+        timeoutMs: layerTimeoutMs,
+        signal: interrupted.signal,
+      });
     // What a mutant leaves unused is no mistake of its own.
     const lenient = ["--noUnusedLocals", "false", "--noUnusedParameters", "false"];
     const tsc = ["node_modules/typescript/bin/tsc", "-p", "tsconfig.build.json", ...lenient];
@@ -59,6 +63,10 @@ async function judge(root: string, mutant: Mutant): Promise<string | null> {
   }
 }
 
+const interrupted = new AbortController();
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  process.once(signal, () => interrupted.abort());
+}
 const root = await mkdtemp(join(tmpdir(), "lockstep-mutants-"));
 let [caught, survivors] = [0, 0];
 try {
@@ -70,6 +78,7 @@ try {
   }
   await symlink(resolve("node_modules"), join(root, "node_modules"));
   for (const mutant of mutants) {
+    if (interrupted.signal.aborted) break;
     if (values.only !== undefined && mutant.name !== values.only) continue;
     if (values.layer !== undefined && mutant.layer !== values.layer) continue;
     const startMs = performance.now();

@@ -25,7 +25,7 @@ const store = "src/store/mongo-store.ts";
 /** Ways to get the protocol wrong, each of which somebody could think of in good faith. */
 export const mutants: readonly Mutant[] = [
   {
-    name: "no fence in a batch",
+    name: "no fence in a batch, and no look at the lease",
     layer: "tests",
     files: ["test/kill/stale-master.test.ts", "-t", "batch"],
     says: /AssertionError/,
@@ -33,6 +33,11 @@ export const mutants: readonly Mutant[] = [
       {
         file: "src/database/fenced-transaction.ts",
         find: "epoch: mastership.epoch,\n          ...(tick.ticks === 0 ? {} : { [`${tick.field}.ticks`]: tick.ticks }),",
+        replace: "",
+      },
+      {
+        file: "src/database/fenced-transaction.ts",
+        find: "signal.throwIfAborted();\n    mastership.signal.throwIfAborted();",
         replace: "",
       },
     ],
@@ -119,6 +124,19 @@ export const mutants: readonly Mutant[] = [
     ],
   },
   {
+    name: "trouble on the way counts as written",
+    layer: "tests",
+    files: ["test/store/majority.test.ts"],
+    says: /AssertionError/,
+    edits: [
+      {
+        file: store,
+        find: "return Promise.all(entries.map(readBack));",
+        replace: 'return entries.map(() => ({ kind: "appended" }));',
+      },
+    ],
+  },
+  {
     name: "a deadline that starts again on a takeover",
     layer: "simulation",
     says: /L2/,
@@ -168,15 +186,15 @@ export const mutants: readonly Mutant[] = [
     ],
   },
   {
-    name: "a cursor that is resumed one document too early",
+    name: "resumed from the wrong cursor",
     layer: "tests",
     files: ["test/database/schema-steps.test.ts"],
     says: /AssertionError/,
     edits: [
       {
-        file: "src/database/apply-batches.ts",
-        find: "cursor: { last: batch.ids.at(-1) },",
-        replace: "cursor: { last: batch.ids.at(-2) },",
+        file: "src/database/progress.ts",
+        find: "ticks: Number(found.ticks),",
+        replace: "ticks: Number(found.ticks), cursor: null,",
       },
     ],
   },

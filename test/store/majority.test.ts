@@ -52,3 +52,18 @@ test("an entry that only the primary has is not acknowledged", async () => {
   expect(await appending).toEqual([{ kind: "appended" }]);
   expect(await store.tail("a")).toMatchObject({ revision: 1 });
 });
+
+test("an entry that never reached a primary is not acknowledged, whatever the driver says of it", async () => {
+  const set = await startReplicaSet({ mongodPath: inject("mongodPath"), members: 1 });
+  onTestFinished(() => set.stop());
+  const client = new MongoClient(set.url("control"), { serverSelectionTimeoutMS: 1_000 });
+  onTestFinished(() => client.close());
+  const store = createMongoStore({ client, databaseName: "control", seam: openSeam });
+  expect(await store.append([entryOf(0)])).toEqual([{ kind: "appended" }]);
+  const [member] = set.members;
+  await member?.kill();
+  await expect(store.append([entryOf(1)])).rejects.toMatchObject({ code: "database-unreachable" });
+  await member?.restart();
+  await until("it to answer again", () => store.tail("a").catch(() => null));
+  expect(await store.tail("a")).toMatchObject({ revision: 0 });
+});
