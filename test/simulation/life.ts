@@ -90,6 +90,7 @@ export function createLife(options: {
       if (!alive) await never;
     },
     async write(act) {
+      if (!alive || paused) await life.turn();
       if (doomed) doomed.left -= 1;
       const dies = doomed?.left === 0;
       if (dies && doomed?.before) {
