@@ -15,7 +15,12 @@ export interface LocalRecord {
   readonly from: string;
   readonly to: string;
   readonly done: readonly string[];
-  readonly running: { readonly step: string; readonly attempt: number } | null;
+  /** Attempts are those of one effect: an operator's retry is another one, and counts anew. */
+  readonly running: {
+    readonly step: string;
+    readonly attempt: number;
+    readonly effect: string;
+  } | null;
   readonly kept: readonly Kept[];
 }
 

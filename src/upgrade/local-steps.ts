@@ -15,6 +15,8 @@ interface Run {
   readonly upgrade: string;
   readonly from: string;
   readonly to: string;
+  /** Id of the effect that this is: the same for each process that goes on with it. */
+  readonly effect: string;
   readonly now: Date;
   readonly dataDirectory: string;
   readonly signal: AbortSignal;
@@ -80,12 +82,14 @@ export async function runLocalSteps(run: Run): Promise<AgentEvent> {
   for (const step of localStepsOf(run.steps, from, to, run.role)) {
     if (record.done.includes(step.name)) continue;
     run.signal.throwIfAborted();
-    const attempt: number = record.running?.step === step.name ? record.running.attempt + 1 : 1;
+    const { running } = record;
+    const goesOn: boolean = running?.step === step.name && running.effect === run.effect;
+    const attempt: number = goesOn ? (running?.attempt ?? 0) + 1 : 1;
     if (attempt > limits.stepDeathsMax) {
       const message = `its process died ${limits.stepDeathsMax} times in it: mend the step, then upgrade again`;
       return { type: "localStepFailed", reason: failed(step.name, "step-kills-process", message) };
     }
-    record = { ...record, running: { step: step.name, attempt } };
+    record = { ...record, running: { step: step.name, attempt, effect: run.effect } };
     await journal.write(upgrade, record);
     const context = contextOf(run, step, attempt, async (path) => {
       record = await journal.keep(upgrade, record, path);

@@ -54,6 +54,7 @@ export function participantEffects(
       steps: world.steps,
       role: world.role,
       upgrade,
+      effect: context.id,
       from: String(params["from"]),
       to: String(params["to"]),
       now: new Date(tail ? contextOf<{ acceptedAt: number }>(tail).acceptedAt : 0),

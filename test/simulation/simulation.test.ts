@@ -26,6 +26,12 @@ test("fixed seeds: ends of both kinds, nothing broken, the edges taken are those
   expect(counts).toBe(await readFile("diagrams/counts/simulation.json", "utf8"));
 });
 
+/** Seeds that found a defect, kept: what each found is in the changelog. */
+test.each([10_290, 10_390])("seed %i, which found a defect", async (seed) => {
+  const { problems, timeline } = await simulate(seed);
+  expect(problems, timeline.join("\n")).toEqual([]);
+});
+
 test("a plan that fails is shrunk to what it fails for", async () => {
   const base = drawPlan(1_003);
   const leave = { kind: "leave", whom: 0, ms: 0, version: "1.0.0" } as const;

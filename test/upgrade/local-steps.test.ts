@@ -47,8 +47,14 @@ const steps: readonly LocalStep[] = [
   }),
 ];
 
-function run(seam: Seam = openSeam, given: readonly LocalStep[] = steps, signal?: AbortSignal) {
+function run(
+  seam: Seam = openSeam,
+  given: readonly LocalStep[] = steps,
+  signal?: AbortSignal,
+  effect = "agent/a1/u000002/5/0",
+) {
   return {
+    effect,
     journal: createLocalJournal(root, seam),
     steps: given,
     role: "state-server" as const,
@@ -151,6 +157,11 @@ test("a step in which the process died twice is given up; attempts are counted o
   const third = await runLocalSteps(run(openSeam, never));
   expect(third).toMatchObject({ type: "localStepFailed", reason: { code: "step-kills-process" } });
   expect(ran).toHaveLength(2);
+  // An operator has mended it and says retry: that is another effect, and it gets its attempts anew.
+  const mended = [step("dies", async () => {})];
+  const again = run(openSeam, mended, undefined, "agent/a1/u000002/9/0");
+  expect(await runLocalSteps(again)).toEqual({ type: "localStepsDone" });
+  expect(ran.at(-1)).toBe("dies#1");
 });
 
 test("a step that throws is a typed failure that names it; a failing revert too", async () => {
