@@ -70,7 +70,6 @@ async function interruptAll(end: "done" | "rolled-back"): Promise<void> {
 
 const slice = {
   done: [
-    { at: 24, kind: "dies after" },
     { at: 78, kind: "loses the answer of" },
     { at: 100, kind: "dies before" },
   ],
