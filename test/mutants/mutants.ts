@@ -175,8 +175,9 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "a report of another moment counts",
-    layer: "simulation",
-    says: /S6/,
+    layer: "tests",
+    files: ["test/machines"],
+    says: /AssertionError/,
     edits: [
       {
         file: "machines/upgrade.ts",
