@@ -29,7 +29,7 @@ function journalInvariants(actor: string, entries: readonly Entry[]): Broken {
 }
 
 /** What each machine keeps from one state to the next, over all that was recorded. */
-function machineInvariants(actor: string, entries: readonly Entry[]): Broken {
+export function machineInvariants(actor: string, entries: readonly Entry[]): Broken {
   return entries.slice(1).flatMap((entry, index) => {
     const before = entries[index];
     if (before === undefined) return [];
@@ -62,7 +62,7 @@ function slotInvariants(
 }
 
 /** S8: no upgrade is active exactly when the database's version is one, and equals the agents'. */
-function versionInvariants(versions: Versions | undefined, tail: Entry | undefined): Broken {
+export function versionInvariants(versions: Versions | undefined, tail: Entry | undefined): Broken {
   if (versions === undefined) return [];
   const { agentVersion, databaseVersion, upgrade } = versions;
   if (upgrade === null) {

@@ -1,4 +1,3 @@
-import type { ControlDocument } from "../../src/store/store.ts";
 import type { Request } from "../../src/upgrade/inbox.ts";
 import { createDraw } from "./draw.ts";
 import type { Fault, Moment, Plan } from "./plan.ts";
@@ -104,9 +103,4 @@ export function inject(plan: Plan, visits: Visits, victims: Victims, isOver: () 
       if (!isOver()) await strike(fault, victims, plan);
     });
   }
-}
-
-/** The agents' records that an operator would do something about. */
-export function stuckIn(records: readonly ControlDocument[]): boolean {
-  return records.some(({ blocked }) => blocked);
 }

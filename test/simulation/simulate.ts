@@ -14,7 +14,7 @@ import { fleetInvariants } from "../../src/upgrade/invariants.ts";
 import { initializeVersions, readVersions } from "../../src/upgrade/versions.ts";
 import { type Watched, watchStore } from "./checks.ts";
 import { createDraw } from "./draw.ts";
-import { createVisits, inject, stuckIn } from "./inject.ts";
+import { createVisits, inject } from "./inject.ts";
 import { drawPlan, firstVersion, inWords, type Plan, versions } from "./plan.ts";
 import { createScheduler, type Scheduler } from "./scheduler.ts";
 import { dataDocument, type Misbehaviour, readData } from "./simulated-data.ts";
@@ -204,7 +204,7 @@ async function operate(run: Run): Promise<void> {
       ({ state, status }) => state === "blocked" && status === "active",
     );
     const records = await run.watched.store.list(collections.agents);
-    if (isBlocked || stuckIn(records)) await run.ask({ kind: "retry" });
+    if (isBlocked || records.some(({ blocked }) => blocked)) await run.ask({ kind: "retry" });
     for (const { name } of run.hosts.filter(({ isGone }) => isGone)) {
       const record = records.find(({ _id }) => _id === name);
       if (record && !record["forgotten"]) await run.ask({ kind: "forget", agent: name });
