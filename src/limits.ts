@@ -7,6 +7,7 @@ export const limits = {
   leaseTtlMsDefault: 10_000,
   leaseMarginMs: 1_000,
   leaseAcquirePollMs: 200,
+  leaseLookMsMax: 1_000,
   leaseRenewFraction: 3,
   leaseSessionsMax: 64,
 
@@ -19,12 +20,13 @@ export const limits = {
   deliverAttemptsMax: 7_200,
   groupCommitEntriesMax: 200,
   timerPollMsMax: 1_000,
-  observePollMs: 500,
   snapshotBytesMax: 4 * 1024 * 1024,
 
   /** Store and server. */
   operationTimeMsMax: 30_000,
   serverSelectionTimeoutMs: 30_000,
+  serverHeartbeatMs: 500,
+  watchRetryMs: 500,
   memberTimeoutMs: 3_000,
   unknownOutcomeReadsMax: 5,
   transactionAttemptsMax: 200,
@@ -60,8 +62,11 @@ export const limits = {
   backupsKept: 3,
   backupsListedMax: 1_000,
 
-  /** Agents. */
-  heartbeatMs: 500,
+  /** Agents. What is polled comes as a hint, as a rule: these are for hints that get lost. */
+  masterPollMs: 500,
+  participantPollMs: 2_000,
+  passRetryMs: 500,
+  heartbeatMs: 1_000,
   heartbeatStaleMs: 5_000,
   launcherStartsMax: 3,
   launcherRestartDelayMs: 300,
@@ -75,6 +80,7 @@ export const limits = {
   /** Operators. */
   answerTimeoutMs: 30_000,
   watchTimeoutMs: 24 * 60 * 60_000,
+  statusPollMs: 500,
 
   /** Upgrades: durable deadlines, used where the operator names none. */
   waitingDeadlineMs: 15 * 60_000,

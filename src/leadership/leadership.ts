@@ -2,6 +2,7 @@ import { LockstepError, messageOf } from "../errors.ts";
 import { limits } from "../limits.ts";
 import type { Log } from "../log.ts";
 import type { Clock } from "../ports/clock.ts";
+import { createPulse } from "../ports/pulse.ts";
 import type { Random } from "../ports/random.ts";
 import { collections, documentIds } from "../store/store.ts";
 import type { LeaseStore } from "./lease.ts";
@@ -10,6 +11,8 @@ import type { Mastership } from "./mastership.ts";
 export interface Leadership {
   /** Tries to be master until stopped; `onMaster` runs once for each epoch that is ours. */
   run(onMaster: (mastership: Mastership) => Promise<void>): Promise<void>;
+  /** The lease may have been given up: it is looked at now. */
+  hint(): void;
   /** Gives the lease up; somebody else may take it at once. */
   release(): Promise<void>;
   /** Gives the lease up for good. */
@@ -43,6 +46,7 @@ export function createLeadership(options: {
 }): Leadership {
   const { leases, agent, clock, log, leaseTtlMs } = options;
   const stopping = new AbortController();
+  const pulse = createPulse(clock);
   let held: Held | undefined;
   let running: Promise<void> = Promise.resolve();
 
@@ -158,19 +162,23 @@ export function createLeadership(options: {
     run(onMaster) {
       running = (async () => {
         while (!stopping.signal.aborted) {
+          let waitMs: number = limits.leaseAcquirePollMs;
           try {
-            if ((await leases.isFree()) && (await options.eligible())) {
+            const freeInMs = await leases.freeInMs();
+            if (freeInMs > 0) waitMs = Math.max(waitMs, Math.min(freeInMs, limits.leaseLookMsMax));
+            else if (await options.eligible()) {
               const mine = await acquire();
               if (mine) await serve(mine, onMaster);
             }
           } catch (error) {
             log.info({ error: messageOf(error) }, "the lease could not be looked at");
           }
-          await clock.sleep(limits.leaseAcquirePollMs, stopping.signal);
+          await pulse.wait(waitMs, stopping.signal);
         }
       })();
       return running;
     },
+    hint: pulse.hint,
     async release() {
       if (held) lose(held, "it was given up");
     },

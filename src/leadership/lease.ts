@@ -32,8 +32,8 @@ export async function readElectionTimeoutMs(client: MongoClient): Promise<number
 }
 
 export interface LeaseStore {
-  /** True when nobody holds it, by the database's clock: the one thing that is asked often. */
-  isFree(): Promise<boolean>;
+  /** Milliseconds until it runs out unless it is renewed, by the database's clock; 0 when nobody holds it. */
+  freeInMs(): Promise<number>;
   /** Takes an expired lease by compare-and-set; null when somebody else holds it. */
   acquire(claim: {
     holder: string;
@@ -92,9 +92,10 @@ export function createLeaseStore(options: {
   };
 
   return {
-    async isFree() {
-      const held = { ...filter, $expr: { $gt: ["$expiresAt", nowMs] } };
-      return (await leases.findOne(held)) === null;
+    async freeInMs() {
+      const left = { leftMs: { $subtract: ["$expiresAt", nowMs] } };
+      const found = await leases.findOne<{ leftMs: number }>(filter, { projection: left });
+      return Math.max(0, found?.leftMs ?? 0);
     },
     async acquire({ holder, incarnation, nonce, appName, ttlMs }) {
       await seed();

@@ -3,6 +3,7 @@ import {
   type AppendResult,
   type ControlDocument,
   collections,
+  documentIds,
   type Entry,
   hintingAgentFields,
   type Plain,
@@ -46,8 +47,10 @@ function holds(fields: Fields | undefined, expect: Write["expect"]): boolean {
   );
 }
 
-function isHint({ collection, set = {} }: Write): boolean {
+function isHint({ collection, id, set = {} }: Write): boolean {
   if (collection === collections.agents) return hintingAgentFields.some((field) => field in set);
+  if (collection === collections.leases) return set["expiresAt"] === 0;
+  if (collection === collections.fences) return id === documentIds.writeBlock;
   return collection === collections.versions || collection === collections.inbox;
 }
 
@@ -74,7 +77,9 @@ export function createMemoryStore(options: { now: () => number }): Store {
     return { kind: known ? "duplicate" : "appended" };
   };
   const put = (entry: Entry) => {
-    journal.set(entry.actor, [...(journal.get(entry.actor) ?? []), frozen(structuredClone(entry))]);
+    const entries = journal.get(entry.actor) ?? [];
+    entries.push(frozen(structuredClone(entry)));
+    journal.set(entry.actor, entries);
     if (entry.eventKey === undefined) return;
     const set = keys.get(entry.actor) ?? new Set();
     keys.set(entry.actor, set.add(entry.eventKey));

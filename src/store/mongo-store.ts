@@ -18,6 +18,7 @@ import type { Seam } from "../ports/seam.ts";
 import {
   type AppendResult,
   collections,
+  documentIds,
   type Entry,
   hintingAgentFields,
   type Store,
@@ -53,6 +54,8 @@ const hints: Document[] = [
         {
           "ns.coll": { $in: [collections.journal, collections.versions, collections.inbox] },
         },
+        { "ns.coll": collections.leases, "updateDescription.updatedFields.expiresAt": 0 },
+        { "ns.coll": collections.fences, "documentKey._id": documentIds.writeBlock },
         { "ns.coll": collections.agents, operationType: "insert" },
         ...hintingAgentFields.map((field) => ({
           "ns.coll": collections.agents,
@@ -338,7 +341,7 @@ export function createMongoStore(options: {
           try {
             for await (const change of stream) onHint(whatOf(change));
           } catch {
-            await systemClock.sleep(limits.observePollMs, either);
+            await systemClock.sleep(limits.watchRetryMs, either);
           } finally {
             either.removeEventListener("abort", end);
             await stream.close().catch(() => {});

@@ -124,8 +124,9 @@ export interface Store {
   /** All documents of a collection, with `_id`, ordered by it. */
   list(collection: string): Promise<readonly (ControlDocument & { readonly _id: string })[]>;
   /**
-   * Calls back soon after an entry, the versions, the inbox or what `hintingAgentFields` names has
-   * changed: a hint, never a promise. Heartbeats and leases are none. Returns how to stop.
+   * Calls back soon after an entry, the versions, the inbox, the block of writers or what
+   * `hintingAgentFields` names has changed, or the lease was given up: a hint, never a promise.
+   * Heartbeats and renewals are none. Returns how to stop.
    * @param onHint gets the actor whose entry it is, or the name of the collection
    */
   watch(onHint: (what: string) => void): () => void;

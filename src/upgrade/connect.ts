@@ -22,7 +22,7 @@ export async function connect(
       writeConcern: { w: "majority", journal: true },
       readConcern: { level: "majority" },
       serverSelectionTimeoutMS: serverSelectionTimeoutMs,
-      heartbeatFrequencyMS: limits.heartbeatMs,
+      heartbeatFrequencyMS: limits.serverHeartbeatMs,
       ignoreUndefined: true,
     });
     await client.connect();

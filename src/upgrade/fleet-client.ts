@@ -4,6 +4,7 @@ import { allowWrites } from "../database/write-block.ts";
 import { LockstepError } from "../errors.ts";
 import { limits } from "../limits.ts";
 import { type Clock, systemClock } from "../ports/clock.ts";
+import { createPulse } from "../ports/pulse.ts";
 import { type Random, systemRandom } from "../ports/random.ts";
 import { openSeam } from "../ports/seam.ts";
 import { createMongoStore } from "../store/mongo-store.ts";
@@ -14,7 +15,6 @@ import { readFleetFacts } from "./fleet-facts.ts";
 import { type Answer, fileRequest, type Request, readAnswer } from "./inbox.ts";
 import { fleetInvariants } from "./invariants.ts";
 import { controlDatabaseName } from "./names.ts";
-import { createPulse } from "./pulse.ts";
 import { type FleetStatus, type HistoryItem, readHistory, readStatus } from "./status.ts";
 import { initializeVersions, readVersions } from "./versions.ts";
 
@@ -118,7 +118,7 @@ export async function createFleetClient(options: {
     },
     check: async () => fleetInvariants(await readFleetFacts(store)),
     async watch(onStatus, { timeoutMs, signal = new AbortController().signal } = {}) {
-      const pulse = createPulse(clock, limits.observePollMs);
+      const pulse = createPulse(clock);
       const unsubscribe = store.watch(() => pulse.hint());
       const end = clock.monotonicMs() + (timeoutMs ?? limits.watchTimeoutMs);
       try {
@@ -132,7 +132,7 @@ export async function createFleetClient(options: {
               "the wait is over, the work goes on: see `lockstep status`",
             );
           }
-          await pulse.wait(signal);
+          await pulse.wait(limits.statusPollMs, signal);
         }
       } finally {
         unsubscribe();

@@ -10,8 +10,9 @@ import { isSilent, readAgents } from "./agents.ts";
 import { type ActorView, fromParticipant, fromProgress, fromRecords } from "./derive.ts";
 import { type Answer, answerWrite, type InboxItem, type Request, readInbox } from "./inbox.ts";
 import { coordinatorId, masterRole, participantId } from "./names.ts";
+import { activeCoordinator, type UnderWay } from "./under-way.ts";
 import { noVersionError, readVersions } from "./versions.ts";
-import { isFinal, viewOf } from "./views.ts";
+import { viewOf } from "./views.ts";
 
 /** What the master's loop acts on. */
 export interface MasterWorld {
@@ -28,15 +29,6 @@ const owner = { kind: "role", role: masterRole } as const;
 
 function refusal(error: LockstepError): Answer {
   return { ok: false, code: error.code, message: error.message, details: error.details };
-}
-
-async function activeCoordinator(
-  store: Store,
-): Promise<(ActorView<UpgradeContext> & { final: boolean }) | undefined> {
-  const versions = await readVersions(store);
-  if (!versions?.upgrade) return undefined;
-  const tail = await store.tail(coordinatorId(versions.upgrade));
-  return tail && { ...viewOf<UpgradeContext>(tail), final: isFinal(tail) };
 }
 
 function noUpgrade(what: string): LockstepError {
@@ -175,12 +167,11 @@ export async function serveInbox(world: MasterWorld): Promise<void> {
   }
 }
 
-/** Reads the others and tells the coordinator what is new. */
-export async function driveCoordinator(world: MasterWorld): Promise<void> {
+/** Reads the participants and tells the coordinator what is new. */
+export async function driveCoordinator(world: MasterWorld, underWay: UnderWay): Promise<void> {
   const { store, engine } = world;
-  const coordinator = await activeCoordinator(store);
-  if (!coordinator || coordinator.final) return;
-  const [records, nowMs] = [await readAgents(store), await store.now()];
+  const { coordinator, agents, nowMs } = underWay;
+  if (coordinator.final) return;
   const fence = await store.get(collections.fences, documentIds.master);
   const progress = fence?.["progress"] as
     | { upgrade: string; batches: number; step: number; operation: number }
@@ -194,11 +185,11 @@ export async function driveCoordinator(world: MasterWorld): Promise<void> {
   // While the database was away nobody could be heard: that is nobody's silence.
   const listened = nowMs - world.sinceMs > limits.heartbeatStaleMs;
   const derived = [
-    ...fromRecords(coordinator, records, (record) => listened && isSilent(record, nowMs)),
+    ...fromRecords(coordinator, agents, (record) => listened && isSilent(record, nowMs)),
     ...participants.flatMap((tail) => {
       if (!tail) return [];
       const view = viewOf<AgentContext>(tail);
-      const record = records.find(({ agent }) => agent === view.context.agent);
+      const record = agents.find(({ agent }) => agent === view.context.agent);
       return fromParticipant(coordinator, view, record);
     }),
     ...fromProgress(

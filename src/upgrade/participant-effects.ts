@@ -34,7 +34,7 @@ async function untilRestored(world: World, upgrade: string, signal: AbortSignal)
     const tail = await world.store.tail(coordinatorId(upgrade));
     if (tail?.state !== "rolling-back") return;
     if (contextOf<{ restored: boolean }>(tail).restored) return;
-    await world.clock.sleep(limits.observePollMs, signal);
+    await world.clock.sleep(limits.masterPollMs, signal);
   }
 }
 

@@ -55,11 +55,24 @@ const started = (world: ParticipantWorld, actor: string, context: AgentContext) 
   };
 };
 
-async function ensureParticipant(world: ParticipantWorld, input: AgentInput): Promise<void> {
-  const actor = participantId(world.agent, input.upgrade);
-  await world.engine.create(actor, "agent", input, {
-    owner: { kind: "pinned", agent: world.agent },
+async function ensureParticipant(
+  world: ParticipantWorld,
+  input: Pick<AgentInput, "upgrade" | "from" | "to">,
+): Promise<void> {
+  const { agent, role } = world;
+  const actor = participantId(agent, input.upgrade);
+  await world.engine.create(actor, "agent", { agent, role, ...input } satisfies AgentInput, {
+    owner: { kind: "pinned", agent },
   });
+}
+
+/** Has a participant of its own in an upgrade. False when there is no such upgrade. */
+async function takePart(world: ParticipantWorld, id: string): Promise<boolean> {
+  const coordinator = await world.store.tail(coordinatorId(id));
+  if (!coordinator) return false;
+  const { upgrade, from, to } = contextOf<UpgradeContext>(coordinator);
+  await ensureParticipant(world, { upgrade, from, to });
+  return true;
 }
 
 /** Tells one participant of ours that this process runs, once, and what its coordinator decided. */
@@ -105,31 +118,31 @@ async function follow(
   const { upgrade, to } = contextOf<UpgradeContext>(committed);
   if (mine.some(({ actor }) => actor === participantId(world.agent, upgrade))) return false;
   world.log.info({ upgrade, from, to }, "this agent missed an upgrade and follows it");
-  await ensureParticipant(world, { agent: world.agent, role: world.role, upgrade, from, to });
+  await ensureParticipant(world, { upgrade, from, to });
   return true;
 }
 
-/** Who was away for the whole of an upgrade that was turned back owes an undo all the same. */
+/**
+ * Who was away for the whole of an upgrade that was turned back owes an undo all the same.
+ * @returns whether it takes part from now on
+ */
 async function payDebt(
   world: ParticipantWorld,
   owed: unknown,
   mine: readonly Entry[],
-): Promise<void> {
-  if (typeof owed !== "string") return;
+): Promise<boolean> {
+  if (typeof owed !== "string") return false;
   const own = mine.find(({ actor }) => actor === participantId(world.agent, owed));
   if (own) {
     // It had undone its part before the coordinator, which had not heard of it, wrote the debt down.
-    if (!isFinal(own)) return;
+    if (!isFinal(own)) return false;
     const expect = { incarnation: world.incarnation, owes: owed };
     await world.store.write([
       { collection: collections.agents, id: world.agent, expect, set: { owes: null } },
     ]);
-    return;
+    return false;
   }
-  const coordinator = await world.store.tail(coordinatorId(owed));
-  if (!coordinator) return;
-  const { upgrade, from, to } = contextOf<UpgradeContext>(coordinator);
-  await ensureParticipant(world, { agent: world.agent, role: world.role, upgrade, from, to });
+  return takePart(world, owed);
 }
 
 /**
@@ -178,20 +191,17 @@ export async function lookAround(world: ParticipantWorld): Promise<Look> {
   if (!versions) return { versions, blocked: null };
   const owed = (await store.get(collections.agents, world.agent))?.["owes"];
   const before = await store.tails(participantPrefix(world.agent));
+  let joined = false;
   if (versions.upgrade !== null) {
     const actor = participantId(world.agent, versions.upgrade);
-    const coordinator = await store.tail(coordinatorId(versions.upgrade));
-    if (coordinator && !before.some((tail) => tail.actor === actor)) {
-      const { upgrade, from, to } = contextOf<UpgradeContext>(coordinator);
-      await ensureParticipant(world, { agent: world.agent, role: world.role, upgrade, from, to });
-    }
+    const isNew = before.every((tail) => tail.actor !== actor);
+    joined = isNew && (await takePart(world, versions.upgrade));
   }
-  await payDebt(world, owed, before);
+  joined = (await payDebt(world, owed, before)) || joined;
   const isAtRest = versions.upgrade === null && owed === null && before.every(isFinal);
-  const isIdle = isAtRest && !(await follow(world, versions, before));
-  const mine = isIdle
-    ? []
-    : (await store.tails(participantPrefix(world.agent))).filter((tail) => !isFinal(tail));
+  joined = (isAtRest && (await follow(world, versions, before))) || joined;
+  const tails = joined ? await store.tails(participantPrefix(world.agent)) : before;
+  const mine = tails.filter((tail) => !isFinal(tail));
   for (const tail of mine) await drive(world, tail);
   await tendGate(world, versions, mine.length === 0 && owed === null);
   const away = mine.length === 0 && versions.upgrade === null;

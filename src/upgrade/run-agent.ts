@@ -1,4 +1,3 @@
-import type { UpgradeContext } from "../../machines/upgrade-context.ts";
 import type { Reason, Role } from "../../machines/vocabulary.ts";
 import { createEngine, type Engine } from "../engine/engine.ts";
 import { isLockstepError, LockstepError, messageOf } from "../errors.ts";
@@ -9,23 +8,21 @@ import type { Mastership } from "../leadership/mastership.ts";
 import { limits } from "../limits.ts";
 import type { Log } from "../log.ts";
 import type { Clock } from "../ports/clock.ts";
+import { createPulse } from "../ports/pulse.ts";
 import type { Random } from "../ports/random.ts";
 import type { Seam } from "../ports/seam.ts";
-import type { Store } from "../store/store.ts";
-import { heartbeat, isSilent, readAgents } from "./agents.ts";
+import { collections, type Store } from "../store/store.ts";
+import { heartbeat } from "./agents.ts";
 import type { DatabaseSide } from "./database-side.ts";
-import { isEligible } from "./eligible.ts";
 import { fleetMachines } from "./fleet-machines.ts";
 import { createGate, type Gate, type GateListener } from "./gate.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import type { LocalJournal } from "./local-journal.ts";
 import { driveCoordinator, type MasterWorld, serveInbox } from "./master-loop.ts";
-import { coordinatorId, masterRole, participantPrefix, participantsPrefix } from "./names.ts";
+import { masterRole, participantPrefix, participantsPrefix } from "./names.ts";
 import { lookAround } from "./participant-loop.ts";
-import { createPulse } from "./pulse.ts";
 import type { Step } from "./steps.ts";
-import { readVersions } from "./versions.ts";
-import { viewOf } from "./views.ts";
+import { mayBeMaster, readUnderWay } from "./under-way.ts";
 import type { World } from "./world.ts";
 
 /** What one process of one agent is, and what it does to its host. */
@@ -77,7 +74,7 @@ export async function runAgent(options: RunOptions, ports: RunPorts): Promise<Ru
   const { store, database, localJournal, clock, log } = ports;
   const sinceMs = await store.now();
   const stopping = new AbortController();
-  const pulse = createPulse(clock, limits.observePollMs);
+  const pulse = createPulse(clock);
   const takenOver = new Map<string, number>();
   let mastership: Mastership | undefined;
   let blocked: string | null = null;
@@ -151,21 +148,6 @@ export async function runAgent(options: RunOptions, ports: RunPorts): Promise<Ru
     pulse.hint();
   });
 
-  /** Whether this process may be master, as the upgrade under way stands. */
-  async function mayBeMaster(): Promise<boolean> {
-    const versions = await readVersions(store);
-    if (!versions?.upgrade) return true;
-    const tail = await store.tail(coordinatorId(versions.upgrade));
-    const [agents, nowMs] = [await readAgents(store), await store.now()];
-    const silent = agents.filter((record) => isSilent(record, nowMs));
-    const present = new Set(agents.map((record) => record.agent));
-    return isEligible(tail && viewOf<UpgradeContext>(tail), {
-      agent,
-      version,
-      isSilent: (name) => !present.has(name) || silent.some((record) => record.agent === name),
-    });
-  }
-
   const leadership: Leadership = createLeadership({
     leases: ports.leases,
     endPredecessor: ports.endPredecessor,
@@ -176,7 +158,10 @@ export async function runAgent(options: RunOptions, ports: RunPorts): Promise<Ru
     random: ports.random,
     log,
     appName: options.appName,
-    eligible: async () => options.role === "state-server" && !leaving && (await mayBeMaster()),
+    eligible: async () =>
+      options.role === "state-server" &&
+      !leaving &&
+      mayBeMaster(await readUnderWay(store), options),
   });
 
   async function pass(name: string, act: () => Promise<void>): Promise<void> {
@@ -187,7 +172,7 @@ export async function runAgent(options: RunOptions, ports: RunPorts): Promise<Ru
       const code = isLockstepError(error) ? error.code : "database-unreachable";
       lifecycle.emit("trouble", { code, message: messageOf(error) });
       log.warn({ pass: name, code, error: messageOf(error) }, "a pass failed; it is tried again");
-      await clock.sleep(limits.observePollMs, stopping.signal);
+      await clock.sleep(limits.passRetryMs, stopping.signal);
     }
   }
 
@@ -207,17 +192,18 @@ export async function runAgent(options: RunOptions, ports: RunPorts): Promise<Ru
       foreignWrites: world.foreignWrites,
       preflight: (extraBytes) => database.preflight(world, extraBytes),
     };
-    const masterPulse = createPulse(clock, limits.observePollMs);
+    const masterPulse = createPulse(clock);
     const unsubscribe = store.watch(() => masterPulse.hint());
     const either = AbortSignal.any([held.signal, stopping.signal]);
     while (!either.aborted) {
       await pass("master", async () => {
         await serveInbox(masterWorld);
-        await driveCoordinator(masterWorld);
-        // A master that the upgrade's next state does not allow gives the lease up.
-        if (!(await mayBeMaster())) await leadership.release();
+        const underWay = await readUnderWay(store);
+        // A master that the upgrade's state does not allow gives the lease up.
+        if (!mayBeMaster(underWay, options)) await leadership.release();
+        else if (underWay) await driveCoordinator(masterWorld, underWay);
       });
-      await masterPulse.wait(either);
+      await masterPulse.wait(limits.masterPollMs, either);
     }
     unsubscribe();
     mastership = undefined;
@@ -227,7 +213,8 @@ export async function runAgent(options: RunOptions, ports: RunPorts): Promise<Ru
   async function participantLoop(): Promise<void> {
     // What other agents' participants do is the coordinator's business alone.
     const unsubscribe = store.watch((what) => {
-      if (!what.startsWith(participantsPrefix)) pulse.hint();
+      if (what === collections.leases) leadership.hint();
+      else if (!what.startsWith(participantsPrefix)) pulse.hint();
     });
     let first = true;
     while (!stopping.signal.aborted) {
@@ -259,7 +246,7 @@ export async function runAgent(options: RunOptions, ports: RunPorts): Promise<Ru
         if (first) lifecycle.emit("ready", {});
         first = false;
       });
-      await pulse.wait(stopping.signal);
+      await pulse.wait(limits.participantPollMs, stopping.signal);
     }
     unsubscribe();
   }

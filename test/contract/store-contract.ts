@@ -1,6 +1,12 @@
 import { expect, onTestFinished, test } from "vitest";
 import { isLockstepError } from "../../src/errors.ts";
-import type { Entry, Store, Write } from "../../src/store/store.ts";
+import {
+  collections,
+  documentIds,
+  type Entry,
+  type Store,
+  type Write,
+} from "../../src/store/store.ts";
 
 /** What a store under test is made of. */
 export interface StoreUnderTest {
@@ -188,5 +194,31 @@ export function storeContract(open: () => Promise<StoreUnderTest>): void {
     });
     expect(await store.tail("a")).toBeDefined();
     revision = 2_000;
+  });
+
+  test("a lease given up is a hint, a renewed one is none", async () => {
+    const { store } = await opened();
+    const lease = { collection: collections.leases, id: documentIds.master };
+    await store.write([{ ...lease, expect: null, set: { expiresAt: 1 } }]);
+    const told: string[] = [];
+    let released = 0;
+    await new Promise<void>((resolve, reject) => {
+      const stop = store.watch((what) => {
+        told.push(what);
+        if (told.length < 3) return;
+        stop();
+        resolve();
+      });
+      const poke = async (): Promise<void> => {
+        for (let count = 1; count < 2_000 && told.length < 3; count += 1) {
+          await store.write([{ ...lease, expect: {}, set: { expiresAt: count } }]);
+          released += 1;
+          await store.write([{ ...lease, expect: {}, set: { expiresAt: 0 } }]);
+        }
+      };
+      poke().catch(reject);
+    });
+    expect(new Set(told)).toEqual(new Set([collections.leases]));
+    expect(told.length).toBeLessThanOrEqual(released);
   });
 }

@@ -123,13 +123,15 @@ export function createLife(options: {
       list: (collection) => read(() => store.list(collection)),
       watch(onHint) {
         return store.watch((what) => {
-          void life.turn().then(() => onHint(what));
+          if (weather.lost > 0 && draw.chance(weather.lost)) return;
+          if (alive && !paused) onHint(what);
+          else if (alive) void life.turn().then(() => onHint(what));
         });
       },
       close: async () => {},
     }),
     leases: (leases) => ({
-      isFree: () => read(() => leases.isFree()),
+      freeInMs: () => read(() => leases.freeInMs()),
       acquire: (claim) => write(() => leases.acquire(claim)),
       // No kill is counted by renewals: how many there are says nothing of what an upgrade does.
       renew: (nonce, epoch, ttlMs) => read(survives(() => leases.renew(nonce, epoch, ttlMs))),
@@ -138,21 +140,23 @@ export function createLife(options: {
     }),
   };
 
-  const latency = async () => {
+  const latencyMs = () => {
     const isSlow = weather.slow > 0 && draw.chance(weather.slow);
-    const ms = draw.below(1 + (isSlow ? weather.slowMs : weather.typicalMs));
-    if (ms > 0) await scheduler.sleep(ms);
-    if (!alive || paused) await life.turn();
+    return draw.below(1 + (isSlow ? weather.slowMs : weather.typicalMs));
   };
 
   /** One operation on the way to the database and back. */
   async function read<Result>(act: () => Promise<Result>): Promise<Result> {
     if (!alive || paused) await life.turn();
-    await latency();
+    const thereMs = latencyMs();
+    if (thereMs > 0) await scheduler.sleep(thereMs);
+    if (!alive || paused) await life.turn();
     if (weather.lost > 0 && draw.chance(weather.lost)) throw unreachable();
     const result = await act();
     // As often as not the answer is there at once; else others act between.
-    if (draw.chance(0.5)) await latency();
+    const backMs = draw.chance(0.5) ? latencyMs() : 0;
+    if (backMs > 0) await scheduler.sleep(backMs);
+    if (!alive || paused) await life.turn();
     if (weather.answerLost > 0 && draw.chance(weather.answerLost)) throw unreachable();
     return result;
   }

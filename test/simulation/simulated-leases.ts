@@ -17,7 +17,7 @@ export function createSimulatedLeases(store: Store): LeaseStore {
     await store.write([{ ...fence, expect: null, set: { epoch: 0, sequence: 0 } }]);
   };
   return {
-    isFree: async () => ((await read())?.expiresAt ?? 0) <= (await store.now()),
+    freeInMs: async () => Math.max(0, ((await read())?.expiresAt ?? 0) - (await store.now())),
     async acquire({ holder, incarnation, nonce, appName, ttlMs }) {
       if ((await read()) === null) await seed();
       const [previous, now] = [await read(), await store.now()];

@@ -1,12 +1,13 @@
-import type { Clock } from "../ports/clock.ts";
+import type { Clock } from "./clock.ts";
 
 /** Wakes a loop by a hint, or by a slow poll when no hint comes. */
 export interface Pulse {
   hint(): void;
-  wait(signal: AbortSignal): Promise<void>;
+  /** Until a hint that came since the last wait, for so long, or until aborted. */
+  wait(ms: number, signal: AbortSignal): Promise<void>;
 }
 
-export function createPulse(clock: Clock, pollMs: number): Pulse {
+export function createPulse(clock: Clock): Pulse {
   let hinted = false;
   let waker: AbortController | undefined;
   return {
@@ -14,12 +15,12 @@ export function createPulse(clock: Clock, pollMs: number): Pulse {
       hinted = true;
       waker?.abort("hinted");
     },
-    async wait(signal) {
+    async wait(ms, signal) {
       if (!hinted && !signal.aborted) {
         waker = new AbortController();
         const wake = () => waker?.abort("stopped");
         signal.addEventListener("abort", wake, { once: true });
-        await clock.sleep(pollMs, waker.signal);
+        await clock.sleep(ms, waker.signal);
         signal.removeEventListener("abort", wake);
         waker = undefined;
       }

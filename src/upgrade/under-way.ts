@@ -1,0 +1,44 @@
+import type { UpgradeContext } from "../../machines/upgrade-context.ts";
+import type { Store } from "../store/store.ts";
+import { type AgentRecord, isSilent, readAgents } from "./agents.ts";
+import type { ActorView } from "./derive.ts";
+import { isEligible } from "./eligible.ts";
+import { coordinatorId } from "./names.ts";
+import { readVersions } from "./versions.ts";
+import { isFinal, viewOf } from "./views.ts";
+
+/** The upgrade that holds the slot, as its coordinator stands. */
+export type Coordinator = ActorView<UpgradeContext> & { readonly final: boolean };
+
+/** What a master goes by, read once for each of its passes. */
+export interface UnderWay {
+  readonly coordinator: Coordinator;
+  readonly agents: readonly AgentRecord[];
+  readonly nowMs: number;
+}
+
+export async function activeCoordinator(store: Store): Promise<Coordinator | undefined> {
+  const versions = await readVersions(store);
+  if (!versions?.upgrade) return undefined;
+  const tail = await store.tail(coordinatorId(versions.upgrade));
+  return tail && { ...viewOf<UpgradeContext>(tail), final: isFinal(tail) };
+}
+
+export async function readUnderWay(store: Store): Promise<UnderWay | undefined> {
+  const coordinator = await activeCoordinator(store);
+  if (!coordinator) return undefined;
+  return { coordinator, agents: await readAgents(store), nowMs: await store.now() };
+}
+
+/** Whether this process may be master, as the upgrade under way stands. Pure. */
+export function mayBeMaster(
+  underWay: UnderWay | undefined,
+  candidate: { readonly agent: string; readonly version: string },
+): boolean {
+  if (!underWay) return true;
+  const { coordinator, agents, nowMs } = underWay;
+  const heard = new Set(
+    agents.filter((record) => !isSilent(record, nowMs)).map(({ agent }) => agent),
+  );
+  return isEligible(coordinator, { ...candidate, isSilent: (agent) => !heard.has(agent) });
+}
