@@ -46,7 +46,8 @@ export async function createServer(options: {
   versions: readonly string[];
   /** What the application is told, given the port that it shall listen on. */
   environment: (port: number) => Readonly<Record<string, string>>;
-  readyTimeoutMs: number;
+  /** How long a version may take to report ready, where the launcher's own limit is too long. */
+  readyTimeoutsMs?: Readonly<Record<string, number>>;
   /** The words before a command that make the agent run elsewhere; default: here. */
   enter?: readonly string[];
   /** Ends launcher and agent should we die without a word. */
@@ -60,10 +61,10 @@ export async function createServer(options: {
   await mkdir(directory, { recursive: true });
   const command = [...(options.enter ?? []), process.execPath, options.main];
   const versions = Object.fromEntries(
-    options.versions.map((version) => [
-      version,
-      { command, readyTimeoutMs: options.readyTimeoutMs },
-    ]),
+    options.versions.map((version) => {
+      const readyTimeoutMs = options.readyTimeoutsMs?.[version];
+      return [version, { command, ...(readyTimeoutMs === undefined ? {} : { readyTimeoutMs }) }];
+    }),
   );
   await writeFile(versionsPath, JSON.stringify({ default: options.versions[0], versions }));
   let launcher: ChildProcess | undefined;

@@ -80,7 +80,7 @@ export async function startWorld(): Promise<DemoWorld> {
           CATALOGUE_PORT: String(port),
           ...(name === "a3" ? { CATALOGUE_BROKEN: "1.2.1", CATALOGUE_DISK: "silent" } : {}),
         }),
-        readyTimeoutMs: 8_000,
+        readyTimeoutsMs: { "1.2.1": 8_000 },
         guard,
       });
       await server.start();

@@ -14,8 +14,6 @@ import { runUpgrade, type UpgradeResult } from "./run-upgrade.ts";
 import { summary, takeoverTimes } from "./summary.ts";
 
 const upgradesOfARun = 8;
-/** Generous: that a build does not start is told by its end, not by its silence. */
-const readyTimeoutMs = 60_000;
 const say = (text: string) => process.stdout.write(`${text}\n`);
 
 async function readJournals(fleet: TestFleet): Promise<readonly (readonly Entry[])[]> {
@@ -47,7 +45,7 @@ async function run(options: {
   say(`run ${options.run} of seed ${options.seed}: the plan`);
   for (const plan of plans) say(`  ${JSON.stringify(plan)}`);
   const network = createNetwork();
-  const fleet = await startFleet({ mongodPath: options.mongodPath, network, readyTimeoutMs });
+  const fleet = await startFleet({ mongodPath: options.mongodPath, network });
   const results: UpgradeResult[] = [];
   let where = "start";
   try {

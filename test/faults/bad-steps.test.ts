@@ -7,7 +7,7 @@ describe("what goes wrong in a version", () => {
   let fleet: TestFleet;
   let before: unknown;
   beforeAll(async () => {
-    fleet = await startTestFleet({ readyTimeoutMs: 5_000 });
+    fleet = await startTestFleet();
     before = await fleet.digest();
   });
   afterAll(() => fleet?.stop());

@@ -53,7 +53,6 @@ const versions = Array.from({ length: 30 }, (_, number) =>
 ).flat();
 
 export interface TestFleetOptions {
-  readonly readyTimeoutMs?: number;
   readonly secure?: ReplicaSetOptions["secure"];
   readonly preventForeignWrites?: boolean;
   /** What stands between agents and members, where something does. */
@@ -111,7 +110,6 @@ export async function startFleet(
           TEST_HOLDS: holds,
           TEST_PREVENT: options.preventForeignWrites ? "yes" : "no",
         }),
-        readyTimeoutMs: options.readyTimeoutMs ?? 20_000,
         enter: options.place?.(number).enter ?? [],
         guard,
       });
