@@ -25,7 +25,8 @@ export const limits = {
   /** Store and server. */
   operationTimeMsMax: 30_000,
   serverSelectionTimeoutMs: 30_000,
-  serverHeartbeatMs: 500,
+  /** A floor: members tell of a change at once, and a lost connection is looked at at once. */
+  serverHeartbeatMs: 5_000,
   watchRetryMs: 500,
   memberTimeoutMs: 3_000,
   unknownOutcomeReadsMax: 5,
