@@ -1,6 +1,16 @@
 import { assign, setup } from "xstate";
 import type { AgentContext, AgentEvent, AgentInput } from "./agent-context.ts";
-import type { CancelEffectsParams } from "./vocabulary.ts";
+import type { CancelEffectsParams, CancelTimerParams, ScheduleTimerParams } from "./vocabulary.ts";
+
+/** Who is late is waited for by nobody: its local steps have a deadline of its own. */
+const schedule = {
+  type: "scheduleTimer" as const,
+  params: ({ context }: { context: AgentContext }): ScheduleTimerParams => ({
+    name: "deadline",
+    afterMs: context.localStepsMs,
+    event: { type: "deadlinePassed" },
+  }),
+};
 
 /**
  * The participant: one agent's part in one upgrade, driven by that agent alone.
@@ -13,6 +23,8 @@ export const agentMachine = setup({
     input: {} as AgentInput,
   },
   actions: {
+    scheduleTimer: (_, _params: ScheduleTimerParams) => {},
+    cancelTimer: (_, _params: CancelTimerParams) => {},
     cancelEffects: (_, _params: CancelEffectsParams) => {},
     shutGate: (_, _params: { agent: string }) => {},
     changeVersion: (_, _params: { version: string }) => {},
@@ -51,7 +63,16 @@ export const agentMachine = setup({
         ? { reason: event.reason }
         : {},
     ),
-    noteLate: assign({ late: true }),
+    noteLate: assign(({ event }) =>
+      event.type === "committed" ? { late: true, localStepsMs: event.localStepsMs } : {},
+    ),
+    noteTooSlow: assign({
+      reason: ({ context }) => ({
+        code: "timeout",
+        message: `the local steps were not done in ${context.localStepsMs} ms: mend the host, then \`lockstep retry\``,
+        details: { agent: context.agent, afterMs: context.localStepsMs },
+      }),
+    }),
     noteTurnedBack: assign({ turnedBack: true, leaving: false }),
     noteUndone: assign({ undone: true }),
     noteRetry: assign({ reason: null, leaving: false }),
@@ -92,6 +113,7 @@ export const agentMachine = setup({
     gateShut: false,
     leaving: false,
     late: false,
+    localStepsMs: 0,
     turnedBack: false,
     backup: null,
     copy: null,
@@ -107,7 +129,7 @@ export const agentMachine = setup({
       entry: [{ type: "shutGate", params: ({ context: { agent } }) => ({ agent }) }],
       always: [
         { guard: "lateAndUnable", target: "blocked" },
-        { guard: "lateAndReady", target: "migrating" },
+        { guard: "lateAndReady", target: "migrating", actions: schedule },
         {
           guard: "mustChangeToNew",
           actions: [
@@ -150,19 +172,30 @@ export const agentMachine = setup({
     },
     migrating: {
       description:
-        "Runs its local steps. Left by their end, by the coordinator's turning back; after the commit a failure blocks this agent alone.",
+        "Runs its local steps. Left by their end, by the coordinator's turning back; after the commit a failure or the deadline blocks this agent alone.",
       entry: [
         {
           type: "runLocalSteps",
           params: ({ context: { upgrade, from, to } }) => ({ upgrade, from, to }),
         },
       ],
-      always: [{ guard: "lateAndFailed", target: "blocked" }],
+      always: [
+        {
+          guard: "lateAndFailed",
+          target: "blocked",
+          actions: { type: "cancelTimer", params: { name: "deadline" } },
+        },
+      ],
       on: {
         localStepsDone: [{ guard: "isLate", target: "done" }, { target: "awaiting-peers" }],
         localStepFailed: { actions: "noteFailure" },
         effectFailed: { actions: "noteFailure" },
-        committed: { actions: "noteLate" },
+        committed: { actions: ["noteLate", schedule] },
+        deadlinePassed: {
+          guard: "isLate",
+          target: "blocked",
+          actions: [{ type: "cancelEffects", params: {} }, "noteTooSlow"],
+        },
         turnBackAsked: { guard: "isNotLate", target: "rolling-back" },
       },
     },

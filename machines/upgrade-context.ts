@@ -160,6 +160,13 @@ export function copyHoldersOf(copies: UpgradeContext["copies"]): readonly string
   return Object.keys(copies).filter((agent) => copies[agent]?.digest);
 }
 
+/** Every host that was to hold a copy is believed to, once more. */
+export function copiesAgain({ backup, copies }: UpgradeContext): UpgradeContext["copies"] {
+  if (backup === null) return copies;
+  const whole = { digest: backup.digest, reason: null };
+  return Object.fromEntries(Object.keys(copies).map((agent) => [agent, whole]));
+}
+
 /** Somebody else still holds a copy: the way back need not wait for an operator. */
 export function anotherCopyLeft({ copies }: UpgradeContext, lost: string): boolean {
   return copyHoldersOf(copies).some((agent) => agent !== lost);

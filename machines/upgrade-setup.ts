@@ -2,6 +2,7 @@ import { assign, setup } from "xstate";
 import {
   anotherCopyLeft,
   anotherMomentLeft,
+  copiesAgain,
   copiesAgree,
   copiesImpossible,
   everyoneSettled,
@@ -172,11 +173,15 @@ export const upgradeSetup = setup({
     noteDeadlineBackup: assign({ reason: ({ context }) => backupTooLate(context) }),
     noteNoProgress: assign({ reason: () => noProgress() }),
     noteDeadlinePeers: assign({ reason: ({ context }) => peersTooLate(context) }),
-    /** Who has read that foreign writes would be lost and still says "retry" has accepted it. */
-    noteRetry: assign({
-      foreignWritesAccepted: ({ context }) =>
+    /**
+     * Who has read that foreign writes would be lost and still says "retry" has accepted it. A copy that was
+     * lost may have been brought back, on any host: each is looked for again.
+     */
+    noteRetry: assign(({ context }) => ({
+      foreignWritesAccepted:
         context.foreignWritesAccepted || context.blockedReason?.code === foreignWrites,
-    }),
+      copies: copiesAgain(context),
+    })),
     noteBlocked: assign(({ event }) => ("reason" in event ? { blockedReason: event.reason } : {})),
   },
   guards: {

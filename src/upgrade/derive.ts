@@ -150,7 +150,9 @@ export function fromCoordinator(
         ? asked({ type: "localStepsAsked" })
         : [];
     case "done":
-      return mine.late ? [] : asked({ type: "committed" });
+      return mine.late
+        ? []
+        : asked({ type: "committed", localStepsMs: coordinator.context.deadlines.peersMs });
     case "rolling-back":
     case "blocked":
     case "rolled-back":

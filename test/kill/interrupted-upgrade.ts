@@ -122,7 +122,7 @@ export async function runInterrupted(
   let trouble = "";
   const around = {
     ...{ scheduler, store, draw: createDraw(1), versions: [from, to] },
-    weather: { typicalMs: 3, slow: 0, slowMs: 1, lost: 0, answerLost: 0 },
+    weather: { typicalMs: 3, slow: 0, slowMs: 1, lost: 0, answerLost: 0, doubled: 0 },
     ...{ primary: { dying: null }, written, started },
     believed: (entry: Entry) => void believed(entry),
     misbehaviour: () => scenario.misbehaviour,

@@ -16,7 +16,9 @@ const started = (version: string, more: { cannotStart?: typeof reason } = {}): A
   ...more,
 });
 const gateShut: AgentEvent = { type: "gateShut" };
-const committed: AgentEvent = { type: "committed" };
+const localStepsMs = 900;
+const committed: AgentEvent = { type: "committed", localStepsMs };
+const deadlinePassed: AgentEvent = { type: "deadlinePassed" };
 const turnBack: AgentEvent = { type: "turnBackAsked" };
 const undone: AgentEvent = { type: "undone" };
 const retry: AgentEvent = { type: "retryRequested" };
@@ -40,6 +42,11 @@ const dump = { name: "dumpCopy", params: { upgrade: "u1", from, backup } };
 const run = { name: "runLocalSteps", params: { upgrade: "u1", from, to } };
 const undo = { name: "undoLocalSteps", params: { upgrade: "u1", from, to } };
 const cancel = { name: "cancelEffects", params: {} };
+const armed = {
+  name: "scheduleTimer",
+  params: { name: "deadline", afterMs: localStepsMs, event: deadlinePassed },
+};
+const disarmed = { name: "cancelTimer", params: { name: "deadline" } };
 const wayBack = [cancel, shutGate, undo];
 
 test("at first it shuts its gate, and knows nothing", () => {
@@ -49,10 +56,20 @@ test("at first it shuts its gate, and knows nothing", () => {
     context: {
       ...input,
       ...{ running: null, incarnation: 0, plan: null, gateShut: false, leaving: false },
-      ...{ late: false, turnedBack: false, backup: null, copy: null, undone: false, reason: null },
+      ...{
+        late: false,
+        localStepsMs: 0,
+        turnedBack: false,
+        backup: null,
+        copy: null,
+        undone: false,
+        reason: null,
+      },
     },
   });
 });
+
+const late = { late: true, localStepsMs };
 
 type Row = [
   name: string,
@@ -144,15 +161,15 @@ const forward: readonly Row[] = [
   ["a new process while it waits for its peers", voted, started(to), "awaiting-peers", {}],
 ];
 
-const late: readonly Row[] = [
-  ["committed while ready", ready, committed, "migrating", { late: true }, [run]],
-  ["committed while its gate is open", [started(to)], committed, "waiting", { late: true }],
+const forwardLate: readonly Row[] = [
+  ["committed while ready", ready, committed, "migrating", late, [armed, run]],
+  ["committed while its gate is open", [started(to)], committed, "waiting", late],
   [
     "committed on the old version: it changes first",
     [started(from), gateShut],
     committed,
     "waiting",
-    { late: true },
+    late,
   ],
   [
     "late, then on the new version",
@@ -160,7 +177,7 @@ const late: readonly Row[] = [
     started(to),
     "migrating",
     { running: to, leaving: false },
-    [run],
+    [armed, run],
   ],
   [
     "late, and the new version cannot be started",
@@ -169,24 +186,32 @@ const late: readonly Row[] = [
     "blocked",
     { leaving: false, reason },
   ],
-  ["late after a copy", copying, committed, "migrating", { late: true }, [shutGate, run]],
-  ["late in its steps", migrating, committed, "migrating", { late: true }],
+  ["late after a copy", copying, committed, "migrating", late, [shutGate, armed, run]],
+  ["late in its steps", migrating, committed, "migrating", late, [armed]],
   ["late steps done", [...migrating, committed], localStepsDone, "done", {}, [keep(to)]],
-  ["late steps failed", [...migrating, committed], localStepFailed, "blocked", { reason }],
+  [
+    "late steps failed",
+    [...migrating, committed],
+    localStepFailed,
+    "blocked",
+    { reason },
+    [disarmed],
+  ],
   [
     "steps failed, then late",
     [...migrating, localStepFailed],
     committed,
     "blocked",
-    { late: true },
+    late,
+    [armed, disarmed],
   ],
   [
     "an effect had failed: late it is blocked",
     [...ready, effectFailed],
     committed,
     "blocked",
-    { late: true },
-    [run],
+    late,
+    [armed, run, disarmed],
   ],
   ["who is late is not asked for a copy", [started(to), committed], copyAsked, "waiting", {}],
   ["nor for local steps", [started(to), committed], localStepsAsked, "waiting", {}],
@@ -198,8 +223,23 @@ const late: readonly Row[] = [
     retry,
     "migrating",
     { reason: null },
-    [shutGate, run],
+    [shutGate, armed, run],
   ],
+  [
+    "late steps that take too long block this agent, and are stopped",
+    [...migrating, committed],
+    deadlinePassed,
+    "blocked",
+    {
+      reason: {
+        code: "timeout",
+        message: "the local steps were not done in 900 ms: mend the host, then `lockstep retry`",
+        details: { agent: "a1", afterMs: localStepsMs },
+      },
+    },
+    [cancel],
+  ],
+  ["who is not late has no such deadline", migrating, deadlinePassed, "migrating", {}],
 ];
 
 const backwards: readonly Row[] = [
@@ -287,7 +327,7 @@ const backwards: readonly Row[] = [
 
 describe.each<[string, readonly Row[]]>([
   ["forward", forward],
-  ["late", late],
+  ["late", forwardLate],
   ["back", backwards],
 ])("%s", (_direction, rows) => {
   test.each(rows)("%s", (_name, before, event, state, changed, asked = []) => {

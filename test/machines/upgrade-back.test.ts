@@ -124,6 +124,17 @@ const backwards: readonly Row[] = [
   ["away while blocked", blocked, of("participantAbsent", "a1"), "blocked", { debtors: ["a1"] }],
   ["a retry", blocked, retry, "rolling-back", {}, wayBack()],
   [
+    "a retry looks for each copy again, on every host: one may have been brought back",
+    [
+      ...[...back, event("copyLost", { agent: "a1", reason })],
+      event("copyLost", { agent: "a2", reason }),
+    ],
+    retry,
+    "rolling-back",
+    { copies: { a1: { digest: "d", reason: null }, a2: { digest: "d", reason: null } } },
+    wayBack(),
+  ],
+  [
     "restored after a retry: nothing blocks any more",
     [...blocked, retry],
     event("dataRestored", { digest: "d" }),

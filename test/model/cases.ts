@@ -151,11 +151,12 @@ const agentEvents: readonly AgentEvent[] = [
   { type: "localStepsAsked" },
   { type: "localStepsDone" },
   { type: "localStepFailed", reason },
-  { type: "committed" },
+  { type: "committed", localStepsMs: 60_000 },
   { type: "turnBackAsked" },
   { type: "undone" },
   { type: "undoFailed", reason },
   { type: "retryRequested" },
+  { type: "deadlinePassed" },
   { type: "effectFailed", effect: "any", reason },
 ];
 

@@ -75,6 +75,15 @@ export function watchStore(
     }
   };
 
+  /** Whom an operator has forgotten though it was only paused, the operator answers for. */
+  const openHosts = async () => {
+    const forgotten = (await memory.list(collections.agents)).filter(
+      (record) => record["forgotten"],
+    );
+    const names = new Set(forgotten.map(({ _id }) => _id));
+    return options.openHosts().filter((name) => !names.has(name));
+  };
+
   /** S1, S2, S4, S6, S7, S9 as far as one entry can break them. */
   const checkEntry = async (entry: Entry) => {
     const before = tails.get(entry.actor);
@@ -84,8 +93,8 @@ export function watchStore(
     }
     if (entry.machine !== "upgrade") return;
     const { upgrade, from, to, backup, required } = contextOf<UpgradeContext>(entry);
-    const open = options.openHosts();
-    if (shutIn.includes(entry.state) && open.length > 0) {
+    const open = shutIn.includes(entry.state) ? await openHosts() : [];
+    if (open.length > 0) {
       problem(`S2: ${open.join()} open in ${entry.state}`);
     }
     if (before?.state === entry.state) return;

@@ -16,6 +16,8 @@ export interface Weather {
   lost: number;
   /** How often it does, and the answer is lost. */
   answerLost: number;
+  /** How often an entry, and so what an effect answered, arrives twice. */
+  doubled: number;
 }
 
 /** The primary, as far as it can die with writes that no majority has seen. */
@@ -113,7 +115,7 @@ export function createLife(options: {
     },
     store: (store) => ({
       now: () => read(() => store.now()),
-      append: (entries, writes) => write(() => store.append(entries, writes)),
+      append: (entries, writes) => write(twice(() => store.append(entries, writes))),
       write: (writes) => write(() => store.write(writes)),
       tail: (actor) => read(() => store.tail(actor)),
       tails: (prefix) => read(() => store.tails(prefix)),
@@ -167,6 +169,15 @@ export function createLife(options: {
       if (!primary.dying) return act();
       await primary.dying;
       throw unreachable();
+    };
+  }
+
+  /** What arrives a second time finds that it has been done. */
+  function twice<Result>(act: () => Promise<Result>): () => Promise<Result> {
+    return async () => {
+      const result = await act();
+      if (weather.doubled > 0 && draw.chance(weather.doubled)) await act();
+      return result;
     };
   }
 

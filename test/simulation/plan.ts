@@ -68,6 +68,7 @@ function drawWeather(draw: Draw): Weather {
     slowMs: 50 + draw.below(4_000),
     lost: some(0.03),
     answerLost: some(0.03),
+    doubled: some(0.1),
   };
 }
 

@@ -178,8 +178,9 @@ export async function simulatePlan(
   faulty = false;
   momentsGoneUntilMs = 0;
   note("no more faults");
-  Object.assign(weather, { typicalMs: 3, slow: 0, slowMs: 1, lost: 0, answerLost: 0 });
+  Object.assign(weather, { typicalMs: 3, slow: 0, slowMs: 1, lost: 0, answerLost: 0, doubled: 0 });
   for (const host of hosts) host.heal();
+  bringCopiesBack(hosts);
   await comeToRest(run, () => lastTrouble);
   if (problems.length === 0) await upgradeOnceMore(run);
   await checkTheEnd(run, written);
@@ -192,6 +193,17 @@ export async function simulatePlan(
       .filter(({ machine }) => machine === "upgrade")
       .map(({ state }) => state),
   };
+}
+
+/** Somebody mends or brings back each copy on one of the hosts that had it. */
+function bringCopiesBack(hosts: readonly Host[]): void {
+  const back = new Set<string>();
+  for (const host of present(hosts)) {
+    for (const upgrade of host.brokenCopies()) {
+      if (!back.has(upgrade)) host.mendCopy(upgrade);
+      back.add(upgrade);
+    }
+  }
 }
 
 const present = (hosts: readonly Host[]) => hosts.filter(({ isGone }) => !isGone);

@@ -69,8 +69,11 @@ export interface Host {
   pause(ms: number): void;
   /** It never comes back. */
   leave(): void;
-  /** Nothing goes wrong here any more; copies are whole again. */
+  /** Nothing goes wrong here any more; what copies have been through stays. */
   heal(): void;
+  /** Upgrades whose copies are damaged here, or were lost. */
+  brokenCopies(): readonly string[];
+  mendCopy(upgrade: string): void;
   readonly isGone: boolean;
 }
 
@@ -332,10 +335,16 @@ export function createHost(name: string, version: string, around: Surroundings):
     heal() {
       broken.clear();
       diskIsFull = false;
-      for (const copy of disk.copies.values()) copy.damaged = false;
-      for (const [id, copy] of disk.lost) if (!disk.copies.has(id)) disk.copies.set(id, copy);
       current?.life.killAtWrite(0, false);
       current?.life.resume();
+    },
+    brokenCopies: () => [
+      ...[...disk.copies].filter(([, { damaged }]) => damaged).map(([id]) => id),
+      ...[...disk.lost.keys()].filter((id) => !disk.copies.has(id)),
+    ],
+    mendCopy(upgrade) {
+      const copy = disk.copies.get(upgrade) ?? disk.lost.get(upgrade);
+      if (copy) disk.copies.set(upgrade, { ...copy, damaged: false });
     },
     leave() {
       gone = true;

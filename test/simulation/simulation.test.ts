@@ -27,7 +27,7 @@ test("fixed seeds: ends of both kinds, nothing broken, the edges taken are those
 });
 
 /** Seeds that found a defect, kept: what each found is in the changelog. */
-test.each([10_290, 10_390])("seed %i, which found a defect", async (seed) => {
+test.each([1_275, 2_575, 10_290, 10_390])("seed %i, which found a defect", async (seed) => {
   const { problems, timeline } = await simulate(seed);
   expect(problems, timeline.join("\n")).toEqual([]);
 });
@@ -41,5 +41,5 @@ test("a plan that fails is shrunk to what it fails for", async () => {
     (await simulatePlan(of)).timeline.some((line) => line.includes("leave: a1"));
   const { faults, weather } = await shrink(plan, fails);
   expect(faults).toEqual([plan.faults.at(-1)]);
-  expect([weather.slow, weather.lost, weather.answerLost]).toEqual([0, 0, 0]);
+  expect([weather.slow, weather.lost, weather.answerLost, weather.doubled]).toEqual([0, 0, 0, 0]);
 });

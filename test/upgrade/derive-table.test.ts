@@ -165,7 +165,10 @@ describe("a participant, from its coordinator", () => {
   const told = (event: AgentEvent) => [{ event, key: `upgrade/u000002@7:${event.type}` }];
   const copyAsked = told({ type: "copyAsked", backup });
   const stepsAsked = told({ type: "localStepsAsked" });
-  const committed = told({ type: "committed" });
+  const committed = told({
+    type: "committed",
+    localStepsMs: upgrade.context.deadlines.peersMs,
+  });
   const turnBack = told({ type: "turnBackAsked" });
   test.each<[ActorView<AgentContext>, ActorView<UpgradeContext>, readonly object[]]>([
     [of("waiting"), at("waiting", { backup }), []],
