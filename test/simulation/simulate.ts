@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { messageOf } from "../../src/errors.ts";
 import { createMemoryStore } from "../../src/store/memory-store.ts";
 import {
@@ -13,11 +12,12 @@ import { fileRequest, type Request, readAnswer } from "../../src/upgrade/inbox.t
 import { fleetInvariants } from "../../src/upgrade/invariants.ts";
 import { initializeVersions, readVersions } from "../../src/upgrade/versions.ts";
 import { type Watched, watchStore } from "./checks.ts";
-import { createDraw } from "./draw.ts";
-import { createVisits, inject } from "./inject.ts";
+import { createDiary, type Diary } from "./diary.ts";
+import { createVisits, inject, type Visits } from "./inject.ts";
+import { createNature, type Nature } from "./nature.ts";
 import { drawPlan, firstVersion, inWords, type Plan, versions } from "./plan.ts";
 import { createScheduler, type Scheduler } from "./scheduler.ts";
-import { dataDocument, type Misbehaviour, readData } from "./simulated-data.ts";
+import { dataDocument, readData } from "./simulated-data.ts";
 import { createHost, type Host } from "./simulated-host.ts";
 
 export interface SimulationResult {
@@ -40,7 +40,6 @@ const deadlines = {
   ...{ waitingMs: 30_000, backingUpMs: 60_000, noProgressMs: 20_000 },
   ...{ peersMs: 30_000, rollingBackMs: 60_000 },
 };
-const well: Misbehaviour = { kind: "none", batch: 0, host: 0 };
 
 /** Runs one fleet through its upgrades with the faults of a seed, then without any to its rest. */
 export function simulate(
@@ -54,68 +53,59 @@ export function simulate(
 interface Run {
   readonly plan: Plan;
   readonly scheduler: Scheduler;
+  readonly nature: Nature;
+  readonly diary: Diary;
   readonly watched: Watched;
+  readonly visits: Visits;
   readonly hosts: Host[];
-  readonly problems: string[];
-  note(what: string): void;
-  problem(words: string): void;
+  /** What applications wrote. */
+  readonly written: { acknowledged: number; attempted: number };
+  /** The last that an agent complained of. */
+  trouble: string;
+  join(): void;
   ask(request: Request): Promise<string>;
   versions(): Promise<Versions>;
   /** Everybody is open on one version and owes nothing. */
   isAtRest(): Promise<boolean>;
 }
 
-/** Runs what a plan says: the same plan is the same run. */
-export async function simulatePlan(
-  plan: Plan,
-  onEntry: (entry: Entry) => void = () => {},
-): Promise<SimulationResult> {
+function createRun(plan: Plan, onEntry: (entry: Entry) => void): Run {
   const scheduler = createScheduler();
-  const draw = createDraw(plan.seed);
-  const weather = { ...plan.weather };
-  const timeline: string[] = [];
-  const problems: string[] = [];
-  const hosts: Host[] = [];
-  const trace = createHash("sha256");
-  const visits = createVisits(scheduler);
-  const primary: { dying: Promise<void> | null } = { dying: null };
-  let [lastTrouble, asked, faulty, momentsGoneUntilMs] = ["", 0, true, 0];
-  let databaseAheadMs = 10_000_000;
+  const [nature, diary] = [createNature(plan, scheduler), createDiary(scheduler)];
+  const [hosts, visits]: [Host[], Visits] = [[], createVisits(scheduler)];
   const written = { acknowledged: 0, attempted: 0 };
-  const stamp = () => `${(scheduler.nowMs() / 1000).toFixed(3)} s`;
-  const note = (what: string) => void timeline.push(`${stamp()} ${what}`);
-  const problem = (words: string) => {
-    if (problems.length < 20) problems.push(`${stamp()} ${words}`);
-  };
-
-  const memory = createMemoryStore({ now: () => Math.floor(databaseAheadMs + scheduler.nowMs()) });
-  const watched = watchStore(memory, {
-    problem,
+  const watched = watchStore(createMemoryStore({ now: nature.databaseNowMs }), {
+    problem: diary.problem,
     onEntry(entry) {
       onEntry(entry);
-      trace.update(
-        `${entry.actor}@${entry.revision} ${entry.event.type} ${entry.state} ${entry.at}\n`,
-      );
-      if (entry.machine === "upgrade" && entry.outcome === "applied") {
-        note(`${entry.actor}: ${entry.event.type}: ${entry.state} (epoch ${entry.epoch})`);
-        visits.entered(entry.state);
-      }
+      diary.journalled(entry);
+      const hasMoved = entry.machine === "upgrade" && entry.outcome === "applied";
+      if (hasMoved) visits.entered(entry.state);
     },
     holders: (upgrade, time) =>
       hosts.filter(({ disk }) => disk.copies.get(upgrade)?.time === time || disk.isTampered).length,
     openHosts: () => hosts.filter(({ gateIsOpen }) => gateIsOpen).map(({ name }) => name),
   });
   const { store } = watched;
-  await initializeVersions(store, firstVersion);
-  await store.write([
-    { ...dataDocument, expect: null, set: { applied: {}, application: 0, foreign: 0 } },
-  ]);
-
+  let asked = 0;
   const run: Run = {
-    ...{ plan, scheduler, watched, hosts, problems, note, problem },
+    ...{ plan, scheduler, nature, diary, watched, visits, hosts, written, trouble: "" },
+    join() {
+      const host = createHost(`a${hosts.length + 1}`, firstVersion, {
+        ...{ scheduler, store, versions, written, started: watched.started },
+        ...{ draw: nature.draw, weather: nature.weather, primary: nature.primary },
+        ...{ misbehaviour: nature.misbehaviour, momentIsGone: nature.momentIsGone },
+        trouble(words) {
+          run.trouble = words;
+        },
+        believed: (entry) => void watched.believed(entry),
+      });
+      hosts.push(host);
+      host.start(firstVersion);
+    },
     async ask(request) {
       asked += 1;
-      note(`asked: ${JSON.stringify(request)}`);
+      diary.note(`asked: ${JSON.stringify(request)}`);
       const id = `request-${asked}`;
       await fileRequest(store, id, request);
       return id;
@@ -130,69 +120,56 @@ export async function simulatePlan(
       return upgrade === null && !owing && present(hosts).every(isHome);
     },
   };
-  const misbehaviours = new Map(plan.asks.map(({ to, misbehaviour }) => [to, misbehaviour]));
-  const around = {
-    ...{ scheduler, draw, weather, primary, store, versions },
-    misbehaviour: (to: string) => (faulty ? (misbehaviours.get(to) ?? well) : well),
-    momentIsGone: () => scheduler.nowMs() < momentsGoneUntilMs,
-    written,
-    trouble(words: string) {
-      lastTrouble = words;
-    },
-    started: watched.started,
-    believed: (entry: Parameters<Watched["believed"]>[0]) => void watched.believed(entry),
-  };
-  const join = () => {
-    const host = createHost(`a${hosts.length + 1}`, firstVersion, around);
-    hosts.push(host);
-    host.start(firstVersion);
-  };
-  for (let count = 0; count < plan.hosts; count += 1) join();
-  inject(
-    plan,
-    visits,
-    {
-      ...{ scheduler, hosts, note },
-      join: () => (hosts.length < plan.hosts + 2 ? join() : undefined),
-      async master() {
-        const lease = await memory.get(collections.leases, documentIds.master);
-        return hosts.find(({ name }) => name === lease?.["holder"]);
-      },
-      failOver(aheadMs) {
-        if (primary.dying) return;
-        primary.dying = scheduler.sleep(500 + Math.abs(aheadMs % 2_500)).then(() => {
-          primary.dying = null;
-          databaseAheadMs += aheadMs;
-        });
-      },
-      loseMoments(ms) {
-        momentsGoneUntilMs = scheduler.nowMs() + ms;
-      },
-      ask: async (request) => void (await run.ask(request)),
-    },
-    () => !faulty,
-  );
+  return run;
+}
+
+/** Runs what a plan says: the same plan is the same run. */
+export async function simulatePlan(
+  plan: Plan,
+  onEntry: (entry: Entry) => void = () => {},
+): Promise<SimulationResult> {
+  const run = createRun(plan, onEntry);
+  const { scheduler, nature, diary, watched, hosts } = run;
+  await initializeVersions(watched.store, firstVersion);
+  await watched.store.write([
+    { ...dataDocument, expect: null, set: { applied: {}, application: 0, foreign: 0 } },
+  ]);
+  for (let count = 0; count < plan.hosts; count += 1) run.join();
+  injectInto(run);
   void operate(run);
   await walkThrough(run);
 
-  faulty = false;
-  momentsGoneUntilMs = 0;
-  note("no more faults");
-  Object.assign(weather, { typicalMs: 3, slow: 0, slowMs: 1, lost: 0, answerLost: 0, doubled: 0 });
+  nature.calm();
+  diary.note("no more faults");
   for (const host of hosts) host.heal();
   bringCopiesBack(hosts);
-  await comeToRest(run, () => lastTrouble);
-  if (problems.length === 0) await upgradeOnceMore(run);
-  await checkTheEnd(run, written);
+  await comeToRest(run);
+  if (diary.problems.length === 0) await upgradeOnceMore(run);
+  await checkTheEnd(run);
   const simulatedMs = scheduler.nowMs();
   for (const host of hosts) host.leave();
   return {
-    ...{ seed: plan.seed, problems, simulatedMs, trace: trace.digest("hex") },
-    timeline: [...plan.faults.map((fault) => `plan: ${inWords(fault)}`), ...timeline],
+    ...{ seed: plan.seed, problems: diary.problems, simulatedMs, trace: diary.trace() },
+    timeline: [...plan.faults.map((fault) => `plan: ${inWords(fault)}`), ...diary.timeline],
     ends: [...watched.tails.values()]
       .filter(({ machine }) => machine === "upgrade")
       .map(({ state }) => state),
   };
+}
+
+function injectInto(run: Run): void {
+  const { plan, scheduler, nature, diary, watched, hosts } = run;
+  const victims = {
+    ...{ scheduler, hosts, note: diary.note },
+    ...{ failOver: nature.failOver, loseMoments: nature.loseMoments },
+    join: () => (hosts.length < plan.hosts + 2 ? run.join() : undefined),
+    async master() {
+      const lease = await watched.store.get(collections.leases, documentIds.master);
+      return hosts.find(({ name }) => name === lease?.["holder"]);
+    },
+    ask: async (request: Request) => void (await run.ask(request)),
+  };
+  inject(plan, run.visits, victims, () => !nature.isFaulty);
 }
 
 /** Somebody mends or brings back each copy on one of the hosts that had it. */
@@ -250,8 +227,9 @@ async function walkThrough(run: Run): Promise<void> {
   }
 }
 
-async function comeToRest(run: Run, lastTrouble: () => string): Promise<void> {
-  const { scheduler, watched, hosts, problem } = run;
+async function comeToRest(run: Run): Promise<void> {
+  const { scheduler, watched, hosts } = run;
+  const { problem } = run.diary;
   const endMs = scheduler.nowMs() + livenessMs;
   while (scheduler.nowMs() < endMs) {
     await scheduler.run(scheduler.nowMs() + 1_000);
@@ -263,7 +241,7 @@ async function comeToRest(run: Run, lastTrouble: () => string): Promise<void> {
   const mine = [...watched.tails.values()]
     .filter(({ status }) => status === "active")
     .map(({ actor, state, effects }) => `${actor} ${state} (${effects.map(({ name }) => name)})`);
-  problem(`last trouble: ${lastTrouble()}`);
+  problem(`last trouble: ${run.trouble}`);
   problem(`under way: ${mine.join("; ")}`);
   problem(`records: ${JSON.stringify(await watched.store.list(collections.agents))}`);
   problem(`L1/L3: no rest: ${JSON.stringify(await run.versions())}, ${states.join(", ")}`);
@@ -280,26 +258,25 @@ async function upgradeOnceMore(run: Run): Promise<void> {
     await run.scheduler.run(run.scheduler.nowMs() + 1_000);
   }
   const tail = [...run.watched.tails.values()].findLast(({ machine }) => machine === "upgrade");
-  run.problem(`L1: no upgrade without any fault: ${tail?.state}, ${tail?.snapshot}`);
+  run.diary.problem(`L1: no upgrade without any fault: ${tail?.state}, ${tail?.snapshot}`);
 }
 
-async function checkTheEnd(
-  run: Run,
-  written: { acknowledged: number; attempted: number },
-): Promise<void> {
+async function checkTheEnd(run: Run): Promise<void> {
+  const { written } = run;
+  const { problem } = run.diary;
   const { application } = await readData(run.watched.store);
   if (application < written.acknowledged || application > written.attempted) {
-    run.problem(`lost writes: ${application} of ${JSON.stringify(written)}`);
+    problem(`lost writes: ${application} of ${JSON.stringify(written)}`);
   }
   const { agentVersion } = await run.versions();
   for (const { name, disk } of present(run.hosts)) {
     const found = disk.files.get("state");
-    if (found !== agentVersion) run.problem(`${name}: its file is of ${found}`);
+    if (found !== agentVersion) problem(`${name}: its file is of ${found}`);
   }
   try {
     const store: Store = run.watched.store;
-    for (const words of fleetInvariants(await readFleetFacts(store))) run.problem(words);
+    for (const words of fleetInvariants(await readFleetFacts(store))) problem(words);
   } catch (error) {
-    run.problem(messageOf(error));
+    problem(messageOf(error));
   }
 }

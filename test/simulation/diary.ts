@@ -1,0 +1,37 @@
+import { createHash } from "node:crypto";
+import type { Entry } from "../../src/store/store.ts";
+import type { Scheduler } from "./scheduler.ts";
+
+const problemsMax = 20;
+
+/** What happened in one run, with its times. */
+export interface Diary {
+  readonly timeline: readonly string[];
+  readonly problems: readonly string[];
+  note(what: string): void;
+  problem(words: string): void;
+  journalled(entry: Entry): void;
+  /** SHA-256 over everything that was journalled. */
+  trace(): string;
+}
+
+export function createDiary(scheduler: Scheduler): Diary {
+  const timeline: string[] = [];
+  const problems: string[] = [];
+  const trace = createHash("sha256");
+  const stamp = () => `${(scheduler.nowMs() / 1000).toFixed(3)} s`;
+  const note = (what: string) => void timeline.push(`${stamp()} ${what}`);
+  return {
+    ...{ timeline, problems, note },
+    problem(words) {
+      if (problems.length < problemsMax) problems.push(`${stamp()} ${words}`);
+    },
+    journalled({ actor, revision, event, state, at, machine, outcome, epoch }) {
+      trace.update(`${actor}@${revision} ${event.type} ${state} ${at}\n`);
+      if (machine === "upgrade" && outcome === "applied") {
+        note(`${actor}: ${event.type}: ${state} (epoch ${epoch})`);
+      }
+    },
+    trace: () => trace.digest("hex"),
+  };
+}
