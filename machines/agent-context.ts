@@ -19,8 +19,6 @@ export interface AgentContext extends AgentInput {
   readonly leaving: boolean;
   /** The coordinator has committed without this agent: only forward from here. */
   readonly late: boolean;
-  /** How long its local steps may take then; nobody else waits for them. */
-  readonly localStepsMs: number;
   readonly turnedBack: boolean;
   readonly backup: BackupPoint | null;
   readonly copy: { readonly digest: string | null; readonly reason: Reason | null } | null;
@@ -46,10 +44,9 @@ export type AgentEvent =
   | { type: "localStepsAsked" }
   | { type: "localStepsDone" }
   | { type: "localStepFailed"; reason: Reason }
-  | { type: "committed"; localStepsMs: number }
+  | { type: "committed" }
   | { type: "turnBackAsked" }
   | { type: "undone" }
   | { type: "undoFailed"; reason: Reason }
   | { type: "retryRequested" }
-  | { type: "deadlinePassed" }
   | EffectFailed;

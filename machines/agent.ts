@@ -1,16 +1,6 @@
 import { assign, setup } from "xstate";
 import type { AgentContext, AgentEvent, AgentInput } from "./agent-context.ts";
-import type { CancelEffectsParams, CancelTimerParams, ScheduleTimerParams } from "./vocabulary.ts";
-
-/** Who is late is waited for by nobody: its local steps have a deadline of its own. */
-const schedule = {
-  type: "scheduleTimer" as const,
-  params: ({ context }: { context: AgentContext }): ScheduleTimerParams => ({
-    name: "deadline",
-    afterMs: context.localStepsMs,
-    event: { type: "deadlinePassed" },
-  }),
-};
+import type { CancelEffectsParams } from "./vocabulary.ts";
 
 /**
  * The participant: one agent's part in one upgrade, driven by that agent alone.
@@ -23,8 +13,6 @@ export const agentMachine = setup({
     input: {} as AgentInput,
   },
   actions: {
-    scheduleTimer: (_, _params: ScheduleTimerParams) => {},
-    cancelTimer: (_, _params: CancelTimerParams) => {},
     cancelEffects: (_, _params: CancelEffectsParams) => {},
     shutGate: (_, _params: { agent: string }) => {},
     changeVersion: (_, _params: { version: string }) => {},
@@ -63,16 +51,7 @@ export const agentMachine = setup({
         ? { reason: event.reason }
         : {},
     ),
-    noteLate: assign(({ event }) =>
-      event.type === "committed" ? { late: true, localStepsMs: event.localStepsMs } : {},
-    ),
-    noteTooSlow: assign({
-      reason: ({ context }) => ({
-        code: "timeout",
-        message: `the local steps were not done in ${context.localStepsMs} ms: mend the host, then \`lockstep retry\``,
-        details: { agent: context.agent, afterMs: context.localStepsMs },
-      }),
-    }),
+    noteLate: assign({ late: true }),
     noteTurnedBack: assign({ turnedBack: true, leaving: false }),
     noteUndone: assign({ undone: true }),
     noteRetry: assign({ reason: null, leaving: false }),
@@ -86,8 +65,6 @@ export const agentMachine = setup({
       context.reason === null,
     lateAndReady: ({ context }) =>
       context.late && context.gateShut && context.running === context.to,
-    lateAndUnable: ({ context }) =>
-      context.late && context.reason !== null && context.running !== context.to,
     lateAndFailed: ({ context }) => context.late && context.reason !== null,
     mustChangeToOld: ({ context }) =>
       context.undone &&
@@ -113,7 +90,6 @@ export const agentMachine = setup({
     gateShut: false,
     leaving: false,
     late: false,
-    localStepsMs: 0,
     turnedBack: false,
     backup: null,
     copy: null,
@@ -128,8 +104,8 @@ export const agentMachine = setup({
         "Drains, shuts its gate and comes back on the new version; then waits for the coordinator. Left by its call for copies or local steps, by its commit, or by its turning back.",
       entry: [{ type: "shutGate", params: ({ context: { agent } }) => ({ agent }) }],
       always: [
-        { guard: "lateAndUnable", target: "blocked" },
-        { guard: "lateAndReady", target: "migrating", actions: schedule },
+        { guard: "lateAndFailed", target: "blocked" },
+        { guard: "lateAndReady", target: "migrating" },
         {
           guard: "mustChangeToNew",
           actions: [
@@ -172,7 +148,7 @@ export const agentMachine = setup({
     },
     migrating: {
       description:
-        "Runs its local steps. Left by their end, by the coordinator's turning back; after the commit a failure or the deadline blocks this agent alone.",
+        "Runs its local steps. Left by their end, by the coordinator's turning back; after the commit a failure blocks this agent alone.",
       entry: [
         {
           type: "runLocalSteps",
@@ -183,19 +159,14 @@ export const agentMachine = setup({
         {
           guard: "lateAndFailed",
           target: "blocked",
-          actions: { type: "cancelTimer", params: { name: "deadline" } },
+          actions: { type: "cancelEffects", params: {} },
         },
       ],
       on: {
         localStepsDone: [{ guard: "isLate", target: "done" }, { target: "awaiting-peers" }],
         localStepFailed: { actions: "noteFailure" },
         effectFailed: { actions: "noteFailure" },
-        committed: { actions: ["noteLate", schedule] },
-        deadlinePassed: {
-          guard: "isLate",
-          target: "blocked",
-          actions: [{ type: "cancelEffects", params: {} }, "noteTooSlow"],
-        },
+        committed: { actions: "noteLate" },
         turnBackAsked: { guard: "isNotLate", target: "rolling-back" },
       },
     },

@@ -160,7 +160,7 @@ export function copyHoldersOf(copies: UpgradeContext["copies"]): readonly string
   return Object.keys(copies).filter((agent) => copies[agent]?.digest);
 }
 
-/** Every host that was to hold a copy is believed to, once more. */
+/** Every host that has reported on a copy is believed to hold one, once more. */
 export function copiesAgain({ backup, copies }: UpgradeContext): UpgradeContext["copies"] {
   if (backup === null) return copies;
   const whole = { digest: backup.digest, reason: null };

@@ -64,10 +64,13 @@ export const upgradeSetup = setup({
     ) => {},
     /** What was switched off for the time of the upgrade goes on again. */
     liftHolds: (_, _params: { upgrade: string }) => {},
-    chooseBackupTime: (_, _params: { upgrade: string }) => {},
+    chooseBackupTime: (_, _params: { upgrade: string; to: string }) => {},
     rehearse: (_, _params: WorkParams) => {},
     migrate: (_, _params: WorkParams) => {},
-    verifyCatalogue: (_, _params: { upgrade: string; expected: unknown; backup: unknown }) => {},
+    verifyCatalogue: (
+      _,
+      _params: { upgrade: string; to: string; expected: unknown; backup: unknown },
+    ) => {},
     restore: (
       _,
       _params: {

@@ -87,7 +87,7 @@ export const upgradeMachine = upgradeSetup.createMachine({
         schedule("backingUpMs"),
         {
           type: "chooseBackupTime",
-          params: ({ context: { upgrade } }) => ({ upgrade }),
+          params: ({ context: { upgrade, to } }) => ({ upgrade, to }),
         },
       ],
       always: [
@@ -161,7 +161,10 @@ export const upgradeMachine = upgradeSetup.createMachine({
         schedule("peersMs"),
         {
           type: "verifyCatalogue",
-          params: ({ context: { upgrade, expected, backup } }) => ({ upgrade, expected, backup }),
+          params: ({ context: { upgrade, to, expected, backup } }) => ({
+            ...{ upgrade, to },
+            ...{ expected, backup },
+          }),
         },
       ],
       always: [{ guard: "everyoneVoted", target: "done" }],

@@ -7,6 +7,7 @@ export const limits = {
   leaseTtlMsDefault: 10_000,
   leaseMarginMs: 1_000,
   leaseAcquirePollMs: 200,
+  /** A lease given up is a hint; one that gets lost costs this. */
   leaseLookMsMax: 1_000,
   leaseRenewFraction: 3,
   leaseSessionsMax: 64,
@@ -63,7 +64,7 @@ export const limits = {
   backupsKept: 3,
   backupsListedMax: 1_000,
 
-  /** Agents. What is polled comes as a hint, as a rule: these are for hints that get lost. */
+  /** Agents. The first two are for hints that get lost: what they look for comes as one, as a rule. */
   masterPollMs: 500,
   participantPollMs: 2_000,
   passRetryMs: 500,

@@ -4,6 +4,9 @@ import { writeFileAtomic } from "../ports/files.ts";
 /** The exit code of an agent that wants its launcher to start another version. */
 export const exitForVersionChange = 75;
 
+/** The exit code of an agent in which something does not stop when it is told to. */
+export const exitForStuckEffect = 70;
+
 /** Names of the launcher's files in an agent's data directory. */
 export const launcherFiles = {
   wanted: "wanted-version",

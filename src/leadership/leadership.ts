@@ -169,6 +169,8 @@ export function createLeadership(options: {
             else if (await options.eligible()) {
               const mine = await acquire();
               if (mine) await serve(mine, onMaster);
+              // What it gave up itself is no hint to take it again at once.
+              await clock.sleep(waitMs, stopping.signal);
             }
           } catch (error) {
             log.info({ error: messageOf(error) }, "the lease could not be looked at");

@@ -334,8 +334,10 @@ export function createMongoStore(options: {
       const stop = new AbortController();
       const either = AbortSignal.any([stop.signal, closing.signal]);
       void (async () => {
-        while (!either.aborted) {
+        for (let opening = 1; !either.aborted; opening += 1) {
           const stream = database.watch(hints, { maxAwaitTimeMS: 1_000 });
+          // What changed while there was none, nobody was told.
+          if (opening > 1) onHint("");
           const end = () => void stream.close().catch(() => {});
           either.addEventListener("abort", end, { once: true });
           try {

@@ -127,7 +127,7 @@ export interface Store {
    * Calls back soon after an entry, the versions, the inbox, the block of writers or what
    * `hintingAgentFields` names has changed, or the lease was given up: a hint, never a promise.
    * Heartbeats and renewals are none. Returns how to stop.
-   * @param onHint gets the actor whose entry it is, or the name of the collection
+   * @param onHint gets the actor whose entry it is, or the name of the collection; "" for anything
    */
   watch(onHint: (what: string) => void): () => void;
   close(): Promise<void>;

@@ -83,6 +83,14 @@ export function decideAcceptance(options: {
       { missing: missing.map(({ agent }) => agent) },
     );
   }
+  const stuck = required.filter(({ blocked }) => blocked !== null);
+  if (stuck.length > 0) {
+    throw new LockstepError(
+      "peers-missing",
+      `expected no state server to be stuck, got: ${stuck.map(({ agent, blocked }) => `${agent}: ${blocked}`).join("; ")}: mend that, then \`lockstep retry\``,
+      { missing: stuck.map(({ agent }) => agent) },
+    );
+  }
   const unable = required.filter(
     ({ startable, version }) => version !== to && !startable.includes(to),
   );

@@ -94,7 +94,10 @@ export async function register(
   );
 }
 
-/** Tells the fleet that this incarnation lives. False when a newer one has registered. */
+/**
+ * Tells the fleet that this incarnation lives. False when a newer one has registered, or when an operator
+ * has forgotten this agent: who comes back registers anew.
+ */
 export async function heartbeat(
   store: Store,
   agent: string,
@@ -105,7 +108,7 @@ export async function heartbeat(
   const seen = {
     collection: collections.agents,
     id: agent,
-    expect: { incarnation },
+    expect: { incarnation, forgotten: false },
     set: { lastSeenAt, ...facts },
   };
   return (await store.write([seen], "heartbeat")) === null;

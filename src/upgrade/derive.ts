@@ -150,9 +150,7 @@ export function fromCoordinator(
         ? asked({ type: "localStepsAsked" })
         : [];
     case "done":
-      return mine.late
-        ? []
-        : asked({ type: "committed", localStepsMs: coordinator.context.deadlines.peersMs });
+      return mine.late ? [] : asked({ type: "committed" });
     case "rolling-back":
     case "blocked":
     case "rolled-back":

@@ -21,6 +21,27 @@ function withNetwork(handlers: Readonly<Record<string, EffectHandler>>) {
   );
 }
 
+const forward = ["chooseBackupTime", "rehearse", "migrate", "verifyCatalogue"];
+
+/** Only a build of the new version can go forward: a master of another one turns the fleet back. */
+function onlyOn(version: string, handlers: Readonly<Record<string, EffectHandler>>) {
+  const wrap =
+    (name: string, handler: EffectHandler): EffectHandler =>
+    async (params, context) => {
+      if (params["to"] === version) return handler(params, context);
+      const message = `expected a state server that runs ${params["to"]}, none is left: see why it does not come up`;
+      const reason = { code: "cannot-start", message, details: { version: params["to"] } };
+      const event = { type: "effectFailed", effect: name, reason };
+      return event;
+    };
+  return Object.fromEntries(
+    Object.entries(handlers).map(([name, handler]) => [
+      name,
+      forward.includes(name) ? wrap(name, handler) : handler,
+    ]),
+  );
+}
+
 /** Both machines, with their control writes and effects in this process. */
 export function fleetMachines(
   world: World,
@@ -31,7 +52,7 @@ export function fleetMachines(
       machine: upgradeMachine,
       protocol,
       writes: controlWrites,
-      effects: withNetwork(database.coordinatorEffects(world)),
+      effects: onlyOn(world.version, withNetwork(database.coordinatorEffects(world))),
     },
     agent: {
       machine: agentMachine,

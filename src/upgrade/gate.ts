@@ -30,7 +30,7 @@ export function gateWrites(
       expect: { databaseVersion: version, agentVersion: version, upgrade: null },
       increment: { openings: 1 },
     },
-    { ...record, expect: { incarnation, owes: null } },
+    { ...record, expect: { incarnation, owes: null, forgotten: false } },
   ];
 }
 

@@ -8,7 +8,8 @@ import type { LocalJournal, LocalRecord } from "./local-journal.ts";
 import type { LocalStep, LocalStepContext, Step } from "./steps.ts";
 import { planOf } from "./steps.ts";
 
-interface Run {
+/** What local steps run or are undone with. */
+export interface LocalRun {
   readonly journal: LocalJournal;
   readonly steps: readonly Step[];
   readonly role: Role;
@@ -19,7 +20,11 @@ interface Run {
   readonly effect: string;
   readonly now: Date;
   readonly dataDirectory: string;
+  /** Somebody else goes on with it, or it is not wanted any more. */
   readonly signal: AbortSignal;
+  /** Aborts when it has taken too long in this process. */
+  readonly overtime: AbortSignal;
+  readonly limitMs: number;
   readonly log: Log;
 }
 
@@ -36,19 +41,19 @@ export function localStepsOf(
 }
 
 function contextOf(
-  run: Run,
+  run: LocalRun,
   step: LocalStep,
   attempt: number,
   keep: (path: string) => Promise<void>,
 ): LocalStepContext {
-  const { from, to, now, signal, dataDirectory, upgrade } = run;
+  const { from, to, now, dataDirectory, upgrade } = run;
   return {
     from,
     to,
     now,
     id: (seed) =>
       createHash("sha256").update(`${upgrade}/${step.name}/${seed}`).digest("hex").slice(0, 24),
-    signal,
+    signal: AbortSignal.any([run.signal, run.overtime]),
     log: run.log.child({ step: step.name }),
     dataDirectory,
     attempt,
@@ -60,17 +65,24 @@ function failed(step: string, code: string, message: string): Reason {
   return { code, message: `local step "${step}": ${message}`, details: { step } };
 }
 
+function troubleOf(run: LocalRun, step: string, error: unknown): Reason {
+  return run.overtime.aborted
+    ? failed(step, "timeout", `it was not done in ${run.limitMs} ms: mend this host or the step`)
+    : failed(step, "step-failed", messageOf(error));
+}
+
 /**
  * Waits for the step itself, also after it was told to stop: nobody undoes what somebody still does.
  * One that ignores its signal is the engine's business: its process has to leave.
  */
-async function settle(work: Promise<void>, signal: AbortSignal): Promise<void> {
+async function settle(work: Promise<void>, { signal, overtime }: LocalRun): Promise<void> {
   await work;
   signal.throwIfAborted();
+  overtime.throwIfAborted();
 }
 
 /** Runs what this host has not run yet; each step at least once, its before-images durable first. */
-export async function runLocalSteps(run: Run): Promise<AgentEvent> {
+export async function runLocalSteps(run: LocalRun): Promise<AgentEvent> {
   const { journal, upgrade, from, to } = run;
   let record: LocalRecord = (await journal.read(upgrade)) ?? {
     from,
@@ -95,13 +107,10 @@ export async function runLocalSteps(run: Run): Promise<AgentEvent> {
       record = await journal.keep(upgrade, record, path);
     });
     try {
-      await settle(step.run(context), run.signal);
+      await settle(step.run(context), run);
     } catch (error) {
       if (run.signal.aborted || isLockstepError(error, "fenced")) throw error;
-      return {
-        type: "localStepFailed",
-        reason: failed(step.name, "step-failed", messageOf(error)),
-      };
+      return { type: "localStepFailed", reason: troubleOf(run, step.name, error) };
     }
     record = { ...record, done: [...record.done, step.name], running: null };
     await journal.write(upgrade, record);
@@ -111,7 +120,7 @@ export async function runLocalSteps(run: Run): Promise<AgentEvent> {
 }
 
 /** Undoes what this host has done for the upgrade; somebody having done it already is a success. */
-export async function undoLocalSteps(run: Run, running: string): Promise<AgentEvent> {
+export async function undoLocalSteps(run: LocalRun, running: string): Promise<AgentEvent> {
   const { journal, upgrade, from, to } = run;
   const record = await journal.read(upgrade);
   if (record === undefined) return { type: "undone" };
@@ -129,11 +138,11 @@ export async function undoLocalSteps(run: Run, running: string): Promise<AgentEv
     try {
       await settle(
         step.revert?.(contextOf(run, step, 1, async () => {})) ?? Promise.resolve(),
-        run.signal,
+        run,
       );
     } catch (error) {
       if (run.signal.aborted) throw error;
-      return { type: "undoFailed", reason: failed(step.name, "step-failed", messageOf(error)) };
+      return { type: "undoFailed", reason: troubleOf(run, step.name, error) };
     }
   }
   await journal.putBack(record);

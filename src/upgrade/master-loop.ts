@@ -136,8 +136,15 @@ async function serve(world: MasterWorld, item: InboxItem): Promise<void> {
       return sendToCoordinator(world, item, coordinator, event, "the fleet turns back");
     }
     case "retry": {
-      if (!coordinator) throw noUpgrade("retry");
-      if (coordinator.state !== "blocked") {
+      if (coordinator?.state !== "blocked") {
+        const stuck = (await readAgents(world.store)).filter(({ blocked }) => blocked !== null);
+        if (stuck.length > 0) {
+          // Each of them reads the request by itself.
+          const message = `tries again: ${stuck.map(({ agent }) => agent).join(", ")}`;
+          await world.store.write([answerWrite(item.id, { ok: true, upgrade: null, message })]);
+          return;
+        }
+        if (!coordinator) throw noUpgrade("retry");
         throw new LockstepError(
           "wrong-state",
           `expected a blocked upgrade, it is ${coordinator.state}: nothing to retry`,

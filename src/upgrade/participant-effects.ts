@@ -1,11 +1,12 @@
 import { join } from "node:path";
-import type { EffectContext, EffectHandler } from "../engine/engine.ts";
+import type { EffectHandler } from "../engine/engine.ts";
 import { isLockstepError, LockstepError, messageOf } from "../errors.ts";
 import { exitForVersionChange } from "../launcher/agent-side.ts";
 import { limits } from "../limits.ts";
 import { collections } from "../store/store.ts";
 import type { DatabaseSide } from "./database-side.ts";
 import { runLocalSteps, undoLocalSteps } from "./local-steps.ts";
+import { localWork } from "./local-work.ts";
 import { coordinatorId } from "./names.ts";
 import { contextOf } from "./views.ts";
 import type { World } from "./world.ts";
@@ -43,27 +44,6 @@ export function participantEffects(
   world: World,
   database: DatabaseSide,
 ): Record<string, EffectHandler> {
-  const local = async (
-    params: Readonly<Record<string, unknown>>,
-    context: EffectContext,
-  ): Promise<Parameters<typeof runLocalSteps>[0]> => {
-    const upgrade = String(params["upgrade"]);
-    const tail = await world.store.tail(coordinatorId(upgrade));
-    return {
-      journal: world.localJournal,
-      steps: world.steps,
-      role: world.role,
-      upgrade,
-      effect: context.id,
-      from: String(params["from"]),
-      to: String(params["to"]),
-      now: new Date(tail ? contextOf<{ acceptedAt: number }>(tail).acceptedAt : 0),
-      dataDirectory: world.dataDirectory,
-      signal: context.signal,
-      log: world.log,
-    };
-  };
-
   return {
     async shutGate() {
       await world.gate.shut();
@@ -95,11 +75,13 @@ export function participantEffects(
         };
         return { type: "localStepFailed", reason };
       }
-      return runLocalSteps(await local(params, context));
+      return localWork(world, "peersMs", params, context, runLocalSteps);
     },
 
     async undoLocalSteps(params, context) {
-      return undoLocalSteps(await local(params, context), world.version);
+      return localWork(world, "rollingBackMs", params, context, (run) =>
+        undoLocalSteps(run, world.version),
+      );
     },
 
     async keepVersion(params) {

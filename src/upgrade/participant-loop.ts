@@ -11,7 +11,7 @@ import type { LocalJournal } from "./local-journal.ts";
 import { coordinatorId, coordinatorPrefix, participantId, participantPrefix } from "./names.ts";
 import { planOf, type Step } from "./steps.ts";
 import { readVersions } from "./versions.ts";
-import { contextOf, isFinal, viewOf } from "./views.ts";
+import { contextOf, enteredAt, isFinal, viewOf } from "./views.ts";
 
 /** What the participant's loop acts on. */
 export interface ParticipantWorld {
@@ -90,8 +90,9 @@ async function drive(world: ParticipantWorld, tail: Entry): Promise<void> {
     await engine.send(tail.actor, event, { key });
   }
   if (view.state === "blocked") {
+    const sinceMs = enteredAt(await store.entries(tail.actor));
     const retries = (await readInbox(store)).filter(
-      ({ request, at }) => request.kind === "retry" && at > tail.at,
+      ({ request, at }) => request.kind === "retry" && at > sinceMs,
     );
     for (const { id } of retries) {
       await engine.send(tail.actor, { type: "retryRequested" }, { key: `inbox/${id}` });
@@ -154,7 +155,10 @@ async function goHome(world: ParticipantWorld, versions: Versions): Promise<stri
   const { version, startable, cannotStart, store } = world;
   const home = versions.agentVersion;
   const stepsVersion = (await world.localJournal.stepsVersion()) ?? version;
-  if (version === home || stepsVersion !== home) return null;
+  if (stepsVersion !== home) {
+    return `the local steps of this host are those of ${stepsVersion}, the fleet is on ${home}, and no upgrade that leads there is left to follow: put its files right, and start it with an empty data directory`;
+  }
+  if (version === home) return null;
   if (!startable.includes(home)) return `${home} cannot be started on this host: install it`;
   if (cannotStart !== null && cannotStart.details["version"] === home) {
     const asked = (await readInbox(store)).some(
@@ -194,7 +198,8 @@ export async function lookAround(world: ParticipantWorld): Promise<Look> {
   let joined = false;
   if (versions.upgrade !== null) {
     const actor = participantId(world.agent, versions.upgrade);
-    const isNew = before.every((tail) => tail.actor !== actor);
+    // One upgrade after the other: what this agent still has to do in an earlier one comes first.
+    const isNew = before.every((tail) => tail.actor !== actor && isFinal(tail));
     joined = isNew && (await takePart(world, versions.upgrade));
   }
   joined = (await payDebt(world, owed, before)) || joined;
@@ -204,7 +209,9 @@ export async function lookAround(world: ParticipantWorld): Promise<Look> {
   const mine = tails.filter((tail) => !isFinal(tail));
   for (const tail of mine) await drive(world, tail);
   await tendGate(world, versions, mine.length === 0 && owed === null);
-  const away = mine.length === 0 && versions.upgrade === null;
+  // An actor at its end may still have its version to keep.
+  const isSettled = tails.every(({ effects }) => effects.length === 0);
+  const away = mine.length === 0 && isSettled && versions.upgrade === null;
   const homeless = away ? await goHome(world, versions) : null;
   if (homeless !== null) return { versions, blocked: homeless };
   const stuck = mine.find(({ state }) => state === "blocked");

@@ -1,7 +1,7 @@
 import type { Reason, Role } from "../../machines/vocabulary.ts";
 import { createEngine, type Engine } from "../engine/engine.ts";
 import { isLockstepError, LockstepError, messageOf } from "../errors.ts";
-import { exitForVersionChange } from "../launcher/agent-side.ts";
+import { exitForStuckEffect, exitForVersionChange } from "../launcher/agent-side.ts";
 import { createLeadership, type Leadership } from "../leadership/leadership.ts";
 import type { LeaseStore } from "../leadership/lease.ts";
 import type { Mastership } from "../leadership/mastership.ts";
@@ -130,7 +130,7 @@ export async function runAgent(options: RunOptions, ports: RunPorts): Promise<Ru
     machines: fleetMachines(world, database),
     onStuckEffect: (effect) => {
       log.error({ effect: effect.id, name: effect.name }, "an effect ignores its signal: leaving");
-      options.exit(70);
+      options.exit(exitForStuckEffect);
     },
   });
   engine.onTransition((entry) => {
@@ -256,7 +256,10 @@ export async function runAgent(options: RunOptions, ports: RunPorts): Promise<Ru
       await pass("heartbeat", async () => {
         const holdings = await database.holdings(world);
         if (!(await heartbeat(store, agent, incarnation, { blocked, ...holdings }))) {
-          log.error({}, "a newer process of this agent has registered: leaving");
+          log.error(
+            {},
+            "a newer process of this agent has registered, or it was forgotten: leaving",
+          );
           leave(1);
         }
       });

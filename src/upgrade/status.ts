@@ -4,7 +4,7 @@ import { collections, documentIds, type Entry, type Store, type Versions } from 
 import { type AgentRecord, isSilent, readAgents } from "./agents.ts";
 import { coordinatorId, coordinatorPrefix } from "./names.ts";
 import { noVersionError, readVersions } from "./versions.ts";
-import { contextOf, isFinal } from "./views.ts";
+import { contextOf, enteredAt, isFinal } from "./views.ts";
 
 export interface AgentStatus {
   readonly agent: string;
@@ -102,13 +102,6 @@ function waitingFor(
     default:
       return [];
   }
-}
-
-/** When the actor entered the state it is in. */
-export function enteredAt(entries: readonly Entry[]): number {
-  const last = entries.at(-1);
-  const before = entries.findLastIndex((entry) => entry.state !== last?.state);
-  return entries[before + 1]?.at ?? last?.at ?? 0;
 }
 
 /** The view of one upgrade. Pure. */

@@ -37,8 +37,11 @@ export function mayBeMaster(
 ): boolean {
   if (!underWay) return true;
   const { coordinator, agents, nowMs } = underWay;
-  const heard = new Set(
-    agents.filter((record) => !isSilent(record, nowMs)).map(({ agent }) => agent),
-  );
-  return isEligible(coordinator, { ...candidate, isSilent: (agent) => !heard.has(agent) });
+  const heard = agents.filter((record) => !isSilent(record, nowMs));
+  const versions = new Map(heard.map(({ agent, version }) => [agent, version]));
+  const { agent, version } = candidate;
+  return isEligible(coordinator, {
+    ...{ agent, version },
+    versionOf: (other) => versions.get(other) ?? null,
+  });
 }

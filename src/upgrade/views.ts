@@ -27,3 +27,10 @@ export function viewOf<Context>(entry: Entry): ActorView<Context> {
 export function isFinal(entry: Entry): boolean {
   return entry.status !== "active";
 }
+
+/** When the actor entered the state it is in. */
+export function enteredAt(entries: readonly Entry[]): number {
+  const last = entries.at(-1);
+  const before = entries.findLastIndex((entry) => entry.state !== last?.state);
+  return entries[before + 1]?.at ?? last?.at ?? 0;
+}

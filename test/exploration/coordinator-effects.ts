@@ -164,9 +164,13 @@ export function coordinatorEffects(
     model.actions.push({ label, state: stopped, fault: false, broken: [] });
     return;
   }
+  const canGoForward = agentOf(state, index).version === newVersion;
   for (const [name, run] of Object.entries(effects)) {
     const place = placeOf(known, name);
-    if (place !== undefined) run({ model, state, index, master, place });
+    if (place === undefined) continue;
+    const running = { model, state, index, master, place };
+    if (canGoForward || name === "restore") run(running);
+    else report(running, { type: "effectFailed", effect: name, reason: failure });
   }
 }
 

@@ -67,13 +67,20 @@ export function fromRecords(state: State, isSilent: (index: number) => boolean):
 export function mayBeMaster(state: State, index: number): boolean {
   if (state.versions.upgrade === null || state.coordinator === 0) return true;
   const { version } = agentOf(state, index);
-  const key = `${state.coordinator}/${index}/${version}/${state.agents.map(({ up }) => up).join()}`;
+  const seen = state.agents.map(({ up, recordVersion }) => `${up}${recordVersion}`).join();
+  const key = `${state.coordinator}/${index}/${version}/${seen}`;
   const known = eligible.get(key);
   if (known !== undefined) return known;
   const view = viewOf(state.coordinator, "coordinator", "");
-  const down = (name: string) => !state.agents[agentNames.indexOf(name as "a1")]?.up;
-  const may = [down, () => false].some((isSilent) =>
-    isEligible(view, { agent: nameOf(index), version, isSilent }),
+  const agentOfName = (name: string) => agentOf(state, agentNames.indexOf(name as "a1"));
+  const may = [true, false].some((isNoticed) =>
+    isEligible(view, {
+      ...{ agent: nameOf(index), version },
+      versionOf(name) {
+        const { up, recordVersion } = agentOfName(name);
+        return up || !isNoticed ? recordVersion : null;
+      },
+    }),
   );
   eligible.set(key, may);
   return may;

@@ -16,9 +16,7 @@ const started = (version: string, more: { cannotStart?: typeof reason } = {}): A
   ...more,
 });
 const gateShut: AgentEvent = { type: "gateShut" };
-const localStepsMs = 900;
-const committed: AgentEvent = { type: "committed", localStepsMs };
-const deadlinePassed: AgentEvent = { type: "deadlinePassed" };
+const committed: AgentEvent = { type: "committed" };
 const turnBack: AgentEvent = { type: "turnBackAsked" };
 const undone: AgentEvent = { type: "undone" };
 const retry: AgentEvent = { type: "retryRequested" };
@@ -42,11 +40,6 @@ const dump = { name: "dumpCopy", params: { upgrade: "u1", from, backup } };
 const run = { name: "runLocalSteps", params: { upgrade: "u1", from, to } };
 const undo = { name: "undoLocalSteps", params: { upgrade: "u1", from, to } };
 const cancel = { name: "cancelEffects", params: {} };
-const armed = {
-  name: "scheduleTimer",
-  params: { name: "deadline", afterMs: localStepsMs, event: deadlinePassed },
-};
-const disarmed = { name: "cancelTimer", params: { name: "deadline" } };
 const wayBack = [cancel, shutGate, undo];
 
 test("at first it shuts its gate, and knows nothing", () => {
@@ -56,20 +49,10 @@ test("at first it shuts its gate, and knows nothing", () => {
     context: {
       ...input,
       ...{ running: null, incarnation: 0, plan: null, gateShut: false, leaving: false },
-      ...{
-        late: false,
-        localStepsMs: 0,
-        turnedBack: false,
-        backup: null,
-        copy: null,
-        undone: false,
-        reason: null,
-      },
+      ...{ late: false, turnedBack: false, backup: null, copy: null, undone: false, reason: null },
     },
   });
 });
-
-const late = { late: true, localStepsMs };
 
 type Row = [
   name: string,
@@ -161,15 +144,15 @@ const forward: readonly Row[] = [
   ["a new process while it waits for its peers", voted, started(to), "awaiting-peers", {}],
 ];
 
-const forwardLate: readonly Row[] = [
-  ["committed while ready", ready, committed, "migrating", late, [armed, run]],
-  ["committed while its gate is open", [started(to)], committed, "waiting", late],
+const late: readonly Row[] = [
+  ["committed while ready", ready, committed, "migrating", { late: true }, [run]],
+  ["committed while its gate is open", [started(to)], committed, "waiting", { late: true }],
   [
     "committed on the old version: it changes first",
     [started(from), gateShut],
     committed,
     "waiting",
-    late,
+    { late: true },
   ],
   [
     "late, then on the new version",
@@ -177,7 +160,7 @@ const forwardLate: readonly Row[] = [
     started(to),
     "migrating",
     { running: to, leaving: false },
-    [armed, run],
+    [run],
   ],
   [
     "late, and the new version cannot be started",
@@ -186,8 +169,8 @@ const forwardLate: readonly Row[] = [
     "blocked",
     { leaving: false, reason },
   ],
-  ["late after a copy", copying, committed, "migrating", late, [shutGate, armed, run]],
-  ["late in its steps", migrating, committed, "migrating", late, [armed]],
+  ["late after a copy", copying, committed, "migrating", { late: true }, [shutGate, run]],
+  ["late in its steps", migrating, committed, "migrating", { late: true }],
   ["late steps done", [...migrating, committed], localStepsDone, "done", {}, [keep(to)]],
   [
     "late steps failed",
@@ -195,23 +178,22 @@ const forwardLate: readonly Row[] = [
     localStepFailed,
     "blocked",
     { reason },
-    [disarmed],
+    [cancel],
   ],
   [
     "steps failed, then late",
     [...migrating, localStepFailed],
     committed,
     "blocked",
-    late,
-    [armed, disarmed],
+    { late: true },
+    [cancel],
   ],
   [
     "an effect had failed: late it is blocked",
     [...ready, effectFailed],
     committed,
     "blocked",
-    late,
-    [armed, run, disarmed],
+    { late: true },
   ],
   ["who is late is not asked for a copy", [started(to), committed], copyAsked, "waiting", {}],
   ["nor for local steps", [started(to), committed], localStepsAsked, "waiting", {}],
@@ -223,23 +205,8 @@ const forwardLate: readonly Row[] = [
     retry,
     "migrating",
     { reason: null },
-    [shutGate, armed, run],
+    [shutGate, run],
   ],
-  [
-    "late steps that take too long block this agent, and are stopped",
-    [...migrating, committed],
-    deadlinePassed,
-    "blocked",
-    {
-      reason: {
-        code: "timeout",
-        message: "the local steps were not done in 900 ms: mend the host, then `lockstep retry`",
-        details: { agent: "a1", afterMs: localStepsMs },
-      },
-    },
-    [cancel],
-  ],
-  ["who is not late has no such deadline", migrating, deadlinePassed, "migrating", {}],
 ];
 
 const backwards: readonly Row[] = [
@@ -327,7 +294,7 @@ const backwards: readonly Row[] = [
 
 describe.each<[string, readonly Row[]]>([
   ["forward", forward],
-  ["late", forwardLate],
+  ["late", late],
   ["back", backwards],
 ])("%s", (_direction, rows) => {
   test.each(rows)("%s", (_name, before, event, state, changed, asked = []) => {

@@ -53,14 +53,14 @@ export const timer = (afterMs: number) => ({
   params: { name: "deadline", afterMs, event: { type: "deadlinePassed" } },
 });
 export const ask = (name: string, params: object) => ({ name, params });
-export const choose = [timer(2), ask("chooseBackupTime", { upgrade })];
+export const choose = [timer(2), ask("chooseBackupTime", { upgrade, to: versions.to })];
 export const work = (growthBytes: number | null, holders: readonly string[]) => ({
   ...versions,
   ...{ backup, restoreOf: null, growthBytes, holders },
 });
 export const verify = (expected: unknown, of_: unknown) => [
   timer(4),
-  ask("verifyCatalogue", { upgrade, expected, backup: of_ }),
+  ask("verifyCatalogue", { upgrade, to: versions.to, expected, backup: of_ }),
 ];
 export const wayBack = (more: object = {}) => [
   ask("cancelEffects", {}),

@@ -151,12 +151,11 @@ const agentEvents: readonly AgentEvent[] = [
   { type: "localStepsAsked" },
   { type: "localStepsDone" },
   { type: "localStepFailed", reason },
-  { type: "committed", localStepsMs: 60_000 },
+  { type: "committed" },
   { type: "turnBackAsked" },
   { type: "undone" },
   { type: "undoFailed", reason },
   { type: "retryRequested" },
-  { type: "deadlinePassed" },
   { type: "effectFailed", effect: "any", reason },
 ];
 

@@ -63,9 +63,11 @@ async function strike(fault: Fault, victims: Victims, plan: Plan): Promise<void>
     case "join":
       return victims.join();
     case "break version": {
-      host.broken.add(version);
+      // It is the version's fault as often as it is the host's.
+      const broken = fault.whom === "master" ? present : [host];
+      for (const { broken: versions } of broken) versions.add(version);
       await scheduler.sleep(ms * 2);
-      host.broken.delete(version);
+      for (const { broken: versions } of broken) versions.delete(version);
       return;
     }
     case "damage copies":

@@ -16,7 +16,7 @@ export interface Weather {
   lost: number;
   /** How often it does, and the answer is lost. */
   answerLost: number;
-  /** How often an entry, and so what an effect answered, arrives twice. */
+  /** How often a journal write arrives twice. */
   doubled: number;
 }
 

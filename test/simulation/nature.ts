@@ -20,8 +20,8 @@ export interface Nature {
   calm(): void;
 }
 
-const well: Misbehaviour = { kind: "none", batch: 0, host: 0 };
-const fair: Weather = {
+export const well: Misbehaviour = { kind: "none", batch: 0, host: 0 };
+export const fair: Weather = {
   ...{ typicalMs: 3, slow: 0, slowMs: 1 },
   ...{ lost: 0, answerLost: 0, doubled: 0 },
 };

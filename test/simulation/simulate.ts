@@ -172,15 +172,16 @@ function injectInto(run: Run): void {
   inject(plan, run.visits, victims, () => !nature.isFaulty);
 }
 
-/** Somebody mends or brings back each copy on one of the hosts that had it. */
+/** Somebody mends or brings back each upgrade's newest copy, on one of the hosts that had it. */
 function bringCopiesBack(hosts: readonly Host[]): void {
-  const back = new Set<string>();
+  const newest = new Map<string, { host: Host; atMs: number }>();
   for (const host of present(hosts)) {
-    for (const upgrade of host.brokenCopies()) {
-      if (!back.has(upgrade)) host.mendCopy(upgrade);
-      back.add(upgrade);
+    for (const { upgrade, time } of host.brokenCopies()) {
+      const atMs = Number.parseInt(time, 10);
+      if (atMs > (newest.get(upgrade)?.atMs ?? 0)) newest.set(upgrade, { host, atMs });
     }
   }
+  for (const [upgrade, { host }] of newest) host.mendCopy(upgrade);
 }
 
 const present = (hosts: readonly Host[]) => hosts.filter(({ isGone }) => !isGone);

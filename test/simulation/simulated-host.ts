@@ -71,8 +71,8 @@ export interface Host {
   leave(): void;
   /** Nothing goes wrong here any more; what copies have been through stays. */
   heal(): void;
-  /** Upgrades whose copies are damaged here, or were lost. */
-  brokenCopies(): readonly string[];
+  /** Copies that are damaged here, or were lost. */
+  brokenCopies(): readonly { readonly upgrade: string; readonly time: string }[];
   mendCopy(upgrade: string): void;
   readonly isGone: boolean;
 }
@@ -247,7 +247,10 @@ export function createHost(name: string, version: string, around: Surroundings):
       if (kind === "local-fails") throw new Error("as drawn");
       if (kind === "local-kills") life.kill();
       if (kind === "local-kills") await life.turn();
-      if (kind === "local-hangs") await life.clock.sleep(Number.MAX_SAFE_INTEGER, signal);
+      if (kind === "local-hangs") {
+        await life.clock.sleep(Number.MAX_SAFE_INTEGER, signal);
+        signal.throwIfAborted();
+      }
     };
     const incarnation = await register(mineStore, name, {
       ...{ role: "state-server", version: which, startable: around.versions, incarnationAtLeast },
@@ -338,10 +341,11 @@ export function createHost(name: string, version: string, around: Surroundings):
       current?.life.killAtWrite(0, false);
       current?.life.resume();
     },
-    brokenCopies: () => [
-      ...[...disk.copies].filter(([, { damaged }]) => damaged).map(([id]) => id),
-      ...[...disk.lost.keys()].filter((id) => !disk.copies.has(id)),
-    ],
+    brokenCopies: () =>
+      [
+        ...[...disk.copies].filter(([, { damaged }]) => damaged),
+        ...[...disk.lost].filter(([id]) => !disk.copies.has(id)),
+      ].map(([upgrade, { time }]) => ({ upgrade, time })),
     mendCopy(upgrade) {
       const copy = disk.copies.get(upgrade) ?? disk.lost.get(upgrade);
       if (copy) disk.copies.set(upgrade, { ...copy, damaged: false });

@@ -4,7 +4,8 @@
 import { readFile } from "node:fs/promises";
 import { expect, test } from "vitest";
 import { runFixedSeeds } from "./fixed-seeds.ts";
-import { drawPlan, type Plan } from "./plan.ts";
+import { fair, well } from "./nature.ts";
+import { drawPlan, type Fault, type Plan } from "./plan.ts";
 import { shrink } from "./shrink.ts";
 import { simulate, simulatePlan } from "./simulate.ts";
 
@@ -31,6 +32,27 @@ test.each([1_275, 2_575, 10_290, 10_390])("seed %i, which found a defect", async
   const { problems, timeline } = await simulate(seed);
   expect(problems, timeline.join("\n")).toEqual([]);
 });
+
+/** The worst that a bad build can do: it came up once, and comes up nowhere any more. */
+test.each(["backing-up", "rehearsing", "migrating", "awaiting-peers"])(
+  "every process dies in %s, and the new version comes up nowhere again: all are back",
+  async (state) => {
+    const base = { whom: 0, ms: 60_000, version: "1.1.0" };
+    const at = (kind: Fault["kind"], whom: Fault["whom"], delayMs: number): Fault => ({
+      ...base,
+      ...{ kind, whom, when: { state, visit: 1, delayMs } },
+    });
+    const plan: Plan = {
+      ...drawPlan(1),
+      ...{ hosts: 3, weather: { ...fair, typicalMs: 1 } },
+      asks: [{ restMs: 2_000, to: "1.1.0", misbehaviour: well }],
+      faults: [at("break version", "master", 1), ...[0, 1, 2].map((host) => at("kill", host, 2))],
+    };
+    const { problems, timeline, ends } = await simulatePlan(plan);
+    expect(problems, timeline.join("\n")).toEqual([]);
+    expect(ends).toEqual(["rolled-back", "done"]);
+  },
+);
 
 test("a plan that fails is shrunk to what it fails for", async () => {
   const base = drawPlan(1_003);

@@ -50,6 +50,11 @@ test("a target that is no version, equal, or lower", () => {
   refuses({ wanted: plain("0.9.0") }, "version-not-higher", "0.9.0");
 });
 
+test("who is stuck in an earlier upgrade is mended first", () => {
+  const stuck = present("a2", { blocked: "its disk is full" });
+  refuses({ agents: [present("a1"), stuck] }, "peers-missing", "a2: its disk is full");
+});
+
 test("each refusal has what a machine needs to know", () => {
   const details = (more: Partial<Parameters<typeof decide>[0]>) => {
     try {

@@ -165,10 +165,7 @@ describe("a participant, from its coordinator", () => {
   const told = (event: AgentEvent) => [{ event, key: `upgrade/u000002@7:${event.type}` }];
   const copyAsked = told({ type: "copyAsked", backup });
   const stepsAsked = told({ type: "localStepsAsked" });
-  const committed = told({
-    type: "committed",
-    localStepsMs: upgrade.context.deadlines.peersMs,
-  });
+  const committed = told({ type: "committed" });
   const turnBack = told({ type: "turnBackAsked" });
   test.each<[ActorView<AgentContext>, ActorView<UpgradeContext>, readonly object[]]>([
     [of("waiting"), at("waiting", { backup }), []],
@@ -208,10 +205,19 @@ describe("who may be master", () => {
   const restoreOf = { backupId: "b", digest: "d", holders: ["a2"] };
   const copies = { a2: held };
   const both = { ready: { a1: { incarnation: 1, ...plan } } };
+  const all = { ready: { ...both.ready, a2: { incarnation: 1, ...plan } } };
   test.each<[string, ActorView<UpgradeContext> | undefined, string, string[], boolean]>([
     ["no upgrade", undefined, from, [], true],
     ["waiting", at("waiting"), from, [], true],
-    ["on the old version", at("migrating", both), from, [], false],
+    ["on the old version, while another can go on", at("migrating", all), from, [], false],
+    [
+      "on the old version, and nobody is left on the new one",
+      at("migrating", both),
+      from,
+      [],
+      true,
+    ],
+    ["on the old version, who can go on is away", at("migrating", all), from, ["a2"], true],
     ["on the new one, never ready", at("migrating"), to, [], false],
     ["ready on the new one", at("migrating", both), to, [], true],
     ["ready, for the copies", at("backing-up", both), to, [], true],
@@ -238,7 +244,7 @@ describe("who may be master", () => {
     ["done", at("done", { copies, touched: true }), from, [], true],
     ["rolled back", at("rolled-back", { copies, touched: true }), from, [], true],
   ])("%s", (_name, known, version, away, expected) => {
-    const isSilent = (name: string) => away.includes(name);
-    expect(isEligible(known, { agent: "a1", version, isSilent })).toBe(expected);
+    const versionOf = (name: string) => (away.includes(name) ? null : name === "a1" ? version : to);
+    expect(isEligible(known, { agent: "a1", version, versionOf })).toBe(expected);
   });
 });

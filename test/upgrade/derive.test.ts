@@ -170,7 +170,12 @@ describe("who may be master", () => {
     agent: string,
     version: string,
     silent: readonly string[] = [],
-  ) => isEligible(coordinator, { agent, version, isSilent: (name) => silent.includes(name) });
+    running = to,
+  ) =>
+    isEligible(coordinator, {
+      ...{ agent, version },
+      versionOf: (name) => (silent.includes(name) ? null : running),
+    });
   test("in waiting any; then whoever was ready on the new version; at the end any", () => {
     expect(may(undefined, "a9", from)).toBe(true);
     expect(may(at("waiting"), "a9", from)).toBe(true);
@@ -178,6 +183,10 @@ describe("who may be master", () => {
       expect(may(at(state), "a1", to)).toBe(true);
       expect(may(at(state), "a1", from)).toBe(false);
       expect(may(at(state), "a9", to)).toBe(false);
+      // All that were ready fell back, or are away: one of them turns back; who was never asked does not.
+      expect(may(at(state), "a1", from, [], from)).toBe(true);
+      expect(may(at(state), "a1", from, ["a2"], from)).toBe(true);
+      expect(may(at(state), "a9", from, [], from)).toBe(false);
     }
     expect(may(at("done"), "a9", to)).toBe(true);
   });

@@ -1,0 +1,56 @@
+import type { AgentEvent } from "../../machines/agent-context.ts";
+import type { UpgradeContext } from "../../machines/upgrade-context.ts";
+import type { EffectContext } from "../engine/engine.ts";
+import { LockstepError } from "../errors.ts";
+import { exitForStuckEffect } from "../launcher/agent-side.ts";
+import { limits } from "../limits.ts";
+import { deadlinesDefault } from "./accept.ts";
+import type { LocalRun } from "./local-steps.ts";
+import { coordinatorId } from "./names.ts";
+import { contextOf } from "./views.ts";
+import type { World } from "./world.ts";
+
+/**
+ * Runs or undoes local steps within the upgrade's deadline, in each process anew: whoever takes part only
+ * after the commit is waited for by nobody else. One that ignores its signal takes its process along.
+ */
+export async function localWork(
+  world: World,
+  deadline: "peersMs" | "rollingBackMs",
+  params: Readonly<Record<string, unknown>>,
+  context: EffectContext,
+  act: (run: LocalRun) => Promise<AgentEvent>,
+): Promise<AgentEvent> {
+  const upgrade = String(params["upgrade"]);
+  const tail = await world.store.tail(coordinatorId(upgrade));
+  const known = tail && contextOf<UpgradeContext>(tail);
+  const limitMs = (known?.deadlines ?? deadlinesDefault)[deadline];
+  const [overtime, ended] = [new AbortController(), new AbortController()];
+  const watch = async () => {
+    await world.clock.sleep(limitMs, ended.signal);
+    if (ended.signal.aborted) return;
+    overtime.abort(new LockstepError("timeout", `local steps took longer than ${limitMs} ms`));
+    await world.clock.sleep(limits.effectStopGraceMs, ended.signal);
+    if (!ended.signal.aborted) world.leave(exitForStuckEffect);
+  };
+  void watch();
+  try {
+    return await act({
+      journal: world.localJournal,
+      steps: world.steps,
+      role: world.role,
+      upgrade,
+      effect: context.id,
+      from: String(params["from"]),
+      to: String(params["to"]),
+      now: new Date(known?.acceptedAt ?? 0),
+      dataDirectory: world.dataDirectory,
+      signal: context.signal,
+      overtime: overtime.signal,
+      limitMs,
+      log: world.log,
+    });
+  } finally {
+    ended.abort("ended");
+  }
+}

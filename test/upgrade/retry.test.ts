@@ -1,0 +1,27 @@
+// Aim: a retry is taken where somebody is stuck, be it the upgrade or one agent alone, and refused where
+// nobody is. Method: the master's inbox over the memory store.
+import { expect, test } from "vitest";
+import { createMemoryStore } from "../../src/store/memory-store.ts";
+import { collections } from "../../src/store/store.ts";
+import { register } from "../../src/upgrade/agents.ts";
+import { fileRequest, readAnswer } from "../../src/upgrade/inbox.ts";
+import { type MasterWorld, serveInbox } from "../../src/upgrade/master-loop.ts";
+import { initializeVersions } from "../../src/upgrade/versions.ts";
+
+test("after the commit: the agent that is stuck tries again; with nobody stuck it is refused", async () => {
+  const store = createMemoryStore({ now: () => 1_000 });
+  await initializeVersions(store, "1.0.0");
+  await register(store, "a3", {
+    ...{ role: "machine", version: "1.0.0", startable: ["1.0.0"], incarnationAtLeast: 1 },
+    ...{ freeBytes: 1, backups: [], host: "h", pid: 1 },
+  });
+  const world = { store } as MasterWorld;
+  await fileRequest(store, "r1", { kind: "retry" });
+  await serveInbox(world);
+  expect(await readAnswer(store, "r1")).toMatchObject({ ok: false, code: "no-upgrade" });
+  const stuck = { collection: collections.agents, id: "a3", expect: {} };
+  await store.write([{ ...stuck, set: { blocked: "its disk is full" } }]);
+  await fileRequest(store, "r2", { kind: "retry" });
+  await serveInbox(world);
+  expect(await readAnswer(store, "r2")).toMatchObject({ ok: true, message: "tries again: a3" });
+});
