@@ -2,6 +2,7 @@
 import { readdir, readFile } from "node:fs/promises";
 import { dirname, join, relative, resolve } from "node:path";
 import { describe, expect, test } from "vitest";
+import { mutants } from "./mutants/mutants.ts";
 
 const root = resolve(".");
 
@@ -66,6 +67,17 @@ describe("the house", () => {
           leaves.includes(target) ||
           allowed?.some((other) => other === targetRoom || other === target);
         if (!open) wrong.push(`${file} imports ${target}`);
+      }
+    }
+    expect(wrong).toEqual([]);
+  });
+
+  test("each protocol mutant finds the one place that it breaks", async () => {
+    const wrong: string[] = [];
+    for (const { name, edits } of mutants) {
+      for (const { file, find } of edits) {
+        const places = (await readFile(join(root, file), "utf8")).split(find).length - 1;
+        if (places !== 1) wrong.push(`${name}: ${places} places in ${file}`);
       }
     }
     expect(wrong).toEqual([]);

@@ -250,7 +250,10 @@ export function coordinatorEffects(world: DatabaseWorld): Record<string, EffectH
           manifest = await copyOf(point, directory);
         } catch (error) {
           if (!holds || !isLockstepError(error, "backup-mismatch")) throw error;
-          return { type: "copyLost", agent: world.agent, reason: reasonOf(error) as Reason };
+          // The same path on each host: who it is has to be told.
+          const { code, message, details } = reasonOf(error) as Reason;
+          const reason = { code, message, details: { ...details, agent: world.agent } };
+          return { type: "copyLost", agent: world.agent, reason };
         }
         const restored = await restoreDatabase({
           client: world.client,

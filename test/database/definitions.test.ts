@@ -1,7 +1,7 @@
 // Aim: every operation of a schema step is done once, whoever dies where, and equals an undisturbed
 // run (S9); what it must not touch is refused by name. Method: one list of steps with all operations,
 // killed at a durable write, continued by a successor; catalogue and hashes compared. The tests take every
-// third write, `npm run kill-every-write` each.
+// fourth write, `npm run kill-every-write` each.
 import { describe, expect, test } from "vitest";
 import { differences, readCatalogue } from "../../src/database/catalogue.ts";
 import { digestDatabase } from "../../src/database/digest.ts";
@@ -82,7 +82,7 @@ async function stateOf({ client, name }: Setting) {
   };
 }
 
-const stride = process.env["LOCKSTEP_KILL"] === "all" ? 1 : 3;
+const stride = process.env["LOCKSTEP_KILL"] === "all" ? 1 : 4;
 
 test.each(["before", "after"] as const)(
   "killed %s durable writes in turn: a successor ends it as an undisturbed run does",

@@ -94,6 +94,6 @@ test("any database: backed up, restored, equal", { timeout: 300_000 }, async () 
       expect(differences(was, is, { ignoreUuid: true })).toEqual([]);
       await client.db(target.databaseName).dropDatabase();
     }),
-    { numRuns: 25 },
+    { numRuns: 15 },
   );
 });

@@ -1,6 +1,7 @@
 // Aim: whatever a step or a build does wrong, the fleet is back on the old version and data, with a
 // reason that names it. Method: one fleet of real processes, a version for each way to go wrong.
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { signalProcess } from "../../src/ports/process.ts";
 import { startTestFleet, type TestFleet } from "../support/fleet.ts";
 
 describe("what goes wrong in a version", () => {
@@ -43,6 +44,16 @@ describe("what goes wrong in a version", () => {
   });
   test("state servers with different steps for one version", async () => {
     await fleet.turnedBack(await upgrade("1.1.7"), "steps-differ", "1.0.0");
+  });
+  test("a build that came up once and comes up nowhere again, the data half migrated", async () => {
+    await fleet.hold("progress-batch");
+    const id = await upgrade("1.1.0");
+    await fleet.reached("progress-batch");
+    await fleet.hold("broken.1.1.0");
+    for (const { name } of fleet.servers) signalProcess(await fleet.pidOf(name), "SIGKILL");
+    await fleet.release("progress-batch");
+    await fleet.turnedBack(id, "cannot-start", "1.0.0");
+    await fleet.release("broken.1.1.0");
   });
   test("a build that ends at once on one host", async () => {
     await fleet.turnedBack(await upgrade("1.1.8"), "cannot-start", "1.0.0");

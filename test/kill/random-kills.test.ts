@@ -9,7 +9,7 @@ import { createDraw } from "../simulation/draw.ts";
 import { startTestFleet, type TestFleet } from "../support/fleet.ts";
 
 const seed = process.env["LOCKSTEP_SEED"] ?? systemRandom.hex(4);
-const runs = process.env["LOCKSTEP_KILL"] === "all" ? 20 : 3;
+const runs = process.env["LOCKSTEP_KILL"] === "all" ? 20 : 2;
 
 let fleet: TestFleet;
 beforeAll(async () => {

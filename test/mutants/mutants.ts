@@ -276,8 +276,35 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: "src/upgrade/participant-loop.ts",
-        find: "await payDebt(world, owed, before);",
+        find: "joined = (await payDebt(world, owed, before)) || joined;",
         replace: "void payDebt;",
+      },
+    ],
+  },
+  {
+    name: "only who runs the new version may lead",
+    layer: "tests",
+    files: ["test/simulation/simulation.test.ts", "-t", "comes up nowhere"],
+    says: /L1/,
+    edits: [
+      {
+        file: "src/upgrade/eligible.ts",
+        find: "return version !== to && names.includes(agent) && !names.some(isForward);",
+        replace:
+          "return version !== to && names.includes(agent) && !names.some(isForward) && false;",
+      },
+    ],
+  },
+  {
+    name: "a build of another version goes forward",
+    layer: "tests",
+    files: ["test/upgrade/fleet-machines.test.ts"],
+    says: /effectFailed/,
+    edits: [
+      {
+        file: "src/upgrade/fleet-machines.ts",
+        find: 'if (params["to"] === version) return',
+        replace: 'if (params["to"] !== undefined || version) return',
       },
     ],
   },
