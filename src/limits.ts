@@ -68,6 +68,7 @@ export const limits = {
   masterPollMs: 500,
   participantPollMs: 2_000,
   passRetryMs: 500,
+  leaveGraceMs: 30_000,
   heartbeatMs: 1_000,
   heartbeatStaleMs: 5_000,
   launcherStartsMax: 3,

@@ -97,7 +97,7 @@ export function decideAcceptance(options: {
   if (unable.length > 0) {
     throw new LockstepError(
       "cannot-start",
-      `expected ${to} to be installed everywhere, cannot be started by: ${named(unable)}: install it there, then ask again`,
+      `expected ${to} to be installed everywhere, cannot be started by: ${named(unable)}: install it there, restart the agent, then ask again`,
       { unable: unable.map(({ agent, startable }) => ({ agent, startable })) },
     );
   }

@@ -9,25 +9,30 @@ export interface Candidate {
   versionOf(agent: string): string | null;
 }
 
-/** Who holds files that are needed goes first; where none of them is there, anybody may say so. */
-function holdsOrNobodyDoes({ agent, versionOf }: Candidate, holders: readonly string[]): boolean {
-  return holders.includes(agent) || holders.every((holder) => versionOf(holder) === null);
+/** Who holds files that are needed goes first; where none of them could lead, anybody may say so. */
+function holdsOrNobodyDoes(
+  agent: string,
+  holders: readonly string[],
+  couldLead: (holder: string) => boolean,
+): boolean {
+  return holders.includes(agent) || !holders.some(couldLead);
 }
 
 /** Where no agent is left that could go forward, one that fell back to another version turns back. */
 function mayTurnBack(
-  { agent, version, versionOf }: Candidate,
-  { to, ready, required }: UpgradeContext,
+  { agent, version }: Candidate,
+  { to, required }: UpgradeContext,
+  isForward: (other: string) => boolean,
 ): boolean {
-  const isForward = (other: string) => ready[other] !== undefined && versionOf(other) === to;
   const names = required.map((other) => other.agent);
   return version !== to && names.includes(agent) && !names.some(isForward);
 }
 
 /**
- * Who may be master: between readiness and the commit point only an agent on the new version that
- * was ready with the agreed steps (none of them left: one that can only turn back); and where files are needed, one that holds them: the copy that is
- * rehearsed on or restored from, or the backup that is restored by hand; else any.
+ * Who may be master: between readiness and the commit point only an agent on the new version that was
+ * ready with the agreed steps (none of them left: one that can only turn back); and where files are
+ * needed, one that holds them: the copy that is rehearsed on or restored from, or the backup that is
+ * restored by hand; else any.
  */
 export function isEligible(
   coordinator: ActorView<UpgradeContext> | undefined,
@@ -35,21 +40,26 @@ export function isEligible(
 ): boolean {
   if (!coordinator) return true;
   const { to, ready, touched, restored, copies, restoreOf } = coordinator.context;
-  const forward = candidate.version === to && ready[candidate.agent] !== undefined;
-  const turnsBack = mayTurnBack(candidate, coordinator.context);
+  const { agent, version, versionOf } = candidate;
+  const isForward = (other: string) => ready[other] !== undefined && versionOf(other) === to;
+  const forward = version === to && ready[agent] !== undefined;
+  const turnsBack = mayTurnBack(candidate, coordinator.context, isForward);
   switch (coordinator.state) {
-    case "rehearsing":
-      return turnsBack || (forward && holdsOrNobodyDoes(candidate, holdersOf(coordinator.context)));
+    case "rehearsing": {
+      const holders = holdersOf(coordinator.context);
+      return turnsBack || (forward && holdsOrNobodyDoes(agent, holders, isForward));
+    }
     case "backing-up":
     case "migrating":
-    case "awaiting-peers":
-      return (
-        turnsBack ||
-        (forward && (restoreOf === null || holdsOrNobodyDoes(candidate, restoreOf.holders)))
-      );
+    case "awaiting-peers": {
+      const holders = restoreOf?.holders ?? [];
+      return turnsBack || (forward && holdsOrNobodyDoes(agent, holders, isForward));
+    }
     case "rolling-back":
-    case "blocked":
-      return !touched || restored || holdsOrNobodyDoes(candidate, copyHoldersOf(copies));
+    case "blocked": {
+      const isHeard = (other: string) => versionOf(other) !== null;
+      return !touched || restored || holdsOrNobodyDoes(agent, copyHoldersOf(copies), isHeard);
+    }
     default:
       return true;
   }

@@ -2,10 +2,12 @@ import { agentMachine } from "../../machines/agent.ts";
 import { upgradeMachine } from "../../machines/upgrade.ts";
 import { protocol } from "../../machines/vocabulary.ts";
 import type { EffectHandler, EngineMachine } from "../engine/engine.ts";
+import { LockstepError } from "../errors.ts";
 import { asUnreachable } from "../store/transient.ts";
 import { controlWrites } from "./control-writes.ts";
 import type { DatabaseSide } from "./database-side.ts";
 import { participantEffects } from "./participant-effects.ts";
+import { mayBeMaster, readUnderWay } from "./under-way.ts";
 import type { World } from "./world.ts";
 
 /** Trouble on the way to the database is told as such: it is no fault of the effect. */
@@ -23,12 +25,18 @@ function withNetwork(handlers: Readonly<Record<string, EffectHandler>>) {
 
 const forward = ["chooseBackupTime", "rehearse", "migrate", "verifyCatalogue"];
 
-/** Only a build of the new version can go forward: a master of another one turns the fleet back. */
-function onlyOn(version: string, handlers: Readonly<Record<string, EffectHandler>>) {
+/**
+ * Only a build of the new version can go forward. A master of another one turns the fleet back where nobody
+ * else could lead, and else leaves it to them: it has entered this state and gives the mastership up.
+ */
+function onlyOn(world: World, handlers: Readonly<Record<string, EffectHandler>>) {
   const wrap =
     (name: string, handler: EffectHandler): EffectHandler =>
     async (params, context) => {
-      if (params["to"] === version) return handler(params, context);
+      if (params["to"] === world.version) return handler(params, context);
+      if (!mayBeMaster(await readUnderWay(world.store), world)) {
+        throw new LockstepError("lease-lost", "the upgrade's state is for another build to drive");
+      }
       const message = `expected a state server that runs ${params["to"]}, none is left: see why it does not come up`;
       const reason = { code: "cannot-start", message, details: { version: params["to"] } };
       const event = { type: "effectFailed", effect: name, reason };
@@ -52,7 +60,7 @@ export function fleetMachines(
       machine: upgradeMachine,
       protocol,
       writes: controlWrites,
-      effects: onlyOn(world.version, withNetwork(database.coordinatorEffects(world))),
+      effects: withNetwork(onlyOn(world, database.coordinatorEffects(world))),
     },
     agent: {
       machine: agentMachine,

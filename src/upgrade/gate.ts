@@ -45,6 +45,7 @@ export function createGate(options: {
 }): Gate {
   const { store, agent, incarnation, version, listener, log } = options;
   let open = false;
+  let shutting: Promise<void> | undefined;
   const change = (gate: "open" | "shut") =>
     store.write(gateWrites(gate, { agent, incarnation, version }));
 
@@ -60,13 +61,19 @@ export function createGate(options: {
       await listener.onOpen();
       return true;
     },
-    async shut() {
-      if (open) {
-        await listener.onShut();
-        open = false;
-        log.info({}, "gate shut");
-      }
-      await change("shut");
+    shut() {
+      // Whoever else wants it shut waits for the same drain.
+      shutting ??= (async () => {
+        if (open) {
+          await listener.onShut();
+          open = false;
+          log.info({}, "gate shut");
+        }
+        await change("shut");
+      })().finally(() => {
+        shutting = undefined;
+      });
+      return shutting;
     },
   };
 }

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { EffectHandler } from "../engine/engine.ts";
+import type { EffectEvent, EffectHandler } from "../engine/engine.ts";
 import { isLockstepError, LockstepError, messageOf } from "../errors.ts";
 import { exitForVersionChange } from "../launcher/agent-side.ts";
 import { limits } from "../limits.ts";
@@ -53,6 +53,11 @@ export function participantEffects(
     async changeVersion(params, context) {
       const version = String(params["version"]);
       if (version === world.version) return { type: "versionReached" };
+      if (!world.startable.includes(version)) {
+        const message = `${version} cannot be started on this host: install it, then restart this agent`;
+        const reason = { code: "cannot-start", message, details: { version } };
+        return { type: "effectFailed", effect: "changeVersion", reason } as EffectEvent;
+      }
       const [actor = "", revision = "0"] = splitEffectId(context.id);
       // Asked for by an earlier process: this one is what came of it, and has said so itself.
       if (Number(revision) < world.takenOverAt(actor)) return { type: "versionUnreachable" };

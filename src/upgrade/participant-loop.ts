@@ -2,6 +2,7 @@ import type { AgentContext, AgentInput } from "../../machines/agent-context.ts";
 import type { UpgradeContext } from "../../machines/upgrade-context.ts";
 import { protocol, type Reason, type Role } from "../../machines/vocabulary.ts";
 import type { Engine } from "../engine/engine.ts";
+import { messageOf } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { collections, documentIds, type Entry, type Store, type Versions } from "../store/store.ts";
 import { fromCoordinator } from "./derive.ts";
@@ -154,12 +155,14 @@ async function payDebt(
 async function goHome(world: ParticipantWorld, versions: Versions): Promise<string | null> {
   const { version, startable, cannotStart, store } = world;
   const home = versions.agentVersion;
-  const stepsVersion = (await world.localJournal.stepsVersion()) ?? version;
-  if (stepsVersion !== home) {
+  const stepsVersion = await world.localJournal.stepsVersion();
+  // A new host has no steps yet: those of the fleet's version are its own from the start.
+  if (stepsVersion !== undefined && stepsVersion !== home) {
     return `the local steps of this host are those of ${stepsVersion}, the fleet is on ${home}, and no upgrade that leads there is left to follow: put its files right, and start it with an empty data directory`;
   }
   if (version === home) return null;
-  if (!startable.includes(home)) return `${home} cannot be started on this host: install it`;
+  if (!startable.includes(home))
+    return `${home} cannot be started on this host: install it, then restart this agent`;
   if (cannotStart !== null && cannotStart.details["version"] === home) {
     const asked = (await readInbox(store)).some(
       ({ request, at }) => request.kind === "retry" && at > world.sinceMs,
@@ -185,7 +188,12 @@ async function tendGate(
     // The application could not write yet: whoever shut writers out lets them in first.
     (await world.store.get(collections.fences, documentIds.writeBlock)) === undefined;
   if (mayOpen) await world.gate.open();
-  else if (world.gate.isOpen) await world.gate.shut();
+  // Not waited for: an application that does not drain keeps nobody from hearing what was decided.
+  else if (world.gate.isOpen) {
+    void world.gate.shut().catch((error: unknown) => {
+      world.log.warn({ error: messageOf(error) }, "the gate could not be reported shut");
+    });
+  }
 }
 
 /** One pass: create what is missing, drive what is ours, tend the gate. */

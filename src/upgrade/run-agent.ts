@@ -196,8 +196,8 @@ export async function runAgent(options: RunOptions, ports: RunPorts): Promise<Ru
     const unsubscribe = store.watch(() => masterPulse.hint());
     const either = AbortSignal.any([held.signal, stopping.signal]);
     while (!either.aborted) {
+      await pass("inbox", () => serveInbox(masterWorld));
       await pass("master", async () => {
-        await serveInbox(masterWorld);
         const underWay = await readUnderWay(store);
         // A master that the upgrade's state does not allow gives the lease up.
         if (!mayBeMaster(underWay, options)) await leadership.release();
@@ -300,7 +300,8 @@ export async function runAgent(options: RunOptions, ports: RunPorts): Promise<Ru
     if (leaving) return;
     leaving = true;
     lifecycle.emit("leaving", { exitCode });
-    void stop()
+    // An application that does not drain ends with its process.
+    void Promise.race([stop(), clock.sleep(limits.leaveGraceMs)])
       .catch((error) => log.error({ error: messageOf(error) }, "could not stop in good order"))
       .finally(() => options.exit(exitCode));
   }

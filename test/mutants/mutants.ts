@@ -303,8 +303,8 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: "src/upgrade/fleet-machines.ts",
-        find: 'if (params["to"] === version) return',
-        replace: 'if (params["to"] !== undefined || version) return',
+        find: 'if (params["to"] === world.version) return',
+        replace: 'if (params["to"] !== undefined) return',
       },
     ],
   },

@@ -160,3 +160,23 @@ test("an opening changes the versions document, so that no acceptance commits be
   await (await agent(store, from)).open();
   expect(await readVersions(store)).toMatchObject({ openings: 1 });
 });
+
+test("two that want it shut wait for one drain", async () => {
+  const store = await world();
+  let drains = 0;
+  let drained = () => {};
+  const gate = await agent(store, from, {
+    onShut: () => {
+      drains += 1;
+      return new Promise<void>((resolve) => {
+        drained = resolve;
+      });
+    },
+  });
+  expect(await gate.open()).toBe(true);
+  const both = Promise.all([gate.shut(), gate.shut()]);
+  expect([drains, gate.isOpen]).toEqual([1, true]);
+  drained();
+  await both;
+  expect([drains, gate.isOpen]).toEqual([1, false]);
+});
