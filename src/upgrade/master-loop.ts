@@ -25,6 +25,10 @@ export interface MasterWorld {
   preflight(extraBytes: number): Promise<readonly string[]>;
 }
 
+/** While the database was away nobody could be heard: that is nobody's silence. */
+const hasListened = (world: MasterWorld, nowMs: number) =>
+  nowMs - world.sinceMs > limits.heartbeatStaleMs;
+
 const owner = { kind: "role", role: masterRole } as const;
 
 function refusal(error: LockstepError): Answer {
@@ -49,12 +53,17 @@ async function acceptUpgrade(
   const { store, engine } = world;
   const versions = await readVersions(store);
   if (!versions) throw noVersionError();
+  const [agents, nowMs] = [await readAgents(store), await store.now()];
+  const isUnheard = agents.some((agent) => agent.role === "state-server" && isSilent(agent, nowMs));
+  if (isUnheard && !hasListened(world, nowMs)) {
+    throw new LockstepError("database-unreachable", "not everybody could be heard yet");
+  }
   const input = decideAcceptance({
     versions,
-    agents: await readAgents(store),
+    agents,
     wanted: wantedBy(request),
     deadlines: request.deadlines as Partial<Deadlines>,
-    nowMs: await store.now(),
+    nowMs,
   });
   const warnings = await world.preflight(request.kind === "restore" ? request.backup.bytes : 0);
   const what = input.restoreOf ? `restore of ${input.restoreOf.backupId},` : "upgrade";
@@ -189,8 +198,7 @@ export async function driveCoordinator(world: MasterWorld, underWay: UnderWay): 
       store.tail(participantId(agent, coordinator.context.upgrade)),
     ),
   );
-  // While the database was away nobody could be heard: that is nobody's silence.
-  const listened = nowMs - world.sinceMs > limits.heartbeatStaleMs;
+  const listened = hasListened(world, nowMs);
   const derived = [
     ...fromRecords(coordinator, agents, (record) => listened && isSilent(record, nowMs)),
     ...participants.flatMap((tail) => {

@@ -1,6 +1,8 @@
-// Aim: a retry is taken where somebody is stuck, be it the upgrade or one agent alone, and refused where
-// nobody is. Method: the master's inbox over the memory store.
+// Aim: what people ask for is answered where it can be judged: a retry is taken where somebody is stuck, be
+// it the upgrade or one agent alone; nobody is called missing by a master that has not listened long enough.
+// Method: the master's inbox over the memory store.
 import { expect, test } from "vitest";
+import { limits } from "../../src/limits.ts";
 import { createMemoryStore } from "../../src/store/memory-store.ts";
 import { collections } from "../../src/store/store.ts";
 import { register } from "../../src/upgrade/agents.ts";
@@ -24,4 +26,22 @@ test("after the commit: the agent that is stuck tries again; with nobody stuck i
   await fileRequest(store, "r2", { kind: "retry" });
   await serveInbox(world);
   expect(await readAnswer(store, "r2")).toMatchObject({ ok: true, message: "tries again: a3" });
+});
+
+test("a master that is new does not call missing whom it could not hear yet", async () => {
+  let nowMs = 100_000;
+  const store = createMemoryStore({ now: () => nowMs });
+  await initializeVersions(store, "1.0.0");
+  await register(store, "a1", {
+    ...{ role: "state-server", version: "1.0.0", startable: ["1.0.0"], incarnationAtLeast: 1 },
+    ...{ freeBytes: 1, backups: [], host: "h", pid: 1 },
+  });
+  nowMs += limits.heartbeatStaleMs + 1_000;
+  const world = { store, sinceMs: nowMs } as MasterWorld;
+  await fileRequest(store, "r1", { kind: "upgrade", to: "1.1.0", deadlines: {} });
+  await expect(serveInbox(world)).rejects.toMatchObject({ code: "database-unreachable" });
+  expect(await readAnswer(store, "r1")).toBe(null);
+  nowMs += limits.heartbeatStaleMs + 1;
+  await serveInbox(world);
+  expect(await readAnswer(store, "r1")).toMatchObject({ ok: false, code: "peers-missing" });
 });
