@@ -99,6 +99,7 @@ async function run(
       agent: "successor",
       order,
       seam: openSeam,
+      leaseTtlMs: 10_000,
     });
     expect(outcome, what).toBe("done");
     const check = async () => {
