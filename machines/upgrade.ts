@@ -162,8 +162,10 @@ export const upgradeMachine = upgradeSetup.createMachine({
         {
           type: "verifyCatalogue",
           params: ({ context: { upgrade, to, expected, backup } }) => ({
-            ...{ upgrade, to },
-            ...{ expected, backup },
+            upgrade,
+            to,
+            expected,
+            backup,
           }),
         },
       ],

@@ -102,6 +102,18 @@ function failure(effect: Effect, error: unknown): EffectEvent {
   const reason = isLockstepError(error)
     ? { code: error.code, message: error.message, details: error.details }
     : { code: "step-failed", message: messageOf(error), details: {} };
-  const event = { type: "effectFailed", effect: effect.name, reason };
+  return effectFailed(effect.name, reason);
+}
+
+/** The event that says that an effect has failed for good: it is not tried again. */
+export function effectFailed(
+  effect: string,
+  reason: {
+    readonly code: string;
+    readonly message: string;
+    readonly details: Readonly<Record<string, unknown>>;
+  },
+): EffectEvent {
+  const event = { type: "effectFailed", effect, reason };
   return event;
 }

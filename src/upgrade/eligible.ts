@@ -45,14 +45,12 @@ export function isEligible(
   const forward = version === to && ready[agent] !== undefined;
   const turnsBack = mayTurnBack(candidate, coordinator.context, isForward);
   switch (coordinator.state) {
-    case "rehearsing": {
-      const holders = holdersOf(coordinator.context);
-      return turnsBack || (forward && holdsOrNobodyDoes(agent, holders, isForward));
-    }
     case "backing-up":
+    case "rehearsing":
     case "migrating":
     case "awaiting-peers": {
-      const holders = restoreOf?.holders ?? [];
+      const needsCopy = coordinator.state === "rehearsing";
+      const holders = needsCopy ? holdersOf(coordinator.context) : (restoreOf?.holders ?? []);
       return turnsBack || (forward && holdsOrNobodyDoes(agent, holders, isForward));
     }
     case "rolling-back":

@@ -1,6 +1,7 @@
 import { agentMachine } from "../../machines/agent.ts";
 import { upgradeMachine } from "../../machines/upgrade.ts";
 import { protocol } from "../../machines/vocabulary.ts";
+import { effectFailed } from "../engine/effect-runner.ts";
 import type { EffectHandler, EngineMachine } from "../engine/engine.ts";
 import { LockstepError } from "../errors.ts";
 import { asUnreachable } from "../store/transient.ts";
@@ -10,16 +11,25 @@ import { participantEffects } from "./participant-effects.ts";
 import { mayBeMaster, readUnderWay } from "./under-way.ts";
 import type { World } from "./world.ts";
 
+type Handlers = Readonly<Record<string, EffectHandler>>;
+
+function wrapped(
+  handlers: Handlers,
+  wrap: (handler: EffectHandler, name: string) => EffectHandler,
+): Handlers {
+  return Object.fromEntries(
+    Object.entries(handlers).map(([name, handler]) => [name, wrap(handler, name)]),
+  );
+}
+
 /** Trouble on the way to the database is told as such: it is no fault of the effect. */
-function withNetwork(handlers: Readonly<Record<string, EffectHandler>>) {
-  const wrap =
-    (handler: EffectHandler): EffectHandler =>
-    (params, context) =>
+function withNetwork(handlers: Handlers) {
+  return wrapped(
+    handlers,
+    (handler) => (params, context) =>
       handler(params, context).catch((error: unknown) => {
         throw asUnreachable(error);
-      });
-  return Object.fromEntries(
-    Object.entries(handlers).map(([name, handler]) => [name, wrap(handler)]),
+      }),
   );
 }
 
@@ -29,7 +39,7 @@ const forward = ["chooseBackupTime", "rehearse", "migrate", "verifyCatalogue"];
  * Only a build of the new version can go forward. A master of another one turns the fleet back where nobody
  * else could lead, and else leaves it to them: it has entered this state and gives the mastership up.
  */
-function onlyOn(world: World, handlers: Readonly<Record<string, EffectHandler>>) {
+function onlyOn(world: World, handlers: Handlers) {
   const wrap =
     (name: string, handler: EffectHandler): EffectHandler =>
     async (params, context) => {
@@ -39,14 +49,10 @@ function onlyOn(world: World, handlers: Readonly<Record<string, EffectHandler>>)
       }
       const message = `expected a state server that runs ${params["to"]}, none is left: see why it does not come up`;
       const reason = { code: "cannot-start", message, details: { version: params["to"] } };
-      const event = { type: "effectFailed", effect: name, reason };
-      return event;
+      return effectFailed(name, reason);
     };
-  return Object.fromEntries(
-    Object.entries(handlers).map(([name, handler]) => [
-      name,
-      forward.includes(name) ? wrap(name, handler) : handler,
-    ]),
+  return wrapped(handlers, (handler, name) =>
+    forward.includes(name) ? wrap(name, handler) : handler,
   );
 }
 

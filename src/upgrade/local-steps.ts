@@ -22,9 +22,8 @@ export interface LocalRun {
   readonly dataDirectory: string;
   /** Somebody else goes on with it, or it is not wanted any more. */
   readonly signal: AbortSignal;
-  /** Aborts when it has taken too long in this process. */
+  /** Aborts when it has taken too long in this process; its reason says so. */
   readonly overtime: AbortSignal;
-  readonly limitMs: number;
   readonly log: Log;
 }
 
@@ -67,7 +66,7 @@ function failed(step: string, code: string, message: string): Reason {
 
 function troubleOf(run: LocalRun, step: string, error: unknown): Reason {
   return run.overtime.aborted
-    ? failed(step, "timeout", `it was not done in ${run.limitMs} ms: mend this host or the step`)
+    ? failed(step, "timeout", messageOf(run.overtime.reason))
     : failed(step, "step-failed", messageOf(error));
 }
 

@@ -29,7 +29,8 @@ export async function localWork(
   const watch = async () => {
     await world.clock.sleep(limitMs, ended.signal);
     if (ended.signal.aborted) return;
-    overtime.abort(new LockstepError("timeout", `local steps took longer than ${limitMs} ms`));
+    const message = `it was not done in ${limitMs} ms: mend this host or the step`;
+    overtime.abort(new LockstepError("timeout", message));
     await world.clock.sleep(limits.effectStopGraceMs, ended.signal);
     if (!ended.signal.aborted) world.leave(exitForStuckEffect);
   };
@@ -47,7 +48,6 @@ export async function localWork(
       dataDirectory: world.dataDirectory,
       signal: context.signal,
       overtime: overtime.signal,
-      limitMs,
       log: world.log,
     });
   } finally {

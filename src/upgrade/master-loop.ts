@@ -126,6 +126,25 @@ async function forgetAgent(world: MasterWorld, item: InboxItem, agent: string): 
   ]);
 }
 
+/** Agents that are stuck alone: each of them reads the request by itself. */
+async function retryAgents(
+  { store }: MasterWorld,
+  item: InboxItem,
+  coordinator: ActorView<UpgradeContext> | undefined,
+): Promise<void> {
+  const stuck = (await readAgents(store)).filter(({ blocked }) => blocked !== null);
+  if (stuck.length > 0) {
+    const message = `tries again: ${stuck.map(({ agent }) => agent).join(", ")}`;
+    await store.write([answerWrite(item.id, { ok: true, upgrade: null, message })]);
+    return;
+  }
+  if (!coordinator) throw noUpgrade("retry");
+  throw new LockstepError(
+    "wrong-state",
+    `expected a blocked upgrade, it is ${coordinator.state}: nothing to retry`,
+  );
+}
+
 async function serve(world: MasterWorld, item: InboxItem): Promise<void> {
   const { request } = item;
   const coordinator = await activeCoordinator(world.store);
@@ -145,20 +164,7 @@ async function serve(world: MasterWorld, item: InboxItem): Promise<void> {
       return sendToCoordinator(world, item, coordinator, event, "the fleet turns back");
     }
     case "retry": {
-      if (coordinator?.state !== "blocked") {
-        const stuck = (await readAgents(world.store)).filter(({ blocked }) => blocked !== null);
-        if (stuck.length > 0) {
-          // Each of them reads the request by itself.
-          const message = `tries again: ${stuck.map(({ agent }) => agent).join(", ")}`;
-          await world.store.write([answerWrite(item.id, { ok: true, upgrade: null, message })]);
-          return;
-        }
-        if (!coordinator) throw noUpgrade("retry");
-        throw new LockstepError(
-          "wrong-state",
-          `expected a blocked upgrade, it is ${coordinator.state}: nothing to retry`,
-        );
-      }
+      if (coordinator?.state !== "blocked") return retryAgents(world, item, coordinator);
       const event = { type: "retryRequested" };
       return sendToCoordinator(world, item, coordinator, event, "the roll-back goes on");
     }

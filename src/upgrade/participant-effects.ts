@@ -1,5 +1,6 @@
 import { join } from "node:path";
-import type { EffectEvent, EffectHandler } from "../engine/engine.ts";
+import { effectFailed } from "../engine/effect-runner.ts";
+import type { EffectHandler } from "../engine/engine.ts";
 import { isLockstepError, LockstepError, messageOf } from "../errors.ts";
 import { exitForVersionChange } from "../launcher/agent-side.ts";
 import { limits } from "../limits.ts";
@@ -8,6 +9,7 @@ import type { DatabaseSide } from "./database-side.ts";
 import { runLocalSteps, undoLocalSteps } from "./local-steps.ts";
 import { localWork } from "./local-work.ts";
 import { coordinatorId } from "./names.ts";
+import { notInstalled } from "./versions.ts";
 import { contextOf } from "./views.ts";
 import type { World } from "./world.ts";
 
@@ -54,9 +56,12 @@ export function participantEffects(
       const version = String(params["version"]);
       if (version === world.version) return { type: "versionReached" };
       if (!world.startable.includes(version)) {
-        const message = `${version} cannot be started on this host: install it, then restart this agent`;
-        const reason = { code: "cannot-start", message, details: { version } };
-        return { type: "effectFailed", effect: "changeVersion", reason } as EffectEvent;
+        const reason = {
+          code: "cannot-start",
+          message: notInstalled(version),
+          details: { version },
+        };
+        return effectFailed("changeVersion", reason);
       }
       const [actor = "", revision = "0"] = splitEffectId(context.id);
       // Asked for by an earlier process: this one is what came of it, and has said so itself.

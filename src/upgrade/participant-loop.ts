@@ -11,7 +11,7 @@ import { readInbox } from "./inbox.ts";
 import type { LocalJournal } from "./local-journal.ts";
 import { coordinatorId, coordinatorPrefix, participantId, participantPrefix } from "./names.ts";
 import { planOf, type Step } from "./steps.ts";
-import { readVersions } from "./versions.ts";
+import { notInstalled, readVersions } from "./versions.ts";
 import { contextOf, enteredAt, isFinal, viewOf } from "./views.ts";
 
 /** What the participant's loop acts on. */
@@ -161,8 +161,7 @@ async function goHome(world: ParticipantWorld, versions: Versions): Promise<stri
     return `the local steps of this host are those of ${stepsVersion}, the fleet is on ${home}, and no upgrade that leads there is left to follow: put its files right, and start it with an empty data directory`;
   }
   if (version === home) return null;
-  if (!startable.includes(home))
-    return `${home} cannot be started on this host: install it, then restart this agent`;
+  if (!startable.includes(home)) return notInstalled(home);
   if (cannotStart !== null && cannotStart.details["version"] === home) {
     const asked = (await readInbox(store)).some(
       ({ request, at }) => request.kind === "retry" && at > world.sinceMs,

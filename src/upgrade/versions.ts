@@ -124,3 +124,8 @@ export function requireSemver(version: string): void {
     );
   }
 }
+
+/** Why an agent does not change to a version: what its launcher can start is read when the agent starts. */
+export function notInstalled(version: string): string {
+  return `${version} cannot be started on this host: install it, then restart this agent`;
+}

@@ -6,6 +6,7 @@ import { fleetInvariants } from "../../src/upgrade/invariants.ts";
 import { initializeVersions, readVersions } from "../../src/upgrade/versions.ts";
 import { watchStore } from "../simulation/checks.ts";
 import { createDraw } from "../simulation/draw.ts";
+import { fair } from "../simulation/nature.ts";
 import { createScheduler } from "../simulation/scheduler.ts";
 import {
   batchesBetween,
@@ -122,7 +123,7 @@ export async function runInterrupted(
   let trouble = "";
   const around = {
     ...{ scheduler, store, draw: createDraw(1), versions: [from, to] },
-    weather: { typicalMs: 3, slow: 0, slowMs: 1, lost: 0, answerLost: 0, doubled: 0 },
+    weather: fair,
     ...{ primary: { dying: null }, written, started },
     believed: (entry: Entry) => void believed(entry),
     misbehaviour: () => scenario.misbehaviour,

@@ -10,6 +10,7 @@ export interface Diary {
   readonly problems: readonly string[];
   note(what: string): void;
   problem(words: string): void;
+  /** An entry for the trace. */
   journalled(entry: Entry): void;
   /** SHA-256 over everything that was journalled. */
   trace(): string;
@@ -20,17 +21,16 @@ export function createDiary(scheduler: Scheduler): Diary {
   const problems: string[] = [];
   const trace = createHash("sha256");
   const stamp = () => `${(scheduler.nowMs() / 1000).toFixed(3)} s`;
-  const note = (what: string) => void timeline.push(`${stamp()} ${what}`);
   return {
-    ...{ timeline, problems, note },
+    ...{ timeline, problems },
+    note(what) {
+      timeline.push(`${stamp()} ${what}`);
+    },
     problem(words) {
       if (problems.length < problemsMax) problems.push(`${stamp()} ${words}`);
     },
-    journalled({ actor, revision, event, state, at, machine, outcome, epoch }) {
+    journalled({ actor, revision, event, state, at }) {
       trace.update(`${actor}@${revision} ${event.type} ${state} ${at}\n`);
-      if (machine === "upgrade" && outcome === "applied") {
-        note(`${actor}: ${event.type}: ${state} (epoch ${epoch})`);
-      }
     },
     trace: () => trace.digest("hex"),
   };

@@ -79,8 +79,10 @@ function createRun(plan: Plan, onEntry: (entry: Entry) => void): Run {
     onEntry(entry) {
       onEntry(entry);
       diary.journalled(entry);
-      const hasMoved = entry.machine === "upgrade" && entry.outcome === "applied";
-      if (hasMoved) visits.entered(entry.state);
+      const { actor, machine, event, outcome, state, epoch } = entry;
+      if (machine !== "upgrade" || outcome !== "applied") return;
+      diary.note(`${actor}: ${event.type}: ${state} (epoch ${epoch})`);
+      visits.entered(state);
     },
     holders: (upgrade, time) =>
       hosts.filter(({ disk }) => disk.copies.get(upgrade)?.time === time || disk.isTampered).length,

@@ -4,8 +4,8 @@ import { upgradeMachine } from "../../machines/upgrade.ts";
 import type { UpgradeEvent } from "../../machines/upgrade-context.ts";
 import type { BackupPoint, RestoreOf } from "../../machines/vocabulary.ts";
 import { type Definition, firstStep, nextStep } from "../../src/engine/step.ts";
-import type { Entry } from "../../src/store/store.ts";
-import type { AgentRecord } from "../../src/upgrade/agents.ts";
+import type { Entry, Store } from "../../src/store/store.ts";
+import { type AgentRecord, register } from "../../src/upgrade/agents.ts";
 import type { FleetFacts } from "../../src/upgrade/fleet-facts.ts";
 import { inTransition } from "../../src/upgrade/versions.ts";
 
@@ -33,6 +33,15 @@ export function record(agent: string, more: Partial<AgentRecord> = {}): AgentRec
     pid: 1,
     ...more,
   };
+}
+
+/** Registers an agent's process as the product does; answers with its incarnation. */
+export function join(
+  store: Store,
+  agent: string,
+  more: Partial<Parameters<typeof register>[2]> = {},
+): Promise<number> {
+  return register(store, agent, { ...record(agent), incarnationAtLeast: 1, ...more });
 }
 
 function play(definition: Definition, first: Entry, events: readonly { type: string }[]): Entry[] {

@@ -4,12 +4,11 @@ import { expect, test } from "vitest";
 import { silentLog } from "../../src/log.ts";
 import { createMemoryStore } from "../../src/store/memory-store.ts";
 import type { Store } from "../../src/store/store.ts";
-import { register } from "../../src/upgrade/agents.ts";
 import type { DatabaseSide } from "../../src/upgrade/database-side.ts";
 import { fleetMachines } from "../../src/upgrade/fleet-machines.ts";
-import { coordinatorId } from "../../src/upgrade/names.ts";
 import { acceptWrite, initializeVersions } from "../../src/upgrade/versions.ts";
 import type { World } from "../../src/upgrade/world.ts";
+import { coordinator, from, join, to, upgrade, ways } from "./facts.ts";
 
 const forward = ["chooseBackupTime", "rehearse", "migrate", "verifyCatalogue"];
 const back = ["restore", "liftHolds"];
@@ -33,36 +32,25 @@ const context = {
 };
 
 test.each(forward)("%s: only by a build of the new version", async (name) => {
-  const params = { upgrade: "u000002", to: "1.1.0" };
-  expect(await effectsOf("1.1.0")[name]?.(params, context)).toEqual(done);
-  expect(await effectsOf("1.0.0")[name]?.(params, context)).toMatchObject({
+  const params = { upgrade, to };
+  expect(await effectsOf(to)[name]?.(params, context)).toEqual(done);
+  expect(await effectsOf(from)[name]?.(params, context)).toMatchObject({
     type: "effectFailed",
     effect: name,
-    reason: { code: "cannot-start", details: { version: "1.1.0" } },
+    reason: { code: "cannot-start", details: { version: to } },
   });
 });
 
 test.each(back)("%s: by any build", async (name) => {
-  expect(await effectsOf("1.0.0")[name]?.({ upgrade: "u000002" }, context)).toEqual(done);
+  expect(await effectsOf(from)[name]?.({ upgrade }, context)).toEqual(done);
 });
 
 test("where somebody else could go forward, it is left to them", async () => {
   const store = memory();
-  await initializeVersions(store, "1.0.0");
-  await store.write([acceptWrite("1.0.0", "1.1.0", "u000002")]);
-  await register(store, "a1", {
-    ...{ role: "state-server", version: "1.1.0", startable: ["1.1.0"], incarnationAtLeast: 1 },
-    ...{ freeBytes: 1, backups: [], host: "h", pid: 1 },
-  });
-  const known = { to: "1.1.0", ready: { a1: {} }, required: [{ agent: "a1" }], copies: {} };
-  await store.append([
-    {
-      ...{ actor: coordinatorId("u000002"), revision: 0, machine: "upgrade", epoch: 1, at: 1 },
-      ...{ owner: { kind: "role", role: "master" }, event: { type: "any" }, outcome: "applied" },
-      snapshot: JSON.stringify({ context: { ...known, restoreOf: null } }),
-      ...{ state: "backing-up", status: "active", timers: [], effects: [], protocol: 1 },
-    },
-  ]);
-  const asked = effectsOf("1.0.0", store)["migrate"]?.({ to: "1.1.0" }, context);
+  await initializeVersions(store, from);
+  await store.write([acceptWrite(from, to, upgrade)]);
+  for (const agent of ["a1", "a2"]) await join(store, agent, { version: to });
+  for (const entry of coordinator(ways["migrating"] ?? [])) await store.append([entry]);
+  const asked = effectsOf(from, store)["migrate"]?.({ to }, context);
   await expect(asked).rejects.toMatchObject({ code: "lease-lost" });
 });

@@ -3,27 +3,18 @@
 import { expect, test } from "vitest";
 import { createMemoryStore } from "../../src/store/memory-store.ts";
 import { collections } from "../../src/store/store.ts";
-import { heartbeat, readAgents, register } from "../../src/upgrade/agents.ts";
+import { heartbeat, readAgents } from "../../src/upgrade/agents.ts";
 import { gateWrites } from "../../src/upgrade/gate.ts";
 import { initializeVersions } from "../../src/upgrade/versions.ts";
+import { from, join } from "./facts.ts";
 
 const facts = { blocked: null, freeBytes: 1, backups: [] };
-const open = { agent: "a1", incarnation: 1, version: "1.0.0" };
-
-async function fleetOfOne() {
-  const store = createMemoryStore({ now: () => 1_000 });
-  await initializeVersions(store, "1.0.0");
-  const join = () =>
-    register(store, "a1", {
-      ...{ role: "state-server", version: "1.0.0", startable: ["1.0.0"], incarnationAtLeast: 1 },
-      ...{ freeBytes: 1, backups: [], host: "h", pid: 1 },
-    });
-  await join();
-  return { store, join };
-}
+const open = { agent: "a1", incarnation: 1, version: from };
 
 test("its heartbeat is refused and its gate stays shut, until it registers again", async () => {
-  const { store, join } = await fleetOfOne();
+  const store = createMemoryStore({ now: () => 1_000 });
+  await initializeVersions(store, from);
+  await join(store, "a1");
   expect(await heartbeat(store, "a1", 1, facts)).toBe(true);
   expect(await store.write(gateWrites("open", open))).toBe(null);
   await store.write([
@@ -37,7 +28,7 @@ test("its heartbeat is refused and its gate stays shut, until it registers again
   expect(await heartbeat(store, "a1", 1, facts)).toBe(false);
   expect(await store.write(gateWrites("open", open))).toBe(1);
   expect(await readAgents(store)).toEqual([]);
-  expect(await join()).toBe(2);
+  expect(await join(store, "a1")).toBe(2);
   expect(await heartbeat(store, "a1", 2, facts)).toBe(true);
   expect(await store.write(gateWrites("open", { ...open, incarnation: 2 }))).toBe(null);
 });

@@ -5,18 +5,15 @@ import { expect, test } from "vitest";
 import { limits } from "../../src/limits.ts";
 import { createMemoryStore } from "../../src/store/memory-store.ts";
 import { collections } from "../../src/store/store.ts";
-import { register } from "../../src/upgrade/agents.ts";
 import { fileRequest, readAnswer } from "../../src/upgrade/inbox.ts";
 import { type MasterWorld, serveInbox } from "../../src/upgrade/master-loop.ts";
 import { initializeVersions } from "../../src/upgrade/versions.ts";
+import { from, join, to } from "./facts.ts";
 
 test("after the commit: the agent that is stuck tries again; with nobody stuck it is refused", async () => {
   const store = createMemoryStore({ now: () => 1_000 });
-  await initializeVersions(store, "1.0.0");
-  await register(store, "a3", {
-    ...{ role: "machine", version: "1.0.0", startable: ["1.0.0"], incarnationAtLeast: 1 },
-    ...{ freeBytes: 1, backups: [], host: "h", pid: 1 },
-  });
+  await initializeVersions(store, from);
+  await join(store, "a3", { role: "machine" });
   const world = { store } as MasterWorld;
   await fileRequest(store, "r1", { kind: "retry" });
   await serveInbox(world);
@@ -31,14 +28,11 @@ test("after the commit: the agent that is stuck tries again; with nobody stuck i
 test("a master that is new does not call missing whom it could not hear yet", async () => {
   let nowMs = 100_000;
   const store = createMemoryStore({ now: () => nowMs });
-  await initializeVersions(store, "1.0.0");
-  await register(store, "a1", {
-    ...{ role: "state-server", version: "1.0.0", startable: ["1.0.0"], incarnationAtLeast: 1 },
-    ...{ freeBytes: 1, backups: [], host: "h", pid: 1 },
-  });
+  await initializeVersions(store, from);
+  await join(store, "a1");
   nowMs += limits.heartbeatStaleMs + 1_000;
   const world = { store, sinceMs: nowMs } as MasterWorld;
-  await fileRequest(store, "r1", { kind: "upgrade", to: "1.1.0", deadlines: {} });
+  await fileRequest(store, "r1", { kind: "upgrade", to, deadlines: {} });
   await expect(serveInbox(world)).rejects.toMatchObject({ code: "database-unreachable" });
   expect(await readAnswer(store, "r1")).toBe(null);
   nowMs += limits.heartbeatStaleMs + 1;

@@ -64,7 +64,7 @@ function run(
     now: new Date(0),
     dataDirectory: root,
     signal: signal ?? new AbortController().signal,
-    ...{ overtime: new AbortController().signal, limitMs: 60_000 },
+    overtime: new AbortController().signal,
     log: silentLog,
   };
 }
