@@ -163,19 +163,20 @@ export function createLeadership(options: {
       running = (async () => {
         while (!stopping.signal.aborted) {
           let waitMs: number = limits.leaseAcquirePollMs;
+          let wait = pulse.wait;
           try {
             const freeInMs = await leases.freeInMs();
             if (freeInMs > 0) waitMs = Math.max(waitMs, Math.min(freeInMs, limits.leaseLookMsMax));
             else if (await options.eligible()) {
+              // What it gives up itself is no hint to take it again at once.
+              wait = clock.sleep;
               const mine = await acquire();
               if (mine) await serve(mine, onMaster);
-              // What it gave up itself is no hint to take it again at once.
-              await clock.sleep(waitMs, stopping.signal);
             }
           } catch (error) {
             log.info({ error: messageOf(error) }, "the lease could not be looked at");
           }
-          await pulse.wait(waitMs, stopping.signal);
+          await wait(waitMs, stopping.signal);
         }
       })();
       return running;
