@@ -271,7 +271,8 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "debts that nobody pays",
-    layer: "simulation",
+    layer: "tests",
+    files: ["test/simulation/simulation.test.ts", "-t", "pays its debt"],
     says: /L1/,
     edits: [
       {

@@ -33,6 +33,18 @@ test.each([1_275, 2_575, 10_290, 10_390])("seed %i, which found a defect", async
   expect(problems, timeline.join("\n")).toEqual([]);
 });
 
+const quiet = { ...fair, typicalMs: 1 };
+const once = [{ restMs: 2_000, to: "1.1.0", misbehaviour: well }];
+
+test("who was away for the whole of an upgrade that turned back pays its debt", async () => {
+  const when = { state: "waiting", visit: 1, delayMs: 0 };
+  const faults: Fault[] = [{ kind: "pause", whom: 2, ms: 120_000, version: "1.1.0", when }];
+  const plan: Plan = { ...drawPlan(1), hosts: 3, weather: quiet, asks: once, faults };
+  const { problems, timeline, ends } = await simulatePlan(plan);
+  expect(problems, timeline.join("\n")).toEqual([]);
+  expect(ends).toEqual(["rolled-back", "done"]);
+});
+
 /** The worst that a bad build can do: it came up once, and comes up nowhere any more. */
 test.each(["backing-up", "rehearsing", "migrating", "awaiting-peers"])(
   "every process dies in %s, and the new version comes up nowhere again: all are back",
@@ -44,8 +56,7 @@ test.each(["backing-up", "rehearsing", "migrating", "awaiting-peers"])(
     });
     const plan: Plan = {
       ...drawPlan(1),
-      ...{ hosts: 3, weather: { ...fair, typicalMs: 1 } },
-      asks: [{ restMs: 2_000, to: "1.1.0", misbehaviour: well }],
+      ...{ hosts: 3, weather: quiet, asks: once },
       faults: [at("break version", "master", 1), ...[0, 1, 2].map((host) => at("kill", host, 2))],
     };
     const { problems, timeline, ends } = await simulatePlan(plan);
