@@ -32,6 +32,7 @@ export type ErrorCode =
   | "step-not-deterministic"
   | "steps-differ"
   | "timeout"
+  | "unexpected"
   | "unknown-agent"
   | "upgrade-active"
   | "version-exists"

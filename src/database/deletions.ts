@@ -61,16 +61,29 @@ export async function pauseDeletions(deletions: Deletions): Promise<void> {
 }
 
 /**
- * Switches on again what was paused. Somebody having done it already is a success.
+ * Switches on again what was paused. Somebody having done it already is a success; one that is away keeps
+ * no other waiting, and one that was taken out of the set is left alone.
  * @throws what the driver throws for a member that is away: this is tried again
  */
 export async function resumeDeletions(deletions: Deletions): Promise<void> {
-  const { withMember, seam } = deletions;
+  const { client, withMember, seam, log } = deletions;
   const found = await record(deletions).findOne({ _id: documentId });
-  for (const host of found?.hosts ?? []) {
-    await withMember(host, (member) =>
-      member.db("admin").command({ setParameter: 1, [parameter]: true }),
-    );
+  const paused = found?.hosts ?? [];
+  const members = paused.length === 0 ? [] : await dataMembers(client);
+  const away: unknown[] = [];
+  for (const host of paused) {
+    try {
+      if (members.includes(host)) {
+        await withMember(host, (member) =>
+          member.db("admin").command({ setParameter: 1, [parameter]: true }),
+        );
+      } else {
+        log.warn({ host }, "no member of the set any more: its TTL deletion stays as it is");
+      }
+    } catch (error) {
+      away.push(error);
+      continue;
+    }
     await seam.write("resume-deletions", () =>
       record(deletions).updateOne(
         { _id: documentId },
@@ -79,4 +92,5 @@ export async function resumeDeletions(deletions: Deletions): Promise<void> {
       ),
     );
   }
+  if (away.length > 0) throw away[0];
 }

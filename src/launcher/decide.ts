@@ -22,7 +22,8 @@ export type LauncherEvent =
       readonly signal: string | null;
       readonly wanted: string;
     }
-  | { readonly type: "timed-out" };
+  | { readonly type: "timed-out" }
+  | { readonly type: "not-installed" };
 
 export interface Decision {
   readonly state: LauncherState;
@@ -76,6 +77,11 @@ export function decide(state: LauncherState, event: LauncherEvent): Decision {
       return afterFailure(
         { ...state, failures: limits.launcherStartsMax },
         "it never reported ready",
+      );
+    case "not-installed":
+      return afterFailure(
+        { ...state, failures: limits.launcherStartsMax },
+        "it is not in the versions file: install it, then restart the agent",
       );
     case "ended": {
       if (event.code === exitForVersionChange && event.wanted !== state.version) {

@@ -1,5 +1,4 @@
 import { join } from "node:path";
-import { LockstepError } from "../errors.ts";
 import { limits } from "../limits.ts";
 import type { Log } from "../log.ts";
 import type { Clock } from "../ports/clock.ts";
@@ -36,14 +35,14 @@ export async function runLauncher(options: {
     return incarnation;
   };
 
-  const start = async (state: LauncherState): Promise<ChildProcess> => {
+  /** Undefined where the version is not in the versions file (any more). */
+  const start = async (state: LauncherState): Promise<ChildProcess | undefined> => {
     const file = await readVersionsFile(versionsPath);
     const [program, ...words] = file.versions[state.version]?.command ?? [];
     if (program === undefined) {
-      throw new LockstepError(
-        "cannot-start",
-        `expected ${state.version} in ${versionsPath}, found ${Object.keys(file.versions).join(", ")}`,
-      );
+      const found = Object.keys(file.versions);
+      log.error({ expected: state.version, versionsPath, found }, "not in the versions file");
+      return undefined;
     }
     const incarnation = await nextIncarnation();
     log.info({ starts: state.version, incarnation }, "starting");
@@ -113,7 +112,7 @@ export async function runLauncher(options: {
   for (let starts = 0; starts < limits.incarnationsMax && !signal.aborted; starts += 1) {
     ready = false;
     const child = await start(state);
-    const event = await watch(child, state);
+    const event: LauncherEvent = child ? await watch(child, state) : { type: "not-installed" };
     if (signal.aborted) break;
     if (ready) state = decide(state, { type: "ready" }).state;
     const decision = decide(state, event);

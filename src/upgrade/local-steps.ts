@@ -80,6 +80,28 @@ async function settle(work: Promise<void>, { signal, overtime }: LocalRun): Prom
   overtime.throwIfAborted();
 }
 
+/**
+ * Writes down that a step, or its revert, starts now: an attempt of the effect that this is.
+ * @returns the record with the attempt, or why there is none any more
+ */
+async function begin(
+  run: LocalRun,
+  record: LocalRecord,
+  step: LocalStep,
+  what: string,
+): Promise<Reason | (LocalRecord & { readonly running: NonNullable<LocalRecord["running"]> })> {
+  const { running } = record;
+  const goesOn = running?.step === step.name && running.effect === run.effect;
+  const attempt = goesOn ? running.attempt + 1 : 1;
+  if (attempt > limits.stepDeathsMax) {
+    const message = `its process died ${limits.stepDeathsMax} times in ${what}`;
+    return failed(step.name, "step-kills-process", message);
+  }
+  const next = { ...record, running: { step: step.name, attempt, effect: run.effect } };
+  await run.journal.write(run.upgrade, next);
+  return next;
+}
+
 /** Runs what this host has not run yet; each step at least once, its before-images durable first. */
 export async function runLocalSteps(run: LocalRun): Promise<AgentEvent> {
   const { journal, upgrade, from, to } = run;
@@ -93,16 +115,10 @@ export async function runLocalSteps(run: LocalRun): Promise<AgentEvent> {
   for (const step of localStepsOf(run.steps, from, to, run.role)) {
     if (record.done.includes(step.name)) continue;
     run.signal.throwIfAborted();
-    const { running } = record;
-    const goesOn: boolean = running?.step === step.name && running.effect === run.effect;
-    const attempt: number = goesOn ? (running?.attempt ?? 0) + 1 : 1;
-    if (attempt > limits.stepDeathsMax) {
-      const message = `its process died ${limits.stepDeathsMax} times in it: mend the step, then upgrade again`;
-      return { type: "localStepFailed", reason: failed(step.name, "step-kills-process", message) };
-    }
-    record = { ...record, running: { step: step.name, attempt, effect: run.effect } };
-    await journal.write(upgrade, record);
-    const context = contextOf(run, step, attempt, async (path) => {
+    const begun = await begin(run, record, step, "it: mend the step, then upgrade again");
+    if ("code" in begun) return { type: "localStepFailed", reason: begun };
+    record = begun;
+    const context = contextOf(run, step, begun.running.attempt, async (path) => {
       record = await journal.keep(upgrade, record, path);
     });
     try {
@@ -121,7 +137,7 @@ export async function runLocalSteps(run: LocalRun): Promise<AgentEvent> {
 /** Undoes what this host has done for the upgrade; somebody having done it already is a success. */
 export async function undoLocalSteps(run: LocalRun, running: string): Promise<AgentEvent> {
   const { journal, upgrade, from, to } = run;
-  const record = await journal.read(upgrade);
+  let record = await journal.read(upgrade);
   if (record === undefined) return { type: "undone" };
   const touched = [...record.done, ...(record.running ? [record.running.step] : [])];
   const reverts = localStepsOf(run.steps, from, to, run.role).filter(
@@ -134,15 +150,19 @@ export async function undoLocalSteps(run: LocalRun, running: string): Promise<Ag
     );
   }
   for (const step of reverts.toReversed()) {
+    const begun = await begin(run, record, step, "its revert: mend it, then `lockstep retry`");
+    if ("code" in begun) return { type: "undoFailed", reason: begun };
+    const context = contextOf(run, step, begun.running.attempt, async () => {});
     try {
-      await settle(
-        step.revert?.(contextOf(run, step, 1, async () => {})) ?? Promise.resolve(),
-        run,
-      );
+      await settle(step.revert?.(context) ?? Promise.resolve(), run);
     } catch (error) {
       if (run.signal.aborted) throw error;
       return { type: "undoFailed", reason: troubleOf(run, step.name, error) };
     }
+    // The last goes back first: what ran last is out of the record before the next one is in it.
+    const done = begun.done.filter((name) => name !== step.name);
+    record = { ...begun, done, running: null };
+    await journal.write(upgrade, record);
   }
   await journal.putBack(record);
   await journal.setStepsVersion(from);

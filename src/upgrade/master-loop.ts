@@ -2,9 +2,10 @@ import type { AgentContext } from "../../machines/agent-context.ts";
 import type { UpgradeContext, UpgradeEvent } from "../../machines/upgrade-context.ts";
 import type { Deadlines, ForeignWritesPolicy } from "../../machines/vocabulary.ts";
 import type { Engine, SendResult } from "../engine/engine.ts";
-import { isLockstepError, LockstepError } from "../errors.ts";
+import { isLockstepError, LockstepError, messageOf } from "../errors.ts";
 import { limits } from "../limits.ts";
-import { collections, documentIds, type Store } from "../store/store.ts";
+import { collections, documentIds, type Store, type Write } from "../store/store.ts";
+import { asUnreachable } from "../store/transient.ts";
 import { decideAcceptance, type Wanted } from "./accept.ts";
 import { isSilent, readAgents } from "./agents.ts";
 import { type ActorView, fromParticipant, fromProgress, fromRecords } from "./derive.ts";
@@ -33,6 +34,11 @@ const owner = { kind: "role", role: masterRole } as const;
 
 function refusal(error: LockstepError): Answer {
   return { ok: false, code: error.code, message: error.message, details: error.details };
+}
+
+function surprise(error: unknown): LockstepError {
+  const message = `this request could not be judged: ${messageOf(error)}: mend that, then ask again`;
+  return new LockstepError("unexpected", message);
 }
 
 function noUpgrade(what: string): LockstepError {
@@ -109,21 +115,25 @@ async function forgetAgent(world: MasterWorld, item: InboxItem, agent: string): 
       `agent "${agent}" is alive: stop it first, only who is gone for good can be forgotten`,
     );
   }
-  const coordinator = await activeCoordinator(store);
-  if (coordinator && !coordinator.final) {
-    const event: UpgradeEvent = { type: "agentForgotten", agent };
-    await world.engine.send(coordinator.actor, event, { key: `inbox/${item.id}` });
-  }
   const answer: Answer = { ok: true, upgrade: null, message: `agent ${agent} is forgotten` };
-  await store.write([
+  const writes: readonly Write[] = [
     answerWrite(item.id, answer),
     {
       collection: collections.agents,
       id: agent,
+      // Who is back meanwhile is not forgotten, and stays in the upgrade.
       expect: { incarnation: record.incarnation },
       set: { forgotten: true, gate: "shut", owes: null },
     },
-  ]);
+  ];
+  const coordinator = await activeCoordinator(store);
+  if (coordinator && !coordinator.final) {
+    const event: UpgradeEvent = { type: "agentForgotten", agent };
+    const key = `inbox/${item.id}`;
+    const result = await world.engine.send(coordinator.actor, event, { key, writes });
+    if (result.kind !== "duplicate") return;
+  }
+  await store.write(writes);
 }
 
 /** Agents that are stuck alone: each of them reads the request by itself. */
@@ -173,18 +183,20 @@ async function serve(world: MasterWorld, item: InboxItem): Promise<void> {
   }
 }
 
-/** Serves what people asked for; an expected failure is an answer. */
+/** After these the same request is judged again. */
+const passing: readonly string[] = ["fenced", "lease-lost", "database-unreachable", "conflict"];
+
+/** Serves what people asked for; a failure is an answer, so that it keeps no later request waiting. */
 export async function serveInbox(world: MasterWorld): Promise<void> {
   for (const item of await readInbox(world.store)) {
     if (item.answer !== null) continue;
     try {
       await serve(world, item);
-    } catch (error) {
-      const passing =
-        !isLockstepError(error) ||
-        ["fenced", "lease-lost", "database-unreachable"].includes(error.code);
-      if (passing) throw error;
-      await world.store.write([answerWrite(item.id, refusal(error))]);
+    } catch (thrown) {
+      const error = asUnreachable(thrown);
+      const known = isLockstepError(error) ? error : surprise(error);
+      if (passing.includes(known.code)) throw error;
+      await world.store.write([answerWrite(item.id, refusal(known))]);
     }
   }
 }

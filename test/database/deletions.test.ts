@@ -1,6 +1,6 @@
 // Aim: the TTL monitor rests on every member for the time of an upgrade, and goes on after it on those
 // where it was on, whoever dies in between. Method: the real set; a seam that dies at each durable write.
-import { MongoClient } from "mongodb";
+import { type Document, MongoClient } from "mongodb";
 import { expect, inject, onTestFinished, test } from "vitest";
 import { pauseDeletions, resumeDeletions } from "../../src/database/deletions.ts";
 import type { WithMember } from "../../src/database/members.ts";
@@ -48,6 +48,18 @@ test("paused and resumed, killed at each durable write; what was off stays off",
       expect(await states()).toEqual([true, true, false]);
     }
   }
+  // Away: the others need not wait for it. Taken out of the set: nobody waits for it.
+  await pauseDeletions(options);
+  const fences = client.db(setting.control.databaseName).collection<{ _id: string }>("fences");
+  const gone = { $push: { hosts: { $each: ["gone.invalid:1"], $position: 0 } } };
+  await fences.updateOne({ _id: "deletions" }, gone as Document);
+  const oneAway: WithMember = (host, act) =>
+    host === hosts[0] ? Promise.reject(new Error("away")) : withMember(host, act);
+  await expect(resumeDeletions({ ...options, withMember: oneAway })).rejects.toThrow("away");
+  expect(await states()).toEqual([false, true, false]);
+  await resumeDeletions(options);
+  expect(await states()).toEqual([true, true, false]);
+  expect(await fences.findOne({ _id: "deletions" })).toMatchObject({ hosts: [] });
   await client.close();
 });
 

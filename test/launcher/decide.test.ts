@@ -54,6 +54,13 @@ test.each<[string, LauncherState, LauncherEvent, LauncherState, object]>([
   ],
   ["one that hangs", state, { type: "timed-out" }, fallback("it never reported ready"), start(0)],
   [
+    "one that is not installed any more",
+    state,
+    { type: "not-installed" },
+    fallback("it is not in the versions file: install it, then restart the agent"),
+    start(0),
+  ],
+  [
     "the last of a version that has no other to fall back to",
     { ...alone, failures: 2 },
     ended(9),

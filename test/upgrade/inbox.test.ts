@@ -2,13 +2,14 @@
 // it the upgrade or one agent alone; nobody is called missing by a master that has not listened long enough.
 // Method: the master's inbox over the memory store.
 import { expect, test } from "vitest";
+import { LockstepError } from "../../src/errors.ts";
 import { limits } from "../../src/limits.ts";
 import { createMemoryStore } from "../../src/store/memory-store.ts";
-import { collections } from "../../src/store/store.ts";
+import { collections, type Write } from "../../src/store/store.ts";
 import { fileRequest, readAnswer } from "../../src/upgrade/inbox.ts";
 import { type MasterWorld, serveInbox } from "../../src/upgrade/master-loop.ts";
-import { initializeVersions } from "../../src/upgrade/versions.ts";
-import { from, join, to } from "./facts.ts";
+import { acceptWrite, initializeVersions } from "../../src/upgrade/versions.ts";
+import { coordinator, from, join, to, upgrade } from "./facts.ts";
 
 test("after the commit: the agent that is stuck tries again; with nobody stuck it is refused", async () => {
   const store = createMemoryStore({ now: () => 1_000 });
@@ -23,6 +24,48 @@ test("after the commit: the agent that is stuck tries again; with nobody stuck i
   await fileRequest(store, "r2", { kind: "retry" });
   await serveInbox(world);
   expect(await readAnswer(store, "r2")).toMatchObject({ ok: true, message: "tries again: a3" });
+});
+
+test("a request that cannot be judged is answered so, and keeps no later one waiting", async () => {
+  const store = createMemoryStore({ now: () => 1_000 });
+  await initializeVersions(store, from);
+  await join(store, "a1", { startable: [from, to] });
+  const preflight = () => Promise.reject(new Error("not authorized on admin"));
+  const world = { store, preflight, sinceMs: 0 } as unknown as MasterWorld;
+  await fileRequest(store, "r1", { kind: "upgrade", to, deadlines: {} });
+  await fileRequest(store, "r2", { kind: "retry" });
+  await serveInbox(world);
+  const message = expect.stringContaining("not authorized on admin");
+  expect(await readAnswer(store, "r1")).toMatchObject({ ok: false, code: "unexpected", message });
+  expect(await readAnswer(store, "r2")).toMatchObject({ ok: false, code: "no-upgrade" });
+});
+
+test("who is back before it is forgotten stays in the upgrade", async () => {
+  let nowMs = 0;
+  const store = createMemoryStore({ now: () => nowMs });
+  await initializeVersions(store, from);
+  await join(store, "a1");
+  expect(await store.write([acceptWrite(from, to, upgrade)])).toBe(null);
+  await store.append(coordinator([]));
+  nowMs = 100_000;
+  let sent = 0;
+  const engine = {
+    // It registers between the look and the write.
+    async send(_actor: string, _event: unknown, options: { writes: readonly Write[] }) {
+      sent += 1;
+      await join(store, "a1");
+      const refused = await store.write(options.writes);
+      if (refused !== null) throw new LockstepError("conflict", "refused");
+      return { kind: "applied" };
+    },
+  };
+  const world = { store, engine, sinceMs: 0 } as unknown as MasterWorld;
+  await fileRequest(store, "r1", { kind: "forget", agent: "a1" });
+  await expect(serveInbox(world)).rejects.toMatchObject({ code: "conflict" });
+  expect(sent).toBe(1);
+  await serveInbox(world);
+  expect(await readAnswer(store, "r1")).toMatchObject({ ok: false, code: "heartbeat-fresh" });
+  expect(sent).toBe(1);
 });
 
 test("a master that is new does not call missing whom it could not hear yet", async () => {

@@ -165,6 +165,31 @@ test("a step in which the process died twice is given up; attempts are counted o
   expect(ran.at(-1)).toBe("dies#1");
 });
 
+test("a revert in which the process died twice is given up too, until an operator says retry", async () => {
+  const attempts: number[] = [];
+  const sticky = [
+    step("sticks", async () => {}, {
+      revert: (context) => {
+        attempts.push(context.attempt);
+        return new Promise(() => {});
+      },
+    }),
+  ];
+  await runLocalSteps(run(openSeam, sticky));
+  for (let death = 1; death <= 2; death += 1) {
+    undoLocalSteps(run(openSeam, sticky), to).catch(() => {});
+    await expect.poll(() => attempts.length).toBe(death);
+  }
+  expect(await undoLocalSteps(run(openSeam, sticky), to)).toMatchObject({
+    type: "undoFailed",
+    reason: { code: "step-kills-process", details: { step: "sticks" } },
+  });
+  expect(attempts).toEqual([1, 2]);
+  const mended = [step("sticks", async () => {}, { revert: async () => {} })];
+  const again = run(openSeam, mended, undefined, "agent/a1/u000002/9/0");
+  expect(await undoLocalSteps(again, to)).toEqual({ type: "undone" });
+});
+
 test("a step that throws is a typed failure that names it; a failing revert too", async () => {
   const throws = [step("refuses", () => Promise.reject(new Error("no room")))];
   expect(await runLocalSteps(run(openSeam, throws))).toMatchObject({
