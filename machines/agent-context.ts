@@ -20,6 +20,8 @@ export interface AgentContext extends AgentInput {
   /** The coordinator has committed without this agent: only forward from here. */
   readonly late: boolean;
   readonly turnedBack: boolean;
+  /** A later upgrade was committed while this one was stuck here: only back to where its files were. */
+  readonly superseded: boolean;
   readonly backup: BackupPoint | null;
   readonly copy: { readonly digest: string | null; readonly reason: Reason | null } | null;
   readonly undone: boolean;
@@ -49,4 +51,5 @@ export type AgentEvent =
   | { type: "undone" }
   | { type: "undoFailed"; reason: Reason }
   | { type: "retryRequested" }
+  | { type: "superseded" }
   | EffectFailed;

@@ -53,6 +53,7 @@ export const agentMachine = setup({
     ),
     noteLate: assign({ late: true }),
     noteTurnedBack: assign({ turnedBack: true, leaving: false }),
+    noteSuperseded: assign({ superseded: true, reason: null }),
     noteUndone: assign({ undone: true }),
     noteRetry: assign({ reason: null, leaving: false }),
   },
@@ -75,6 +76,8 @@ export const agentMachine = setup({
     /** From the commit point no path leads back (S10). */
     isNotLate: ({ context }) => !context.late,
     isLate: ({ context }) => context.late,
+    isFirstLate: ({ context }) => context.late && !context.superseded,
+    isSuperseded: ({ context }) => context.superseded,
     isTurnedBack: ({ context }) => context.turnedBack,
     /** The launcher could not start the old version either. */
     cannotGoBack: ({ context, event }) =>
@@ -91,6 +94,7 @@ export const agentMachine = setup({
     leaving: false,
     late: false,
     turnedBack: false,
+    superseded: false,
     backup: null,
     copy: null,
     undone: false,
@@ -217,8 +221,25 @@ export const agentMachine = setup({
       on: {
         retryRequested: [
           { guard: "isTurnedBack", target: "rolling-back", actions: "noteRetry" },
+          { guard: "isSuperseded", target: "withdrawing", actions: "noteRetry" },
           { target: "waiting", actions: "noteRetry" },
         ],
+        superseded: { guard: "isFirstLate", target: "withdrawing", actions: "noteSuperseded" },
+      },
+    },
+    withdrawing: {
+      description:
+        "Was stuck on its way to a commit that a later one has replaced: undoes its local steps, so that it follows from where its files were. Left when that is done; an undo that fails blocks this agent.",
+      entry: [
+        {
+          type: "undoLocalSteps",
+          params: ({ context: { upgrade, from, to } }) => ({ upgrade, from, to }),
+        },
+      ],
+      on: {
+        undone: { target: "superseded", actions: "noteUndone" },
+        undoFailed: { target: "blocked", actions: "noteFailure" },
+        effectFailed: { target: "blocked", actions: "noteFailure" },
       },
     },
     done: {
@@ -230,6 +251,10 @@ export const agentMachine = setup({
           params: ({ context: { upgrade, to } }) => ({ upgrade, version: to }),
         },
       ],
+    },
+    superseded: {
+      type: "final",
+      description: "This agent follows a later upgrade instead, from where its files were.",
     },
     "rolled-back": {
       type: "final",

@@ -75,6 +75,10 @@ export function agentInvariants(
       after.state !== "rolling-back" || !moved || event === "turnBackAsked" || old.turnedBack,
     ],
     ["S10: late goes forward", !old.late || !["rolling-back", "rolled-back"].includes(after.state)],
+    [
+      "superseded only after the commit",
+      !["withdrawing", "superseded"].includes(after.state) || (now.late && now.superseded),
+    ],
     ["on the old version at the end", after.state !== "rolled-back" || now.running === now.from],
     ["blocked has a reason", after.state !== "blocked" || !moved || now.reason !== null],
   ]);

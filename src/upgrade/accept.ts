@@ -87,7 +87,7 @@ export function decideAcceptance(options: {
   if (stuck.length > 0) {
     throw new LockstepError(
       "peers-missing",
-      `expected no state server to be stuck, got: ${stuck.map(({ agent, blocked }) => `${agent}: ${blocked}`).join("; ")}: mend that, then \`lockstep retry\``,
+      `expected no state server to be stuck, got: ${stuck.map(({ agent, blocked }) => `${agent}: ${blocked}`).join("; ")}: mend that, then \`lockstep retry\`; or stop it and \`lockstep forget\` it: started after the upgrade it follows`,
       { missing: stuck.map(({ agent }) => agent) },
     );
   }

@@ -77,7 +77,7 @@ async function takePart(world: ParticipantWorld, id: string): Promise<boolean> {
 }
 
 /** Tells one participant of ours that this process runs, once, and what its coordinator decided. */
-async function drive(world: ParticipantWorld, tail: Entry): Promise<void> {
+async function drive(world: ParticipantWorld, tail: Entry, versions: Versions): Promise<void> {
   const { engine, store } = world;
   const view = viewOf<AgentContext>(tail);
   if (view.context.incarnation !== world.incarnation) {
@@ -91,6 +91,18 @@ async function drive(world: ParticipantWorld, tail: Entry): Promise<void> {
     await engine.send(tail.actor, event, { key });
   }
   if (view.state === "blocked") {
+    const { upgrade, to, late, superseded } = view.context;
+    // Stuck in a commit that a later one has replaced: its mended steps come with that one.
+    const isReplaced = versions.upgrade === null && versions.agentVersion !== to;
+    if (late && !superseded && isReplaced) {
+      const key = `superseded@${versions.generation}`;
+      world.log.info(
+        { upgrade, to, fleet: versions.agentVersion },
+        "a later upgrade replaces this",
+      );
+      await engine.send(tail.actor, { type: "superseded" }, { key });
+      return;
+    }
     const sinceMs = enteredAt(await store.entries(tail.actor));
     const retries = (await readInbox(store)).filter(
       ({ request, at }) => request.kind === "retry" && at > sinceMs,
@@ -214,7 +226,7 @@ export async function lookAround(world: ParticipantWorld): Promise<Look> {
   joined = (isAtRest && (await follow(world, versions, before))) || joined;
   const tails = joined ? await store.tails(participantPrefix(world.agent)) : before;
   const mine = tails.filter((tail) => !isFinal(tail));
-  for (const tail of mine) await drive(world, tail);
+  for (const tail of mine) await drive(world, tail, versions);
   await tendGate(world, versions, mine.length === 0 && owed === null);
   // An actor at its end may still have its version to keep.
   const isSettled = tails.every(({ effects }) => effects.length === 0);

@@ -134,7 +134,7 @@ test("an edge of every state is one of each live state that does not say otherwi
   ]);
   expect(started.filter(({ leaves }) => !leaves).map(edgeKey)).toEqual([
     "rolling-back started -> rolling-back",
-    ...["waiting", "backing-up", "migrating", "awaiting-peers", "blocked"].map(
+    ...["waiting", "backing-up", "migrating", "awaiting-peers", "blocked", "withdrawing"].map(
       (state) => `${state} started -> ${state}`,
     ),
   ]);

@@ -32,6 +32,9 @@ const copying = [...ready, copyAsked];
 const migrating = [...ready, localStepsAsked];
 const voted = [...migrating, localStepsDone];
 const back = [...ready, turnBack];
+const superseded: AgentEvent = { type: "superseded" };
+const stuckLate = [...migrating, committed, localStepFailed];
+const withdrawing = [...stuckLate, superseded];
 
 const shutGate = { name: "shutGate", params: { agent: "a1" } };
 const change = (version: string) => ({ name: "changeVersion", params: { version } });
@@ -49,7 +52,15 @@ test("at first it shuts its gate, and knows nothing", () => {
     context: {
       ...input,
       ...{ running: null, incarnation: 0, plan: null, gateShut: false, leaving: false },
-      ...{ late: false, turnedBack: false, backup: null, copy: null, undone: false, reason: null },
+      ...{
+        late: false,
+        turnedBack: false,
+        superseded: false,
+        backup: null,
+        copy: null,
+        undone: false,
+        reason: null,
+      },
     },
   });
 });
@@ -207,6 +218,28 @@ const late: readonly Row[] = [
     { reason: null },
     [shutGate, run],
   ],
+  [
+    "stuck late, and a later upgrade is committed: its steps are undone",
+    stuckLate,
+    superseded,
+    "withdrawing",
+    { superseded: true, reason: null },
+    [undo],
+  ],
+  ["withdrawn: it is at its end", withdrawing, undone, "superseded", { undone: true }],
+  ["its undo failed", withdrawing, undoFailed, "blocked", { reason }],
+  ["its undo cannot be done", withdrawing, effectFailed, "blocked", { reason }],
+  [
+    "a retry of who is superseded is the same undo",
+    [...withdrawing, undoFailed],
+    retry,
+    "withdrawing",
+    { reason: null },
+    [undo],
+  ],
+  ["superseded once", [...withdrawing, undoFailed], superseded, "blocked", {}],
+  ["who is turned back is not superseded", [...back, undoFailed], superseded, "blocked", {}],
+  ["nor who is not stuck", [...migrating, committed], superseded, "migrating", {}],
 ];
 
 const backwards: readonly Row[] = [

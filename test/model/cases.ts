@@ -154,6 +154,7 @@ const agentEvents: readonly AgentEvent[] = [
   { type: "committed" },
   { type: "turnBackAsked" },
   { type: "undone" },
+  { type: "superseded" },
   { type: "undoFailed", reason },
   { type: "retryRequested" },
   { type: "effectFailed", effect: "any", reason },
@@ -161,8 +162,9 @@ const agentEvents: readonly AgentEvent[] = [
 
 function projectAgent(snapshot: AnyMachineSnapshot): unknown {
   const context = snapshot.context as AgentContext;
-  const { running, gateShut, leaving, late, turnedBack, undone } = context;
-  return [running, gateShut, leaving, late, turnedBack, undone, context.reason !== null];
+  const { running, gateShut, leaving, late, turnedBack, superseded, undone } = context;
+  const flags = [gateShut, leaving, late, turnedBack, superseded, undone, context.reason !== null];
+  return [running, ...flags];
 }
 
 export const cases: readonly Case[] = [

@@ -45,6 +45,40 @@ test("who was away for the whole of an upgrade that turned back pays its debt", 
   expect(ends).toEqual(["rolled-back", "done"]);
 });
 
+test("who is stuck on its way to a commit follows the next one, from where its files were", async () => {
+  const at = (kind: Fault["kind"], atMs: number, ms = 0): Fault => ({
+    ...{ kind, whom: 2, ms, version: "1.1.0", when: { atMs } },
+  });
+  const fails = { kind: "local-fails", batch: 0, host: 2 } as const;
+  const plan: Plan = {
+    ...drawPlan(1),
+    ...{ hosts: 3, weather: quiet },
+    asks: [
+      { restMs: 5_000, to: "1.1.0", misbehaviour: fails },
+      { restMs: 150_000, to: "1.2.0", misbehaviour: well },
+    ],
+    // Both upgrades end without a3; between them it follows the first one, and fails.
+    faults: [at("pause", 6_000, 90_000), at("forget", 25_000)].concat([
+      at("pause", 150_000, 90_000),
+      at("forget", 170_000),
+    ]),
+  };
+  const ways: string[] = [];
+  const { problems, timeline, ends } = await simulatePlan(plan, ({ actor, state }) => {
+    if (actor.startsWith("agent/a3/") && ways.at(-1) !== `${actor} ${state}`) {
+      ways.push(`${actor} ${state}`);
+    }
+  });
+  expect(problems, timeline.join("\n")).toEqual([]);
+  expect(ends).toEqual(["done", "done", "done"]);
+  const stuck = ways.indexOf("agent/a3/u000002 withdrawing") - 1;
+  const [first, second] = ["agent/a3/u000002", "agent/a3/u000003"];
+  expect(ways.slice(stuck, stuck + 6)).toEqual([
+    ...[`${first} blocked`, `${first} withdrawing`, `${first} superseded`],
+    ...[`${second} waiting`, `${second} migrating`, `${second} done`],
+  ]);
+});
+
 /** The worst that a bad build can do: it came up once, and comes up nowhere any more. */
 test.each(["backing-up", "rehearsing", "migrating", "awaiting-peers"])(
   "every process dies in %s, and the new version comes up nowhere again: all are back",
