@@ -48,7 +48,9 @@ async function command(
   body: Document,
   session: ClientSession,
 ): Promise<Batch> {
-  const { cursor } = await client.db(databaseName).command(body, { session });
+  // The number of a cursor has to go back as the type it came in, also when it is a small one.
+  const asTheyAre = { session, promoteLongs: false };
+  const { cursor } = await client.db(databaseName).command(body, asTheyAre);
   return {
     events: (cursor.firstBatch ?? cursor.nextBatch) as Document[],
     until: String(cursor.postBatchResumeToken?._data),

@@ -1,5 +1,6 @@
 // Aim: after T each write that is not the upgrade's own is found and named, and none of its own is:
 // however many masters it had, and whatever the foreign writer uses. Method: the real set.
+import { BSON, type Db, type Document, Long, type RunCommandOptions } from "mongodb";
 import { expect, test } from "vitest";
 import { chooseBackupTime } from "../../src/database/backup-time.ts";
 import { findForeignWrites, refuseForeignWrites } from "../../src/database/foreign-writes.ts";
@@ -100,6 +101,35 @@ test("a plain write, one of a transaction, and one between our batches are named
     code: "foreign-writes",
     message: expect.stringContaining('update of 7 in "items"'),
   });
+});
+
+test("a cursor whose number happens to be small is closed as any other", async () => {
+  const setting = await createSetting();
+  await fill(setting);
+  await setting.master(1);
+  const { client, control } = setting;
+  const time = await chooseBackupTime({ control, seam: openSeam });
+  let small = 0;
+  // One cursor in a thousand has a number that the driver would read as a plain one.
+  const command = async (db: Db, body: Document, options?: RunCommandOptions) => {
+    const answer = await db.command(body, options);
+    if (body["pipeline"]?.[1]?.$match?.operationType !== "none") return answer;
+    small += 1;
+    const { id } = BSON.deserialize(BSON.serialize({ id: Long.fromNumber(7) }), options);
+    return { ...answer, cursor: { ...answer["cursor"], id } };
+  };
+  const lucky = new Proxy(client, {
+    get: (target, key) => {
+      if (key !== "db") return Reflect.get(target, key).bind(target);
+      return (name: string) => {
+        const db = target.db(name);
+        return { command: (...given: [Document, RunCommandOptions]) => command(db, ...given) };
+      };
+    },
+  });
+  const options = { ...optionsOf(setting, time), client: lucky };
+  expect(await findForeignWrites(options)).toEqual([]);
+  expect(small).toBe(1);
 });
 
 test("at most ten are named", async () => {
