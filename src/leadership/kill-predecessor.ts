@@ -4,12 +4,13 @@ import { limits } from "../limits.ts";
 import type { Log } from "../log.ts";
 
 /**
- * Ends the sessions of the process that held the lease before: a dead client's open transaction
- * would hold the fence for over a minute.
+ * Ends the sessions of an earlier process: a dead client's open transaction would hold what it has written,
+ * the fence or its agent's record, for over a minute.
+ * @param options.appName a name, or a condition on names
  */
 export async function killPredecessor(options: {
   client: MongoClient;
-  appName: string;
+  appName: string | { readonly $regex: string };
   log: Log;
 }): Promise<number> {
   const { client, appName, log } = options;

@@ -6,7 +6,6 @@ import {
   MongoBulkWriteError,
   type MongoClient,
   MongoServerError,
-  MongoWriteConcernError,
   ReadConcern,
   type TransactionOptions,
   WriteConcern,
@@ -87,12 +86,8 @@ const transactionOptions: TransactionOptions = {
   readPreference: "primary",
 };
 
-/** Written, and not acknowledged by a majority. */
-function isUnacknowledged(error: unknown): boolean {
-  return (
-    error instanceof MongoWriteConcernError ||
-    (error instanceof MongoBulkWriteError && error.result.getWriteConcernError() !== undefined)
-  );
+function isDuplicateKey(error: unknown): boolean {
+  return error instanceof MongoServerError && error.code === 11000;
 }
 
 /** The journal on a MongoDB replica set. */
@@ -163,12 +158,15 @@ export function createMongoStore(options: {
     );
   };
 
-  const applyWrite = async (write: Write, index: number, session: ClientSession) => {
+  const applyWrite = async (write: Write, index: number, session?: ClientSession) => {
     const { collection, id, expect, set = {}, increment = {}, remove = [] } = write;
+    const options = session ? { session } : {};
     if (expect === null) {
-      const existing = await named(collection).findOne({ _id: id }, { session });
-      if (existing) throw new Refused(index);
-      await named(collection).insertOne({ _id: id, ...set, ...increment }, { session });
+      try {
+        await named(collection).insertOne({ _id: id, ...set, ...increment }, options);
+      } catch (error) {
+        throw isDuplicateKey(error) ? new Refused(index) : error;
+      }
       return;
     }
     const update = {
@@ -178,7 +176,7 @@ export function createMongoStore(options: {
         ? { $unset: Object.fromEntries(remove.map((path) => [path, ""])) }
         : {}),
     };
-    const result = await named(collection).updateOne({ _id: id, ...expect }, update, { session });
+    const result = await named(collection).updateOne({ _id: id, ...expect }, update, options);
     if (result.matchedCount !== 1) throw new Refused(index);
   };
 
@@ -214,6 +212,18 @@ export function createMongoStore(options: {
     }
   };
 
+  /**
+   * One document's write is atomic by itself. A transaction whose process dies in it stays open, on the
+   * document that its next process has to register in, until the server ends it after a minute.
+   */
+  const applyAll = async (writes: readonly Write[]): Promise<void> => {
+    const [first, ...others] = writes;
+    if (first && others.length === 0) return applyWrite(first, 0);
+    await transact(async (session) => {
+      for (const [index, write] of writes.entries()) await applyWrite(write, index, session);
+    });
+  };
+
   const insertAll = async (entries: readonly Entry[]): Promise<readonly AppendResult[]> => {
     try {
       await seam.write("journal", () =>
@@ -225,7 +235,7 @@ export function createMongoStore(options: {
       // is what a majority has. (Written on one member alone, an entry is taken back by an election.)
       const said = error instanceof MongoBulkWriteError ? [error.writeErrors].flat() : [];
       const isAnswer = said.length > 0 && said.every(({ code }) => code === 11000);
-      if (!isAnswer && !isNetworkTrouble(error) && !isUnacknowledged(error)) throw error;
+      if (!isAnswer && !isNetworkTrouble(error)) throw error;
       return Promise.all(entries.map(readBack));
     }
   };
@@ -243,7 +253,7 @@ export function createMongoStore(options: {
       );
       return entries.map(() => ({ kind: "appended" }));
     } catch (error) {
-      const duplicate = error instanceof MongoServerError && error.code === 11000;
+      const duplicate = isDuplicateKey(error);
       if (!(error instanceof Refused) && !duplicate && !isUnknownOutcome(error)) throw error;
       // The transaction stands or falls as one: an entry of ours in the journal means all took effect.
       const results: AppendResult[] = [];
@@ -278,12 +288,7 @@ export function createMongoStore(options: {
     write: (writes, name = "control") =>
       guarded(async () => {
         try {
-          await seam.write(name, () =>
-            transact(async (session) => {
-              for (const [index, write] of writes.entries())
-                await applyWrite(write, index, session);
-            }),
-          );
+          await seam.write(name, () => applyAll(writes));
           return null;
         } catch (error) {
           if (error instanceof Refused) return error.write;

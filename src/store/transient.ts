@@ -4,6 +4,7 @@ import {
   MongoNetworkError,
   MongoServerError,
   MongoServerSelectionError,
+  MongoWriteConcernError,
 } from "mongodb";
 import { isLockstepError, LockstepError, messageOf } from "../errors.ts";
 
@@ -39,11 +40,20 @@ export function isTransient(thrown: unknown): boolean {
   return error instanceof MongoError && error.hasErrorLabel("TransientTransactionError");
 }
 
-/** True when nobody knows whether the write took effect. */
+/** Written, and not acknowledged by a majority. */
+function isUnacknowledged(error: unknown): boolean {
+  return (
+    error instanceof MongoWriteConcernError ||
+    (error instanceof MongoBulkWriteError && error.result.getWriteConcernError() !== undefined)
+  );
+}
+
+/** True when nobody knows whether the write took effect, and stays. */
 export function isUnknownOutcome(thrown: unknown): boolean {
   const error = unwrapped(thrown);
   return (
     error instanceof MongoNetworkError ||
+    isUnacknowledged(error) ||
     isBrokenSocket(error) ||
     (error instanceof MongoError &&
       (error.hasErrorLabel("UnknownTransactionCommitResult") ||

@@ -14,6 +14,7 @@ import { register } from "./agents.ts";
 import { connect, memberOpener } from "./connect.ts";
 import { createDatabaseSide } from "./database-side.ts";
 import { createLocalJournal } from "./local-journal.ts";
+import { connectionNames } from "./names.ts";
 import { type RunOptions, type Runtime, runAgent } from "./run-agent.ts";
 import { initializeVersions, noVersionError, readVersions } from "./versions.ts";
 
@@ -34,8 +35,8 @@ export interface RuntimeOptions extends Omit<RunOptions, "incarnation" | "appNam
 /** Starts one process of one agent: registers it, then drives its loops until it is stopped. */
 export async function startAgent(options: RuntimeOptions): Promise<Runtime> {
   const { agent, seam, lifecycle, controlDatabaseName } = options;
-  const nonce = options.random.hex(4);
-  const appName = `lockstep:${agent}:${nonce}`;
+  const names = connectionNames(controlDatabaseName, agent, options.random.hex(4));
+  const appName = names.own;
   const clients: MongoClient[] = [];
   const open = async (url: string, name: string) => {
     const client = await connect(url, name);
@@ -64,6 +65,8 @@ export async function startAgent(options: RuntimeOptions): Promise<Runtime> {
       ...{ client, memberClient, databaseName: options.databaseName, controlDatabaseName },
       withMember: memberOpener(options.mongoUrl, appName),
     });
+    const ended = await killPredecessor({ client, appName: names.earlier, log: options.log });
+    if (ended > 0) options.log.info({ agent, ended }, "sessions of an earlier process are ended");
     const incarnation = await register(store, agent, {
       role: options.role,
       version: options.version,

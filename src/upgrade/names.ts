@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { LockstepError } from "../errors.ts";
 
 /** The role that coordinators follow. */
@@ -36,6 +37,13 @@ export function isUpgradeId(name: string): boolean {
 /** Name of the control database: never the one that is backed up. */
 export function controlDatabaseName(fleet: string): string {
   return `lockstep_${fleet}`;
+}
+
+/** What the connections of an agent's processes are called at the server: its next process ends them. */
+export function connectionNames(controlDatabase: string, agent: string, nonce: string) {
+  const fleet = createHash("sha256").update(controlDatabase).digest("hex").slice(0, 8);
+  const prefix = `lockstep:${fleet}:${agent}:`;
+  return { own: `${prefix}${nonce}`, earlier: { $regex: `^${prefix}(?!${nonce})` } };
 }
 
 /** @throws LockstepError `bad-argument` unless the name may be an agent's */
