@@ -5,6 +5,7 @@ import { expect, test } from "vitest";
 import { silentLog } from "../../src/log.ts";
 import { openSeam } from "../../src/ports/seam.ts";
 import { createMongoStore } from "../../src/store/mongo-store.ts";
+import { collections } from "../../src/store/store.ts";
 import { register } from "../../src/upgrade/agents.ts";
 import { createGate } from "../../src/upgrade/gate.ts";
 import { acceptWrite, initializeVersions, readVersions } from "../../src/upgrade/versions.ts";
@@ -84,7 +85,10 @@ test("an acceptance waits for an opening that has not committed yet", async () =
         client: watching(client, { onAbort: resolve }),
         ...{ databaseName, seam: openSeam },
       });
-      void accepting.write([acceptWrite("1.0.0", "1.1.0", "u000002")]).then((refused) => {
+      // In one transaction with something else, as it is with the coordinator's first entry.
+      const answer = { collection: collections.inbox, id: "r1", expect: null };
+      const acceptance = [acceptWrite("1.0.0", "1.1.0", "u000002"), answer];
+      void accepting.write(acceptance).then((refused) => {
         order.push(refused === null ? "accepted" : "refused");
         resolve();
       });
