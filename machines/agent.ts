@@ -231,6 +231,7 @@ export const agentMachine = setup({
       description:
         "Was stuck on its way to a commit that a later one has replaced: undoes its local steps, so that it follows from where its files were. Left when that is done; an undo that fails blocks this agent.",
       entry: [
+        { type: "cancelEffects", params: {} },
         {
           type: "undoLocalSteps",
           params: ({ context: { upgrade, from, to } }) => ({ upgrade, from, to }),

@@ -1,9 +1,10 @@
 import type { MongoClient } from "mongodb";
+import type { WithMember } from "../database/members.ts";
 import { checkDeployment } from "../database/preflight.ts";
 import { openSeam } from "../ports/seam.ts";
 import { createMongoStore } from "../store/mongo-store.ts";
 import type { Store } from "../store/store.ts";
-import { connect } from "../upgrade/connect.ts";
+import { connect, memberOpener } from "../upgrade/connect.ts";
 import { databaseNameOf } from "../upgrade/database-name.ts";
 import { controlDatabaseName } from "../upgrade/names.ts";
 import { parseSecondsMs } from "./seconds.ts";
@@ -18,6 +19,7 @@ export interface DatabaseOptions {
 
 export interface OpenDatabase {
   readonly client: MongoClient;
+  readonly withMember: WithMember;
   readonly store: Store;
   readonly databaseName: string;
   readonly controlDatabaseName: string;
@@ -33,11 +35,12 @@ export async function withDatabase(
   const timeoutMs =
     options.timeout === undefined ? undefined : parseSecondsMs("--timeout", options.timeout);
   const client = await connect(options.mongoUrl, "lockstep:backup", timeoutMs);
+  const withMember = memberOpener(options.mongoUrl, "lockstep:backup");
   try {
-    await checkDeployment(client);
+    await checkDeployment(client, databaseName);
     const store = createMongoStore({ client, databaseName: control, seam: openSeam });
     try {
-      return await act({ client, store, databaseName, controlDatabaseName: control });
+      return await act({ client, withMember, store, databaseName, controlDatabaseName: control });
     } finally {
       await store.close();
     }

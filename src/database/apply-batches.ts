@@ -1,4 +1,4 @@
-import type { AnyBulkWriteOperation, ClientSession, Document } from "mongodb";
+import { type AnyBulkWriteOperation, BSON, type ClientSession, type Document } from "mongodb";
 import { LockstepError, messageOf } from "../errors.ts";
 import { limits } from "../limits.ts";
 import { fencedTransaction } from "./fenced-transaction.ts";
@@ -11,12 +11,27 @@ interface Batch {
   readonly documents: readonly Document[];
 }
 
+/** How many documents of a collection make a batch, by their average size: a batch is one transaction. */
+async function batchSizeOf({ options }: Runner, collection: string): Promise<number> {
+  const [stats] = await options.client
+    .db(options.databaseName)
+    .collection(collection)
+    .aggregate<{ bytes?: number }>([
+      { $collStats: { storageStats: {} } },
+      { $project: { bytes: "$storageStats.avgObjSize" } },
+    ])
+    .toArray();
+  const fitting = Math.floor(limits.batchBytesMax / Math.max(1, Number(stats?.bytes ?? 1)));
+  return Math.min(limits.batchDocumentsMax, Math.max(1, fitting));
+}
+
 /** Reads the next documents after the cursor, in `_id` order over all types of `_id`. */
 async function readBatch(
   runner: Runner,
   collection: string,
   application: Application,
   cursor: Progress["cursor"],
+  size: number,
   session?: ClientSession,
 ): Promise<Batch> {
   const { options } = runner;
@@ -33,13 +48,13 @@ async function readBatch(
     })
     .sort({ _id: 1 })
     .hint({ _id: 1 })
-    .limit(limits.batchDocumentsMax + extra)
-    .batchSize(limits.batchDocumentsMax + extra + 1);
+    .limit(size + extra)
+    .batchSize(size + extra + 1);
   if (cursor !== null) find = find.min({ _id: cursor.last });
   const found = await find.toArray();
   const isLast = (document: Document | undefined) =>
     cursor !== null && document !== undefined && sameId(document["_id"], cursor.last);
-  const documents = isLast(found[0]) ? found.slice(1) : found.slice(0, limits.batchDocumentsMax);
+  const documents = isLast(found[0]) ? found.slice(1) : found.slice(0, size);
   return { ids: documents.map(({ _id }) => _id), documents };
 }
 
@@ -55,6 +70,12 @@ function plain(id: unknown): unknown {
     : typeof id === "object"
       ? id
       : String(id);
+}
+
+/** An `_id` as it is told to people. */
+export function idText(id: unknown): string {
+  const isPlainObject = typeof id === "object" && id !== null && !("_bsontype" in id);
+  return isPlainObject && !(id instanceof Date) ? BSON.EJSON.stringify(id) : String(id);
 }
 
 function changesOf(
@@ -75,14 +96,15 @@ async function offendersFrom(
 ): Promise<readonly { readonly id: string; readonly error: string }[]> {
   const offenders: { id: string; error: string }[] = [];
   let { cursor } = runner.progress;
+  const size = await batchSizeOf(runner, collection);
   for (;;) {
     runner.options.signal.throwIfAborted();
-    const batch = await readBatch(runner, collection, application, cursor);
+    const batch = await readBatch(runner, collection, application, cursor, size);
     for (const document of batch.documents) {
       try {
         application.change(document);
       } catch (error) {
-        offenders.push({ id: String(document["_id"]), error: messageOf(error) });
+        offenders.push({ id: idText(document["_id"]), error: messageOf(error) });
         if (offenders.length >= limits.offendingDocumentsMax) return offenders;
       }
     }
@@ -101,7 +123,8 @@ export async function applyBatches(
 ): Promise<void> {
   const { options } = runner;
   const target = options.client.db(options.databaseName).collection(collection);
-  for (let size = -1; size !== 0; ) {
+  const size = await batchSizeOf(runner, collection);
+  for (let read = -1; read !== 0; ) {
     const { progress } = runner;
     try {
       const moved = await fencedTransaction(
@@ -109,7 +132,8 @@ export async function applyBatches(
         `${options.progressField}-batch`,
         { field: options.progressField, ticks: progress.ticks },
         async (session) => {
-          const batch = await readBatch(runner, collection, application, progress.cursor, session);
+          const { cursor } = progress;
+          const batch = await readBatch(runner, collection, application, cursor, size, session);
           let operations: AnyBulkWriteOperation<Document>[] = [];
           if ("change" in application) {
             try {
@@ -143,7 +167,7 @@ export async function applyBatches(
           }
         },
       );
-      size = moved.batch.ids.length;
+      read = moved.batch.ids.length;
       runner.progress = { ...moved.after, ticks: progress.ticks + 1 };
     } catch (error) {
       if (!(error instanceof ChangeFailed) || !("change" in application)) throw error;

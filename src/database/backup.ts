@@ -1,4 +1,4 @@
-import { mkdir, statfs } from "node:fs/promises";
+import { access, constants, mkdir, statfs } from "node:fs/promises";
 import { join } from "node:path";
 import type { MongoClient } from "mongodb";
 import { isLockstepError, LockstepError, messageOf } from "../errors.ts";
@@ -15,14 +15,16 @@ import {
   readCatalogue,
 } from "./catalogue.ts";
 import type { Digests } from "./digest.ts";
-import { dumpDatabase } from "./dump.ts";
+import { dumpDatabase, dumpError } from "./dump.ts";
 import { loadDatabase } from "./load-database.ts";
 import { type Manifest, manifestName, sealed } from "./manifest.ts";
-import { databaseSize, spaceNeeded } from "./space.ts";
+import type { WithMember } from "./members.ts";
+import { databaseSize, requireRoomForCopy, spaceNeeded } from "./space.ts";
 import { refuseUnsupported } from "./supported.ts";
 
 export interface BackupOptions {
   readonly client: MongoClient;
+  readonly withMember: WithMember;
   readonly databaseName: string;
   readonly control: { readonly client: MongoClient; readonly databaseName: string };
   /** Where backups are kept; this one gets a folder of its own there. */
@@ -43,8 +45,12 @@ export interface BackupOptions {
 }
 
 async function requireRoom(options: BackupOptions): Promise<void> {
-  const { agentBytes } = spaceNeeded(await databaseSize(options.client, options.databaseName));
+  const size = await databaseSize(options.client, options.databaseName);
+  const { agentBytes, restoreBytes } = spaceNeeded(size);
+  const stepsBytes = options.inScratch ? Math.ceil(1.5 * size.dataSizeBytes) : 0;
+  await requireRoomForCopy(options, restoreBytes + stepsBytes);
   const { bavail, bsize } = await mkdir(options.root, { recursive: true })
+    .then(() => access(options.root, constants.W_OK))
     .then(() => statfs(options.root))
     .catch((error: unknown) => {
       throw new LockstepError(
@@ -73,12 +79,13 @@ async function countsAt(
     const readConcern = isCapped(entry)
       ? { level: "majority" }
       : { level: "snapshot", atClusterTime: parseBackupTime(time) };
-    const answer = await client.db(databaseName).command({
-      aggregate: source,
-      pipeline: [{ $group: { _id: null, count: { $sum: 1 } } }],
-      cursor: {},
-      readConcern,
-    });
+    const pipeline = [{ $group: { _id: null, count: { $sum: 1 } } }];
+    const answer = await client
+      .db(databaseName)
+      .command({ aggregate: source, pipeline, cursor: {}, readConcern })
+      .catch((error: unknown) => {
+        throw dumpError(error);
+      });
     counts[source] = { hash: "", count: Number(answer["cursor"].firstBatch[0]?.count ?? 0) };
   }
   return counts;

@@ -1,6 +1,7 @@
 import type { Document, Filter } from "mongodb";
 import { LockstepError } from "../errors.ts";
 import { limits } from "../limits.ts";
+import { idText } from "./apply-batches.ts";
 import { conflict } from "./define.ts";
 import type { Runner } from "./runner.ts";
 import type { Application } from "./schema-context.ts";
@@ -35,7 +36,7 @@ export async function fieldRenaming(
           .toArray()
       : [];
   if (found.length > 0) {
-    const ids = found.map(({ _id }) => String(_id));
+    const ids = found.map(({ _id }) => idText(_id));
     throw conflict(
       `documents of "${collection}" have both "${from}" and "${to}": ${ids.join(", ")}: remove one of them first`,
       { collection, documents: ids.map((id) => ({ id })) },

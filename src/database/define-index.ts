@@ -1,9 +1,11 @@
 import type { Document } from "mongodb";
+import { messageOf } from "../errors.ts";
 import { limits } from "../limits.ts";
 import { conflict, define, includes, requirePlain } from "./define.ts";
 import { canonicalText, parseCanonical } from "./ordered-bson.ts";
 import { moveProgress, nextOperation, type Runner } from "./runner.ts";
 import type { IndexKeys, IndexOptions } from "./schema-context.ts";
+import { hasCode } from "./server-errors.ts";
 
 function keyMap(keys: IndexKeys): Map<string, unknown> {
   return new Map(Array.isArray(keys) ? keys : Object.entries(keys));
@@ -89,7 +91,15 @@ export async function addIndex(
         commitQuorum: "majority",
       },
     }),
-  );
+  ).catch((error: unknown) => {
+    // What only the build can see: elements of arrays, a null beside a missing field.
+    if (!hasCode(error, 11000)) throw error;
+    const duplicates = [(error as { keyValue?: unknown }).keyValue ?? messageOf(error)];
+    throw conflict(
+      `index "${index.name}" of "${collection}" cannot be unique: ${JSON.stringify(duplicates)} occur more than once`,
+      { collection, duplicates },
+    );
+  });
   await moveProgress(runner, "operation-end", nextOperation(runner));
 }
 

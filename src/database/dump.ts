@@ -18,6 +18,7 @@ import {
   type Manifest,
   manifestDigest,
   manifestName,
+  metadataOf,
   sealed,
 } from "./manifest.ts";
 import { hasCode } from "./server-errors.ts";
@@ -43,12 +44,6 @@ export interface DumpOptions {
   readonly seam: Seam;
   readonly signal: AbortSignal;
   readonly log: Log;
-}
-
-function metadataOf({ name, uuid, options, indexes, type }: CollectionEntry): string {
-  const idIndex = '{"v":{"$numberInt":"2"},"key":{"_id":{"$numberInt":"1"}},"name":"_id_"}';
-  const all = type === "collection" ? [idIndex, ...indexes] : indexes;
-  return `{"indexes":[${all.join(",")}],"uuid":"${uuid}","collectionName":${JSON.stringify(name)},"type":"${type}","options":${options}}`;
 }
 
 /** How the documents of a collection are asked for: all of them, in an order that is always the same. */
@@ -162,7 +157,7 @@ async function dumpDocuments(
 const goneCodes = [239, 246, 361];
 
 /** What the server or the disk says, as a code; anything else as it is. */
-function dumpError(cause: unknown): unknown {
+export function dumpError(cause: unknown): unknown {
   if (isNetworkTrouble(cause)) return cause;
   const isFile = cause instanceof Error && "syscall" in cause;
   if (!(cause instanceof MongoServerError) && !isFile) return cause;

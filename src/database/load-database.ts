@@ -5,7 +5,7 @@ import { limits } from "../limits.ts";
 import type { Log } from "../log.ts";
 import { dataCollection, differences, isCapped, readCatalogue } from "./catalogue.ts";
 import { type Digests, digestDatabase } from "./digest.ts";
-import { type LoadTarget, loadCollection } from "./load.ts";
+import { type LoadTarget, loadCollection, releaseExpiry } from "./load.ts";
 import type { DumpedCollection, Manifest } from "./manifest.ts";
 
 /** SHA-256 over the documents of a collection, in the order in which a dump has them. */
@@ -48,11 +48,12 @@ async function isEqual(
  * @throws LockstepError `backup-mismatch`
  */
 export async function loadDatabase(
-  target: LoadTarget & { readonly log: Log },
+  options: Omit<LoadTarget, "holdExpiry"> & { readonly log: Log },
   directory: string,
   manifest: Manifest,
   { beside = [] }: { readonly beside?: readonly string[] } = {},
 ): Promise<Digests> {
+  const target: LoadTarget = { ...options, holdExpiry: true };
   for (const from of manifest.collections) {
     await loadCollection(target, directory, manifest, from, from.name);
   }
@@ -62,6 +63,7 @@ export async function loadDatabase(
   for (const entry of manifest.collections) {
     if (!(await isEqual(target, entry, digests))) words.push(`the data of "${entry.name}" differs`);
   }
+  for (const from of manifest.collections) await releaseExpiry(target, from);
   const { collections } = await readCatalogue(client, databaseName);
   const catalogue = { collections: collections.filter(({ name }) => !beside.includes(name)) };
   const expected = { collections: manifest.collections };
@@ -73,6 +75,6 @@ export async function loadDatabase(
       { differences: words },
     );
   }
-  target.log.info({ databaseName, collections: manifest.collections.length }, "copy verified");
+  options.log.info({ databaseName, collections: manifest.collections.length }, "copy verified");
   return digests;
 }

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { type Document, type MongoClient, MongoServerError, UUID } from "mongodb";
+import { type Document, Int32, type MongoClient, MongoServerError, UUID } from "mongodb";
 import { LockstepError, messageOf } from "../errors.ts";
 import { limits } from "../limits.ts";
 import type { Seam } from "../ports/seam.ts";
@@ -24,7 +24,12 @@ export interface LoadTarget {
   createFenced?(command: Document): Promise<void>;
   /** Hears of each batch that is in. */
   onBytes?(bytes: number): void;
+  /** Nothing expires in what is loaded, until `releaseExpiry`: it could not be proven else. */
+  readonly holdExpiry?: boolean;
 }
+
+/** So many seconds that nothing expires. */
+const neverSeconds = new Int32(2_147_483_647);
 
 /** Whole documents of a dump file, in batches of bytes. */
 async function* batches(path: string): AsyncGenerator<Uint8Array> {
@@ -54,10 +59,15 @@ async function* batches(path: string): AsyncGenerator<Uint8Array> {
 }
 
 /** What an index is built from again: a simple one must say so where the collection has a collation. */
-function indexSpecification(text: string, from: DumpedCollection): Map<string, unknown> {
+function indexSpecification(
+  text: string,
+  from: DumpedCollection,
+  holdExpiry: boolean,
+): Map<string, unknown> {
   const index = parseCanonical(text) as Map<string, unknown>;
   const inherits = (parseCanonical(from.options) as Map<string, unknown>).has("collation");
   if (inherits && !index.has("collation")) index.set("collation", { locale: "simple" });
+  if (holdExpiry && index.has("expireAfterSeconds")) index.set("expireAfterSeconds", neverSeconds);
   return index;
 }
 
@@ -71,7 +81,7 @@ async function buildIndexes(
   if (from.indexes.length === 0) return;
   const command: Document = {
     createIndexes: name,
-    indexes: from.indexes.map((text) => indexSpecification(text, from)),
+    indexes: from.indexes.map((text) => indexSpecification(text, from, target.holdExpiry === true)),
     commitQuorum: "majority",
     maxTimeMS: limits.indexBuildTimeMsMax,
     ...identity,
@@ -102,6 +112,7 @@ interface Identity {
 /** Creates a collection with exactly the options that it had. */
 async function create(target: LoadTarget, from: DumpedCollection, name: string): Promise<void> {
   const options = parseCanonical(from.options) as Map<string, unknown>;
+  if (target.holdExpiry) options.delete("expireAfterSeconds");
   // No option's name looks like an integer, and what lies deeper are Maps: the order stays.
   const command = { create: name, ...Object.fromEntries(options) };
   const plainly = () =>
@@ -115,6 +126,28 @@ async function create(target: LoadTarget, from: DumpedCollection, name: string):
   await creating.catch((error: unknown) => {
     if (!hasCode(error, 48)) throw error;
   });
+}
+
+/** What was held back by `holdExpiry` expires from now on as it was backed up. */
+export async function releaseExpiry(target: LoadTarget, from: DumpedCollection): Promise<void> {
+  const options = parseCanonical(from.options) as Map<string, unknown>;
+  const changes: Document[] = [];
+  if (options.has("expireAfterSeconds")) {
+    changes.push({ expireAfterSeconds: options.get("expireAfterSeconds") });
+  }
+  for (const text of from.indexes) {
+    const index = parseCanonical(text) as Map<string, unknown>;
+    const expireAfterSeconds = index.get("expireAfterSeconds");
+    if (expireAfterSeconds === undefined) continue;
+    changes.push({ index: { name: index.get("name"), expireAfterSeconds } });
+  }
+  for (const change of changes) {
+    await target.seam.write("load-expiry", () =>
+      target.client
+        .db(target.databaseName)
+        .command({ collMod: from.name, ...change, writeConcern: { w: "majority" } }),
+    );
+  }
 }
 
 /** Defines a view as it was, also where it is there already: late or twice, it is the same. */

@@ -55,6 +55,13 @@ export function sealOf(manifest: Omit<Manifest, "seal">): string {
   return createHash("sha256").update(JSON.stringify(rest)).digest("hex");
 }
 
+/** The text of a collection's metadata file: mongodump's. Pure. */
+export function metadataOf({ name, uuid, options, indexes, type }: CollectionEntry): string {
+  const idIndex = '{"v":{"$numberInt":"2"},"key":{"_id":{"$numberInt":"1"}},"name":"_id_"}';
+  const all = type === "collection" ? [idIndex, ...indexes] : indexes;
+  return `{"indexes":[${all.join(",")}],"uuid":"${uuid}","collectionName":${JSON.stringify(name)},"type":"${type}","options":${options}}`;
+}
+
 /** The file name of a collection, as mongodump escapes it. Pure. */
 export function escapeName(name: string): string {
   return encodeURIComponent(name)

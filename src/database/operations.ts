@@ -7,29 +7,26 @@ import type { Clock } from "../ports/clock.ts";
 interface Operation {
   readonly lsid?: { readonly id: unknown };
   readonly appName?: string;
-  readonly ns?: string;
 }
 
-/** Operations and open transactions on the application's database. */
+/**
+ * Operations on the application's database. (An open transaction that is idle does not say of which
+ * database it is; what it commits later is found as a foreign write.)
+ */
 async function operationsOn(client: MongoClient, databaseName: string): Promise<Operation[]> {
-  const found = await client
+  return client
     .db("admin", { readConcern: new ReadConcern("local") })
-    .aggregate<Operation & { transaction?: object; op?: string }>([
+    .aggregate<Operation>([
       { $currentOp: { allUsers: true, idleSessions: true, idleConnections: false } },
       {
         $match: {
-          $or: [
-            {
-              ns: { $regex: `^${databaseName.replace(/[^\w]/g, "\\$&")}\\.` },
-              op: { $ne: "none" },
-            },
-            { transaction: { $exists: true }, active: false, ns: "" },
-          ],
+          ns: { $regex: `^${databaseName.replace(/[^\w]/g, "\\$&")}\\.` },
+          op: { $ne: "none" },
+          lsid: { $exists: true },
         },
       },
     ])
     .toArray();
-  return found.filter(({ ns, lsid }) => lsid !== undefined && ns !== "");
 }
 
 /**

@@ -3,12 +3,26 @@ import { LockstepError, messageOf } from "../errors.ts";
 
 const versionMin = 6;
 
+/** A URL that names the database in another case would be about one that is not there. */
+async function requireExactName(client: MongoClient, databaseName: string): Promise<void> {
+  const { databases } = await client
+    .db("admin")
+    .command({ listDatabases: 1, nameOnly: true, authorizedDatabases: true });
+  const names = (databases as readonly { name: string }[]).map(({ name }) => name);
+  const other = names.find((name) => name.toLowerCase() === databaseName.toLowerCase());
+  if (other === undefined || other === databaseName) return;
+  throw new LockstepError(
+    "bad-argument",
+    `the URL names the database "${databaseName}", the server has "${other}", which differs in case only: name that one`,
+  );
+}
+
 /**
  * Refuses a deployment that cannot keep the promises: a standalone or a mongos has no transactions
  * or snapshots of the kind needed, an old server lacks preconditions.
- * @throws LockstepError `not-a-replica-set`, `no-majority`, `database-not-supported`
+ * @throws LockstepError `not-a-replica-set`, `database-not-supported`, `bad-argument`
  */
-export async function checkDeployment(client: MongoClient): Promise<void> {
+export async function checkDeployment(client: MongoClient, databaseName: string): Promise<void> {
   const admin = client.db("admin");
   const hello = await admin.command({ hello: 1 });
   if (hello["msg"] === "isdbgrid") {
@@ -30,6 +44,7 @@ export async function checkDeployment(client: MongoClient): Promise<void> {
       `expected MongoDB ${versionMin}.0 or newer, got ${String(version)}`,
     );
   }
+  await requireExactName(client, databaseName);
 }
 
 interface MemberHealth {

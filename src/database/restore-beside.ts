@@ -1,12 +1,15 @@
 import type { MongoClient } from "mongodb";
 import { LockstepError } from "../errors.ts";
+import { limits } from "../limits.ts";
 import type { Log } from "../log.ts";
 import type { Seam } from "../ports/seam.ts";
 import { readCatalogue } from "./catalogue.ts";
 import { dropIfThere } from "./load.ts";
 import { loadDatabase } from "./load-database.ts";
 import type { Manifest } from "./manifest.ts";
+import type { WithMember } from "./members.ts";
 import { hasCode } from "./server-errors.ts";
+import { requireRoomForCopy } from "./space.ts";
 
 /** Marks a database that is being filled: two restores into one never meet. */
 const marker = "lockstep_restoring";
@@ -66,10 +69,11 @@ export interface RestorePlan {
 /**
  * Restores a backup into a database that does not exist, and proves it. Nothing else is touched.
  * @param options.dryRun checks everything and writes nothing
- * @throws LockstepError `bad-argument`, `backup-mismatch`, `database-not-supported`
+ * @throws LockstepError `bad-argument`, `backup-mismatch`, `database-not-supported`, `disk-full`
  */
 export async function restoreBeside(options: {
   client: MongoClient;
+  withMember: WithMember;
   databaseName: string;
   directory: string;
   /** Of verified files. */
@@ -91,6 +95,8 @@ export async function restoreBeside(options: {
     documents: sum("documents"),
     bytes: sum("bytes"),
   };
+  // The documents, and once more for the oplog.
+  await requireRoomForCopy(options, 2 * plan.bytes + limits.spaceMarginBytes);
   if (options.dryRun) return plan;
   await client
     .db(databaseName)

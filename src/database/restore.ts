@@ -67,10 +67,27 @@ const sameData = (entry: CollectionEntry, left: Digests, right: Digests): boolea
   return left[name]?.hash === right[name]?.hash && left[name]?.count === right[name]?.count;
 };
 
-/** Which of the backup are not what they were, and which are new. */
-function whatDiffers({ manifest, digest }: RestoreOptions, { live, digests }: State) {
+/**
+ * The collection that a schema step had begun to change and not ended: a deposed master may still be about
+ * to, and its command names this UUID.
+ */
+async function begunOn({ control }: RestoreOptions): Promise<string | null> {
+  const fence = await control.client
+    .db(control.databaseName)
+    .collection<{ _id: string } & Document>(collections.fences)
+    .findOne({ _id: documentIds.master }, { readConcern: { level: "majority" } });
+  return (fence?.["progress"] as { target?: string | null } | undefined)?.target ?? null;
+}
+
+/** Which of the backup are not what they were, or may not stay so, and which are new. */
+function whatDiffers(
+  { manifest, digest }: RestoreOptions,
+  { live, digests }: State,
+  begun: string | null,
+) {
   const stale = manifest.collections.filter((wanted) => {
     const found = live.collections.filter(({ name }) => name === wanted.name);
+    if (found.some(({ uuid }) => uuid === begun)) return true;
     const [one, other] = [{ collections: [wanted] }, { collections: found }];
     const same = differences(one, other, { ignoreUuid: true }).length === 0;
     return !same || !sameData(wanted, digest, digests);
@@ -155,7 +172,7 @@ export async function restoreDatabase(
   const isSwept = ({ name }: CollectionEntry) => epochOfRestore(name) <= epoch;
   await holdFence(options, { epoch, state: "loading" });
   const before = await look(options);
-  const { stale, added } = whatDiffers(options, before);
+  const { stale, added } = whatDiffers(options, before, await begunOn(options));
   // Half loaded, or loaded by somebody who is not master any more. What was replaced stays for now.
   const loaded = before.ours.filter(({ name }) => name.startsWith(loadedPrefix));
   for (const entry of loaded.filter(isSwept)) {

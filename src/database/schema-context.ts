@@ -1,11 +1,4 @@
-import type {
-  ClientSession,
-  CollationOptions,
-  Document,
-  Filter,
-  ObjectId,
-  UpdateFilter,
-} from "mongodb";
+import type { CollationOptions, Document, Filter, ObjectId, UpdateFilter } from "mongodb";
 import type { Log } from "../log.ts";
 
 /** A document as a step's pure function sees it. */
@@ -136,14 +129,12 @@ export interface SchemaContext {
   removeField(collection: string, field: string): Promise<void>;
   /**
    * Changes documents in `_id` order over all types of `_id`, in fenced batches of at most 1,000
-   * documents. Replay: each batch takes effect exactly once; a batch that was not committed is
+   * documents, fewer where they are large (about 4 MB by their average). Replay: each batch takes effect exactly once; a batch that was not committed is
    * computed again, so `change` must be pure.
    */
   applyToCollection(collection: string, application: Application): Promise<void>;
   /** One fenced transaction; at most 60 s and 16 MB. Replay: its body may run again, its effect counts once. */
-  transaction(
-    body: (database: StepDatabase, session: ClientSession) => Promise<void>,
-  ): Promise<void>;
+  transaction(body: (database: StepDatabase) => Promise<void>): Promise<void>;
   /** When the upgrade was accepted: equal on each attempt, in rehearsal and migration. */
   readonly now: Date;
   /** A stable id made of the upgrade, the step and the seed. */

@@ -86,6 +86,18 @@ export async function readMemberSpace(options: {
 }
 
 /**
+ * Refuses to load a copy by hand onto members that have no room for it and its oplog.
+ * @throws LockstepError `disk-full`, with the figures
+ */
+export async function requireRoomForCopy(
+  options: { client: MongoClient; withMember: WithMember; log: Log },
+  neededBytes: number,
+): Promise<void> {
+  // Of a database that is always there: the one to be loaded is not.
+  requireMemberSpace(await readMemberSpace({ ...options, databaseName: "admin" }), neededBytes);
+}
+
+/**
  * How many bytes the oplog holds at most; null where that may not be asked.
  * What is read here bounds how long a member may be away, and how far back foreign writes are found.
  */
@@ -133,7 +145,7 @@ export function requireMemberSpace(members: readonly MemberSpace[], neededBytes:
   );
   throw new LockstepError(
     "disk-full",
-    `expected ${neededBytes} bytes free for each member beyond a reserve of its disk, too few on: ${words.join(", ")}: make room there, then upgrade again`,
+    `expected ${neededBytes} bytes free for each member beyond a reserve of its disk, too few on: ${words.join(", ")}: make room there, then try again`,
     { neededBytes, short: short.map(({ host, freeBytes }) => ({ host, freeBytes })) },
   );
 }

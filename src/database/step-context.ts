@@ -53,7 +53,7 @@ async function transact(
     async () => ({ prepared: undefined, progress: { ...moved } }),
     async (session) => {
       const database = options.client.db(options.databaseName);
-      await body(stepDatabase(database, session, entries, progress.dropped), session);
+      await body(stepDatabase(database, session, entries, progress.dropped));
     },
   );
   runner.progress = { ...moved, ticks: progress.ticks + 1 };

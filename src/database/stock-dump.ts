@@ -15,6 +15,12 @@ import {
   sealed,
 } from "./manifest.ts";
 import { canonicalText, parseCanonical } from "./ordered-bson.ts";
+import { refuseUnsupported } from "./supported.ts";
+
+/** The name of a collection or database whose escaped name this is. */
+function unescapeName(name: string): string {
+  return decodeURIComponent(name.replaceAll("+", " "));
+}
 
 /** True for a directory without our manifest. */
 export async function isStockDump(directory: string): Promise<boolean> {
@@ -57,12 +63,18 @@ async function readEntry(
   endings: ReturnType<typeof endingsOf>,
 ): Promise<DumpedCollection> {
   const path = join(folder, name);
-  const metadata = parseCanonical(await text(readDumpFile(path))) as Map<string, unknown>;
+  const read = async () => parseCanonical(await text(readDumpFile(path))) as Map<string, unknown>;
+  const metadata = await read().catch((error: unknown) => {
+    throw damaged(path, `cannot be read (${messageOf(error)})`);
+  });
   const indexes = (metadata.get("indexes") as Map<string, unknown>[] | undefined) ?? [];
   const options = (metadata.get("options") as Map<string, unknown> | undefined) ?? new Map();
   const type = String(metadata.get("type") ?? (options.has("viewOn") ? "view" : "collection"));
   const entry: CollectionEntry = {
-    name: String(metadata.get("collectionName")),
+    // Older ones do not say it.
+    name: String(
+      metadata.get("collectionName") ?? unescapeName(name.slice(0, -endings.metadata.length)),
+    ),
     type: type as CollectionEntry["type"],
     uuid: String(metadata.get("uuid") ?? ""),
     options: canonicalText(options),
@@ -97,7 +109,7 @@ async function readEntry(
 /**
  * Reads what stock mongodump wrote (its directory form, zipped or not) as one of our backups, so that our
  * restore takes it. There is nothing to hold it against: what is proven is that the copy equals the files.
- * @throws LockstepError `backup-mismatch`
+ * @throws LockstepError `backup-mismatch`, `database-not-supported`
  */
 export async function readStockDump(directory: string): Promise<Manifest> {
   const entries = await readdir(directory, { withFileTypes: true }).catch((error: unknown) => {
@@ -116,16 +128,17 @@ export async function readStockDump(directory: string): Promise<Manifest> {
   const collections: DumpedCollection[] = [];
   for (const name of names.toSorted()) {
     // Bookkeeping of the server's, which the definitions say as well.
-    if (name.startsWith("system.")) continue;
+    if (/^system\.(views|buckets\.)/.test(name)) continue;
     collections.push(await readEntry(folder, name, endings));
   }
   if (collections.length === 0) throw damaged(folder, "holds no metadata of a collection");
+  refuseUnsupported({ collections });
   collections.sort((left, right) => (left.name < right.name ? -1 : 1));
   return sealed({
     format: 2,
     backupId: "",
     fleet: "",
-    databaseName: decodeURIComponent(only.replaceAll("+", " ")),
+    databaseName: unescapeName(only),
     version: "",
     time: "0:0",
     serverVersion: "",

@@ -1,6 +1,10 @@
 import { LockstepError } from "../errors.ts";
-import type { Catalogue, CollectionEntry } from "./catalogue.ts";
+import { type Catalogue, type CollectionEntry, dataCollection } from "./catalogue.ts";
+import { escapeName } from "./manifest.ts";
 import { parseCanonical } from "./ordered-bson.ts";
+
+/** A file's name has 255 bytes; the longest ending that a dump adds is `.metadata.json.gz`. */
+const fileNameBytesMax = 255 - ".metadata.json.gz".length;
 
 /** Options that a backup carries, by type: each is in the fixture of the tests. */
 const carriedOptions: Readonly<Record<CollectionEntry["type"], readonly string[]>> = {
@@ -21,6 +25,9 @@ const carriedIndexFields = [
 function oddities({ name, type, options, indexes }: CollectionEntry): string[] {
   // Stored functions and the like: a collection of the server's own that holds the user's data.
   if (name.startsWith("system.")) return [`"${name}"`];
+  if (Buffer.byteLength(escapeName(dataCollection({ name, type }) ?? name)) > fileNameBytesMax) {
+    return [`"${name}" (its escaped name is too long for a file)`];
+  }
   const known = carriedOptions[type];
   if (known === undefined) return [`${type} "${name}"`];
   const odd = [...(parseCanonical(options) as Map<string, unknown>).keys()]

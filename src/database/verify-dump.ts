@@ -1,10 +1,18 @@
 import { createHash } from "node:crypto";
 import { lstat } from "node:fs/promises";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { LockstepError, messageOf } from "../errors.ts";
 import { readJsonFile } from "../ports/files.ts";
 import { endingsOf, readDumpFile } from "./dump-files.ts";
-import { escapeName, type Manifest, manifestDigest, manifestName, sealOf } from "./manifest.ts";
+import {
+  escapeName,
+  type Manifest,
+  manifestDigest,
+  manifestName,
+  metadataOf,
+  sealOf,
+} from "./manifest.ts";
 
 const format = 2;
 
@@ -30,6 +38,8 @@ function mismatch(path: string, what: string): LockstepError {
  */
 export async function readManifest(directory: string): Promise<Manifest> {
   const path = join(directory, manifestName);
+  const found = await lstat(path).catch(() => null);
+  if (found && !found.isFile()) throw mismatch(path, "is no plain file");
   const manifest = await readJsonFile<Manifest>(path).catch((error: unknown) => {
     throw mismatch(path, `cannot be read (${messageOf(error)})`);
   });
@@ -50,6 +60,8 @@ async function plainFile(directory: string, manifest: Manifest, name: string): P
   const folder = join(directory, escapeName(manifest.databaseName));
   const path = join(folder, name);
   if (/[/\\]/.test(name) || name.startsWith(".")) throw mismatch(path, "lies outside the backup");
+  const around = await lstat(folder).catch(() => null);
+  if (around && !around.isDirectory()) throw mismatch(folder, "is no plain directory");
   const found = await lstat(path).catch((error: unknown) => {
     throw mismatch(path, `cannot be read (${messageOf(error)})`);
   });
@@ -64,8 +76,13 @@ async function plainFile(directory: string, manifest: Manifest, name: string): P
 export async function verifyDump(directory: string): Promise<Manifest> {
   const manifest = await readManifest(directory);
   const endings = endingsOf(manifest);
-  for (const { file, dataFile, sha256, bytes } of manifest.collections) {
-    await plainFile(directory, manifest, `${file}${endings.metadata}`);
+  for (const entry of manifest.collections) {
+    const { file, dataFile, sha256, bytes } = entry;
+    const definition = await plainFile(directory, manifest, `${file}${endings.metadata}`);
+    const written = await text(readDumpFile(definition)).catch((error: unknown) => {
+      throw mismatch(definition, `cannot be read (${messageOf(error)})`);
+    });
+    if (written !== metadataOf(entry)) throw mismatch(definition, "is not what was dumped");
     if (dataFile === null) continue;
     const path = await plainFile(directory, manifest, `${dataFile}${endings.data}`);
     const found = await sha256Of(path).catch((error: unknown) => {

@@ -8,8 +8,10 @@ import {
 } from "mongodb";
 import { isLockstepError, LockstepError, messageOf } from "../errors.ts";
 
-/** Step-down, shutdown, not primary, interrupted: the next primary answers. */
-const retryableCodes = new Set([6, 7, 89, 91, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436]);
+/** Step-down, shutdown, not primary, interrupted (also by who ends our sessions): it may be tried again. */
+const retryableCodes = new Set([
+  ...[6, 7, 89, 91, 189, 262, 9001, 10107, 11600, 11601, 11602, 13435, 13436],
+]);
 
 /** What Node says of a broken connection; the driver lets some of it through as it is. */
 const socketCodes = new Set([

@@ -50,7 +50,7 @@ export async function startAgent(options: RuntimeOptions): Promise<Runtime> {
   try {
     await mkdir(options.dataDirectory, { recursive: true });
     const client = await open(options.mongoUrl, appName);
-    await checkDeployment(client);
+    await checkDeployment(client, options.databaseName);
     if (options.preventForeignWrites) await checkWriteBlock(client);
     const renewClient = await open(options.mongoUrl, `${appName}:renew`);
     const memberClient = options.memberUrl

@@ -22,7 +22,14 @@ import { isLockstepError, LockstepError } from "../errors.ts";
 import type { Mastership } from "../leadership/mastership.ts";
 import { isSilent, readAgents } from "./agents.ts";
 import type { Catalogued } from "./backup-point.ts";
-import { chooseBackup, copyOf, hasBegun, type Point, refuseForeign } from "./live-data.ts";
+import {
+  chooseBackup,
+  copyOf,
+  hasBegun,
+  type Point,
+  readLive,
+  refuseForeign,
+} from "./live-data.ts";
 import { coordinatorId } from "./names.ts";
 import { backupDirectory, reasonOf } from "./participant-effects.ts";
 import {
@@ -32,6 +39,7 @@ import {
   untilHoldersHadTime,
 } from "./restore-by-hand.ts";
 import { planOf } from "./steps.ts";
+import { readVersions } from "./versions.ts";
 import { contextOf } from "./views.ts";
 import { deletionsOf, watchingMembers } from "./watching-members.ts";
 import type { DatabaseWorld } from "./world.ts";
@@ -131,16 +139,18 @@ export function coordinatorEffects(world: DatabaseWorld): Record<string, EffectH
         const startMs = world.clock.monotonicMs();
         await sweepScratch(world.client, world.databaseName);
         const scratch = scratchName(world.databaseName, context.epoch);
-        await loadDatabase(
-          {
-            client: world.client,
-            databaseName: scratch,
-            signal: context.signal,
-            seam: world.seam,
-            log: world.log,
-          },
-          directory,
-          manifest,
+        await watchingMembers(world, context.signal, (signal) =>
+          loadDatabase(
+            {
+              client: world.client,
+              databaseName: scratch,
+              signal,
+              seam: world.seam,
+              log: world.log,
+            },
+            directory,
+            manifest,
+          ),
         );
         const sizeBefore = await databaseSize(world.client, scratch);
         const loaded = restoreFigures(manifest, world.clock.monotonicMs() - startMs);
@@ -165,13 +175,15 @@ export function coordinatorEffects(world: DatabaseWorld): Record<string, EffectH
       attempt("migrationFailed", context, async () => {
         const point = params["backup"] as Point;
         if (!(await hasBegun(world, String(params["upgrade"])))) {
-          const live = digestOf(await digestDatabase(world.client, world.databaseName));
-          if (live !== point.digest) {
+          const live = await readLive(world);
+          const got = digestOf(live.digest);
+          const known = point.catalogue.catalogue;
+          const changed = differences(known, live.catalogue, { ignoreUuid: false });
+          if (got !== point.digest || changed.length > 0) {
             const reason = {
               code: "foreign-writes",
-              message:
-                "the live data is not what was backed up: somebody outside the fleet wrote; stop it, then upgrade again",
-              details: { expected: point.digest, got: live },
+              message: `the live data is not what was backed up (${changed.join("; ") || "documents differ"}): somebody outside the fleet wrote; stop it, then upgrade again`,
+              details: { expected: point.digest, got, changed },
             };
             world.log.warn({ reason }, "somebody outside the fleet wrote before the first batch");
             return { type: "liveDataDiffers", reason };
@@ -195,9 +207,9 @@ export function coordinatorEffects(world: DatabaseWorld): Record<string, EffectH
                 { ...context, signal },
                 { databaseName: world.databaseName, progressField: "progress" },
               );
-        const result = await watchingMembers(world, context.signal, act, () =>
-          refuseForeign(world, point, context.signal),
-        );
+        const result = await watchingMembers(world, context.signal, act, {
+          alsoLook: () => refuseForeign(world, point, context.signal),
+        });
         await refuseForeign(world, point, context.signal);
         return result.kind === "failed"
           ? { type: "migrationFailed", reason: result.reason }
@@ -239,7 +251,6 @@ export function coordinatorEffects(world: DatabaseWorld): Record<string, EffectH
         }
         const holds = (params["holders"] as string[]).includes(world.agent);
         await untilHoldersHadTime(world, params, context.signal);
-        await pauseDeletions(deletions);
         // A restore would take back what is not ours: an operator has to say so.
         if (params["acceptForeignWrites"] !== true) {
           await refuseForeign(world, point, context.signal, beforeRetry);
@@ -255,23 +266,29 @@ export function coordinatorEffects(world: DatabaseWorld): Record<string, EffectH
           const reason = { code, message, details: { ...details, agent: world.agent } };
           return { type: "copyLost", agent: world.agent, reason };
         }
-        const restored = await restoreDatabase({
-          client: world.client,
-          databaseName: world.databaseName,
-          control,
-          mastership,
-          directory,
-          manifest,
-          catalogue: point.catalogue.catalogue,
-          digest: point.catalogue.digest,
-          signal: context.signal,
-          seam: world.seam,
-          log: world.log,
-        });
+        // Room for it was kept; a member that has less than its reserve all the same would soon be none.
+        const keep = { neededBytes: 0 };
+        const act = (signal: AbortSignal) =>
+          restoreDatabase({
+            client: world.client,
+            databaseName: world.databaseName,
+            control,
+            mastership,
+            directory,
+            manifest,
+            catalogue: point.catalogue.catalogue,
+            digest: point.catalogue.digest,
+            signal,
+            seam: world.seam,
+            log: world.log,
+          });
+        const restored = await watchingMembers(world, context.signal, act, keep);
         return { type: "dataRestored", digest: restored.digest };
       }),
 
     async liftHolds() {
+      // What is held by now is the next upgrade's, and in its record: its end lifts all of it.
+      if ((await readVersions(world.store))?.upgrade) return { type: "holdsLifted" };
       await allowWrites({ ...world, control });
       await resumeDeletions(deletions);
       return { type: "holdsLifted" };

@@ -69,7 +69,7 @@ export async function createFleetClient(options: {
     options.serverSelectionTimeoutMs,
   );
   try {
-    await checkDeployment(client);
+    await checkDeployment(client, databaseNameOf(options.mongoUrl));
   } catch (error) {
     await client.close();
     throw error;

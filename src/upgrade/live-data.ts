@@ -16,7 +16,7 @@ import type { DatabaseWorld } from "./world.ts";
 export type Point = BackupPoint & { readonly catalogue: Catalogued };
 
 /** Reads the catalogue and the digest of the live database, refusing what cannot be carried. */
-async function readLive(world: DatabaseWorld): Promise<Catalogued> {
+export async function readLive(world: DatabaseWorld): Promise<Catalogued> {
   const catalogue = await readCatalogue(world.client, world.databaseName);
   refuseUnsupported(catalogue);
   return { catalogue, digest: await digestDatabase(world.client, world.databaseName) };

@@ -18,6 +18,8 @@ export interface LocalRun {
   readonly to: string;
   /** Id of the effect that this is: the same for each process that goes on with it. */
   readonly effect: string;
+  /** This process has not tried it before. */
+  readonly isFirstTry: boolean;
   readonly now: Date;
   readonly dataDirectory: string;
   /** Somebody else goes on with it, or it is not wanted any more. */
@@ -92,7 +94,8 @@ async function begin(
 ): Promise<Reason | (LocalRecord & { readonly running: NonNullable<LocalRecord["running"]> })> {
   const { running } = record;
   const goesOn = running?.step === step.name && running.effect === run.effect;
-  const attempt = goesOn ? running.attempt + 1 : 1;
+  // Another try within one process is no death of it.
+  const attempt = goesOn ? running.attempt + (run.isFirstTry ? 1 : 0) : 1;
   if (attempt > limits.stepDeathsMax) {
     const message = `its process died ${limits.stepDeathsMax} times in ${what}`;
     return failed(step.name, "step-kills-process", message);
@@ -100,6 +103,13 @@ async function begin(
   const next = { ...record, running: { step: step.name, attempt, effect: run.effect } };
   await run.journal.write(run.upgrade, next);
   return next;
+}
+
+/** A process that is told to stop, and stops, has not died in its step. */
+async function forgetAttempt({ journal, upgrade }: LocalRun, record: LocalRecord): Promise<void> {
+  if (!record.running) return;
+  const running = { ...record.running, attempt: record.running.attempt - 1 };
+  await journal.write(upgrade, { ...record, running });
 }
 
 /** Runs what this host has not run yet; each step at least once, its before-images durable first. */
@@ -124,6 +134,7 @@ export async function runLocalSteps(run: LocalRun): Promise<AgentEvent> {
     try {
       await settle(step.run(context), run);
     } catch (error) {
+      if (run.signal.aborted) await forgetAttempt(run, record);
       if (run.signal.aborted || isLockstepError(error, "fenced")) throw error;
       return { type: "localStepFailed", reason: troubleOf(run, step.name, error) };
     }
@@ -138,15 +149,21 @@ export async function runLocalSteps(run: LocalRun): Promise<AgentEvent> {
 export async function undoLocalSteps(run: LocalRun, running: string): Promise<AgentEvent> {
   const { journal, upgrade, from, to } = run;
   let record = await journal.read(upgrade);
-  if (record === undefined) return { type: "undone" };
+  if (record === undefined) {
+    // Nothing was run: the files are those of `from`, also where no version has ever been written down.
+    await journal.setStepsVersion(from);
+    return { type: "undone" };
+  }
   const touched = [...record.done, ...(record.running ? [record.running.step] : [])];
   const reverts = localStepsOf(run.steps, from, to, run.role).filter(
     (step) => step.revert !== undefined && touched.includes(step.name),
   );
-  if (running !== to && touched.length > 0 && record.kept.length === 0 && reverts.length === 0) {
+  const known = new Set(localStepsOf(run.steps, from, to, run.role).map(({ name }) => name));
+  const unknown = touched.filter((name) => !known.has(name));
+  if (unknown.length > 0) {
     run.log.warn(
-      { touched },
-      "what these steps did stays: they kept no file and have no revert here",
+      { unknown, running },
+      "this build does not know these steps: the files that they kept are put back, reverts are not run",
     );
   }
   for (const step of reverts.toReversed()) {
@@ -156,6 +173,7 @@ export async function undoLocalSteps(run: LocalRun, running: string): Promise<Ag
     try {
       await settle(step.revert?.(context) ?? Promise.resolve(), run);
     } catch (error) {
+      if (run.signal.aborted) await forgetAttempt(run, begun);
       if (run.signal.aborted) throw error;
       return { type: "undoFailed", reason: troubleOf(run, step.name, error) };
     }

@@ -42,6 +42,7 @@ export async function localWork(
       role: world.role,
       upgrade,
       effect: context.id,
+      isFirstTry: context.attempt === 1,
       from: String(params["from"]),
       to: String(params["to"]),
       now: new Date(known?.acceptedAt ?? 0),

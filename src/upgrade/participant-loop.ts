@@ -43,6 +43,11 @@ export interface Look {
   readonly blocked: string | null;
 }
 
+/** A launcher goes on telling what it fell back from: of another upgrade that says nothing. */
+function isAbout(cannotStart: Reason | null, { from, to }: AgentContext): boolean {
+  return [from, to].some((version) => cannotStart?.details["version"] === version);
+}
+
 const started = (world: ParticipantWorld, actor: string, context: AgentContext) => {
   const plan = planOf(world.steps, context.from, context.to);
   return {
@@ -52,7 +57,8 @@ const started = (world: ParticipantWorld, actor: string, context: AgentContext) 
     hash: plan.hash,
     schemaSteps: plan.schema.length,
     protocol,
-    cannotStart: world.wasTakenOver(actor) ? world.cannotStart : null,
+    cannotStart:
+      isAbout(world.cannotStart, context) && world.wasTakenOver(actor) ? world.cannotStart : null,
   };
 };
 
@@ -67,11 +73,25 @@ async function ensureParticipant(
   });
 }
 
-/** Has a participant of its own in an upgrade. False when there is no such upgrade. */
-async function takePart(world: ParticipantWorld, id: string): Promise<boolean> {
+/**
+ * Whether the local files are where an upgrade starts: who missed an earlier one takes no part in the next,
+ * whose steps do not begin there, and follows it when it is committed. A host that has no steps yet has the
+ * files of what it was installed with, and may run what it is on its way to.
+ */
+async function isWhereItStarts(
+  world: ParticipantWorld,
+  { from, to }: Pick<AgentInput, "from" | "to">,
+): Promise<boolean> {
+  const stepsVersion = await world.localJournal.stepsVersion();
+  return stepsVersion === undefined ? [from, to].includes(world.version) : stepsVersion === from;
+}
+
+/** Has a participant of its own in an upgrade. False when there is no such upgrade, or it is not for this host. */
+async function takePart(world: ParticipantWorld, id: string, isOwed: boolean): Promise<boolean> {
   const coordinator = await world.store.tail(coordinatorId(id));
   if (!coordinator) return false;
   const { upgrade, from, to } = contextOf<UpgradeContext>(coordinator);
+  if (!isOwed && !(await isWhereItStarts(world, { from, to }))) return false;
   await ensureParticipant(world, { upgrade, from, to });
   return true;
 }
@@ -156,7 +176,7 @@ async function payDebt(
     ]);
     return false;
   }
-  return takePart(world, owed);
+  return takePart(world, owed, true);
 }
 
 /**
@@ -219,7 +239,7 @@ export async function lookAround(world: ParticipantWorld): Promise<Look> {
     const actor = participantId(world.agent, versions.upgrade);
     // One upgrade after the other: what this agent still has to do in an earlier one comes first.
     const isNew = before.every((tail) => tail.actor !== actor && isFinal(tail));
-    joined = isNew && (await takePart(world, versions.upgrade));
+    joined = isNew && (await takePart(world, versions.upgrade, false));
   }
   joined = (await payDebt(world, owed, before)) || joined;
   const isAtRest = versions.upgrade === null && owed === null && before.every(isFinal);

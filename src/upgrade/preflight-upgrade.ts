@@ -24,7 +24,7 @@ export async function preflightUpgrade(
   world: DatabaseWorld,
   extraBytes: number,
 ): Promise<readonly string[]> {
-  await checkDeployment(world.client);
+  await checkDeployment(world.client, world.databaseName);
   await checkMajority(world.client);
   refuseUnsupported(await readCatalogue(world.client, world.databaseName));
   const size = await databaseSize(world.client, world.databaseName);

@@ -4,6 +4,7 @@ import type { MongoClient } from "mongodb";
 import { valid } from "semver";
 import { createBackup } from "../database/backup.ts";
 import { differences, readCatalogue } from "../database/catalogue.ts";
+import type { WithMember } from "../database/members.ts";
 import { runSchemaSteps, type StepsResult } from "../database/schema-steps.ts";
 import { assert, LockstepError } from "../errors.ts";
 import type { Log } from "../log.ts";
@@ -28,6 +29,7 @@ export interface Rehearsal {
  */
 export async function rehearse(options: {
   client: MongoClient;
+  withMember: WithMember;
   store: Store;
   databaseName: string;
   controlDatabaseName: string;
@@ -39,7 +41,7 @@ export async function rehearse(options: {
   seam: Seam;
   log: Log;
 }): Promise<Rehearsal> {
-  const { client, databaseName, to, root, signal, seam, log } = options;
+  const { client, withMember, databaseName, to, root, signal, seam, log } = options;
   requireSemver(to);
   const versions = await readVersions(options.store);
   if (!versions) throw noVersionError();
@@ -65,7 +67,7 @@ export async function rehearse(options: {
       .collection<{ _id: string; epoch: number; sequence: number }>(collections.fences)
       .insertOne({ _id: documentIds.master, epoch, sequence: 0 });
     await createBackup({
-      ...{ client, databaseName, control, root, backupId, version: from, scratch },
+      ...{ client, withMember, databaseName, control, root, backupId, version: from, scratch },
       ...{ signal, seam, log },
       async inScratch(manifest) {
         const fence = {

@@ -21,23 +21,27 @@ export function deletionsOf(world: DatabaseWorld): Deletions {
  * Runs something that fills disks and looks at every member meanwhile: TTL deletion rests, also on one
  * that was started again; and while there is still room for the way back, a disk that fills turns it
  * back (a full disk kills a mongod).
- * @param alsoLook what else is looked at, `foreign-writes` being another way to end it
+ * @param options.neededBytes what has to stay free beyond the reserve; default: room for a restore
+ * @param options.alsoLook what else is looked at, `foreign-writes` being another way to end it
  * @throws LockstepError `disk-full`, `foreign-writes` in place of the result
  */
 export async function watchingMembers<Result>(
   world: DatabaseWorld,
   signal: AbortSignal,
   act: (signal: AbortSignal) => Promise<Result>,
-  alsoLook: () => Promise<void> = async () => {},
+  options: { readonly neededBytes?: number; readonly alsoLook?: () => Promise<void> } = {},
 ): Promise<Result> {
+  const { neededBytes, alsoLook } = options;
   const found = new AbortController();
   const over = new AbortController();
   const either = AbortSignal.any([signal, over.signal]);
+  // Before anything begins: deletion rests from the first moment on.
+  await pauseDeletions(deletionsOf(world));
   const look = async () => {
     await pauseDeletions(deletionsOf(world));
     const { restoreBytes } = spaceNeeded(await databaseSize(world.client, world.databaseName));
-    requireMemberSpace(await readMemberSpace(world), restoreBytes);
-    await alsoLook();
+    requireMemberSpace(await readMemberSpace(world), neededBytes ?? restoreBytes);
+    await alsoLook?.();
   };
   const watching = (async () => {
     for (let looks = 0; looks < limits.looksMax && !either.aborted; looks += 1) {

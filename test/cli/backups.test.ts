@@ -154,6 +154,44 @@ describe("lockstep backup and restore", () => {
     expect(await databases()).toEqual(before);
   });
 
+  test("a database that the URL names in another case is refused with the right name", async () => {
+    await setting.client.db(setting.name).collection("things").insertOne({ a: 1 });
+    const url = ["--mongo-url", urlOf(setting.name.toUpperCase())];
+    const before = await databases();
+    const answer = await run("backup", "create", "b", ...files, ...url);
+    expect([answer.code, answer.text]).toEqual([
+      2,
+      expect.stringContaining(`the server has "${setting.name}"`),
+    ]);
+    expect(await databases()).toEqual(before);
+  });
+
+  test("a stock dump with stored functions is refused; one that does not name its collections is read", async () => {
+    await setting.client.db(setting.name).collection("th%ings").insertOne({ a: 1 });
+    await run("backup", "create", "old", ...on);
+    const below = join(folder, "old", setting.name);
+    await rm(join(folder, "old", "manifest.json"));
+    const definition = join(below, "th%25ings.metadata.json");
+    const text = await readFile(definition, "utf8");
+    await writeFile(definition, text.replace('"collectionName":"th%ings",', ""));
+    const target = `${setting.name}_old`;
+    onTestFinished(async () => void (await setting.client.db(target).dropDatabase()));
+    const restored = await run("restore", "old", ...on, "--to-db", target);
+    expect(restored.code, restored.text).toBe(0);
+    expect(await setting.client.db(target).collection("th%ings").countDocuments()).toBe(1);
+    await writeFile(join(below, "system.js.bson"), "");
+    await writeFile(join(below, "system.js.metadata.json"), text.replace("th%ings", "system.js"));
+    const functions = await run("restore", "old", ...on, "--to-db", `${target}_2`);
+    expect([functions.code, functions.text]).toEqual([
+      1,
+      expect.stringMatching(/database-not-supported.*system\.js/s),
+    ]);
+    await rm(join(below, "system.js.metadata.json"));
+    await writeFile(definition, "{");
+    const damaged = await run("restore", "old", ...on, "--to-db", `${target}_3`);
+    expect([damaged.code, damaged.text]).toEqual([1, expect.stringContaining("backup-mismatch")]);
+  });
+
   test("two restores at once into one database: one is done, the other refused", async () => {
     const rows = Array.from({ length: 20_000 }, (_, n) => ({ n, text: "x".repeat(100) }));
     await setting.client.db(setting.name).collection("things").insertMany(rows);
@@ -194,6 +232,9 @@ describe("lockstep backup and restore", () => {
     expect((await run("backup", "list", "--directory", file)).code).toBe(2);
     const create = await run("backup", "create", "b", "--directory", join(file, "below"), ...url);
     expect([create.code, create.text.includes("bad-argument")], create.text).toEqual([2, true]);
+    // Where even root makes no folder.
+    const nowhere = await run("backup", "create", "b", "--directory", "/sys/lockstep", ...url);
+    expect([nowhere.code, nowhere.text.includes("bad-argument")], nowhere.text).toEqual([2, true]);
     expect(await databases()).toEqual([]);
   });
 });

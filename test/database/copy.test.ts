@@ -1,7 +1,16 @@
 // Aim: a copy is the data, byte for byte, at one moment, and a damaged one is noticed. Method: odd
 // documents on the real set; two members; writers that keep a sum; files damaged by hand.
-import { mkdir, readFile, rename, rm, symlink, truncate, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import {
+  mkdir,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  symlink,
+  truncate,
+  writeFile,
+} from "node:fs/promises";
+import { dirname, join } from "node:path";
 import fc from "fast-check";
 import { Double, Int32, Long, MongoClient } from "mongodb";
 import { describe, expect, inject, onTestFinished, test } from "vitest";
@@ -19,7 +28,7 @@ import { verifyDump } from "../../src/database/verify-dump.ts";
 import { silentLog } from "../../src/log.ts";
 import { openSeam } from "../../src/ports/seam.ts";
 import { fillWithEverything } from "./everything.ts";
-import { createSetting, never, type Setting, takeCopy } from "./setting.ts";
+import { createSetting, never, type Setting, takeCopy, withMember } from "./setting.ts";
 
 describe("a copy", () => {
   test("restored beside the live database it has the same hashes and catalogue", async () => {
@@ -75,7 +84,7 @@ describe("a copy", () => {
       const before = transfers;
       const manifest = await createBackup({
         ...{ client, databaseName: name, control, root: folder, backupId, version: "1.0.0" },
-        ...{ scratch: `${name}_beside`, signal: never, seam: openSeam, log: silentLog },
+        ...{ withMember, scratch: `${name}_beside`, signal: never, seam: openSeam, log: silentLog },
       });
       const databaseName = `${name}_${index}`;
       onTestFinished(async () => void (await client.db(databaseName).dropDatabase()));
@@ -96,6 +105,47 @@ describe("a copy", () => {
     }
     writing = false;
     await writer;
+  });
+
+  test("members without room for the copy are named before anything is written", async () => {
+    const setting = await createSetting();
+    const { client, name, control, folder } = setting;
+    await client.db(name).collection("things").insertOne({ a: 1 });
+    const full = { fsTotalSize: 1_000_000_000, fsUsedSize: 999_000_000 };
+    const member = { db: () => ({ command: async () => full }) } as unknown as MongoClient;
+    const creating = createBackup({
+      ...{ client, databaseName: name, control, root: folder, backupId: "b", version: "1.0.0" },
+      ...{ withMember: (_host, act) => act(member), scratch: `${name}_beside` },
+      ...{ signal: never, seam: openSeam, log: silentLog },
+    });
+    await expect(creating).rejects.toMatchObject({ code: "disk-full" });
+    expect(await readdir(folder)).toEqual([]);
+  });
+
+  test("nothing expires in a copy before it is proven", async () => {
+    const setting = await createSetting();
+    await fillWithEverything(setting);
+    const { manifest, directory } = await takeCopy(setting);
+    const client = new MongoClient(inject("mongoUrl"), { monitorCommands: true });
+    onTestFinished(() => client.close());
+    const expiries: unknown[] = [];
+    client.on("commandStarted", ({ command }) => {
+      if (command["dbHash"]) expiries.push("proven");
+      if (command["collMod"]) expiries.push("released");
+      const { expireAfterSeconds } = command as { expireAfterSeconds?: unknown };
+      if (command["create"] && expireAfterSeconds !== undefined) expiries.push(expireAfterSeconds);
+      for (const index of (command["indexes"] as Map<string, unknown>[] | undefined) ?? []) {
+        if (index.has("expireAfterSeconds")) expiries.push(Number(index.get("expireAfterSeconds")));
+      }
+    });
+    const databaseName = scratchName(setting.name, 8);
+    onTestFinished(() => sweepScratch(setting.client, setting.name));
+    const target = { client, databaseName, signal: never, seam: openSeam, log: silentLog };
+    await loadDatabase(target, directory, manifest);
+    const [first] = expiries;
+    expect(first).toBe(2_147_483_647);
+    expect(new Set(expiries.slice(0, expiries.indexOf("proven")))).toEqual(new Set([first]));
+    expect(expiries.slice(expiries.indexOf("proven") + 1)).toContain("released");
   });
 
   test("a collection that was dropped after T fails the copy; it never reads as empty", async () => {
@@ -134,6 +184,19 @@ describe("a copy", () => {
     "cut short": (_folder, data) => truncate(data, 40),
     gone: (_folder, data) => rm(data),
     "its definition gone": (_folder, data) => rm(data.replace(".bson", ".metadata.json")),
+    "its definition edited": async (_folder, data) => {
+      const path = data.replace(".bson", ".metadata.json");
+      const text = await readFile(path, "utf8");
+      await writeFile(path, text.replace('"options":{}', '"options":{"capped":true}'));
+    },
+    "a link in place of its folder": async (folder, data) => {
+      await rename(dirname(data), join(folder, "elsewhere"));
+      await symlink(join(folder, "elsewhere"), dirname(data));
+    },
+    "a link in place of its manifest": async (folder) => {
+      await rename(join(folder, "manifest.json"), join(folder, "elsewhere"));
+      await symlink(join(folder, "elsewhere"), join(folder, "manifest.json"));
+    },
     "a link in its place": async (folder, data) => {
       await rename(data, join(folder, "elsewhere"));
       await symlink(join(folder, "elsewhere"), data);
@@ -187,6 +250,8 @@ describe("what cannot be carried is refused by name", () => {
   const kinds: Readonly<Record<string, (setting: Setting) => Promise<unknown>>> = {
     '"system.js"': ({ client, name }) =>
       client.db(name).collection<{ _id: string }>("system.js").insertOne({ _id: "f" }),
+    "too long for a file": ({ client, name }) =>
+      client.db(name).collection("名".repeat(30)).insertOne({ a: 1 }),
     prepareUnique: async ({ client, name }) => {
       const database = client.db(name);
       await database.collection("x").createIndex({ a: 1 }, { name: "a" });

@@ -11,7 +11,7 @@ import { loadDatabase } from "../../src/database/load-database.ts";
 import { verifyDump } from "../../src/database/verify-dump.ts";
 import { silentLog } from "../../src/log.ts";
 import { openSeam } from "../../src/ports/seam.ts";
-import { createSetting, never } from "./setting.ts";
+import { createSetting, never, withMember } from "./setting.ts";
 
 const hex = fc.integer({ min: 0, max: 2 ** 31 - 1 }).map((n) => n.toString(16).padStart(24, "0"));
 const leaf = fc.oneof(
@@ -80,7 +80,7 @@ test("any database: backed up, restored, equal", { timeout: 300_000 }, async () 
       }
       await createBackup({
         ...{ client, databaseName: name, control, root: folder, backupId: "b", version: "" },
-        ...{ scratch: `${name}_beside`, signal: never, seam: openSeam, log: silentLog },
+        ...{ withMember, scratch: `${name}_beside`, signal: never, seam: openSeam, log: silentLog },
       });
       const target = { client, databaseName: `${name}_again`, signal: never, seam: openSeam };
       const directory = join(folder, "b");

@@ -1,6 +1,6 @@
 // Aim: a restore killed anywhere, taken up by anybody, ends equal to the backup. Method: the real set;
 // data damaged in every way; a seam that dies at each durable write in turn.
-import { MongoClient } from "mongodb";
+import { MongoClient, UUID } from "mongodb";
 import { describe, expect, inject, onTestFinished, test } from "vitest";
 import { differences, readCatalogue } from "../../src/database/catalogue.ts";
 import { digestDatabase, digestOf } from "../../src/database/digest.ts";
@@ -73,6 +73,31 @@ describe("restore", () => {
     const kept = (catalogue: Copy["catalogue"]) =>
       catalogue.collections.find(({ name }) => name === "kept")?.uuid;
     expect(kept(await readCatalogue(setting.client, setting.name))).toBe(kept(copy.catalogue));
+  });
+
+  test("what a step had begun to change is replaced though it is equal: a late command hits nothing", async () => {
+    const setting = await createSetting();
+    await fill(setting);
+    const copy = await takeCopy(setting);
+    const kept = async () => {
+      const { collections } = await readCatalogue(setting.client, setting.name);
+      return collections.find(({ name }) => name === "kept")?.uuid ?? "";
+    };
+    const target = await kept();
+    const given = await options(setting, copy, 1);
+    await setting.client
+      .db(setting.control.databaseName)
+      .collection<{ _id: string }>("fences")
+      .updateOne({ _id: "master" }, { $set: { progress: { kind: "add-index", target } } });
+    expect((await restoreDatabase(given)).restored).toEqual(["kept"]);
+    expect(await kept()).not.toBe(target);
+    await expectEqual(setting, copy);
+    const late = { dropIndexes: "kept", index: "*", collectionUUID: new UUID(target) };
+    await expect(setting.client.db(setting.name).command(late)).rejects.toMatchObject({
+      codeName: "CollectionUUIDMismatch",
+    });
+    // Taken up again, there is nothing left to replace.
+    expect((await restoreDatabase(await options(setting, copy, 2))).restored).toEqual([]);
   });
 
   test.each(["before", "after"] as const)(

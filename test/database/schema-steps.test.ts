@@ -46,6 +46,10 @@ const touched = ({ client, name }: Setting) =>
     .aggregate([{ $group: { _id: "$touched", count: { $sum: 1 } } }])
     .toArray();
 
+const failing = (): never => {
+  throw new Error("no");
+};
+
 describe("schema steps", () => {
   test("documents of all types of _id are reached, once; done again it is done already", async () => {
     const setting = await createSetting();
@@ -130,6 +134,38 @@ describe("schema steps", () => {
     const other = step((context) => context.addIndex("items", { b: 1 }, { name: "a" }));
     const last = await runSchemaSteps(await runOptions(setting, 4, other, { upgrade: "u000005" }));
     expect(last).toMatchObject({ kind: "failed", reason: { code: "schema-conflict" } });
+  });
+
+  test("a unique index over arrays: what only its build can see is named all the same", async () => {
+    const setting = await createSetting();
+    const items = setting.client.db(setting.name).collection("items");
+    await items.insertMany([{ tags: ["a", "b"] }, { tags: ["c", "a"] }]);
+    const unique = step((context) =>
+      context.addIndex("items", { tags: 1 }, { name: "tags", unique: true }),
+    );
+    const refused = await runSchemaSteps(await runOptions(setting, 1, unique));
+    expect(refused).toMatchObject({ kind: "failed", reason: { code: "schema-conflict" } });
+    expect(JSON.stringify(refused)).toContain('"tags":"a"');
+  });
+
+  test("large documents make small batches", async () => {
+    const setting = await createSetting();
+    const items = setting.client.db(setting.name).collection("items");
+    await items.insertMany(Array.from({ length: 9 }, () => ({ text: "x".repeat(1_500_000) })));
+    const touch = step((context) =>
+      context.applyToCollection("items", { change: () => ({ $set: { touched: 1 } }) }),
+    );
+    const result = await runSchemaSteps(await runOptions(setting, 1, touch));
+    expect(result).toMatchObject({ kind: "done", batches: 5, documents: 9 });
+  });
+
+  test("nested ids are told as they are", async () => {
+    const setting = await createSetting();
+    const items = setting.client.db(setting.name).collection<{ _id: object }>("items");
+    await items.insertOne({ _id: { country: "ch", number: 4 } });
+    const fails = step((context) => context.applyToCollection("items", { change: failing }));
+    const result = await runSchemaSteps(await runOptions(setting, 1, fails));
+    expect(JSON.stringify(result)).toContain('{\\"country\\":\\"ch\\",\\"number\\":4}');
   });
 
   test("a step that does not await its operations, or asks for others the next time", async () => {

@@ -2,17 +2,23 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { MongoClient } from "mongodb";
-import { onTestFinished } from "vitest";
+import { inject, onTestFinished } from "vitest";
 import { chooseBackupTime } from "../../src/database/backup-time.ts";
 import { readCatalogue } from "../../src/database/catalogue.ts";
 import { digestDatabase } from "../../src/database/digest.ts";
 import { dumpDatabase } from "../../src/database/dump.ts";
 import type { Manifest } from "../../src/database/manifest.ts";
+import type { WithMember } from "../../src/database/members.ts";
 import type { RunOptions } from "../../src/database/runner.ts";
 import type { Mastership } from "../../src/leadership/mastership.ts";
 import { silentLog } from "../../src/log.ts";
 import { openSeam, type Seam } from "../../src/ports/seam.ts";
+import { memberOpener } from "../../src/upgrade/connect.ts";
 import { freshDatabaseName, openClient } from "../support/database.ts";
+
+/** Opens a member of the shared set. */
+export const withMember: WithMember = (host, act) =>
+  memberOpener(inject("mongoUrl"), "test")(host, act);
 
 export const never: AbortSignal = new AbortController().signal;
 

@@ -37,7 +37,10 @@ test("who writes after the copies each time: turned back, and all writes are sti
       return current?.state === "rehearsing" && (await momentsOf(upgrade)) === moment;
     });
     await fleet.reached("rehearsal-batch");
-    await fleet.client.db().collection("items").insertOne({ again: moment });
+    const items = fleet.client.db().collection("items");
+    // A definition is a write, too.
+    if (moment === 2) await items.createIndex({ again: 1 }, { name: "by-somebody-else" });
+    else await items.insertOne({ again: moment });
     if (moment < 3) await fleet.hold("backup-time");
     await fleet.release("rehearsal-batch");
     if (moment < 3) {
@@ -52,7 +55,8 @@ test("who writes after the copies each time: turned back, and all writes are sti
       .db()
       .collection("items")
       .countDocuments({ again: { $gt: 0 } }),
-  ).toBe(3);
+  ).toBe(2);
+  expect(await fleet.client.db().collection("items").indexExists("by-somebody-else")).toBe(true);
   expect(await fleet.touched(2)).toEqual([]);
 });
 

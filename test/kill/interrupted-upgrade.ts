@@ -131,6 +131,9 @@ export async function runInterrupted(
     trouble: (words: string) => {
       trouble = words;
     },
+    problem(words: string) {
+      throw new Error(words);
+    },
   };
   await initializeVersions(store, from);
   await store.write([

@@ -283,6 +283,19 @@ export const mutants: readonly Mutant[] = [
     ],
   },
   {
+    name: "who missed an upgrade takes part in the next",
+    layer: "tests",
+    files: ["test/simulation/simulation.test.ts", "-t", "who missed"],
+    says: /local step of 1\.2\.0 on files of 1\.0\.0/,
+    edits: [
+      {
+        file: "src/upgrade/participant-loop.ts",
+        find: "if (!isOwed && !(await isWhereItStarts(world, { from, to }))) return false;",
+        replace: "void [isOwed, isWhereItStarts];",
+      },
+    ],
+  },
+  {
     name: "only who runs the new version may lead",
     layer: "tests",
     files: ["test/simulation/simulation.test.ts", "-t", "comes up nowhere"],

@@ -100,6 +100,7 @@ function createRun(plan: Plan, onEntry: (entry: Entry) => void): Run {
         trouble(words) {
           run.trouble = words;
         },
+        problem: diary.problem,
         believed: (entry) => void watched.believed(entry),
       });
       hosts.push(host);

@@ -49,6 +49,7 @@ export interface Surroundings {
   /** How often the application wrote, and was told that it had. */
   readonly written: { acknowledged: number; attempted: number };
   trouble(words: string): void;
+  problem(words: string): void;
   started(effect: string): Promise<void>;
   /** Somebody believes that this is in the journal. */
   believed(entry: Entry): void;
@@ -128,6 +129,7 @@ function stepsOf(
   disk: Disk,
   life: Life,
   goWrong: (to: string, signal: AbortSignal) => Promise<void>,
+  problem: (words: string) => void,
 ): readonly Step[] {
   return Array.from({ length: minorOf(version) }, (_, index): readonly Step[] => {
     const number = index + 1;
@@ -139,10 +141,14 @@ function stepsOf(
         name: `local-${number}`,
         target: "AllMachines",
         async run({ keep, to, signal }) {
+          const mine = base.version;
+          const found = disk.files.get(stateFile);
+          const fine = [`1.${index}.0`, `${mine} in part`, mine];
+          if (!fine.includes(found ?? "")) problem(`local step of ${mine} on files of ${found}`);
           await keep(stateFile);
-          await life.write(() => disk.files.set(stateFile, `${to} in part`));
+          await life.write(() => disk.files.set(stateFile, `${mine} in part`));
           await goWrong(to, signal);
-          await life.write(() => disk.files.set(stateFile, to));
+          await life.write(() => disk.files.set(stateFile, mine));
         },
       },
     ];
@@ -263,7 +269,7 @@ export function createHost(name: string, version: string, around: Surroundings):
     mine.runtime = await runAgent(
       {
         ...{ agent: name, role: "state-server", version: which, incarnation },
-        steps: stepsOf(which, disk, life, goWrong),
+        steps: stepsOf(which, disk, life, goWrong, (words) => around.problem(`${name}: ${words}`)),
         gate: {
           onOpen: () => {
             mine.open = true;

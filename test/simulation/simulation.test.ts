@@ -79,6 +79,33 @@ test("who is stuck on its way to a commit follows the next one, from where its f
   ]);
 });
 
+test("who missed an upgrade takes no part in the next: it follows it, step by step", async () => {
+  const at = (kind: Fault["kind"], atMs: number, ms = 0): Fault => ({
+    ...{ kind, whom: 2, ms, version: "1.1.0", when: { atMs } },
+  });
+  const plan: Plan = {
+    ...drawPlan(1),
+    ...{ hosts: 3, weather: quiet },
+    asks: [
+      { restMs: 5_000, to: "1.1.0", misbehaviour: well },
+      { restMs: 1_000, to: "1.2.0", misbehaviour: well },
+    ],
+    // It comes back while the second is on its way (a mutant says so), and waits for its end.
+    faults: [at("pause", 4_000, 19_500), at("forget", 20_000)],
+  };
+  const ways: string[] = [];
+  const { problems, timeline, ends } = await simulatePlan(plan, ({ actor, state }) => {
+    if (actor.startsWith("agent/a3/") || actor.startsWith("upgrade/"))
+      ways.push(`${actor} ${state}`);
+  });
+  expect(problems, timeline.join("\n")).toEqual([]);
+  expect(ends).toEqual(["done", "done", "done"]);
+  const first = ways.findIndex((way) => way.startsWith("agent/a3/"));
+  const second = ways.filter((way) => way.startsWith("upgrade/u000003"));
+  expect(ways[first]).toBe("agent/a3/u000003 waiting");
+  expect(ways.slice(0, first)).toContain(second.at(-1));
+});
+
 /** The worst that a bad build can do: it came up once, and comes up nowhere any more. */
 test.each(["backing-up", "rehearsing", "migrating", "awaiting-peers"])(
   "every process dies in %s, and the new version comes up nowhere again: all are back",

@@ -55,6 +55,7 @@ function run(
 ) {
   return {
     effect,
+    isFirstTry: true,
     journal: createLocalJournal(root, seam),
     steps: given,
     role: "state-server" as const,
@@ -188,6 +189,36 @@ test("a revert in which the process died twice is given up too, until an operato
   const mended = [step("sticks", async () => {}, { revert: async () => {} })];
   const again = run(openSeam, mended, undefined, "agent/a1/u000002/9/0");
   expect(await undoLocalSteps(again, to)).toEqual({ type: "undone" });
+});
+
+test("neither a process that is told to stop nor a second try in one process is a death", async () => {
+  const waits = [
+    step("waits", (context) => {
+      const { signal } = context;
+      return new Promise((_, reject) => {
+        signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+      });
+    }),
+  ];
+  let runs = 0;
+  const once = async (isFirstTry: boolean, stops: boolean) => {
+    const stop = new AbortController();
+    const going = runLocalSteps({ ...run(openSeam, waits, stop.signal), isFirstTry });
+    runs += 1;
+    await expect.poll(() => ran.length).toBe(runs);
+    // A process that dies says nothing any more: nobody waits for it.
+    if (!stops) return void going.catch(() => {});
+    stop.abort(new Error("this process is stopping"));
+    await expect(going).rejects.toThrow("stopping");
+  };
+  for (let restart = 1; restart <= 3; restart += 1) await once(true, true);
+  for (const isFirstTry of [true, false, false]) await once(isFirstTry, false);
+  expect(new Set(ran)).toEqual(new Set(["waits#1"]));
+});
+
+test("an undo with nothing to undo says which version's files there are", async () => {
+  expect(await undoLocalSteps(run(), to)).toEqual({ type: "undone" });
+  expect(await createLocalJournal(root, openSeam).stepsVersion()).toBe(from);
 });
 
 test("a step that throws is a typed failure that names it; a failing revert too", async () => {

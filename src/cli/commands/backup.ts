@@ -63,13 +63,14 @@ export function createBackupCommand(
   options: CreateOptions,
   terminal: Terminal,
 ): Promise<number> {
-  return withDatabase(options, async ({ client, store, databaseName, controlDatabaseName }) => {
+  return withDatabase(options, async (database) => {
+    const { client, withMember, store, databaseName, controlDatabaseName } = database;
     backupFolder(options.directory, id);
     const { dataSizeBytes } = await databaseSize(client, databaseName);
     const manifest = await createBackup({
       // Dumped, then loaded again: both are told.
       onBytes: createProgress(2 * dataSizeBytes, options, terminal),
-      ...{ client, databaseName, backupId: id, root: resolve(options.directory) },
+      ...{ client, withMember, databaseName, backupId: id, root: resolve(options.directory) },
       control: { client, databaseName: controlDatabaseName },
       version: (await readVersions(store))?.databaseVersion ?? "",
       gzip: options.gzip === true,

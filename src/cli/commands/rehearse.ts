@@ -1,4 +1,3 @@
-import { mkdir } from "node:fs/promises";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { LockstepError, messageOf } from "../../errors.ts";
@@ -36,7 +35,6 @@ export function rehearseCommand(
   return withDatabase(options, async (database) => {
     const steps = await readSteps(options.steps);
     const root = resolve(options.directory);
-    await mkdir(root, { recursive: true });
     const { from, to, result, changes } = await rehearse({
       ...database,
       ...{ steps, to: version, root, random: systemRandom },

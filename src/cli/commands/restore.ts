@@ -35,7 +35,7 @@ function restoreInto(
   options: RestoreOptions & { readonly toDb: string },
   terminal: Terminal,
 ): Promise<number> {
-  return withDatabase(options, async ({ client }) => {
+  return withDatabase(options, async ({ client, withMember }) => {
     const directory = backupFolder(options.directory, id);
     const manifest = (await isStockDump(directory))
       ? await readStockDump(directory)
@@ -43,7 +43,7 @@ function restoreInto(
     const totalBytes = manifest.collections.reduce((sum, { bytes }) => sum + bytes, 0);
     const onBytes = createProgress(totalBytes, options, terminal);
     const plan = await restoreBeside({
-      ...{ client, databaseName: options.toDb, directory, manifest },
+      ...{ client, withMember, databaseName: options.toDb, directory, manifest },
       dryRun: options.dryRun === true,
       ...{ onBytes, signal: terminal.signal, seam: openSeam, log: silentLog },
     });
