@@ -16,12 +16,16 @@ import {
 
 const format = 2;
 
-async function sha256Of(path: string): Promise<{ sha256: string; bytes: number }> {
+async function sha256Of(
+  path: string,
+  onBytes: (bytes: number) => void,
+): Promise<{ sha256: string; bytes: number }> {
   const hash = createHash("sha256");
   let bytes = 0;
   for await (const chunk of readDumpFile(path)) {
     hash.update(chunk as Uint8Array);
     bytes += (chunk as Uint8Array).length;
+    onBytes((chunk as Uint8Array).length);
   }
   return { sha256: hash.digest("hex"), bytes };
 }
@@ -71,9 +75,13 @@ async function plainFile(directory: string, manifest: Manifest, name: string): P
 
 /**
  * Hashes all files of a dump again.
+ * @param onBytes hears of bytes that are read
  * @throws LockstepError `backup-mismatch` naming the file
  */
-export async function verifyDump(directory: string): Promise<Manifest> {
+export async function verifyDump(
+  directory: string,
+  onBytes: (bytes: number) => void = () => {},
+): Promise<Manifest> {
   const manifest = await readManifest(directory);
   const endings = endingsOf(manifest);
   for (const entry of manifest.collections) {
@@ -85,7 +93,7 @@ export async function verifyDump(directory: string): Promise<Manifest> {
     if (written !== metadataOf(entry)) throw mismatch(definition, "is not what was dumped");
     if (dataFile === null) continue;
     const path = await plainFile(directory, manifest, `${dataFile}${endings.data}`);
-    const found = await sha256Of(path).catch((error: unknown) => {
+    const found = await sha256Of(path, onBytes).catch((error: unknown) => {
       throw mismatch(path, `cannot be read (${messageOf(error)})`);
     });
     if (found.sha256 !== sha256 || found.bytes !== bytes) {

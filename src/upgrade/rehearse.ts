@@ -6,6 +6,7 @@ import { createBackup } from "../database/backup.ts";
 import { differences, readCatalogue } from "../database/catalogue.ts";
 import type { WithMember } from "../database/members.ts";
 import { runSchemaSteps, type StepsResult } from "../database/schema-steps.ts";
+import { databaseSize, occupied } from "../database/space.ts";
 import { assert, LockstepError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import type { Random } from "../ports/random.ts";
@@ -20,6 +21,8 @@ export interface Rehearsal {
   readonly result: StepsResult;
   /** What the steps changed of the definitions, in words. */
   readonly changes: readonly string[];
+  /** How much more room the copy took after them. */
+  readonly growthBytes: number;
 }
 
 /**
@@ -37,6 +40,8 @@ export async function rehearse(options: {
   to: string;
   root: string;
   random: Random;
+  /** Hears of bytes that are dumped, and again when they are loaded. */
+  onBytes?(bytes: number): void;
   signal: AbortSignal;
   seam: Seam;
   log: Log;
@@ -68,13 +73,14 @@ export async function rehearse(options: {
       .insertOne({ _id: documentIds.master, epoch, sequence: 0 });
     await createBackup({
       ...{ client, withMember, databaseName, control, root, backupId, version: from, scratch },
-      ...{ signal, seam, log },
+      ...{ signal, seam, log, ...(options.onBytes ? { onBytes: options.onBytes } : {}) },
       async inScratch(manifest) {
         const fence = {
           collection: collections.fences,
           id: documentIds.master,
           expect: { epoch },
         };
+        const sizeBefore = occupied(await databaseSize(client, scratch));
         const result = await runSchemaSteps({
           ...{ client, databaseName: scratch, control, steps: schema, upgrade: backupId },
           ...{ progressField: "rehearsal", holder: "rehearsal:1", isDead: async () => false },
@@ -84,7 +90,8 @@ export async function rehearse(options: {
         const before = { collections: manifest.collections };
         const after = await readCatalogue(client, scratch);
         const changes = differences(before, after, { ignoreUuid: true });
-        rehearsal = { from, to, result, changes };
+        const grownBytes = occupied(await databaseSize(client, scratch)) - sizeBefore;
+        rehearsal = { from, to, result, changes, growthBytes: Math.max(0, grownBytes) };
       },
     });
   } finally {

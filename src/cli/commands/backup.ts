@@ -121,7 +121,9 @@ export async function verify(
   options: DirectoryOptions,
   terminal: Terminal,
 ): Promise<number> {
-  const manifest = await verifyDump(backupFolder(options.directory, id));
+  const directory = backupFolder(options.directory, id);
+  const { bytes } = summary(await readManifest(directory));
+  const manifest = await verifyDump(directory, createProgress(bytes, options, terminal));
   terminal.out(
     options.json
       ? JSON.stringify({ type: "verified", ...summary(manifest) })

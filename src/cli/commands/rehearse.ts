@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
+import { databaseSize } from "../../database/space.ts";
 import { LockstepError, messageOf } from "../../errors.ts";
 import { silentLog } from "../../log.ts";
 import { systemRandom } from "../../ports/random.ts";
@@ -7,6 +8,7 @@ import { openSeam } from "../../ports/seam.ts";
 import { rehearse } from "../../upgrade/rehearse.ts";
 import { defineSteps, type Step } from "../../upgrade/steps.ts";
 import { exitCodes } from "../exit-codes.ts";
+import { createProgress } from "../progress.ts";
 import { bytesText, duration } from "../render.ts";
 import type { Terminal } from "../run.ts";
 import { withDatabase } from "../with-database.ts";
@@ -35,13 +37,15 @@ export function rehearseCommand(
   return withDatabase(options, async (database) => {
     const steps = await readSteps(options.steps);
     const root = resolve(options.directory);
-    const { from, to, result, changes } = await rehearse({
+    const { dataSizeBytes } = await databaseSize(database.client, database.databaseName);
+    const { from, to, result, changes, growthBytes } = await rehearse({
       ...database,
+      onBytes: createProgress(2 * dataSizeBytes, options, terminal),
       ...{ steps, to: version, root, random: systemRandom },
       ...{ signal: terminal.signal, seam: openSeam, log: silentLog },
     });
     if (options.json) {
-      terminal.out(JSON.stringify({ type: "rehearsal", from, to, result, changes }));
+      terminal.out(JSON.stringify({ type: "rehearsal", from, to, result, changes, growthBytes }));
       return result.kind === "done" ? exitCodes.done : exitCodes.failed;
     }
     if (result.kind === "failed") {
@@ -57,6 +61,7 @@ export function rehearseCommand(
         terminal.out(`    ${operation}  ${duration(tookMs)}, about ${bytesText(estimatedBytes)}`);
       }
     }
+    terminal.out(`  ${bytesText(growthBytes)} more on each member's disk`);
     for (const change of changes) terminal.out(`  ${change}`);
     return exitCodes.done;
   });
