@@ -35,9 +35,8 @@ export async function watchingMembers<Result>(
   const found = new AbortController();
   const over = new AbortController();
   const either = AbortSignal.any([signal, over.signal]);
-  // Before anything begins: deletion rests from the first moment on.
-  await pauseDeletions(deletionsOf(world));
   const look = async () => {
+    // Beside what is under way: a member that is away, as the primary that has just died, costs a time-out.
     await pauseDeletions(deletionsOf(world));
     const { restoreBytes } = spaceNeeded(await databaseSize(world.client, world.databaseName));
     requireMemberSpace(await readMemberSpace(world), neededBytes ?? restoreBytes);
