@@ -188,11 +188,12 @@ export function coordinatorEffects(world: DatabaseWorld): Record<string, EffectH
             world.log.warn({ reason }, "somebody outside the fleet wrote before the first batch");
             return { type: "liveDataDiffers", reason };
           }
+          // What the rehearsal needed more than the estimate of before the upgrade. A successor does not
+          // ask again: the member that has just died would cost it a time-out.
+          const size = await databaseSize(world.client, world.databaseName);
+          const neededBytes = Number(params["growthBytes"] ?? 0) + spaceNeeded(size).restoreBytes;
+          requireMemberSpace(await readMemberSpace(world), neededBytes);
         }
-        // What the rehearsal needed more than the estimate of before the upgrade.
-        const { restoreBytes } = spaceNeeded(await databaseSize(world.client, world.databaseName));
-        const neededBytes = Number(params["growthBytes"] ?? 0) + restoreBytes;
-        requireMemberSpace(await readMemberSpace(world), neededBytes);
         const restoreOf = params["restoreOf"] as RestoreOf | null;
         if (restoreOf) await untilHoldersHadTime(world, params, context.signal);
         const act = (signal: AbortSignal): Promise<StepsResult> =>
