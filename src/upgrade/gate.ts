@@ -49,6 +49,21 @@ export function createGate(options: {
   const change = (gate: "open" | "shut") =>
     store.write(gateWrites(gate, { agent, incarnation, version }));
 
+  const shut = (): Promise<void> => {
+    // Whoever else wants it shut waits for the same drain.
+    shutting ??= (async () => {
+      if (open) {
+        await listener.onShut();
+        open = false;
+        log.info({}, "gate shut");
+      }
+      await change("shut");
+    })().finally(() => {
+      shutting = undefined;
+    });
+    return shutting;
+  };
+
   return {
     get isOpen() {
       return open;
@@ -58,22 +73,15 @@ export function createGate(options: {
       if ((await change("open")) !== null) return false;
       open = true;
       log.info({}, "gate opened");
-      await listener.onOpen();
+      try {
+        await listener.onOpen();
+      } catch (error) {
+        // An application that could not begin is not open: shut, and opened again by the next look.
+        await shut();
+        throw error;
+      }
       return true;
     },
-    shut() {
-      // Whoever else wants it shut waits for the same drain.
-      shutting ??= (async () => {
-        if (open) {
-          await listener.onShut();
-          open = false;
-          log.info({}, "gate shut");
-        }
-        await change("shut");
-      })().finally(() => {
-        shutting = undefined;
-      });
-      return shutting;
-    },
+    shut,
   };
 }

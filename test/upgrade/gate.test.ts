@@ -180,3 +180,21 @@ test("two that want it shut wait for one drain", async () => {
   await both;
   expect([drains, gate.isOpen]).toEqual([1, false]);
 });
+
+test("an application that cannot begin leaves no open gate behind; the next opening tries it again", async () => {
+  const store = await world();
+  const calls: string[] = [];
+  const gate = await agent(store, from, {
+    onOpen() {
+      calls.push("open");
+      if (calls.length === 1) throw new Error("its port is taken");
+    },
+    onShut: () => void calls.push("shut"),
+  });
+  await expect(gate.open()).rejects.toThrow("its port is taken");
+  expect(gate.isOpen).toBe(false);
+  expect((await readAgents(store))[0]?.gate).toBe("shut");
+  expect(await gate.open()).toBe(true);
+  expect(calls).toEqual(["open", "shut", "open"]);
+  expect((await readAgents(store))[0]?.gate).toBe("open");
+});
