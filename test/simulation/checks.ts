@@ -8,7 +8,13 @@ import {
   type Versions,
   type Write,
 } from "../../src/store/store.ts";
-import { machineInvariants, versionInvariants } from "../../src/upgrade/invariants.ts";
+import { readAgents } from "../../src/upgrade/agents.ts";
+import type { FleetFacts } from "../../src/upgrade/fleet-facts.ts";
+import {
+  fleetInvariants,
+  machineInvariants,
+  versionInvariants,
+} from "../../src/upgrade/invariants.ts";
 import { coordinatorId, participantId } from "../../src/upgrade/names.ts";
 import { readVersions } from "../../src/upgrade/versions.ts";
 import { contextOf } from "../../src/upgrade/views.ts";
@@ -31,7 +37,14 @@ function brokenBy(before: Entry | undefined, entry: Entry): string[] {
   return broken;
 }
 
-const shutIn = ["backing-up", "rehearsing", "migrating", "awaiting-peers"];
+const forward = ["backing-up", "rehearsing", "migrating", "awaiting-peers"];
+const back = ["rolling-back", "blocked"];
+
+/** S2: from the copies on, and on the way back from there: before, some may not have been told. */
+function isShutIn(entry: Entry): boolean {
+  if (forward.includes(entry.state)) return true;
+  return back.includes(entry.state) && contextOf<UpgradeContext>(entry).backup !== null;
+}
 
 /** What the simulation sees though nobody in it does. */
 export interface Watched {
@@ -49,8 +62,8 @@ export function watchStore(
   memory: Store,
   options: {
     problem(words: string): void;
-    /** Called for each entry. */
-    onEntry(entry: Entry): void;
+    /** Called for each entry, with the actor's one before. */
+    onEntry(entry: Entry, before: Entry | undefined): void;
     /** How many hosts hold this very data, as of this moment. */
     holders(upgrade: string, time: string): number;
     /** Hosts whose application runs. */
@@ -93,7 +106,7 @@ export function watchStore(
     }
     if (entry.machine !== "upgrade") return;
     const { upgrade, from, to, backup, required } = contextOf<UpgradeContext>(entry);
-    const open = shutIn.includes(entry.state) ? await openHosts() : [];
+    const open = isShutIn(entry) ? await openHosts() : [];
     if (open.length > 0) {
       problem(`S2: ${open.join()} open in ${entry.state}`);
     }
@@ -110,6 +123,24 @@ export function watchStore(
       }
     }
     if (entry.state === "rolled-back") await dataIsOf(from, "rolled back");
+  };
+
+  /** What holds of the whole fleet at every moment, as `lockstep check` sees it: of what is not over yet. */
+  const checkFleet = async () => {
+    const current = (await readVersions(memory))?.upgrade;
+    const facts: FleetFacts = {
+      versions: await readVersions(memory),
+      agents: await readAgents(memory),
+      journals: Object.fromEntries(
+        await Promise.all(
+          [...tails.values()]
+            .filter(({ actor, status }) => status === "active" || actor.endsWith(`/${current}`))
+            .map(async ({ actor }) => [actor, await memory.entries(actor)] as const),
+        ),
+      ),
+      fenceEpoch: await fenceEpoch(),
+    };
+    for (const words of fleetInvariants(facts)) problem(words);
   };
 
   /** S8: one of four transactions, or nothing. */
@@ -157,9 +188,10 @@ export function watchStore(
         if (!right) problem(`S1: ${id} opens: ${JSON.stringify(record)}, ${JSON.stringify(now)}`);
       }
       if (collection !== dataDocument.collection || expect === null) continue;
-      const state = (await coordinator())?.state;
+      const tail = await coordinator();
+      const state = tail?.state;
       const isBatch = Object.keys(increment).some((path) => path.startsWith("applied."));
-      if ("application" in increment && state !== undefined && shutIn.includes(state)) {
+      if ("application" in increment && tail !== undefined && isShutIn(tail)) {
         problem(`S2: an application writes in ${state}`);
       }
       if (isBatch && !(await mayMigrate())) problem(`S4: a batch took effect in ${state}`);
@@ -187,11 +219,15 @@ export function watchStore(
         alone(async () => {
           const results = await memory.append(entries, writes);
           const appended = entries.filter((_, index) => results[index]?.kind === "appended");
+          let moved = false;
           for (const entry of appended) {
             await checkEntry(entry);
+            const before = tails.get(entry.actor);
+            moved ||= entry.machine === "upgrade" && before?.state !== entry.state;
             tails.set(entry.actor, entry);
-            options.onEntry(entry);
+            options.onEntry(entry, before);
           }
+          if (moved) await checkFleet();
           if (writes.length > 0 && appended.length > 0) {
             await checkVersions(writes, appended);
             await checkWrites(writes);

@@ -71,13 +71,17 @@ async function strike(fault: Fault, victims: Victims, plan: Plan): Promise<void>
       return;
     }
     case "damage copies":
-      for (const copy of host.disk.copies.values()) copy.damaged = true;
-      host.disk.isTampered = true;
+      for (const [id, copy] of host.disk.copies) {
+        copy.damaged = true;
+        host.disk.tampered.add(id);
+      }
       return;
     case "lose copies":
-      for (const [id, copy] of host.disk.copies) host.disk.lost.set(id, copy);
+      for (const [id, copy] of host.disk.copies) {
+        host.disk.lost.set(id, copy);
+        host.disk.tampered.add(id);
+      }
       host.disk.copies.clear();
-      host.disk.isTampered = true;
       return;
     case "fill disk": {
       host.diskIsFull = true;

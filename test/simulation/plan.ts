@@ -75,7 +75,8 @@ function drawWeather(draw: Draw): Weather {
 function drawMoment(draw: Draw, endMs: number): Moment {
   if (draw.chance(0.4)) return { atMs: draw.below(endMs) };
   const delayMs = draw.chance(0.5) ? draw.below(40) : draw.below(3_000);
-  return { state: draw.pick(states), visit: 1 + draw.below(3), delayMs };
+  const visit = draw.chance(0.5) ? 1 : 1 + draw.below(4);
+  return { state: draw.pick(states), visit, delayMs };
 }
 
 export function drawPlan(seed: number): Plan {

@@ -76,16 +76,19 @@ function createRun(plan: Plan, onEntry: (entry: Entry) => void): Run {
   const written = { acknowledged: 0, attempted: 0 };
   const watched = watchStore(createMemoryStore({ now: nature.databaseNowMs }), {
     problem: diary.problem,
-    onEntry(entry) {
+    onEntry(entry, before) {
       onEntry(entry);
       diary.journalled(entry);
       const { actor, machine, event, outcome, state, epoch } = entry;
       if (machine !== "upgrade" || outcome !== "applied") return;
       diary.note(`${actor}: ${event.type}: ${state} (epoch ${epoch})`);
-      visits.entered(state);
+      if (before?.state !== state) visits.entered(state);
     },
     holders: (upgrade, time) =>
-      hosts.filter(({ disk }) => disk.copies.get(upgrade)?.time === time || disk.isTampered).length,
+      hosts.filter(({ disk: { copies, tampered } }) => {
+        const copy = copies.get(upgrade);
+        return (copy?.time === time && !copy.damaged) || tampered.has(upgrade);
+      }).length,
     openHosts: () => hosts.filter(({ gateIsOpen }) => gateIsOpen).map(({ name }) => name),
   });
   const { store } = watched;

@@ -31,8 +31,8 @@ interface Disk {
   readonly copies: Map<string, SimulatedCopy>;
   /** What an operator can bring back. */
   readonly lost: Map<string, SimulatedCopy>;
-  /** Copies were damaged or lost here: what was there once is not known. */
-  isTampered: boolean;
+  /** Upgrades whose copies were damaged or lost here after they had been made. */
+  readonly tampered: Set<string>;
 }
 
 /** What all hosts share. */
@@ -162,7 +162,7 @@ export function createHost(name: string, version: string, around: Surroundings):
   const disk: Disk = {
     ...{ wanted: version, fallback: version, stepsVersion: version },
     ...{ local: new Map(), files: new Map([[stateFile, version]]), copies: new Map() },
-    ...{ lost: new Map(), isTampered: false },
+    ...{ lost: new Map(), tampered: new Set() },
   };
   const broken = new Set<string>();
   let [gone, diskIsFull] = [false, false];
