@@ -6,6 +6,7 @@ export const limits = {
   /** Leadership. The lease lives at most one second longer than the set's election timeout. */
   leaseTtlMsDefault: 10_000,
   leaseMarginMs: 1_000,
+  leaseAheadMs: 5_000,
   leaseAcquirePollMs: 200,
   /** A lease given up is a hint; one that gets lost costs this. */
   leaseLookMsMax: 1_000,
@@ -71,9 +72,13 @@ export const limits = {
   leaveGraceMs: 30_000,
   heartbeatMs: 1_000,
   heartbeatStaleMs: 5_000,
+  hearingGapMs: 3_000,
+  clockJumpMs: 1_000,
   launcherStartsMax: 3,
   launcherRestartDelayMs: 300,
   launcherReadyTimeoutMs: 60_000,
+  launcherSettledMs: 10_000,
+  launcherAwayDelayMs: 1_000,
   launcherStopGraceMs: 10_000,
   agentsMax: 1_000,
   looksMax: 1_000_000,

@@ -13,6 +13,8 @@ export type { EffectContext, EffectEvent, EffectHandler } from "./effect-runner.
 /** The right to append to the actors of one owner. */
 export interface Ownership {
   readonly owner: Owner;
+  /** What the ids of all its actors start with: others' are not read. */
+  readonly prefix: string;
   readonly epoch: number;
   /** Aborts when the right is lost: nothing new starts from then on. */
   readonly signal: AbortSignal;
@@ -311,7 +313,7 @@ export function createEngine(options: {
   return {
     async own(ownership) {
       owned.push(ownership);
-      const tails = (await store.tails("")).filter(
+      const tails = (await store.tails(ownership.prefix)).filter(
         (tail) =>
           sameOwner(tail.owner, ownership.owner) &&
           (tail.status === "active" || tail.effects.length > 0),

@@ -53,6 +53,11 @@ export function reportReady(version: string): void {
   process.send?.({ type: "ready", version });
 }
 
+/** Tells the launcher, if there is one, that the database could not be reached: that is not this version's fault. */
+export function reportDatabaseAway(): void {
+  process.send?.({ type: "database-away" });
+}
+
 /** The version that the launcher shall start next. */
 export async function writeWantedVersion(directory: string, version: string): Promise<void> {
   await writeFileAtomic(join(directory, launcherFiles.wanted), `${JSON.stringify({ version })}\n`);

@@ -7,7 +7,7 @@ export interface LauncherState {
   readonly version: string;
   /** What to fall back to when `version` does not come up. */
   readonly previous: string;
-  /** Starts of `version` in a row that did not report ready. */
+  /** Starts of `version` in a row that did not report ready, or died soon after. */
   readonly failures: number;
   /** This process reported ready. */
   readonly ready: boolean;
@@ -21,6 +21,10 @@ export type LauncherEvent =
       readonly code: number | null;
       readonly signal: string | null;
       readonly wanted: string;
+      /** It had been ready for a while: a version that dies right after it is no better than one that does not come up. */
+      readonly isSettled: boolean;
+      /** It could not reach the database, and said so. */
+      readonly isAway: boolean;
     }
   | { readonly type: "timed-out" }
   | { readonly type: "not-installed" };
@@ -69,7 +73,7 @@ export function decide(state: LauncherState, event: LauncherEvent): Decision {
   switch (event.type) {
     case "ready":
       return {
-        state: { ...state, ready: true, failures: 0 },
+        state: { ...state, ready: true },
         action: { kind: "go-on" },
       };
     case "timed-out":
@@ -97,9 +101,15 @@ export function decide(state: LauncherState, event: LauncherEvent): Decision {
         };
       }
       if (event.code === 0) return { state, action: { kind: "exit", code: 0 } };
-      if (state.ready) {
+      if (event.isAway) {
         return {
           state: { ...state, ready: false },
+          action: { kind: "start", delayMs: limits.launcherAwayDelayMs },
+        };
+      }
+      if (state.ready && event.isSettled) {
+        return {
+          state: { ...state, ready: false, failures: 0 },
           action: { kind: "start", delayMs: limits.launcherRestartDelayMs },
         };
       }

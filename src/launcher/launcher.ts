@@ -71,31 +71,41 @@ export async function runLauncher(options: {
 
   /** Watches one child until it has ended; tells when it is ready. */
   const watch = async (child: ChildProcess, state: LauncherState): Promise<LauncherEvent> => {
-    const file = await readVersionsFile(versionsPath);
-    const timeoutMs = file.versions[state.version]?.readyTimeoutMs ?? limits.launcherReadyTimeoutMs;
     const settled = new AbortController();
     let timedOut = false;
-    let readyNow = false;
-    child.on("message", (message: { type?: string }) => {
-      if (message.type !== "ready") return;
-      readyNow = true;
+    let readyAtMs: number | null = null;
+    let isAway = false;
+    child.on("message", ({ type }: { type?: string }) => {
+      if (type === "database-away") isAway = true;
+      if (type !== "ready") return;
+      [readyAtMs, isAway] = [clock.monotonicMs(), false];
       settled.abort();
     });
+    // Listened to before anything is waited for: a program that is not there is told at once.
     const exit = exited(child).finally(() => settled.abort());
+    const file = await readVersionsFile(versionsPath);
+    const timeoutMs = file.versions[state.version]?.readyTimeoutMs ?? limits.launcherReadyTimeoutMs;
     const stop = () => void end(child);
     signal.addEventListener("abort", stop, { once: true });
     if (signal.aborted) stop();
-    void clock.sleep(timeoutMs, settled.signal).then(async () => {
+    void (async () => {
+      do {
+        // Without a database no version comes up: from then on it has its time again.
+        isAway = false;
+        await clock.sleep(timeoutMs, settled.signal);
+      } while (isAway && !settled.signal.aborted);
       if (settled.signal.aborted) return;
       timedOut = true;
       await end(child);
-    });
+    })();
     const { code, signal: by } = await exit;
     signal.removeEventListener("abort", stop);
     if (timedOut) return { type: "timed-out" };
-    if (readyNow) ready = true;
+    if (readyAtMs !== null) ready = true;
+    const livedMs = readyAtMs === null ? 0 : clock.monotonicMs() - readyAtMs;
+    const isSettled = livedMs >= limits.launcherSettledMs;
     const wanted = (await readVersion(launcherFiles.wanted)) ?? state.version;
-    return { type: "ended", code, signal: by, wanted };
+    return { type: "ended", code, signal: by, wanted, isSettled, isAway };
   };
 
   let ready = false;

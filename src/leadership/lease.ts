@@ -52,6 +52,22 @@ export interface LeaseStore {
 
 const nowMs = { $toLong: "$$NOW" };
 
+/**
+ * Run out; or granted by the clock of an earlier primary that was so far ahead that it could not have been
+ * granted by now (a holder that lives renews it within a third of its time).
+ */
+const isFree = {
+  $or: [
+    { $lte: ["$expiresAt", nowMs] },
+    {
+      $gt: [
+        "$expiresAt",
+        { $add: [nowMs, { $ifNull: ["$ttlMs", limits.leaseTtlMsDefault] }, limits.leaseAheadMs] },
+      ],
+    },
+  ],
+};
+
 /** The lease and the fence in the control database. */
 export function createLeaseStore(options: {
   client: MongoClient;
@@ -93,7 +109,7 @@ export function createLeaseStore(options: {
 
   return {
     async freeInMs() {
-      const left = { leftMs: { $subtract: ["$expiresAt", nowMs] } };
+      const left = { leftMs: { $cond: [isFree, 0, { $subtract: ["$expiresAt", nowMs] }] } };
       const found = await leases.findOne<{ leftMs: number }>(filter, { projection: left });
       return Math.max(0, found?.leftMs ?? 0);
     },
@@ -104,7 +120,7 @@ export function createLeaseStore(options: {
       try {
         await seam.write("lease", () =>
           leases.updateOne(
-            { ...filter, epoch: previous.epoch, $expr: { $lte: ["$expiresAt", nowMs] } },
+            { ...filter, epoch: previous.epoch, $expr: isFree },
             [
               {
                 $set: {
@@ -114,6 +130,7 @@ export function createLeaseStore(options: {
                   appName,
                   epoch: { $add: ["$epoch", 1] },
                   grantedAt: nowMs,
+                  ttlMs,
                   expiresAt: { $add: [nowMs, ttlMs] },
                 },
               },

@@ -6,6 +6,8 @@ export interface Clock {
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
 
+const timerMsMax = 2 ** 31 - 1;
+
 /** The real clock. */
 export const systemClock: Clock = {
   monotonicMs: () => performance.now(),
@@ -17,7 +19,13 @@ export const systemClock: Clock = {
         signal?.removeEventListener("abort", finish);
         resolve();
       };
-      const timer = setTimeout(finish, ms);
+      // A timer of more than 24 days fires at once: it is set again and again.
+      const wait = (leftMs: number): void => {
+        const nextMs = Math.min(leftMs, timerMsMax);
+        timer = setTimeout(() => (leftMs > nextMs ? wait(leftMs - nextMs) : finish()), nextMs);
+      };
+      let timer: NodeJS.Timeout | undefined;
+      wait(ms);
       signal?.addEventListener("abort", finish, { once: true });
     }),
 };

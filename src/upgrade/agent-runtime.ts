@@ -3,6 +3,7 @@ import { hostname } from "node:os";
 import type { MongoClient } from "mongodb";
 import { checkDeployment } from "../database/preflight.ts";
 import { checkWriteBlock } from "../database/write-block.ts";
+import { isLockstepError } from "../errors.ts";
 import { killPredecessor } from "../leadership/kill-predecessor.ts";
 import { createLeaseStore, leaseTtlFor, readElectionTimeoutMs } from "../leadership/lease.ts";
 import type { Log } from "../log.ts";
@@ -26,6 +27,7 @@ export interface RuntimeOptions extends Omit<RunOptions, "incarnation" | "appNam
   readonly initialize: boolean;
   readonly incarnationAtLeast: number;
   readonly leaseTtlMs: number | undefined;
+  reportDatabaseAway(): void;
   readonly log: Log;
   readonly clock: Clock;
   readonly random: Random;
@@ -93,6 +95,7 @@ export async function startAgent(options: RuntimeOptions): Promise<Runtime> {
       },
     );
   } catch (error) {
+    if (isLockstepError(error, "database-unreachable")) options.reportDatabaseAway();
     await closeClients();
     throw error;
   }

@@ -37,9 +37,12 @@ export async function readAgents(store: Store): Promise<readonly AgentRecord[]> 
     .filter(({ forgotten }) => !forgotten);
 }
 
-/** True when the agent has been silent for too long, by the store's clock. */
+/**
+ * True when the agent has been silent for too long, by the store's clock; or was last seen by a clock so far
+ * ahead of the present one that nobody could say (who lives is seen again within a heartbeat).
+ */
 export function isSilent(agent: AgentRecord, nowMs: number): boolean {
-  return nowMs - agent.lastSeenAt > limits.heartbeatStaleMs;
+  return Math.abs(nowMs - agent.lastSeenAt) > limits.heartbeatStaleMs;
 }
 
 /**
@@ -95,16 +98,16 @@ export async function register(
 }
 
 /**
- * Tells the fleet that this incarnation lives. False when a newer one has registered, or when an operator
+ * Tells the fleet that this incarnation lives, at this time by the store's clock. False when a newer one has registered, or when an operator
  * has forgotten this agent: who comes back registers anew.
  */
 export async function heartbeat(
   store: Store,
   agent: string,
   incarnation: number,
+  lastSeenAt: number,
   facts: { blocked: string | null; freeBytes: number; backups: readonly string[] },
 ): Promise<boolean> {
-  const lastSeenAt = await store.now();
   const seen = {
     collection: collections.agents,
     id: agent,

@@ -20,6 +20,7 @@ import { allowWrites, blockWrites } from "../database/write-block.ts";
 import type { EffectContext, EffectHandler } from "../engine/engine.ts";
 import { isLockstepError, LockstepError } from "../errors.ts";
 import type { Mastership } from "../leadership/mastership.ts";
+import { limits } from "../limits.ts";
 import { isSilent, readAgents } from "./agents.ts";
 import type { Catalogued } from "./backup-point.ts";
 import {
@@ -56,12 +57,16 @@ function requireMastership(world: DatabaseWorld, context: EffectContext): Master
 /** Dead means: another process of that agent has registered, or it has been silent for too long. */
 function deathProbe(world: DatabaseWorld): (holder: string) => Promise<boolean> {
   return async (holder) => {
-    const [agents, nowMs] = [await readAgents(world.store), await world.store.now()];
     const [agent, incarnation] = holder.split(":");
-    const record = agents.find((candidate) => candidate.agent === agent);
-    return (
-      record === undefined || String(record.incarnation) !== incarnation || isSilent(record, nowMs)
-    );
+    for (let look = 1; ; look += 1) {
+      const [agents, nowMs] = [await readAgents(world.store), await world.store.now()];
+      const record = agents.find((candidate) => candidate.agent === agent);
+      if (record === undefined || String(record.incarnation) !== incarnation) return true;
+      if (!isSilent(record, nowMs)) return false;
+      // After an outage everybody looks silent: whoever lives is heard within this time.
+      if (look > 1) return true;
+      await world.clock.sleep(limits.heartbeatStaleMs);
+    }
   };
 }
 

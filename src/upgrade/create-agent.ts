@@ -1,8 +1,9 @@
 import { resolve } from "node:path";
 import type { Role } from "../../machines/vocabulary.ts";
-import { LockstepError } from "../errors.ts";
+import { LockstepError, messageOf } from "../errors.ts";
 import {
   readLauncherEnvironment,
+  reportDatabaseAway,
   reportReady,
   writeDefaultVersion,
   writeWantedVersion,
@@ -89,7 +90,10 @@ export function createAgent(options: AgentOptions): Agent {
     );
   }
   const databaseName = databaseNameOf(options.mongoUrl);
-  const lifecycle = createLifecycle();
+  const log = options.log ?? createLog({});
+  const lifecycle = createLifecycle((error) => {
+    log.error({ agent: options.agent, error: messageOf(error) }, "a listener threw");
+  });
   const directory = resolve(dataDirectory);
   let running: Awaited<ReturnType<typeof startAgent>> | undefined;
   return {
@@ -124,12 +128,13 @@ export function createAgent(options: AgentOptions): Agent {
         preventForeignWrites: options.preventForeignWrites ?? false,
         leaseTtlMs: options.leaseTtlMs,
         lifecycle,
-        log: options.log ?? createLog({}),
+        log,
         clock: options.ports?.clock ?? systemClock,
         random: options.ports?.random ?? systemRandom,
         seam: options.ports?.seam ?? openSeam,
         exit: options.ports?.exit ?? ((code) => process.exit(code)),
         reportReady: () => reportReady(options.version),
+        reportDatabaseAway,
         writeWantedVersion: (version) => writeWantedVersion(directory, version),
         writeDefaultVersion: (version) => writeDefaultVersion(directory, version),
       });

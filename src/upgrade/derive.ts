@@ -109,17 +109,24 @@ export function fromRecords(
   });
 }
 
+/** Where the schema steps stand: each batch moves it, and each operation that has none. */
+export interface Place {
+  readonly step: number;
+  readonly operation: number;
+  readonly batches: number;
+}
+
 /** Re-arms the no-progress deadline, at most a few times within it. */
 export function fromProgress(
   coordinator: ActorView<UpgradeContext>,
-  batches: number,
-  progressKey: string,
+  { step, operation, batches }: Place,
   nowMs: number,
 ): readonly Derived<UpgradeEvent>[] {
   if (coordinator.state !== "migrating") return [];
   const quiet = nowMs - coordinator.at < noProgressMs(coordinator.context) / 4;
-  if (quiet || batches === 0) return [];
-  return [{ event: { type: "progressSeen", sequence: batches }, key: `progress:${progressKey}` }];
+  if (quiet || step + operation + batches === 0) return [];
+  const key = `progress:${step}/${operation}/${batches}`;
+  return [{ event: { type: "progressSeen", sequence: batches }, key }];
 }
 
 /** What a participant learns from its coordinator's latest entry; nothing it has acted on already. */

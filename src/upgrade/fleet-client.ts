@@ -1,7 +1,7 @@
 import type { Deadlines } from "../../machines/vocabulary.ts";
 import { checkDeployment, checkMajority } from "../database/preflight.ts";
 import { allowWrites } from "../database/write-block.ts";
-import { LockstepError } from "../errors.ts";
+import { isLockstepError, LockstepError } from "../errors.ts";
 import { limits } from "../limits.ts";
 import { type Clock, systemClock } from "../ports/clock.ts";
 import { createPulse } from "../ports/pulse.ts";
@@ -76,15 +76,25 @@ export async function createFleetClient(options: {
   }
   const store = createMongoStore({ client, databaseName, seam: openSeam });
 
+  /** Undefined while the database is away: what is waited for goes on, and so does the wait. */
+  const whileAway = async <Result>(read: () => Promise<Result>): Promise<Result | undefined> => {
+    try {
+      return await read();
+    } catch (error) {
+      if (isLockstepError(error, "database-unreachable")) return undefined;
+      throw error;
+    }
+  };
+
   const request: FleetClient["request"] = async (wanted) => {
     await checkMajority(client);
     const id = random.hex(12);
     await fileRequest(store, id, wanted);
     const end = clock.monotonicMs() + (options.answerTimeoutMs ?? limits.answerTimeoutMs);
     while (clock.monotonicMs() < end) {
-      const answer = await readAnswer(store, id);
+      const answer = await whileAway(() => readAnswer(store, id));
       if (answer?.ok === true) return answer;
-      if (answer !== null) {
+      if (answer !== null && answer !== undefined) {
         throw new LockstepError(answer.code as "aborted", answer.message, answer.details);
       }
       await clock.sleep(limits.leaseAcquirePollMs);
@@ -123,8 +133,8 @@ export async function createFleetClient(options: {
       const end = clock.monotonicMs() + (timeoutMs ?? limits.watchTimeoutMs);
       try {
         for (;;) {
-          const status = await readStatus(store);
-          if (onStatus(status)) return status;
+          const status = await whileAway(() => readStatus(store));
+          if (status && onStatus(status)) return status;
           signal.throwIfAborted();
           if (clock.monotonicMs() > end) {
             throw new LockstepError(

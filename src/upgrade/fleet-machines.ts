@@ -44,7 +44,7 @@ function onlyOn(world: World, handlers: Handlers) {
     (name: string, handler: EffectHandler): EffectHandler =>
     async (params, context) => {
       if (params["to"] === world.version) return handler(params, context);
-      if (!mayBeMaster(await readUnderWay(world.store), world)) {
+      if (!mayBeMaster(await readUnderWay(world.store, world.hearing), world)) {
         throw new LockstepError("lease-lost", "the upgrade's state is for another build to drive");
       }
       const message = `expected a state server that runs ${params["to"]}, none is left: see why it does not come up`;

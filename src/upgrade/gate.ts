@@ -45,6 +45,7 @@ export function createGate(options: {
 }): Gate {
   const { store, agent, incarnation, version, listener, log } = options;
   let open = false;
+  let opening: Promise<boolean> | undefined;
   let shutting: Promise<void> | undefined;
   const change = (gate: "open" | "shut") =>
     store.write(gateWrites(gate, { agent, incarnation, version }));
@@ -68,19 +69,24 @@ export function createGate(options: {
     get isOpen() {
       return open;
     },
-    async open() {
-      if (open) return true;
-      if ((await change("open")) !== null) return false;
-      open = true;
-      log.info({}, "gate opened");
-      try {
-        await listener.onOpen();
-      } catch (error) {
-        // An application that could not begin is not open: shut, and opened again by the next look.
-        await shut();
-        throw error;
-      }
-      return true;
+    open() {
+      opening ??= (async () => {
+        if (open) return true;
+        if ((await change("open")) !== null) return false;
+        open = true;
+        log.info({}, "gate opened");
+        try {
+          await listener.onOpen();
+        } catch (error) {
+          // An application that could not begin is not open: shut, and opened again by the next look.
+          await shut();
+          throw error;
+        }
+        return true;
+      })().finally(() => {
+        opening = undefined;
+      });
+      return opening;
     },
     shut,
   };

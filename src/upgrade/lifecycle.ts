@@ -37,7 +37,8 @@ export interface Lifecycle {
   emit<Name extends keyof LifecycleEvents>(name: Name, payload: LifecycleEvents[Name]): void;
 }
 
-export function createLifecycle(): Lifecycle {
+/** @param onThrown hears of a listener that threw: it must neither stop an engine nor end its process */
+export function createLifecycle(onThrown: (error: unknown) => void): Lifecycle {
   const listeners = new Map<string, Set<(payload: never) => void>>();
   return {
     on(name, listener) {
@@ -47,7 +48,13 @@ export function createLifecycle(): Lifecycle {
       return () => set.delete(listener as (payload: never) => void);
     },
     emit(name, payload) {
-      for (const listener of listeners.get(name) ?? []) listener(payload as never);
+      for (const listener of listeners.get(name) ?? []) {
+        try {
+          listener(payload as never);
+        } catch (error) {
+          onThrown(error);
+        }
+      }
     },
   };
 }

@@ -3,15 +3,15 @@ import type { UpgradeContext, UpgradeEvent } from "../../machines/upgrade-contex
 import type { Deadlines, ForeignWritesPolicy } from "../../machines/vocabulary.ts";
 import type { Engine, SendResult } from "../engine/engine.ts";
 import { isLockstepError, LockstepError, messageOf } from "../errors.ts";
-import { limits } from "../limits.ts";
 import { collections, documentIds, type Store, type Write } from "../store/store.ts";
 import { asUnreachable } from "../store/transient.ts";
 import { decideAcceptance, type Wanted } from "./accept.ts";
 import { isSilent, readAgents } from "./agents.ts";
 import { type ActorView, fromParticipant, fromProgress, fromRecords } from "./derive.ts";
+import type { Hearing } from "./hearing.ts";
 import { type Answer, answerWrite, type InboxItem, type Request, readInbox } from "./inbox.ts";
 import { coordinatorId, masterRole, participantId } from "./names.ts";
-import { activeCoordinator, type UnderWay } from "./under-way.ts";
+import { activeCoordinator, isAbsent, type UnderWay } from "./under-way.ts";
 import { noVersionError, readVersions } from "./versions.ts";
 import { viewOf } from "./views.ts";
 
@@ -19,16 +19,11 @@ import { viewOf } from "./views.ts";
 export interface MasterWorld {
   readonly store: Store;
   readonly engine: Engine;
-  /** When this mastership began, by the store's clock: who is silent is judged only some time after. */
-  readonly sinceMs: number;
+  readonly hearing: Hearing;
   readonly foreignWrites: ForeignWritesPolicy;
   /** Refuses by name what cannot be upgraded here: deployment, database, space. */
   preflight(extraBytes: number): Promise<readonly string[]>;
 }
-
-/** While the database was away nobody could be heard: that is nobody's silence. */
-const hasListened = (world: MasterWorld, nowMs: number) =>
-  nowMs - world.sinceMs > limits.heartbeatStaleMs;
 
 const owner = { kind: "role", role: masterRole } as const;
 
@@ -61,7 +56,7 @@ async function acceptUpgrade(
   if (!versions) throw noVersionError();
   const [agents, nowMs] = [await readAgents(store), await store.now()];
   const isUnheard = agents.some((agent) => agent.role === "state-server" && isSilent(agent, nowMs));
-  if (isUnheard && !hasListened(world, nowMs)) {
+  if (isUnheard && !world.hearing.hasListened(nowMs)) {
     throw new LockstepError("database-unreachable", "not everybody could be heard yet");
   }
   const input = decideAcceptance({
@@ -210,27 +205,21 @@ export async function driveCoordinator(world: MasterWorld, underWay: UnderWay): 
   const progress = fence?.["progress"] as
     | { upgrade: string; batches: number; step: number; operation: number }
     | undefined;
-  const batches = progress?.upgrade === coordinator.context.upgrade ? progress.batches : 0;
+  const mine = progress?.upgrade === coordinator.context.upgrade ? progress : undefined;
   const participants = await Promise.all(
     coordinator.context.required.map(({ agent }) =>
       store.tail(participantId(agent, coordinator.context.upgrade)),
     ),
   );
-  const listened = hasListened(world, nowMs);
   const derived = [
-    ...fromRecords(coordinator, agents, (record) => listened && isSilent(record, nowMs)),
+    ...fromRecords(coordinator, agents, (record) => isAbsent(underWay, record)),
     ...participants.flatMap((tail) => {
       if (!tail) return [];
       const view = viewOf<AgentContext>(tail);
       const record = agents.find(({ agent }) => agent === view.context.agent);
       return fromParticipant(coordinator, view, record);
     }),
-    ...fromProgress(
-      coordinator,
-      batches,
-      `${progress?.step}/${progress?.operation}/${batches}`,
-      nowMs,
-    ),
+    ...(mine ? fromProgress(coordinator, mine, nowMs) : []),
   ];
   for (const { event, key } of derived) await engine.send(coordinator.actor, event, { key });
 }

@@ -48,7 +48,8 @@ export function connectionNames(controlDatabase: string, agent: string, nonce: s
 
 /** @throws LockstepError `bad-argument` unless the name may be an agent's */
 export function assertAgentName(name: string): void {
-  if (!/^[a-z0-9][a-z0-9-]{0,62}$/.test(name)) {
+  // A name of what every object has would be found where no agent is.
+  if (!/^[a-z0-9][a-z0-9-]{0,62}$/.test(name) || name in {}) {
     throw new LockstepError(
       "bad-argument",
       `expected an agent name of 1 to 63 lower-case letters, digits and hyphens, got "${name}"`,

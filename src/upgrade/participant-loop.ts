@@ -218,13 +218,11 @@ async function tendGate(
     stepsVersion === world.version &&
     // The application could not write yet: whoever shut writers out lets them in first.
     (await world.store.get(collections.fences, documentIds.writeBlock)) === undefined;
-  if (mayOpen) await world.gate.open();
-  // Not waited for: an application that does not drain keeps nobody from hearing what was decided.
-  else if (world.gate.isOpen) {
-    void world.gate.shut().catch((error: unknown) => {
-      world.log.warn({ error: messageOf(error) }, "the gate could not be reported shut");
-    });
-  }
+  if (mayOpen === world.gate.isOpen) return;
+  // Not waited for: an application that takes its time keeps nobody from hearing what was decided.
+  void (mayOpen ? world.gate.open() : world.gate.shut()).catch((error: unknown) => {
+    world.log.warn({ mayOpen, error: messageOf(error) }, "the gate could not be moved");
+  });
 }
 
 /** One pass: create what is missing, drive what is ours, tend the gate. */

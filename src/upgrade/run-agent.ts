@@ -16,10 +16,11 @@ import { heartbeat } from "./agents.ts";
 import type { DatabaseSide } from "./database-side.ts";
 import { fleetMachines } from "./fleet-machines.ts";
 import { createGate, type Gate, type GateListener } from "./gate.ts";
+import { createHearing } from "./hearing.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import type { LocalJournal } from "./local-journal.ts";
 import { driveCoordinator, type MasterWorld, serveInbox } from "./master-loop.ts";
-import { masterRole, participantPrefix, participantsPrefix } from "./names.ts";
+import { coordinatorPrefix, masterRole, participantPrefix, participantsPrefix } from "./names.ts";
 import { lookAround } from "./participant-loop.ts";
 import type { Step } from "./steps.ts";
 import { mayBeMaster, readUnderWay } from "./under-way.ts";
@@ -73,6 +74,7 @@ export async function runAgent(options: RunOptions, ports: RunPorts): Promise<Ru
   const { agent, lifecycle, version, incarnation } = options;
   const { store, database, localJournal, clock, log } = ports;
   const sinceMs = await store.now();
+  const hearing = createHearing(clock, sinceMs);
   const stopping = new AbortController();
   const pulse = createPulse(clock);
   const takenOver = new Map<string, number>();
@@ -110,6 +112,7 @@ export async function runAgent(options: RunOptions, ports: RunPorts): Promise<Ru
     foreignWrites: options.preventForeignWrites ? "prevented" : "only detected",
     localJournal,
     gate,
+    hearing,
     clock,
     seam: ports.seam,
     log,
@@ -158,10 +161,7 @@ export async function runAgent(options: RunOptions, ports: RunPorts): Promise<Ru
     random: ports.random,
     log,
     appName: options.appName,
-    eligible: async () =>
-      options.role === "state-server" &&
-      !leaving &&
-      mayBeMaster(await readUnderWay(store), options),
+    eligible: async () => !leaving && mayBeMaster(await readUnderWay(store, hearing), options),
   });
 
   async function pass(name: string, act: () => Promise<void>): Promise<void> {
@@ -181,6 +181,7 @@ export async function runAgent(options: RunOptions, ports: RunPorts): Promise<Ru
     lifecycle.emit("becameMaster", { epoch: held.epoch });
     await engine.own({
       owner: { kind: "role", role: masterRole },
+      prefix: coordinatorPrefix,
       epoch: held.epoch,
       signal: held.signal,
       writes: [held.fence],
@@ -188,7 +189,7 @@ export async function runAgent(options: RunOptions, ports: RunPorts): Promise<Ru
     const masterWorld: MasterWorld = {
       store,
       engine,
-      sinceMs: await store.now(),
+      hearing,
       foreignWrites: world.foreignWrites,
       preflight: (extraBytes) => database.preflight(world, extraBytes),
     };
@@ -198,7 +199,7 @@ export async function runAgent(options: RunOptions, ports: RunPorts): Promise<Ru
     while (!either.aborted) {
       await pass("inbox", () => serveInbox(masterWorld));
       await pass("master", async () => {
-        const underWay = await readUnderWay(store);
+        const underWay = await readUnderWay(store, hearing);
         // A master that the upgrade's state does not allow gives the lease up.
         if (!mayBeMaster(underWay, options)) await leadership.release();
         else if (underWay) await driveCoordinator(masterWorld, underWay);
@@ -255,7 +256,9 @@ export async function runAgent(options: RunOptions, ports: RunPorts): Promise<Ru
     while (!stopping.signal.aborted) {
       await pass("heartbeat", async () => {
         const holdings = await database.holdings(world);
-        if (!(await heartbeat(store, agent, incarnation, { blocked, ...holdings }))) {
+        const nowMs = await store.now();
+        hearing.looked(nowMs);
+        if (!(await heartbeat(store, agent, incarnation, nowMs, { blocked, ...holdings }))) {
           log.error(
             {},
             "a newer process of this agent has registered, or it was forgotten: leaving",
@@ -272,12 +275,15 @@ export async function runAgent(options: RunOptions, ports: RunPorts): Promise<Ru
   }
   await engine.own({
     owner: { kind: "pinned", agent },
+    prefix: participantPrefix(agent),
     epoch: incarnation,
     signal: stopping.signal,
     writes: [],
   });
   options.reportReady();
-  const loops = [participantLoop(), heartbeatLoop(), leadership.run(masterLoop)];
+  const loops = [participantLoop(), heartbeatLoop()];
+  // A machine agent never leads: it need not look at the lease.
+  if (options.role === "state-server") loops.push(leadership.run(masterLoop));
 
   let stopped: Promise<void> | undefined;
   function stop(): Promise<void> {

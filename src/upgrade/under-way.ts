@@ -3,6 +3,7 @@ import type { Store } from "../store/store.ts";
 import { type AgentRecord, isSilent, readAgents } from "./agents.ts";
 import type { ActorView } from "./derive.ts";
 import { isEligible } from "./eligible.ts";
+import type { Hearing } from "./hearing.ts";
 import { coordinatorId } from "./names.ts";
 import { readVersions } from "./versions.ts";
 import { isFinal, viewOf } from "./views.ts";
@@ -15,6 +16,13 @@ export interface UnderWay {
   readonly coordinator: Coordinator;
   readonly agents: readonly AgentRecord[];
   readonly nowMs: number;
+  /** Nobody's silence counts before this process has listened long enough. */
+  readonly hasListened: boolean;
+}
+
+/** Whether an agent has been silent for too long, as far as that can be said. Pure. */
+export function isAbsent({ hasListened, nowMs }: UnderWay, record: AgentRecord): boolean {
+  return hasListened && isSilent(record, nowMs);
 }
 
 export async function activeCoordinator(store: Store): Promise<Coordinator | undefined> {
@@ -24,10 +32,12 @@ export async function activeCoordinator(store: Store): Promise<Coordinator | und
   return tail && { ...viewOf<UpgradeContext>(tail), final: isFinal(tail) };
 }
 
-export async function readUnderWay(store: Store): Promise<UnderWay | undefined> {
+export async function readUnderWay(store: Store, hearing: Hearing): Promise<UnderWay | undefined> {
   const coordinator = await activeCoordinator(store);
   if (!coordinator) return undefined;
-  return { coordinator, agents: await readAgents(store), nowMs: await store.now() };
+  const agents = await readAgents(store);
+  const nowMs = await store.now();
+  return { coordinator, agents, nowMs, hasListened: hearing.hasListened(nowMs) };
 }
 
 /** Whether this process may be master, as the upgrade under way stands. Pure. */
@@ -36,8 +46,8 @@ export function mayBeMaster(
   candidate: { readonly agent: string; readonly version: string },
 ): boolean {
   if (!underWay) return true;
-  const { coordinator, agents, nowMs } = underWay;
-  const heard = agents.filter((record) => !isSilent(record, nowMs));
+  const { coordinator, agents } = underWay;
+  const heard = agents.filter((record) => !isAbsent(underWay, record));
   const versions = new Map(heard.map(({ agent, version }) => [agent, version]));
   const { agent, version } = candidate;
   return isEligible(coordinator, {

@@ -7,6 +7,7 @@ import type { Clock } from "../ports/clock.ts";
 import type { Seam } from "../ports/seam.ts";
 import type { Store } from "../store/store.ts";
 import type { Gate } from "./gate.ts";
+import type { Hearing } from "./hearing.ts";
 import type { LocalJournal } from "./local-journal.ts";
 import type { Step } from "./steps.ts";
 
@@ -23,6 +24,7 @@ export interface World {
   readonly foreignWrites: ForeignWritesPolicy;
   readonly localJournal: LocalJournal;
   readonly gate: Gate;
+  readonly hearing: Hearing;
   readonly clock: Clock;
   readonly seam: Seam;
   readonly log: Log;

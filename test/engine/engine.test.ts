@@ -81,7 +81,7 @@ function world() {
     });
   const ownership = (epoch: number) => {
     const lost = new AbortController();
-    const held: Ownership = { owner, epoch, signal: lost.signal, writes: [] };
+    const held: Ownership = { owner, prefix: "", epoch, signal: lost.signal, writes: [] };
     return { held, lost };
   };
   return { clock, store, stuck, engine, ownership };

@@ -81,7 +81,7 @@ async function play(
     });
   const [first, second] = [engineOf(), engineOf()];
   const own = (engine: typeof first, epoch: number) =>
-    engine.own({ owner, epoch, signal: new AbortController().signal, writes: [] });
+    engine.own({ owner, prefix: "", epoch, signal: new AbortController().signal, writes: [] });
   const unheard = (error: unknown) => isLockstepError(error, "database-unreachable");
   const untilHeard = async <Result>(act: (attempt: number) => Promise<Result>): Promise<Result> => {
     for (let attempt = 0; ; attempt += 1) {

@@ -12,10 +12,12 @@ const state: LauncherState = {
   ready: false,
   cannotStart: null,
 };
-const crash: LauncherEvent = { type: "ended", code: 9, signal: null, wanted: "1.1.0" };
-
+const how = { isSettled: true, isAway: false };
 const ended = (code: number | null, wanted = "1.1.0", signal: string | null = null) =>
-  ({ type: "ended", code, signal, wanted }) as const;
+  ({ type: "ended", code, signal, wanted, ...how }) as const;
+const crash: LauncherEvent = ended(9);
+const soon: LauncherEvent = { ...ended(9), isSettled: false };
+const away: LauncherEvent = { ...ended(1), isSettled: false, isAway: true };
 const running = { ...state, ready: true };
 const start = (delayMs: number) => ({ kind: "start", delayMs });
 const fallback = (why: string) => ({
@@ -29,7 +31,29 @@ const fallback = (why: string) => ({
 const alone = { ...state, previous: "1.1.0" };
 
 test.each<[string, LauncherState, LauncherEvent, LauncherState, object]>([
-  ["ready", { ...state, failures: 2 }, { type: "ready" }, running, { kind: "go-on" }],
+  [
+    "ready",
+    { ...state, failures: 2 },
+    { type: "ready" },
+    { ...running, failures: 2 },
+    { kind: "go-on" },
+  ],
+  ["a crash after it has settled", { ...running, failures: 2 }, ended(9), state, start(300)],
+  ["a crash right after ready", running, soon, { ...state, failures: 1 }, start(300)],
+  [
+    "the last right after ready",
+    { ...running, failures: 2 },
+    soon,
+    fallback("it ended with code 9"),
+    start(0),
+  ],
+  [
+    "no database, again and again",
+    { ...state, failures: 2 },
+    away,
+    { ...state, failures: 2 },
+    start(1_000),
+  ],
   [
     "the version wanted is started, the old one remembered, nothing of it kept",
     { ...running, failures: 1, cannotStart: fallback("x").cannotStart },
@@ -73,7 +97,7 @@ test.each<[string, LauncherState, LauncherEvent, LauncherState, object]>([
 
 test("never more failed starts of one version in a row than the limit", () => {
   const events = fc.array(
-    fc.constantFrom<LauncherEvent>(crash, { type: "timed-out" }, { type: "ready" }),
+    fc.constantFrom<LauncherEvent>(crash, soon, away, { type: "timed-out" }, { type: "ready" }),
     { maxLength: 40 },
   );
   fc.assert(
@@ -83,8 +107,11 @@ test("never more failed starts of one version in a row than the limit", () => {
       for (const event of history) {
         const before = now.version;
         const { state: next, action } = decide(now, event);
-        failed = event.type === "ready" || before !== next.version ? 0 : failed + 1;
-        if (now.ready) failed = 0;
+        const isFailure = event.type !== "ready" && !(event.type === "ended" && event.isAway);
+        failed =
+          before !== next.version || (now.ready && event === crash)
+            ? 0
+            : failed + (isFailure ? 1 : 0);
         expect(failed).toBeLessThanOrEqual(limits.launcherStartsMax);
         if (action.kind === "exit") return;
         now = next;

@@ -15,7 +15,8 @@ async function prepare(behaviours: Readonly<Record<string, string>>) {
   const versions: Record<string, object> = {};
   for (const [version, behaviour] of Object.entries(behaviours)) {
     // Long enough for a busy machine to start a child; only who hangs is waited for in full.
-    versions[version] = { command, readyTimeoutMs: behaviour === "hang" ? 3_000 : 30_000 };
+    const program = behaviour === "missing" ? [join(directory, "nowhere")] : command;
+    versions[version] = { command: program, readyTimeoutMs: behaviour === "hang" ? 3_000 : 30_000 };
     await writeFile(join(directory, `behave.${version}`), behaviour);
   }
   const versionsPath = join(directory, "versions.json");
@@ -63,6 +64,28 @@ test("a version that crashes is tried a bounded number of times", async () => {
   await running;
   const tried = (await world.starts()).filter((line) => line.startsWith("1.1.0"));
   expect(tried).toHaveLength(3);
+});
+
+test("a version whose program is not there is a version that does not come up", async () => {
+  const world = await prepare({ "1.0.0": "become 1.1.0", "1.1.0": "missing" });
+  const running = world.start();
+  await until("1.0.0 tried", async () => (await world.starts()).includes("1.0.0 1 wanted"));
+  await writeFile(join(world.directory, "behave.1.0.0"), "stay");
+  await until("the fall-back", async () => (await world.starts()).includes("1.0.0 5 fallen-back"));
+  world.stop();
+  expect(await running).toBe(0);
+});
+
+test("a version that cannot reach the database is not given up for it", async () => {
+  const world = await prepare({ "1.0.0": "become 1.1.0", "1.1.0": "away" });
+  const running = world.start();
+  await until("1.1.0 tried often", async () => (await world.starts()).includes("1.1.0 6 wanted"));
+  await writeFile(join(world.directory, "behave.1.1.0"), "stay");
+  await until("1.1.0 again", async () => (await world.starts()).length > 6);
+  world.stop();
+  await running;
+  const tried = (await world.starts()).filter((line) => line.startsWith("1.1.0"));
+  expect(tried).toHaveLength((await world.starts()).length - 1);
 });
 
 test("nothing to fall back to: the launcher ends, and says so by its exit code", async () => {

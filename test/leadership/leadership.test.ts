@@ -6,6 +6,7 @@ import { killPredecessor } from "../../src/leadership/kill-predecessor.ts";
 import { createLeadership } from "../../src/leadership/leadership.ts";
 import { createLeaseStore, leaseTtlFor } from "../../src/leadership/lease.ts";
 import type { Mastership } from "../../src/leadership/mastership.ts";
+import { limits } from "../../src/limits.ts";
 import { silentLog } from "../../src/log.ts";
 import { systemClock } from "../../src/ports/clock.ts";
 import { systemRandom } from "../../src/ports/random.ts";
@@ -100,6 +101,23 @@ describe("leadership", () => {
     expect(second.held[0]?.epoch).toBe(2);
     await expect(session.commitTransaction()).rejects.toThrow();
     await dead.close();
+  });
+
+  test("a lease by a clock that was far ahead is free; one that its holder may have is not", async () => {
+    const name = freshDatabaseName();
+    const [client, renewClient] = [await openClient(), await openClient()];
+    const leases = createLeaseStore({ client, renewClient, databaseName: name, seam: openSeam });
+    const claim = { incarnation: 1, appName: "", ttlMs: 60_000 };
+    expect(await leases.acquire({ ...claim, holder: "a1", nonce: "n1" })).not.toBe(null);
+    const document = client.db(name).collection<{ _id: string }>("leases");
+    const ahead = (ms: number) => document.updateOne({}, { $inc: { expiresAt: ms } });
+    await ahead(limits.leaseAheadMs - 1_000);
+    expect(await leases.freeInMs()).toBeGreaterThan(60_000);
+    expect(await leases.acquire({ ...claim, holder: "a2", nonce: "n2" })).toBe(null);
+    await ahead(10 * 60_000);
+    expect(await leases.freeInMs()).toBe(0);
+    const taken = await leases.acquire({ ...claim, holder: "a2", nonce: "n2" });
+    expect(taken?.granted).toMatchObject({ holder: "a2", epoch: 2 });
   });
 
   test("a clock that is an hour ahead takes nobody's lease, and gives none that lasts", async () => {

@@ -52,7 +52,7 @@ export async function runOnEngine(model: Case, store: Store): Promise<number> {
     violations.push(...found.map((words) => `${entry.actor}@${entry.revision}: ${words}`));
   });
   const owner = { kind: "pinned", agent: model.name } as const;
-  await engine.own({ owner, epoch: 1, signal: lost.signal, writes: [] });
+  await engine.own({ owner, prefix: "", epoch: 1, signal: lost.signal, writes: [] });
   const walk = async (index: number) => {
     const actor = `${model.name}/${index}`;
     await engine.create(actor, model.name, model.input, { owner });

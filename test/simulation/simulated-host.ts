@@ -1,6 +1,8 @@
 import type { Reason } from "../../machines/vocabulary.ts";
+import { isLockstepError } from "../../src/errors.ts";
 import type { CannotStart } from "../../src/launcher/agent-side.ts";
 import { decide, type LauncherState } from "../../src/launcher/decide.ts";
+import { limits } from "../../src/limits.ts";
 import { silentLog } from "../../src/log.ts";
 import { openSeam } from "../../src/ports/seam.ts";
 import type { Entry, Store } from "../../src/store/store.ts";
@@ -33,6 +35,17 @@ interface Disk {
   readonly lost: Map<string, SimulatedCopy>;
   /** Upgrades whose copies were damaged or lost here after they had been made. */
   readonly tampered: Set<string>;
+}
+
+/** One process of an agent. */
+interface Process {
+  readonly life: Life;
+  readonly version: string;
+  runtime?: Runtime;
+  open: boolean;
+  readyAtMs: number | null;
+  /** It could not reach the database. */
+  isAway: boolean;
 }
 
 /** What all hosts share. */
@@ -167,7 +180,7 @@ export function createHost(name: string, version: string, around: Surroundings):
   const broken = new Set<string>();
   let [gone, diskIsFull] = [false, false];
   let incarnations = 0;
-  let current: { life: Life; version: string; runtime?: Runtime; open: boolean } | undefined;
+  let current: Process | undefined;
   let launcher: LauncherState = {
     ...{ version, previous: version, failures: 0, ready: false },
     cannotStart: null,
@@ -188,7 +201,7 @@ export function createHost(name: string, version: string, around: Surroundings):
     });
   };
 
-  const application = async (mine: NonNullable<typeof current>) => {
+  const application = async (mine: Process) => {
     while (mine.life.isAlive && mine.open) {
       around.written.attempted += 1;
       await mine.life.turn();
@@ -198,6 +211,11 @@ export function createHost(name: string, version: string, around: Surroundings):
       around.written.acknowledged += 1;
       await mine.life.clock.sleep(500 + draw.below(3_000));
     }
+  };
+
+  const howItEnded = ({ readyAtMs, isAway }: Process) => {
+    const livedMs = scheduler.nowMs() - (readyAtMs ?? scheduler.nowMs());
+    return { wanted: disk.wanted, isSettled: livedMs >= limits.launcherSettledMs, isAway };
   };
 
   const launch = (which: string, cannotStart: CannotStart | null) => {
@@ -214,23 +232,26 @@ export function createHost(name: string, version: string, around: Surroundings):
         void scheduler
           .sleep(50 + draw.below(2_000))
           .then(() =>
-            happened({ type: "ended", code: null, signal: "SIGKILL", wanted: disk.wanted }),
+            happened({ type: "ended", code: null, signal: "SIGKILL", ...howItEnded(mine) }),
           );
       },
     });
-    const mine: NonNullable<typeof current> = { life, version: which, open: false };
+    const mine: Process = { life, version: which, open: false, readyAtMs: null, isAway: false };
     current = mine;
     const end = (code: number) => {
       if (current !== mine) return;
       current = undefined;
       life.kill();
-      happened({ type: "ended", code, signal: null, wanted: disk.wanted });
+      happened({ type: "ended", code, signal: null, ...howItEnded(mine) });
     };
-    void run(mine, which, incarnationAtLeast, cannotStart, end).catch(() => end(1));
+    void run(mine, which, incarnationAtLeast, cannotStart, end).catch((error: unknown) => {
+      mine.isAway = mine.readyAtMs === null && isLockstepError(error, "database-unreachable");
+      end(1);
+    });
   };
 
   async function run(
-    mine: NonNullable<typeof current>,
+    mine: Process,
     which: string,
     incarnationAtLeast: number,
     cannotStart: Reason | null,
@@ -262,7 +283,7 @@ export function createHost(name: string, version: string, around: Surroundings):
       ...{ role: "state-server", version: which, startable: around.versions, incarnationAtLeast },
       ...{ freeBytes: 1, backups: [], host: name, pid: 0 },
     });
-    const lifecycle = createLifecycle();
+    const lifecycle = createLifecycle((error) => around.problem(String(error)));
     lifecycle.on("transition", ({ entry }) => around.believed(entry));
     lifecycle.on("trouble", ({ code, message }) => around.trouble(`${name}: ${code}: ${message}`));
     let drained: Promise<void> = Promise.resolve();
@@ -284,7 +305,10 @@ export function createHost(name: string, version: string, around: Surroundings):
         ...{ preventForeignWrites: false, leaseTtlMs: 3_000, appName: `${name}:${incarnation}` },
         lifecycle,
         exit: end,
-        reportReady: () => happened({ type: "ready" }),
+        reportReady() {
+          mine.readyAtMs = scheduler.nowMs();
+          happened({ type: "ready" });
+        },
         async writeWantedVersion(wanted) {
           await life.write(() => {
             disk.wanted = wanted;

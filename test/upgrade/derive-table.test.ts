@@ -14,6 +14,8 @@ import { isEligible } from "../../src/upgrade/eligible.ts";
 import { viewOf } from "../../src/upgrade/views.ts";
 import { coordinator, from, participant, reason, record, to } from "./facts.ts";
 
+const place = (batches: number) => ({ step: 0, operation: 0, batches });
+
 const backup = { time: "1:1", foreignWrites: "prevented", digest: "d", catalogue: null } as const;
 const plan = { hash: "h", schemaSteps: 1, protocol: 1 };
 const started: AgentEvent = {
@@ -153,12 +155,19 @@ test("progress counts from a quarter of its deadline on, once there is any, whil
   const migrating = at("migrating", {
     deadlines: { ...upgrade.context.deadlines, noProgressMs: 400 },
   });
-  const seen = { event: { type: "progressSeen", sequence: 3 }, key: "progress:s:3" };
-  const after = (elapsedMs: number) => fromProgress(migrating, 3, "s:3", migrating.at + elapsedMs);
+  const seen = { event: { type: "progressSeen", sequence: 3 }, key: "progress:0/0/3" };
+  const after = (elapsedMs: number) => fromProgress(migrating, place(3), migrating.at + elapsedMs);
   expect(after(99)).toEqual([]);
   expect(after(100)).toEqual([seen]);
-  expect(fromProgress(migrating, 0, "s:3", migrating.at + 100)).toEqual([]);
-  expect(fromProgress({ ...migrating, state: "rehearsing" }, 3, "s:3", 10_000)).toEqual([]);
+  expect(fromProgress(migrating, place(0), migrating.at + 100)).toEqual([]);
+  // An upgrade of definitions alone has no batch.
+  const defined = fromProgress(
+    migrating,
+    { step: 1, operation: 0, batches: 0 },
+    migrating.at + 100,
+  );
+  expect(defined).toMatchObject([{ key: "progress:1/0/0" }]);
+  expect(fromProgress({ ...migrating, state: "rehearsing" }, place(3), 10_000)).toEqual([]);
 });
 
 describe("a participant, from its coordinator", () => {

@@ -51,6 +51,8 @@ const voted: readonly AgentEvent[] = [
 const types = (derived: readonly { event: { type: string } }[]) =>
   derived.map(({ event }) => event.type);
 
+const place = (batches: number) => ({ step: 0, operation: 0, batches });
+
 describe("the coordinator, from a participant", () => {
   test("ready on the new version with its gate shut; once", () => {
     const me = record("a1", { version: to });
@@ -138,9 +140,9 @@ describe("the coordinator, from the records", () => {
   test("progress, a few times within its deadline", () => {
     const migrating = at("migrating");
     const { noProgressMs } = migrating.context.deadlines;
-    expect(fromProgress(migrating, 3, "s:3", migrating.at)).toEqual([]);
-    expect(fromProgress(migrating, 0, "s:0", migrating.at + noProgressMs)).toEqual([]);
-    expect(types(fromProgress(migrating, 3, "s:3", migrating.at + noProgressMs))).toEqual([
+    expect(fromProgress(migrating, place(3), migrating.at)).toEqual([]);
+    expect(fromProgress(migrating, place(0), migrating.at + noProgressMs)).toEqual([]);
+    expect(types(fromProgress(migrating, place(3), migrating.at + noProgressMs))).toEqual([
       "progressSeen",
     ]);
   });

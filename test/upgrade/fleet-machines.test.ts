@@ -14,6 +14,7 @@ const forward = ["chooseBackupTime", "rehearse", "migrate", "verifyCatalogue"];
 const back = ["restore", "liftHolds"];
 const done = { type: "as asked" };
 
+const hearing = { looked() {}, hasListened: () => true };
 const memory = () => createMemoryStore({ now: () => 1_000 });
 
 function effectsOf(version: string, store: Store = memory()) {
@@ -22,7 +23,8 @@ function effectsOf(version: string, store: Store = memory()) {
     Object.fromEntries([...forward, ...back].map((name) => [name, answer]));
   const database = { coordinatorEffects, dumpCopy: () => answer } as unknown as DatabaseSide;
   return (
-    fleetMachines({ agent: "a9", version, store } as World, database)["upgrade"]?.effects ?? {}
+    fleetMachines({ agent: "a9", version, store, hearing } as unknown as World, database)["upgrade"]
+      ?.effects ?? {}
   );
 }
 

@@ -15,7 +15,7 @@ test("its heartbeat is refused and its gate stays shut, until it registers again
   const store = createMemoryStore({ now: () => 1_000 });
   await initializeVersions(store, from);
   await join(store, "a1");
-  expect(await heartbeat(store, "a1", 1, facts)).toBe(true);
+  expect(await heartbeat(store, "a1", 1, 1_000, facts)).toBe(true);
   expect(await store.write(gateWrites("open", open))).toBe(null);
   await store.write([
     {
@@ -25,10 +25,10 @@ test("its heartbeat is refused and its gate stays shut, until it registers again
       set: { forgotten: true, gate: "shut" },
     },
   ]);
-  expect(await heartbeat(store, "a1", 1, facts)).toBe(false);
+  expect(await heartbeat(store, "a1", 1, 1_000, facts)).toBe(false);
   expect(await store.write(gateWrites("open", open))).toBe(1);
   expect(await readAgents(store)).toEqual([]);
   expect(await join(store, "a1")).toBe(2);
-  expect(await heartbeat(store, "a1", 2, facts)).toBe(true);
+  expect(await heartbeat(store, "a1", 2, 1_000, facts)).toBe(true);
   expect(await store.write(gateWrites("open", { ...open, incarnation: 2 }))).toBe(null);
 });

@@ -6,10 +6,13 @@ import { LockstepError } from "../../src/errors.ts";
 import { limits } from "../../src/limits.ts";
 import { createMemoryStore } from "../../src/store/memory-store.ts";
 import { collections, type Write } from "../../src/store/store.ts";
+import { createHearing } from "../../src/upgrade/hearing.ts";
 import { fileRequest, readAnswer } from "../../src/upgrade/inbox.ts";
 import { type MasterWorld, serveInbox } from "../../src/upgrade/master-loop.ts";
 import { acceptWrite, initializeVersions } from "../../src/upgrade/versions.ts";
 import { coordinator, from, join, to, upgrade } from "./facts.ts";
+
+const heard = { looked() {}, hasListened: () => true };
 
 test("after the commit: the agent that is stuck tries again; with nobody stuck it is refused", async () => {
   const store = createMemoryStore({ now: () => 1_000 });
@@ -31,7 +34,7 @@ test("a request that cannot be judged is answered so, and keeps no later one wai
   await initializeVersions(store, from);
   await join(store, "a1", { startable: [from, to] });
   const preflight = () => Promise.reject(new Error("not authorized on admin"));
-  const world = { store, preflight, sinceMs: 0 } as unknown as MasterWorld;
+  const world = { store, preflight, hearing: heard } as unknown as MasterWorld;
   await fileRequest(store, "r1", { kind: "upgrade", to, deadlines: {} });
   await fileRequest(store, "r2", { kind: "retry" });
   await serveInbox(world);
@@ -59,7 +62,7 @@ test("who is back before it is forgotten stays in the upgrade", async () => {
       return { kind: "applied" };
     },
   };
-  const world = { store, engine, sinceMs: 0 } as unknown as MasterWorld;
+  const world = { store, engine, hearing: heard } as unknown as MasterWorld;
   await fileRequest(store, "r1", { kind: "forget", agent: "a1" });
   await expect(serveInbox(world)).rejects.toMatchObject({ code: "conflict" });
   expect(sent).toBe(1);
@@ -74,11 +77,15 @@ test("a master that is new does not call missing whom it could not hear yet", as
   await initializeVersions(store, from);
   await join(store, "a1");
   nowMs += limits.heartbeatStaleMs + 1_000;
-  const world = { store, sinceMs: nowMs } as MasterWorld;
+  const hearing = createHearing({ monotonicMs: () => nowMs }, nowMs);
+  const world = { store, hearing } as MasterWorld;
   await fileRequest(store, "r1", { kind: "upgrade", to, deadlines: {} });
   await expect(serveInbox(world)).rejects.toMatchObject({ code: "database-unreachable" });
   expect(await readAnswer(store, "r1")).toBe(null);
-  nowMs += limits.heartbeatStaleMs + 1;
+  for (let second = 0; second <= limits.heartbeatStaleMs / 1_000; second += 1) {
+    nowMs += 1_000;
+    hearing.looked(nowMs);
+  }
   await serveInbox(world);
   expect(await readAnswer(store, "r1")).toMatchObject({ ok: false, code: "peers-missing" });
 });

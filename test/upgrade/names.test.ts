@@ -38,6 +38,9 @@ test.each(["a", "7", "a-1", "a".repeat(63)])("an agent's name: %s", (name) => {
   expect(() => assertAgentName(name)).not.toThrow();
 });
 
-test.each(["", "-a", "A", "a_b", "a b", " a", "a ", "a".repeat(64)])("none: %j", (name) => {
-  expect(() => assertAgentName(name)).toThrow(expect.objectContaining({ code: "bad-argument" }));
-});
+test.each(["", "-a", "A", "a_b", "a b", " a", "a ", "a".repeat(64), "constructor"])(
+  "none: %j",
+  (name) => {
+    expect(() => assertAgentName(name)).toThrow(expect.objectContaining({ code: "bad-argument" }));
+  },
+);

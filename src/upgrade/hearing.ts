@@ -1,0 +1,30 @@
+import { limits } from "../limits.ts";
+import type { Clock } from "../ports/clock.ts";
+
+/**
+ * Whether others could be heard: while the database was away, or where its clock has jumped, nobody's
+ * silence says anything. Looked at with each heartbeat of our own.
+ */
+export interface Hearing {
+  /** The store's clock has been read: so far it answers. */
+  looked(storeMs: number): void;
+  /** True when it has answered without a gap for as long as somebody may be silent. */
+  hasListened(storeMs: number): boolean;
+}
+
+export function createHearing(clock: Pick<Clock, "monotonicMs">, storeMs: number): Hearing {
+  let sinceMs = storeMs;
+  let last = { storeMs, ownMs: clock.monotonicMs() };
+  const isGap = (nowMs: number): boolean => {
+    const passedMs = clock.monotonicMs() - last.ownMs;
+    const jumpedMs = Math.abs(nowMs - last.storeMs - passedMs);
+    return passedMs > limits.hearingGapMs || jumpedMs > limits.clockJumpMs;
+  };
+  return {
+    looked(nowMs) {
+      if (isGap(nowMs)) sinceMs = nowMs;
+      last = { storeMs: nowMs, ownMs: clock.monotonicMs() };
+    },
+    hasListened: (nowMs) => !isGap(nowMs) && nowMs - sinceMs > limits.heartbeatStaleMs,
+  };
+}
