@@ -45,7 +45,7 @@ async function run(options: {
   say(`run ${options.run} of seed ${options.seed}: the plan`);
   for (const plan of plans) say(`  ${JSON.stringify(plan)}`);
   const network = createNetwork();
-  const fleet = await startFleet({ mongodPath: options.mongodPath, network });
+  const fleet = await startFleet({ mongodPath: options.mongodPath, network, writes: true });
   const results: UpgradeResult[] = [];
   let where = "start";
   try {

@@ -52,6 +52,7 @@ export const wrongBuilds = {
   "a local step ends its process on one host": 2,
   "a schema step throws": 4,
   "a schema step ends its process": 5,
+  "a schema step throws on the live data": 9,
   "the builds differ": 7,
   "it does not start on one host": 8,
 } as const;
@@ -82,11 +83,14 @@ function drawUpgrade(draw: Draw, number: number, turnsBack: boolean): UpgradePla
   });
   const forward = upgradeStates.slice(0, 5);
   const states = turnsBack ? upgradeStates : forward;
-  const faults = Array.from({ length: 1 + draw.below(3) }, () => ({
-    kind: draw.pick(faultKinds),
-    moment: drawMoment(states),
-    lastsMs: 500 + draw.below(4_500),
-  }));
+  const faults = Array.from({ length: 1 + draw.below(3) }, (): FaultPlan => {
+    const kind = draw.pick(faultKinds);
+    const [moment, lastsMs] = [drawMoment(states), 500 + draw.below(4_500)];
+    // A disk has to be full by the time that a copy is made on it.
+    if (kind === "disk-full")
+      return { kind, moment: { state: "waiting", afterMs: 0 }, lastsMs: 10_000 };
+    return { kind, moment, lastsMs };
+  });
   return {
     number,
     kind,

@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
+import { type Catalogue, differences, readCatalogue } from "../../src/database/catalogue.ts";
 import { messageOf } from "../../src/errors.ts";
 import type { FleetStatus } from "../../src/index.ts";
 import { signalProcess } from "../../src/ports/process.ts";
@@ -53,13 +54,25 @@ async function supervise({ fleet, say }: Stage): Promise<void> {
 function startLooking(stage: Stage, first: FleetStatus) {
   let last = first;
   let stopped = false;
+  const broken: string[] = [];
+  const momentOf = ({ upgrade, master }: FleetStatus) =>
+    `${upgrade?.upgrade}/${upgrade?.state}/${master?.epoch}`;
   const ended = (async () => {
+    let checked = momentOf(first);
     while (!stopped) {
       last = await stage.fleet.fleet.status().catch(() => last);
+      const moment = momentOf(last);
+      // In each state and under each master, as far as the database answers then.
+      const found = moment === checked ? null : await stage.fleet.fleet.check().catch(() => null);
+      if (found !== null) {
+        checked = moment;
+        broken.push(...found.map((words) => `${moment}: ${words}`));
+      }
       await wait(150);
     }
   })();
   return {
+    broken,
     last: () => last,
     async stop() {
       stopped = true;
@@ -167,16 +180,48 @@ export function localFiles(fleet: TestFleet): Promise<readonly (string | null)[]
 
 const same = (left: unknown, right: unknown) => JSON.stringify(left) === JSON.stringify(right);
 
+interface Before {
+  readonly items: unknown;
+  readonly catalogue: Catalogue;
+  readonly files: readonly (string | null)[];
+  readonly version: string;
+}
+
+/** The documents that steps change; the orders grow as long as gates are open. */
+async function itemsOf({ client }: TestFleet): Promise<unknown> {
+  return (await client.db().command({ dbHash: 1, collections: ["items"] }))["collections"];
+}
+
+/** Orders that the application was told to be safe, and that are not there. */
+async function ordersLost({ client, holds, servers }: TestFleet): Promise<number> {
+  let lost = 0;
+  for (const { name } of servers) {
+    const text = await readFile(join(holds, `acknowledged.${name}`), "utf8").catch(() => "");
+    // The last line may be half written where its process was killed.
+    const ids = text.split("\n").slice(0, -1);
+    const filter = { _id: { $in: ids } };
+    lost +=
+      ids.length - (await client.db().collection<{ _id: string }>("orders").countDocuments(filter));
+  }
+  return lost;
+}
+
 /** What must hold after an upgrade; throws with all that does not. */
 async function inspect(
   fleet: TestFleet,
   plan: UpgradePlan,
   end: string,
-  before: { digest: unknown; files: readonly (string | null)[]; version: string },
+  before: Before,
+  meanwhile: readonly string[],
 ): Promise<void> {
-  const wrong: string[] = [...(await fleet.fleet.check())];
+  const wrong: string[] = [...meanwhile, ...(await fleet.fleet.check())];
   const files = await localFiles(fleet);
-  const { versions } = await fleet.fleet.status();
+  const { versions, upgrade } = await fleet.fleet.status();
+  const lost = await ordersLost(fleet);
+  if (lost > 0) wrong.push(`${lost} acknowledged orders are gone`);
+  // Nobody writes from outside: it would be one of ours, its gate open.
+  if (upgrade?.reason?.code === "foreign-writes") wrong.push(`S2: ${upgrade.reason.message}`);
+  const catalogue = await readCatalogue(fleet.client, "things");
   if (end === "done") {
     if (plan.kind !== "good" && plan.kind !== "aborted") wrong.push(`done with: ${plan.kind}`);
     for (let number = 1; number <= plan.number; number += 1) {
@@ -184,8 +229,16 @@ async function inspect(
       if (!same(touched, [1])) wrong.push(`step ${number} touched ${JSON.stringify(touched)}`);
     }
     if (files.some((text) => text !== versions.agentVersion)) wrong.push(`files: ${files.join()}`);
+    const indexes = await fleet.client.db().collection("items").indexes();
+    const expected = [
+      "_id_",
+      ...Array.from({ length: plan.number }, (_, n) => `by-touched${n + 1}`),
+    ];
+    const found = indexes.map(({ name }) => name ?? "");
+    if (!same(found.toSorted(), expected.toSorted())) wrong.push(`indexes: ${found.join()}`);
   } else {
-    if (!same(await fleet.digest(), before.digest)) wrong.push("the data is not as before");
+    if (!same(await itemsOf(fleet), before.items)) wrong.push("the data is not as before");
+    wrong.push(...differences(before.catalogue, catalogue, { ignoreUuid: true }));
     if (!same(files, before.files))
       wrong.push(`files: ${files.join()}, not ${before.files.join()}`);
     if (versions.agentVersion !== before.version) wrong.push(`version ${versions.agentVersion}`);
@@ -198,7 +251,8 @@ export async function runUpgrade(stage: Stage, plan: UpgradePlan): Promise<Upgra
   const { fleet } = stage;
   const first = await fleet.fleet.status();
   const before = {
-    digest: await fleet.digest(),
+    items: await itemsOf(fleet),
+    catalogue: await readCatalogue(fleet.client, "things"),
     files: await localFiles(fleet),
     version: first.versions.agentVersion,
   };
@@ -210,7 +264,7 @@ export async function runUpgrade(stage: Stage, plan: UpgradePlan): Promise<Upgra
     const happened = await setFaults(stage, plan, looking, upgrade);
     await aborting;
     const end = await waitForEnd(stage, upgrade);
-    await inspect(fleet, plan, end, before);
+    await inspect(fleet, plan, end, before, looking.broken);
     return { upgrade, end, ...happened };
   } finally {
     await looking.stop();

@@ -132,6 +132,10 @@ test.each(["batch", "definition", "restore"] as const)(
       if (outcome !== null) outcomes.push(outcome);
     }
     const known = ["fenced", "lease-lost", "aborted", "restore-failed"];
-    for (const outcome of outcomes) expect(known).toContain(outcome);
+    // Or what the server says of a late command for a collection that has been replaced.
+    const late = "Collection UUID does not match";
+    for (const outcome of outcomes) {
+      if (!outcome.startsWith(late)) expect(known).toContain(outcome);
+    }
   },
 );

@@ -49,12 +49,14 @@ export interface TestFleet {
 }
 
 const versions = Array.from({ length: 30 }, (_, number) =>
-  Array.from({ length: 9 }, (_, patch) => `1.${number}.${patch}`),
+  Array.from({ length: 10 }, (_, patch) => `1.${number}.${patch}`),
 ).flat();
 
 export interface TestFleetOptions {
   readonly secure?: ReplicaSetOptions["secure"];
   readonly preventForeignWrites?: boolean;
+  /** The application writes orders while its gate is open. */
+  readonly writes?: boolean;
   /** What stands between agents and members, where something does. */
   readonly network?: Network;
   /** Where agent and member of this number (from 1) run; default: on the loopback. */
@@ -109,6 +111,7 @@ export async function startFleet(
           TEST_AGENT: name,
           TEST_HOLDS: holds,
           TEST_PREVENT: options.preventForeignWrites ? "yes" : "no",
+          TEST_WRITES: options.writes ? "yes" : "no",
         }),
         enter: options.place?.(number).enter ?? [],
         guard,
