@@ -1,7 +1,7 @@
 // Aim: in each state of an upgrade, whatever is taken away, the upgrade ends, each batch counts once or
 // the data is as before, and no invariant breaks. Method: real processes held at a durable write of the
 // state, the fault, the end. The tests take every twelfth cell, so every other state once;
-// `LOCKSTEP_MATRIX=all` takes all of them.
+// `npm run fault-matrix` takes all of them.
 import { copyFile, readdir, truncate } from "node:fs/promises";
 import { minor } from "semver";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";

@@ -18,7 +18,6 @@ const vitest = ["node_modules/vitest/vitest.mjs", "run"];
 
 const commands: Readonly<Record<Layer, (mutant: Mutant) => readonly string[]>> = {
   simulation: () => ["dist/test/simulation/main.js", ...["--seeds", "1000", "--stop"]],
-  exploration: () => ["dist/test/exploration/main.js", "--small"],
   tests: ({ files = [] }) => [...vitest, ...files],
 };
 

@@ -1,5 +1,5 @@
 /** Which tests have to notice. */
-export type Layer = "simulation" | "exploration" | "tests";
+export type Layer = "simulation" | "tests";
 
 export interface Mutant {
   readonly name: string;
