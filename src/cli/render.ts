@@ -1,4 +1,4 @@
-import type { FleetStatus, HistoryItem, UpgradeStatus } from "../upgrade/status.ts";
+import type { FleetStatus, HistoryItem, Restoring, UpgradeStatus } from "../upgrade/status.ts";
 
 /** A span of time for people: `3.2 s`, `4 min 10 s`. */
 export function duration(ms: number): string {
@@ -22,6 +22,10 @@ function kindOf({ upgrade, restoreOf }: UpgradeStatus | HistoryItem): string {
   return restoreOf === null ? `upgrade ${upgrade}` : `restore ${upgrade} of backup ${restoreOf}`;
 }
 
+function restoringText({ doneBytes, totalBytes, etaMs }: Restoring): string {
+  return `${bytesText(doneBytes)} of ${bytesText(totalBytes)} loaded, about ${duration(etaMs)} to go`;
+}
+
 function renderUpgrade(upgrade: UpgradeStatus, now: number): string[] {
   const lines = [
     `${kindOf(upgrade)}  ${upgrade.from} → ${upgrade.to}`,
@@ -34,7 +38,11 @@ function renderUpgrade(upgrade: UpgradeStatus, now: number): string[] {
       upgrade.state === "migrating" && leftMs > 0 ? `, about ${duration(leftMs)} to go` : "";
     const grown = upgrade.growthBytes ? `, ${bytesText(upgrade.growthBytes)} more` : "";
     lines.push(`  rehearsed in ${duration(upgrade.rehearsedMs)}${grown}${left}`);
+    for (const { step, durationMs, documents } of upgrade.rehearsed) {
+      lines.push(`    ${step}  ${duration(durationMs)}, ${documents} documents changed`);
+    }
   }
+  if (upgrade.restoring) lines.push(`  restoring    ${restoringText(upgrade.restoring)}`);
   if (upgrade.foreignWrites !== null && !upgrade.final) {
     lines.push(`  foreign writes are ${upgrade.foreignWrites}`);
   }
@@ -80,7 +88,8 @@ export function renderChange(status: FleetStatus): string {
   if (!upgrade) return "no upgrade";
   const by = master ? `${master.agent}, epoch ${master.epoch}` : "nobody";
   const waits = upgrade.waitingFor.length > 0 ? `, waits for ${upgrade.waitingFor.join(", ")}` : "";
-  return `${upgrade.upgrade} ${upgrade.from} → ${upgrade.to}: ${upgrade.state} (${by})${upgrade.final ? "" : waits}`;
+  const far = upgrade.restoring ? `, ${restoringText(upgrade.restoring)}` : "";
+  return `${upgrade.upgrade} ${upgrade.from} → ${upgrade.to}: ${upgrade.state} (${by})${upgrade.final ? "" : waits}${far}`;
 }
 
 /** All upgrades for people. Pure. */

@@ -124,6 +124,7 @@ export async function applyBatches(
   const { options } = runner;
   const target = options.client.db(options.databaseName).collection(collection);
   const size = await batchSizeOf(runner, collection);
+  let changed = 0;
   for (let read = -1; read !== 0; ) {
     const { progress } = runner;
     try {
@@ -155,19 +156,21 @@ export async function applyBatches(
           return { prepared: { batch, operations, after }, progress: { ...after } };
         },
         async (session, { batch, operations }) => {
+          // Of the attempt that is committed.
+          changed = 0;
           if (batch.ids.length === 0) return;
           if ("update" in application) {
-            await target.updateMany(
-              { _id: { $in: batch.ids as never[] } },
-              [...application.update],
-              { session },
-            );
+            const _id = { $in: batch.ids as never[] };
+            const result = await target.updateMany({ _id }, [...application.update], { session });
+            changed = result.modifiedCount;
           } else if (operations.length > 0) {
-            await target.bulkWrite(operations, { session, ordered: true });
+            const result = await target.bulkWrite(operations, { session, ordered: true });
+            changed = result.modifiedCount;
           }
         },
       );
       read = moved.batch.ids.length;
+      runner.changed += changed;
       runner.progress = { ...moved.after, ticks: progress.ticks + 1 };
     } catch (error) {
       if (!(error instanceof ChangeFailed) || !("change" in application)) throw error;

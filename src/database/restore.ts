@@ -1,6 +1,7 @@
 import type { Document } from "mongodb";
-import { LockstepError } from "../errors.ts";
+import { LockstepError, messageOf } from "../errors.ts";
 import type { Log } from "../log.ts";
+import { systemClock } from "../ports/clock.ts";
 import { collections, documentIds } from "../store/store.ts";
 import {
   type Catalogue,
@@ -28,6 +29,35 @@ export interface RestoreOptions extends Fenced {
 
 const isOurs = ({ name }: { readonly name: string }) => isOfRestore(name);
 
+/**
+ * Tells how far the loading is, at each tenth of its bytes, beside the fence: for people alone, so that one
+ * that gets lost is no matter.
+ */
+function tellProgress(
+  { control, mastership, log }: RestoreOptions,
+  totalBytes: number,
+): (bytes: number) => void {
+  const startMs = systemClock.monotonicMs();
+  let [doneBytes, tenths] = [0, 0];
+  return (bytes) => {
+    doneBytes += bytes;
+    const now = Math.floor((10 * doneBytes) / Math.max(1, totalBytes));
+    if (now === tenths) return;
+    tenths = now;
+    const elapsedMs = systemClock.monotonicMs() - startMs;
+    const etaMs = Math.round((elapsedMs * Math.max(0, totalBytes - doneBytes)) / doneBytes);
+    const { epoch } = mastership;
+    control.client
+      .db(control.databaseName)
+      .collection<{ _id: string } & Document>(collections.fences)
+      .updateOne(
+        { _id: documentIds.master, epoch },
+        { $set: { restoring: { epoch, doneBytes, totalBytes, etaMs } } },
+      )
+      .catch((error: unknown) => log.info({ error: messageOf(error) }, "progress is not told"));
+  };
+}
+
 /** Really changes the fence at our epoch, so that from here on an older one is known to be over. */
 async function holdFence(options: RestoreOptions, restore: Document): Promise<void> {
   const { control, mastership, seam } = options;
@@ -39,7 +69,11 @@ async function holdFence(options: RestoreOptions, restore: Document): Promise<vo
   const touched = await seam.write("restore-fence", () =>
     fences.updateOne(
       { _id: documentIds.master, epoch: mastership.epoch },
-      { $inc: { sequence: 1 }, $set: { restore } },
+      {
+        $inc: { sequence: 1 },
+        $set: { restore },
+        ...(restore["state"] === "loading" ? {} : { $unset: { restoring: "" } }),
+      },
       { writeConcern: { w: "majority", journal: true } },
     ),
   );
@@ -115,11 +149,12 @@ async function loadVerified(
   options: RestoreOptions,
   wanted: DumpedCollection,
   under: string,
+  onBytes: (bytes: number) => void,
 ): Promise<string> {
   const { client, databaseName, directory, manifest } = options;
   const signal = AbortSignal.any([options.signal, options.mastership.signal]);
   const target: LoadTarget = {
-    ...{ client, databaseName, signal, seam: options.seam },
+    ...{ client, databaseName, signal, seam: options.seam, onBytes },
     createFenced: (command) => createFenced(options, command),
   };
   await loadCollection(target, directory, manifest, wanted, under);
@@ -183,12 +218,17 @@ export async function restoreDatabase(
     "restoring",
   );
 
+  const onBytes = tellProgress(
+    options,
+    stale.reduce((sum, { bytes }) => sum + bytes, 0),
+  );
   const replacedBy = (name: string) =>
     before.live.collections.find((entry) => entry.name === name)?.uuid || null;
   const swaps: Swap[] = [];
   for (const [index, wanted] of stale.entries()) {
     if (wanted.type !== "collection") continue;
-    const uuid = await loadVerified(options, wanted, `${loadedPrefix}${epoch}.${index}`);
+    const under = `${loadedPrefix}${epoch}.${index}`;
+    const uuid = await loadVerified(options, wanted, under, onBytes);
     swaps.push({ name: wanted.name, uuid, replaces: replacedBy(wanted.name) });
   }
   swaps.push(...added.map(({ name }) => ({ name, uuid: null, replaces: replacedBy(name) })));
@@ -198,7 +238,7 @@ export async function restoreDatabase(
   }
   for (const wanted of stale.filter(({ type }) => type !== "collection")) {
     await holdFence(options, { epoch, state: "in-place", name: wanted.name });
-    await loadVerified(options, wanted, wanted.name);
+    await loadVerified(options, wanted, wanted.name, onBytes);
   }
 
   const digest = await proveEqual(options);

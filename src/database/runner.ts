@@ -25,6 +25,8 @@ export interface Runner {
   progress: Progress;
   /** What this process did of the step under way. */
   operations: OperationFigures[];
+  /** Documents that it has changed, of those that it walked through. */
+  changed: number;
 }
 
 /** Writes the progress as a fenced transaction of its own. */

@@ -77,7 +77,7 @@ export async function runSchemaSteps(options: RunOptions): Promise<StepsResult> 
   const start = firstProgress(upgrade, first.name);
   // A rehearsal begins on a fresh copy each time; only who died in it is remembered.
   const again = rehearsal && found ? { ...start, starters: found.starters } : found;
-  const runner: Runner = { options, progress: again ?? start, operations: [] };
+  const runner: Runner = { options, progress: again ?? start, operations: [], changed: 0 };
   options.log.info(
     { step: runner.progress.stepName, batches: runner.progress.batches, resumed: Boolean(found) },
     "schema steps",
@@ -87,6 +87,7 @@ export async function runSchemaSteps(options: RunOptions): Promise<StepsResult> 
     const { step: index, ...before } = runner.progress;
     const startMs = systemClock.monotonicMs();
     runner.operations = [];
+    runner.changed = 0;
     const step = steps[index] as (typeof steps)[number];
     try {
       const verdict = await countAttempt(runner);
@@ -116,7 +117,7 @@ export async function runSchemaSteps(options: RunOptions): Promise<StepsResult> 
     figures.push({
       step: step.name,
       durationMs: Math.round(systemClock.monotonicMs() - startMs),
-      documents: runner.progress.documents - before.documents,
+      documents: runner.changed,
       batches: runner.progress.batches - before.batches,
       operations: runner.operations,
     });

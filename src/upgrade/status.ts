@@ -18,6 +18,14 @@ export interface AgentStatus {
   readonly pid: number;
 }
 
+/** How far the loading of a restore is. */
+export interface Restoring {
+  readonly doneBytes: number;
+  readonly totalBytes: number;
+  /** Milliseconds to go, by what it took so far. */
+  readonly etaMs: number;
+}
+
 export interface UpgradeStatus {
   readonly upgrade: string;
   readonly from: string;
@@ -34,10 +42,14 @@ export interface UpgradeStatus {
   readonly howToStop: string;
   readonly reason: Reason | null;
   readonly batches: number;
+  /** How far a restore under way has loaded, or null. */
+  readonly restoring: Restoring | null;
   /** What is done about writers outside the fleet, or null before the copies. */
   readonly foreignWrites: ForeignWritesPolicy | null;
   /** How long the schema steps took when they were rehearsed, or null before that. */
   readonly rehearsedMs: number | null;
+  /** What each of them took, and how many documents it changed. */
+  readonly rehearsed: UpgradeContext["rehearsed"];
   /** How much more room the database took after that, in bytes, or null before. */
   readonly growthBytes: number | null;
   readonly final: boolean;
@@ -108,7 +120,7 @@ function waitingFor(
 export function upgradeStatus(
   entries: readonly Entry[],
   agents: readonly AgentRecord[],
-  batches: number,
+  { batches, restoring }: { readonly batches: number; readonly restoring: Restoring | null },
 ): UpgradeStatus | null {
   const tail = entries.at(-1);
   if (!tail) return null;
@@ -131,11 +143,13 @@ export function upgradeStatus(
         : "nothing to stop",
     reason: context.blockedReason ?? context.reason,
     batches,
+    restoring: isFinal(tail) ? null : restoring,
     foreignWrites: context.backup?.foreignWrites ?? null,
     rehearsedMs:
       context.rehearsed.length === 0
         ? null
         : context.rehearsed.reduce((sum, { durationMs }) => sum + durationMs, 0),
+    rehearsed: context.rehearsed,
     growthBytes: context.growthBytes,
     final: isFinal(tail),
   };
@@ -155,6 +169,7 @@ export async function readStatus(store: Store): Promise<FleetStatus> {
       : coordinatorId(versions.upgrade);
   const entries = latest ? await store.entries(latest) : [];
   const progress = fence?.["progress"] as { upgrade: string; batches: number } | undefined;
+  const restoring = fence?.["restoring"] as (Restoring & { epoch: number }) | undefined;
   const current = latest === coordinatorId(progress?.upgrade ?? "");
   const expiresAt = Number(lease?.["expiresAt"] ?? 0);
   return {
@@ -169,7 +184,10 @@ export async function readStatus(store: Store): Promise<FleetStatus> {
       lease && typeof lease["holder"] === "string"
         ? { agent: lease["holder"], epoch: Number(lease["epoch"]), live: expiresAt > now }
         : null,
-    upgrade: upgradeStatus(entries, records, current ? (progress?.batches ?? 0) : 0),
+    upgrade: upgradeStatus(entries, records, {
+      batches: current ? (progress?.batches ?? 0) : 0,
+      restoring: restoring && restoring.epoch === fence?.["epoch"] ? restoring : null,
+    }),
     agents: records.map((record) => ({
       agent: record.agent,
       version: record.version,

@@ -27,8 +27,10 @@ const status: FleetStatus = {
     howToStop: "lockstep abort",
     reason: null,
     batches: 12,
+    restoring: null,
     foreignWrites: "only detected",
     rehearsedMs: 95_000,
+    rehearsed: [{ step: "titles", durationMs: 95_000, documents: 7, batches: 1 }],
     growthBytes: 12_345_678,
     final: false,
   },
@@ -56,6 +58,7 @@ test("the status says which state since when, who drives, waiting for whom until
       "  state        migrating, since 1 min 5 s (2026-01-02 03:04:05 UTC)",
       "  progress     12 batches committed",
       "  rehearsed in 1 min 35 s, 12.3 MB more, about 30.0 s to go",
+      "    titles  1 min 35 s, 7 documents changed",
       "  foreign writes are only detected",
       "  waits for    master",
       "  until        2026-01-02 03:06:10 UTC (in 1 min 0 s)",
@@ -131,4 +134,13 @@ test("exit codes", () => {
     "peers-missing",
   ] as const;
   expect(codes.map(exitCodeOf)).toEqual([2, 2, 4, 4, 4, 5, 1]);
+});
+
+test("how far a restore is, in the status and in each line of a wait", () => {
+  if (!status.upgrade) throw new Error("expected an upgrade");
+  const restoring = { doneBytes: 4_000_000, totalBytes: 10_000_000, etaMs: 61_000 };
+  const back = { ...status, upgrade: { ...status.upgrade, state: "rolling-back", restoring } };
+  const words = "4.0 MB of 10.0 MB loaded, about 1 min 1 s to go";
+  expect(renderStatus(back)).toContain(`\n  restoring    ${words}\n`);
+  expect(renderChange(back)).toMatch(new RegExp(`, waits for master, ${words}$`));
 });

@@ -75,6 +75,25 @@ describe("restore", () => {
     expect(kept(await readCatalogue(setting.client, setting.name))).toBe(kept(copy.catalogue));
   });
 
+  test("how far the loading is stands beside the fence, and is gone at the end", async () => {
+    const client = new MongoClient(inject("mongoUrl"), { monitorCommands: true });
+    onTestFinished(() => client.close());
+    const told: unknown[] = [];
+    client.on("commandStarted", ({ command }) => {
+      const restoring = command["updates"]?.[0]?.u?.$set?.restoring;
+      if (restoring) told.push(restoring);
+    });
+    const setting = await createSetting(client);
+    await fill(setting);
+    const copy = await takeCopy(setting);
+    await damage(setting);
+    await restoreDatabase(await options(setting, copy, 1));
+    const last = told.at(-1) as { doneBytes: number; totalBytes: number };
+    expect(last).toMatchObject({ epoch: 1, doneBytes: last.totalBytes, etaMs: 0 });
+    await client.db(setting.name).dropDatabase();
+    await client.db(setting.control.databaseName).dropDatabase();
+  });
+
   test("what a step had begun to change is replaced though it is equal: a late command hits nothing", async () => {
     const setting = await createSetting();
     await fill(setting);

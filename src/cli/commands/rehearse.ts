@@ -55,7 +55,7 @@ export function rehearseCommand(
     terminal.out(`${from} → ${to} passed on a copy; the live data was not touched`);
     for (const { step, durationMs, documents, batches, operations } of result.figures) {
       terminal.out(
-        `  ${step}  ${duration(durationMs)}, ${documents} documents in ${batches} batches`,
+        `  ${step}  ${duration(durationMs)}, ${documents} documents changed in ${batches} batches`,
       );
       for (const { operation, estimatedBytes, durationMs: tookMs } of operations) {
         terminal.out(`    ${operation}  ${duration(tookMs)}, about ${bytesText(estimatedBytes)}`);
