@@ -5,6 +5,7 @@ import { fencedTransaction } from "./fenced-transaction.ts";
 import type { Progress } from "./progress.ts";
 import { type Runner, startersAfterCommit } from "./runner.ts";
 import type { Application, StepDocument } from "./schema-context.ts";
+import { hasCode } from "./server-errors.ts";
 
 interface Batch {
   readonly ids: readonly unknown[];
@@ -20,7 +21,12 @@ async function batchSizeOf({ options }: Runner, collection: string): Promise<num
       { $collStats: { storageStats: {} } },
       { $project: { bytes: "$storageStats.avgObjSize" } },
     ])
-    .toArray();
+    .toArray()
+    .catch((error: unknown) => {
+      // One that is not there has nothing to change.
+      if (hasCode(error, 26)) return [];
+      throw error;
+    });
   const fitting = Math.floor(limits.batchBytesMax / Math.max(1, Number(stats?.bytes ?? 1)));
   return Math.min(limits.batchDocumentsMax, Math.max(1, fitting));
 }

@@ -1,7 +1,7 @@
 import type { BSON, MongoClient } from "mongodb";
 import { LockstepError } from "../errors.ts";
 import { limits } from "../limits.ts";
-import { canonicalText, orderedDocument } from "./ordered-bson.ts";
+import { canonicalText, orderedDocument, parseCanonical } from "./ordered-bson.ts";
 
 /** One collection as the server describes it. Texts are canonical Extended JSON, key order kept. */
 export interface CollectionEntry {
@@ -104,6 +104,15 @@ export async function readCatalogue(client: MongoClient, databaseName: string): 
   return { collections };
 }
 
+/** An index as text to compare by: the server puts the expiry last when it changes it, as a number of its choice. */
+function comparable(text: string): string {
+  if (!text.includes('"expireAfterSeconds"')) return text;
+  const index = parseCanonical(text) as Map<string, unknown>;
+  const expireAfterSeconds = Number(index.get("expireAfterSeconds"));
+  index.delete("expireAfterSeconds");
+  return `${canonicalText(index)} ${expireAfterSeconds}`;
+}
+
 /** What differs between two catalogues, in words; nothing when they are equal. Pure. */
 export function differences(
   expected: Catalogue,
@@ -125,7 +134,7 @@ export function differences(
     if (other.type !== entry.type || other.options !== entry.options) {
       words.push(`collection "${entry.name}" has other options`);
     }
-    if (other.indexes.join() !== entry.indexes.join()) {
+    if (other.indexes.map(comparable).join() !== entry.indexes.map(comparable).join()) {
       words.push(`collection "${entry.name}" has other indexes`);
     }
   }

@@ -9,6 +9,8 @@ export interface LauncherState {
   readonly previous: string;
   /** Starts of `version` in a row that did not report ready, or died soon after. */
   readonly failures: number;
+  /** Ends of `version` in a row for want of a database. */
+  readonly aways: number;
   /** This process reported ready. */
   readonly ready: boolean;
   readonly cannotStart: CannotStart | null;
@@ -61,6 +63,7 @@ function afterFailure(state: LauncherState, why: string): Decision {
       version: state.previous,
       previous: state.previous,
       failures: 0,
+      aways: 0,
       ready: false,
       cannotStart: cannotStart(state.version, why),
     },
@@ -94,6 +97,7 @@ export function decide(state: LauncherState, event: LauncherEvent): Decision {
             version: event.wanted,
             previous: state.version,
             failures: 0,
+            aways: 0,
             ready: false,
             cannotStart: null,
           },
@@ -101,15 +105,16 @@ export function decide(state: LauncherState, event: LauncherEvent): Decision {
         };
       }
       if (event.code === 0) return { state, action: { kind: "exit", code: 0 } };
-      if (event.isAway) {
+      // For a while: one that can never connect is told apart from an outage by time alone.
+      if (event.isAway && state.aways < limits.launcherAwaysMax) {
         return {
-          state: { ...state, ready: false },
+          state: { ...state, ready: false, aways: state.aways + 1 },
           action: { kind: "start", delayMs: limits.launcherAwayDelayMs },
         };
       }
       if (state.ready && event.isSettled) {
         return {
-          state: { ...state, ready: false, failures: 0 },
+          state: { ...state, ready: false, failures: 0, aways: 0 },
           action: { kind: "start", delayMs: limits.launcherRestartDelayMs },
         };
       }

@@ -116,6 +116,7 @@ export async function runLauncher(options: {
     version: first,
     previous: fallback,
     failures: 0,
+    aways: 0,
     ready: false,
     cannotStart: null,
   };
@@ -125,6 +126,9 @@ export async function runLauncher(options: {
     const event: LauncherEvent = child ? await watch(child, state) : { type: "not-installed" };
     if (signal.aborted) break;
     if (ready) state = decide(state, { type: "ready" }).state;
+    // The upgrade to it has ended: there is no way back from it any more.
+    const kept = await readVersion(launcherFiles.default);
+    if (kept === state.version) state = { ...state, previous: state.version };
     const decision = decide(state, event);
     log.info({ event, next: decision.action, version: decision.state.version }, "child ended");
     state = decision.state;

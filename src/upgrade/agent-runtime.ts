@@ -11,6 +11,7 @@ import type { Clock } from "../ports/clock.ts";
 import type { Random } from "../ports/random.ts";
 import type { Seam } from "../ports/seam.ts";
 import { createMongoStore } from "../store/mongo-store.ts";
+import { asUnreachable } from "../store/transient.ts";
 import { register } from "./agents.ts";
 import { connect, memberOpener } from "./connect.ts";
 import { createDatabaseSide } from "./database-side.ts";
@@ -95,7 +96,7 @@ export async function startAgent(options: RuntimeOptions): Promise<Runtime> {
       },
     );
   } catch (error) {
-    if (isLockstepError(error, "database-unreachable")) options.reportDatabaseAway();
+    if (isLockstepError(asUnreachable(error), "database-unreachable")) options.reportDatabaseAway();
     await closeClients();
     throw error;
   }

@@ -55,7 +55,10 @@ function requireMastership(world: DatabaseWorld, context: EffectContext): Master
 }
 
 /** Dead means: another process of that agent has registered, or it has been silent for too long. */
-function deathProbe(world: DatabaseWorld): (holder: string) => Promise<boolean> {
+function deathProbe(
+  world: DatabaseWorld,
+  signal: AbortSignal,
+): (holder: string) => Promise<boolean> {
   return async (holder) => {
     const [agent, incarnation] = holder.split(":");
     for (let look = 1; ; look += 1) {
@@ -64,8 +67,9 @@ function deathProbe(world: DatabaseWorld): (holder: string) => Promise<boolean> 
       if (record === undefined || String(record.incarnation) !== incarnation) return true;
       if (!isSilent(record, nowMs)) return false;
       // After an outage everybody looks silent: whoever lives is heard within this time.
-      if (look > 1) return true;
-      await world.clock.sleep(limits.heartbeatStaleMs);
+      if (look > 1 || world.hearing.hasListened(nowMs)) return true;
+      await world.clock.sleep(limits.heartbeatStaleMs, signal);
+      signal.throwIfAborted();
     }
   };
 }
@@ -92,7 +96,7 @@ export function coordinatorEffects(world: DatabaseWorld): Record<string, EffectH
       now: new Date(tail ? contextOf<{ acceptedAt: number }>(tail).acceptedAt : 0),
       progressField: target.progressField,
       holder: `${world.agent}:${world.incarnation}`,
-      isDead: deathProbe(world),
+      isDead: deathProbe(world, context.signal),
       signal: context.signal,
       seam: world.seam,
       log: world.log,

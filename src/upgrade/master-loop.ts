@@ -104,7 +104,14 @@ async function forgetAgent(world: MasterWorld, item: InboxItem, agent: string): 
   if (!record) {
     throw new LockstepError("unknown-agent", `expected an agent of this fleet, got "${agent}"`);
   }
-  if (!isSilent(record, await store.now())) {
+  const nowMs = await store.now();
+  if (!world.hearing.hasListened(nowMs)) {
+    throw new LockstepError(
+      "heartbeat-fresh",
+      `it is not known yet whether agent "${agent}" is alive, the database was away or its master is new: ask again in some seconds`,
+    );
+  }
+  if (!isSilent(record, nowMs)) {
     throw new LockstepError(
       "heartbeat-fresh",
       `agent "${agent}" is alive: stop it first, only who is gone for good can be forgotten`,

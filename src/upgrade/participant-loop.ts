@@ -218,7 +218,9 @@ async function tendGate(
     stepsVersion === world.version &&
     // The application could not write yet: whoever shut writers out lets them in first.
     (await world.store.get(collections.fences, documentIds.writeBlock)) === undefined;
-  if (mayOpen === world.gate.isOpen) return;
+  // Shut also where it does not look open: an opening may be under way.
+  if (mayOpen && world.gate.isOpen) return;
+  if (!mayOpen && !world.gate.isOpen && !world.gate.isOpening) return;
   // Not waited for: an application that takes its time keeps nobody from hearing what was decided.
   void (mayOpen ? world.gate.open() : world.gate.shut()).catch((error: unknown) => {
     world.log.warn({ mayOpen, error: messageOf(error) }, "the gate could not be moved");

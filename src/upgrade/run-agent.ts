@@ -289,7 +289,7 @@ export async function runAgent(options: RunOptions, ports: RunPorts): Promise<Ru
   function stop(): Promise<void> {
     stopped ??= (async () => {
       leaving = true;
-      await gate.shut().catch((error) => {
+      await gate.close().catch((error) => {
         log.warn({ error: messageOf(error) }, "the gate could not be reported shut");
       });
       stopping.abort(new LockstepError("aborted", "this process is stopping"));

@@ -143,7 +143,7 @@ export function upgradeStatus(
         : "nothing to stop",
     reason: context.blockedReason ?? context.reason,
     batches,
-    restoring: isFinal(tail) ? null : restoring,
+    restoring: ["migrating", "rolling-back"].includes(tail.state) ? restoring : null,
     foreignWrites: context.backup?.foreignWrites ?? null,
     rehearsedMs:
       context.rehearsed.length === 0

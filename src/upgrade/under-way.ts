@@ -37,7 +37,9 @@ export async function readUnderWay(store: Store, hearing: Hearing): Promise<Unde
   if (!coordinator) return undefined;
   const agents = await readAgents(store);
   const nowMs = await store.now();
-  return { coordinator, agents, nowMs, hasListened: hearing.hasListened(nowMs) };
+  const hasListened = hearing.hasListened(nowMs);
+  hearing.looked(nowMs);
+  return { coordinator, agents, nowMs, hasListened };
 }
 
 /** Whether this process may be master, as the upgrade under way stands. Pure. */

@@ -94,6 +94,30 @@ export async function fillWithEverything({ client, name }: Setting): Promise<voi
   await collated.createIndex({ a: 1 }, { name: "simple", collation: { locale: "simple" } });
   await collated.createIndex({ a: 1 }, { name: "french", collation: { locale: "fr" } });
 
+  // An expiry that is not the last field, nor an Int32.
+  await database.collection("expiring").insertMany([{ at: new Date(), kind: 1 }, { kind: 2 }]);
+  await database.command({
+    createIndexes: "expiring",
+    indexes: [
+      new Map<string, unknown>(
+        [
+          ["key", { at: 1 }],
+          ["name", "soon"],
+          ["expireAfterSeconds", Long.fromNumber(1_000_000)],
+          ["sparse", true],
+          ["partialFilterExpression", { kind: 1 }],
+        ].filter(([field]) => field !== "sparse") as [string, unknown][],
+      ),
+      new Map<string, unknown>([
+        ["key", { other: 1 }],
+        ["name", "later"],
+        ["expireAfterSeconds", 2_000_000.5],
+        ["sparse", true],
+        ["collation", { locale: "de" }],
+      ]),
+    ],
+  });
+
   await database.createCollection("capped", { capped: true, size: 8192, max: 3 });
   const capped = database.collection<{ _id: number }>("capped");
   for (const _id of [9, 3, 7, 1]) await capped.insertOne({ _id });

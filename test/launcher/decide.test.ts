@@ -9,6 +9,7 @@ const state: LauncherState = {
   version: "1.1.0",
   previous: "1.0.0",
   failures: 0,
+  aways: 0,
   ready: false,
   cannotStart: null,
 };
@@ -21,7 +22,7 @@ const away: LauncherEvent = { ...ended(1), isSettled: false, isAway: true };
 const running = { ...state, ready: true };
 const start = (delayMs: number) => ({ kind: "start", delayMs });
 const fallback = (why: string) => ({
-  ...{ version: "1.0.0", previous: "1.0.0", failures: 0, ready: false },
+  ...{ version: "1.0.0", previous: "1.0.0", failures: 0, aways: 0, ready: false },
   cannotStart: {
     code: "cannot-start",
     message: `1.1.0 does not come up on this host: ${why}`,
@@ -38,7 +39,13 @@ test.each<[string, LauncherState, LauncherEvent, LauncherState, object]>([
     { ...running, failures: 2 },
     { kind: "go-on" },
   ],
-  ["a crash after it has settled", { ...running, failures: 2 }, ended(9), state, start(300)],
+  [
+    "a crash after it has settled",
+    { ...running, failures: 2, aways: 7 },
+    ended(9),
+    state,
+    start(300),
+  ],
   ["a crash right after ready", running, soon, { ...state, failures: 1 }, start(300)],
   [
     "the last right after ready",
@@ -48,11 +55,18 @@ test.each<[string, LauncherState, LauncherEvent, LauncherState, object]>([
     start(0),
   ],
   [
-    "no database, again and again",
+    "no database: that is not its fault",
     { ...state, failures: 2 },
     away,
-    { ...state, failures: 2 },
+    { ...state, failures: 2, aways: 1 },
     start(1_000),
+  ],
+  [
+    "no database for so long that it may never have one",
+    { ...state, failures: 2, aways: limits.launcherAwaysMax },
+    away,
+    fallback("it ended with code 1"),
+    start(0),
   ],
   [
     "the version wanted is started, the old one remembered, nothing of it kept",

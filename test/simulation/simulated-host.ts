@@ -182,12 +182,15 @@ export function createHost(name: string, version: string, around: Surroundings):
   let incarnations = 0;
   let current: Process | undefined;
   let launcher: LauncherState = {
-    ...{ version, previous: version, failures: 0, ready: false },
+    ...{ version, previous: version, failures: 0, aways: 0, ready: false },
     cannotStart: null,
   };
 
   const happened = (event: Parameters<typeof decide>[1]) => {
     if (gone) return;
+    if (event.type !== "ready" && disk.fallback === launcher.version) {
+      launcher = { ...launcher, previous: launcher.version };
+    }
     const decision = decide(launcher, event);
     launcher = decision.state;
     if (decision.action.kind === "go-on") return;
@@ -196,7 +199,7 @@ export function createHost(name: string, version: string, around: Surroundings):
     const again = decision.action.kind === "exit";
     void scheduler.sleep(delayMs).then(() => {
       if (gone || current) return;
-      if (again) launcher = { ...launcher, failures: 0, ready: false };
+      if (again) launcher = { ...launcher, failures: 0, aways: 0, ready: false };
       launch(launcher.version, launcher.cannotStart);
     });
   };

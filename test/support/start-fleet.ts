@@ -80,7 +80,8 @@ export async function startFleet(
   const client = new MongoClient(set.url("things"));
   const servers: Server[] = [];
   const stop = async () => {
-    await rm(holds, { recursive: true, force: true });
+    // The application may still write there.
+    await rm(holds, { recursive: true, force: true, maxRetries: 10 });
     await Promise.all(servers.map((server) => server.stop()));
     await client.close();
     await fleet?.close();

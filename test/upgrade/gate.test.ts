@@ -175,7 +175,8 @@ test("two that want it shut wait for one drain", async () => {
   });
   expect(await gate.open()).toBe(true);
   const both = Promise.all([gate.shut(), gate.shut()]);
-  expect([drains, gate.isOpen]).toEqual([1, true]);
+  await expect.poll(() => drains).toBe(1);
+  expect(gate.isOpen).toBe(true);
   drained();
   await both;
   expect([drains, gate.isOpen]).toEqual([1, false]);
@@ -197,4 +198,55 @@ test("an application that cannot begin leaves no open gate behind; the next open
   expect(await gate.open()).toBe(true);
   expect(calls).toEqual(["open", "shut", "open"]);
   expect((await readAgents(store))[0]?.gate).toBe("open");
+});
+
+test("a shut that comes while it opens waits for it: the application never goes on behind a shut gate", async () => {
+  const store = await world();
+  const calls: string[] = [];
+  let begin = () => {};
+  const gate = await agent(store, from, {
+    onOpen: () => {
+      calls.push("begins");
+      return new Promise<void>((resolve) => {
+        begin = () => {
+          calls.push("has begun");
+          resolve();
+        };
+      });
+    },
+    onShut: () => void calls.push("drains"),
+  });
+  const opening = gate.open();
+  await expect.poll(() => calls).toEqual(["begins"]);
+  const shut = gate.shut();
+  expect([gate.isOpen, gate.isOpening]).toEqual([true, false]);
+  begin();
+  expect(await opening).toBe(true);
+  await shut;
+  expect(calls).toEqual(["begins", "has begun", "drains"]);
+  expect([gate.isOpen, (await readAgents(store))[0]?.gate]).toEqual([false, "shut"]);
+});
+
+test("shut before its opening was answered: the application does not begin; closed, it never does again", async () => {
+  const store = await world();
+  const calls: string[] = [];
+  let answer = () => {};
+  const slow: Store = {
+    ...store,
+    async write(writes, name) {
+      const result = await store.write(writes, name);
+      if (writes.length > 1) await new Promise<void>((resolve) => (answer = resolve));
+      return result;
+    },
+  };
+  const gate = await agent(slow, from, { onOpen: () => void calls.push("begins") });
+  const opening = gate.open();
+  await expect.poll(async () => (await readAgents(store))[0]?.gate).toBe("open");
+  const closing = gate.close();
+  answer();
+  expect(await opening).toBe(false);
+  await closing;
+  expect((await readAgents(store))[0]?.gate).toBe("shut");
+  expect(await gate.open()).toBe(false);
+  expect(calls).toEqual([]);
 });

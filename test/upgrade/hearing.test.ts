@@ -19,6 +19,9 @@ function clocks() {
         hearing.looked(storeMs);
       }
     },
+    look() {
+      hearing.looked(storeMs);
+    },
     stall(ms: number) {
       ownMs += ms;
       storeMs += ms;
@@ -60,4 +63,17 @@ test("a look that comes a little late is no gap", () => {
   at.stall(limits.hearingGapMs);
   at.jump(limits.clockJumpMs);
   expect(at.hasListened()).toBe(true);
+});
+
+test("a database that is slow all the time is heard in the end; one that stands still is not", () => {
+  const at = clocks();
+  const cycleMs = limits.hearingGapMs + 500;
+  for (let cycle = 0; cycle < limits.hearingGapsMax; cycle += 1) {
+    expect(at.hasListened()).toBe(false);
+    at.stall(cycleMs);
+    at.look();
+  }
+  expect(at.hasListened()).toBe(true);
+  at.stall(2 * staleMs + 1);
+  expect(at.hasListened()).toBe(false);
 });

@@ -71,6 +71,19 @@ test("who is back before it is forgotten stays in the upgrade", async () => {
   expect(sent).toBe(1);
 });
 
+test("nobody is forgotten before it is known whether it is alive", async () => {
+  let nowMs = 0;
+  const store = createMemoryStore({ now: () => nowMs });
+  await initializeVersions(store, from);
+  await join(store, "a1");
+  nowMs = 100_000;
+  const hearing = { looked() {}, hasListened: () => false };
+  await fileRequest(store, "r1", { kind: "forget", agent: "a1" });
+  await serveInbox({ store, hearing } as unknown as MasterWorld);
+  const message = expect.stringContaining("ask again");
+  expect(await readAnswer(store, "r1")).toMatchObject({ code: "heartbeat-fresh", message });
+});
+
 test("a master that is new does not call missing whom it could not hear yet", async () => {
   let nowMs = 100_000;
   const store = createMemoryStore({ now: () => nowMs });
