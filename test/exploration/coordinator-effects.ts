@@ -116,6 +116,11 @@ function restore(running: Running): void {
     return;
   }
   const holds = holdsOrNobodyIsThere(running);
+  if (holds !== "holds" && context.copies[nameOf(index)]?.digest) {
+    // Believed to hold one (after a retry everybody is) and asked for it: it says that it does not.
+    report(running, { type: "copyLost", agent: nameOf(index), reason: failure });
+    return;
+  }
   if (holds === "waits") return;
   if (holds === "alone") {
     report(running, { type: "restoreFailed", reason: failure });
