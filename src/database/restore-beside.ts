@@ -87,7 +87,6 @@ export async function restoreBeside(options: {
   const { client, databaseName, directory } = options;
   const { manifest } = options;
   await requireSameServer(client, manifest.serverVersion);
-  await requireFreeName(client, databaseName);
   const sum = (field: "documents" | "bytes") =>
     manifest.collections.reduce((total, entry) => total + entry[field], 0);
   const plan: RestorePlan = {
@@ -97,6 +96,8 @@ export async function restoreBeside(options: {
   };
   // The documents, and once more for the oplog.
   await requireRoomForCopy(options, 2 * plan.bytes + limits.spaceMarginBytes);
+  // Last before the marker: asking the members takes time, in which another restore could have ended.
+  await requireFreeName(client, databaseName);
   if (options.dryRun) return plan;
   await client
     .db(databaseName)

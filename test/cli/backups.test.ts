@@ -202,7 +202,8 @@ describe("lockstep backup and restore", () => {
     const answers = await Promise.all(
       [1, 2].map(() => run("restore", "b", ...on, "--to-db", target)),
     );
-    expect(answers.map(({ code }) => code).toSorted()).toEqual([0, 2]);
+    const words = answers.map(({ text }) => text).join("\n");
+    expect(answers.map(({ code }) => code).toSorted(), words).toEqual([0, 2]);
     expect(await digestDatabase(setting.client, target)).toEqual(
       await digestDatabase(setting.client, setting.name),
     );
