@@ -1,4 +1,5 @@
-import type { FleetStatus, HistoryItem, Restoring, UpgradeStatus } from "../upgrade/status.ts";
+import type { LoadProgress } from "../database/load-progress.ts";
+import type { FleetStatus, HistoryItem, UpgradeStatus } from "../upgrade/status.ts";
 
 /** A span of time for people: `3.2 s`, `4 min 10 s`. */
 export function duration(ms: number): string {
@@ -22,7 +23,7 @@ function kindOf({ upgrade, restoreOf }: UpgradeStatus | HistoryItem): string {
   return restoreOf === null ? `upgrade ${upgrade}` : `restore ${upgrade} of backup ${restoreOf}`;
 }
 
-function restoringText({ doneBytes, totalBytes, etaMs }: Restoring): string {
+function restoringText({ doneBytes, totalBytes, etaMs }: LoadProgress): string {
   return `${bytesText(doneBytes)} of ${bytesText(totalBytes)} loaded, about ${duration(etaMs)} to go`;
 }
 

@@ -1,7 +1,6 @@
 import type { Document } from "mongodb";
 import { LockstepError, messageOf } from "../errors.ts";
 import type { Log } from "../log.ts";
-import { systemClock } from "../ports/clock.ts";
 import { collections, documentIds } from "../store/store.ts";
 import {
   type Catalogue,
@@ -13,6 +12,7 @@ import {
 import { type Digests, digestDatabase, digestOf } from "./digest.ts";
 import { deposed, type Fenced, fencedTransaction } from "./fenced-transaction.ts";
 import { dropExactly, type LoadTarget, loadCollection } from "./load.ts";
+import { tellTenths } from "./load-progress.ts";
 import type { DumpedCollection, Manifest } from "./manifest.ts";
 import { epochOfRestore, isOfRestore, loadedPrefix, replacedPrefix } from "./restore-names.ts";
 import { type Swap, swap } from "./swap.ts";
@@ -37,25 +37,17 @@ function tellProgress(
   { control, mastership, log }: RestoreOptions,
   totalBytes: number,
 ): (bytes: number) => void {
-  const startMs = systemClock.monotonicMs();
-  let [doneBytes, tenths] = [0, 0];
-  return (bytes) => {
-    doneBytes += bytes;
-    const now = Math.floor((10 * doneBytes) / Math.max(1, totalBytes));
-    if (now === tenths) return;
-    tenths = now;
-    const elapsedMs = systemClock.monotonicMs() - startMs;
-    const etaMs = Math.round((elapsedMs * Math.max(0, totalBytes - doneBytes)) / doneBytes);
-    const { epoch } = mastership;
+  const { epoch } = mastership;
+  return tellTenths(totalBytes, (progress) => {
     control.client
       .db(control.databaseName)
       .collection<{ _id: string } & Document>(collections.fences)
       .updateOne(
         { _id: documentIds.master, epoch },
-        { $set: { restoring: { epoch, doneBytes, totalBytes, etaMs } } },
+        { $set: { restoring: { epoch, ...progress } } },
       )
       .catch((error: unknown) => log.info({ error: messageOf(error) }, "progress is not told"));
-  };
+  });
 }
 
 /** Really changes the fence at our epoch, so that from here on an older one is known to be over. */

@@ -1,5 +1,6 @@
 import type { UpgradeContext } from "../../machines/upgrade-context.ts";
 import type { ForeignWritesPolicy, Reason } from "../../machines/vocabulary.ts";
+import type { LoadProgress } from "../database/load-progress.ts";
 import { collections, documentIds, type Entry, type Store, type Versions } from "../store/store.ts";
 import { type AgentRecord, isSilent, readAgents } from "./agents.ts";
 import { coordinatorId, coordinatorPrefix } from "./names.ts";
@@ -16,14 +17,6 @@ export interface AgentStatus {
   readonly blocked: string | null;
   readonly host: string;
   readonly pid: number;
-}
-
-/** How far the loading of a restore is. */
-export interface Restoring {
-  readonly doneBytes: number;
-  readonly totalBytes: number;
-  /** Milliseconds to go, by what it took so far. */
-  readonly etaMs: number;
 }
 
 export interface UpgradeStatus {
@@ -43,7 +36,7 @@ export interface UpgradeStatus {
   readonly reason: Reason | null;
   readonly batches: number;
   /** How far a restore under way has loaded, or null. */
-  readonly restoring: Restoring | null;
+  readonly restoring: LoadProgress | null;
   /** What is done about writers outside the fleet, or null before the copies. */
   readonly foreignWrites: ForeignWritesPolicy | null;
   /** How long the schema steps took when they were rehearsed, or null before that. */
@@ -120,7 +113,7 @@ function waitingFor(
 export function upgradeStatus(
   entries: readonly Entry[],
   agents: readonly AgentRecord[],
-  { batches, restoring }: { readonly batches: number; readonly restoring: Restoring | null },
+  { batches, restoring }: { readonly batches: number; readonly restoring: LoadProgress | null },
 ): UpgradeStatus | null {
   const tail = entries.at(-1);
   if (!tail) return null;
@@ -169,7 +162,7 @@ export async function readStatus(store: Store): Promise<FleetStatus> {
       : coordinatorId(versions.upgrade);
   const entries = latest ? await store.entries(latest) : [];
   const progress = fence?.["progress"] as { upgrade: string; batches: number } | undefined;
-  const restoring = fence?.["restoring"] as (Restoring & { epoch: number }) | undefined;
+  const restoring = fence?.["restoring"] as (LoadProgress & { epoch: number }) | undefined;
   const current = latest === coordinatorId(progress?.upgrade ?? "");
   const expiresAt = Number(lease?.["expiresAt"] ?? 0);
   return {

@@ -36,6 +36,11 @@ test.each([1_275, 2_575, 10_290, 10_390])("seed %i, which found a defect", async
 const quiet = { ...fair, typicalMs: 1 };
 const once = [{ restMs: 2_000, to: "1.1.0", misbehaviour: well }];
 
+/** Something happens to a3 at a time. */
+const at = (kind: Fault["kind"], atMs: number, ms = 0): Fault => ({
+  ...{ kind, whom: 2, ms, version: "1.1.0", when: { atMs } },
+});
+
 test("who was away for the whole of an upgrade that turned back pays its debt", async () => {
   const when = { state: "waiting", visit: 1, delayMs: 0 };
   const faults: Fault[] = [{ kind: "pause", whom: 2, ms: 120_000, version: "1.1.0", when }];
@@ -46,9 +51,6 @@ test("who was away for the whole of an upgrade that turned back pays its debt", 
 });
 
 test("who is stuck on its way to a commit follows the next one, from where its files were", async () => {
-  const at = (kind: Fault["kind"], atMs: number, ms = 0): Fault => ({
-    ...{ kind, whom: 2, ms, version: "1.1.0", when: { atMs } },
-  });
   const fails = { kind: "local-fails", batch: 0, host: 2 } as const;
   const plan: Plan = {
     ...drawPlan(1),
@@ -80,9 +82,6 @@ test("who is stuck on its way to a commit follows the next one, from where its f
 });
 
 test("who missed an upgrade takes no part in the next: it follows it, step by step", async () => {
-  const at = (kind: Fault["kind"], atMs: number, ms = 0): Fault => ({
-    ...{ kind, whom: 2, ms, version: "1.1.0", when: { atMs } },
-  });
   const plan: Plan = {
     ...drawPlan(1),
     ...{ hosts: 3, weather: quiet },
