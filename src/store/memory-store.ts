@@ -6,7 +6,6 @@ import {
   documentIds,
   type Entry,
   hintingAgentFields,
-  type Plain,
   type Store,
   type Write,
 } from "./store.ts";
@@ -19,24 +18,29 @@ function readPath(fields: Fields, path: string): unknown {
     .reduce<unknown>((value, key) => (value as Fields | undefined)?.[key], fields);
 }
 
-function writePath(fields: Fields, path: string, change: (old: unknown) => unknown): void {
-  const keys = path.split(".");
-  const last = keys.pop() as string;
-  let at = fields;
-  for (const key of keys) {
-    at[key] = { ...(at[key] as Fields | undefined) };
-    at = at[key] as Fields;
-  }
-  const value = change(at[last]);
-  if (value === undefined) delete at[last];
-  else at[last] = value;
+/** What is stored is nobody's own and changes no more, so readers share it. */
+function frozenCopy<Value>(value: Value): Value {
+  if (typeof value !== "object" || value === null) return value;
+  if (value instanceof Date) return new Date(value) as Value;
+  if (Array.isArray(value)) return Object.freeze(value.map(frozenCopy)) as Value;
+  const copy: Fields = {};
+  for (const key of Object.keys(value)) copy[key] = frozenCopy((value as Fields)[key]);
+  return Object.freeze(copy) as Value;
 }
 
-/** What is stored changes no more, so readers share it. */
-function frozen<Value>(value: Value): Value {
-  if (typeof value !== "object" || value === null || Object.isFrozen(value)) return value;
-  for (const inner of Object.values(value)) frozen(inner);
-  return value instanceof Date ? value : Object.freeze(value);
+/** The fields with the one at the path changed; `undefined` takes it out. */
+function withPath(
+  fields: Fields | undefined,
+  path: string,
+  change: (old: unknown) => unknown,
+): Fields {
+  const dot = path.indexOf(".");
+  const key = dot < 0 ? path : path.slice(0, dot);
+  const old = fields?.[key];
+  const value = dot < 0 ? change(old) : withPath(old as Fields, path.slice(dot + 1), change);
+  if (value !== undefined) return Object.freeze({ ...fields, [key]: value });
+  const { [key]: _taken, ...others } = fields ?? {};
+  return Object.freeze(others);
 }
 
 function holds(fields: Fields | undefined, expect: Write["expect"]): boolean {
@@ -61,7 +65,7 @@ export function createMemoryStore(options: { now: () => number }): Store {
   const documents = new Map<string, Map<string, Fields>>();
   const watchers = new Set<(what: string) => void>();
   const hint = (what: string) => {
-    for (const watcher of watchers) queueMicrotask(() => watcher(what));
+    for (const watcher of watchers) void Promise.resolve().then(() => watcher(what));
   };
   const collectionOf = (name: string) => {
     const found = documents.get(name) ?? new Map<string, Fields>();
@@ -78,7 +82,7 @@ export function createMemoryStore(options: { now: () => number }): Store {
   };
   const put = (entry: Entry) => {
     const entries = journal.get(entry.actor) ?? [];
-    entries.push(frozen(structuredClone(entry)));
+    entries.push(frozenCopy(entry));
     journal.set(entry.actor, entries);
     if (entry.eventKey === undefined) return;
     const set = keys.get(entry.actor) ?? new Set();
@@ -91,16 +95,16 @@ export function createMemoryStore(options: { now: () => number }): Store {
     return index < 0 ? null : index;
   };
   const apply = ({ collection, id, set = {}, increment = {}, remove = [] }: Write) => {
-    const fields: Fields = { ...collectionOf(collection).get(id) };
-    for (const [path, value] of Object.entries(set)) {
-      const own = typeof value === "object" ? structuredClone(value) : value;
-      writePath(fields, path, () => own as Plain);
-    }
+    let fields = collectionOf(collection).get(id) ?? {};
+    const change = (path: string, by: (old: unknown) => unknown) => {
+      fields = withPath(fields, path, by);
+    };
+    for (const [path, value] of Object.entries(set)) change(path, () => frozenCopy(value));
     for (const [path, by] of Object.entries(increment)) {
-      writePath(fields, path, (old) => Number(old ?? 0) + by);
+      change(path, (old) => Number(old ?? 0) + by);
     }
-    for (const path of remove) writePath(fields, path, () => undefined);
-    collectionOf(collection).set(id, frozen(fields));
+    for (const path of remove) change(path, () => undefined);
+    collectionOf(collection).set(id, fields);
   };
 
   return {

@@ -34,7 +34,10 @@ function take(result: SimulationResult): void {
   count += 1;
   simulatedMs += result.simulatedMs;
   for (const end of result.ends) ends[end] = (ends[end] ?? 0) + 1;
-  if (count % 1_000 === 0) say(`… ${count} seeds, ${failed.length} failed`);
+  if (count % 1_000 === 0) {
+    const hours = Math.round(simulatedMs / 3_600_000);
+    say(`… ${count} seeds, ${hours} simulated hours, ${failed.length} failed`);
+  }
   if (result.problems.length === 0) return;
   failed.push(result.seed);
   say(`seed ${result.seed} failed: ${result.problems.join("; ")}`);
@@ -43,7 +46,9 @@ function take(result: SimulationResult): void {
 
 function work(): Promise<void> {
   return new Promise((resolve, reject) => {
-    const worker = new Worker(new URL("./worker.js", import.meta.url));
+    // Nearly all that a seed makes dies young.
+    const resourceLimits = { maxYoungGenerationSizeMb: 128 };
+    const worker = new Worker(new URL("./worker.js", import.meta.url), { resourceLimits });
     const give = () => {
       const isOver = stopped || next > last;
       if (!isOver) open.add(next);
