@@ -1,7 +1,7 @@
 import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
-import { type Document, MongoClient } from "mongodb";
+import { type Document, MongoClient, MongoServerError } from "mongodb";
 import type { Member } from "../../src/local/mongod-process.ts";
 import { signalProcess } from "../../src/ports/process.ts";
 import type { TestFleet } from "../support/start-fleet.ts";
@@ -18,18 +18,20 @@ export interface Scene {
   readonly pids: Readonly<Record<string, number>>;
 }
 
-/** Sets the fault; answers with what ends it. */
-type Fault = (scene: Scene) => Promise<() => Promise<void>>;
+/** Sets the fault; answers with what ends it, or null when it was refused or there was nobody to hit. */
+type Fault = (scene: Scene) => Promise<(() => Promise<void>) | null>;
 
 const over = async () => {};
 
+/** What a member says to it; null when it refuses. */
 async function command(member: Member, body: Document): Promise<Document | null> {
   const client = new MongoClient(member.directUrl, { serverSelectionTimeoutMS: 2_000 });
   try {
     return await client.db("admin").command(body);
-  } catch {
-    // One that steps down or refuses says so by an error: what became of it is looked at later.
-    return null;
+  } catch (error) {
+    if (error instanceof MongoServerError) return null;
+    // Who steps down may hang up instead of an answer.
+    return {};
   } finally {
     await client.close();
   }
@@ -39,9 +41,9 @@ const signalMaster =
   (signal: NodeJS.Signals): Fault =>
   async ({ pids, master }) => {
     const pid = pids[master] ?? 0;
-    if (pid > 0) signalProcess(pid, signal);
+    if (pid <= 0 || !signalProcess(pid, signal)) return null;
     return async () => {
-      if (signal === "SIGSTOP" && pid > 0) signalProcess(pid, "SIGCONT");
+      if (signal === "SIGSTOP") signalProcess(pid, "SIGCONT");
     };
   };
 
@@ -73,12 +75,13 @@ const removeMember: Fault = async ({ fleet }) => {
   const primary = await fleet.set.primary();
   const index = fleet.set.members.findIndex((member) => member !== primary);
   let removed: Document | undefined;
-  await reconfigure((members) => {
+  const isDone = await reconfigure((members) => {
     removed = members.find(({ _id }) => _id === index);
     return members.filter((member) => member !== removed);
   });
-  return async () => {
-    for (let attempt = 1; attempt <= 20 && removed; attempt += 1) {
+  if (!removed) return null;
+  const comeBack = async () => {
+    for (let attempt = 1; attempt <= 20; attempt += 1) {
       const back = await reconfigure((members) => [
         ...members.filter(({ _id }) => _id !== index),
         removed as Document,
@@ -86,42 +89,45 @@ const removeMember: Fault = async ({ fleet }) => {
       if (back) return;
       await wait(500);
     }
-    if (removed) throw new Error("the member that was removed could not be returned");
+    throw new Error("the member that was removed could not be returned");
   };
+  if (isDone) return comeBack;
+  // Refused, or only its answer: it belongs to the set in any case.
+  await comeBack();
+  return null;
 };
 
 const faults: Readonly<Record<FaultKind, Fault>> = {
   "master-killed": signalMaster("SIGKILL"),
   async "agent-restarted"({ fleet, master }) {
     const server = fleet.servers.find(({ name }) => name === master);
-    await server?.stop();
-    return async () => server?.start();
+    if (!server) return null;
+    await server.stop();
+    return () => server.start();
   },
   "master-paused": signalMaster("SIGSTOP"),
   async "peer-killed"({ pids, peer }) {
     const pid = pids[peer] ?? 0;
-    if (pid > 0) signalProcess(pid, "SIGKILL");
-    return over;
+    return pid > 0 && signalProcess(pid, "SIGKILL") ? over : null;
   },
   "primary-killed": killPrimary,
   async "primary-and-master-killed"(scene) {
     const restart = await killPrimary(scene);
-    await signalMaster("SIGKILL")(scene);
-    return restart;
+    if (await signalMaster("SIGKILL")(scene)) return restart;
+    await restart?.();
+    return null;
   },
   async "primary-stepped-down"({ fleet }) {
-    await command(await fleet.set.primary(), {
-      ...{ replSetStepDown: 10, secondaryCatchUpPeriodSecs: 5 },
-    });
-    return over;
+    const order = { replSetStepDown: 10, secondaryCatchUpPeriodSecs: 5 };
+    return (await command(await fleet.set.primary(), order)) ? over : null;
   },
   async "elections-frozen"({ fleet }) {
     const primary = await fleet.set.primary();
     for (const member of fleet.set.members) {
-      if (member !== primary) await command(member, { replSetFreeze: 3 });
+      if (member !== primary && !(await command(member, { replSetFreeze: 3 }))) return null;
     }
-    await command(primary, { replSetStepDown: 3, secondaryCatchUpPeriodSecs: 2, force: true });
-    return over;
+    const order = { replSetStepDown: 3, secondaryCatchUpPeriodSecs: 2, force: true };
+    return (await command(primary, order)) ? over : null;
   },
   async "primary-paused"({ fleet }) {
     const primary = await fleet.set.primary();
@@ -147,13 +153,15 @@ const faults: Readonly<Record<FaultKind, Fault>> = {
   },
 };
 
-/** Does the fault and ends it again; `onSet` is called when it is there. */
-export async function doFault(plan: FaultPlan, scene: Scene, onSet: () => void): Promise<void> {
+/** Does the fault and ends it again; `onSet` is called when it is there. False when it could not be set. */
+export async function doFault(plan: FaultPlan, scene: Scene, onSet: () => void): Promise<boolean> {
   const heal = await faults[plan.kind](scene);
+  if (heal === null) return false;
   try {
     onSet();
     await wait(plan.lastsMs);
   } finally {
     await heal();
   }
+  return true;
 }

@@ -32,6 +32,8 @@ export interface UpgradeResult {
   readonly upgrade: string;
   readonly end: string;
   readonly faults: readonly string[];
+  /** Faults that could not be set: a command that was refused, a process that had just ended. */
+  readonly missed: readonly string[];
   readonly mastersLost: readonly MasterLost[];
 }
 
@@ -118,6 +120,7 @@ async function abort(stage: Stage, looking: Looking, upgrade: string, at: Moment
 
 async function setFaults(stage: Stage, plan: UpgradePlan, looking: Looking, upgrade: string) {
   const faults: string[] = [];
+  const missed: string[] = [];
   const mastersLost: MasterLost[] = [];
   for (const fault of plan.faults) {
     if (!(await comesTo(looking, upgrade, fault.moment, () => supervise(stage)))) break;
@@ -130,7 +133,7 @@ async function setFaults(stage: Stage, plan: UpgradePlan, looking: Looking, upgr
       peer: agents.find(({ agent }) => agent !== name)?.agent ?? "a2",
       pids: Object.fromEntries(agents.map(({ agent, pid }) => [agent, pid])),
     };
-    await doFault(fault, scene, () => {
+    const isSet = await doFault(fault, scene, () => {
       stage.say(`  ${fault.kind} (${name} is master) in ${now?.state} for ${fault.lastsMs} ms`);
       faults.push(fault.kind);
       const lost = ["master-killed", "primary-and-master-killed", "master-cut-off"];
@@ -138,8 +141,12 @@ async function setFaults(stage: Stage, plan: UpgradePlan, looking: Looking, upgr
         mastersLost.push({ upgrade, epoch: master.epoch, at: Date.now() });
       }
     });
+    if (!isSet) {
+      stage.say(`  ${fault.kind} could not be set in ${now?.state}`);
+      missed.push(fault.kind);
+    }
   }
-  return { faults, mastersLost };
+  return { faults, missed, mastersLost };
 }
 
 /** Resolves when it has ended and everybody serves. */

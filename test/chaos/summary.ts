@@ -31,6 +31,7 @@ export function summary(results: readonly UpgradeResult[], takeoversMs: readonly
     upgrades: results.length,
     ends: countBy(results.map(({ end }) => end)),
     faults: countBy(results.flatMap(({ faults }) => faults)),
+    missed: countBy(results.flatMap(({ missed }) => missed)),
     takeovers: {
       count: sorted.length,
       p50Ms: percentile(sorted, 0.5),
