@@ -3,6 +3,7 @@ import { isLockstepError, LockstepError, messageOf } from "../errors.ts";
 import { limits } from "../limits.ts";
 import type { Log } from "../log.ts";
 import type { Clock } from "../ports/clock.ts";
+import { linkController } from "../ports/linked-controller.ts";
 import type { Effect } from "../store/store.ts";
 
 /** What an effect knows of itself. */
@@ -41,15 +42,16 @@ export function runEffect(options: {
   epoch: number;
   handler: EffectHandler;
   after: Promise<unknown>;
-  signal: AbortSignal;
+  /** Any of these ends it. */
+  signals: readonly AbortSignal[];
   clock: Clock;
   log: Log;
   onResult(event: EffectEvent): Promise<void>;
   onStuck(): void;
 }): Running & { readonly ended: Promise<void> } {
   const { effect, actor, epoch, clock } = options;
-  const own = new AbortController();
-  const signal = AbortSignal.any([options.signal, own.signal]);
+  const { controller, unlink } = linkController(options.signals);
+  const { signal } = controller;
   const log = options.log.child({ effect: effect.id, name: effect.name });
 
   const work = async (): Promise<void> => {
@@ -78,14 +80,16 @@ export function runEffect(options: {
       }
     }
   };
-  const ended = work().catch((error: unknown) => {
-    log.info({ error: messageOf(error) }, "the effect's result could not be appended here");
-  });
+  const ended = work()
+    .catch((error: unknown) => {
+      log.info({ error: messageOf(error) }, "the effect's result could not be appended here");
+    })
+    .finally(unlink);
   return {
     effect,
     ended,
     async stop() {
-      own.abort(new LockstepError("aborted", "the effect was cancelled"));
+      controller.abort(new LockstepError("aborted", "the effect was cancelled"));
       let done = false;
       const finish = ended.then(() => {
         done = true;

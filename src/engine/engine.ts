@@ -2,6 +2,7 @@ import { assert, isLockstepError, LockstepError, messageOf } from "../errors.ts"
 import { limits } from "../limits.ts";
 import type { Log } from "../log.ts";
 import type { Clock } from "../ports/clock.ts";
+import { linkController } from "../ports/linked-controller.ts";
 import type { Effect, Entry, Owner, Store, Write } from "../store/store.ts";
 import { createBatcher } from "./batcher.ts";
 import { type EffectEvent, type EffectHandler, runEffect } from "./effect-runner.ts";
@@ -133,7 +134,7 @@ export function createEngine(options: {
           epoch: ownership.epoch,
           handler,
           after: actor.drained,
-          signal: AbortSignal.any([ownership.signal, stopping.signal]),
+          signals: [ownership.signal, stopping.signal],
           clock,
           log,
           onStuck: () => options.onStuckEffect(effect),
@@ -168,25 +169,34 @@ export function createEngine(options: {
     for (const entry of missed) committed(actor, entry);
   };
 
+  /** Until it has ended, the ownership is lost, or the engine stops. */
+  const whileOwned = async (
+    ownership: Ownership,
+    act: (signal: AbortSignal) => Promise<void>,
+  ): Promise<void> => {
+    const { controller, unlink } = linkController([ownership.signal, stopping.signal]);
+    await act(controller.signal).finally(unlink);
+  };
+
   /**
    * What may have become durable although its answer was lost is looked for until it is known: nobody
    * else may come by and collide with it. A few looks, since a write can land after the first.
    */
-  const lookAgain = async (ownership: Ownership, look: () => Promise<void>): Promise<void> => {
-    const either = AbortSignal.any([ownership.signal, stopping.signal]);
-    let known = 0;
-    for (let attempt = 0; attempt < limits.deliverAttemptsMax && !either.aborted; attempt += 1) {
-      await clock.sleep(limits.effectRetryDelayMs, either);
-      try {
-        if (!either.aborted) await look();
-        known += 1;
-      } catch (error) {
-        if (isLockstepError(error, "fenced")) return;
-        log.info({ error: messageOf(error) }, "it is not known yet what became of a write");
+  const lookAgain = (ownership: Ownership, look: () => Promise<void>): Promise<void> =>
+    whileOwned(ownership, async (signal) => {
+      let known = 0;
+      for (let attempt = 0; attempt < limits.deliverAttemptsMax && !signal.aborted; attempt += 1) {
+        await clock.sleep(limits.effectRetryDelayMs, signal);
+        try {
+          if (!signal.aborted) await look();
+          known += 1;
+        } catch (error) {
+          if (isLockstepError(error, "fenced")) return;
+          log.info({ error: messageOf(error) }, "it is not known yet what became of a write");
+        }
+        if (known >= limits.unknownOutcomeReadsMax) return;
       }
-      if (known >= limits.unknownOutcomeReadsMax) return;
-    }
-  };
+    });
 
   const append = async (
     actor: Live,
@@ -286,9 +296,8 @@ export function createEngine(options: {
   };
 
   /** Fires what is due by the store's clock; asks it only when something may be due. */
-  const timerLoop = async (ownership: Ownership): Promise<void> => {
-    const either = AbortSignal.any([ownership.signal, stopping.signal]);
-    while (!either.aborted) {
+  const timerLoop = async (ownership: Ownership, signal: AbortSignal): Promise<void> => {
+    while (!signal.aborted) {
       const armed = [...live.values()].filter(
         (actor) => actor.ownership === ownership && !actor.deposed && actor.tail.timers.length > 0,
       );
@@ -306,7 +315,7 @@ export function createEngine(options: {
           log.info({ error: messageOf(error) }, "timers could not be looked at");
         }
       }
-      await clock.sleep(waitMs, either);
+      await clock.sleep(waitMs, signal);
     }
   };
 
@@ -319,7 +328,7 @@ export function createEngine(options: {
           (tail.status === "active" || tail.effects.length > 0),
       );
       for (const tail of tails) await adopt(tail, ownership);
-      const loop = timerLoop(ownership);
+      const loop = whileOwned(ownership, (signal) => timerLoop(ownership, signal));
       loops.add(loop);
       void loop.finally(() => loops.delete(loop));
     },

@@ -68,11 +68,7 @@ export function createLeadership(options: {
       if (signal.aborted) return;
       const sentAtMs = clock.monotonicMs();
       const watchdog = new AbortController();
-      const expiry = clock.sleep(
-        goodUntilMs - sentAtMs,
-        AbortSignal.any([signal, watchdog.signal]),
-      );
-      void expiry.then(() => {
+      void clock.sleep(goodUntilMs - sentAtMs, watchdog.signal).then(() => {
         if (!watchdog.signal.aborted && clock.monotonicMs() >= goodUntilMs) {
           lose(mine, "it could not be renewed in time");
         }

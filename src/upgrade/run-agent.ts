@@ -8,6 +8,7 @@ import type { Mastership } from "../leadership/mastership.ts";
 import { limits } from "../limits.ts";
 import type { Log } from "../log.ts";
 import type { Clock } from "../ports/clock.ts";
+import { linkController } from "../ports/linked-controller.ts";
 import { createPulse } from "../ports/pulse.ts";
 import type { Random } from "../ports/random.ts";
 import type { Seam } from "../ports/seam.ts";
@@ -195,8 +196,8 @@ export async function runAgent(options: RunOptions, ports: RunPorts): Promise<Ru
     };
     const masterPulse = createPulse(clock);
     const unsubscribe = store.watch(() => masterPulse.hint());
-    const either = AbortSignal.any([held.signal, stopping.signal]);
-    while (!either.aborted) {
+    const { controller, unlink } = linkController([held.signal, stopping.signal]);
+    while (!controller.signal.aborted) {
       await pass("inbox", () => serveInbox(masterWorld));
       await pass("master", async () => {
         const underWay = await readUnderWay(store, hearing);
@@ -204,8 +205,9 @@ export async function runAgent(options: RunOptions, ports: RunPorts): Promise<Ru
         if (!mayBeMaster(underWay, options)) await leadership.release();
         else if (underWay) await driveCoordinator(masterWorld, underWay);
       });
-      await masterPulse.wait(limits.masterPollMs, either);
+      await masterPulse.wait(limits.masterPollMs, controller.signal);
     }
+    unlink();
     unsubscribe();
     mastership = undefined;
     lifecycle.emit("lostMastership", { epoch: held.epoch });

@@ -1,5 +1,6 @@
 // Aim: the engine's promises, each by itself. Method: small machines on the memory store, a virtual
 // clock, two engines on one store where a takeover is meant.
+import { getEventListeners } from "node:events";
 import { describe, expect, test } from "vitest";
 import { createMachine, setup } from "xstate";
 import { createEngine, type EffectHandler, type Ownership } from "../../src/engine/engine.ts";
@@ -99,6 +100,22 @@ describe("engine", () => {
     expect(entries[1]?.eventKey).toBe("job/1/0/1");
     expect(entries[1]?.timers).toEqual([]);
     await one.stop();
+  });
+
+  test("what an effect hung on its owner's right goes with it, however many there are", async () => {
+    const { engine, ownership, store } = world();
+    const one = engine(async () => ({ type: "worked" }));
+    const { held } = ownership(1);
+    await one.own(held);
+    const hung = () => getEventListeners(held.signal, "abort").length;
+    const before = hung();
+    for (let number = 1; number <= 5; number += 1) {
+      await one.create(`job/${number}`, "job", undefined, { owner });
+    }
+    await until("done", async () => (await store.tails("")).every(({ state }) => state === "done"));
+    await until("nothing left of it", async () => hung() === before);
+    await one.stop();
+    expect(hung()).toBe(before - 1);
   });
 
   test("a duplicate key counts once; creating twice is a success", async () => {
