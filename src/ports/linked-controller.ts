@@ -1,3 +1,5 @@
+import { setMaxListeners } from "node:events";
+
 /** A controller that is aborted with others' signals, until it is unlinked. */
 export interface LinkedController {
   readonly controller: AbortController;
@@ -11,6 +13,8 @@ export interface LinkedController {
  */
 export function linkController(sources: readonly AbortSignal[]): LinkedController {
   const controller = new AbortController();
+  // As many as there are effects under way: no leak that Node has to warn of.
+  setMaxListeners(0, ...sources);
   const links = sources.map((source) => {
     const follow = () => controller.abort(source.reason);
     if (source.aborted) follow();
