@@ -18,14 +18,26 @@ function holdsOrNobodyDoes(
   return holders.includes(agent) || !holders.some(couldLead);
 }
 
-/** Where no agent is left that could go forward, one that fell back to another version turns back. */
+/** Between readiness and the commit point the upgrade is for a build to drive that was ready with its steps. */
+export function goesForward(
+  { to, ready }: UpgradeContext,
+  { agent, version }: Pick<Candidate, "agent" | "version">,
+): boolean {
+  return version === to && ready[agent] !== undefined;
+}
+
+/**
+ * Where no agent is left that could go forward, one that fell back to another version turns back; where none
+ * that the upgrade is for is left at all, whoever there is.
+ */
 function mayTurnBack(
-  { agent, version }: Candidate,
+  { agent, version, versionOf }: Candidate,
   { to, required }: UpgradeContext,
   isForward: (other: string) => boolean,
 ): boolean {
   const names = required.map((other) => other.agent);
-  return version !== to && names.includes(agent) && !names.some(isForward);
+  if (names.some(isForward)) return false;
+  return names.includes(agent) ? version !== to : names.every((name) => versionOf(name) === null);
 }
 
 /**
@@ -40,9 +52,9 @@ export function isEligible(
 ): boolean {
   if (!coordinator) return true;
   const { to, ready, touched, restored, copies, restoreOf } = coordinator.context;
-  const { agent, version, versionOf } = candidate;
+  const { agent, versionOf } = candidate;
   const isForward = (other: string) => ready[other] !== undefined && versionOf(other) === to;
-  const forward = version === to && ready[agent] !== undefined;
+  const forward = goesForward(coordinator.context, candidate);
   const turnsBack = mayTurnBack(candidate, coordinator.context, isForward);
   switch (coordinator.state) {
     case "backing-up":

@@ -7,6 +7,7 @@ import { LockstepError } from "../errors.ts";
 import { asUnreachable } from "../store/transient.ts";
 import { controlWrites } from "./control-writes.ts";
 import type { DatabaseSide } from "./database-side.ts";
+import { goesForward } from "./eligible.ts";
 import { participantEffects } from "./participant-effects.ts";
 import { mayBeMaster, readUnderWay } from "./under-way.ts";
 import type { World } from "./world.ts";
@@ -36,18 +37,21 @@ function withNetwork(handlers: Handlers) {
 const forward = ["chooseBackupTime", "rehearse", "migrate", "verifyCatalogue"];
 
 /**
- * Only a build of the new version can go forward. A master of another one turns the fleet back where nobody
+ * Only who was ready on the new version can go forward. Any other master turns the fleet back where nobody
  * else could lead, and else leaves it to them: it has entered this state and gives the mastership up.
  */
-function onlyOn(world: World, handlers: Handlers) {
+function onlyReady(world: World, handlers: Handlers) {
   const wrap =
     (name: string, handler: EffectHandler): EffectHandler =>
     async (params, context) => {
-      if (params["to"] === world.version) return handler(params, context);
-      if (!mayBeMaster(await readUnderWay(world.store, world.hearing), world)) {
+      const underWay = await readUnderWay(world.store, world.hearing);
+      if (underWay && goesForward(underWay.coordinator.context, world)) {
+        return handler(params, context);
+      }
+      if (!mayBeMaster(underWay, world)) {
         throw new LockstepError("lease-lost", "the upgrade's state is for another build to drive");
       }
-      const message = `expected a state server that runs ${params["to"]}, none is left: see why it does not come up`;
+      const message = `expected a state server that was ready on ${params["to"]}, none is left: see why it does not come up`;
       const reason = { code: "cannot-start", message, details: { version: params["to"] } };
       return effectFailed(name, reason);
     };
@@ -66,7 +70,7 @@ export function fleetMachines(
       machine: upgradeMachine,
       protocol,
       writes: controlWrites,
-      effects: withNetwork(onlyOn(world, database.coordinatorEffects(world))),
+      effects: withNetwork(onlyReady(world, database.coordinatorEffects(world))),
     },
     agent: {
       machine: agentMachine,

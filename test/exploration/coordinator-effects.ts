@@ -1,3 +1,4 @@
+import { goesForward } from "../../src/upgrade/eligible.ts";
 import {
   appendToCoordinator,
   deposed,
@@ -169,7 +170,9 @@ export function coordinatorEffects(
     model.actions.push({ label, state: stopped, fault: false, broken: [] });
     return;
   }
-  const canGoForward = agentOf(state, index).version === newVersion;
+  if (known === 0) return;
+  const { version } = agentOf(state, index);
+  const canGoForward = goesForward(tailOf(known).context, { agent: nameOf(index), version });
   for (const [name, run] of Object.entries(effects)) {
     const place = placeOf(known, name);
     if (place === undefined) continue;

@@ -110,6 +110,12 @@ export const mutants: readonly Mutant[] = [
     ],
   },
   {
+    name: "what was cancelled works on beside what follows it",
+    layer: "simulation",
+    says: /S4: a batch took effect/,
+    edits: [{ file: engine, find: "after: actor.drained,", replace: "after: Promise.resolve()," }],
+  },
+  {
     name: "acknowledged before a majority has it",
     layer: "tests",
     files: ["test/store/majority.test.ts"],
@@ -303,9 +309,8 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: "src/upgrade/eligible.ts",
-        find: "return version !== to && names.includes(agent) && !names.some(isForward);",
-        replace:
-          "return version !== to && names.includes(agent) && !names.some(isForward) && false;",
+        find: "return names.includes(agent) ? version !== to :",
+        replace: "return names.includes(agent) ? false :",
       },
     ],
   },
@@ -313,12 +318,12 @@ export const mutants: readonly Mutant[] = [
     name: "a build of another version goes forward",
     layer: "tests",
     files: ["test/upgrade/fleet-machines.test.ts"],
-    says: /effectFailed/,
+    says: /effectFailed|lease-lost/,
     edits: [
       {
         file: "src/upgrade/fleet-machines.ts",
-        find: 'if (params["to"] === world.version) return',
-        replace: 'if (params["to"] !== undefined) return',
+        find: "if (underWay && goesForward(underWay.coordinator.context, world)) {",
+        replace: "if (underWay) {",
       },
     ],
   },

@@ -175,6 +175,14 @@ export function watchStore(
     return tail?.state === "migrating";
   };
 
+  /** What was written from outside before a restore began is taken back only when an operator says so. */
+  const checkForeign = async (left: number, tail: Entry | undefined) => {
+    const fence = await memory.get(collections.fences, documentIds.master);
+    const { known = left } = (fence?.["restore"] ?? {}) as { known?: number };
+    const isAccepted = tail && contextOf<UpgradeContext>(tail).foreignWritesAccepted;
+    if (left < known && !isAccepted) problem(`S10: ${known - left} foreign writes taken back`);
+  };
+
   /** S1: whoever opens its gate is on the database's version and owes nothing. S7: see the data. */
   const checkWrites = async (writes: readonly Write[]) => {
     const now = await readVersions(memory);
@@ -196,6 +204,7 @@ export function watchStore(
       }
       if (isBatch && !(await mayMigrate())) problem(`S4: a batch took effect in ${state}`);
       if ("applied" in set && state !== "rolling-back") problem(`S4: data restored in ${state}`);
+      if ("applied" in set) await checkForeign(Number(set["foreign"]), tail);
       const { applied } = await readData(memory);
       const twice = Object.entries(applied).filter(([, count]) => count > 1);
       if (twice.length > 0) problem(`S7: applied more than once: ${JSON.stringify(twice)}`);

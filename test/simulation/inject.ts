@@ -15,6 +15,7 @@ export interface Victims {
   failOver(aheadMs: number): void;
   loseMoments(ms: number): void;
   ask(request: Request): Promise<void>;
+  writeFromOutside(): Promise<void>;
   note(what: string): void;
 }
 
@@ -50,6 +51,8 @@ async function strike(fault: Fault, victims: Victims, plan: Plan): Promise<void>
   if (!host || host.isGone) return;
   const draw = createDraw(plan.seed).fork(`${kind} ${ms}`);
   const present = hosts.filter(({ isGone }) => !isGone);
+  // What is wrong with a version, a kind of disk or an operator's script is wrong everywhere.
+  const struck = fault.whom === "master" ? present : [host];
   note(`${kind}: ${host.name}, ${ms} ms, ${version}`);
   switch (kind) {
     case "kill":
@@ -63,30 +66,32 @@ async function strike(fault: Fault, victims: Victims, plan: Plan): Promise<void>
     case "join":
       return victims.join();
     case "break version": {
-      // It is the version's fault as often as it is the host's.
-      const broken = fault.whom === "master" ? present : [host];
-      for (const { broken: versions } of broken) versions.add(version);
+      for (const { broken } of struck) broken.add(version);
       await scheduler.sleep(ms * 2);
-      for (const { broken: versions } of broken) versions.delete(version);
+      for (const { broken } of struck) broken.delete(version);
       return;
     }
     case "damage copies":
-      for (const [id, copy] of host.disk.copies) {
-        copy.damaged = true;
-        host.disk.tampered.add(id);
+      for (const { disk } of struck) {
+        for (const [id, copy] of disk.copies) {
+          copy.damaged = true;
+          disk.tampered.add(id);
+        }
       }
       return;
     case "lose copies":
-      for (const [id, copy] of host.disk.copies) {
-        host.disk.lost.set(id, copy);
-        host.disk.tampered.add(id);
+      for (const { disk } of struck) {
+        for (const [id, copy] of disk.copies) {
+          disk.lost.set(id, copy);
+          disk.tampered.add(id);
+        }
+        disk.copies.clear();
       }
-      host.disk.copies.clear();
       return;
     case "fill disk": {
-      host.diskIsFull = true;
+      for (const one of struck) one.diskIsFull = true;
       await scheduler.sleep(ms);
-      host.diskIsFull = false;
+      for (const one of struck) one.diskIsFull = false;
       return;
     }
     case "lose moments":
@@ -97,6 +102,8 @@ async function strike(fault: Fault, victims: Victims, plan: Plan): Promise<void>
       return victims.ask({ kind: "abort", why: "drawn" });
     case "retry":
       return victims.ask({ kind: "retry" });
+    case "write from outside":
+      return victims.writeFromOutside();
     case "forget":
       return victims.ask({ kind: "forget", agent: host.name });
   }

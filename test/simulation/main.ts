@@ -72,8 +72,10 @@ await Promise.all(Array.from({ length: Number(values.workers) }, work));
 const elapsedMs = performance.now() - startMs;
 
 for (const seed of values.stop ? [] : failed.slice(0, 3)) {
-  const { timeline, problems } = await simulatePlan(await shrink(drawPlan(seed)));
+  const plan = await shrink(drawPlan(seed));
+  const { timeline, problems } = await simulatePlan(plan);
   say(`\nseed ${seed}, shrunk\n  ${timeline.join("\n  ")}\n  ${problems.join("\n  ")}`);
+  say(`to keep as test/simulation/kept-plans/${seed}.json: ${JSON.stringify(plan)}`);
 }
 if (next <= last && stopped) say(`interrupted: go on with --from-seed ${Math.min(...open, next)}`);
 const figures = {

@@ -11,7 +11,7 @@ export type Moment =
 const kinds = [
   ...(["kill", "kill at a write", "pause", "leave", "join", "break version"] as const),
   ...(["damage copies", "lose copies", "fill disk", "lose moments"] as const),
-  ...(["fail over", "abort", "retry", "forget"] as const),
+  ...(["fail over", "abort", "retry", "forget", "write from outside"] as const),
 ];
 
 export interface Fault {
@@ -54,7 +54,8 @@ function drawMisbehaviour(draw: Draw): Misbehaviour {
   if (draw.chance(0.5)) return { kind: "none", ...place };
   const wrong = [
     ...(["fails", "fails-in-rehearsal", "hangs", "ignores-its-signal", "kills"] as const),
-    ...(["local-fails", "local-hangs", "local-kills"] as const),
+    ...(["goes-on-after-its-signal", "local-fails", "local-hangs", "local-kills"] as const),
+    "differs" as const,
   ];
   return { kind: draw.pick(wrong), ...place };
 }

@@ -36,6 +36,8 @@ export interface SimulationResult {
 /** How long one upgrade may take with all faults of its plan, and how long a fleet without any to rest. */
 const upgradeMs = 4 * 60_000;
 const livenessMs = 15 * 60_000;
+/** How often an operator asks again before it looks for a copy somewhere else. */
+const retriesWithoutCopies = 4;
 const deadlines = {
   ...{ waitingMs: 30_000, backingUpMs: 60_000, noProgressMs: 20_000 },
   ...{ peersMs: 30_000, rollingBackMs: 60_000 },
@@ -174,6 +176,9 @@ function injectInto(run: Run): void {
       return hosts.find(({ name }) => name === lease?.["holder"]);
     },
     ask: async (request: Request) => void (await run.ask(request)),
+    async writeFromOutside() {
+      await watched.store.write([{ ...dataDocument, expect: {}, increment: { foreign: 1 } }]);
+    },
   };
   inject(plan, run.visits, victims, () => !nature.isFaulty);
 }
@@ -192,14 +197,16 @@ function bringCopiesBack(hosts: readonly Host[]): void {
 
 const present = (hosts: readonly Host[]) => hosts.filter(({ isGone }) => !isGone);
 
-/** An operator: retries what is blocked, and forgets who is gone for good. */
+/** An operator: retries what is blocked, then finds a copy for it, and forgets who is gone for good. */
 async function operate(run: Run): Promise<void> {
-  for (;;) {
+  for (let retries = 0; ; ) {
     await run.scheduler.sleep(5_000);
     const isBlocked = [...run.watched.tails.values()].some(
       ({ state, status }) => state === "blocked" && status === "active",
     );
     const records = await run.watched.store.list(collections.agents);
+    retries = isBlocked ? retries + 1 : 0;
+    if (retries > retriesWithoutCopies) bringCopiesBack(run.hosts);
     if (isBlocked || records.some(({ blocked }) => blocked)) await run.ask({ kind: "retry" });
     for (const { name } of run.hosts.filter(({ isGone }) => isGone)) {
       const record = records.find(({ _id }) => _id === name);

@@ -39,22 +39,28 @@ export interface Misbehaviour {
     | "fails-in-rehearsal"
     | "hangs"
     | "ignores-its-signal"
+    | "goes-on-after-its-signal"
     | "kills"
     | "local-fails"
     | "local-hangs"
-    | "local-kills";
+    | "local-kills"
+    | "differs";
   /** A schema step at this batch. */
   readonly batch: number;
-  /** A local step on this host. */
+  /** A local step, or the build, on this host. */
   readonly host: number;
 }
 
 export const minorOf = (version: string): number => Number(version.split(".")[1]);
 
+/** Every third version changes nothing in the database. */
+export const hasSchemaStep = (minor: number): boolean => minor % 3 !== 0;
+
 /** The batches that lie between two versions, in order. */
 export function batchesBetween(from: string, to: string): readonly string[] {
   const names: string[] = [];
   for (let minor = minorOf(from) + 1; minor <= minorOf(to); minor += 1) {
+    if (!hasSchemaStep(minor)) continue;
     for (let batch = 0; batch < batchesOfStep; batch += 1) names.push(`s${minor}b${batch}`);
   }
   return names;
@@ -130,6 +136,13 @@ export function createSimulatedDatabase(options: {
       signal.addEventListener("abort", () => reject(signal.reason), { once: true });
     });
 
+  /** Null while nobody has written from outside since the moment. */
+  const foreignSince = async (backup: BackupPoint): Promise<Reason | null> => {
+    const { foreign } = await readData(store);
+    const isQuiet = foreign === (backup.catalogue as Data).foreign;
+    return isQuiet ? null : failure("foreign-writes", "somebody wrote");
+  };
+
   const migrate = async (world: World, params: Params, context: EffectContext) => {
     await options.started(context.id);
     const epoch = requireEpoch(world, context);
@@ -150,6 +163,10 @@ export function createSimulatedDatabase(options: {
       }
       if (kind === "hangs" && done === batch) await until(context.signal);
       if (kind === "ignores-its-signal" && done === batch) await new Promise(() => {});
+      if (kind === "goes-on-after-its-signal" && done === batch) {
+        await until(context.signal).catch(() => {});
+        await life.clock.sleep(draw.below(2 * limits.effectStopGraceMs));
+      }
       if (kind === "kills" && done === batch && draw.chance(0.5)) {
         life.kill();
         await life.turn();
@@ -159,7 +176,8 @@ export function createSimulatedDatabase(options: {
       if (known !== null && known > done) continue;
       await apply(epoch, upgrade, done, batches[done] as string);
     }
-    return { type: "migrationDone" };
+    const reason = await foreignSince(backup);
+    return reason ? { type: "migrationFailed", reason } : { type: "migrationDone" };
   };
 
   /** As the real one: who holds no copy gives those who do time to lead. */
@@ -187,12 +205,16 @@ export function createSimulatedDatabase(options: {
         ? { type: "copyLost", agent: world.agent, reason }
         : { type: "restoreFailed", reason };
     }
+    const { applied, application, foreign } = copy.data;
+    const known = (await readData(store)).foreign;
+    if (known !== foreign && params["acceptForeignWrites"] !== true) {
+      return { type: "restoreFailed", reason: failure("foreign-writes", "somebody wrote") };
+    }
     for (const phase of ["loading", "swapping"]) {
       await work(800, context.signal);
       context.signal.throwIfAborted();
-      const { applied, application, foreign } = copy.data;
       const refused = await store.write([
-        { ...fenceOf(epoch), set: { restore: { upgrade, phase } } },
+        { ...fenceOf(epoch), set: { restore: { upgrade, phase, known } } },
         ...(phase === "swapping"
           ? [{ ...dataDocument, expect: {}, set: { applied, application, foreign } }]
           : []),
@@ -240,6 +262,9 @@ export function createSimulatedDatabase(options: {
       async verifyCatalogue(params, context) {
         await work(50, context.signal);
         const { expected } = params as { expected: Data | null };
+        const { backup } = read(params);
+        const reason = backup === null ? null : await foreignSince(backup);
+        if (reason) throw new LockstepError("foreign-writes", reason.message);
         if (expected !== null && !same(expected, await readData(store))) {
           throw new LockstepError("schema-conflict", "the live data is not what was rehearsed");
         }

@@ -8,34 +8,13 @@ import { openSeam } from "../../src/ports/seam.ts";
 import type { Entry, Store } from "../../src/store/store.ts";
 import { register } from "../../src/upgrade/agents.ts";
 import { createLifecycle } from "../../src/upgrade/lifecycle.ts";
-import type { LocalJournal, LocalRecord } from "../../src/upgrade/local-journal.ts";
 import { type Runtime, runAgent } from "../../src/upgrade/run-agent.ts";
-import type { Step } from "../../src/upgrade/steps.ts";
 import type { Draw } from "./draw.ts";
 import { createLife, type Life, type Primary, type Weather } from "./life.ts";
 import type { Scheduler } from "./scheduler.ts";
-import {
-  createSimulatedDatabase,
-  dataDocument,
-  type Misbehaviour,
-  minorOf,
-  type SimulatedCopy,
-} from "./simulated-data.ts";
+import { createSimulatedDatabase, dataDocument, type Misbehaviour } from "./simulated-data.ts";
+import { type Disk, type Files, localJournalOn, stateFile, stepsOf } from "./simulated-disk.ts";
 import { createSimulatedLeases } from "./simulated-leases.ts";
-
-/** What outlives every process of a host. */
-interface Disk {
-  wanted: string;
-  fallback: string;
-  stepsVersion: string | undefined;
-  readonly local: Map<string, LocalRecord>;
-  readonly files: Map<string, string>;
-  readonly copies: Map<string, SimulatedCopy>;
-  /** What an operator can bring back. */
-  readonly lost: Map<string, SimulatedCopy>;
-  /** Upgrades whose copies were damaged or lost here after they had been made. */
-  readonly tampered: Set<string>;
-}
 
 /** One process of an agent. */
 interface Process {
@@ -89,83 +68,6 @@ export interface Host {
   brokenCopies(): readonly { readonly upgrade: string; readonly time: string }[];
   mendCopy(upgrade: string): void;
   readonly isGone: boolean;
-}
-
-const stateFile = "state";
-
-/** The local journal on a disk in memory, with kills between its writes. */
-function localJournalOn(disk: Disk, life: Life, scheduler: Scheduler): LocalJournal {
-  const io = async <Result>(act: () => Result): Promise<Result> => {
-    await life.turn();
-    await scheduler.sleep(1);
-    await life.turn();
-    return life.write(act);
-  };
-  const journal: LocalJournal = {
-    read: async (upgrade) => {
-      await life.turn();
-      return structuredClone(disk.local.get(upgrade));
-    },
-    write: (upgrade, record) => io(() => void disk.local.set(upgrade, structuredClone(record))),
-    async keep(upgrade, record, path) {
-      if (record.kept.some((kept) => kept.path === path)) return record;
-      const next = {
-        ...record,
-        kept: [...record.kept, { path, copy: disk.files.get(path) ?? null }],
-      };
-      await journal.write(upgrade, next);
-      return next;
-    },
-    putBack: (record) =>
-      io(() => {
-        for (const { path, copy } of record.kept.toReversed()) {
-          if (copy === null) disk.files.delete(path);
-          else disk.files.set(path, copy);
-        }
-      }),
-    forget: (upgrade) => io(() => void disk.local.delete(upgrade)),
-    async stepsVersion() {
-      await life.turn();
-      return disk.stepsVersion;
-    },
-    setStepsVersion: (version) =>
-      io(() => {
-        disk.stepsVersion = version;
-      }),
-  };
-  return journal;
-}
-
-/** Version 1.N.0 has N schema steps (see the simulated data) and N local ones. */
-function stepsOf(
-  version: string,
-  disk: Disk,
-  life: Life,
-  goWrong: (to: string, signal: AbortSignal) => Promise<void>,
-  problem: (words: string) => void,
-): readonly Step[] {
-  return Array.from({ length: minorOf(version) }, (_, index): readonly Step[] => {
-    const number = index + 1;
-    const base = { version: `1.${number}.0`, description: "" };
-    return [
-      { ...base, name: `schema-${number}`, target: "MasterStateServer", run: async () => {} },
-      {
-        ...base,
-        name: `local-${number}`,
-        target: "AllMachines",
-        async run({ keep, to, signal }) {
-          const mine = base.version;
-          const found = disk.files.get(stateFile);
-          const fine = [`1.${index}.0`, `${mine} in part`, mine];
-          if (!fine.includes(found ?? "")) problem(`local step of ${mine} on files of ${found}`);
-          await keep(stateFile);
-          await life.write(() => disk.files.set(stateFile, `${mine} in part`));
-          await goWrong(to, signal);
-          await life.write(() => disk.files.set(stateFile, mine));
-        },
-      },
-    ];
-  }).flat();
 }
 
 /** A host with its launcher: it starts the version wanted, again and again, by the real rules. */
@@ -264,6 +166,14 @@ export function createHost(name: string, version: string, around: Surroundings):
     await life.clock.sleep(100 + draw.below(300));
     if (broken.has(which)) return end(3);
     const mineStore = life.store(store);
+    const files: Files = {
+      write(act) {
+        return life.write(() => {
+          if (diskIsFull) throw new Error("ENOSPC: no space left on device");
+          return act();
+        });
+      },
+    };
     const database = createSimulatedDatabase({
       ...{ store: mineStore, life, draw, copies: disk.copies },
       misbehaviour: around.misbehaviour,
@@ -271,6 +181,8 @@ export function createHost(name: string, version: string, around: Surroundings):
       momentIsGone: around.momentIsGone,
       started: around.started,
     });
+    const { kind: isWrong, host: where } = around.misbehaviour(which);
+    const build = isWrong === "differs" && name === `a${where + 1}` ? "another build" : "";
     const goWrong = async (to: string, signal: AbortSignal) => {
       const { kind, host } = around.misbehaviour(to);
       if (name !== `a${host + 1}`) return;
@@ -293,7 +205,9 @@ export function createHost(name: string, version: string, around: Surroundings):
     mine.runtime = await runAgent(
       {
         ...{ agent: name, role: "state-server", version: which, incarnation },
-        steps: stepsOf(which, disk, life, goWrong, (words) => around.problem(`${name}: ${words}`)),
+        steps: stepsOf({ version: which, build }, disk, files, goWrong, (words) =>
+          around.problem(`${name}: ${words}`),
+        ),
         gate: {
           onOpen: () => {
             mine.open = true;
@@ -313,12 +227,12 @@ export function createHost(name: string, version: string, around: Surroundings):
           happened({ type: "ready" });
         },
         async writeWantedVersion(wanted) {
-          await life.write(() => {
+          await files.write(() => {
             disk.wanted = wanted;
           });
         },
         async writeDefaultVersion(kept) {
-          await life.write(() => {
+          await files.write(() => {
             disk.fallback = kept;
           });
         },
@@ -328,7 +242,7 @@ export function createHost(name: string, version: string, around: Surroundings):
         leases: life.leases(createSimulatedLeases(store)),
         endPredecessor: async () => 0,
         database,
-        localJournal: localJournalOn(disk, life, scheduler),
+        localJournal: localJournalOn(disk, files, life, scheduler),
         clock: life.clock,
         random: { hex: draw.hex },
         seam: openSeam,

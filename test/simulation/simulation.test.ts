@@ -1,7 +1,8 @@
 // Aim: whole fleets through upgrades with every kind of fault, on the real engine, leadership and agent
 // code: no invariant breaks, and without faults each comes to rest and can upgrade once more. Method:
 // virtual time, memory store, faults drawn from seeds (`npm run simulate` runs thousands).
-import { readFile } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { runFixedSeeds } from "./fixed-seeds.ts";
 import { fair, well } from "./nature.ts";
@@ -27,9 +28,11 @@ test("fixed seeds: ends of both kinds, nothing broken, the edges taken are those
   expect(counts).toBe(await readFile("diagrams/counts/simulation.json", "utf8"));
 });
 
-/** Seeds that found a defect, kept: what each found is in the changelog. */
-test.each([1_275, 2_575, 10_290, 10_390])("seed %i, which found a defect", async (seed) => {
-  const { problems, timeline } = await simulate(seed);
+/** What a seed draws changes with the simulation: a plan that found a defect is kept whole. */
+const kept = "test/simulation/kept-plans";
+test.each(await readdir(kept))("%s, which found a defect, finds none", async (name) => {
+  const plan = JSON.parse(await readFile(join(kept, name), "utf8")) as Plan;
+  const { problems, timeline } = await simulatePlan(plan);
   expect(problems, timeline.join("\n")).toEqual([]);
 });
 

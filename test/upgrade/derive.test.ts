@@ -189,6 +189,11 @@ describe("who may be master", () => {
       expect(may(at(state), "a1", from, [], from)).toBe(true);
       expect(may(at(state), "a1", from, ["a2"], from)).toBe(true);
       expect(may(at(state), "a9", from, [], from)).toBe(false);
+      // Nobody is left that it is for: whoever there is turns back.
+      for (const version of [from, to]) {
+        expect(may(at(state), "a9", version, ["a1"])).toBe(false);
+        expect(may(at(state), "a9", version, ["a1", "a2"])).toBe(true);
+      }
     }
     expect(may(at("done"), "a9", to)).toBe(true);
   });

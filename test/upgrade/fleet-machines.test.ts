@@ -1,4 +1,4 @@
-// Aim: a master whose build is not the new version's never goes forward, whatever its steps are; the way
+// Aim: a master that was not ready on the new version never goes forward, whatever its steps are; the way
 // back is anybody's. Method: the effects as the engine gets them, over a database side that only answers.
 import { expect, test } from "vitest";
 import { silentLog } from "../../src/log.ts";
@@ -17,13 +17,23 @@ const done = { type: "as asked" };
 const hearing = { looked() {}, hasListened: () => true };
 const memory = () => createMemoryStore({ now: () => 1_000 });
 
-function effectsOf(version: string, store: Store = memory()) {
+/** An upgrade that migrates, with those agents there. */
+async function migrating(agents: readonly string[]): Promise<Store> {
+  const store = memory();
+  await initializeVersions(store, from);
+  await store.write([acceptWrite(from, to, upgrade)]);
+  for (const agent of agents) await join(store, agent, { version: to });
+  for (const entry of coordinator(ways["migrating"] ?? [])) await store.append([entry]);
+  return store;
+}
+
+function effectsOf(agent: string, version: string, store: Store = memory()) {
   const answer = async () => done;
   const coordinatorEffects = () =>
     Object.fromEntries([...forward, ...back].map((name) => [name, answer]));
   const database = { coordinatorEffects, dumpCopy: () => answer } as unknown as DatabaseSide;
   return (
-    fleetMachines({ agent: "a9", version, store, hearing } as unknown as World, database)["upgrade"]
+    fleetMachines({ agent, version, store, hearing } as unknown as World, database)["upgrade"]
       ?.effects ?? {}
   );
 }
@@ -33,26 +43,34 @@ const context = {
   ...{ signal: new AbortController().signal, log: silentLog },
 };
 
-test.each(forward)("%s: only by a build of the new version", async (name) => {
+test.each(forward)("%s: only by who was ready on the new version", async (name) => {
   const params = { upgrade, to };
-  expect(await effectsOf(to)[name]?.(params, context)).toEqual(done);
-  expect(await effectsOf(from)[name]?.(params, context)).toMatchObject({
-    type: "effectFailed",
-    effect: name,
-    reason: { code: "cannot-start", details: { version: to } },
-  });
+  const ask = async (agent: string, version: string, agents: readonly string[]) =>
+    effectsOf(agent, version, await migrating(agents))[name]?.(params, context);
+  expect(await ask("a1", to, ["a1", "a2"])).toEqual(done);
+  // Nobody else is left: a1 fell back; a9 was never part of it, whatever it runs.
+  for (const [agent, version] of [
+    ["a1", from] as const,
+    ["a9", from] as const,
+    ["a9", to] as const,
+  ]) {
+    expect(await ask(agent, version, [])).toMatchObject({
+      type: "effectFailed",
+      effect: name,
+      reason: { code: "cannot-start", details: { version: to } },
+    });
+  }
 });
 
 test.each(back)("%s: by any build", async (name) => {
-  expect(await effectsOf(from)[name]?.({ upgrade }, context)).toEqual(done);
+  expect(await effectsOf("a9", from)[name]?.({ upgrade }, context)).toEqual(done);
 });
 
-test("where somebody else could go forward, it is left to them", async () => {
-  const store = memory();
-  await initializeVersions(store, from);
-  await store.write([acceptWrite(from, to, upgrade)]);
-  for (const agent of ["a1", "a2"]) await join(store, agent, { version: to });
-  for (const entry of coordinator(ways["migrating"] ?? [])) await store.append([entry]);
-  const asked = effectsOf(from, store)["migrate"]?.({ to }, context);
-  await expect(asked).rejects.toMatchObject({ code: "lease-lost" });
-});
+test.each([from, to])(
+  "from %s: where somebody else could go forward, it is left to them",
+  async (version) => {
+    const store = await migrating(["a1", "a2"]);
+    const asked = effectsOf("a9", version, store)["migrate"]?.({ to }, context);
+    await expect(asked).rejects.toMatchObject({ code: "lease-lost" });
+  },
+);

@@ -1,0 +1,113 @@
+import type { LocalJournal, LocalRecord } from "../../src/upgrade/local-journal.ts";
+import type { Step } from "../../src/upgrade/steps.ts";
+import type { Life } from "./life.ts";
+import type { Scheduler } from "./scheduler.ts";
+import { hasSchemaStep, minorOf, type SimulatedCopy } from "./simulated-data.ts";
+
+/** What outlives every process of a host. */
+export interface Disk {
+  wanted: string;
+  fallback: string;
+  stepsVersion: string | undefined;
+  readonly local: Map<string, LocalRecord>;
+  readonly files: Map<string, string>;
+  readonly copies: Map<string, SimulatedCopy>;
+  /** What an operator can bring back. */
+  readonly lost: Map<string, SimulatedCopy>;
+  /** Upgrades whose copies were damaged or lost here after they had been made. */
+  readonly tampered: Set<string>;
+}
+
+export const stateFile = "state";
+
+/** The way of one process to its host's disk. */
+export interface Files {
+  /** @throws ENOSPC when it is full */
+  write<Result>(act: () => Result): Promise<Result>;
+}
+
+/** The local journal on a disk in memory, with kills between its writes. */
+export function localJournalOn(
+  disk: Disk,
+  { write }: Files,
+  life: Life,
+  scheduler: Scheduler,
+): LocalJournal {
+  const io = async <Result>(act: () => Result): Promise<Result> => {
+    await life.turn();
+    await scheduler.sleep(1);
+    await life.turn();
+    return write(act);
+  };
+  const journal: LocalJournal = {
+    read: async (upgrade) => {
+      await life.turn();
+      return structuredClone(disk.local.get(upgrade));
+    },
+    write: (upgrade, record) => io(() => void disk.local.set(upgrade, structuredClone(record))),
+    async keep(upgrade, record, path) {
+      if (record.kept.some((kept) => kept.path === path)) return record;
+      const next = {
+        ...record,
+        kept: [...record.kept, { path, copy: disk.files.get(path) ?? null }],
+      };
+      await journal.write(upgrade, next);
+      return next;
+    },
+    putBack: (record) =>
+      io(() => {
+        for (const { path, copy } of record.kept.toReversed()) {
+          if (copy === null) disk.files.delete(path);
+          else disk.files.set(path, copy);
+        }
+      }),
+    // What is taken away needs no room.
+    forget: (upgrade) => life.write(() => void disk.local.delete(upgrade)),
+    async stepsVersion() {
+      await life.turn();
+      return disk.stepsVersion;
+    },
+    setStepsVersion: (version) =>
+      io(() => {
+        disk.stepsVersion = version;
+      }),
+  };
+  return journal;
+}
+
+/** Version 1.N.0 has the schema steps up to its own (see the simulated data) and N local ones. */
+export function stepsOf(
+  { version, build }: { readonly version: string; readonly build: string },
+  disk: Disk,
+  { write }: Files,
+  goWrong: (to: string, signal: AbortSignal) => Promise<void>,
+  problem: (words: string) => void,
+): readonly Step[] {
+  return Array.from({ length: minorOf(version) }, (_, index): readonly Step[] => {
+    const number = index + 1;
+    const description = number === minorOf(version) ? build : "";
+    const base = { version: `1.${number}.0`, description };
+    const schema: Step = {
+      ...base,
+      ...{ name: `schema-${number}`, target: "MasterStateServer", run: async () => {} },
+    };
+    return [
+      ...(hasSchemaStep(number) ? [schema] : []),
+      {
+        ...base,
+        name: `local-${number}`,
+        target: "AllMachines",
+        async run({ keep, to, signal }) {
+          const mine = base.version;
+          const found = disk.files.get(stateFile);
+          const fine = [`1.${index}.0`, `${mine} in part`, mine];
+          if (!fine.includes(found ?? "")) problem(`local step of ${mine} on files of ${found}`);
+          await keep(stateFile);
+          await write(() => disk.files.set(stateFile, `${mine} in part`));
+          await goWrong(to, signal);
+          await write(() => disk.files.set(stateFile, mine));
+        },
+      },
+    ];
+  }).flat();
+}
