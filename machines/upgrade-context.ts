@@ -195,8 +195,8 @@ export function noProgressMs({ deadlines, rehearsed }: UpgradeContext): number {
 }
 
 /** All required agents have voted and the catalogue is verified: the commit point may be passed. */
-export function everyoneVoted(context: UpgradeContext): boolean {
-  return context.verified && context.required.every(({ agent }) => context.voted.includes(agent));
+export function everyoneVoted({ verified, required, voted }: UpgradeContext): boolean {
+  return verified && required.length > 0 && required.every(({ agent }) => voted.includes(agent));
 }
 
 /** The data is back, and each required agent is back or known to be absent. */

@@ -25,6 +25,12 @@ export const copiesDiffer = (context: UpgradeContext): Reason => ({
   details: { copies: context.copies },
 });
 
+export const nobodyLeft = ({ excluded }: UpgradeContext): Reason => ({
+  code: "peers-missing",
+  message: `every agent that this upgrade was for was forgotten: ${excluded.join(", ")}`,
+  details: { excluded },
+});
+
 export const readinessTooLate = (context: UpgradeContext): Reason =>
   timeout("not every required agent was ready on the new version in time", {
     missing: missing(context, (agent) => context.ready[agent] !== undefined),

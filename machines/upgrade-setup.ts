@@ -18,6 +18,7 @@ import {
   backupTooLate,
   copiesDiffer,
   disagreement,
+  nobodyLeft,
   noProgress,
   peersTooLate,
   readinessTooLate,
@@ -172,6 +173,7 @@ export const upgradeSetup = setup({
       }
       return "reason" in event ? { reason: event.reason } : {};
     }),
+    noteNobodyLeft: assign({ reason: ({ context }) => nobodyLeft(context) }),
     noteDeadlineReadiness: assign({ reason: ({ context }) => readinessTooLate(context) }),
     noteDeadlineBackup: assign({ reason: ({ context }) => backupTooLate(context) }),
     noteNoProgress: assign({ reason: () => noProgress() }),
@@ -205,6 +207,7 @@ export const upgradeSetup = setup({
     copiesImpossible: ({ context }) => copiesImpossible(context),
     anotherCopyLeft: ({ context, event }) =>
       event.type === "copyLost" && anotherCopyLeft(context, event.agent),
+    nobodyLeft: ({ context }) => context.required.length === 0,
     everyoneVoted: ({ context }) => everyoneVoted(context),
     everyoneSettled: ({ context }) => everyoneSettled(context),
   },

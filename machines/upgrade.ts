@@ -22,6 +22,13 @@ const workOf = ({ context }: { context: UpgradeContext }) => {
   return { upgrade, from, to, backup, restoreOf, growthBytes, holders: holdersOf(context) };
 };
 
+/** An upgrade that is for nobody any more is not committed. */
+const nobodyLeft = {
+  guard: "nobodyLeft",
+  target: "rolling-back",
+  actions: "noteNobodyLeft",
+} as const;
+
 /**
  * The coordinator: one attempt to take the whole fleet from one version to another.
  * Driven by whoever is master; pure: what it wants done is named actions with parameters.
@@ -64,6 +71,7 @@ export const upgradeMachine = upgradeSetup.createMachine({
         schedule("waitingMs"),
       ],
       always: [
+        nobodyLeft,
         { guard: "stepsDiffer", target: "rolling-back", actions: "noteDisagreement" },
         {
           guard: "readyWithoutSchemaSteps",
@@ -91,6 +99,7 @@ export const upgradeMachine = upgradeSetup.createMachine({
         },
       ],
       always: [
+        nobodyLeft,
         { guard: "copiesImpossible", target: "rolling-back", actions: "noteCopiesImpossible" },
         { guard: "copiesAgree", target: "rehearsing" },
       ],
@@ -120,6 +129,7 @@ export const upgradeMachine = upgradeSetup.createMachine({
           params: workOf,
         },
       ],
+      always: [nobodyLeft],
       on: {
         rehearsalPassed: { target: "migrating", actions: "noteRehearsed" },
         rehearsalFailed: { target: "rolling-back", actions: "noteFailure" },
@@ -140,6 +150,7 @@ export const upgradeMachine = upgradeSetup.createMachine({
           params: workOf,
         },
       ],
+      always: [nobodyLeft],
       on: {
         liveDataDiffers: [
           { guard: "anotherMomentLeft", target: "backing-up", actions: "noteMomentGone" },
@@ -169,7 +180,7 @@ export const upgradeMachine = upgradeSetup.createMachine({
           }),
         },
       ],
-      always: [{ guard: "everyoneVoted", target: "done" }],
+      always: [nobodyLeft, { guard: "everyoneVoted", target: "done" }],
       on: {
         catalogueVerified: { actions: "noteVerified" },
         participantVoted: { actions: "noteVoted" },

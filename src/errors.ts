@@ -11,6 +11,7 @@ export type ErrorCode =
   | "disk-full"
   | "duplicate-step"
   | "fenced"
+  | "file-trouble"
   | "foreign-writes"
   | "heartbeat-fresh"
   | "invariant-broken"
@@ -62,6 +63,11 @@ export class LockstepError extends Error {
 /** True for a LockstepError, of the code when one is given. */
 export function isLockstepError(error: unknown, code?: ErrorCode): error is LockstepError {
   return error instanceof LockstepError && (code === undefined || error.code === code);
+}
+
+/** True for trouble with this host's own disk: somebody has to see to it, and then it goes on. */
+export function isFileTrouble(error: unknown): error is LockstepError {
+  return isLockstepError(error, "disk-full") || isLockstepError(error, "file-trouble");
 }
 
 /** An invariant of the code, checked in production too. */

@@ -82,6 +82,9 @@ export const limits = {
   launcherAwayDelayMs: 1_000,
   launcherAwaysMax: 60,
   launcherStopGraceMs: 10_000,
+  launcherFileRetryMs: 2_000,
+  /** What a log keeps that cannot be written just now. */
+  logPendingBytesMax: 1_048_576,
   agentsMax: 1_000,
   looksMax: 1_000_000,
   incarnationsMax: 1_000_000,

@@ -1,4 +1,5 @@
 import { type DestinationStream, pino } from "pino";
+import { limits } from "./limits.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -18,11 +19,16 @@ export function redactUrl(text: string): string {
   return text.replace(/(mongodb(?:\+srv)?:\/\/)[^@\s"']*@/gi, "$1***@").replace(secrets, "$1=***");
 }
 
+/** Standard output. What cannot be written, as to a full disk, nobody hears: that is no reason to end. */
+function standardOutput(): DestinationStream {
+  const stream = pino.destination({ fd: 1, sync: true, maxLength: limits.logPendingBytesMax });
+  stream.on("error", () => {});
+  return stream;
+}
+
 /** A structured log, one JSON object a line, without credentials. */
 export function createLog(options: { level?: string; destination?: DestinationStream }): Log {
-  const destination: DestinationStream = options.destination ?? {
-    write: (line) => process.stdout.write(line),
-  };
+  const destination = options.destination ?? standardOutput();
   return pino(
     { level: options.level ?? "info", base: null },
     { write: (line) => destination.write(redactUrl(line)) },

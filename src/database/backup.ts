@@ -19,6 +19,7 @@ import { dumpDatabase, dumpError } from "./dump.ts";
 import { loadDatabase } from "./load-database.ts";
 import { type Manifest, manifestName, sealed } from "./manifest.ts";
 import type { WithMember } from "./members.ts";
+import { backupsIn } from "./retention.ts";
 import { databaseSize, requireRoomForCopy, spaceNeeded } from "./space.ts";
 import { refuseUnsupported } from "./supported.ts";
 
@@ -119,8 +120,13 @@ async function dumpOnce(options: BackupOptions, directory: string): Promise<Mani
  *   `database-not-supported`, `disk-full`
  */
 export async function createBackup(options: BackupOptions): Promise<Manifest> {
+  const { root, backupId } = options;
+  if ((await backupsIn(root)).includes(backupId)) {
+    const message = `expected an id that is free, found a backup "${backupId}" in ${root}: choose another id, or delete that one`;
+    throw new LockstepError("bad-argument", message, { backupId, root });
+  }
   await requireRoom(options);
-  const directory = join(options.root, options.backupId);
+  const directory = join(root, backupId);
   const { client, scratch, log } = options;
   for (let attempt = 1; ; attempt += 1) {
     try {

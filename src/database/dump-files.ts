@@ -23,11 +23,14 @@ export function readDumpFile(path: string, options: { highWaterMark?: number } =
   return pipeline(file, createGunzip({ chunkSize: options.highWaterMark ?? 65_536 }), () => {});
 }
 
-/** Appends to a file of a dump; each chunk is a member of its own, which every gunzip reads on. */
+/**
+ * Appends to a file of a dump, all of it: where the disk is nearly full, one write takes a part and is content.
+ * Each chunk is a member of its own, which every gunzip reads on.
+ */
 export async function appendDumpFile(
   handle: FileHandle,
   chunk: Uint8Array,
   zipped: boolean,
 ): Promise<void> {
-  await handle.write(zipped ? await compress(chunk, { level: 1 }) : chunk);
+  await handle.appendFile(zipped ? await compress(chunk, { level: 1 }) : chunk);
 }

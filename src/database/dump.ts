@@ -21,6 +21,7 @@ import {
   metadataOf,
   sealed,
 } from "./manifest.ts";
+import { partialEnding } from "./retention.ts";
 import { hasCode } from "./server-errors.ts";
 import { verifyDump } from "./verify-dump.ts";
 
@@ -177,24 +178,31 @@ export function dumpError(cause: unknown): unknown {
  * @throws LockstepError `moment-gone` when T can no longer be read, `backup-failed`, `disk-full`
  */
 export async function dumpDatabase(options: DumpOptions): Promise<Manifest> {
-  const { directory, databaseName, seam } = options;
-  const partial = `${directory}.partial`;
-  const folder = join(partial, escapeName(databaseName));
-  const collections: DumpedCollection[] = [];
+  const { directory } = options;
+  const partial = `${directory}${partialEnding}`;
   try {
     const existing = await readJsonFile<Manifest>(join(directory, manifestName));
     if (existing?.time === options.time) return await verifyDump(directory);
     await rm(partial, { recursive: true, force: true });
     await rm(directory, { recursive: true, force: true });
-    await mkdir(folder, { recursive: true });
-    for (const entry of options.catalogue.collections) {
-      options.signal.throwIfAborted();
-      collections.push(
-        await seam.write("dump-collection", () => dumpCollection(options, entry, folder)),
-      );
-    }
+    return await dumpInto(options, partial);
   } catch (error) {
+    // What is left of it would take the room that is missing.
+    await rm(partial, { recursive: true, force: true }).catch(() => {});
     throw dumpError(error);
+  }
+}
+
+async function dumpInto(options: DumpOptions, partial: string): Promise<Manifest> {
+  const { directory, databaseName, seam } = options;
+  const folder = join(partial, escapeName(databaseName));
+  await mkdir(folder, { recursive: true });
+  const collections: DumpedCollection[] = [];
+  for (const entry of options.catalogue.collections) {
+    options.signal.throwIfAborted();
+    collections.push(
+      await seam.write("dump-collection", () => dumpCollection(options, entry, folder)),
+    );
   }
   const { version } = await options.client.db("admin").command({ buildInfo: 1 });
   const manifest = sealed({

@@ -4,6 +4,9 @@ import { limits } from "../limits.ts";
 import { readJsonFile } from "../ports/files.ts";
 import { escapeName, type Manifest, manifestName } from "./manifest.ts";
 
+/** What a dump is called until it is whole. */
+export const partialEnding = ".partial";
+
 /** Ids of the backups in a folder, in order: those with a manifest that is named as its folder. */
 export async function backupsIn(root: string): Promise<readonly string[]> {
   const names = await readdir(root).catch(() => []);
@@ -19,8 +22,8 @@ export async function backupsIn(root: string): Promise<readonly string[]> {
 }
 
 /**
- * Deletes the oldest backups beyond those to keep; never one that is referred to or was taken by hand,
- * nor a directory without our manifest.
+ * Deletes the oldest backups beyond those to keep, and what a dump whose process was killed left behind; never
+ * one that is referred to or was taken by hand, nor a directory without our manifest.
  * @returns the names of those that were deleted
  */
 export async function sweepBackups(
@@ -36,6 +39,7 @@ export async function sweepBackups(
     if (error.code === "ENOENT") return [];
     throw error;
   });
+  const isFree = (name: string) => options.isOurs(name) && !options.referenced.includes(name);
   const ours: { name: string; time: string; folder: string }[] = [];
   for (const name of names.filter(options.isOurs)) {
     const manifest = await readJsonFile<Manifest>(join(root, name, manifestName)).catch(
@@ -48,11 +52,15 @@ export async function sweepBackups(
   const old = ours
     .toSorted((left, right) => seconds(right) - seconds(left) || (left.name < right.name ? 1 : -1))
     .slice(options.keep)
-    .filter(({ name }) => !options.referenced.includes(name));
+    .filter(({ name }) => isFree(name));
+  const isLeft = (name: string) =>
+    name.endsWith(partialEnding) && isFree(name.slice(0, -partialEnding.length));
+  const left = names.filter(isLeft);
+  for (const name of left) await rm(join(root, name), { recursive: true, force: true });
   for (const { name, folder } of old) {
     // The manifest goes last: half deleted, it is still known as one of ours.
     await rm(join(root, name, folder), { recursive: true, force: true });
     await rm(join(root, name), { recursive: true, force: true });
   }
-  return old.map(({ name }) => name);
+  return [...left, ...old.map(({ name }) => name)];
 }

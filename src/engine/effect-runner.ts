@@ -41,6 +41,8 @@ export function runEffect(options: {
   actor: string;
   epoch: number;
   handler: EffectHandler;
+  /** False for an actor at its end: nobody is left to be told, so it is tried until it is done. */
+  mayFail: boolean;
   after: Promise<unknown>;
   /** Any of these ends it. */
   signals: readonly AbortSignal[];
@@ -70,7 +72,7 @@ export function runEffect(options: {
         }
         log.warn({ attempt, error: messageOf(error) }, "an effect failed");
         // An unreachable database is no fault of the effect: it is tried until its deadline.
-        const counted = !isLockstepError(error, "database-unreachable");
+        const counted = options.mayFail && !isLockstepError(error, "database-unreachable");
         if (counted && attempt >= limits.effectAttemptsMax) {
           await options.onResult(failure(effect, error));
           return;

@@ -133,6 +133,7 @@ export function createEngine(options: {
           actor: tail.actor,
           epoch: ownership.epoch,
           handler,
+          mayFail: tail.status === "active",
           after: actor.drained,
           signals: [ownership.signal, stopping.signal],
           clock,

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { isFileTrouble } from "../errors.ts";
 import { limits } from "../limits.ts";
 import type { Log } from "../log.ts";
 import type { Clock } from "../ports/clock.ts";
@@ -7,6 +8,11 @@ import { type ChildProcess, exited, startProcess } from "../ports/process.ts";
 import { launcherFiles } from "./agent-side.ts";
 import { decide, type LauncherEvent, type LauncherState } from "./decide.ts";
 import { readVersionsFile } from "./versions-file.ts";
+
+interface Started {
+  readonly child: ChildProcess;
+  readonly readyTimeoutMs: number;
+}
 
 /**
  * The parent of an agent, of no version: starts the version wanted, falls back to the one before
@@ -36,9 +42,11 @@ export async function runLauncher(options: {
   };
 
   /** Undefined where the version is not in the versions file (any more). */
-  const start = async (state: LauncherState): Promise<ChildProcess | undefined> => {
+  const start = async (state: LauncherState): Promise<Started | undefined> => {
     const file = await readVersionsFile(versionsPath);
-    const [program, ...words] = file.versions[state.version]?.command ?? [];
+    const { command = [], readyTimeoutMs = limits.launcherReadyTimeoutMs } =
+      file.versions[state.version] ?? {};
+    const [program, ...words] = command;
     if (program === undefined) {
       const found = Object.keys(file.versions);
       log.error({ expected: state.version, versionsPath, found }, "not in the versions file");
@@ -46,7 +54,7 @@ export async function runLauncher(options: {
     }
     const incarnation = await nextIncarnation();
     log.info({ starts: state.version, incarnation }, "starting");
-    return startProcess(program, words, {
+    const child = startProcess(program, words, {
       stdio: ["ignore", "inherit", "inherit", "ipc"],
       env: {
         ...process.env,
@@ -57,6 +65,7 @@ export async function runLauncher(options: {
         LOCKSTEP_CANNOT_START: state.cannotStart ? JSON.stringify(state.cannotStart) : "",
       },
     });
+    return { child, readyTimeoutMs };
   };
 
   /** SIGTERM, and SIGKILL for one that does not go. */
@@ -70,7 +79,10 @@ export async function runLauncher(options: {
   };
 
   /** Watches one child until it has ended; tells when it is ready. */
-  const watch = async (child: ChildProcess, state: LauncherState): Promise<LauncherEvent> => {
+  const watch = async (
+    { child, readyTimeoutMs }: Started,
+    state: LauncherState,
+  ): Promise<LauncherEvent> => {
     const settled = new AbortController();
     let timedOut = false;
     let readyAtMs: number | null = null;
@@ -83,8 +95,6 @@ export async function runLauncher(options: {
     });
     // Listened to before anything is waited for: a program that is not there is told at once.
     const exit = exited(child).finally(() => settled.abort());
-    const file = await readVersionsFile(versionsPath);
-    const timeoutMs = file.versions[state.version]?.readyTimeoutMs ?? limits.launcherReadyTimeoutMs;
     const stop = () => void end(child);
     signal.addEventListener("abort", stop, { once: true });
     if (signal.aborted) stop();
@@ -92,7 +102,7 @@ export async function runLauncher(options: {
       do {
         // Without a database no version comes up: from then on it has its time again.
         isAway = false;
-        await clock.sleep(timeoutMs, settled.signal);
+        await clock.sleep(readyTimeoutMs, settled.signal);
       } while (isAway && !settled.signal.aborted);
       if (settled.signal.aborted) return;
       timedOut = true;
@@ -122,8 +132,16 @@ export async function runLauncher(options: {
   };
   for (let starts = 0; starts < limits.incarnationsMax && !signal.aborted; starts += 1) {
     ready = false;
-    const child = await start(state);
-    const event: LauncherEvent = child ? await watch(child, state) : { type: "not-installed" };
+    const started = await start(state).catch((error: unknown) => {
+      if (!isFileTrouble(error)) throw error;
+      log.error({ ...error.details, error: error.message }, "nothing can be started yet");
+      return null;
+    });
+    if (started === null) {
+      await clock.sleep(limits.launcherFileRetryMs, signal);
+      continue;
+    }
+    const event: LauncherEvent = started ? await watch(started, state) : { type: "not-installed" };
     if (signal.aborted) break;
     if (ready) state = decide(state, { type: "ready" }).state;
     // The upgrade to it has ended: there is no way back from it any more.

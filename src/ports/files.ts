@@ -1,5 +1,20 @@
-import { mkdir, open, readFile, rename } from "node:fs/promises";
+import type { Stats } from "node:fs";
+import { mkdir, open, readFile, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
+import { LockstepError, messageOf } from "../errors.ts";
+
+/** Trouble with a disk as an expected failure that names the file; anything else as it is. */
+export function asFileTrouble(path: string, error: unknown): unknown {
+  if (!(error instanceof Error) || !("syscall" in error)) return error;
+  const errno = (error as NodeJS.ErrnoException).code ?? "";
+  const isFull = errno === "ENOSPC" || errno === "EDQUOT";
+  return new LockstepError(
+    isFull ? "disk-full" : "file-trouble",
+    `"${path}": ${error.message}: ${isFull ? "make room there" : "look at the disk and at who may use it"}`,
+    { path, errno },
+    { cause: error },
+  );
+}
 
 /** Makes a file or a folder durable. */
 export async function syncPath(path: string): Promise<void> {
@@ -11,27 +26,60 @@ export async function syncPath(path: string): Promise<void> {
   }
 }
 
-/** Writes a whole file or nothing: a temporary one, fsync, rename, fsync of the folder. */
-export async function writeFileAtomic(path: string, content: string | Uint8Array): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
-  const temporary = `${path}.partial`;
-  const handle = await open(temporary, "w");
+/** Whose a file is, and who may use it. */
+export type Owned = Pick<Stats, "mode" | "uid" | "gid">;
+
+async function writeWhole(path: string, content: string | Uint8Array, like?: Owned) {
+  const handle = await open(path, "w", like === undefined ? undefined : 0o600);
   try {
     await handle.writeFile(content);
+    if (like) {
+      const { uid, gid } = await handle.stat();
+      const isTheirs = uid === like.uid && gid === like.gid;
+      // Only root can give a file away: for anybody else it becomes its own.
+      if (!isTheirs) await handle.chown(like.uid, like.gid).catch(() => {});
+      await handle.chmod(like.mode);
+    }
     await handle.sync();
   } finally {
     await handle.close();
   }
-  await rename(temporary, path);
-  await syncPath(dirname(path));
 }
 
-/** The file's JSON value, or undefined where there is no file. */
+/**
+ * Writes a whole file or nothing: a temporary one, fsync, rename, fsync of the folder.
+ * @param like whose and for whom the file is to be; by default what this process makes
+ * @throws LockstepError `disk-full`, `file-trouble`
+ */
+export async function writeFileAtomic(
+  path: string,
+  content: string | Uint8Array,
+  like?: Owned,
+): Promise<void> {
+  const temporary = `${path}.partial`;
+  try {
+    await mkdir(dirname(path), { recursive: true });
+    await writeWhole(temporary, content, like);
+    await rename(temporary, path);
+    await syncPath(dirname(path));
+  } catch (error) {
+    // What is left of it would take the room that is missing.
+    await rm(temporary, { force: true }).catch(() => {});
+    throw asFileTrouble(path, error);
+  }
+}
+
+/**
+ * The file's JSON value, or undefined where there is no file.
+ * @throws LockstepError `file-trouble` for one that cannot be read or holds no JSON
+ */
 export async function readJsonFile<Value>(path: string): Promise<Value | undefined> {
   try {
     return JSON.parse(await readFile(path, "utf8")) as Value;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw error;
+    if (!(error instanceof SyntaxError)) throw asFileTrouble(path, error);
+    const message = `"${path}" holds no JSON: ${messageOf(error)}: put it right, or take it away`;
+    throw new LockstepError("file-trouble", message, { path }, { cause: error });
   }
 }

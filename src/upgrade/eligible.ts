@@ -20,24 +20,30 @@ function holdsOrNobodyDoes(
 
 /** Between readiness and the commit point the upgrade is for a build to drive that was ready with its steps. */
 export function goesForward(
-  { to, ready }: UpgradeContext,
-  { agent, version }: Pick<Candidate, "agent" | "version">,
+  { to, ready, required }: UpgradeContext,
+  { agent, version }: { readonly agent: string; readonly version: string | null },
 ): boolean {
-  return version === to && ready[agent] !== undefined;
+  return version === to && ready[agent] !== undefined && isRequired({ required }, agent);
+}
+
+/** False for one that came later, or was forgotten: the upgrade is not for it. */
+export function isRequired({ required }: Pick<UpgradeContext, "required">, agent: string): boolean {
+  return required.some((other) => other.agent === agent);
 }
 
 /**
- * Where no agent is left that could go forward, one that fell back to another version turns back; where none
- * that the upgrade is for is left at all, whoever there is.
+ * Where no agent is left that could go forward, one that fell back to another version turns back. Where none
+ * that the upgrade is for can be heard at all, whoever there is keeps its deadline and serves requests.
  */
-function mayTurnBack(
+function mayStandIn(
   { agent, version, versionOf }: Candidate,
-  { to, required }: UpgradeContext,
+  context: UpgradeContext,
   isForward: (other: string) => boolean,
 ): boolean {
-  const names = required.map((other) => other.agent);
+  const names = context.required.map((other) => other.agent);
   if (names.some(isForward)) return false;
-  return names.includes(agent) ? version !== to : names.every((name) => versionOf(name) === null);
+  if (isRequired(context, agent)) return version !== context.to;
+  return names.every((name) => versionOf(name) === null);
 }
 
 /**
@@ -51,11 +57,12 @@ export function isEligible(
   candidate: Candidate,
 ): boolean {
   if (!coordinator) return true;
-  const { to, ready, touched, restored, copies, restoreOf } = coordinator.context;
+  const { touched, restored, copies, restoreOf } = coordinator.context;
   const { agent, versionOf } = candidate;
-  const isForward = (other: string) => ready[other] !== undefined && versionOf(other) === to;
+  const isForward = (other: string) =>
+    goesForward(coordinator.context, { agent: other, version: versionOf(other) });
   const forward = goesForward(coordinator.context, candidate);
-  const turnsBack = mayTurnBack(candidate, coordinator.context, isForward);
+  const standsIn = mayStandIn(candidate, coordinator.context, isForward);
   switch (coordinator.state) {
     case "backing-up":
     case "rehearsing":
@@ -63,7 +70,7 @@ export function isEligible(
     case "awaiting-peers": {
       const needsCopy = coordinator.state === "rehearsing";
       const holders = needsCopy ? holdersOf(coordinator.context) : (restoreOf?.holders ?? []);
-      return turnsBack || (forward && holdsOrNobodyDoes(agent, holders, isForward));
+      return standsIn || (forward && holdsOrNobodyDoes(agent, holders, isForward));
     }
     case "rolling-back":
     case "blocked": {

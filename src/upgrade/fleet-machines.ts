@@ -7,8 +7,8 @@ import { LockstepError } from "../errors.ts";
 import { asUnreachable } from "../store/transient.ts";
 import { controlWrites } from "./control-writes.ts";
 import type { DatabaseSide } from "./database-side.ts";
-import { goesForward } from "./eligible.ts";
-import { participantEffects } from "./participant-effects.ts";
+import { goesForward, isRequired } from "./eligible.ts";
+import { participantEffects, untilAborted } from "./participant-effects.ts";
 import { mayBeMaster, readUnderWay } from "./under-way.ts";
 import type { World } from "./world.ts";
 
@@ -38,7 +38,8 @@ const forward = ["chooseBackupTime", "rehearse", "migrate", "verifyCatalogue"];
 
 /**
  * Only who was ready on the new version can go forward. Any other master turns the fleet back where nobody
- * else could lead, and else leaves it to them: it has entered this state and gives the mastership up.
+ * else could lead, or waits where the upgrade is not for it, and else leaves it to them: it has entered this
+ * state and gives the mastership up.
  */
 function onlyReady(world: World, handlers: Handlers) {
   const wrap =
@@ -50,6 +51,10 @@ function onlyReady(world: World, handlers: Handlers) {
       }
       if (!mayBeMaster(underWay, world)) {
         throw new LockstepError("lease-lost", "the upgrade's state is for another build to drive");
+      }
+      // Nobody that it is for can be heard: they may be back before its deadline.
+      if (underWay && !isRequired(underWay.coordinator.context, world.agent)) {
+        return untilAborted(context.signal);
       }
       const message = `expected a state server that was ready on ${params["to"]}, none is left: see why it does not come up`;
       const reason = { code: "cannot-start", message, details: { version: params["to"] } };

@@ -1,7 +1,7 @@
-import { copyFile, mkdir, readFile, rm } from "node:fs/promises";
-import { dirname, join, resolve } from "node:path";
+import { readFile, rm, stat } from "node:fs/promises";
+import { join, resolve } from "node:path";
 import { assert } from "../errors.ts";
-import { readJsonFile, syncPath, writeFileAtomic } from "../ports/files.ts";
+import { asFileTrouble, type Owned, readJsonFile, writeFileAtomic } from "../ports/files.ts";
 import type { Seam } from "../ports/seam.ts";
 
 /** A before-image: where a file was, and its copy, or null when there was no file. */
@@ -38,17 +38,16 @@ export interface LocalJournal {
   setStepsVersion(version: string): Promise<void>;
 }
 
+/** With its owner and its mode: what only some may read stays theirs. False where there is no file. */
 async function copyDurably(from: string, to: string): Promise<boolean> {
+  let found: { readonly content: Uint8Array; readonly owned: Owned };
   try {
-    await mkdir(dirname(to), { recursive: true });
-    await copyFile(from, `${to}.partial`);
+    found = { content: await readFile(from), owned: await stat(from) };
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return false;
-    throw error;
+    throw asFileTrouble(from, error);
   }
-  await writeFileAtomic(to, await readFile(`${to}.partial`));
-  await rm(`${to}.partial`, { force: true });
-  await syncPath(dirname(to));
+  await writeFileAtomic(to, found.content, found.owned);
   return true;
 }
 
@@ -61,10 +60,8 @@ export function createLocalJournal(dataDirectory: string, seam: Seam): LocalJour
   };
   const recordPath = (upgrade: string) => join(directoryOf(upgrade), "journal.json");
   const versionPath = join(root, "steps-version.json");
-  const save = async (name: string, path: string, value: unknown) => {
-    await mkdir(dirname(path), { recursive: true });
-    await seam.write(name, () => writeFileAtomic(path, `${JSON.stringify(value)}\n`));
-  };
+  const save = (name: string, path: string, value: unknown) =>
+    seam.write(name, () => writeFileAtomic(path, `${JSON.stringify(value)}\n`));
   const journal: LocalJournal = {
     read: (upgrade) => readJsonFile<LocalRecord>(recordPath(upgrade)),
     write: (upgrade, record) => save("local-journal", recordPath(upgrade), record),

@@ -1,6 +1,6 @@
 import type { Reason, Role } from "../../machines/vocabulary.ts";
 import { createEngine, type Engine } from "../engine/engine.ts";
-import { isLockstepError, LockstepError, messageOf } from "../errors.ts";
+import { isFileTrouble, isLockstepError, LockstepError, messageOf } from "../errors.ts";
 import { exitForStuckEffect, exitForVersionChange } from "../launcher/agent-side.ts";
 import { createLeadership, type Leadership } from "../leadership/leadership.ts";
 import type { LeaseStore } from "../leadership/lease.ts";
@@ -241,6 +241,9 @@ export async function runAgent(options: RunOptions, ports: RunPorts): Promise<Ru
           wasTakenOver: (actor) => takenOver.has(actor),
           localJournal,
           log,
+        }).catch((error: unknown) => {
+          if (!isFileTrouble(error)) throw error;
+          return { blocked: error.message };
         });
         if (look.blocked !== null && look.blocked !== blocked) {
           lifecycle.emit("blocked", { why: look.blocked });

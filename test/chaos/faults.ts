@@ -1,7 +1,7 @@
 import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
-import { type Document, MongoClient, MongoServerError } from "mongodb";
+import { type Document, MongoClient, MongoNetworkError } from "mongodb";
 import type { Member } from "../../src/local/mongod-process.ts";
 import { signalProcess } from "../../src/ports/process.ts";
 import type { TestFleet } from "../support/start-fleet.ts";
@@ -23,15 +23,15 @@ type Fault = (scene: Scene) => Promise<(() => Promise<void>) | null>;
 
 const over = async () => {};
 
-/** What a member says to it; null when it refuses. */
+/** What a member says to it; null when it refuses or cannot be reached. */
 async function command(member: Member, body: Document): Promise<Document | null> {
   const client = new MongoClient(member.directUrl, { serverSelectionTimeoutMS: 2_000 });
   try {
     return await client.db("admin").command(body);
   } catch (error) {
-    if (error instanceof MongoServerError) return null;
     // Who steps down may hang up instead of an answer.
-    return {};
+    const mayHangUp = "replSetStepDown" in body && error instanceof MongoNetworkError;
+    return mayHangUp ? {} : null;
   } finally {
     await client.close();
   }

@@ -227,6 +227,14 @@ describe("lockstep backup and restore", () => {
     expect(await databases()).toEqual(before);
   });
 
+  test("an id that is taken is refused: the backup that has it stays", async () => {
+    await run("backup", "create", "b", ...on);
+    const before = await readFile(join(folder, "b", "manifest.json"), "utf8");
+    const again = await run("backup", "create", "b", ...on);
+    expect([again.code, again.text.includes("choose another id")], again.text).toEqual([2, true]);
+    expect(await readFile(join(folder, "b", "manifest.json"), "utf8")).toBe(before);
+  });
+
   test("a directory that cannot be used", async () => {
     const file = join(folder, "file");
     await writeFile(file, "");

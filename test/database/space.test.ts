@@ -62,14 +62,19 @@ test("the last ones are kept, and what is referred to, and what is none of ours"
   await backup("copied", "1:1", "u1");
   await backup("by-hand", "1:1");
   expect(await backupsIn(root)).toEqual(["by-hand", "copied", "u1", "u2", "u3", "u4"]);
-  const isOurs = (name: string) => name !== "by-hand";
-  await mkdir(join(root, "photos"));
-  await mkdir(join(root, "u5.partial"));
+  const isOurs = (name: string) => /^u\d+$/.test(name);
+  for (const name of ["photos", "u0.partial", "u1.partial", "by-hand.partial"]) {
+    await mkdir(join(root, name));
+  }
   await writeFile(join(root, "manifest.json"), "{}");
-  expect(await sweepBackups(root, { keep: 2, referenced: ["u1"], isOurs })).toEqual(["u2"]);
-  expect((await readdir(root)).toSorted()).toEqual(
-    ["by-hand", "copied", "manifest.json", "photos", "u1", "u3", "u4", "u5.partial"].toSorted(),
-  );
+  expect(await sweepBackups(root, { keep: 2, referenced: ["u1"], isOurs })).toEqual([
+    "u0.partial",
+    "u2",
+  ]);
+  expect((await readdir(root)).toSorted()).toEqual([
+    ...["by-hand", "by-hand.partial", "copied", "manifest.json", "photos"],
+    ...["u1", "u1.partial", "u3", "u4"],
+  ]);
   expect(await sweepBackups(join(root, "not there"), { keep: 2, referenced: [], isOurs })).toEqual(
     [],
   );

@@ -5,6 +5,7 @@ import { describe, expect, test } from "vitest";
 import { createMachine, setup } from "xstate";
 import { createEngine, type EffectHandler, type Ownership } from "../../src/engine/engine.ts";
 import { LockstepError } from "../../src/errors.ts";
+import { limits } from "../../src/limits.ts";
 import { silentLog } from "../../src/log.ts";
 import { createMemoryStore } from "../../src/store/memory-store.ts";
 import type { Owner, Store } from "../../src/store/store.ts";
@@ -51,6 +52,7 @@ const machine = setup({
         effectFailed: "failed",
         late: "undoing",
         stop: "undoing",
+        leave: "left",
         again: { target: "working", reenter: true },
         poison: { guard: "explode", target: "done" },
       },
@@ -58,6 +60,7 @@ const machine = setup({
     undoing: { entry: ["cancelEffects", "undo"], on: { undone: "failed" } },
     failed: { type: "final" },
     done: { type: "final" },
+    left: { type: "final", entry: "undo" },
   },
 });
 
@@ -116,6 +119,25 @@ describe("engine", () => {
     await until("nothing left of it", async () => hung() === before);
     await one.stop();
     expect(hung()).toBe(before - 1);
+  });
+
+  test("what an actor at its end still wants is tried until it is done: nobody is left to be told", async () => {
+    const { engine, ownership, store, clock } = world();
+    let tries = 0;
+    const one = engine(forever, async () => {
+      tries += 1;
+      if (tries <= 2 * limits.effectAttemptsMax) throw new Error("no room");
+      return { type: "undone" };
+    });
+    await one.own(ownership(1).held);
+    await one.create("job/1", "job", undefined, { owner });
+    await one.send("job/1", { type: "leave" });
+    await until("it is done", async () => {
+      await clock.advance(limits.effectRetryDelayMsMax);
+      return (await store.tail("job/1"))?.effects.length === 0;
+    });
+    expect(tries).toBe(2 * limits.effectAttemptsMax + 1);
+    await one.stop();
   });
 
   test("a duplicate key counts once; creating twice is a success", async () => {

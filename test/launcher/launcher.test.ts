@@ -1,5 +1,5 @@
 // Aim: the launcher with real children: switches, falls back, remembers, ends what it started.
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
@@ -22,17 +22,18 @@ async function prepare(behaviours: Readonly<Record<string, string>>) {
   const versionsPath = join(directory, "versions.json");
   await writeFile(versionsPath, JSON.stringify({ default: "1.0.0", versions }));
   const stopping = new AbortController();
+  const told: string[] = [];
   const start = () =>
     runLauncher({
       dataDirectory: directory,
       versionsPath,
       clock: systemClock,
-      log: silentLog,
+      log: { ...silentLog, error: (_fields, message) => void told.push(message) },
       signal: stopping.signal,
     });
   const starts = async () =>
     (await readFile(join(directory, "starts"), "utf8").catch(() => "")).trim().split("\n");
-  return { directory, start, starts, stop: () => stopping.abort() };
+  return { directory, told, start, starts, stop: () => stopping.abort() };
 }
 
 test("exit 75 switches to the version wanted; it is remembered over a restart", async () => {
@@ -72,6 +73,19 @@ test("a version whose program is not there is a version that does not come up", 
   await until("1.0.0 tried", async () => (await world.starts()).includes("1.0.0 1 wanted"));
   await writeFile(join(world.directory, "behave.1.0.0"), "stay");
   await until("the fall-back", async () => (await world.starts()).includes("1.0.0 5 fallen-back"));
+  world.stop();
+  expect(await running).toBe(0);
+});
+
+test("while its disk is full it starts nothing, and goes on once there is room", async () => {
+  const world = await prepare({ "1.0.0": "stay" });
+  const partial = join(world.directory, "incarnation.partial");
+  await mkdir(partial);
+  const running = world.start();
+  await until("trouble is told", async () => world.told.includes("nothing can be started yet"));
+  expect(await world.starts()).toEqual([""]);
+  await rm(partial, { recursive: true });
+  await until("1.0.0", async () => (await world.starts()).includes("1.0.0 1 wanted"));
   world.stop();
   expect(await running).toBe(0);
 });

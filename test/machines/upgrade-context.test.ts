@@ -132,7 +132,7 @@ test.each<[Partial<UpgradeContext>, boolean]>([
   [{ verified: false, voted: ["a1", "a2"] }, false],
   [{ verified: true, voted: ["a1"] }, false],
   [{ verified: true, voted: ["a1", "a9"] }, false],
-  [{ verified: true, voted: [], required: [] }, true],
+  [{ verified: true, voted: [], required: [] }, false],
 ])("everyone has voted: %j", (more, expected) => {
   expect(everyoneVoted(context(more))).toBe(expected);
 });

@@ -254,10 +254,22 @@ const anywhere: readonly Row[] = [
     [participantFailed, byAgent],
     ...(state === "waiting" ? [] : [[effectFailed, reason] satisfies [UpgradeEvent, object]]),
   ];
-  return causes.map(([cause, why]): Row => {
-    const name = `${cause.type} in ${state}`;
-    return [name, way, cause, "rolling-back", { reason: why }, wayBack(more)];
-  });
+  const excluded = ["a2", "a1"];
+  const forNobody = { code: "peers-missing", message: prose, details: { excluded } };
+  return [
+    ...causes.map(([cause, why]): Row => {
+      const name = `${cause.type} in ${state}`;
+      return [name, way, cause, "rolling-back", { reason: why }, wayBack(more)];
+    }),
+    [
+      `the last one is forgotten in ${state}`,
+      [...way, of("agentForgotten", "a2")],
+      of("agentForgotten", "a1"),
+      "rolling-back",
+      { required: [], excluded, reason: forNobody },
+      wayBack(more),
+    ] satisfies Row,
+  ];
 });
 
 describe.each<[string, readonly Row[]]>([

@@ -85,6 +85,7 @@ const upgradeEvents: readonly UpgradeEvent[] = [
   { type: "participantAbsent", agent: "a2" },
   { type: "abortRequested", why: "a test" },
   { type: "retryRequested" },
+  { type: "agentForgotten", agent: "a1" },
   { type: "agentForgotten", agent: "a2" },
   { type: "deadlinePassed" },
   { type: "effectFailed", effect: "any", reason },

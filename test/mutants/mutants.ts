@@ -174,8 +174,8 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: "machines/upgrade-context.ts",
-        find: "return context.verified && context.required.every(",
-        replace: "return context.verified && context.required.some(",
+        find: "return verified && required.length > 0 && required.every(",
+        replace: "return verified && required.length > 0 && required.some(",
       },
     ],
   },
@@ -309,8 +309,8 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: "src/upgrade/eligible.ts",
-        find: "return names.includes(agent) ? version !== to :",
-        replace: "return names.includes(agent) ? false :",
+        find: "if (isRequired(context, agent)) return version !== context.to;",
+        replace: "if (isRequired(context, agent)) return false;",
       },
     ],
   },

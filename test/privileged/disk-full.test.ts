@@ -1,10 +1,11 @@
 // Aim: too little disk for the copy is told with figures before anything is written. Method: an agent
 // whose data directory is a small file system of its own (needs root to mount it).
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, open, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { digestDatabase } from "../../src/database/digest.ts";
+import { appendDumpFile } from "../../src/database/dump-files.ts";
 import { backupsIn } from "../../src/database/retention.ts";
 import { verifyDump } from "../../src/database/verify-dump.ts";
 import { createAgent, createFleetClient } from "../../src/index.ts";
@@ -35,10 +36,22 @@ test("a disk that fills in the middle of a dump: told as such, and there is no c
   await setting.client.db(setting.name).collection("things").insertMany(rows);
   const copy = join(directory, "copy");
   await expect(takeCopy(setting, copy)).rejects.toMatchObject({ code: "disk-full" });
+  // What is left of it would take the room that is missing.
+  expect(await readdir(directory)).toEqual([]);
   await expect(verifyDump(copy)).rejects.toMatchObject({ code: "backup-mismatch" });
   expect(await backupsIn(directory)).toEqual([]);
   const { things } = await digestDatabase(setting.client, setting.name);
   expect(things?.count).toBe(3_000);
+});
+
+test("what a nearly full disk takes in part has failed, though it says nothing of it", async () => {
+  const directory = await smallDirectory();
+  const path = join(directory, "things.bson");
+  const handle = await open(path, "w");
+  onTestFinished(() => handle.close());
+  const chunk = new Uint8Array(700_000);
+  await appendDumpFile(handle, chunk, false);
+  await expect(appendDumpFile(handle, chunk, false)).rejects.toMatchObject({ code: "ENOSPC" });
 });
 
 test("a copy that does not fit is refused, and nothing changes", async () => {

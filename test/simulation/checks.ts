@@ -175,12 +175,12 @@ export function watchStore(
     return tail?.state === "migrating";
   };
 
-  /** What was written from outside before a restore began is taken back only when an operator says so. */
-  const checkForeign = async (left: number, tail: Entry | undefined) => {
-    const fence = await memory.get(collections.fences, documentIds.master);
-    const { known = left } = (fence?.["restore"] ?? {}) as { known?: number };
+  /** How much had been written from outside when the latest restore began. */
+  let foreignBefore = 0;
+  /** That is taken back only when an operator says so. */
+  const checkForeign = (left: number, tail: Entry | undefined) => {
     const isAccepted = tail && contextOf<UpgradeContext>(tail).foreignWritesAccepted;
-    if (left < known && !isAccepted) problem(`S10: ${known - left} foreign writes taken back`);
+    if (left < foreignBefore && !isAccepted) problem("S9: foreign writes were taken back");
   };
 
   /** S1: whoever opens its gate is on the database's version and owes nothing. S7: see the data. */
@@ -198,13 +198,17 @@ export function watchStore(
       if (collection !== dataDocument.collection || expect === null) continue;
       const tail = await coordinator();
       const state = tail?.state;
+      const fence = writes.find((write) => write.collection === collections.fences);
+      if ((fence?.set?.["restore"] as { phase?: string } | undefined)?.phase === "loading") {
+        foreignBefore = (await readData(memory)).foreign;
+      }
       const isBatch = Object.keys(increment).some((path) => path.startsWith("applied."));
       if ("application" in increment && tail !== undefined && isShutIn(tail)) {
         problem(`S2: an application writes in ${state}`);
       }
       if (isBatch && !(await mayMigrate())) problem(`S4: a batch took effect in ${state}`);
       if ("applied" in set && state !== "rolling-back") problem(`S4: data restored in ${state}`);
-      if ("applied" in set) await checkForeign(Number(set["foreign"]), tail);
+      if ("applied" in set) checkForeign(Number(set["foreign"]), tail);
       const { applied } = await readData(memory);
       const twice = Object.entries(applied).filter(([, count]) => count > 1);
       if (twice.length > 0) problem(`S7: applied more than once: ${JSON.stringify(twice)}`);

@@ -99,12 +99,14 @@ export function createLife(options: {
         life.kill();
         await never;
       }
-      const result = await act();
-      if (dies) {
-        life.kill();
-        await never;
+      try {
+        return await act();
+      } finally {
+        if (dies) {
+          life.kill();
+          await never;
+        }
       }
-      return result;
     },
     clock: {
       monotonicMs: () => offsetMs + scheduler.nowMs() * rate,

@@ -1,7 +1,7 @@
 import type { Draw } from "./draw.ts";
 import { createDraw } from "./draw.ts";
 import type { Weather } from "./life.ts";
-import type { Misbehaviour } from "./simulated-data.ts";
+import { batchesBetween, type Misbehaviour } from "./simulated-data.ts";
 
 /** When a fault comes: at a time, or soon after a coordinator has entered a state for the n-th time. */
 export type Moment =
@@ -49,8 +49,8 @@ const states = [
   ...["done", "rolled-back", "blocked"],
 ];
 
-function drawMisbehaviour(draw: Draw): Misbehaviour {
-  const place = { batch: draw.below(4), host: draw.below(3) };
+function drawMisbehaviour(draw: Draw, batches: number): Misbehaviour {
+  const place = { batch: draw.below(Math.max(1, batches)), host: draw.below(3) };
   if (draw.chance(0.5)) return { kind: "none", ...place };
   const wrong = [
     ...(["fails", "fails-in-rehearsal", "hangs", "ignores-its-signal", "kills"] as const),
@@ -86,9 +86,12 @@ export function drawPlan(seed: number): Plan {
   const asks: Ask[] = [];
   let minor = 0;
   for (let count = 1 + draw.below(4); count > 0; count -= 1) {
+    const from = `1.${minor}.0`;
     minor += draw.chance(0.8) ? 1 : 2;
+    const to = `1.${minor}.0`;
     const restMs = draw.chance(0.5) ? draw.below(5_000) : draw.below(90_000);
-    asks.push({ restMs, to: `1.${minor}.0`, misbehaviour: drawMisbehaviour(draw) });
+    const batches = batchesBetween(from, to).length;
+    asks.push({ restMs, to, misbehaviour: drawMisbehaviour(draw, batches) });
   }
   const some = kinds.filter(() => draw.chance(0.4));
   const endMs = asks.reduce((sum, { restMs }) => sum + restMs + 10_000, 0);

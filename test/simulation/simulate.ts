@@ -124,8 +124,13 @@ function createRun(plan: Plan, onEntry: (entry: Entry) => void): Run {
       const owing = (await store.list(collections.agents)).some(
         ({ owes, forgotten }) => owes !== null && !forgotten,
       );
+      const gone = hosts.filter(({ isGone }) => isGone).map(({ name }) => `agent/${name}/`);
+      const pending = [...watched.tails.values()].some(
+        ({ actor, effects }) =>
+          effects.length > 0 && !gone.some((prefix) => actor.startsWith(prefix)),
+      );
       const isHome = ({ gateIsOpen, running }: Host) => gateIsOpen && running === agentVersion;
-      return upgrade === null && !owing && present(hosts).every(isHome);
+      return upgrade === null && !owing && !pending && present(hosts).every(isHome);
     },
   };
   return run;
@@ -201,11 +206,14 @@ const present = (hosts: readonly Host[]) => hosts.filter(({ isGone }) => !isGone
 async function operate(run: Run): Promise<void> {
   for (let retries = 0; ; ) {
     await run.scheduler.sleep(5_000);
-    const isBlocked = [...run.watched.tails.values()].some(
-      ({ state, status }) => state === "blocked" && status === "active",
-    );
+    const states = [...run.watched.tails.values()]
+      .filter(({ status }) => status === "active")
+      .map(({ state }) => state);
+    const isBlocked = states.includes("blocked");
+    // A retry goes from holder to holder before it is blocked again.
+    if (!isBlocked && !states.includes("rolling-back")) retries = 0;
     const records = await run.watched.store.list(collections.agents);
-    retries = isBlocked ? retries + 1 : 0;
+    if (isBlocked) retries += 1;
     if (retries > retriesWithoutCopies) bringCopiesBack(run.hosts);
     if (isBlocked || records.some(({ blocked }) => blocked)) await run.ask({ kind: "retry" });
     for (const { name } of run.hosts.filter(({ isGone }) => isGone)) {
@@ -284,8 +292,12 @@ async function checkTheEnd(run: Run): Promise<void> {
   }
   const { agentVersion } = await run.versions();
   for (const { name, disk } of present(run.hosts)) {
-    const found = disk.files.get("state");
-    if (found !== agentVersion) problem(`${name}: its file is of ${found}`);
+    const found = { file: disk.files.get("state"), fallback: disk.fallback };
+    for (const [what, version] of Object.entries(found)) {
+      if (version !== agentVersion) problem(`${name}: its ${what} is of ${version}`);
+    }
+    const left = [...disk.local.keys()];
+    if (left.length > 0) problem(`${name}: its local journal still holds ${left}`);
   }
   try {
     const store: Store = run.watched.store;

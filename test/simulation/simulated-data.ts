@@ -53,8 +53,8 @@ export interface Misbehaviour {
 
 export const minorOf = (version: string): number => Number(version.split(".")[1]);
 
-/** Every third version changes nothing in the database. */
-export const hasSchemaStep = (minor: number): boolean => minor % 3 !== 0;
+/** Some versions change nothing in the database. */
+export const hasSchemaStep = (minor: number): boolean => minor % 5 !== 2;
 
 /** The batches that lie between two versions, in order. */
 export function batchesBetween(from: string, to: string): readonly string[] {
@@ -206,19 +206,20 @@ export function createSimulatedDatabase(options: {
         : { type: "restoreFailed", reason };
     }
     const { applied, application, foreign } = copy.data;
-    const known = (await readData(store)).foreign;
-    if (known !== foreign && params["acceptForeignWrites"] !== true) {
-      return { type: "restoreFailed", reason: failure("foreign-writes", "somebody wrote") };
-    }
+    const asBefore: Record<string, Plain> =
+      params["acceptForeignWrites"] === true ? {} : { foreign };
     for (const phase of ["loading", "swapping"]) {
       await work(800, context.signal);
       context.signal.throwIfAborted();
       const refused = await store.write([
-        { ...fenceOf(epoch), set: { restore: { upgrade, phase, known } } },
-        ...(phase === "swapping"
-          ? [{ ...dataDocument, expect: {}, set: { applied, application, foreign } }]
-          : []),
+        { ...fenceOf(epoch), set: { restore: { upgrade, phase } } },
+        phase === "loading"
+          ? { ...dataDocument, expect: asBefore }
+          : { ...dataDocument, expect: {}, set: { applied, application, foreign } },
       ]);
+      if (refused === 1) {
+        return { type: "restoreFailed", reason: failure("foreign-writes", "somebody wrote") };
+      }
       if (refused !== null) throw new LockstepError("fenced", "a successor is there");
     }
     return { type: "dataRestored", digest: digestOf(copy.data) };

@@ -22,7 +22,7 @@ export const stateFile = "state";
 
 /** The way of one process to its host's disk. */
 export interface Files {
-  /** @throws ENOSPC when it is full */
+  /** @throws LockstepError `disk-full` */
   write<Result>(act: () => Result): Promise<Result>;
 }
 

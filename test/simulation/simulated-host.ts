@@ -1,11 +1,11 @@
 import type { Reason } from "../../machines/vocabulary.ts";
-import { isLockstepError } from "../../src/errors.ts";
+import { isLockstepError, LockstepError } from "../../src/errors.ts";
 import type { CannotStart } from "../../src/launcher/agent-side.ts";
 import { decide, type LauncherState } from "../../src/launcher/decide.ts";
 import { limits } from "../../src/limits.ts";
 import { silentLog } from "../../src/log.ts";
 import { openSeam } from "../../src/ports/seam.ts";
-import type { Entry, Store } from "../../src/store/store.ts";
+import { collections, type Entry, type Store } from "../../src/store/store.ts";
 import { register } from "../../src/upgrade/agents.ts";
 import { createLifecycle } from "../../src/upgrade/lifecycle.ts";
 import { type Runtime, runAgent } from "../../src/upgrade/run-agent.ts";
@@ -108,10 +108,12 @@ export function createHost(name: string, version: string, around: Surroundings):
 
   const application = async (mine: Process) => {
     while (mine.life.isAlive && mine.open) {
-      around.written.attempted += 1;
       await mine.life.turn();
       await scheduler.sleep(1 + draw.below(20));
       await mine.life.turn();
+      // For one that was forgotten though it was only paused, whoever forgot it answers.
+      if ((await store.get(collections.agents, name))?.["forgotten"]) return;
+      around.written.attempted += 1;
       await store.write([{ ...dataDocument, expect: {}, increment: { application: 1 } }]);
       around.written.acknowledged += 1;
       await mine.life.clock.sleep(500 + draw.below(3_000));
@@ -169,7 +171,7 @@ export function createHost(name: string, version: string, around: Surroundings):
     const files: Files = {
       write(act) {
         return life.write(() => {
-          if (diskIsFull) throw new Error("ENOSPC: no space left on device");
+          if (diskIsFull) throw new LockstepError("disk-full", "ENOSPC: make room there");
           return act();
         });
       },

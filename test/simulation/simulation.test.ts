@@ -128,6 +128,19 @@ test.each(["backing-up", "rehearsing", "migrating", "awaiting-peers"])(
   },
 );
 
+test.each(["backing-up", "rehearsing", "migrating", "awaiting-peers"])(
+  "everybody that an upgrade is for leaves for good in %s: who came later turns it back",
+  async (state) => {
+    // Asked for so early that a1 alone is there: its seed says so.
+    const early = JSON.parse(await readFile(join(kept, "20520.json"), "utf8")) as Plan;
+    const when = { state, visit: 1, delayMs: 10 };
+    const faults = early.faults.map((fault) => ({ ...fault, when }));
+    const { problems, timeline, ends } = await simulatePlan({ ...early, faults });
+    expect(problems, timeline.join("\n")).toEqual([]);
+    expect(ends).toEqual(["rolled-back", "done"]);
+  },
+);
+
 test("a plan that fails is shrunk to what it fails for", async () => {
   const base = drawPlan(1_003);
   const leave = { kind: "leave", whom: 0, ms: 0, version: "1.0.0" } as const;
