@@ -83,7 +83,7 @@ export const limits = {
   launcherAwaysMax: 60,
   launcherStopGraceMs: 10_000,
   launcherFileRetryMs: 2_000,
-  /** What a log keeps that cannot be written just now. */
+  /** What a log keeps for a reader that does not read. */
   logPendingBytesMax: 1_048_576,
   agentsMax: 1_000,
   looksMax: 1_000_000,

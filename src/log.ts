@@ -19,11 +19,18 @@ export function redactUrl(text: string): string {
   return text.replace(/(mongodb(?:\+srv)?:\/\/)[^@\s"']*@/gi, "$1***@").replace(secrets, "$1=***");
 }
 
-/** Standard output. What cannot be written, as to a full disk, nobody hears: that is no reason to end. */
+/** Nobody hears what cannot be written, as to a full disk: that is no reason to end. */
+const ignoreTrouble = () => {};
+
+/** Standard output, never waited for: where nobody reads it, what is too much is dropped. */
 function standardOutput(): DestinationStream {
-  const stream = pino.destination({ fd: 1, sync: true, maxLength: limits.logPendingBytesMax });
-  stream.on("error", () => {});
-  return stream;
+  const { stdout } = process;
+  if (!stdout.listeners("error").includes(ignoreTrouble)) stdout.on("error", ignoreTrouble);
+  return {
+    write(line) {
+      if (stdout.writableLength < limits.logPendingBytesMax) stdout.write(line);
+    },
+  };
 }
 
 /** A structured log, one JSON object a line, without credentials. */

@@ -1,7 +1,11 @@
-// Aim: no credential reaches a log or a terminal, wherever in a text it stands.
+// Aim: no credential reaches a log or a terminal, wherever in a text it stands; and nobody ends or waits for
+// want of somebody who takes what is logged. Method: drawn texts; a process of its own with such an output.
+import { closeSync, openSync } from "node:fs";
+import { resolve } from "node:path";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { createLog, redactUrl } from "../src/log.ts";
+import { exited, startProcess } from "../src/ports/process.ts";
 
 const secret = fc.stringMatching(/^[A-Za-z0-9%.~_-]{6,20}$/).map((text) => `Zz9${text}`);
 
@@ -36,4 +40,16 @@ test("the log masks in fields and messages, keeps the fields of its children, an
     state: "migrating",
     url: "mongodb://***@h/x",
   });
+});
+
+test("a log that nobody can take or reads neither ends its process nor holds it up", async () => {
+  const full = openSync("/dev/full", "w");
+  const program = [resolve("dist/test/fixtures/logging.js")];
+  const toFull = startProcess(process.execPath, program, { stdio: ["ignore", full, "ignore"] });
+  const unread = startProcess(process.execPath, program, { stdio: ["ignore", "pipe", "ignore"] });
+  expect([await exited(toFull), await exited(unread)]).toEqual([
+    { code: 3, signal: null },
+    { code: 3, signal: null },
+  ]);
+  closeSync(full);
 });

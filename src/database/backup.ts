@@ -1,4 +1,4 @@
-import { access, constants, mkdir, statfs } from "node:fs/promises";
+import { access, constants, mkdir, rm, statfs } from "node:fs/promises";
 import { join } from "node:path";
 import type { MongoClient } from "mongodb";
 import { isLockstepError, LockstepError, messageOf } from "../errors.ts";
@@ -149,7 +149,11 @@ export async function createBackup(options: BackupOptions): Promise<Manifest> {
       return proven;
     } catch (error) {
       const again = isLockstepError(error, "moment-gone") && attempt < limits.backupTimeTriesMax;
-      if (!again) throw error;
+      if (!again) {
+        // The id was free: what is there is ours, and a backup that is not proven is none.
+        await rm(directory, { recursive: true, force: true });
+        throw error;
+      }
       log.warn({ attempt, error: error.message }, "another moment is tried");
     } finally {
       await client.db(scratch).dropDatabase({ writeConcern: { w: "majority" } });

@@ -5,7 +5,7 @@ import { type Document, type MongoClient, MongoServerError, UUID } from "mongodb
 import { LockstepError, messageOf } from "../errors.ts";
 import { limits } from "../limits.ts";
 import type { Log } from "../log.ts";
-import { readJsonFile, syncPath, writeFileAtomic } from "../ports/files.ts";
+import { isFull, readJsonFile, syncPath, writeFileAtomic } from "../ports/files.ts";
 import type { Seam } from "../ports/seam.ts";
 import { isNetworkTrouble } from "../store/transient.ts";
 import { parseBackupTime } from "./backup-time.ts";
@@ -163,7 +163,7 @@ export function dumpError(cause: unknown): unknown {
   const isFile = cause instanceof Error && "syscall" in cause;
   if (!(cause instanceof MongoServerError) && !isFile) return cause;
   const code = isFile
-    ? (cause as NodeJS.ErrnoException).code === "ENOSPC"
+    ? isFull(cause)
       ? "disk-full"
       : "backup-failed"
     : hasCode(cause, ...goneCodes)
@@ -175,7 +175,8 @@ export function dumpError(cause: unknown): unknown {
 /**
  * Dumps a database at the time T into mongodump's directory form, with our manifest.
  * An equal dump that is there already is a success.
- * @throws LockstepError `moment-gone` when T can no longer be read, `backup-failed`, `disk-full`
+ * @throws LockstepError `moment-gone` when T can no longer be read, `backup-failed`, `disk-full`,
+ *   `file-trouble`
  */
 export async function dumpDatabase(options: DumpOptions): Promise<Manifest> {
   const { directory } = options;

@@ -3,14 +3,18 @@ import { mkdir, open, readFile, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { LockstepError, messageOf } from "../errors.ts";
 
+/** True where there is no room, or none for this user. */
+export function isFull(error: unknown): boolean {
+  return ["ENOSPC", "EDQUOT"].includes((error as NodeJS.ErrnoException).code ?? "");
+}
+
 /** Trouble with a disk as an expected failure that names the file; anything else as it is. */
 export function asFileTrouble(path: string, error: unknown): unknown {
   if (!(error instanceof Error) || !("syscall" in error)) return error;
   const errno = (error as NodeJS.ErrnoException).code ?? "";
-  const isFull = errno === "ENOSPC" || errno === "EDQUOT";
   return new LockstepError(
-    isFull ? "disk-full" : "file-trouble",
-    `"${path}": ${error.message}: ${isFull ? "make room there" : "look at the disk and at who may use it"}`,
+    isFull(error) ? "disk-full" : "file-trouble",
+    `"${path}": ${error.message}: ${isFull(error) ? "make room there" : "look at the disk and at who may use it"}`,
     { path, errno },
     { cause: error },
   );

@@ -97,9 +97,15 @@ export function participantEffects(
     async keepVersion(params) {
       const version = String(params["version"]);
       const upgrade = String(params["upgrade"]);
-      await world.writeDefaultVersion(version);
-      await world.localJournal.setStepsVersion(version);
-      await world.localJournal.forget(upgrade);
+      try {
+        await world.writeDefaultVersion(version);
+        await world.localJournal.setStepsVersion(version);
+        await world.localJournal.forget(upgrade);
+        world.cannotEnd(null);
+      } catch (error) {
+        world.cannotEnd(`the end of ${upgrade} cannot be written down: ${messageOf(error)}`);
+        throw error;
+      }
       await database.sweepBackups(world, upgrade).catch((error: unknown) => {
         // Old copies that stay take room: that must not keep an agent from paying its debt.
         world.log.warn({ error: messageOf(error) }, "old backups could not be deleted");

@@ -12,7 +12,7 @@ import type { LocalJournal } from "./local-journal.ts";
 import { coordinatorId, coordinatorPrefix, participantId, participantPrefix } from "./names.ts";
 import { planOf, type Step } from "./steps.ts";
 import { notInstalled, readVersions } from "./versions.ts";
-import { contextOf, enteredAt, isFinal, viewOf } from "./views.ts";
+import { contextOf, enteredAt, isFinal, isOver, viewOf } from "./views.ts";
 
 /** What the participant's loop acts on. */
 export interface ParticipantWorld {
@@ -176,7 +176,7 @@ async function payDebt(
     ]);
     return false;
   }
-  return takePart(world, owed, true);
+  return mine.every(isOver) && takePart(world, owed, true);
 }
 
 /**
@@ -238,19 +238,18 @@ export async function lookAround(world: ParticipantWorld): Promise<Look> {
   if (versions.upgrade !== null) {
     const actor = participantId(world.agent, versions.upgrade);
     // One upgrade after the other: what this agent still has to do in an earlier one comes first.
-    const isNew = before.every((tail) => tail.actor !== actor && isFinal(tail));
+    const isNew = before.every((tail) => tail.actor !== actor && isOver(tail));
     joined = isNew && (await takePart(world, versions.upgrade, false));
   }
   joined = (await payDebt(world, owed, before)) || joined;
-  const isAtRest = versions.upgrade === null && owed === null && before.every(isFinal);
+  const isAtRest = versions.upgrade === null && owed === null && before.every(isOver);
   joined = (isAtRest && (await follow(world, versions, before))) || joined;
   const tails = joined ? await store.tails(participantPrefix(world.agent)) : before;
   const mine = tails.filter((tail) => !isFinal(tail));
   for (const tail of mine) await drive(world, tail, versions);
   await tendGate(world, versions, mine.length === 0 && owed === null);
   // An actor at its end may still have its version to keep.
-  const isSettled = tails.every(({ effects }) => effects.length === 0);
-  const away = mine.length === 0 && isSettled && versions.upgrade === null;
+  const away = tails.every(isOver) && versions.upgrade === null;
   const homeless = away ? await goHome(world, versions) : null;
   if (homeless !== null) return { versions, blocked: homeless };
   const stuck = mine.find(({ state }) => state === "blocked");

@@ -81,6 +81,7 @@ export async function runAgent(options: RunOptions, ports: RunPorts): Promise<Ru
   const takenOver = new Map<string, number>();
   let mastership: Mastership | undefined;
   let blocked: string | null = null;
+  let unended: string | null = null;
   let leaving = false;
 
   const gate = createGate({
@@ -122,6 +123,9 @@ export async function runAgent(options: RunOptions, ports: RunPorts): Promise<Ru
       return mastership !== undefined && !mastership.signal.aborted;
     },
     takenOverAt: (actor) => takenOver.get(actor) ?? 0,
+    cannotEnd(why) {
+      unended = why;
+    },
     writeWantedVersion: options.writeWantedVersion,
     writeDefaultVersion: options.writeDefaultVersion,
     leave,
@@ -243,12 +247,15 @@ export async function runAgent(options: RunOptions, ports: RunPorts): Promise<Ru
           log,
         }).catch((error: unknown) => {
           if (!isFileTrouble(error)) throw error;
-          return { blocked: error.message };
+          return { blocked: error.message, failed: true };
         });
-        if (look.blocked !== null && look.blocked !== blocked) {
-          lifecycle.emit("blocked", { why: look.blocked });
+        const why = look.blocked ?? unended;
+        if (why !== null && why !== blocked) {
+          log.warn({ why }, "blocked");
+          lifecycle.emit("blocked", { why });
         }
-        blocked = look.blocked;
+        blocked = why;
+        if ("failed" in look) return;
         if (first) lifecycle.emit("ready", {});
         first = false;
       });

@@ -28,6 +28,11 @@ export function isFinal(entry: Entry): boolean {
   return entry.status !== "active";
 }
 
+/** True once the actor has moved for the last time, and what it wanted then is done. */
+export function isOver(entry: Entry): boolean {
+  return isFinal(entry) && entry.effects.length === 0;
+}
+
 /** When the actor entered the state it is in. */
 export function enteredAt(entries: readonly Entry[]): number {
   const last = entries.at(-1);

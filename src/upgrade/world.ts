@@ -21,6 +21,8 @@ export interface World {
   readonly steps: readonly Step[];
   readonly store: Store;
   readonly dataDirectory: string;
+  /** Why the end of an upgrade cannot be written down on this host, or null once it is. */
+  cannotEnd(why: string | null): void;
   readonly foreignWrites: ForeignWritesPolicy;
   readonly localJournal: LocalJournal;
   readonly gate: Gate;

@@ -26,7 +26,7 @@ import { scratchName, sweepScratch } from "../../src/database/scratch.ts";
 import { refuseUnsupported } from "../../src/database/supported.ts";
 import { verifyDump } from "../../src/database/verify-dump.ts";
 import { silentLog } from "../../src/log.ts";
-import { openSeam } from "../../src/ports/seam.ts";
+import { openSeam, type Seam } from "../../src/ports/seam.ts";
 import { fillWithEverything } from "./everything.ts";
 import { createSetting, never, type Setting, takeCopy, withMember } from "./setting.ts";
 
@@ -120,6 +120,25 @@ describe("a copy", () => {
     });
     await expect(creating).rejects.toMatchObject({ code: "disk-full" });
     expect(await readdir(folder)).toEqual([]);
+  });
+
+  test("what could not be proven is no backup: nothing of it is left, and its id is free", async () => {
+    const { client, name, control, folder } = await createSetting();
+    await client.db(name).collection("things").insertOne({ a: 1 });
+    const create = (seam: Seam) =>
+      createBackup({
+        ...{ client, databaseName: name, control, root: folder, backupId: "b", version: "1.0.0" },
+        ...{ withMember, scratch: `${name}_beside`, signal: never, seam, log: silentLog },
+      });
+    const failing: Seam = {
+      async write(what, act) {
+        if (what === "backup-proven") throw new Error("as ordered");
+        return act();
+      },
+    };
+    await expect(create(failing)).rejects.toThrow("as ordered");
+    expect(await readdir(folder)).toEqual([]);
+    expect((await create(openSeam)).backupId).toBe("b");
   });
 
   test("nothing expires in a copy before it is proven", async () => {

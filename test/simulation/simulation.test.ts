@@ -141,6 +141,16 @@ test.each(["backing-up", "rehearsing", "migrating", "awaiting-peers"])(
   },
 );
 
+test("a disk that is full at the commit: its end is written down once there is room, before the next upgrade", async () => {
+  const when = { state: "done", visit: 1, delayMs: 0 };
+  const faults: Fault[] = [{ kind: "fill disk", whom: 1, ms: 40_000, version: "1.0.0", when }];
+  const asks = [...once, { restMs: 1_000, to: "1.3.0", misbehaviour: well }];
+  const plan: Plan = { ...drawPlan(1), hosts: 3, weather: quiet, asks, faults };
+  const { problems, timeline, ends } = await simulatePlan(plan);
+  expect(problems, timeline.join("\n")).toEqual([]);
+  expect(ends).toEqual(["done", "done", "done"]);
+});
+
 test("a plan that fails is shrunk to what it fails for", async () => {
   const base = drawPlan(1_003);
   const leave = { kind: "leave", whom: 0, ms: 0, version: "1.0.0" } as const;
