@@ -1,4 +1,4 @@
-import { access, constants, mkdir, rm, statfs } from "node:fs/promises";
+import { access, constants, lstat, mkdir, rm, statfs } from "node:fs/promises";
 import { join } from "node:path";
 import type { MongoClient } from "mongodb";
 import { isLockstepError, LockstepError, messageOf } from "../errors.ts";
@@ -19,7 +19,6 @@ import { dumpDatabase, dumpError } from "./dump.ts";
 import { loadDatabase } from "./load-database.ts";
 import { type Manifest, manifestName, sealed } from "./manifest.ts";
 import type { WithMember } from "./members.ts";
-import { backupsIn } from "./retention.ts";
 import { databaseSize, requireRoomForCopy, spaceNeeded } from "./space.ts";
 import { refuseUnsupported } from "./supported.ts";
 
@@ -92,7 +91,11 @@ async function countsAt(
   return counts;
 }
 
-async function dumpOnce(options: BackupOptions, directory: string): Promise<Manifest> {
+async function dumpOnce(
+  options: BackupOptions,
+  directory: string,
+  onDumped: () => void,
+): Promise<Manifest> {
   const { client, databaseName, control, seam } = options;
   const catalogue = await readCatalogue(client, databaseName);
   refuseUnsupported(catalogue);
@@ -105,6 +108,7 @@ async function dumpOnce(options: BackupOptions, directory: string): Promise<Mani
     digest: await countsAt(options, catalogue, time),
     directory,
   });
+  onDumped();
   const after = await readCatalogue(client, databaseName);
   const changed = differences(catalogue, after, { ignoreUuid: false });
   if (changed.length > 0) {
@@ -120,17 +124,23 @@ async function dumpOnce(options: BackupOptions, directory: string): Promise<Mani
  *   `database-not-supported`, `disk-full`
  */
 export async function createBackup(options: BackupOptions): Promise<Manifest> {
-  const { root, backupId } = options;
-  if ((await backupsIn(root)).includes(backupId)) {
-    const message = `expected an id that is free, found a backup "${backupId}" in ${root}: choose another id, or delete that one`;
-    throw new LockstepError("bad-argument", message, { backupId, root });
+  const directory = join(options.root, options.backupId);
+  const isTaken = await lstat(directory).then(
+    () => true,
+    () => false,
+  );
+  if (isTaken) {
+    const message = `expected an id that is free, found ${directory}: choose another id, or delete that one`;
+    throw new LockstepError("bad-argument", message, { directory });
   }
   await requireRoom(options);
-  const directory = join(root, backupId);
   const { client, scratch, log } = options;
+  let isDumped = false;
   for (let attempt = 1; ; attempt += 1) {
     try {
-      const manifest = await dumpOnce(options, directory);
+      const manifest = await dumpOnce(options, directory, () => {
+        isDumped = true;
+      });
       const target = { ...options, databaseName: scratch, log };
       const digests = await loadDatabase(target, directory, manifest);
       const { seal: _seal, ...rest } = manifest;
@@ -150,8 +160,8 @@ export async function createBackup(options: BackupOptions): Promise<Manifest> {
     } catch (error) {
       const again = isLockstepError(error, "moment-gone") && attempt < limits.backupTimeTriesMax;
       if (!again) {
-        // The id was free: what is there is ours, and a backup that is not proven is none.
-        await rm(directory, { recursive: true, force: true });
+        // A backup that is not proven is none; what we have not dumped is not ours to delete.
+        if (isDumped) await rm(directory, { recursive: true, force: true }).catch(() => {});
         throw error;
       }
       log.warn({ attempt, error: error.message }, "another moment is tried");

@@ -233,6 +233,10 @@ describe("lockstep backup and restore", () => {
     const again = await run("backup", "create", "b", ...on);
     expect([again.code, again.text.includes("choose another id")], again.text).toEqual([2, true]);
     expect(await readFile(join(folder, "b", "manifest.json"), "utf8")).toBe(before);
+    // Whatever it is that has it.
+    await mkdir(join(folder, "photos"));
+    expect((await run("backup", "create", "photos", ...on)).code).toBe(2);
+    expect(await readdir(folder)).toContain("photos");
   });
 
   test("a directory that cannot be used", async () => {
