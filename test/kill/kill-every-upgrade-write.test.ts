@@ -15,26 +15,38 @@ const writesMax = 1_000;
 /** Versions that a fleet's launchers know: 1.29 is the last. */
 const upgradesOfFleet = 29;
 
-let fleet: TestFleet | undefined;
-let [number, runs] = [0, 0];
-afterAll(() => fleet?.stop());
+type End = "done" | "rolled-back";
+
+/** The fleet that goes through the upgrades that end so: one for each end, side by side. */
+interface Stage {
+  readonly end: End;
+  fleet: TestFleet | undefined;
+  /** Upgrades that this fleet has made, and that any has begun. */
+  made: number;
+  runs: number;
+}
+const ends = ["done", "rolled-back"] as const;
+const stages = ends.map((end): Stage => ({ end, fleet: undefined, made: 0, runs: 0 }));
+afterAll(() => Promise.all(stages.map(({ fleet }) => fleet?.stop())));
 
 /** One upgrade with one write interrupted; answers with what was, or null where it has fewer writes. */
 async function upgrade(
-  end: "done" | "rolled-back",
+  stage: Stage,
   { at, kind }: Omit<InterruptionOrder, "run">,
 ): Promise<string | null> {
-  if (number === upgradesOfFleet) {
-    await fleet?.stop();
-    [fleet, number] = [undefined, 0];
+  const { end } = stage;
+  if (stage.made === upgradesOfFleet) {
+    await stage.fleet?.stop();
+    [stage.fleet, stage.made] = [undefined, 0];
   }
-  fleet ??= await startTestFleet();
-  runs += 1;
-  const order: InterruptionOrder = { run: runs, at, kind };
+  stage.fleet ??= await startTestFleet();
+  const { fleet } = stage;
+  stage.runs += 1;
+  const order: InterruptionOrder = { run: stage.runs, at, kind };
   const { client, holds } = fleet;
-  const [from, before] = [`1.${number}.0`, await fleet.digest()];
+  const [from, before] = [`1.${stage.made}.0`, await fleet.digest()];
   await writeFile(join(holds, orderFile), JSON.stringify(order));
-  const to = `1.${number + 1}.${end === "done" ? 0 : 1}`;
+  const to = `1.${stage.made + 1}.${end === "done" ? 0 : 1}`;
   const { upgrade: id } = await fleet.fleet.upgrade(to);
   const state = await fleet.until(`an end after: ${kind} ${at}`, ({ upgrade: now }) =>
     now?.upgrade === id && now.final ? now.state : "",
@@ -49,18 +61,19 @@ async function upgrade(
   const mayTurnBack = kind === "loses the answer of" && /before-image|local-journal/.test(what);
   if (!mayTurnBack || isDone) expect(state, what).toBe(end);
   if (isDone) {
-    number += 1;
-    expect(await fleet.touched(number), what).toEqual([1]);
-    expect(await client.db().collection("items").indexExists(`by-touched${number}`)).toBe(true);
+    stage.made += 1;
+    expect(await fleet.touched(stage.made), what).toEqual([1]);
+    const index = `by-touched${stage.made}`;
+    expect(await client.db().collection("items").indexExists(index)).toBe(true);
   } else expect(await fleet.digest(), what).toEqual(before);
   return interrupted;
 }
 
 /** Every write of an upgrade, each interrupted in every way. */
-async function interruptAll(end: "done" | "rolled-back"): Promise<void> {
+async function interruptAll(stage: Stage): Promise<void> {
   for (let at = 1; at <= writesMax; at += 1) {
     for (const kind of kinds) {
-      if ((await upgrade(end, { at, kind })) !== null) continue;
+      if ((await upgrade(stage, { at, kind })) !== null) continue;
       expect(at, "the writes of an upgrade").toBeGreaterThan(60);
       return;
     }
@@ -76,11 +89,11 @@ const slice = {
   "rolled-back": [{ at: 139, kind: "dies after" }],
 } as const;
 
-test.each(["done", "rolled-back"] as const)(
-  "interrupted on its way to %s",
+test.concurrent.each(stages)(
+  "interrupted on its way to $end",
   { timeout: 12 * 3_600_000 },
-  async (end) => {
-    if (all) return interruptAll(end);
-    for (const order of slice[end]) expect(await upgrade(end, order)).not.toBeNull();
+  async (stage) => {
+    if (all) return interruptAll(stage);
+    for (const order of slice[stage.end]) expect(await upgrade(stage, order)).not.toBeNull();
   },
 );
