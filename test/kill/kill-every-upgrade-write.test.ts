@@ -27,7 +27,9 @@ interface Stage {
 }
 const ends = ["done", "rolled-back"] as const;
 const stages = ends.map((end): Stage => ({ end, fleet: undefined, made: 0, runs: 0 }));
-afterAll(() => Promise.all(stages.map(({ fleet }) => fleet?.stop())));
+afterAll(async () => {
+  for (const { fleet } of stages) await fleet?.stop();
+});
 
 /** One upgrade with one write interrupted; answers with what was, or null where it has fewer writes. */
 async function upgrade(
