@@ -200,6 +200,20 @@ function bringCopiesBack(hosts: readonly Host[]): void {
   for (const [upgrade, { host }] of newest) host.mendCopy(upgrade);
 }
 
+/** Where that was not enough, somebody puts a copy, be it of a host that is gone, wherever it may be looked for. */
+function spreadCopies(hosts: readonly Host[]): void {
+  for (const { disk } of hosts) {
+    for (const [upgrade, copy] of [...disk.lost, ...disk.copies]) {
+      for (const host of present(hosts)) {
+        const known = host.disk.copies.get(upgrade);
+        const isOlder = known && Number.parseInt(known.time, 10) < Number.parseInt(copy.time, 10);
+        if (!known || known.damaged || isOlder)
+          host.disk.copies.set(upgrade, { ...copy, damaged: false });
+      }
+    }
+  }
+}
+
 const present = (hosts: readonly Host[]) => hosts.filter(({ isGone }) => !isGone);
 
 /** An operator: retries what is blocked, then finds a copy for it, and forgets who is gone for good. */
@@ -215,6 +229,7 @@ async function operate(run: Run): Promise<void> {
     const records = await run.watched.store.list(collections.agents);
     if (isBlocked) retries += 1;
     if (retries > retriesWithoutCopies) bringCopiesBack(run.hosts);
+    if (retries > 2 * retriesWithoutCopies) spreadCopies(run.hosts);
     if (isBlocked || records.some(({ blocked }) => blocked)) await run.ask({ kind: "retry" });
     for (const { name } of run.hosts.filter(({ isGone }) => isGone)) {
       const record = records.find(({ _id }) => _id === name);
