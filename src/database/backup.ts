@@ -91,11 +91,35 @@ async function countsAt(
   return counts;
 }
 
-async function dumpOnce(
+/** Proves a dump that was just made, and says so in its manifest. */
+async function prove(
   options: BackupOptions,
   directory: string,
-  onDumped: () => void,
+  manifest: Manifest,
 ): Promise<Manifest> {
+  const digests = await loadDatabase(
+    { ...options, databaseName: options.scratch },
+    directory,
+    manifest,
+  );
+  const { seal: _seal, ...rest } = manifest;
+  const proven = sealed({
+    ...rest,
+    collections: rest.collections.map((entry) => ({
+      ...entry,
+      hash: digests[dataCollection(entry) ?? ""]?.hash ?? "",
+    })),
+  });
+  const text = `${JSON.stringify(proven, null, 2)}\n`;
+  await options.seam.write("backup-proven", () =>
+    writeFileAtomic(join(directory, manifestName), text),
+  );
+  await options.inScratch?.(proven);
+  return proven;
+}
+
+/** One moment: a proven backup, or nothing. */
+async function createOnce(options: BackupOptions, directory: string): Promise<Manifest> {
   const { client, databaseName, control, seam } = options;
   const catalogue = await readCatalogue(client, databaseName);
   refuseUnsupported(catalogue);
@@ -108,22 +132,29 @@ async function dumpOnce(
     digest: await countsAt(options, catalogue, time),
     directory,
   });
-  onDumped();
-  const after = await readCatalogue(client, databaseName);
-  const changed = differences(catalogue, after, { ignoreUuid: false });
-  if (changed.length > 0) {
-    throw new LockstepError("moment-gone", `definitions changed meanwhile: ${changed.join("; ")}`);
+  try {
+    const after = await readCatalogue(client, databaseName);
+    const changed = differences(catalogue, after, { ignoreUuid: false });
+    if (changed.length > 0) {
+      const message = `definitions changed meanwhile: ${changed.join("; ")}`;
+      throw new LockstepError("moment-gone", message);
+    }
+    return await prove(options, directory, manifest);
+  } catch (error) {
+    // Dumped by us a moment ago: a backup that is not proven is none.
+    await rm(directory, { recursive: true, force: true }).catch(() => {});
+    throw error;
   }
-  return manifest;
 }
 
 /**
  * Takes a backup of a database that is in use, at one moment, and proves it: restored beside the live
  * database it is read again, byte for byte.
  * @throws LockstepError `moment-gone` after three moments, `backup-failed`, `backup-mismatch`,
- *   `database-not-supported`, `disk-full`
+ *   `bad-argument` for an id that is taken, `database-not-supported`, `disk-full`
  */
 export async function createBackup(options: BackupOptions): Promise<Manifest> {
+  const { client, scratch, log } = options;
   const directory = join(options.root, options.backupId);
   const isTaken = await lstat(directory).then(
     () => true,
@@ -134,36 +165,12 @@ export async function createBackup(options: BackupOptions): Promise<Manifest> {
     throw new LockstepError("bad-argument", message, { directory });
   }
   await requireRoom(options);
-  const { client, scratch, log } = options;
-  let isDumped = false;
   for (let attempt = 1; ; attempt += 1) {
     try {
-      const manifest = await dumpOnce(options, directory, () => {
-        isDumped = true;
-      });
-      const target = { ...options, databaseName: scratch, log };
-      const digests = await loadDatabase(target, directory, manifest);
-      const { seal: _seal, ...rest } = manifest;
-      const proven = sealed({
-        ...rest,
-        collections: rest.collections.map((entry) => ({
-          ...entry,
-          hash: digests[dataCollection(entry) ?? ""]?.hash ?? "",
-        })),
-      });
-      const text = `${JSON.stringify(proven, null, 2)}\n`;
-      await options.seam.write("backup-proven", () =>
-        writeFileAtomic(join(directory, manifestName), text),
-      );
-      await options.inScratch?.(proven);
-      return proven;
+      return await createOnce(options, directory);
     } catch (error) {
       const again = isLockstepError(error, "moment-gone") && attempt < limits.backupTimeTriesMax;
-      if (!again) {
-        // A backup that is not proven is none; what we have not dumped is not ours to delete.
-        if (isDumped) await rm(directory, { recursive: true, force: true }).catch(() => {});
-        throw error;
-      }
+      if (!again) throw error;
       log.warn({ attempt, error: error.message }, "another moment is tried");
     } finally {
       await client.db(scratch).dropDatabase({ writeConcern: { w: "majority" } });

@@ -71,6 +71,11 @@ function afterFailure(state: LauncherState, why: string): Decision {
   };
 }
 
+/** The upgrade to a version that is kept has ended: there is no way back from it any more. Pure. */
+export function afterKeeping(state: LauncherState, kept: string | undefined): LauncherState {
+  return kept === state.version ? { ...state, previous: state.version } : state;
+}
+
 /** What to do when something happened to the child. Pure. */
 export function decide(state: LauncherState, event: LauncherEvent): Decision {
   switch (event.type) {

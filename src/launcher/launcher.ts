@@ -6,7 +6,7 @@ import type { Clock } from "../ports/clock.ts";
 import { readJsonFile, writeFileAtomic } from "../ports/files.ts";
 import { type ChildProcess, exited, startProcess } from "../ports/process.ts";
 import { launcherFiles } from "./agent-side.ts";
-import { decide, type LauncherEvent, type LauncherState } from "./decide.ts";
+import { afterKeeping, decide, type LauncherEvent, type LauncherState } from "./decide.ts";
 import { readVersionsFile } from "./versions-file.ts";
 
 interface Started {
@@ -144,9 +144,7 @@ export async function runLauncher(options: {
     const event: LauncherEvent = started ? await watch(started, state) : { type: "not-installed" };
     if (signal.aborted) break;
     if (ready) state = decide(state, { type: "ready" }).state;
-    // The upgrade to it has ended: there is no way back from it any more.
-    const kept = await readVersion(launcherFiles.default);
-    if (kept === state.version) state = { ...state, previous: state.version };
+    state = afterKeeping(state, await readVersion(launcherFiles.default));
     const decision = decide(state, event);
     log.info({ event, next: decision.action, version: decision.state.version }, "child ended");
     state = decision.state;

@@ -20,14 +20,15 @@ function holdsOrNobodyDoes(
 
 /** Between readiness and the commit point the upgrade is for a build to drive that was ready with its steps. */
 export function goesForward(
-  { to, ready, required }: UpgradeContext,
+  context: UpgradeContext,
   { agent, version }: { readonly agent: string; readonly version: string | null },
 ): boolean {
-  return version === to && ready[agent] !== undefined && isRequired({ required }, agent);
+  const { to, ready } = context;
+  return version === to && ready[agent] !== undefined && isRequired(context, agent);
 }
 
 /** False for one that came later, or was forgotten: the upgrade is not for it. */
-export function isRequired({ required }: Pick<UpgradeContext, "required">, agent: string): boolean {
+export function isRequired({ required }: UpgradeContext, agent: string): boolean {
   return required.some((other) => other.agent === agent);
 }
 

@@ -38,7 +38,6 @@ export interface ParticipantWorld {
 
 /** What a pass of the loop found. */
 export interface Look {
-  readonly versions: Versions | undefined;
   /** Why this agent is stuck, or null. */
   readonly blocked: string | null;
 }
@@ -231,7 +230,7 @@ async function tendGate(
 export async function lookAround(world: ParticipantWorld): Promise<Look> {
   const { store } = world;
   const versions = await readVersions(store);
-  if (!versions) return { versions, blocked: null };
+  if (!versions) return { blocked: null };
   const owed = (await store.get(collections.agents, world.agent))?.["owes"];
   const before = await store.tails(participantPrefix(world.agent));
   let joined = false;
@@ -251,10 +250,9 @@ export async function lookAround(world: ParticipantWorld): Promise<Look> {
   // An actor at its end may still have its version to keep.
   const away = tails.every(isOver) && versions.upgrade === null;
   const homeless = away ? await goHome(world, versions) : null;
-  if (homeless !== null) return { versions, blocked: homeless };
+  if (homeless !== null) return { blocked: homeless };
   const stuck = mine.find(({ state }) => state === "blocked");
   return {
-    versions,
     blocked: stuck ? (contextOf<AgentContext>(stuck).reason?.message ?? "blocked") : null,
   };
 }

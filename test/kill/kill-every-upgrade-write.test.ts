@@ -15,7 +15,8 @@ const writesMax = 1_000;
 /** Versions that a fleet's launchers know: 1.29 is the last. */
 const upgradesOfFleet = 29;
 
-type End = "done" | "rolled-back";
+const ends = ["done", "rolled-back"] as const;
+type End = (typeof ends)[number];
 
 /** The fleet that goes through the upgrades that end so: one for each end, side by side. */
 interface Stage {
@@ -25,7 +26,6 @@ interface Stage {
   made: number;
   runs: number;
 }
-const ends = ["done", "rolled-back"] as const;
 const stages = ends.map((end): Stage => ({ end, fleet: undefined, made: 0, runs: 0 }));
 afterAll(async () => {
   for (const { fleet } of stages) await fleet?.stop();

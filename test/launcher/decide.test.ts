@@ -2,7 +2,12 @@
 // decision, by example and by random histories.
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { decide, type LauncherEvent, type LauncherState } from "../../src/launcher/decide.ts";
+import {
+  afterKeeping,
+  decide,
+  type LauncherEvent,
+  type LauncherState,
+} from "../../src/launcher/decide.ts";
 import { limits } from "../../src/limits.ts";
 
 const state: LauncherState = {
@@ -132,4 +137,10 @@ test("never more failed starts of one version in a row than the limit", () => {
       }
     }),
   );
+});
+
+test("from a version that is kept no way leads back; from any other one it stays", () => {
+  expect(afterKeeping(state, "1.1.0")).toEqual({ ...state, previous: "1.1.0" });
+  expect(afterKeeping(state, "1.0.0")).toBe(state);
+  expect(afterKeeping(state, undefined)).toBe(state);
 });

@@ -1,7 +1,7 @@
 import type { Reason } from "../../machines/vocabulary.ts";
 import { isLockstepError, LockstepError } from "../../src/errors.ts";
 import type { CannotStart } from "../../src/launcher/agent-side.ts";
-import { decide, type LauncherState } from "../../src/launcher/decide.ts";
+import { afterKeeping, decide, type LauncherState } from "../../src/launcher/decide.ts";
 import { limits } from "../../src/limits.ts";
 import { silentLog } from "../../src/log.ts";
 import { openSeam } from "../../src/ports/seam.ts";
@@ -90,9 +90,7 @@ export function createHost(name: string, version: string, around: Surroundings):
 
   const happened = (event: Parameters<typeof decide>[1]) => {
     if (gone) return;
-    if (event.type !== "ready" && disk.fallback === launcher.version) {
-      launcher = { ...launcher, previous: launcher.version };
-    }
+    if (event.type !== "ready") launcher = afterKeeping(launcher, disk.fallback);
     const decision = decide(launcher, event);
     launcher = decision.state;
     if (decision.action.kind === "go-on") return;
