@@ -1,7 +1,14 @@
-import { type AnyBulkWriteOperation, BSON, type ClientSession, type Document } from "mongodb";
-import { LockstepError, messageOf } from "../errors.ts";
+import {
+  type AnyBulkWriteOperation,
+  BSON,
+  type ClientSession,
+  type Document,
+  type Filter,
+} from "mongodb";
+import { assert, LockstepError, messageOf } from "../errors.ts";
 import { limits } from "../limits.ts";
 import { fencedTransaction } from "./fenced-transaction.ts";
+import { orderedField } from "./ordered-bson.ts";
 import type { Progress } from "./progress.ts";
 import { type Runner, startersAfterCommit } from "./runner.ts";
 import type { Application, StepDocument } from "./schema-context.ts";
@@ -9,6 +16,7 @@ import { hasCode } from "./server-errors.ts";
 
 interface Batch {
   readonly ids: readonly unknown[];
+  /** Whole ones, where a function changes them; in the order of the ids. */
   readonly documents: readonly Document[];
 }
 
@@ -42,40 +50,29 @@ async function readBatch(
 ): Promise<Batch> {
   const { options } = runner;
   const whole = "change" in application;
-  // `$gt` would stay within one BSON type; `min` walks the index across all of them.
-  const extra = cursor === null ? 0 : 1;
+  const wanted = application.filter ?? {};
+  // The server leaves the last one out: no text of ours tells all ids apart.
+  const filter = cursor === null ? wanted : { $and: [wanted, { _id: { $ne: cursor.last } }] };
   let find = options.client
     .db(options.databaseName)
     .collection(collection)
-    .find(application.filter ?? {}, {
-      promoteValues: whole,
+    .find(filter as Filter<Document>, {
+      raw: true,
       ...(session ? { session } : {}),
       ...(whole ? {} : { projection: { _id: 1 } }),
     })
     .sort({ _id: 1 })
     .hint({ _id: 1 })
-    .limit(size + extra)
-    .batchSize(size + extra + 1);
+    .limit(size)
+    .batchSize(size + 1);
+  // `$gt` would stay within one BSON type; `min` walks the index across all of them.
   if (cursor !== null) find = find.min({ _id: cursor.last });
-  const found = await find.toArray();
-  const isLast = (document: Document | undefined) =>
-    cursor !== null && document !== undefined && sameId(document["_id"], cursor.last);
-  const documents = isLast(found[0]) ? found.slice(1) : found.slice(0, size);
-  return { ids: documents.map(({ _id }) => _id), documents };
-}
-
-function sameId(left: unknown, right: unknown): boolean {
-  return JSON.stringify(plain(left)) === JSON.stringify(plain(right));
-}
-
-/** An `_id` as comparable text, however the driver has wrapped it. */
-function plain(id: unknown): unknown {
-  const text = (id as { toString?: () => string } | null)?.toString?.();
-  return typeof id === "object" && id !== null && !(text ?? "").startsWith("[object")
-    ? String(text)
-    : typeof id === "object"
-      ? id
-      : String(id);
+  const found = (await find.toArray()) as unknown as readonly Uint8Array[];
+  return {
+    // With their types, and nested keys in their order: each names exactly one document.
+    ids: found.map((bytes) => orderedField(bytes, "_id")),
+    documents: whole ? found.map((bytes) => BSON.deserialize(bytes)) : [],
+  };
 }
 
 /** An `_id` as it is told to people. */
@@ -85,13 +82,19 @@ export function idText(id: unknown): string {
 }
 
 function changesOf(
-  documents: readonly Document[],
+  { ids, documents }: Batch,
   change: (document: StepDocument) => Document | null,
 ): AnyBulkWriteOperation<Document>[] {
-  return documents.flatMap((document) => {
+  return documents.flatMap((document, index) => {
     const update = change(document);
-    return update === null ? [] : [{ updateOne: { filter: { _id: document["_id"] }, update } }];
+    const filter = { _id: ids[index] as never };
+    return update === null ? [] : [{ updateOne: { filter, update } }];
   });
+}
+
+/** What was read in a transaction is there to be written in it: an id that names nothing is a defect of ours. */
+function assertMatched(expected: number, got: number): void {
+  assert(got === expected, "each document of a batch is found by its id", { expected, got });
 }
 
 /** Names the documents on which the function throws, looking through the rest without writing. */
@@ -144,7 +147,7 @@ export async function applyBatches(
           let operations: AnyBulkWriteOperation<Document>[] = [];
           if ("change" in application) {
             try {
-              operations = changesOf(batch.documents, application.change);
+              operations = changesOf(batch, application.change);
             } catch (error) {
               throw new ChangeFailed(messageOf(error), { cause: error });
             }
@@ -168,9 +171,11 @@ export async function applyBatches(
           if ("update" in application) {
             const _id = { $in: batch.ids as never[] };
             const result = await target.updateMany({ _id }, [...application.update], { session });
+            assertMatched(batch.ids.length, result.matchedCount);
             changed = result.modifiedCount;
           } else if (operations.length > 0) {
             const result = await target.bulkWrite(operations, { session, ordered: true });
+            assertMatched(operations.length, result.matchedCount);
             changed = result.modifiedCount;
           }
         },

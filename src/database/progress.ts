@@ -1,5 +1,6 @@
 import type { Document, MongoClient } from "mongodb";
 import { collections, documentIds } from "../store/store.ts";
+import { orderedField } from "./ordered-bson.ts";
 
 /** Where the schema steps stand: kept in the fence document, so it moves with each batch. */
 export interface Progress {
@@ -47,23 +48,31 @@ export function firstProgress(upgrade: string, stepName: string): Progress {
   };
 }
 
-/** Reads the progress of an upgrade, types of its cursor kept. */
+/** Reads the progress of an upgrade: types and key order of its cursor kept. */
 export async function readProgress(
   control: { client: MongoClient; databaseName: string },
   field: "progress" | "rehearsal",
   upgrade: string,
 ): Promise<Progress | undefined> {
-  const fence = await control.client
+  const bytes = (await control.client
     .db(control.databaseName)
     .collection<{ _id: string } & Document>(collections.fences)
     .findOne(
       { _id: documentIds.master },
-      { readConcern: { level: "majority" }, promoteValues: false, projection: { [field]: 1 } },
-    );
-  const found = fence?.[field] as Progress | undefined;
-  if (!found || found.upgrade !== upgrade) return undefined;
+      { readConcern: { level: "majority" }, raw: true, projection: { [field]: 1 } },
+    )) as unknown as Uint8Array | null;
+  const found = bytes === null ? undefined : orderedField(bytes, field);
+  if (!(found instanceof Map) || found.get("upgrade") !== upgrade) return undefined;
+  return progressOf(found);
+}
+
+/** A progress as it was written. An `_id` of the cursor stays as it was read. */
+function progressOf(stored: ReadonlyMap<string, unknown>): Progress {
+  const cursor = stored.get("cursor");
+  const found = Object.fromEntries(stored) as unknown as Progress;
   return {
     ...found,
+    cursor: cursor instanceof Map ? { last: cursor.get("last") } : null,
     step: Number(found.step),
     operation: Number(found.operation),
     batches: Number(found.batches),

@@ -1,6 +1,6 @@
 // Aim: each batch takes effect exactly once, whoever dies where; what fails is named. Method: the
 // real set; a seam that dies at each durable write in turn; successors with higher epochs.
-import { Double, ObjectId } from "mongodb";
+import { Binary, Double, Long, ObjectId } from "mongodb";
 import { describe, expect, test } from "vitest";
 import type { RunOptions } from "../../src/database/runner.ts";
 import { runSchemaSteps } from "../../src/database/schema-steps.ts";
@@ -82,6 +82,44 @@ describe("schema steps", () => {
           break;
         }
       }
+    },
+  );
+
+  const alike = {
+    "dates within a second": (n: number) => new Date(n + 500),
+    "bytes that are no text": (n: number) =>
+      new Binary(Uint8Array.of(128 + (n >> 7), 128 + (n & 127))),
+    "a number, then its text": (n: number) => (n < 1_000 ? n : n === 1_000 ? "999" : `999-${n}`),
+    // Past 2^53, where a number of JavaScript has no place for each.
+    "long numbers": (n: number) => Long.fromString(`90071992547${40992 + n}`),
+    "nested keys like integers": (n: number) =>
+      new Map([
+        ["2024", 1],
+        ["10", n],
+      ]),
+  };
+
+  test.each(Object.entries(alike))(
+    "ids that look alike: %s: none is passed over",
+    async (_, id) => {
+      const setting = await createSetting();
+      const items = setting.client.db(setting.name).collection<{ _id: unknown }>("items");
+      const documents = Array.from({ length: 2_200 }, (_item, n) => ({ _id: id(n), old: 1, n }));
+      await items.insertMany(documents as never[]);
+      const steps = step(async (context) => {
+        // What is done leaves the filter: the one after the last is then the first that is found.
+        await context.removeField("items", "old");
+        await context.applyToCollection("items", {
+          filter: { seen: { $exists: false } },
+          change: (item) => ({ $set: { seen: item["n"] } }),
+        });
+      });
+      const seam = dyingSeam(4, "after");
+      await runSchemaSteps(await runOptions(setting, 1, steps, { seam })).catch(() => {});
+      const result = await runSchemaSteps(await runOptions(setting, 2, steps));
+      expect(result).toMatchObject({ kind: "done", documents: 4_400 });
+      const isDone = { old: { $exists: false }, $expr: { $eq: ["$seen", "$n"] } };
+      expect(await items.countDocuments(isDone)).toBe(2_200);
     },
   );
 
