@@ -225,9 +225,7 @@ export async function restoreDatabase(
   }
   swaps.push(...added.map(({ name }) => ({ name, uuid: null, replaces: replacedBy(name) })));
   await holdFence(options, { epoch, state: "swapping", swaps: swaps.map((each) => ({ ...each })) });
-  for (const [index, wanted] of swaps.entries()) {
-    await swap(target, wanted, `${replacedPrefix}${epoch}.${index}`);
-  }
+  for (const wanted of swaps) await swap(target, wanted, `${replacedPrefix}${epoch}`);
   for (const wanted of stale.filter(({ type }) => type !== "collection")) {
     await holdFence(options, { epoch, state: "in-place", name: wanted.name });
     await loadVerified(options, wanted, wanted.name, onBytes);

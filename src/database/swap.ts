@@ -67,7 +67,8 @@ async function advance(
         { collection: name },
       );
     }
-    await rename(target, live, aside);
+    // By its UUID: a restore that begins again finds no name of the one before taken.
+    await rename(target, live, `${aside}.${live.uuid}`);
   } else if (live) await dropIfThere(target.client, target.databaseName, name);
   else {
     const loaded = collections.find((entry) => entry.uuid === uuid);
@@ -94,7 +95,7 @@ export interface Swap {
 
 /**
  * Puts the collection of a UUID under a name (or nothing, for `null`), and the one that was there aside
- * under another: it is kept. The UUIDs say what has happened, so an answer that was lost costs one look;
+ * under a name that begins with another: it is kept. The UUIDs say what has happened, so an answer that was lost costs one look;
  * and they were taken before the fence was held, so one who is deposed since moves nothing of a successor's.
  */
 export async function swap(target: SwapTarget, wanted: Swap, aside: string): Promise<void> {

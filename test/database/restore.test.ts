@@ -182,6 +182,29 @@ describe("restore", () => {
     await expectEqual(setting, copy);
   });
 
+  test("one that failed because somebody wrote meanwhile is done again by the same master", async () => {
+    const setting = await createSetting();
+    await fill(setting);
+    const copy = await takeCopy(setting);
+    await damage(setting);
+    const changed = setting.client.db(setting.name).collection("changed");
+    let swapped = 0;
+    const seam: Seam = {
+      async write(name, action) {
+        const result = await action();
+        if (name === "restore-swap") swapped += 1;
+        if (name === "restore-swap" && swapped === 3) {
+          await changed.insertOne({ late: 1 });
+        }
+        return result;
+      },
+    };
+    const first = restoreDatabase(await options(setting, copy, 1, seam));
+    await expect(first).rejects.toMatchObject({ code: "restore-failed" });
+    await restoreDatabase(await options(setting, copy, 1));
+    await expectEqual(setting, copy);
+  });
+
   test("an index build in the way is ended", async () => {
     const set = await startReplicaSet({ mongodPath: inject("mongodPath") });
     onTestFinished(() => set.stop());
