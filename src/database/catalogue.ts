@@ -31,7 +31,8 @@ export function dataCollection({
 
 /** True for one whose documents stay in the order of their insertion. Pure. */
 export function isCapped({ options }: Pick<CollectionEntry, "options">): boolean {
-  return options.includes('"capped":true');
+  const parsed = parseCanonical(options);
+  return parsed instanceof Map && parsed.get("capped") === true;
 }
 
 interface Described {

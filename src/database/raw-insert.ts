@@ -4,6 +4,7 @@ import { assert, LockstepError, messageOf } from "../errors.ts";
 import { limits } from "../limits.ts";
 import { systemClock } from "../ports/clock.ts";
 import { isNetworkTrouble } from "../store/transient.ts";
+import { keepEmptyTimestamps } from "./empty-timestamps.ts";
 
 interface Sequence {
   push(document: Document, bytes: Uint8Array): number;
@@ -60,6 +61,7 @@ export async function insertRaw(
         collection: into.name,
         errors: errors.slice(0, limits.offendingDocumentsMax),
       });
+      await keepEmptyTimestamps(client, databaseName, into, bytes);
       return;
     } catch (error) {
       const again = isNetworkTrouble(error) && attempt < limits.loadAttemptsMax;

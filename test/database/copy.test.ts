@@ -16,7 +16,7 @@ import { Double, Int32, Long, MongoClient } from "mongodb";
 import { describe, expect, inject, onTestFinished, test } from "vitest";
 import { createBackup } from "../../src/database/backup.ts";
 import { chooseBackupTime } from "../../src/database/backup-time.ts";
-import { readCatalogue } from "../../src/database/catalogue.ts";
+import { isCapped, readCatalogue } from "../../src/database/catalogue.ts";
 import { digestDatabase } from "../../src/database/digest.ts";
 import { dumpDatabase } from "../../src/database/dump.ts";
 import { loadDatabase } from "../../src/database/load-database.ts";
@@ -291,6 +291,12 @@ test("an emptied system.js, which nobody can drop, is in nobody's way", async ()
   await functions.insertOne({ _id: "f" });
   await functions.deleteOne({ _id: "f" });
   expect(await readCatalogue(client, name)).toEqual({ collections: [] });
+});
+
+test("a rule that speaks of capped makes no capped collection", () => {
+  const rule = canonicalText(new Map([["validator", new Map([["capped", true]])]]));
+  expect(isCapped({ options: rule })).toBe(false);
+  expect(isCapped({ options: canonicalText(new Map([["capped", true]])) })).toBe(true);
 });
 
 test("definitions survive as text: any keys in any order, any types", () => {

@@ -58,6 +58,7 @@ function oddDocuments(): readonly unknown[] {
     { _id: Long.fromString("9007199254740993") },
     { _id: true },
     { _id: new Binary(Buffer.from([5]), 0) },
+    { _id: new Timestamp(0n) },
   ];
 }
 
@@ -68,6 +69,9 @@ export async function fillWithEverything({ client, name }: Setting): Promise<voi
   await odd.insertMany(oddDocuments() as never[]);
   // The driver would replace a null `_id`; an upsert does not.
   await odd.updateOne({ _id: null as never }, { $set: { a: 1 } } as never, { upsert: true });
+  // An insert would make it the present time.
+  const empty = new Timestamp(0n);
+  await odd.updateOne({ _id: "every type" as never }, { $set: { timestamp: empty, 2: empty } });
 
   await database.createCollection("empty");
   const strange = database.collection("we ird/näme%.x");
@@ -119,8 +123,9 @@ export async function fillWithEverything({ client, name }: Setting): Promise<voi
   });
 
   await database.createCollection("capped", { capped: true, size: 8192, max: 3 });
-  const capped = database.collection<{ _id: number }>("capped");
-  for (const _id of [9, 3, 7, 1]) await capped.insertOne({ _id });
+  const capped = database.collection<{ _id: number; at: Timestamp }>("capped");
+  for (const _id of [9, 3, 7, 1]) await capped.insertOne({ _id, at: new Timestamp(0n) });
+  await capped.updateOne({ _id: 7 }, { $set: { at: empty } });
   await database.createCollection("clustered", {
     clusteredIndex: { key: { _id: 1 }, unique: true, name: "the cluster" },
     expireAfterSeconds: 3_600,
