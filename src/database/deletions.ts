@@ -3,6 +3,7 @@ import { messageOf } from "../errors.ts";
 import type { Log } from "../log.ts";
 import type { Seam } from "../ports/seam.ts";
 import { collections } from "../store/store.ts";
+import { type Fenced, writeFenced } from "./fenced-transaction.ts";
 import { dataMembers, type WithMember } from "./members.ts";
 
 export interface Deletions {
@@ -33,20 +34,25 @@ async function isOn(member: MongoClient): Promise<boolean> {
  * Keeps every member's TTL monitor from deleting while data is copied, migrated or restored. Which
  * ones were on is written down first, so that whoever ends the upgrade can switch them on again; one
  * that an operator had switched off stays off. A member that is away is passed over: call it again
- * at the next stage.
+ * at the next stage. A deposed master, however late it wakes up, leaves nothing paused.
  */
-export async function pauseDeletions(deletions: Deletions): Promise<void> {
+export async function pauseDeletions(deletions: Deletions & Fenced): Promise<void> {
   const { client, withMember, seam, log } = deletions;
   const pause = (host: string) =>
     withMember(host, async (member) => {
       if (!(await isOn(member))) return;
       await seam.write("pause-deletions", async () => {
-        await record(deletions).updateOne(
-          { _id: documentId },
-          { $addToSet: { hosts: host } },
-          { upsert: true, ...majority },
+        await writeFenced(deletions, (session) =>
+          record(deletions).updateOne(
+            { _id: documentId },
+            { $addToSet: { hosts: host } },
+            { upsert: true, session },
+          ),
         );
         await member.db("admin").command({ setParameter: 1, [parameter]: false });
+        // Whoever has ended the upgrade meanwhile looks here no more.
+        const isHeld = await record(deletions).findOne({ _id: documentId, hosts: host });
+        if (!isHeld) await member.db("admin").command({ setParameter: 1, [parameter]: true });
       });
     });
   const hosts = await dataMembers(client);

@@ -61,6 +61,61 @@ function sessionsChange(
     : { set: {}, rest: { $addToSet: { sessions: id } } };
 }
 
+/** Transactions, one after the other, while it is trouble on the way that ends them. */
+async function transaction<Result>(
+  { client, mastership, signal }: Fenced,
+  readConcern: "snapshot" | "local",
+  act: (session: ClientSession) => Promise<Result>,
+): Promise<Result> {
+  for (let attempt = 1; ; attempt += 1) {
+    signal.throwIfAborted();
+    mastership.signal.throwIfAborted();
+    const session = client.startSession();
+    try {
+      session.startTransaction({
+        readConcern: new ReadConcern(readConcern),
+        writeConcern: new WriteConcern("majority", undefined, true),
+        readPreference: "primary",
+      });
+      return await act(session);
+    } catch (error) {
+      if (session.inTransaction()) await session.abortTransaction().catch(() => {});
+      if (!isNetworkTrouble(error) || attempt >= limits.transactionAttemptsMax) throw error;
+      await systemClock.sleep(limits.transactionRetryDelayMs, signal);
+    } finally {
+      await session.endSession();
+    }
+  }
+}
+
+function fencesOf({ control }: Fenced) {
+  return control.client
+    .db(control.databaseName)
+    .collection<{ _id: string } & Document>(collections.fences);
+}
+
+/**
+ * A write that takes effect at our epoch or not at all. Where its answer is lost it is made again.
+ * @throws LockstepError `fenced`
+ */
+export function writeFenced(
+  fenced: Fenced,
+  write: (session: ClientSession) => Promise<unknown>,
+): Promise<void> {
+  const { epoch } = fenced.mastership;
+  return transaction(fenced, "snapshot", async (session) => {
+    const filter = { _id: documentIds.master, epoch };
+    const touched = await fencesOf(fenced).updateOne(
+      filter,
+      { $inc: { sequence: 1 } },
+      { session },
+    );
+    if (touched.matchedCount !== 1) throw deposed(epoch);
+    await write(session);
+    await session.commitTransaction();
+  });
+}
+
 /**
  * One transaction that really changes the fence at our epoch and moves the progress in it from one
  * tick to the next: so it counts exactly once or not at all, also when its answer is lost.
@@ -79,54 +134,36 @@ export async function fencedTransaction<Prepared>(
   prepare: (session: ClientSession) => Promise<{ prepared: Prepared; progress: Document }>,
   write: (session: ClientSession, prepared: Prepared) => Promise<void>,
 ): Promise<Prepared> {
-  const { client, control, mastership, signal, seam } = fenced;
-  const fences = control.client
-    .db(control.databaseName)
-    .collection<{ _id: string } & Document>(collections.fences);
+  const { mastership, seam } = fenced;
+  const fences = fencesOf(fenced);
   let committing: { readonly prepared: Prepared } | undefined;
-  for (let attempt = 1; ; attempt += 1) {
-    signal.throwIfAborted();
-    mastership.signal.throwIfAborted();
-    const session = client.startSession();
-    try {
-      session.startTransaction({
-        readConcern: new ReadConcern(tick.readConcern ?? "snapshot"),
-        writeConcern: new WriteConcern("majority", undefined, true),
-        readPreference: "primary",
-      });
-      const { prepared, progress } = await prepare(session);
-      const sessions = sessionsChange(session, tick);
-      const touched = await fences.updateOne(
-        {
-          _id: documentIds.master,
-          epoch: mastership.epoch,
-          ...(tick.ticks === 0 ? {} : { [`${tick.field}.ticks`]: tick.ticks }),
-        },
-        {
-          $inc: { sequence: 1 },
-          $set: { [tick.field]: { ...progress, ticks: tick.ticks + 1 }, ...sessions.set },
-          ...sessions.rest,
-        },
-        { session },
-      );
-      if (touched.matchedCount !== 1) {
-        const fence = await fences.findOne({ _id: documentIds.master }, { session });
-        if (Number(fence?.["epoch"]) !== mastership.epoch) throw deposed(mastership.epoch);
-        // An earlier commit of ours, whose answer was lost, did take effect.
-        assert(committing, "nobody else moves our progress", { ticks: tick.ticks });
-        await session.abortTransaction();
-        return committing.prepared;
-      }
-      await write(session, prepared);
-      committing = { prepared };
-      await seam.write(name, () => session.commitTransaction());
-      return prepared;
-    } catch (error) {
-      if (session.inTransaction()) await session.abortTransaction().catch(() => {});
-      if (!isNetworkTrouble(error) || attempt >= limits.transactionAttemptsMax) throw error;
-      await systemClock.sleep(limits.transactionRetryDelayMs, signal);
-    } finally {
-      await session.endSession();
+  return transaction(fenced, tick.readConcern ?? "snapshot", async (session) => {
+    const { prepared, progress } = await prepare(session);
+    const sessions = sessionsChange(session, tick);
+    const touched = await fences.updateOne(
+      {
+        _id: documentIds.master,
+        epoch: mastership.epoch,
+        ...(tick.ticks === 0 ? {} : { [`${tick.field}.ticks`]: tick.ticks }),
+      },
+      {
+        $inc: { sequence: 1 },
+        $set: { [tick.field]: { ...progress, ticks: tick.ticks + 1 }, ...sessions.set },
+        ...sessions.rest,
+      },
+      { session },
+    );
+    if (touched.matchedCount !== 1) {
+      const fence = await fences.findOne({ _id: documentIds.master }, { session });
+      if (Number(fence?.["epoch"]) !== mastership.epoch) throw deposed(mastership.epoch);
+      // An earlier commit of ours, whose answer was lost, did take effect.
+      assert(committing, "nobody else moves our progress", { ticks: tick.ticks });
+      await session.abortTransaction();
+      return committing.prepared;
     }
-  }
+    await write(session, prepared);
+    committing = { prepared };
+    await seam.write(name, () => session.commitTransaction());
+    return prepared;
+  });
 }

@@ -2,6 +2,7 @@ import type { Document, MongoClient } from "mongodb";
 import { LockstepError } from "../errors.ts";
 import type { Seam } from "../ports/seam.ts";
 import { collections, documentIds } from "../store/store.ts";
+import { type Fenced, writeFenced } from "./fenced-transaction.ts";
 
 export interface WriteBlock {
   readonly client: MongoClient;
@@ -45,21 +46,28 @@ async function setMode({ client }: WriteBlock, global: boolean): Promise<void> {
 
 /**
  * Shuts out every writer without `bypassWriteBlockingMode`, in the whole cluster. That it was us is
- * written down first: what an operator had blocked stays so afterwards.
+ * written down first: what an operator had blocked stays so afterwards. A deposed master, however late it
+ * wakes up, shuts nobody out.
+ * @throws LockstepError `fenced`
  */
-export async function blockWrites(block: WriteBlock): Promise<void> {
+export async function blockWrites(block: WriteBlock & Fenced): Promise<void> {
   const ours = await record(block).findOne({ _id: documentIds.writeBlock });
   if (!ours) {
     const { repl } = await block.client.db("admin").command({ serverStatus: 1 });
     if (Number(repl?.userWriteBlockMode) === blockedMode) return;
   }
   await block.seam.write("write-block", async () => {
-    await record(block).updateOne(
-      { _id: documentIds.writeBlock },
-      { $inc: { times: 1 } },
-      { upsert: true, writeConcern: { w: "majority", journal: true } },
+    await writeFenced(block, (session) =>
+      record(block).updateOne(
+        { _id: documentIds.writeBlock },
+        { $inc: { times: 1 } },
+        { upsert: true, session },
+      ),
     );
     await setMode(block, true);
+    // Whoever has ended the upgrade meanwhile has let them in already.
+    const isHeld = await record(block).findOne({ _id: documentIds.writeBlock });
+    if (!isHeld) await setMode(block, false);
   });
 }
 

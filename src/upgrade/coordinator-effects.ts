@@ -48,8 +48,11 @@ import type { DatabaseWorld } from "./world.ts";
 const beforeRetry =
   "the backup and the live data are both kept; stop it, save what you need, then `lockstep retry` restores the backup all the same";
 
-function requireMastership(world: DatabaseWorld, context: EffectContext): Mastership {
-  const mastership = world.mastership(context.epoch);
+function requireMastership(
+  world: DatabaseWorld,
+  { epoch }: Pick<EffectContext, "epoch">,
+): Mastership {
+  const mastership = world.mastership(epoch);
   if (!mastership) throw new LockstepError("lease-lost", "this agent is not master any more");
   return mastership;
 }
@@ -122,9 +125,10 @@ export function coordinatorEffects(world: DatabaseWorld): Record<string, EffectH
   };
 
   return {
-    async chooseBackupTime() {
-      await pauseDeletions(deletions);
-      if (world.foreignWrites === "prevented") await blockWrites({ ...world, control });
+    async chooseBackupTime(_params, { epoch, signal }) {
+      const holding = { ...deletions, mastership: requireMastership(world, { epoch }), signal };
+      await pauseDeletions(holding);
+      if (world.foreignWrites === "prevented") await blockWrites(holding);
       await endEarlierOperations({
         client: world.client,
         databaseName: world.databaseName,
@@ -148,7 +152,7 @@ export function coordinatorEffects(world: DatabaseWorld): Record<string, EffectH
         const startMs = world.clock.monotonicMs();
         await sweepScratch(world.client, world.databaseName);
         const scratch = scratchName(world.databaseName, context.epoch);
-        await watchingMembers(world, context.signal, (signal) =>
+        await watchingMembers(world, context, (signal) =>
           loadDatabase(
             {
               client: world.client,
@@ -165,7 +169,7 @@ export function coordinatorEffects(world: DatabaseWorld): Record<string, EffectH
         const loaded = restoreFigures(manifest, world.clock.monotonicMs() - startMs);
         const result: StepsResult = restoreOf
           ? { kind: "done", batches: 0, documents: 0, figures: [loaded] }
-          : await watchingMembers(world, context.signal, (signal) =>
+          : await watchingMembers(world, context, (signal) =>
               runSteps(
                 params,
                 { ...context, signal },
@@ -217,7 +221,7 @@ export function coordinatorEffects(world: DatabaseWorld): Record<string, EffectH
                 { ...context, signal },
                 { databaseName: world.databaseName, progressField: "progress" },
               );
-        const result = await watchingMembers(world, context.signal, act, {
+        const result = await watchingMembers(world, context, act, {
           alsoLook: () => refuseForeign(world, point, context.signal),
         });
         await refuseForeign(world, point, context.signal);
@@ -292,7 +296,7 @@ export function coordinatorEffects(world: DatabaseWorld): Record<string, EffectH
             seam: world.seam,
             log: world.log,
           });
-        const restored = await watchingMembers(world, context.signal, act, keep);
+        const restored = await watchingMembers(world, context, act, keep);
         return { type: "dataRestored", digest: restored.digest };
       }),
 

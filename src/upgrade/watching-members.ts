@@ -5,6 +5,7 @@ import {
   requireMemberSpace,
   spaceNeeded,
 } from "../database/space.ts";
+import type { EffectContext } from "../engine/engine.ts";
 import { isLockstepError, messageOf } from "../errors.ts";
 import { limits } from "../limits.ts";
 import type { DatabaseWorld } from "./world.ts";
@@ -27,7 +28,7 @@ export function deletionsOf(world: DatabaseWorld): Deletions {
  */
 export async function watchingMembers<Result>(
   world: DatabaseWorld,
-  signal: AbortSignal,
+  { epoch, signal }: Pick<EffectContext, "epoch" | "signal">,
   act: (signal: AbortSignal) => Promise<Result>,
   options: { readonly neededBytes?: number; readonly alsoLook?: () => Promise<void> } = {},
 ): Promise<Result> {
@@ -37,7 +38,8 @@ export async function watchingMembers<Result>(
   const either = AbortSignal.any([signal, over.signal]);
   const look = async () => {
     // Beside what is under way: a member that is away, as the primary that has just died, costs a time-out.
-    await pauseDeletions(deletionsOf(world));
+    const mastership = world.mastership(epoch);
+    if (mastership) await pauseDeletions({ ...deletionsOf(world), mastership, signal });
     const { restoreBytes } = spaceNeeded(await databaseSize(world.client, world.databaseName));
     requireMemberSpace(await readMemberSpace(world), neededBytes ?? restoreBytes);
     await alsoLook?.();

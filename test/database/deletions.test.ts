@@ -1,14 +1,15 @@
-// Aim: the TTL monitor rests on every member for the time of an upgrade, and goes on after it on those
-// where it was on, whoever dies in between. Method: the real set; a seam that dies at each durable write.
+// Aim: TTL deletion rests on every member for the time of an upgrade, and writers are shut out, and both end with
+// it, whoever dies or wakes up late. Method: a real set; a seam that dies at each durable write; ends in between.
 import { type Document, MongoClient } from "mongodb";
 import { expect, inject, onTestFinished, test } from "vitest";
 import { pauseDeletions, resumeDeletions } from "../../src/database/deletions.ts";
 import type { WithMember } from "../../src/database/members.ts";
 import { dataMembers, memberUrl } from "../../src/database/members.ts";
+import { allowWrites, blockWrites } from "../../src/database/write-block.ts";
 import { startReplicaSet } from "../../src/local/replica-set.ts";
 import { silentLog } from "../../src/log.ts";
 import { openSeam } from "../../src/ports/seam.ts";
-import { createSetting, dyingSeam } from "./setting.ts";
+import { createSetting, dyingSeam, never } from "./setting.ts";
 
 test("paused and resumed, killed at each durable write; what was off stays off", async () => {
   const set = await startReplicaSet({ mongodPath: inject("mongodPath") });
@@ -37,7 +38,10 @@ test("paused and resumed, killed at each durable write; what was off stays off",
   await withMember(hosts[2] as string, (member) =>
     member.db("admin").command({ setParameter: 1, ttlMonitorEnabled: false }),
   );
-  const options = { client, control: setting.control, withMember, log: silentLog, seam: openSeam };
+  const options = {
+    ...{ client, control: setting.control, withMember, log: silentLog, seam: openSeam },
+    ...{ mastership: await setting.master(1), signal: never },
+  };
   for (let at = 1; at <= 4; at += 1) {
     for (const when of ["before", "after"] as const) {
       await pauseDeletions({ ...options, seam: dyingSeam(at, when) });
@@ -60,6 +64,48 @@ test("paused and resumed, killed at each durable write; what was off stays off",
   await resumeDeletions(options);
   expect(await states()).toEqual([true, true, false]);
   expect(await fences.findOne({ _id: "deletions" })).toMatchObject({ hosts: [] });
+
+  // Between what is written down and what is switched off, the upgrade ends.
+  const block = { client, control: setting.control, seam: openSeam };
+  const lifting: WithMember = (host, act) =>
+    withMember(host, (member) => {
+      const db = member.db.bind(member);
+      const command = async (asked: Document) => {
+        if (asked["ttlMonitorEnabled"] === false) await resumeDeletions(options);
+        return db("admin").command(asked);
+      };
+      return act({ db: () => ({ command }) } as unknown as MongoClient);
+    });
+  await pauseDeletions({ ...options, withMember: lifting });
+  expect(await states()).toEqual([true, true, false]);
+  const blocking = {
+    db: (name: string) => {
+      const database = client.db(name);
+      const command = async (asked: Document) => {
+        if (asked["global"] === true) await allowWrites(block);
+        return database.command(asked);
+      };
+      return { command };
+    },
+    startSession: () => client.startSession(),
+  };
+  await blockWrites({ ...options, client: blocking as unknown as MongoClient });
+  const mode = async () => {
+    const { repl } = await client.db("admin").command({ serverStatus: 1 });
+    return Number(repl?.userWriteBlockMode);
+  };
+  expect(await mode()).toBe(1);
+  await blockWrites(options);
+  expect(await mode()).toBe(2);
+  expect(await allowWrites(block)).toBe(true);
+  expect(await mode()).toBe(1);
+
+  // A successor is there: who is deposed holds nothing back.
+  await setting.master(2);
+  await pauseDeletions(options);
+  expect(await states()).toEqual([true, true, false]);
+  await expect(blockWrites(options)).rejects.toMatchObject({ code: "fenced" });
+  expect(await allowWrites(block)).toBe(false);
   await client.close();
 });
 
