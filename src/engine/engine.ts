@@ -46,7 +46,8 @@ export interface Engine {
     options: { owner: Owner; writes?: readonly Write[] },
   ): Promise<SendResult>;
   /**
-   * Sends an event; resolves once it is in the journal.
+   * Sends an event; resolves once it is in the journal. The caller's writes are joined where it is applied:
+   * an event that the actor ignores takes nothing else with it.
    * @throws LockstepError `fenced` when this engine does not own the actor (any more);
    *   `conflict` when a write of the caller's is refused
    */
@@ -139,17 +140,20 @@ export function createEngine(options: {
           clock,
           log,
           onStuck: () => options.onStuckEffect(effect),
-          onResult: (event) => deliver(tail.actor, event, effect.id),
+          onResult: (event) => deliver(actor, event, effect.id),
         }),
       );
     }
   };
 
-  /** A result has to reach the journal even while there is no primary. */
-  const deliver = async (actor: string, event: EffectEvent, key: string): Promise<void> => {
+  /**
+   * A result has to reach the journal even while there is no primary. It is its owner's: who owns the actor
+   * anew, and be it this process, runs the effect again.
+   */
+  const deliver = async (actor: Live, event: EffectEvent, key: string): Promise<void> => {
     for (let attempt = 1; !stopping.signal.aborted; attempt += 1) {
       try {
-        await send(actor, event, { key });
+        await sendTo(actor, event, { key });
         return;
       } catch (error) {
         const waiting = error instanceof LockstepError && error.code === "database-unreachable";
@@ -209,7 +213,10 @@ export function createEngine(options: {
       if (actor.deposed || ownership.signal.aborted) throw fenced(actor.tail.actor);
       const { entry, writes } = make(actor.tail, await store.now());
       const result = await batcher
-        .append({ entry, writes: [...ownership.writes, ...writes, ...extra] })
+        .append({
+          entry,
+          writes: [...ownership.writes, ...writes, ...(entry.outcome === "applied" ? extra : [])],
+        })
         .catch((error: unknown) => {
           void lookAgain(ownership, () => serialised(actor, () => catchUp(actor)));
           throw error;
@@ -245,11 +252,20 @@ export function createEngine(options: {
     return result;
   };
 
-  const send: Engine["send"] = (id, event, { key, writes = [] } = {}) => {
+  const send: Engine["send"] = (id, event, options) => {
     const actor = live.get(id);
     if (!actor || stopping.signal.aborted) return Promise.reject(fenced(id));
-    return serialised(actor, async () => {
+    return sendTo(actor, event, options);
+  };
+
+  const sendTo = (
+    actor: Live,
+    event: EffectEvent,
+    { key, writes = [] }: { key?: string; writes?: readonly Write[] } = {},
+  ): Promise<SendResult> =>
+    serialised(actor, async () => {
       const known = actor.tail;
+      const id = known.actor;
       const spent =
         key?.startsWith(`${id}/`) &&
         ![...known.effects, ...known.timers].some((pending) => pending.id === key);
@@ -269,7 +285,6 @@ export function createEngine(options: {
       assert(result.outcome !== "takeover", "an event is no takeover", { actor: id });
       return { kind: result.outcome, entry: result };
     });
-  };
 
   const adopt = async (tail: Entry, ownership: Ownership): Promise<void> => {
     const previous = live.get(tail.actor);

@@ -150,8 +150,9 @@ export function createMemoryStore(options: { now: () => number }): Store {
     entries: async (actor, fromRevision = 0) => (journal.get(actor) ?? []).slice(fromRevision),
     hasKey: async (actor, eventKey) => keys.get(actor)?.has(eventKey) ?? false,
     get: async (collection, id) => collectionOf(collection).get(id) as ControlDocument | undefined,
-    list: async (collection) =>
+    list: async (collection, where = {}) =>
       [...collectionOf(collection)]
+        .filter(([, fields]) => holds(fields, where))
         .toSorted(([left], [right]) => (left < right ? -1 : 1))
         .map(([_id, fields]) => ({ ...fields, _id })),
     watch(onHint) {

@@ -119,6 +119,10 @@ export function createMongoStore(options: {
           partialFilterExpression: { eventKey: { $exists: true } },
         },
       ]);
+      await named(collections.inbox).createIndex(
+        { expiresAt: 1 },
+        { name: "asked-long-ago", expireAfterSeconds: 0 },
+      );
     })();
     prepared.catch(() => {
       prepared = undefined;
@@ -333,8 +337,8 @@ export function createMongoStore(options: {
         const { _id, ...fields } = found;
         return fields;
       }),
-    list: (collection) =>
-      guarded(() => named(collection).find({}).sort({ _id: 1 }).limit(limits.listMax).toArray()),
+    list: (collection, where = {}) =>
+      guarded(() => named(collection).find(where).sort({ _id: 1 }).limit(limits.listMax).toArray()),
     watch(onHint) {
       const stop = new AbortController();
       const either = AbortSignal.any([stop.signal, closing.signal]);

@@ -121,8 +121,14 @@ export interface Store {
   /** True when this actor's journal holds the key. */
   hasKey(actor: string, eventKey: string): Promise<boolean>;
   get(collection: string, id: string): Promise<ControlDocument | undefined>;
-  /** All documents of a collection, with `_id`, ordered by it. */
-  list(collection: string): Promise<readonly (ControlDocument & { readonly _id: string })[]>;
+  /**
+   * All documents of a collection, with `_id`, ordered by it.
+   * @param where fields that must equal, as in `Write.expect`
+   */
+  list(
+    collection: string,
+    where?: Readonly<Record<string, Plain>>,
+  ): Promise<readonly (ControlDocument & { readonly _id: string })[]>;
   /**
    * Calls back soon after an entry, the versions, the inbox, the block of writers or what
    * `hintingAgentFields` names has changed, or the lease was given up: a hint, never a promise.
@@ -134,7 +140,7 @@ export interface Store {
 }
 
 /** Changes of an agent's record that others act on. */
-export const hintingAgentFields = ["gate", "incarnation", "owes", "forgotten"] as const;
+export const hintingAgentFields = ["gate", "incarnation", "owes", "forgotten", "retry"] as const;
 
 /** Names of the control collections. */
 export const collections = {

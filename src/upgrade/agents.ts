@@ -20,6 +20,8 @@ export interface AgentRecord {
   readonly forgotten: boolean;
   /** What this agent is stuck on, or null. */
   readonly blocked: string | null;
+  /** The request by which it shall try again, until it has taken it; or null. */
+  readonly retry: string | null;
   /** Bytes free where its backups go. */
   readonly freeBytes: number;
   /** Ids of the backups that this agent holds. */
@@ -86,7 +88,7 @@ export async function register(
         collection: collections.agents,
         id: agent,
         expect: known ? { incarnation: previous } : null,
-        set: known ? set : { ...set, owes: null },
+        set: known ? set : { ...set, owes: null, retry: null },
       },
     ]);
     if (refused === null) return incarnation;
@@ -97,16 +99,19 @@ export async function register(
   );
 }
 
+/** What an agent's host says of its disk. */
+export type Holdings = Pick<AgentRecord, "freeBytes" | "backups">;
+
 /**
- * Tells the fleet that this incarnation lives, at this time by the store's clock. False when a newer one has registered, or when an operator
- * has forgotten this agent: who comes back registers anew.
+ * Tells the fleet that this incarnation lives, at this time by the store's clock. False when a newer one has
+ * registered, or when an operator has forgotten this agent: who comes back registers anew.
  */
 export async function heartbeat(
   store: Store,
   agent: string,
   incarnation: number,
   lastSeenAt: number,
-  facts: { blocked: string | null; freeBytes: number; backups: readonly string[] },
+  facts: { readonly blocked: string | null } & Partial<Holdings>,
 ): Promise<boolean> {
   const seen = {
     collection: collections.agents,

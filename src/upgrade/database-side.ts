@@ -1,6 +1,7 @@
 import { statfs } from "node:fs/promises";
 import { backupsIn } from "../database/retention.ts";
 import type { EffectHandler } from "../engine/engine.ts";
+import type { Holdings } from "./agents.ts";
 import { dumpCopy, sweepOldBackups } from "./backup-effects.ts";
 import { coordinatorEffects } from "./coordinator-effects.ts";
 import { backupsDirectory } from "./participant-effects.ts";
@@ -18,10 +19,7 @@ export interface DatabaseSide {
   /** Refuses by name what cannot be upgraded; answers with what an operator should know. */
   preflight(world: World, extraBytes: number): Promise<readonly string[]>;
   /** Bytes free where copies go, and the ids of those that are there. */
-  holdings(world: Pick<World, "dataDirectory">): Promise<{
-    readonly freeBytes: number;
-    readonly backups: readonly string[];
-  }>;
+  holdings(world: Pick<World, "dataDirectory">): Promise<Holdings>;
 }
 
 /** The real one, on MongoDB and this host's disk. */

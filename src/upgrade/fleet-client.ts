@@ -101,7 +101,7 @@ export async function createFleetClient(options: {
     }
     throw new LockstepError(
       "timeout",
-      "no master answered in time: expected a state server of the fleet to be running; the request stays filed",
+      "no master answered in time: expected a state server of the fleet to be running; the request stays filed for a day",
       { request: id },
     );
   };

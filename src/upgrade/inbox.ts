@@ -1,3 +1,4 @@
+import { limits } from "../limits.ts";
 import { collections, type Plain, type Store, type Write } from "../store/store.ts";
 
 /** What people ask for; deduplicated by the client's id. */
@@ -31,7 +32,6 @@ export interface InboxItem {
   readonly id: string;
   readonly at: number;
   readonly request: Request;
-  readonly answer: Answer | null;
 }
 
 /** Files a request; filing it twice under one id is one request. */
@@ -42,13 +42,19 @@ export async function fileRequest(store: Store, id: string, request: Request): P
       collection: collections.inbox,
       id,
       expect: null,
-      set: { at, request: request as unknown as Plain, answer: null },
+      set: {
+        at,
+        request: request as unknown as Plain,
+        answer: null,
+        expiresAt: new Date(at + limits.requestKeptMs),
+      },
     },
   ]);
 }
 
+/** Requests without an answer, in the order of their filing. */
 export async function readInbox(store: Store): Promise<readonly InboxItem[]> {
-  const found = await store.list(collections.inbox);
+  const found = await store.list(collections.inbox, { answer: null });
   return found
     .map((document) => ({ ...document, id: document._id }) as unknown as InboxItem)
     .toSorted((left, right) => left.at - right.at || (left.id < right.id ? -1 : 1));

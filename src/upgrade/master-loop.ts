@@ -89,13 +89,22 @@ async function sendToCoordinator(
   coordinator: ActorView<UpgradeContext>,
   event: { type: string } & Record<string, unknown>,
   message: string,
+  more: readonly Write[] = [],
 ): Promise<void> {
-  const answer: Answer = { ok: true, upgrade: coordinator.context.upgrade, message };
-  const result: SendResult = await world.engine.send(coordinator.actor, event, {
-    key: `inbox/${item.id}`,
-    writes: [answerWrite(item.id, answer)],
-  });
-  if (result.kind === "duplicate") await world.store.write([answerWrite(item.id, answer)]);
+  const { upgrade } = coordinator.context;
+  const writes = [answerWrite(item.id, { ok: true, upgrade, message }), ...more];
+  const key = `inbox/${item.id}`;
+  const result: SendResult = await world.engine.send(coordinator.actor, event, { key, writes });
+  if (result.kind === "applied") return;
+  const { state, status } = result.entry;
+  if (status !== "active") {
+    throw new LockstepError(
+      "wrong-state",
+      `expected an active upgrade, ${upgrade} has come to its end meanwhile: ${state}`,
+      { upgrade, state },
+    );
+  }
+  await world.store.write(writes);
 }
 
 async function forgetAgent(world: MasterWorld, item: InboxItem, agent: string): Promise<void> {
@@ -133,21 +142,31 @@ async function forgetAgent(world: MasterWorld, item: InboxItem, agent: string): 
     const event: UpgradeEvent = { type: "agentForgotten", agent };
     const key = `inbox/${item.id}`;
     const result = await world.engine.send(coordinator.actor, event, { key, writes });
-    if (result.kind !== "duplicate") return;
+    if (result.kind === "applied") return;
   }
   await store.write(writes);
 }
 
-/** Agents that are stuck alone: each of them reads the request by itself. */
-async function retryAgents(
-  { store }: MasterWorld,
+/** The upgrade that is stuck tries again, and each agent that is: it takes the request from its record. */
+async function retry(
+  world: MasterWorld,
   item: InboxItem,
   coordinator: ActorView<UpgradeContext> | undefined,
 ): Promise<void> {
-  const stuck = (await readAgents(store)).filter(({ blocked }) => blocked !== null);
+  const stuck = (await readAgents(world.store)).filter(({ blocked }) => blocked !== null);
+  const asking = stuck.map(({ agent, incarnation }): Write => {
+    const expect = { incarnation };
+    return { collection: collections.agents, id: agent, expect, set: { retry: item.id } };
+  });
+  if (coordinator?.state === "blocked") {
+    const event: UpgradeEvent = { type: "retryRequested" };
+    return sendToCoordinator(world, item, coordinator, event, "the roll-back goes on", asking);
+  }
   if (stuck.length > 0) {
     const message = `tries again: ${stuck.map(({ agent }) => agent).join(", ")}`;
-    await store.write([answerWrite(item.id, { ok: true, upgrade: null, message })]);
+    const answer = answerWrite(item.id, { ok: true, upgrade: null, message });
+    // Who has restarted meanwhile may not be stuck any more: it is judged again.
+    await world.store.write([answer, ...asking]);
     return;
   }
   if (!coordinator) throw noUpgrade("retry");
@@ -175,11 +194,8 @@ async function serve(world: MasterWorld, item: InboxItem): Promise<void> {
       const event = { type: "abortRequested", why: request.why };
       return sendToCoordinator(world, item, coordinator, event, "the fleet turns back");
     }
-    case "retry": {
-      if (coordinator?.state !== "blocked") return retryAgents(world, item, coordinator);
-      const event = { type: "retryRequested" };
-      return sendToCoordinator(world, item, coordinator, event, "the roll-back goes on");
-    }
+    case "retry":
+      return retry(world, item, coordinator);
     case "forget":
       return forgetAgent(world, item, request.agent);
   }
@@ -191,7 +207,6 @@ const passing: readonly string[] = ["fenced", "lease-lost", "database-unreachabl
 /** Serves what people asked for; a failure is an answer, so that it keeps no later request waiting. */
 export async function serveInbox(world: MasterWorld): Promise<void> {
   for (const item of await readInbox(world.store)) {
-    if (item.answer !== null) continue;
     try {
       await serve(world, item);
     } catch (thrown) {

@@ -7,12 +7,11 @@ import type { Log } from "../log.ts";
 import { collections, documentIds, type Entry, type Store, type Versions } from "../store/store.ts";
 import { fromCoordinator } from "./derive.ts";
 import type { Gate } from "./gate.ts";
-import { readInbox } from "./inbox.ts";
 import type { LocalJournal } from "./local-journal.ts";
 import { coordinatorId, coordinatorPrefix, participantId, participantPrefix } from "./names.ts";
 import { planOf, type Step } from "./steps.ts";
 import { notInstalled, readVersions } from "./versions.ts";
-import { contextOf, enteredAt, isFinal, isOver, viewOf } from "./views.ts";
+import { contextOf, isFinal, isOver, viewOf } from "./views.ts";
 
 /** What the participant's loop acts on. */
 export interface ParticipantWorld {
@@ -26,8 +25,6 @@ export interface ParticipantWorld {
   readonly steps: readonly Step[];
   readonly startable: readonly string[];
   readonly cannotStart: Reason | null;
-  /** When this process began, by the store's clock. */
-  readonly sinceMs: number;
   /** Has the launcher start another version: this process ends. */
   changeVersion(version: string): Promise<void>;
   /** True for an actor that was there before this process: its fall-back is about that one. */
@@ -95,8 +92,16 @@ async function takePart(world: ParticipantWorld, id: string, isOwed: boolean): P
   return true;
 }
 
-/** Tells one participant of ours that this process runs, once, and what its coordinator decided. */
-async function drive(world: ParticipantWorld, tail: Entry, versions: Versions): Promise<void> {
+/**
+ * Tells one participant of ours that this process runs, once, and what its coordinator and an operator decided.
+ * @param retry the request by which who is stuck tries again, or null
+ */
+async function drive(
+  world: ParticipantWorld,
+  tail: Entry,
+  versions: Versions,
+  retry: string | null,
+): Promise<void> {
   const { engine, store } = world;
   const view = viewOf<AgentContext>(tail);
   if (view.context.incarnation !== world.incarnation) {
@@ -122,14 +127,15 @@ async function drive(world: ParticipantWorld, tail: Entry, versions: Versions): 
       await engine.send(tail.actor, { type: "superseded" }, { key });
       return;
     }
-    const sinceMs = enteredAt(await store.entries(tail.actor));
-    const retries = (await readInbox(store)).filter(
-      ({ request, at }) => request.kind === "retry" && at > sinceMs,
-    );
-    for (const { id } of retries) {
-      await engine.send(tail.actor, { type: "retryRequested" }, { key: `inbox/${id}` });
-    }
+    if (retry === null) return;
+    await engine.send(tail.actor, { type: "retryRequested" }, { key: `inbox/${retry}` });
   }
+}
+
+/** Takes an operator's request from this agent's record: it counts once. */
+async function takeRetry({ store, agent, incarnation }: ParticipantWorld, retry: string) {
+  const expect = { incarnation, retry };
+  await store.write([{ collection: collections.agents, id: agent, expect, set: { retry: null } }]);
 }
 
 /**
@@ -183,8 +189,12 @@ async function payDebt(
  * the fleet's goes there, or says why it cannot.
  * @returns why it is stuck, or null
  */
-async function goHome(world: ParticipantWorld, versions: Versions): Promise<string | null> {
-  const { version, startable, cannotStart, store } = world;
+async function goHome(
+  world: ParticipantWorld,
+  versions: Versions,
+  isAskedTo: boolean,
+): Promise<string | null> {
+  const { version, startable, cannotStart } = world;
   const home = versions.agentVersion;
   const stepsVersion = await world.localJournal.stepsVersion();
   // A new host has no steps yet: those of the fleet's version are its own from the start.
@@ -193,14 +203,28 @@ async function goHome(world: ParticipantWorld, versions: Versions): Promise<stri
   }
   if (version === home) return null;
   if (!startable.includes(home)) return notInstalled(home);
-  if (cannotStart !== null && cannotStart.details["version"] === home) {
-    const asked = (await readInbox(store)).some(
-      ({ request, at }) => request.kind === "retry" && at > world.sinceMs,
-    );
-    if (!asked) return cannotStart.message;
-  }
+  const fellBack = cannotStart !== null && cannotStart.details["version"] === home;
+  if (fellBack && !isAskedTo) return cannotStart.message;
   await world.changeVersion(home);
   return null;
+}
+
+/** Not waited for: an application that takes its time keeps nobody from hearing what was decided. */
+function moveGate({ gate, log }: ParticipantWorld, to: "open" | "shut"): void {
+  void (to === "open" ? gate.open() : gate.shut()).catch((error: unknown) => {
+    log.warn({ to, error: messageOf(error) }, "the gate could not be moved");
+  });
+}
+
+function isHome({ version }: ParticipantWorld, versions: Versions): boolean {
+  return versions.upgrade === null && versions.databaseVersion === version;
+}
+
+/** What the versions alone decide waits for nothing else: this host's disk may hang, and its application writes on. */
+function shutAtOnce(world: ParticipantWorld, versions: Versions): void {
+  // Shut also where it does not look open: an opening may be under way.
+  if (isHome(world, versions) || (!world.gate.isOpen && !world.gate.isOpening)) return;
+  moveGate(world, "shut");
 }
 
 /** What is read here may be old: whether the gate opens is decided in its transaction. */
@@ -209,21 +233,15 @@ async function tendGate(
   versions: Versions,
   isFree: boolean,
 ): Promise<void> {
+  if (!isHome(world, versions)) return;
   const stepsVersion = (await world.localJournal.stepsVersion()) ?? world.version;
   const mayOpen =
     isFree &&
-    versions.upgrade === null &&
-    versions.databaseVersion === world.version &&
     stepsVersion === world.version &&
     // The application could not write yet: whoever shut writers out lets them in first.
     (await world.store.get(collections.fences, documentIds.writeBlock)) === undefined;
-  // Shut also where it does not look open: an opening may be under way.
-  if (mayOpen && world.gate.isOpen) return;
-  if (!mayOpen && !world.gate.isOpen && !world.gate.isOpening) return;
-  // Not waited for: an application that takes its time keeps nobody from hearing what was decided.
-  void (mayOpen ? world.gate.open() : world.gate.shut()).catch((error: unknown) => {
-    world.log.warn({ mayOpen, error: messageOf(error) }, "the gate could not be moved");
-  });
+  if (mayOpen && !world.gate.isOpen) moveGate(world, "open");
+  if (!mayOpen && (world.gate.isOpen || world.gate.isOpening)) moveGate(world, "shut");
 }
 
 /** One pass: create what is missing, drive what is ours, tend the gate. */
@@ -231,7 +249,9 @@ export async function lookAround(world: ParticipantWorld): Promise<Look> {
   const { store } = world;
   const versions = await readVersions(store);
   if (!versions) return { blocked: null };
-  const owed = (await store.get(collections.agents, world.agent))?.["owes"];
+  shutAtOnce(world, versions);
+  const record = await store.get(collections.agents, world.agent);
+  const [owed, retry] = [record?.["owes"], (record?.["retry"] ?? null) as string | null];
   const before = await store.tails(participantPrefix(world.agent));
   let joined = false;
   if (versions.upgrade !== null) {
@@ -245,11 +265,14 @@ export async function lookAround(world: ParticipantWorld): Promise<Look> {
   joined = (isAtRest && (await follow(world, versions, before))) || joined;
   const tails = joined ? await store.tails(participantPrefix(world.agent)) : before;
   const mine = tails.filter((tail) => !isFinal(tail));
-  for (const tail of mine) await drive(world, tail, versions);
+  for (const tail of mine) await drive(world, tail, versions, retry);
+  // One that has only just heard that this process runs may be stuck still: it is asked at the next look.
+  const isTold = (tail: Entry) => contextOf<AgentContext>(tail).incarnation === world.incarnation;
+  if (retry !== null && mine.every(isTold)) await takeRetry(world, retry);
   await tendGate(world, versions, mine.length === 0 && owed === null);
   // An actor at its end may still have its version to keep.
   const away = tails.every(isOver) && versions.upgrade === null;
-  const homeless = away ? await goHome(world, versions) : null;
+  const homeless = away ? await goHome(world, versions, retry !== null) : null;
   if (homeless !== null) return { blocked: homeless };
   const stuck = mine.find(({ state }) => state === "blocked");
   return {

@@ -13,7 +13,7 @@ import { createPulse } from "../ports/pulse.ts";
 import type { Random } from "../ports/random.ts";
 import type { Seam } from "../ports/seam.ts";
 import { collections, type Store } from "../store/store.ts";
-import { heartbeat } from "./agents.ts";
+import { type Holdings, heartbeat } from "./agents.ts";
 import type { DatabaseSide } from "./database-side.ts";
 import { fleetMachines } from "./fleet-machines.ts";
 import { createGate, type Gate, type GateListener } from "./gate.ts";
@@ -74,8 +74,7 @@ export interface Runtime {
 export async function runAgent(options: RunOptions, ports: RunPorts): Promise<Runtime> {
   const { agent, lifecycle, version, incarnation } = options;
   const { store, database, localJournal, clock, log } = ports;
-  const sinceMs = await store.now();
-  const hearing = createHearing(clock, sinceMs);
+  const hearing = createHearing(clock, await store.now());
   const stopping = new AbortController();
   const pulse = createPulse(clock);
   const takenOver = new Map<string, number>();
@@ -237,7 +236,6 @@ export async function runAgent(options: RunOptions, ports: RunPorts): Promise<Ru
           steps: options.steps,
           startable: options.startable,
           cannotStart: options.cannotStart,
-          sinceMs,
           async changeVersion(wanted) {
             await options.writeWantedVersion(wanted);
             leave(exitForVersionChange);
@@ -264,10 +262,28 @@ export async function runAgent(options: RunOptions, ports: RunPorts): Promise<Ru
     unsubscribe();
   }
 
+  let holdings: Holdings | undefined;
+  let isAsking = false;
+  const news = createPulse(clock);
+  /** Beside the heartbeat: a disk that hangs must not silence an agent whose gate may be open. */
+  async function askDisk(): Promise<void> {
+    if (isAsking) return;
+    isAsking = true;
+    try {
+      const found = await database.holdings(world);
+      if (found.backups.join() !== holdings?.backups.join()) news.hint();
+      holdings = found;
+    } catch (error) {
+      log.warn({ error: messageOf(error) }, "the disk could not be asked");
+    } finally {
+      isAsking = false;
+    }
+  }
+
   async function heartbeatLoop(): Promise<void> {
     while (!stopping.signal.aborted) {
+      void askDisk();
       await pass("heartbeat", async () => {
-        const holdings = await database.holdings(world);
         const nowMs = await store.now();
         hearing.looked(nowMs);
         if (!(await heartbeat(store, agent, incarnation, nowMs, { blocked, ...holdings }))) {
@@ -278,20 +294,28 @@ export async function runAgent(options: RunOptions, ports: RunPorts): Promise<Ru
           leave(1);
         }
       });
-      await clock.sleep(limits.heartbeatMs, stopping.signal);
+      await news.wait(limits.heartbeatMs, stopping.signal);
     }
   }
 
-  for (const tail of await store.tails(participantPrefix(agent))) {
-    takenOver.set(tail.actor, tail.revision + 1);
+  try {
+    for (const tail of await store.tails(participantPrefix(agent))) {
+      takenOver.set(tail.actor, tail.revision + 1);
+    }
+    await engine.own({
+      owner: { kind: "pinned", agent },
+      prefix: participantPrefix(agent),
+      epoch: incarnation,
+      signal: stopping.signal,
+      writes: [],
+    });
+  } catch (error) {
+    // Who tries again starts an engine of its own.
+    stopping.abort(new LockstepError("aborted", "this process did not start"));
+    await engine.stop();
+    await ports.close();
+    throw error;
   }
-  await engine.own({
-    owner: { kind: "pinned", agent },
-    prefix: participantPrefix(agent),
-    epoch: incarnation,
-    signal: stopping.signal,
-    writes: [],
-  });
   options.reportReady();
   const loops = [participantLoop(), heartbeatLoop()];
   // A machine agent never leads: it need not look at the lease.

@@ -139,6 +139,9 @@ export function storeContract(open: () => Promise<StoreUnderTest>): void {
     expect(await store.get("things", "t")).toEqual({ a: 3, b: { d: 3 } });
     expect(await store.write([{ ...target, expect: {}, set: { a: 9 } }, change])).toBe(1);
     expect(await store.list("things")).toEqual([{ _id: "t", a: 3, b: { d: 3 } }]);
+    await store.write([{ ...target, id: "s", expect: null, set: { a: null } }]);
+    expect(await store.list("things", { a: null })).toEqual([{ _id: "s", a: null }]);
+    expect(await store.list("things", { "b.d": 3 })).toMatchObject([{ _id: "t" }]);
   });
 
   test("an unknown outcome is read back, never assumed", async () => {

@@ -280,6 +280,71 @@ describe("engine", () => {
     await one.stop();
   });
 
+  test("what the caller joins to an event is not written where the actor ignores it", async () => {
+    const { engine, ownership, store } = world();
+    const one = engine(forever);
+    await one.own(ownership(1).held);
+    await one.create("job/1", "job", undefined, { owner });
+    const writes = [{ collection: "things", id: "t", expect: null, set: { said: true } }];
+    expect((await one.send("job/1", { type: "undone" }, { writes })).kind).toBe("ignored");
+    expect(await store.get("things", "t")).toBeUndefined();
+    expect((await one.send("job/1", { type: "stop" }, { writes })).kind).toBe("applied");
+    expect(await store.get("things", "t")).toEqual({ said: true });
+    await one.stop();
+  });
+
+  test("a result that could not be told before its owner lost the actor is not told by its next one", async () => {
+    const { clock, engine, ownership, store } = world();
+    let away = false;
+    const through: Store = {
+      ...store,
+      now: () =>
+        away ? Promise.reject(new LockstepError("database-unreachable", "away")) : store.now(),
+    };
+    const running = new Set<object>();
+    const together: number[] = [];
+    const busy: EffectHandler = async (params, { signal }) => {
+      running.add(params);
+      together.push(running.size);
+      await forever(params, { signal } as Parameters<EffectHandler>[1]).catch(() => {});
+      running.delete(params);
+      throw new LockstepError("aborted", "stopped");
+    };
+    let works = 0;
+    let tell: () => void = () => {};
+    const told = new Promise<void>((resolve) => {
+      tell = resolve;
+    });
+    const one = engine(
+      async (params, context) => {
+        works += 1;
+        if (works > 1) return busy({ ...params }, context);
+        await told;
+        away = true;
+        return { type: "late" };
+      },
+      (params, context) => busy({ ...params }, context),
+      through,
+    );
+    const first = ownership(1);
+    await one.own(first.held);
+    await one.create("job/1", "job", { deadlineMs: 1_000_000 }, { owner });
+    tell();
+    await clock.advance(1);
+    // It waits to be told; the actor is lost, and owned anew by this very process.
+    first.lost.abort();
+    away = false;
+    await one.own(ownership(2).held);
+    await clock.advance(60_000);
+    expect((await store.tail("job/1"))?.state).toBe("working");
+    expect(works).toBe(2);
+    await one.send("job/1", { type: "stop" });
+    await clock.advance(60_000);
+    expect((await store.tail("job/1"))?.state).toBe("undoing");
+    expect(together).toEqual([1, 1]);
+    await one.stop();
+  });
+
   test("a cancelled effect that ignores its signal is told as stuck", async () => {
     const { clock, engine, ownership, stuck } = world();
     const one = engine(() => new Promise(() => {}));

@@ -55,7 +55,15 @@ export function recordsOf(
     ...{ agent: nameOf(index), role: "state-server", incarnation: 1 },
     ...{ version: agent.recordVersion, startable: [oldVersion, newVersion], gate: agent.gate },
     ...{ owes: agent.owes ? "u000002" : null, lastSeenAt: isSilent(index) ? 0 : silentNowMs },
-    ...{ forgotten: false, blocked: null, freeBytes: 1, backups: [], host: "host", pid: 1 },
+    ...{
+      forgotten: false,
+      blocked: null,
+      retry: null,
+      freeBytes: 1,
+      backups: [],
+      host: "host",
+      pid: 1,
+    },
   }));
 }
 

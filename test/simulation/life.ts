@@ -124,7 +124,7 @@ export function createLife(options: {
       entries: (actor, from) => read(() => store.entries(actor, from)),
       hasKey: (actor, key) => read(() => store.hasKey(actor, key)),
       get: (collection, id) => read(() => store.get(collection, id)),
-      list: (collection) => read(() => store.list(collection)),
+      list: (collection, where) => read(() => store.list(collection, where)),
       watch(onHint) {
         return store.watch((what) => {
           if (weather.lost > 0 && draw.chance(weather.lost)) return;

@@ -27,6 +27,7 @@ export function record(agent: string, more: Partial<AgentRecord> = {}): AgentRec
     lastSeenAt: 0,
     forgotten: false,
     blocked: null,
+    retry: null,
     freeBytes: 0,
     backups: [],
     host: "h",

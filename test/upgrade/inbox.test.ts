@@ -7,10 +7,10 @@ import { limits } from "../../src/limits.ts";
 import { createMemoryStore } from "../../src/store/memory-store.ts";
 import { collections, type Write } from "../../src/store/store.ts";
 import { createHearing } from "../../src/upgrade/hearing.ts";
-import { fileRequest, readAnswer } from "../../src/upgrade/inbox.ts";
+import { fileRequest, readAnswer, readInbox } from "../../src/upgrade/inbox.ts";
 import { type MasterWorld, serveInbox } from "../../src/upgrade/master-loop.ts";
 import { acceptWrite, initializeVersions } from "../../src/upgrade/versions.ts";
-import { coordinator, from, join, to, upgrade } from "./facts.ts";
+import { coordinator, from, join, to, upgrade, ways } from "./facts.ts";
 
 const heard = { looked() {}, hasListened: () => true };
 
@@ -27,6 +27,55 @@ test("after the commit: the agent that is stuck tries again; with nobody stuck i
   await fileRequest(store, "r2", { kind: "retry" });
   await serveInbox(world);
   expect(await readAnswer(store, "r2")).toMatchObject({ ok: true, message: "tries again: a3" });
+  expect(await store.get(collections.agents, "a3")).toMatchObject({ retry: "r2" });
+});
+
+test("an abort that finds the upgrade committed is refused", async () => {
+  const store = createMemoryStore({ now: () => 1_000 });
+  await initializeVersions(store, from);
+  await join(store, "a1");
+  await store.write([acceptWrite(from, to, upgrade)]);
+  await store.append([...coordinator([])].slice(0, 1));
+  // The commit is on its way while the request is judged.
+  const entry = coordinator(ways["done"] ?? []).at(-1);
+  const engine = { send: async () => ({ kind: "ignored", entry }) };
+  const world = { store, engine, hearing: heard } as unknown as MasterWorld;
+  await fileRequest(store, "r1", { kind: "abort", why: "too late" });
+  await serveInbox(world);
+  const message = expect.stringContaining("done");
+  expect(await readAnswer(store, "r1")).toMatchObject({ ok: false, code: "wrong-state", message });
+});
+
+test("with the upgrade stuck and an agent too, one request is for both", async () => {
+  const store = createMemoryStore({ now: () => 1_000 });
+  await initializeVersions(store, from);
+  await join(store, "a1");
+  await store.write([acceptWrite(from, to, upgrade)]);
+  for (const entry of coordinator(ways["blocked"] ?? [])) await store.append([entry]);
+  const stuck = { collection: collections.agents, id: "a1", expect: {} };
+  await store.write([{ ...stuck, set: { blocked: "its disk is full" } }]);
+  const engine = {
+    async send(_actor: string, _event: unknown, options: { writes: readonly Write[] }) {
+      await store.write(options.writes);
+      return { kind: "applied" };
+    },
+  };
+  const world = { store, engine, hearing: heard } as unknown as MasterWorld;
+  await fileRequest(store, "r1", { kind: "retry" });
+  await serveInbox(world);
+  expect(await readAnswer(store, "r1")).toMatchObject({ ok: true });
+  expect(await store.get(collections.agents, "a1")).toMatchObject({ retry: "r1" });
+});
+
+test("what was answered is not read again, and is kept for a day", async () => {
+  const store = createMemoryStore({ now: () => 1_000 });
+  await initializeVersions(store, from);
+  await fileRequest(store, "r1", { kind: "retry" });
+  expect(await readInbox(store)).toHaveLength(1);
+  await serveInbox({ store } as MasterWorld);
+  expect(await readInbox(store)).toEqual([]);
+  const expiresAt = new Date(1_000 + limits.requestKeptMs);
+  expect(await store.get(collections.inbox, "r1")).toMatchObject({ expiresAt });
 });
 
 test("a request that cannot be judged is answered so, and keeps no later one waiting", async () => {

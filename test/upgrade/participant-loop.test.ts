@@ -1,11 +1,51 @@
-// Aim: what a participant says of itself when its process has started: a launcher's fall-back counts for the
-// upgrade that it is about, and for no other. Method: one look over the memory store; what is sent is caught.
+// Aim: what a participant says of itself when its process has started, and what it does when it is asked to try
+// again. Method: looks over the memory store; what is sent is caught.
 import { expect, test } from "vitest";
+import type { AgentEvent } from "../../machines/agent-context.ts";
 import type { Engine } from "../../src/engine/engine.ts";
 import { createMemoryStore } from "../../src/store/memory-store.ts";
+import { collections, type Store } from "../../src/store/store.ts";
 import { lookAround, type ParticipantWorld } from "../../src/upgrade/participant-loop.ts";
 import { acceptWrite, initializeVersions } from "../../src/upgrade/versions.ts";
-import { coordinator, from, join, participant, to, upgrade } from "./facts.ts";
+import { coordinator, from, join, participant, reason, to, upgrade } from "./facts.ts";
+
+const cannotStart = (version: string) => ({
+  code: "cannot-start",
+  message: "it does not come up",
+  details: { version },
+});
+
+/** One agent over a store: its sent events, the versions it changes to, how often its gate was shut. */
+function participantOf(store: Store, more: Partial<ParticipantWorld> = {}) {
+  const sent: ({ type: string } & Record<string, unknown>)[] = [];
+  const keys: (string | undefined)[] = [];
+  const changes: string[] = [];
+  const engine = {
+    async send(_actor: string, event: { type: string }, options: { key?: string } = {}) {
+      sent.push(event);
+      keys.push(options.key);
+    },
+  };
+  const world = {
+    ...{ store, engine: engine as unknown as Engine, agent: "a1", role: "state-server" },
+    ...{ version: from, incarnation: 1, steps: [], startable: [from, to], cannotStart: null },
+    gate: { isOpen: false },
+    wasTakenOver: () => true,
+    changeVersion: async (version: string) => {
+      changes.push(version);
+    },
+    localJournal: { stepsVersion: async () => from },
+    ...more,
+  } as unknown as ParticipantWorld;
+  return { look: () => lookAround(world), sent, keys, changes };
+}
+
+async function askAgain(store: Store, request: string): Promise<void> {
+  const record = { collection: collections.agents, id: "a1", expect: {} };
+  await store.write([{ ...record, set: { retry: request } }]);
+}
+
+const asked = async (store: Store) => (await store.get(collections.agents, "a1"))?.["retry"];
 
 test.each([
   ["1.1.0, where the upgrade leads", "1.1.0", true],
@@ -17,30 +57,83 @@ test.each([
   await join(store, "a1");
   await store.write([acceptWrite(from, to, upgrade)]);
   await store.append([...coordinator([]), ...participant("a1", [])]);
-  const said: unknown[] = [];
-  const engine = {
-    async send(_actor: string, event: { type: string; cannotStart?: unknown }) {
-      if (event.type === "started") said.push(event.cannotStart);
-    },
+  const { look, sent } = participantOf(store, {
+    incarnation: 3,
+    cannotStart: cannotStart(version),
+  });
+  await look();
+  expect(sent).toMatchObject([
+    { type: "started", cannotStart: isSaid ? cannotStart(version) : null },
+  ]);
+});
+
+test("who is stuck tries again once for each time it is asked, when it has told that it runs", async () => {
+  const store = createMemoryStore({ now: () => 1_000 });
+  await initializeVersions(store, from);
+  await join(store, "a1");
+  await store.write([acceptWrite(from, to, upgrade)]);
+  const [first] = coordinator([]);
+  if (first) await store.append([first]);
+  const started: AgentEvent = {
+    type: "started",
+    ...{ version: from, incarnation: 1, hash: "h", schemaSteps: 0, protocol: 1 },
+    cannotStart: null,
   };
-  const cannotStart = {
-    code: "cannot-start",
-    message: "it does not come up",
-    details: { version },
-  };
-  const world = {
-    ...{
-      store,
-      engine: engine as unknown as Engine,
-      agent: "a1",
-      role: "state-server",
-      version: from,
-    },
-    ...{ incarnation: 3, steps: [], startable: [from, to], cannotStart, sinceMs: 0 },
-    gate: { isOpen: false },
-    wasTakenOver: () => true,
-    localJournal: { stepsVersion: async () => from },
-  };
-  await lookAround(world as unknown as ParticipantWorld);
-  expect(said).toEqual([isSaid ? cannotStart : null]);
+  const stuck = participant("a1", [
+    started,
+    { type: "turnBackAsked" },
+    { type: "undoFailed", reason },
+  ]);
+  for (const entry of stuck) await store.append([entry]);
+  expect((await store.tail(`agent/a1/${upgrade}`))?.state).toBe("blocked");
+  await askAgain(store, "r1");
+  const next = participantOf(store, { incarnation: 2 });
+  await next.look();
+  expect(next.sent.map(({ type }) => type)).toEqual(["started"]);
+  expect(await asked(store)).toBe("r1");
+  const same = participantOf(store);
+  await same.look();
+  await same.look();
+  expect(same.keys).toEqual(["inbox/r1"]);
+  expect(await asked(store)).toBe(null);
+  await askAgain(store, "r2");
+  await same.look();
+  expect(same.keys).toEqual(["inbox/r1", "inbox/r2"]);
+});
+
+test("a build that fell back is tried once for each time it is asked, and by no earlier request", async () => {
+  const store = createMemoryStore({ now: () => 1_000 });
+  await initializeVersions(store, to);
+  await join(store, "a1");
+  const stepsVersion = async () => to;
+  const { look, changes } = participantOf(store, {
+    cannotStart: cannotStart(to),
+    localJournal: { stepsVersion } as ParticipantWorld["localJournal"],
+  });
+  expect(await look()).toEqual({ blocked: "it does not come up" });
+  await askAgain(store, "r1");
+  expect(await look()).toEqual({ blocked: null });
+  expect(await look()).toEqual({ blocked: "it does not come up" });
+  expect(changes).toEqual([to]);
+});
+
+test("a gate is shut though the disk does not answer", async () => {
+  const store = createMemoryStore({ now: () => 1_000 });
+  await initializeVersions(store, from);
+  await join(store, "a1");
+  await store.write([acceptWrite(from, to, upgrade)]);
+  const [first] = coordinator([]);
+  if (first) await store.append([first]);
+  let shut: () => void = () => {};
+  const isShut = new Promise<void>((resolve) => {
+    shut = resolve;
+  });
+  const { look } = participantOf(store, {
+    gate: { isOpen: true, shut: async () => shut() } as ParticipantWorld["gate"],
+    localJournal: {
+      stepsVersion: () => new Promise(() => {}),
+    } as unknown as ParticipantWorld["localJournal"],
+  });
+  void look();
+  await isShut;
 });
