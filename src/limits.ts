@@ -34,6 +34,8 @@ export const limits = {
   unknownOutcomeReadsMax: 5,
   transactionAttemptsMax: 200,
   listMax: 10_000,
+  /** How often whoever holds something back, or lets it go, looks whether that is still wanted. */
+  holdLooksMax: 5,
   /** How long a request is kept: its answer is read within seconds. */
   requestKeptMs: 24 * 3_600_000,
   transactionRetryDelayMs: 50,

@@ -100,10 +100,12 @@ async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
-process.once("SIGINT", () => {
-  interruption.abort(new Error("interrupted"));
-  process.stderr.write("interrupted: the upgrade goes on; see `lockstep status`\n");
-  process.exitCode = exitCodes.interrupted;
-  process.once("SIGINT", () => process.exit(exitCodes.interrupted));
-});
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+  process.once(signal, () => {
+    interruption.abort(new Error("interrupted"));
+    process.stderr.write("interrupted: what was accepted goes on; see `lockstep status`\n");
+    process.exitCode = exitCodes.interrupted;
+    process.once(signal, () => process.exit(exitCodes.interrupted));
+  });
+}
 process.exitCode = await main(process.argv);

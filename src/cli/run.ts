@@ -20,12 +20,14 @@ export interface Terminal {
 /** Opens the fleet for one command and closes it whatever happens. */
 export async function withFleet(
   options: SharedOptions,
+  { signal }: Pick<Terminal, "signal">,
   act: (fleet: FleetClient) => Promise<number>,
 ): Promise<number> {
   const timeoutMs =
     options.timeout === undefined ? undefined : parseSecondsMs("--timeout", options.timeout);
   const fleet = await createFleetClient({
     mongoUrl: options.mongoUrl,
+    signal,
     ...(options.fleet === undefined ? {} : { fleet: options.fleet }),
     ...(timeoutMs === undefined
       ? {}

@@ -24,7 +24,8 @@ export async function waitForEnd(
   let told = "";
   const status = await fleet.watch(
     (seen) => {
-      if (seen.upgrade?.upgrade !== upgrade) return false;
+      // A later one holds the slot: ours has come to its end unseen.
+      if (seen.upgrade?.upgrade !== upgrade) return seen.upgrade !== null;
       const line = options.json
         ? JSON.stringify({ type: "status", ...seen.upgrade })
         : renderChange(seen);
@@ -35,5 +36,13 @@ export async function waitForEnd(
     { signal: terminal.signal, ...(timeoutMs === undefined ? {} : { timeoutMs }) },
   );
   if (!options.json) terminal.out(renderStatus(status));
-  return exitCodeOfState(status.upgrade?.state ?? "") ?? exitCodes.failed;
+  const ended =
+    status.upgrade?.upgrade === upgrade
+      ? status.upgrade
+      : (await fleet.history()).find((item) => item.upgrade === upgrade);
+  if (ended !== status.upgrade) {
+    const line = JSON.stringify({ type: "ended", upgrade, state: ended?.state });
+    terminal.out(options.json ? line : `${upgrade}: ${ended?.state}`);
+  }
+  return exitCodeOfState(ended?.state ?? "") ?? exitCodes.failed;
 }

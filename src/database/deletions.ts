@@ -1,5 +1,6 @@
 import type { Document, MongoClient } from "mongodb";
 import { messageOf } from "../errors.ts";
+import { limits } from "../limits.ts";
 import type { Log } from "../log.ts";
 import type { Seam } from "../ports/seam.ts";
 import { collections } from "../store/store.ts";
@@ -30,6 +31,21 @@ async function isOn(member: MongoClient): Promise<boolean> {
   return found[parameter] === true;
 }
 
+async function isHeld(deletions: Deletions, host: string): Promise<boolean> {
+  const readConcern = { level: "majority" } as const;
+  const filter = { _id: documentId, hosts: host };
+  return (await record(deletions).findOne(filter, { readConcern })) !== null;
+}
+
+/** Brings a member to what is written down. Whoever acts looks again after it, so the last one is right. */
+async function settle(deletions: Deletions, host: string, member: MongoClient): Promise<void> {
+  for (let look = 0; look < limits.holdLooksMax; look += 1) {
+    const held = await isHeld(deletions, host);
+    await member.db("admin").command({ setParameter: 1, [parameter]: !held });
+    if ((await isHeld(deletions, host)) === held) return;
+  }
+}
+
 /**
  * Keeps every member's TTL monitor from deleting while data is copied, migrated or restored. Which
  * ones were on is written down first, so that whoever ends the upgrade can switch them on again; one
@@ -49,10 +65,7 @@ export async function pauseDeletions(deletions: Deletions & Fenced): Promise<voi
             { upsert: true, session },
           ),
         );
-        await member.db("admin").command({ setParameter: 1, [parameter]: false });
-        // Whoever has ended the upgrade meanwhile looks here no more.
-        const isHeld = await record(deletions).findOne({ _id: documentId, hosts: host });
-        if (!isHeld) await member.db("admin").command({ setParameter: 1, [parameter]: true });
+        await settle(deletions, host, member);
       });
     });
   const hosts = await dataMembers(client);
@@ -77,26 +90,30 @@ export async function resumeDeletions(deletions: Deletions): Promise<void> {
   const paused = found?.hosts ?? [];
   const members = paused.length === 0 ? [] : await dataMembers(client);
   const away: unknown[] = [];
-  for (const host of paused) {
-    try {
-      if (members.includes(host)) {
-        await withMember(host, (member) =>
-          member.db("admin").command({ setParameter: 1, [parameter]: true }),
-        );
-      } else {
-        log.warn({ host }, "no member of the set any more: its TTL deletion stays as it is");
-      }
-    } catch (error) {
-      away.push(error);
-      continue;
-    }
-    await seam.write("resume-deletions", () =>
+  const strike = (host: string) =>
+    seam.write("resume-deletions", () =>
       record(deletions).updateOne(
         { _id: documentId },
         { $pull: { hosts: host } } as Document,
         majority,
       ),
     );
+  for (const host of paused) {
+    if (!members.includes(host)) {
+      log.warn({ host }, "no member of the set any more: its TTL deletion stays as it is");
+      await strike(host);
+      continue;
+    }
+    try {
+      await withMember(host, async (member) => {
+        // First: who dies before it is struck out leaves it to be done again.
+        await member.db("admin").command({ setParameter: 1, [parameter]: true });
+        await strike(host);
+        await settle(deletions, host, member);
+      });
+    } catch (error) {
+      away.push(error);
+    }
   }
   if (away.length > 0) throw away[0];
 }

@@ -1,5 +1,6 @@
 import type { Document, MongoClient } from "mongodb";
 import { LockstepError } from "../errors.ts";
+import { limits } from "../limits.ts";
 import type { Seam } from "../ports/seam.ts";
 import { collections, documentIds } from "../store/store.ts";
 import { type Fenced, writeFenced } from "./fenced-transaction.ts";
@@ -44,6 +45,20 @@ async function setMode({ client }: WriteBlock, global: boolean): Promise<void> {
   await client.db("admin").command({ setUserWriteBlockMode: 1, global });
 }
 
+async function isHeld(block: WriteBlock): Promise<boolean> {
+  const readConcern = { level: "majority" } as const;
+  return (await record(block).findOne({ _id: documentIds.writeBlock }, { readConcern })) !== null;
+}
+
+/** Brings the cluster to what is written down. Whoever acts looks again after it, so the last one is right. */
+async function settle(block: WriteBlock): Promise<void> {
+  for (let look = 0; look < limits.holdLooksMax; look += 1) {
+    const held = await isHeld(block);
+    await setMode(block, held);
+    if ((await isHeld(block)) === held) return;
+  }
+}
+
 /**
  * Shuts out every writer without `bypassWriteBlockingMode`, in the whole cluster. That it was us is
  * written down first: what an operator had blocked stays so afterwards. A deposed master, however late it
@@ -51,8 +66,7 @@ async function setMode({ client }: WriteBlock, global: boolean): Promise<void> {
  * @throws LockstepError `fenced`
  */
 export async function blockWrites(block: WriteBlock & Fenced): Promise<void> {
-  const ours = await record(block).findOne({ _id: documentIds.writeBlock });
-  if (!ours) {
+  if (!(await isHeld(block))) {
     const { repl } = await block.client.db("admin").command({ serverStatus: 1 });
     if (Number(repl?.userWriteBlockMode) === blockedMode) return;
   }
@@ -64,22 +78,20 @@ export async function blockWrites(block: WriteBlock & Fenced): Promise<void> {
         { upsert: true, session },
       ),
     );
-    await setMode(block, true);
-    // Whoever has ended the upgrade meanwhile has let them in already.
-    const isHeld = await record(block).findOne({ _id: documentIds.writeBlock });
-    if (!isHeld) await setMode(block, false);
+    await settle(block);
   });
 }
 
 /** Lets writers in again, if it was us who shut them out; somebody having done it is a success. */
 export async function allowWrites(block: WriteBlock): Promise<boolean> {
-  if (!(await record(block).findOne({ _id: documentIds.writeBlock }))) return false;
+  if (!(await isHeld(block))) return false;
   await block.seam.write("write-allow", async () => {
     await setMode(block, false);
     await record(block).deleteOne(
       { _id: documentIds.writeBlock },
       { writeConcern: { w: "majority", journal: true } },
     );
+    await settle(block);
   });
   return true;
 }

@@ -57,6 +57,8 @@ export async function createFleetClient(options: {
   fleet?: string;
   serverSelectionTimeoutMs?: number;
   answerTimeoutMs?: number;
+  /** Ends a wait for an answer. */
+  signal?: AbortSignal;
   clock?: Clock;
   random?: Random;
 }): Promise<FleetClient> {
@@ -97,7 +99,8 @@ export async function createFleetClient(options: {
       if (answer !== null && answer !== undefined) {
         throw new LockstepError(answer.code as "aborted", answer.message, answer.details);
       }
-      await clock.sleep(limits.leaseAcquirePollMs);
+      await clock.sleep(limits.leaseAcquirePollMs, options.signal);
+      options.signal?.throwIfAborted();
     }
     throw new LockstepError(
       "timeout",

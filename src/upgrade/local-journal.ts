@@ -1,6 +1,7 @@
-import { readFile, rm, stat } from "node:fs/promises";
+import type { Stats } from "node:fs";
+import { lstat, readFile, rm, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { assert } from "../errors.ts";
+import { assert, LockstepError } from "../errors.ts";
 import { asFileTrouble, type Owned, readJsonFile, writeFileAtomic } from "../ports/files.ts";
 import type { Seam } from "../ports/seam.ts";
 
@@ -38,6 +39,26 @@ export interface LocalJournal {
   setStepsVersion(version: string): Promise<void>;
 }
 
+/**
+ * What can be put back as it was is a file, or that there was none. A link would be put back as a file, and what it
+ * leads to would stay changed.
+ * @throws LockstepError `bad-argument`
+ */
+async function requireFile(path: string): Promise<void> {
+  let found: Stats;
+  try {
+    found = await lstat(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return;
+    throw asFileTrouble(path, error);
+  }
+  if (found.isFile()) return;
+  const what = found.isSymbolicLink()
+    ? "a symbolic link: keep the file that it leads to"
+    : "none: keep the files in it, or undo it in `revert`";
+  throw new LockstepError("bad-argument", `expected a file or nothing at ${path}, it is ${what}`);
+}
+
 /** With its owner and its mode: what only some may read stays theirs. False where there is no file. */
 async function copyDurably(from: string, to: string): Promise<boolean> {
   let found: { readonly content: Uint8Array; readonly owned: Owned };
@@ -68,6 +89,7 @@ export function createLocalJournal(dataDirectory: string, seam: Seam): LocalJour
     async keep(upgrade, record, path) {
       const absolute = resolve(path);
       if (record.kept.some((kept) => kept.path === absolute)) return record;
+      await requireFile(absolute);
       const copy = join(directoryOf(upgrade), "kept", String(record.kept.length));
       const existed = await seam.write("before-image", () => copyDurably(absolute, copy));
       const next = {

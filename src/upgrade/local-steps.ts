@@ -105,9 +105,12 @@ async function begin(
   return next;
 }
 
-/** A process that is told to stop, and stops, has not died in its step. */
-async function forgetAttempt({ journal, upgrade }: LocalRun, record: LocalRecord): Promise<void> {
-  if (!record.running) return;
+/** A process that is told to stop, and stops, has not died in its step; one that it was too long for has. */
+async function forgetAttempt(
+  { journal, upgrade, overtime }: LocalRun,
+  record: LocalRecord,
+): Promise<void> {
+  if (!record.running || overtime.aborted) return;
   const running = { ...record.running, attempt: record.running.attempt - 1 };
   await journal.write(upgrade, { ...record, running });
 }
@@ -128,12 +131,21 @@ export async function runLocalSteps(run: LocalRun): Promise<AgentEvent> {
     const begun = await begin(run, record, step, "it: mend the step, then upgrade again");
     if ("code" in begun) return { type: "localStepFailed", reason: begun };
     record = begun;
-    const context = contextOf(run, step, begun.running.attempt, async (path) => {
-      record = await journal.keep(upgrade, record, path);
+    // One after the other, however they are asked for: each adds to what the one before has written. What cannot
+    // be kept fails the step, also where nobody awaits it.
+    let keeping: Promise<void> = Promise.resolve();
+    const context = contextOf(run, step, begun.running.attempt, (path) => {
+      keeping = keeping.then(async () => {
+        record = await journal.keep(upgrade, record, path);
+      });
+      keeping.catch(() => {});
+      return keeping;
     });
     try {
       await settle(step.run(context), run);
+      await keeping;
     } catch (error) {
+      await keeping.catch(() => {});
       if (run.signal.aborted) await forgetAttempt(run, record);
       if (run.signal.aborted || isLockstepError(error, "fenced")) throw error;
       return { type: "localStepFailed", reason: troubleOf(run, step.name, error) };
@@ -150,8 +162,9 @@ export async function undoLocalSteps(run: LocalRun, running: string): Promise<Ag
   const { journal, upgrade, from, to } = run;
   let record = await journal.read(upgrade);
   if (record === undefined) {
-    // Nothing was run: the files are those of `from`, also where no version has ever been written down.
-    await journal.setStepsVersion(from);
+    // Nothing was run. Files that are older than `from` are still: who missed an upgrade follows it yet.
+    const found = await journal.stepsVersion();
+    if (found === undefined || found === to) await journal.setStepsVersion(from);
     return { type: "undone" };
   }
   const touched = [...record.done, ...(record.running ? [record.running.step] : [])];

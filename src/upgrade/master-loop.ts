@@ -6,7 +6,7 @@ import { isLockstepError, LockstepError, messageOf } from "../errors.ts";
 import { collections, documentIds, type Store, type Write } from "../store/store.ts";
 import { asUnreachable } from "../store/transient.ts";
 import { decideAcceptance, type Wanted } from "./accept.ts";
-import { isSilent, readAgents } from "./agents.ts";
+import { type AgentRecord, isSilent, readAgents } from "./agents.ts";
 import { type ActorView, fromParticipant, fromProgress, fromRecords } from "./derive.ts";
 import type { Hearing } from "./hearing.ts";
 import { type Answer, answerWrite, type InboxItem, type Request, readInbox } from "./inbox.ts";
@@ -96,6 +96,10 @@ async function sendToCoordinator(
   const key = `inbox/${item.id}`;
   const result: SendResult = await world.engine.send(coordinator.actor, event, { key, writes });
   if (result.kind === "applied") return;
+  if (result.kind === "duplicate") {
+    await world.store.write(writes);
+    return;
+  }
   const { state, status } = result.entry;
   if (status !== "active") {
     throw new LockstepError(
@@ -104,7 +108,7 @@ async function sendToCoordinator(
       { upgrade, state },
     );
   }
-  await world.store.write(writes);
+  throw new LockstepError("conflict", `${upgrade} is ${state} by now: this is judged again`);
 }
 
 async function forgetAgent(world: MasterWorld, item: InboxItem, agent: string): Promise<void> {
@@ -153,20 +157,23 @@ async function retry(
   item: InboxItem,
   coordinator: ActorView<UpgradeContext> | undefined,
 ): Promise<void> {
-  const stuck = (await readAgents(world.store)).filter(({ blocked }) => blocked !== null);
-  const asking = stuck.map(({ agent, incarnation }): Write => {
+  const agents = await readAgents(world.store);
+  const asking = ({ agent, incarnation }: AgentRecord): Write => {
     const expect = { incarnation };
     return { collection: collections.agents, id: agent, expect, set: { retry: item.id } };
-  });
+  };
   if (coordinator?.state === "blocked") {
     const event: UpgradeEvent = { type: "retryRequested" };
-    return sendToCoordinator(world, item, coordinator, event, "the roll-back goes on", asking);
+    const message = "the roll-back goes on";
+    // All of them: who has only just got stuck may not have said so yet.
+    return sendToCoordinator(world, item, coordinator, event, message, agents.map(asking));
   }
+  const stuck = agents.filter(({ blocked }) => blocked !== null);
   if (stuck.length > 0) {
     const message = `tries again: ${stuck.map(({ agent }) => agent).join(", ")}`;
     const answer = answerWrite(item.id, { ok: true, upgrade: null, message });
     // Who has restarted meanwhile may not be stuck any more: it is judged again.
-    await world.store.write([answer, ...asking]);
+    await world.store.write([answer, ...stuck.map(asking)]);
     return;
   }
   if (!coordinator) throw noUpgrade("retry");
@@ -191,8 +198,14 @@ async function serve(world: MasterWorld, item: InboxItem): Promise<void> {
           "the upgrade is blocked on its way back already: mend the cause, then `lockstep retry`",
         );
       }
+      const message = "the fleet turns back";
+      if (coordinator.state === "rolling-back") {
+        const { upgrade } = coordinator.context;
+        await world.store.write([answerWrite(item.id, { ok: true, upgrade, message })]);
+        return;
+      }
       const event = { type: "abortRequested", why: request.why };
-      return sendToCoordinator(world, item, coordinator, event, "the fleet turns back");
+      return sendToCoordinator(world, item, coordinator, event, message);
     }
     case "retry":
       return retry(world, item, coordinator);

@@ -99,7 +99,6 @@ export function participantEffects(
       const upgrade = String(params["upgrade"]);
       try {
         await world.writeDefaultVersion(version);
-        await world.localJournal.setStepsVersion(version);
         await world.localJournal.forget(upgrade);
         world.cannotEnd(null);
       } catch (error) {

@@ -25,13 +25,18 @@ export interface ParticipantWorld {
   readonly steps: readonly Step[];
   readonly startable: readonly string[];
   readonly cannotStart: Reason | null;
-  /** Has the launcher start another version: this process ends. */
-  changeVersion(version: string): Promise<void>;
+  /** Has the launcher start another version, once this process has left. */
+  writeWantedVersion(version: string): Promise<void>;
+  /** Ends this process, for another version. */
+  leave(): void;
   /** True for an actor that was there before this process: its fall-back is about that one. */
   wasTakenOver(actor: string): boolean;
   readonly localJournal: LocalJournal;
   readonly log: Log;
 }
+
+/** What its gate is moved with. */
+export type GateWorld = Pick<ParticipantWorld, "store" | "gate" | "version" | "log">;
 
 /** What a pass of the loop found. */
 export interface Look {
@@ -133,7 +138,7 @@ async function drive(
 }
 
 /** Takes an operator's request from this agent's record: it counts once. */
-async function takeRetry({ store, agent, incarnation }: ParticipantWorld, retry: string) {
+async function strikeRetry({ store, agent, incarnation }: ParticipantWorld, retry: string) {
   const expect = { incarnation, retry };
   await store.write([{ collection: collections.agents, id: agent, expect, set: { retry: null } }]);
 }
@@ -187,12 +192,13 @@ async function payDebt(
 /**
  * A launcher may fall back after the end of an upgrade, too: an agent at rest on another version than
  * the fleet's goes there, or says why it cannot.
+ * @param takeRetry takes an operator's request, once it has been followed; null where there is none
  * @returns why it is stuck, or null
  */
 async function goHome(
   world: ParticipantWorld,
   versions: Versions,
-  isAskedTo: boolean,
+  takeRetry: (() => Promise<void>) | null,
 ): Promise<string | null> {
   const { version, startable, cannotStart } = world;
   const home = versions.agentVersion;
@@ -204,26 +210,32 @@ async function goHome(
   if (version === home) return null;
   if (!startable.includes(home)) return notInstalled(home);
   const fellBack = cannotStart !== null && cannotStart.details["version"] === home;
-  if (fellBack && !isAskedTo) return cannotStart.message;
-  await world.changeVersion(home);
+  if (fellBack && takeRetry === null) return cannotStart.message;
+  await world.writeWantedVersion(home);
+  await takeRetry?.();
+  world.leave();
   return null;
 }
 
 /** Not waited for: an application that takes its time keeps nobody from hearing what was decided. */
-function moveGate({ gate, log }: ParticipantWorld, to: "open" | "shut"): void {
+function moveGate({ gate, log }: GateWorld, to: "open" | "shut"): void {
   void (to === "open" ? gate.open() : gate.shut()).catch((error: unknown) => {
     log.warn({ to, error: messageOf(error) }, "the gate could not be moved");
   });
 }
 
-function isHome({ version }: ParticipantWorld, versions: Versions): boolean {
+function isHome({ version }: GateWorld, versions: Versions): boolean {
   return versions.upgrade === null && versions.databaseVersion === version;
 }
 
-/** What the versions alone decide waits for nothing else: this host's disk may hang, and its application writes on. */
-function shutAtOnce(world: ParticipantWorld, versions: Versions): void {
+/**
+ * Shuts the gate where the versions say so. They alone decide that, beside the looks: this host's disk may hang, and
+ * its application writes on.
+ */
+export async function guardGate(world: GateWorld): Promise<void> {
+  const versions = await readVersions(world.store);
   // Shut also where it does not look open: an opening may be under way.
-  if (isHome(world, versions) || (!world.gate.isOpen && !world.gate.isOpening)) return;
+  if (!versions || isHome(world, versions) || (!world.gate.isOpen && !world.gate.isOpening)) return;
   moveGate(world, "shut");
 }
 
@@ -249,7 +261,6 @@ export async function lookAround(world: ParticipantWorld): Promise<Look> {
   const { store } = world;
   const versions = await readVersions(store);
   if (!versions) return { blocked: null };
-  shutAtOnce(world, versions);
   const record = await store.get(collections.agents, world.agent);
   const [owed, retry] = [record?.["owes"], (record?.["retry"] ?? null) as string | null];
   const before = await store.tails(participantPrefix(world.agent));
@@ -266,13 +277,14 @@ export async function lookAround(world: ParticipantWorld): Promise<Look> {
   const tails = joined ? await store.tails(participantPrefix(world.agent)) : before;
   const mine = tails.filter((tail) => !isFinal(tail));
   for (const tail of mine) await drive(world, tail, versions, retry);
-  // One that has only just heard that this process runs may be stuck still: it is asked at the next look.
-  const isTold = (tail: Entry) => contextOf<AgentContext>(tail).incarnation === world.incarnation;
-  if (retry !== null && mine.every(isTold)) await takeRetry(world, retry);
   await tendGate(world, versions, mine.length === 0 && owed === null);
   // An actor at its end may still have its version to keep.
   const away = tails.every(isOver) && versions.upgrade === null;
-  const homeless = away ? await goHome(world, versions, retry !== null) : null;
+  const takeRetry = retry === null ? null : () => strikeRetry(world, retry);
+  const homeless = away ? await goHome(world, versions, takeRetry) : null;
+  // One that has only just heard that this process runs may be stuck still: it is asked at the next look.
+  const isTold = (tail: Entry) => contextOf<AgentContext>(tail).incarnation === world.incarnation;
+  if (mine.every(isTold)) await takeRetry?.();
   if (homeless !== null) return { blocked: homeless };
   const stuck = mine.find(({ state }) => state === "blocked");
   return {

@@ -22,7 +22,7 @@ import type { Lifecycle } from "./lifecycle.ts";
 import type { LocalJournal } from "./local-journal.ts";
 import { driveCoordinator, type MasterWorld, serveInbox } from "./master-loop.ts";
 import { coordinatorPrefix, masterRole, participantPrefix, participantsPrefix } from "./names.ts";
-import { lookAround } from "./participant-loop.ts";
+import { guardGate, lookAround } from "./participant-loop.ts";
 import type { Step } from "./steps.ts";
 import { mayBeMaster, readUnderWay } from "./under-way.ts";
 import type { World } from "./world.ts";
@@ -77,6 +77,10 @@ export async function runAgent(options: RunOptions, ports: RunPorts): Promise<Ru
   const hearing = createHearing(clock, await store.now());
   const stopping = new AbortController();
   const pulse = createPulse(clock);
+  /** Of the versions, which decide whether the gate may be open. */
+  const gatePulse = createPulse(clock);
+  /** Of this agent's record: it is told before the next heartbeat. */
+  const news = createPulse(clock);
   const takenOver = new Map<string, number>();
   let mastership: Mastership | undefined;
   let blocked: string | null = null;
@@ -219,6 +223,7 @@ export async function runAgent(options: RunOptions, ports: RunPorts): Promise<Ru
   async function participantLoop(): Promise<void> {
     // What other agents' participants do is the coordinator's business alone.
     const unsubscribe = store.watch((what) => {
+      if (what === collections.versions || what === "") gatePulse.hint();
       if (what === collections.leases) leadership.hint();
       else if (!what.startsWith(participantsPrefix)) pulse.hint();
     });
@@ -236,10 +241,8 @@ export async function runAgent(options: RunOptions, ports: RunPorts): Promise<Ru
           steps: options.steps,
           startable: options.startable,
           cannotStart: options.cannotStart,
-          async changeVersion(wanted) {
-            await options.writeWantedVersion(wanted);
-            leave(exitForVersionChange);
-          },
+          writeWantedVersion: options.writeWantedVersion,
+          leave: () => leave(exitForVersionChange),
           wasTakenOver: (actor) => takenOver.has(actor),
           localJournal,
           log,
@@ -252,6 +255,7 @@ export async function runAgent(options: RunOptions, ports: RunPorts): Promise<Ru
           log.warn({ why }, "blocked");
           lifecycle.emit("blocked", { why });
         }
+        if (why !== blocked) news.hint();
         blocked = why;
         if ("failed" in look) return;
         if (first) lifecycle.emit("ready", {});
@@ -262,9 +266,15 @@ export async function runAgent(options: RunOptions, ports: RunPorts): Promise<Ru
     unsubscribe();
   }
 
+  async function gateLoop(): Promise<void> {
+    while (!stopping.signal.aborted) {
+      await pass("gate", () => guardGate({ store, gate, version, log }));
+      await gatePulse.wait(limits.participantPollMs, stopping.signal);
+    }
+  }
+
   let holdings: Holdings | undefined;
   let isAsking = false;
-  const news = createPulse(clock);
   /** Beside the heartbeat: a disk that hangs must not silence an agent whose gate may be open. */
   async function askDisk(): Promise<void> {
     if (isAsking) return;
@@ -317,7 +327,7 @@ export async function runAgent(options: RunOptions, ports: RunPorts): Promise<Ru
     throw error;
   }
   options.reportReady();
-  const loops = [participantLoop(), heartbeatLoop()];
+  const loops = [participantLoop(), gateLoop(), heartbeatLoop()];
   // A machine agent never leads: it need not look at the lease.
   if (options.role === "state-server") loops.push(leadership.run(masterLoop));
 

@@ -100,6 +100,36 @@ test("paused and resumed, killed at each durable write; what was off stays off",
   expect(await allowWrites(block)).toBe(true);
   expect(await mode()).toBe(1);
 
+  // Between what is switched on again and what is struck out, somebody late switches it off.
+  await pauseDeletions(options);
+  let late = 0;
+  const overtaken: WithMember = (host, act) =>
+    withMember(host, (member) => {
+      const db = member.db.bind(member);
+      const command = async (asked: Document) => {
+        const answer = await db("admin").command(asked);
+        if (asked["ttlMonitorEnabled"] === true && late++ === 0) {
+          await db("admin").command({ setParameter: 1, ttlMonitorEnabled: false });
+        }
+        return answer;
+      };
+      return act({ db: () => ({ command }) } as unknown as MongoClient);
+    });
+  await resumeDeletions({ ...options, withMember: overtaken });
+  expect(await states()).toEqual([true, true, false]);
+  await blockWrites(options);
+  const records = client.db(setting.control.databaseName).collection<{ _id: string }>("fences");
+  const deleteOne = async (...asked: Parameters<typeof records.deleteOne>) => {
+    const answer = await records.deleteOne(...asked);
+    await client.db("admin").command({ setUserWriteBlockMode: 1, global: true });
+    return answer;
+  };
+  const collection = () => ({ findOne: records.findOne.bind(records), deleteOne });
+  const overtakenClient = { db: () => ({ collection }) } as unknown as MongoClient;
+  const control = { ...setting.control, client: overtakenClient };
+  expect(await allowWrites({ ...block, control })).toBe(true);
+  expect(await mode()).toBe(1);
+
   // A successor is there: who is deposed holds nothing back.
   await setting.master(2);
   await pauseDeletions(options);

@@ -46,6 +46,38 @@ test("an abort that finds the upgrade committed is refused", async () => {
   expect(await readAnswer(store, "r1")).toMatchObject({ ok: false, code: "wrong-state", message });
 });
 
+test("an abort is judged by the state that it meets", async () => {
+  const store = createMemoryStore({ now: () => 1_000 });
+  await initializeVersions(store, from);
+  await join(store, "a1");
+  await store.write([acceptWrite(from, to, upgrade)]);
+  const [first, ...rest] = coordinator(ways["blocked"] ?? []);
+  if (first) await store.append([first]);
+  // It turns back by itself, and is stuck, while the request is judged.
+  const engine = {
+    async send() {
+      for (const entry of rest) await store.append([entry]);
+      return { kind: "ignored", entry: rest.at(-1) };
+    },
+  };
+  const world = { store, engine, hearing: heard } as unknown as MasterWorld;
+  await fileRequest(store, "r1", { kind: "abort", why: "too late" });
+  await expect(serveInbox(world)).rejects.toMatchObject({ code: "conflict" });
+  await serveInbox(world);
+  const message = expect.stringContaining("mend the cause");
+  expect(await readAnswer(store, "r1")).toMatchObject({ ok: false, code: "wrong-state", message });
+});
+
+test("an abort of what turns back already is a success", async () => {
+  const store = createMemoryStore({ now: () => 1_000 });
+  await initializeVersions(store, from);
+  await store.write([acceptWrite(from, to, upgrade)]);
+  for (const entry of coordinator(ways["rolling-back"] ?? [])) await store.append([entry]);
+  await fileRequest(store, "r1", { kind: "abort", why: "again" });
+  await serveInbox({ store, hearing: heard } as unknown as MasterWorld);
+  expect(await readAnswer(store, "r1")).toMatchObject({ ok: true, upgrade });
+});
+
 test("with the upgrade stuck and an agent too, one request is for both", async () => {
   const store = createMemoryStore({ now: () => 1_000 });
   await initializeVersions(store, from);

@@ -1,6 +1,6 @@
 // Aim: local steps run at least once, their before-images are durable first, and an undo puts back what
 // was, however often either is cut short. Method: real files, a process "dying" at each durable write.
-import { access, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { access, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeEach, expect, onTestFinished, test } from "vitest";
@@ -216,9 +216,75 @@ test("neither a process that is told to stop nor a second try in one process is 
   expect(new Set(ran)).toEqual(new Set(["waits#1"]));
 });
 
+test("what stops too late for its deadline, as its process leaves, has died in its step", async () => {
+  const slow = [
+    step("slow", async ({ signal }) => {
+      await new Promise<void>((resolve) => {
+        signal.addEventListener("abort", () => setImmediate(resolve), { once: true });
+      });
+    }),
+  ];
+  for (let process = 1; process <= 2; process += 1) {
+    const [stop, late] = [new AbortController(), new AbortController()];
+    const going = runLocalSteps({ ...run(openSeam, slow, stop.signal), overtime: late.signal });
+    await expect.poll(() => ran.at(-1)).toBe(`slow#${process}`);
+    late.abort(new Error("it was not done in time"));
+    stop.abort(new Error("this process is leaving"));
+    await expect(going).rejects.toThrow("leaving");
+  }
+  expect(await runLocalSteps(run(openSeam, slow))).toMatchObject({
+    reason: { code: "step-kills-process" },
+  });
+});
+
+test("files that are kept at the same time are each put back as they were", async () => {
+  const names = ["one", "two", "three"];
+  for (const name of names) await writeFile(path(name), name);
+  const together = [
+    step("together", async ({ keep }) => {
+      await Promise.all(names.map((name) => keep(path(name))));
+      for (const name of names) await writeFile(path(name), "after");
+    }),
+  ];
+  expect(await runLocalSteps(run(openSeam, together))).toEqual({ type: "localStepsDone" });
+  expect(await undoLocalSteps(run(openSeam, together), to)).toEqual({ type: "undone" });
+  for (const name of names) expect(await readFile(path(name), "utf8")).toBe(name);
+});
+
+test.each(["a link", "a folder"])(
+  "%s cannot be kept: the step fails, awaited or not",
+  async (kind) => {
+    if (kind === "a link") await symlink(path("old.conf"), path("odd"));
+    else await mkdir(path("odd"));
+    for (const isAwaited of [true, false]) {
+      const keeps = [
+        step("keeps", async ({ keep }) => {
+          const kept = keep(path("odd"));
+          if (isAwaited) await kept;
+        }),
+      ];
+      expect(await runLocalSteps(run(openSeam, keeps))).toMatchObject({
+        type: "localStepFailed",
+        reason: {
+          code: "step-failed",
+          message: expect.stringContaining("expected a file or nothing"),
+        },
+      });
+    }
+  },
+);
+
 test("an undo with nothing to undo says which version's files there are", async () => {
   expect(await undoLocalSteps(run(), to)).toEqual({ type: "undone" });
-  expect(await createLocalJournal(root, openSeam).stepsVersion()).toBe(from);
+  const journal = createLocalJournal(root, openSeam);
+  expect(await journal.stepsVersion()).toBe(from);
+  // Those of a host that missed an upgrade before this one are older, and stay so.
+  await journal.setStepsVersion("0.9.0");
+  expect(await undoLocalSteps(run(), from)).toEqual({ type: "undone" });
+  expect(await journal.stepsVersion()).toBe("0.9.0");
+  await journal.setStepsVersion(to);
+  expect(await undoLocalSteps(run(), to)).toEqual({ type: "undone" });
+  expect(await journal.stepsVersion()).toBe(from);
 });
 
 test("a step that throws is a typed failure that names it; a failing revert too", async () => {

@@ -5,7 +5,11 @@ import type { AgentEvent } from "../../machines/agent-context.ts";
 import type { Engine } from "../../src/engine/engine.ts";
 import { createMemoryStore } from "../../src/store/memory-store.ts";
 import { collections, type Store } from "../../src/store/store.ts";
-import { lookAround, type ParticipantWorld } from "../../src/upgrade/participant-loop.ts";
+import {
+  guardGate,
+  lookAround,
+  type ParticipantWorld,
+} from "../../src/upgrade/participant-loop.ts";
 import { acceptWrite, initializeVersions } from "../../src/upgrade/versions.ts";
 import { coordinator, from, join, participant, reason, to, upgrade } from "./facts.ts";
 
@@ -31,13 +35,14 @@ function participantOf(store: Store, more: Partial<ParticipantWorld> = {}) {
     ...{ version: from, incarnation: 1, steps: [], startable: [from, to], cannotStart: null },
     gate: { isOpen: false },
     wasTakenOver: () => true,
-    changeVersion: async (version: string) => {
+    writeWantedVersion: async (version: string) => {
       changes.push(version);
     },
+    leave() {},
     localJournal: { stepsVersion: async () => from },
     ...more,
   } as unknown as ParticipantWorld;
-  return { look: () => lookAround(world), sent, keys, changes };
+  return { world, look: () => lookAround(world), sent, keys, changes };
 }
 
 async function askAgain(store: Store, request: string): Promise<void> {
@@ -117,23 +122,26 @@ test("a build that fell back is tried once for each time it is asked, and by no 
   expect(changes).toEqual([to]);
 });
 
-test("a gate is shut though the disk does not answer", async () => {
+test("a gate is shut though a look hangs on the disk since before the upgrade", async () => {
   const store = createMemoryStore({ now: () => 1_000 });
   await initializeVersions(store, from);
   await join(store, "a1");
-  await store.write([acceptWrite(from, to, upgrade)]);
-  const [first] = coordinator([]);
-  if (first) await store.append([first]);
-  let shut: () => void = () => {};
-  const isShut = new Promise<void>((resolve) => {
-    shut = resolve;
-  });
-  const { look } = participantOf(store, {
-    gate: { isOpen: true, shut: async () => shut() } as ParticipantWorld["gate"],
+  let shut = 0;
+  const { look, world } = participantOf(store, {
+    gate: {
+      isOpen: true,
+      shut: async () => {
+        shut += 1;
+      },
+    } as ParticipantWorld["gate"],
     localJournal: {
       stepsVersion: () => new Promise(() => {}),
     } as unknown as ParticipantWorld["localJournal"],
   });
   void look();
-  await isShut;
+  await guardGate(world);
+  expect(shut).toBe(0);
+  await store.write([acceptWrite(from, to, upgrade)]);
+  await guardGate(world);
+  expect(shut).toBe(1);
 });

@@ -6,7 +6,7 @@ export function allowWrites(
   options: SharedOptions & { force?: boolean },
   terminal: Terminal,
 ): Promise<number> {
-  return withFleet(options, async (fleet) => {
+  return withFleet(options, terminal, async (fleet) => {
     const lifted = await fleet.allowWrites({ force: options.force ?? false });
     const text = lifted ? "writers are let in again" : "no upgrade had shut writers out";
     terminal.out(options.json ? JSON.stringify({ type: "allow-writes", lifted }) : text);

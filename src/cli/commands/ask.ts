@@ -4,7 +4,7 @@ import { type SharedOptions, type Terminal, withFleet } from "../run.ts";
 
 /** `lockstep abort`, `retry`, `forget AGENT`: a request that the master answers. */
 export function ask(request: Request, options: SharedOptions, terminal: Terminal): Promise<number> {
-  return withFleet(options, async (fleet) => {
+  return withFleet(options, terminal, async (fleet) => {
     const answer = await fleet.request(request);
     terminal.out(options.json ? JSON.stringify({ type: "answer", ...answer }) : answer.message);
     return exitCodes.done;

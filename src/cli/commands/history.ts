@@ -4,7 +4,7 @@ import { type SharedOptions, type Terminal, withFleet } from "../run.ts";
 
 /** `lockstep history`: every upgrade there was. */
 export function history(options: SharedOptions, terminal: Terminal): Promise<number> {
-  return withFleet(options, async (fleet) => {
+  return withFleet(options, terminal, async (fleet) => {
     const items = await fleet.history();
     terminal.out(
       options.json

@@ -3,7 +3,7 @@ import { type SharedOptions, type Terminal, withFleet } from "../run.ts";
 
 /** `lockstep init VERSION`: declares the version of a fleet, once. */
 export function init(version: string, options: SharedOptions, terminal: Terminal): Promise<number> {
-  return withFleet(options, async (fleet) => {
+  return withFleet(options, terminal, async (fleet) => {
     const versions = await fleet.init(version);
     terminal.out(
       options.json

@@ -74,7 +74,7 @@ export async function restoreLive(
     return exitCodes.done;
   }
   await requireConfirmation(databaseName, options, terminal);
-  return withFleet(options, async (fleet) => {
+  return withFleet(options, terminal, async (fleet) => {
     const backup = { backupId: id, digest, version, bytes };
     const accepted = await fleet.request({ kind: "restore", backup, deadlines: {} });
     tellAccepted(accepted, options, terminal);

@@ -4,7 +4,7 @@ import { type SharedOptions, type Terminal, withFleet } from "../run.ts";
 
 /** `lockstep status`: one read that says where the fleet stands. */
 export function status(options: SharedOptions, terminal: Terminal): Promise<number> {
-  return withFleet(options, async (fleet) => {
+  return withFleet(options, terminal, async (fleet) => {
     const seen = await fleet.status();
     terminal.out(options.json ? JSON.stringify({ type: "status", ...seen }) : renderStatus(seen));
     return exitCodes.done;

@@ -40,7 +40,7 @@ export async function upgrade(
     options.waitTimeout === undefined
       ? undefined
       : parseSecondsMs("--wait-timeout", options.waitTimeout);
-  return withFleet(options, async (fleet) => {
+  return withFleet(options, terminal, async (fleet) => {
     const accepted = await fleet.upgrade(version, { deadlines });
     tellAccepted(accepted, options, terminal);
     if (!options.wait) return exitCodes.done;

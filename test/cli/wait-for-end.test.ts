@@ -1,0 +1,28 @@
+// Aim: who waits for an upgrade learns of its end, also when a later one holds the slot by then. Method: a fleet
+// that says so.
+import { expect, test } from "vitest";
+import { exitCodes } from "../../src/cli/exit-codes.ts";
+import type { Terminal } from "../../src/cli/run.ts";
+import { waitForEnd } from "../../src/cli/wait-for-end.ts";
+import type { FleetClient, FleetStatus } from "../../src/index.ts";
+
+test.each([
+  ["done", exitCodes.done],
+  ["rolled-back", exitCodes.rolledBack],
+])("a later one holds the slot, ours ended %s", async (state, exitCode) => {
+  const later = { upgrade: { upgrade: "u000007", state: "migrating" } } as FleetStatus;
+  const fleet = {
+    async watch(onStatus: (status: FleetStatus) => boolean) {
+      expect(onStatus({ upgrade: null } as FleetStatus)).toBe(false);
+      expect(onStatus(later)).toBe(true);
+      return later;
+    },
+    history: async () => [{ upgrade: "u000006", state }],
+  } as unknown as FleetClient;
+  const said: string[] = [];
+  const terminal = { out: (text: string) => said.push(text) } as unknown as Terminal;
+  expect(await waitForEnd(fleet, "u000006", { json: true }, terminal)).toBe(exitCode);
+  expect(said.map((line) => JSON.parse(line))).toEqual([
+    { type: "ended", upgrade: "u000006", state },
+  ]);
+});
