@@ -101,11 +101,10 @@ async function main(argv: readonly string[]): Promise<number> {
 }
 
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-  process.once(signal, () => {
+  process.on(signal, () => {
+    if (interruption.signal.aborted) process.exit(exitCodes.interrupted);
     interruption.abort(new Error("interrupted"));
     process.stderr.write("interrupted: what was accepted goes on; see `lockstep status`\n");
-    process.exitCode = exitCodes.interrupted;
-    process.once(signal, () => process.exit(exitCodes.interrupted));
   });
 }
 process.exitCode = await main(process.argv);

@@ -34,6 +34,7 @@ export async function withFleet(
       : { serverSelectionTimeoutMs: timeoutMs, answerTimeoutMs: timeoutMs }),
   });
   try {
+    signal.throwIfAborted();
     return await act(fleet);
   } finally {
     await fleet.close();

@@ -24,8 +24,8 @@ export async function waitForEnd(
   let told = "";
   const status = await fleet.watch(
     (seen) => {
-      // A later one holds the slot: ours has come to its end unseen.
-      if (seen.upgrade?.upgrade !== upgrade) return seen.upgrade !== null;
+      // Where a later one holds the slot, ours has come to its end unseen. Their ids grow.
+      if (seen.upgrade?.upgrade !== upgrade) return (seen.upgrade?.upgrade ?? "") > upgrade;
       const line = options.json
         ? JSON.stringify({ type: "status", ...seen.upgrade })
         : renderChange(seen);

@@ -82,9 +82,13 @@ export async function pauseDeletions(deletions: Deletions & Fenced): Promise<voi
 /**
  * Switches on again what was paused. Somebody having done it already is a success; one that is away keeps
  * no other waiting, and one that was taken out of the set is left alone.
+ * @param isWanted asked before each member: a later upgrade may have begun to need the pause by then
  * @throws what the driver throws for a member that is away: this is tried again
  */
-export async function resumeDeletions(deletions: Deletions): Promise<void> {
+export async function resumeDeletions(
+  deletions: Deletions,
+  isWanted: () => Promise<boolean>,
+): Promise<void> {
   const { client, withMember, seam, log } = deletions;
   const found = await record(deletions).findOne({ _id: documentId });
   const paused = found?.hosts ?? [];
@@ -99,6 +103,7 @@ export async function resumeDeletions(deletions: Deletions): Promise<void> {
       ),
     );
   for (const host of paused) {
+    if (!(await isWanted())) break;
     if (!members.includes(host)) {
       log.warn({ host }, "no member of the set any more: its TTL deletion stays as it is");
       await strike(host);

@@ -45,9 +45,13 @@ async function setMode({ client }: WriteBlock, global: boolean): Promise<void> {
   await client.db("admin").command({ setUserWriteBlockMode: 1, global });
 }
 
-async function isHeld(block: WriteBlock): Promise<boolean> {
+async function read(block: WriteBlock): Promise<Document | null> {
   const readConcern = { level: "majority" } as const;
-  return (await record(block).findOne({ _id: documentIds.writeBlock }, { readConcern })) !== null;
+  return record(block).findOne({ _id: documentIds.writeBlock }, { readConcern });
+}
+
+async function isHeld(block: WriteBlock): Promise<boolean> {
+  return (await read(block)) !== null;
 }
 
 /** Brings the cluster to what is written down. Whoever acts looks again after it, so the last one is right. */
@@ -84,11 +88,13 @@ export async function blockWrites(block: WriteBlock & Fenced): Promise<void> {
 
 /** Lets writers in again, if it was us who shut them out; somebody having done it is a success. */
 export async function allowWrites(block: WriteBlock): Promise<boolean> {
-  if (!(await isHeld(block))) return false;
+  const found = await read(block);
+  if (!found) return false;
   await block.seam.write("write-allow", async () => {
     await setMode(block, false);
+    // That of a later upgrade stays.
     await record(block).deleteOne(
-      { _id: documentIds.writeBlock },
+      { _id: documentIds.writeBlock, times: found["times"] },
       { writeConcern: { w: "majority", journal: true } },
     );
     await settle(block);

@@ -6,6 +6,7 @@ import { linkController } from "../ports/linked-controller.ts";
 import type { Effect, Entry, Owner, Store, Write } from "../store/store.ts";
 import { createBatcher } from "./batcher.ts";
 import { type EffectEvent, type EffectHandler, runEffect } from "./effect-runner.ts";
+import { fireTimers } from "./fire-timers.ts";
 import { refuseMachine } from "./refuse-machine.ts";
 import { type Definition, firstStep, nextStep, type Step, takeoverStep } from "./step.ts";
 
@@ -311,30 +312,6 @@ export function createEngine(options: {
     } else startEffects(actor);
   };
 
-  /** Fires what is due by the store's clock; asks it only when something may be due. */
-  const timerLoop = async (ownership: Ownership, signal: AbortSignal): Promise<void> => {
-    while (!signal.aborted) {
-      const armed = [...live.values()].filter(
-        (actor) => actor.ownership === ownership && !actor.deposed && actor.tail.timers.length > 0,
-      );
-      let waitMs: number = limits.timerPollMsMax;
-      if (armed.length > 0) {
-        try {
-          const now = await store.now();
-          for (const { tail } of armed) {
-            for (const timer of tail.timers) {
-              if (timer.dueAt <= now) await send(tail.actor, timer.event, { key: timer.id });
-              else waitMs = Math.min(waitMs, timer.dueAt - now);
-            }
-          }
-        } catch (error) {
-          log.info({ error: messageOf(error) }, "timers could not be looked at");
-        }
-      }
-      await clock.sleep(waitMs, signal);
-    }
-  };
-
   return {
     async own(ownership) {
       owned.push(ownership);
@@ -344,7 +321,18 @@ export function createEngine(options: {
           (tail.status === "active" || tail.effects.length > 0),
       );
       for (const tail of tails) await adopt(tail, ownership);
-      const loop = whileOwned(ownership, (signal) => timerLoop(ownership, signal));
+      const armed = () =>
+        [...live.values()].filter((actor) => actor.ownership === ownership && !actor.deposed);
+      const loop = whileOwned(ownership, (signal) =>
+        fireTimers({
+          tails: () => armed().map(({ tail }) => tail),
+          send,
+          store,
+          clock,
+          log,
+          signal,
+        }),
+      );
       loops.add(loop);
       void loop.finally(() => loops.delete(loop));
     },

@@ -301,10 +301,11 @@ export function coordinatorEffects(world: DatabaseWorld): Record<string, EffectH
       }),
 
     async liftHolds() {
-      // What is held by now is the next upgrade's, and in its record: its end lifts all of it.
-      if ((await readVersions(world.store))?.upgrade) return { type: "holdsLifted" };
+      // What is held by the next upgrade is in its record: its end lifts all of it.
+      const isFree = async () => !(await readVersions(world.store))?.upgrade;
+      if (!(await isFree())) return { type: "holdsLifted" };
       await allowWrites({ ...world, control });
-      await resumeDeletions(deletions);
+      await resumeDeletions(deletions, isFree);
       return { type: "holdsLifted" };
     },
   };

@@ -139,13 +139,15 @@ export function fromCoordinator(
     { event, key: keyOf(coordinator, event.type) },
   ];
   const holdsCopy = mine.role === "state-server";
+  // Who comes late is asked for its part once it runs the new version: whoever it waits for does already.
+  const isWaiting = participant.state === "waiting" && mine.running === mine.to && !mine.leaving;
   switch (coordinator.state) {
     case "waiting":
       return [];
     case "backing-up": {
       const { backup } = coordinator.context;
       if (backup === null || !holdsCopy || mine.backup?.time === backup.time) return [];
-      return participant.state === "waiting" || participant.state === "backing-up"
+      return isWaiting || participant.state === "backing-up"
         ? asked({ type: "copyAsked", backup })
         : [];
     }
@@ -153,7 +155,7 @@ export function fromCoordinator(
     case "migrating":
       return [];
     case "awaiting-peers":
-      return participant.state === "waiting" || participant.state === "backing-up"
+      return isWaiting || participant.state === "backing-up"
         ? asked({ type: "localStepsAsked" })
         : [];
     case "done":

@@ -90,6 +90,7 @@ export async function createFleetClient(options: {
 
   const request: FleetClient["request"] = async (wanted) => {
     await checkMajority(client);
+    options.signal?.throwIfAborted();
     const id = random.hex(12);
     await fileRequest(store, id, wanted);
     const end = clock.monotonicMs() + (options.answerTimeoutMs ?? limits.answerTimeoutMs);

@@ -49,8 +49,14 @@ function isAbout(cannotStart: Reason | null, { from, to }: AgentContext): boolea
   return [from, to].some((version) => cannotStart?.details["version"] === version);
 }
 
+/** Whether this participant had tried the version, so that a fall-back from it is its own. */
+function hasTried({ leaving, running }: AgentContext, cannotStart: Reason | null): boolean {
+  return leaving || running === cannotStart?.details["version"];
+}
+
 const started = (world: ParticipantWorld, actor: string, context: AgentContext) => {
   const plan = planOf(world.steps, context.from, context.to);
+  const isOurs = isAbout(world.cannotStart, context) && hasTried(context, world.cannotStart);
   return {
     type: "started" as const,
     version: world.version,
@@ -58,8 +64,7 @@ const started = (world: ParticipantWorld, actor: string, context: AgentContext) 
     hash: plan.hash,
     schemaSteps: plan.schema.length,
     protocol,
-    cannotStart:
-      isAbout(world.cannotStart, context) && world.wasTakenOver(actor) ? world.cannotStart : null,
+    cannotStart: isOurs && world.wasTakenOver(actor) ? world.cannotStart : null,
   };
 };
 
@@ -212,8 +217,11 @@ async function goHome(
   const fellBack = cannotStart !== null && cannotStart.details["version"] === home;
   if (fellBack && takeRetry === null) return cannotStart.message;
   await world.writeWantedVersion(home);
-  await takeRetry?.();
-  world.leave();
+  try {
+    await takeRetry?.();
+  } finally {
+    world.leave();
+  }
   return null;
 }
 

@@ -13,7 +13,9 @@ test.each([
   const later = { upgrade: { upgrade: "u000007", state: "migrating" } } as FleetStatus;
   const fleet = {
     async watch(onStatus: (status: FleetStatus) => boolean) {
+      const earlier = { upgrade: "u000005", state: "done" };
       expect(onStatus({ upgrade: null } as FleetStatus)).toBe(false);
+      expect(onStatus({ upgrade: earlier } as FleetStatus)).toBe(false);
       expect(onStatus(later)).toBe(true);
       return later;
     },

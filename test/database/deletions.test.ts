@@ -11,6 +11,8 @@ import { silentLog } from "../../src/log.ts";
 import { openSeam } from "../../src/ports/seam.ts";
 import { createSetting, dyingSeam, never } from "./setting.ts";
 
+const always = async () => true;
+
 test("paused and resumed, killed at each durable write; what was off stays off", async () => {
   const set = await startReplicaSet({ mongodPath: inject("mongodPath") });
   onTestFinished(() => set.stop());
@@ -47,8 +49,8 @@ test("paused and resumed, killed at each durable write; what was off stays off",
       await pauseDeletions({ ...options, seam: dyingSeam(at, when) });
       await pauseDeletions(options);
       expect(await states()).toEqual([false, false, false]);
-      await resumeDeletions({ ...options, seam: dyingSeam(at, when) }).catch(() => {});
-      await resumeDeletions(options);
+      await resumeDeletions({ ...options, seam: dyingSeam(at, when) }, always).catch(() => {});
+      await resumeDeletions(options, always);
       expect(await states()).toEqual([true, true, false]);
     }
   }
@@ -59,9 +61,11 @@ test("paused and resumed, killed at each durable write; what was off stays off",
   await fences.updateOne({ _id: "deletions" }, gone as Document);
   const oneAway: WithMember = (host, act) =>
     host === hosts[0] ? Promise.reject(new Error("away")) : withMember(host, act);
-  await expect(resumeDeletions({ ...options, withMember: oneAway })).rejects.toThrow("away");
+  await expect(resumeDeletions({ ...options, withMember: oneAway }, always)).rejects.toThrow(
+    "away",
+  );
   expect(await states()).toEqual([false, true, false]);
-  await resumeDeletions(options);
+  await resumeDeletions(options, always);
   expect(await states()).toEqual([true, true, false]);
   expect(await fences.findOne({ _id: "deletions" })).toMatchObject({ hosts: [] });
 
@@ -71,7 +75,7 @@ test("paused and resumed, killed at each durable write; what was off stays off",
     withMember(host, (member) => {
       const db = member.db.bind(member);
       const command = async (asked: Document) => {
-        if (asked["ttlMonitorEnabled"] === false) await resumeDeletions(options);
+        if (asked["ttlMonitorEnabled"] === false) await resumeDeletions(options, always);
         return db("admin").command(asked);
       };
       return act({ db: () => ({ command }) } as unknown as MongoClient);
@@ -115,7 +119,7 @@ test("paused and resumed, killed at each durable write; what was off stays off",
       };
       return act({ db: () => ({ command }) } as unknown as MongoClient);
     });
-  await resumeDeletions({ ...options, withMember: overtaken });
+  await resumeDeletions({ ...options, withMember: overtaken }, always);
   expect(await states()).toEqual([true, true, false]);
   await blockWrites(options);
   const records = client.db(setting.control.databaseName).collection<{ _id: string }>("fences");
@@ -129,6 +133,25 @@ test("paused and resumed, killed at each durable write; what was off stays off",
   const control = { ...setting.control, client: overtakenClient };
   expect(await allowWrites({ ...block, control })).toBe(true);
   expect(await mode()).toBe(1);
+
+  // The next upgrade has begun by then: it needs what is held, and lifts it.
+  await pauseDeletions(options);
+  await resumeDeletions(options, async () => false);
+  expect(await states()).toEqual([false, false, false]);
+  await resumeDeletions(options, always);
+  const nextBegins = {
+    db: () => ({
+      command: async (asked: Document) => {
+        const answer = await client.db("admin").command(asked);
+        if (asked["global"] === false) await blockWrites(options);
+        return answer;
+      },
+    }),
+  } as unknown as MongoClient;
+  await blockWrites(options);
+  await allowWrites({ ...block, client: nextBegins });
+  expect(await mode()).toBe(2);
+  expect(await allowWrites(block)).toBe(true);
 
   // A successor is there: who is deposed holds nothing back.
   await setting.master(2);

@@ -32,7 +32,7 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: "src/database/fenced-transaction.ts",
-        find: "epoch: mastership.epoch,\n          ...(tick.ticks === 0 ? {} : { [`${tick.field}.ticks`]: tick.ticks }),",
+        find: "epoch: mastership.epoch,\n        ...(tick.ticks === 0 ? {} : { [`${tick.field}.ticks`]: tick.ticks }),",
         replace: "",
       },
       {
@@ -213,8 +213,8 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: "src/database/fenced-transaction.ts",
-        find: "...sessions.rest,\n        },\n        { session },",
-        replace: "...sessions.rest,\n        },\n        {},",
+        find: "...sessions.rest,\n      },\n      { session },",
+        replace: "...sessions.rest,\n      },\n      {},",
       },
     ],
   },

@@ -203,6 +203,13 @@ describe("a participant, from its coordinator", () => {
         [of("rolling-back", { turnedBack: true }), at(state), []],
       ],
     ),
+    // A late comer changes its version first.
+    ...[{ running: from }, { leaving: true }].flatMap(
+      (late): [ActorView<AgentContext>, ActorView<UpgradeContext>, readonly object[]][] => [
+        [of("waiting", late), at("backing-up", { backup }), []],
+        [of("waiting", late), at("awaiting-peers"), []],
+      ],
+    ),
     [of("waiting"), at("unheard-of"), []],
   ])("$0.state of $1.state", (mine, theirs, expected) => {
     expect(fromCoordinator(mine, theirs)).toEqual(expected);

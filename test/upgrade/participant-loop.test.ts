@@ -52,16 +52,28 @@ async function askAgain(store: Store, request: string): Promise<void> {
 
 const asked = async (store: Store) => (await store.get(collections.agents, "a1"))?.["retry"];
 
-test.each([
-  ["1.1.0, where the upgrade leads", "1.1.0", true],
-  ["1.0.0, where it comes from", "1.0.0", true],
-  ["an earlier one", "0.9.0", false],
-])("the launcher fell back from %s", async (_which, version, isSaid) => {
+const started = (version: string): AgentEvent => ({
+  type: "started",
+  ...{ version, incarnation: 1, hash: "h", schemaSteps: 0, protocol: 1, cannotStart: null },
+});
+/** One that has left for the new version, one that runs it, and one that runs the old one still. */
+const left = [started(from), { type: "gateShut" }] as const;
+const runsNew = [started(to), { type: "gateShut" }] as const;
+
+test.each<[string, string, readonly AgentEvent[], boolean]>([
+  ["1.1.0, where the upgrade leads", to, left, true],
+  ["1.1.0, when it had come up", to, runsNew, true],
+  ["1.1.0, in an earlier try", to, [started(from)], false],
+  ["1.0.0, where it comes from", from, left, true],
+  ["an earlier one", "0.9.0", left, false],
+])("the launcher fell back from %s", async (_which, version, events, isSaid) => {
   const store = createMemoryStore({ now: () => 1_000 });
   await initializeVersions(store, from);
   await join(store, "a1");
   await store.write([acceptWrite(from, to, upgrade)]);
-  await store.append([...coordinator([]), ...participant("a1", [])]);
+  for (const entry of [...coordinator([]), ...participant("a1", events)]) {
+    await store.append([entry]);
+  }
   const { look, sent } = participantOf(store, {
     incarnation: 3,
     cannotStart: cannotStart(version),
@@ -79,13 +91,8 @@ test("who is stuck tries again once for each time it is asked, when it has told 
   await store.write([acceptWrite(from, to, upgrade)]);
   const [first] = coordinator([]);
   if (first) await store.append([first]);
-  const started: AgentEvent = {
-    type: "started",
-    ...{ version: from, incarnation: 1, hash: "h", schemaSteps: 0, protocol: 1 },
-    cannotStart: null,
-  };
   const stuck = participant("a1", [
-    started,
+    started(from),
     { type: "turnBackAsked" },
     { type: "undoFailed", reason },
   ]);

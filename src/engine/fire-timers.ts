@@ -1,0 +1,36 @@
+import { messageOf } from "../errors.ts";
+import { limits } from "../limits.ts";
+import type { Log } from "../log.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { Entry, Store, Timer } from "../store/store.ts";
+
+/** Fires what is due by the store's clock, until aborted; asks it only when something may be due. */
+export async function fireTimers(options: {
+  /** The latest entries of the actors that are owned. */
+  tails(): readonly Entry[];
+  send(actor: string, event: Timer["event"], options: { key: string }): Promise<unknown>;
+  store: Store;
+  clock: Clock;
+  log: Log;
+  signal: AbortSignal;
+}): Promise<void> {
+  const { send, store, clock, log, signal } = options;
+  while (!signal.aborted) {
+    const armed = options.tails().filter(({ timers }) => timers.length > 0);
+    let waitMs: number = limits.timerPollMsMax;
+    if (armed.length > 0) {
+      try {
+        const now = await store.now();
+        for (const { actor, timers } of armed) {
+          for (const timer of timers) {
+            if (timer.dueAt <= now) await send(actor, timer.event, { key: timer.id });
+            else waitMs = Math.min(waitMs, timer.dueAt - now);
+          }
+        }
+      } catch (error) {
+        log.info({ error: messageOf(error) }, "timers could not be looked at");
+      }
+    }
+    await clock.sleep(waitMs, signal);
+  }
+}
