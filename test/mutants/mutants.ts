@@ -200,8 +200,8 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: "src/database/progress.ts",
-        find: "ticks: Number(found.ticks),",
-        replace: "ticks: Number(found.ticks), cursor: null,",
+        find: 'cursor: cursor instanceof Map ? { last: cursor.get("last") } : null,',
+        replace: "cursor: cursor instanceof Map ? null : null,",
       },
     ],
   },
@@ -323,7 +323,7 @@ export const mutants: readonly Mutant[] = [
       {
         file: "src/upgrade/fleet-machines.ts",
         find: "if (underWay && goesForward(underWay.coordinator.context, world)) {",
-        replace: "if (underWay) {",
+        replace: "if (underWay && world.steps.length >= 0) {",
       },
     ],
   },
