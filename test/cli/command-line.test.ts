@@ -5,8 +5,8 @@ import { resolve } from "node:path";
 import { BSON, MongoClient } from "mongodb";
 import { describe, expect, inject, onTestFinished, test } from "vitest";
 import { startReplicaSet, startStandalone } from "../../src/local/replica-set.ts";
-import { runCommand } from "../../src/ports/process.ts";
-import { freshDatabaseName, urlOf } from "../support/database.ts";
+import { exited, runCommand, signalProcess, startProcess } from "../../src/ports/process.ts";
+import { freshDatabaseName, openClient, urlOf } from "../support/database.ts";
 import { until } from "../support/until.ts";
 
 const main = resolve("dist/src/cli/main.js");
@@ -135,6 +135,21 @@ describe("lockstep", () => {
     const unheard = await run("upgrade", "1.1.0", "--mongo-url", url, "--timeout", "1");
     expect(unheard.code).toBe(5);
   });
+
+  test.each(["SIGINT", "SIGTERM", "SIGHUP"] as const)(
+    "%s while nobody answers yet",
+    async (signal) => {
+      const name = freshDatabaseName();
+      expect((await run("init", "1.0.0", "--mongo-url", urlOf(name))).code).toBe(0);
+      const words = [main, "upgrade", "1.1.0", "--no-wait", "--mongo-url", urlOf(name)];
+      const child = startProcess(process.execPath, words, { stdio: "ignore" });
+      const client = await openClient();
+      const inbox = client.db(`lockstep_${name}`).collection("inbox");
+      await until("it is filed", async () => (await inbox.countDocuments()) === 1);
+      signalProcess(child.pid ?? 0, signal);
+      expect((await exited(child)).code).toBe(130);
+    },
+  );
 
   test("a deadline that is none", async () => {
     const url = urlOf(freshDatabaseName());

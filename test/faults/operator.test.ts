@@ -113,7 +113,7 @@ describe("operators and absent agents", () => {
     await fleet.reached("progress-batch");
     signalProcess(child.pid ?? 0, "SIGINT");
     expect((await exited(child)).code).toBe(130);
-    expect(said).toContain("the upgrade goes on");
+    expect(said).toContain("what was accepted goes on");
     const { versions } = await fleet.fleet.status();
     expect(versions.agentVersion).toBe("1.3.0");
     await fleet.release("progress-batch");
