@@ -24,14 +24,18 @@ export async function waitForEnd(
   let told = "";
   const status = await fleet.watch(
     (seen) => {
+      const present = seen.upgrade;
+      if (present === null) return false;
       // Where a later one holds the slot, ours has come to its end unseen. Their ids grow.
-      if (seen.upgrade?.upgrade !== upgrade) return (seen.upgrade?.upgrade ?? "") > upgrade;
+      if (present.upgrade !== upgrade) {
+        return present.upgrade.localeCompare(upgrade, "en", { numeric: true }) > 0;
+      }
       const line = options.json
-        ? JSON.stringify({ type: "status", ...seen.upgrade })
+        ? JSON.stringify({ type: "status", ...present })
         : renderChange(seen);
       if (line !== told) terminal.out(line);
       told = line;
-      return exitCodeOfState(seen.upgrade.state) !== undefined;
+      return exitCodeOfState(present.state) !== undefined;
     },
     { signal: terminal.signal, ...(timeoutMs === undefined ? {} : { timeoutMs }) },
   );

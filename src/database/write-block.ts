@@ -67,9 +67,10 @@ async function settle(block: WriteBlock): Promise<void> {
  * Shuts out every writer without `bypassWriteBlockingMode`, in the whole cluster. That it was us is
  * written down first: what an operator had blocked stays so afterwards. A deposed master, however late it
  * wakes up, shuts nobody out.
+ * @param holder by whom it is asked for: the same for whoever goes on with it, never the same for another upgrade
  * @throws LockstepError `fenced`
  */
-export async function blockWrites(block: WriteBlock & Fenced): Promise<void> {
+export async function blockWrites(block: WriteBlock & Fenced, holder: string): Promise<void> {
   if (!(await isHeld(block))) {
     const { repl } = await block.client.db("admin").command({ serverStatus: 1 });
     if (Number(repl?.userWriteBlockMode) === blockedMode) return;
@@ -78,7 +79,7 @@ export async function blockWrites(block: WriteBlock & Fenced): Promise<void> {
     await writeFenced(block, (session) =>
       record(block).updateOne(
         { _id: documentIds.writeBlock },
-        { $inc: { times: 1 } },
+        { $set: { holder } },
         { upsert: true, session },
       ),
     );
@@ -86,18 +87,24 @@ export async function blockWrites(block: WriteBlock & Fenced): Promise<void> {
   });
 }
 
-/** Lets writers in again, if it was us who shut them out; somebody having done it is a success. */
-export async function allowWrites(block: WriteBlock): Promise<boolean> {
+/**
+ * Lets writers in again, if it was us who shut them out; somebody having done it is a success.
+ * @param isWanted asked once it is known who holds it: a later upgrade's block stays
+ * @returns whether they were let in
+ */
+export async function allowWrites(
+  block: WriteBlock,
+  isWanted: () => Promise<boolean>,
+): Promise<boolean> {
   const found = await read(block);
-  if (!found) return false;
+  if (!found || !(await isWanted())) return false;
   await block.seam.write("write-allow", async () => {
     await setMode(block, false);
-    // That of a later upgrade stays.
     await record(block).deleteOne(
-      { _id: documentIds.writeBlock, times: found["times"] },
+      { _id: documentIds.writeBlock, holder: found["holder"] },
       { writeConcern: { w: "majority", journal: true } },
     );
     await settle(block);
   });
-  return true;
+  return !(await isHeld(block));
 }

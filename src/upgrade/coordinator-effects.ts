@@ -125,10 +125,10 @@ export function coordinatorEffects(world: DatabaseWorld): Record<string, EffectH
   };
 
   return {
-    async chooseBackupTime(_params, { epoch, signal }) {
+    async chooseBackupTime(_params, { id, epoch, signal }) {
       const holding = { ...deletions, mastership: requireMastership(world, { epoch }), signal };
       await pauseDeletions(holding);
-      if (world.foreignWrites === "prevented") await blockWrites(holding);
+      if (world.foreignWrites === "prevented") await blockWrites(holding, id);
       await endEarlierOperations({
         client: world.client,
         databaseName: world.databaseName,
@@ -304,7 +304,7 @@ export function coordinatorEffects(world: DatabaseWorld): Record<string, EffectH
       // What is held by the next upgrade is in its record: its end lifts all of it.
       const isFree = async () => !(await readVersions(world.store))?.upgrade;
       if (!(await isFree())) return { type: "holdsLifted" };
-      await allowWrites({ ...world, control });
+      await allowWrites({ ...world, control }, isFree);
       await resumeDeletions(deletions, isFree);
       return { type: "holdsLifted" };
     },

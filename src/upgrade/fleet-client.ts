@@ -128,7 +128,8 @@ export async function createFleetClient(options: {
           { upgrade: versions.upgrade },
         );
       }
-      return allowWrites({ client, control: { client, databaseName }, seam: openSeam });
+      const isWanted = async () => force || !(await readVersions(store))?.upgrade;
+      return allowWrites({ client, control: { client, databaseName }, seam: openSeam }, isWanted);
     },
     check: async () => fleetInvariants(await readFleetFacts(store)),
     async watch(onStatus, { timeoutMs, signal = new AbortController().signal } = {}) {

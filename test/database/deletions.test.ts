@@ -86,22 +86,22 @@ test("paused and resumed, killed at each durable write; what was off stays off",
     db: (name: string) => {
       const database = client.db(name);
       const command = async (asked: Document) => {
-        if (asked["global"] === true) await allowWrites(block);
+        if (asked["global"] === true) await allowWrites(block, always);
         return database.command(asked);
       };
       return { command };
     },
     startSession: () => client.startSession(),
   };
-  await blockWrites({ ...options, client: blocking as unknown as MongoClient });
+  await blockWrites({ ...options, client: blocking as unknown as MongoClient }, "u1");
   const mode = async () => {
     const { repl } = await client.db("admin").command({ serverStatus: 1 });
     return Number(repl?.userWriteBlockMode);
   };
   expect(await mode()).toBe(1);
-  await blockWrites(options);
+  await blockWrites(options, "u1");
   expect(await mode()).toBe(2);
-  expect(await allowWrites(block)).toBe(true);
+  expect(await allowWrites(block, always)).toBe(true);
   expect(await mode()).toBe(1);
 
   // Between what is switched on again and what is struck out, somebody late switches it off.
@@ -121,7 +121,7 @@ test("paused and resumed, killed at each durable write; what was off stays off",
     });
   await resumeDeletions({ ...options, withMember: overtaken }, always);
   expect(await states()).toEqual([true, true, false]);
-  await blockWrites(options);
+  await blockWrites(options, "u1");
   const records = client.db(setting.control.databaseName).collection<{ _id: string }>("fences");
   const deleteOne = async (...asked: Parameters<typeof records.deleteOne>) => {
     const answer = await records.deleteOne(...asked);
@@ -131,7 +131,7 @@ test("paused and resumed, killed at each durable write; what was off stays off",
   const collection = () => ({ findOne: records.findOne.bind(records), deleteOne });
   const overtakenClient = { db: () => ({ collection }) } as unknown as MongoClient;
   const control = { ...setting.control, client: overtakenClient };
-  expect(await allowWrites({ ...block, control })).toBe(true);
+  expect(await allowWrites({ ...block, control }, always)).toBe(true);
   expect(await mode()).toBe(1);
 
   // The next upgrade has begun by then: it needs what is held, and lifts it.
@@ -139,26 +139,30 @@ test("paused and resumed, killed at each durable write; what was off stays off",
   await resumeDeletions(options, async () => false);
   expect(await states()).toEqual([false, false, false]);
   await resumeDeletions(options, always);
-  const nextBegins = {
-    db: () => ({
-      command: async (asked: Document) => {
-        const answer = await client.db("admin").command(asked);
-        if (asked["global"] === false) await blockWrites(options);
-        return answer;
-      },
-    }),
-  } as unknown as MongoClient;
-  await blockWrites(options);
-  await allowWrites({ ...block, client: nextBegins });
+  await blockWrites(options, "u1");
+  expect(await allowWrites(block, async () => false)).toBe(false);
   expect(await mode()).toBe(2);
-  expect(await allowWrites(block)).toBe(true);
+  // It begins between the look and the deed, the one before having been let go by somebody else.
+  let began = false;
+  const command = async (asked: Document) => {
+    if (asked["global"] === false && !began) {
+      began = true;
+      await allowWrites(block, always);
+      await blockWrites(options, "u2");
+    }
+    return client.db("admin").command(asked);
+  };
+  const overtakenByNext = { db: () => ({ command }) } as unknown as MongoClient;
+  expect(await allowWrites({ ...block, client: overtakenByNext }, always)).toBe(false);
+  expect(await mode()).toBe(2);
+  expect(await allowWrites(block, always)).toBe(true);
 
   // A successor is there: who is deposed holds nothing back.
   await setting.master(2);
   await pauseDeletions(options);
   expect(await states()).toEqual([true, true, false]);
-  await expect(blockWrites(options)).rejects.toMatchObject({ code: "fenced" });
-  expect(await allowWrites(block)).toBe(false);
+  await expect(blockWrites(options, "u1")).rejects.toMatchObject({ code: "fenced" });
+  expect(await allowWrites(block, always)).toBe(false);
   await client.close();
 });
 
