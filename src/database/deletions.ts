@@ -1,15 +1,15 @@
 import type { Document, MongoClient } from "mongodb";
 import { messageOf } from "../errors.ts";
-import { limits } from "../limits.ts";
 import type { Log } from "../log.ts";
 import type { Seam } from "../ports/seam.ts";
-import { collections } from "../store/store.ts";
 import { type Fenced, writeFenced } from "./fenced-transaction.ts";
+import { type Control, fencesOf } from "./fences.ts";
 import { dataMembers, type WithMember } from "./members.ts";
+import { settle } from "./settle.ts";
 
 export interface Deletions {
   readonly client: MongoClient;
-  readonly control: { readonly client: MongoClient; readonly databaseName: string };
+  readonly control: Control;
   readonly withMember: WithMember;
   readonly seam: Seam;
   readonly log: Log;
@@ -18,12 +18,6 @@ export interface Deletions {
 const parameter = "ttlMonitorEnabled";
 const documentId = "deletions";
 
-function record({ control }: Deletions) {
-  return control.client
-    .db(control.databaseName)
-    .collection<{ _id: string; hosts?: readonly string[] } & Document>(collections.fences);
-}
-
 const majority = { writeConcern: { w: "majority", journal: true } } as const;
 
 async function isOn(member: MongoClient): Promise<boolean> {
@@ -31,19 +25,21 @@ async function isOn(member: MongoClient): Promise<boolean> {
   return found[parameter] === true;
 }
 
-async function isHeld(deletions: Deletions, host: string): Promise<boolean> {
+async function isHeld({ control }: Deletions, host: string): Promise<boolean> {
   const readConcern = { level: "majority" } as const;
   const filter = { _id: documentId, hosts: host };
-  return (await record(deletions).findOne(filter, { readConcern })) !== null;
+  return (await fencesOf(control).findOne(filter, { readConcern })) !== null;
 }
 
-/** Brings a member to what is written down. Whoever acts looks again after it, so the last one is right. */
-async function settle(deletions: Deletions, host: string, member: MongoClient): Promise<void> {
-  for (let look = 0; look < limits.holdLooksMax; look += 1) {
-    const held = await isHeld(deletions, host);
-    await member.db("admin").command({ setParameter: 1, [parameter]: !held });
-    if ((await isHeld(deletions, host)) === held) return;
-  }
+function setMonitor(member: MongoClient, on: boolean): Promise<Document> {
+  return member.db("admin").command({ setParameter: 1, [parameter]: on });
+}
+
+function settleMonitor(deletions: Deletions, host: string, member: MongoClient): Promise<void> {
+  return settle(
+    () => isHeld(deletions, host),
+    (held) => setMonitor(member, !held),
+  );
 }
 
 /**
@@ -59,13 +55,13 @@ export async function pauseDeletions(deletions: Deletions & Fenced): Promise<voi
       if (!(await isOn(member))) return;
       await seam.write("pause-deletions", async () => {
         await writeFenced(deletions, (session) =>
-          record(deletions).updateOne(
+          fencesOf(deletions.control).updateOne(
             { _id: documentId },
             { $addToSet: { hosts: host } },
             { upsert: true, session },
           ),
         );
-        await settle(deletions, host, member);
+        await settleMonitor(deletions, host, member);
       });
     });
   const hosts = await dataMembers(client);
@@ -90,13 +86,13 @@ export async function resumeDeletions(
   isWanted: () => Promise<boolean>,
 ): Promise<void> {
   const { client, withMember, seam, log } = deletions;
-  const found = await record(deletions).findOne({ _id: documentId });
-  const paused = found?.hosts ?? [];
+  const found = await fencesOf(deletions.control).findOne({ _id: documentId });
+  const paused = (found?.["hosts"] ?? []) as readonly string[];
   const members = paused.length === 0 ? [] : await dataMembers(client);
   const away: unknown[] = [];
   const strike = (host: string) =>
     seam.write("resume-deletions", () =>
-      record(deletions).updateOne(
+      fencesOf(deletions.control).updateOne(
         { _id: documentId },
         { $pull: { hosts: host } } as Document,
         majority,
@@ -112,9 +108,9 @@ export async function resumeDeletions(
     try {
       await withMember(host, async (member) => {
         // First: who dies before it is struck out leaves it to be done again.
-        await member.db("admin").command({ setParameter: 1, [parameter]: true });
+        await setMonitor(member, true);
         await strike(host);
-        await settle(deletions, host, member);
+        await settleMonitor(deletions, host, member);
       });
     } catch (error) {
       away.push(error);

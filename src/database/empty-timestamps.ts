@@ -1,7 +1,7 @@
 import { BSON, type Document, type MongoClient, Timestamp, type UUID } from "mongodb";
 import { assert } from "../errors.ts";
 import { limits } from "../limits.ts";
-import { orderedDocument, orderedField } from "./ordered-bson.ts";
+import { orderedDocument } from "./ordered-bson.ts";
 
 interface Emptied {
   readonly id: unknown;
@@ -24,10 +24,11 @@ export function emptyTimestamps(batch: Uint8Array): readonly Emptied[] {
       isAny ||= type === timestampType && bytes.subarray(offset, offset + length).every(isZero);
     }
     if (isAny) {
-      const fields = [...orderedDocument(bytes)].flatMap(([name, value]) =>
+      const document = orderedDocument(bytes);
+      const fields = [...document].flatMap(([name, value]) =>
         value instanceof Timestamp && value.isZero() && name !== "_id" ? [name] : [],
       );
-      if (fields.length > 0) found.push({ id: orderedField(bytes, "_id"), fields });
+      if (fields.length > 0) found.push({ id: document.get("_id"), fields });
     }
     start = end;
   }

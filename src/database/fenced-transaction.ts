@@ -11,12 +11,13 @@ import type { Mastership } from "../leadership/mastership.ts";
 import { limits } from "../limits.ts";
 import { systemClock } from "../ports/clock.ts";
 import type { Seam } from "../ports/seam.ts";
-import { collections, documentIds } from "../store/store.ts";
+import { documentIds } from "../store/store.ts";
 import { isNetworkTrouble } from "../store/transient.ts";
+import { type Control, fencesOf } from "./fences.ts";
 
 export interface Fenced {
   readonly client: MongoClient;
-  readonly control: { readonly client: MongoClient; readonly databaseName: string };
+  readonly control: Control;
   readonly mastership: Mastership;
   readonly signal: AbortSignal;
   readonly seam: Seam;
@@ -35,10 +36,10 @@ export async function refuseDeposed({
   control,
   mastership,
 }: Pick<Fenced, "control" | "mastership">): Promise<void> {
-  const fence = await control.client
-    .db(control.databaseName)
-    .collection<{ _id: string } & Document>(collections.fences)
-    .findOne({ _id: documentIds.master }, { readConcern: { level: "majority" } });
+  const fence = await fencesOf(control).findOne(
+    { _id: documentIds.master },
+    { readConcern: { level: "majority" } },
+  );
   if (Number(fence?.["epoch"]) !== mastership.epoch) throw deposed(mastership.epoch);
 }
 
@@ -88,12 +89,6 @@ async function transaction<Result>(
   }
 }
 
-function fencesOf({ control }: Fenced) {
-  return control.client
-    .db(control.databaseName)
-    .collection<{ _id: string } & Document>(collections.fences);
-}
-
 /**
  * A write that takes effect at our epoch or not at all. Where its answer is lost it is made again.
  * @throws LockstepError `fenced`
@@ -105,7 +100,7 @@ export function writeFenced(
   const { epoch } = fenced.mastership;
   return transaction(fenced, "snapshot", async (session) => {
     const filter = { _id: documentIds.master, epoch };
-    const touched = await fencesOf(fenced).updateOne(
+    const touched = await fencesOf(fenced.control).updateOne(
       filter,
       { $inc: { sequence: 1 } },
       { session },
@@ -135,7 +130,7 @@ export async function fencedTransaction<Prepared>(
   write: (session: ClientSession, prepared: Prepared) => Promise<void>,
 ): Promise<Prepared> {
   const { mastership, seam } = fenced;
-  const fences = fencesOf(fenced);
+  const fences = fencesOf(fenced.control);
   let committing: { readonly prepared: Prepared } | undefined;
   return transaction(fenced, tick.readConcern ?? "snapshot", async (session) => {
     const { prepared, progress } = await prepare(session);

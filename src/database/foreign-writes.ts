@@ -2,8 +2,9 @@ import { BSON, type ClientSession, type Document, type MongoClient, UUID } from 
 import { LockstepError } from "../errors.ts";
 import { limits } from "../limits.ts";
 import type { Seam } from "../ports/seam.ts";
-import { collections, documentIds } from "../store/store.ts";
+import { documentIds } from "../store/store.ts";
 import { parseBackupTime, writeMarker } from "./backup-time.ts";
+import { type Control, fencesOf } from "./fences.ts";
 import { isOfRestore } from "./restore-names.ts";
 import { hasCode } from "./server-errors.ts";
 
@@ -17,7 +18,7 @@ export interface ForeignWrite {
 export interface ForeignWritesOptions {
   readonly client: MongoClient;
   readonly databaseName: string;
-  readonly control: { readonly client: MongoClient; readonly databaseName: string };
+  readonly control: Control;
   /** The time T that the copies are of. */
   readonly time: string;
   readonly seam: Seam;
@@ -29,10 +30,10 @@ const historyLost = [286, 280, 136] as const;
 
 /** The sessions whose transactions changed the fence: the upgrade's own, whoever was master. */
 async function ownSessions({ control }: ForeignWritesOptions): Promise<readonly UUID[]> {
-  const fence = await control.client
-    .db(control.databaseName)
-    .collection<{ _id: string } & Document>(collections.fences)
-    .findOne({ _id: documentIds.master }, { readConcern: { level: "majority" } });
+  const fence = await fencesOf(control).findOne(
+    { _id: documentIds.master },
+    { readConcern: { level: "majority" } },
+  );
   return ((fence?.["sessions"] as readonly string[] | undefined) ?? []).map((id) => new UUID(id));
 }
 

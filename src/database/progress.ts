@@ -1,5 +1,5 @@
-import type { Document, MongoClient } from "mongodb";
-import { collections, documentIds } from "../store/store.ts";
+import { documentIds } from "../store/store.ts";
+import { type Control, fencesOf } from "./fences.ts";
 import { orderedField } from "./ordered-bson.ts";
 
 /** Where the schema steps stand: kept in the fence document, so it moves with each batch. */
@@ -50,17 +50,14 @@ export function firstProgress(upgrade: string, stepName: string): Progress {
 
 /** Reads the progress of an upgrade: types and key order of its cursor kept. */
 export async function readProgress(
-  control: { client: MongoClient; databaseName: string },
+  control: Control,
   field: "progress" | "rehearsal",
   upgrade: string,
 ): Promise<Progress | undefined> {
-  const bytes = (await control.client
-    .db(control.databaseName)
-    .collection<{ _id: string } & Document>(collections.fences)
-    .findOne(
-      { _id: documentIds.master },
-      { readConcern: { level: "majority" }, raw: true, projection: { [field]: 1 } },
-    )) as unknown as Uint8Array | null;
+  const bytes = (await fencesOf(control).findOne(
+    { _id: documentIds.master },
+    { readConcern: { level: "majority" }, raw: true, projection: { [field]: 1 } },
+  )) as unknown as Uint8Array | null;
   const found = bytes === null ? undefined : orderedField(bytes, field);
   if (!(found instanceof Map) || found.get("upgrade") !== upgrade) return undefined;
   return progressOf(found);

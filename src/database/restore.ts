@@ -1,7 +1,7 @@
 import type { Document } from "mongodb";
 import { LockstepError, messageOf } from "../errors.ts";
 import type { Log } from "../log.ts";
-import { collections, documentIds } from "../store/store.ts";
+import { documentIds } from "../store/store.ts";
 import {
   type Catalogue,
   type CollectionEntry,
@@ -11,6 +11,7 @@ import {
 } from "./catalogue.ts";
 import { type Digests, digestDatabase, digestOf } from "./digest.ts";
 import { deposed, type Fenced, fencedTransaction } from "./fenced-transaction.ts";
+import { fencesOf } from "./fences.ts";
 import { dropExactly, type LoadTarget, loadCollection } from "./load.ts";
 import { tellTenths } from "./load-progress.ts";
 import type { DumpedCollection, Manifest } from "./manifest.ts";
@@ -39,9 +40,7 @@ function tellProgress(
 ): (bytes: number) => void {
   const { epoch } = mastership;
   return tellTenths(totalBytes, (progress) => {
-    control.client
-      .db(control.databaseName)
-      .collection<{ _id: string } & Document>(collections.fences)
+    fencesOf(control)
       .updateOne(
         { _id: documentIds.master, epoch },
         { $set: { restoring: { epoch, ...progress } } },
@@ -55,9 +54,7 @@ async function holdFence(options: RestoreOptions, restore: Document): Promise<vo
   const { control, mastership, seam } = options;
   options.signal.throwIfAborted();
   mastership.signal.throwIfAborted();
-  const fences = control.client
-    .db(control.databaseName)
-    .collection<{ _id: string } & Document>(collections.fences);
+  const fences = fencesOf(control);
   const touched = await seam.write("restore-fence", () =>
     fences.updateOne(
       { _id: documentIds.master, epoch: mastership.epoch },
@@ -98,10 +95,10 @@ const sameData = (entry: CollectionEntry, left: Digests, right: Digests): boolea
  * to, and its command names this UUID.
  */
 async function begunOn({ control }: RestoreOptions): Promise<string | null> {
-  const fence = await control.client
-    .db(control.databaseName)
-    .collection<{ _id: string } & Document>(collections.fences)
-    .findOne({ _id: documentIds.master }, { readConcern: { level: "majority" } });
+  const fence = await fencesOf(control).findOne(
+    { _id: documentIds.master },
+    { readConcern: { level: "majority" } },
+  );
   return (fence?.["progress"] as { target?: string | null } | undefined)?.target ?? null;
 }
 

@@ -95,8 +95,9 @@ export interface Swap {
 
 /**
  * Puts the collection of a UUID under a name (or nothing, for `null`), and the one that was there aside
- * under a name that begins with another: it is kept. The UUIDs say what has happened, so an answer that was lost costs one look;
- * and they were taken before the fence was held, so one who is deposed since moves nothing of a successor's.
+ * under a name that begins with another: it is kept. The UUIDs say what has happened, so an answer that was
+ * lost costs one look; and they were taken before the fence was held, so one who is deposed since moves
+ * nothing of a successor's.
  */
 export async function swap(target: SwapTarget, wanted: Swap, aside: string): Promise<void> {
   const { name } = wanted;

@@ -1,13 +1,14 @@
 import type { Document, MongoClient } from "mongodb";
 import { LockstepError } from "../errors.ts";
-import { limits } from "../limits.ts";
 import type { Seam } from "../ports/seam.ts";
-import { collections, documentIds } from "../store/store.ts";
+import { documentIds } from "../store/store.ts";
 import { type Fenced, writeFenced } from "./fenced-transaction.ts";
+import { type Control, fencesOf } from "./fences.ts";
+import { settle } from "./settle.ts";
 
 export interface WriteBlock {
   readonly client: MongoClient;
-  readonly control: { readonly client: MongoClient; readonly databaseName: string };
+  readonly control: Control;
   readonly seam: Seam;
 }
 
@@ -35,32 +36,24 @@ export async function checkWriteBlock(client: MongoClient): Promise<void> {
   );
 }
 
-function record({ control }: WriteBlock) {
-  return control.client
-    .db(control.databaseName)
-    .collection<{ _id: string } & Document>(collections.fences);
-}
-
 async function setMode({ client }: WriteBlock, global: boolean): Promise<void> {
   await client.db("admin").command({ setUserWriteBlockMode: 1, global });
 }
 
-async function read(block: WriteBlock): Promise<Document | null> {
+async function read({ control }: WriteBlock): Promise<Document | null> {
   const readConcern = { level: "majority" } as const;
-  return record(block).findOne({ _id: documentIds.writeBlock }, { readConcern });
+  return fencesOf(control).findOne({ _id: documentIds.writeBlock }, { readConcern });
 }
 
 async function isHeld(block: WriteBlock): Promise<boolean> {
   return (await read(block)) !== null;
 }
 
-/** Brings the cluster to what is written down. Whoever acts looks again after it, so the last one is right. */
-async function settle(block: WriteBlock): Promise<void> {
-  for (let look = 0; look < limits.holdLooksMax; look += 1) {
-    const held = await isHeld(block);
-    await setMode(block, held);
-    if ((await isHeld(block)) === held) return;
-  }
+function settleMode(block: WriteBlock): Promise<void> {
+  return settle(
+    () => isHeld(block),
+    (held) => setMode(block, held),
+  );
 }
 
 /**
@@ -77,13 +70,13 @@ export async function blockWrites(block: WriteBlock & Fenced, holder: string): P
   }
   await block.seam.write("write-block", async () => {
     await writeFenced(block, (session) =>
-      record(block).updateOne(
+      fencesOf(block.control).updateOne(
         { _id: documentIds.writeBlock },
         { $set: { holder } },
         { upsert: true, session },
       ),
     );
-    await settle(block);
+    await settleMode(block);
   });
 }
 
@@ -100,11 +93,11 @@ export async function allowWrites(
   if (!found || !(await isWanted())) return false;
   await block.seam.write("write-allow", async () => {
     await setMode(block, false);
-    await record(block).deleteOne(
+    await fencesOf(block.control).deleteOne(
       { _id: documentIds.writeBlock, holder: found["holder"] },
       { writeConcern: { w: "majority", journal: true } },
     );
-    await settle(block);
+    await settleMode(block);
   });
   return !(await isHeld(block));
 }

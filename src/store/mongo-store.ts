@@ -110,7 +110,7 @@ export function createMongoStore(options: {
 
   const prepare = () => {
     prepared ??= (async () => {
-      await journal.createIndexes([
+      const ofJournal = journal.createIndexes([
         { key: { "_id.actor": 1, "_id.revision": 1 }, name: "by-actor" },
         {
           key: { "_id.actor": 1, eventKey: 1 },
@@ -119,10 +119,11 @@ export function createMongoStore(options: {
           partialFilterExpression: { eventKey: { $exists: true } },
         },
       ]);
-      await named(collections.inbox).createIndex(
+      const ofInbox = named(collections.inbox).createIndex(
         { expiresAt: 1 },
         { name: "asked-long-ago", expireAfterSeconds: 0 },
       );
+      await Promise.all([ofJournal, ofInbox]);
     })();
     prepared.catch(() => {
       prepared = undefined;

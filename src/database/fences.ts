@@ -1,0 +1,16 @@
+import type { Collection, Document, MongoClient } from "mongodb";
+import { collections } from "../store/store.ts";
+
+/** Where the fence is, and what is written down beside it. */
+export interface Control {
+  readonly client: MongoClient;
+  readonly databaseName: string;
+}
+
+/** The fence, what moves with it, and what an upgrade holds back. */
+export function fencesOf({
+  client,
+  databaseName,
+}: Control): Collection<{ _id: string } & Document> {
+  return client.db(databaseName).collection<{ _id: string } & Document>(collections.fences);
+}
