@@ -40,13 +40,11 @@ export async function waitForEnd(
     { signal: terminal.signal, ...(timeoutMs === undefined ? {} : { timeoutMs }) },
   );
   if (!options.json) terminal.out(renderStatus(status));
-  const ended =
-    status.upgrade?.upgrade === upgrade
-      ? status.upgrade
-      : (await fleet.history()).find((item) => item.upgrade === upgrade);
-  if (ended !== status.upgrade) {
-    const line = JSON.stringify({ type: "ended", upgrade, state: ended?.state });
-    terminal.out(options.json ? line : `${upgrade}: ${ended?.state}`);
+  let state = status.upgrade?.state;
+  if (status.upgrade?.upgrade !== upgrade) {
+    state = (await fleet.history()).find((item) => item.upgrade === upgrade)?.state;
+    const line = JSON.stringify({ type: "ended", upgrade, state });
+    terminal.out(options.json ? line : `${upgrade}: ${state}`);
   }
-  return exitCodeOfState(ended?.state ?? "") ?? exitCodes.failed;
+  return exitCodeOfState(state ?? "") ?? exitCodes.failed;
 }

@@ -321,17 +321,12 @@ export function createEngine(options: {
           (tail.status === "active" || tail.effects.length > 0),
       );
       for (const tail of tails) await adopt(tail, ownership);
-      const armed = () =>
-        [...live.values()].filter((actor) => actor.ownership === ownership && !actor.deposed);
+      const ownedTails = () =>
+        [...live.values()].flatMap((actor) =>
+          actor.ownership === ownership && !actor.deposed ? [actor.tail] : [],
+        );
       const loop = whileOwned(ownership, (signal) =>
-        fireTimers({
-          tails: () => armed().map(({ tail }) => tail),
-          send,
-          store,
-          clock,
-          log,
-          signal,
-        }),
+        fireTimers({ tails: ownedTails, send, store, clock, log, signal }),
       );
       loops.add(loop);
       void loop.finally(() => loops.delete(loop));

@@ -14,6 +14,16 @@ import { coordinator, from, join, to, upgrade, ways } from "./facts.ts";
 
 const heard = { looked() {}, hasListened: () => true };
 
+/** A fleet of one, and an upgrade of it that has come as far as these events lead. */
+async function underWay(events: Parameters<typeof coordinator>[0]) {
+  const store = createMemoryStore({ now: () => 1_000 });
+  await initializeVersions(store, from);
+  await join(store, "a1");
+  await store.write([acceptWrite(from, to, upgrade)]);
+  for (const entry of coordinator(events)) await store.append([entry]);
+  return store;
+}
+
 test("after the commit: the agent that is stuck tries again; with nobody stuck it is refused", async () => {
   const store = createMemoryStore({ now: () => 1_000 });
   await initializeVersions(store, from);
@@ -31,11 +41,7 @@ test("after the commit: the agent that is stuck tries again; with nobody stuck i
 });
 
 test("an abort that finds the upgrade committed is refused", async () => {
-  const store = createMemoryStore({ now: () => 1_000 });
-  await initializeVersions(store, from);
-  await join(store, "a1");
-  await store.write([acceptWrite(from, to, upgrade)]);
-  await store.append([...coordinator([])].slice(0, 1));
+  const store = await underWay([]);
   // The commit is on its way while the request is judged.
   const entry = coordinator(ways["done"] ?? []).at(-1);
   const engine = { send: async () => ({ kind: "ignored", entry }) };
@@ -47,12 +53,8 @@ test("an abort that finds the upgrade committed is refused", async () => {
 });
 
 test("an abort is judged by the state that it meets", async () => {
-  const store = createMemoryStore({ now: () => 1_000 });
-  await initializeVersions(store, from);
-  await join(store, "a1");
-  await store.write([acceptWrite(from, to, upgrade)]);
-  const [first, ...rest] = coordinator(ways["blocked"] ?? []);
-  if (first) await store.append([first]);
+  const store = await underWay([]);
+  const [, ...rest] = coordinator(ways["blocked"] ?? []);
   // It turns back by itself, and is stuck, while the request is judged.
   const engine = {
     async send() {
@@ -69,21 +71,14 @@ test("an abort is judged by the state that it meets", async () => {
 });
 
 test("an abort of what turns back already is a success", async () => {
-  const store = createMemoryStore({ now: () => 1_000 });
-  await initializeVersions(store, from);
-  await store.write([acceptWrite(from, to, upgrade)]);
-  for (const entry of coordinator(ways["rolling-back"] ?? [])) await store.append([entry]);
+  const store = await underWay(ways["rolling-back"] ?? []);
   await fileRequest(store, "r1", { kind: "abort", why: "again" });
   await serveInbox({ store, hearing: heard } as unknown as MasterWorld);
   expect(await readAnswer(store, "r1")).toMatchObject({ ok: true, upgrade });
 });
 
 test("with the upgrade stuck and an agent too, one request is for both", async () => {
-  const store = createMemoryStore({ now: () => 1_000 });
-  await initializeVersions(store, from);
-  await join(store, "a1");
-  await store.write([acceptWrite(from, to, upgrade)]);
-  for (const entry of coordinator(ways["blocked"] ?? [])) await store.append([entry]);
+  const store = await underWay(ways["blocked"] ?? []);
   const stuck = { collection: collections.agents, id: "a1", expect: {} };
   await store.write([{ ...stuck, set: { blocked: "its disk is full" } }]);
   const engine = {
