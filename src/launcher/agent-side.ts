@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { writeFileAtomic } from "../ports/files.ts";
+import type { Seam } from "../ports/seam.ts";
 
 /** The exit code of an agent that wants its launcher to start another version. */
 export const exitForVersionChange = 75;
@@ -58,12 +59,21 @@ export function reportDatabaseAway(): void {
   process.send?.({ type: "database-away" });
 }
 
-/** The version that the launcher shall start next. */
-export async function writeWantedVersion(directory: string, version: string): Promise<void> {
-  await writeFileAtomic(join(directory, launcherFiles.wanted), `${JSON.stringify({ version })}\n`);
+/** What an agent writes down for its launcher. */
+export interface LauncherVersions {
+  /** The version that the launcher shall start next. */
+  writeWanted(version: string): Promise<void>;
+  /** The version that the launcher falls back to: changed when an upgrade has ended, never before. */
+  writeDefault(version: string): Promise<void>;
 }
 
-/** The version that the launcher falls back to: changed when an upgrade has ended, never before. */
-export async function writeDefaultVersion(directory: string, version: string): Promise<void> {
-  await writeFileAtomic(join(directory, launcherFiles.default), `${JSON.stringify({ version })}\n`);
+export function createLauncherVersions(directory: string, seam: Seam): LauncherVersions {
+  const write = (name: string, version: string) =>
+    seam.write(name, () =>
+      writeFileAtomic(join(directory, name), `${JSON.stringify({ version })}\n`),
+    );
+  return {
+    writeWanted: (version) => write(launcherFiles.wanted, version),
+    writeDefault: (version) => write(launcherFiles.default, version),
+  };
 }

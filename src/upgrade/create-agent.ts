@@ -2,11 +2,10 @@ import { resolve } from "node:path";
 import type { Role } from "../../machines/vocabulary.ts";
 import { LockstepError, messageOf } from "../errors.ts";
 import {
+  createLauncherVersions,
   readLauncherEnvironment,
   reportDatabaseAway,
   reportReady,
-  writeDefaultVersion,
-  writeWantedVersion,
 } from "../launcher/agent-side.ts";
 import { createLog, type Log } from "../log.ts";
 import { type Clock, systemClock } from "../ports/clock.ts";
@@ -89,12 +88,21 @@ export function createAgent(options: AgentOptions): Agent {
       "expected a dataDirectory, or a launcher that names one: backups and before-images go there",
     );
   }
+  const directory = resolve(dataDirectory);
+  // The launcher would look for the version wanted in another place, and never find it.
+  if (launched && resolve(launched.dataDirectory) !== directory) {
+    throw new LockstepError(
+      "bad-argument",
+      `expected the launcher's data directory, ${resolve(launched.dataDirectory)}, got ${directory}: leave dataDirectory out where a launcher names it`,
+    );
+  }
   const databaseName = databaseNameOf(options.mongoUrl);
   const log = options.log ?? createLog({});
   const lifecycle = createLifecycle((error) => {
     log.error({ agent: options.agent, error: messageOf(error) }, "a listener threw");
   });
-  const directory = resolve(dataDirectory);
+  const seam = options.ports?.seam ?? openSeam;
+  const versions = createLauncherVersions(directory, seam);
   let running: Awaited<ReturnType<typeof startAgent>> | undefined;
   return {
     name: options.agent,
@@ -131,12 +139,12 @@ export function createAgent(options: AgentOptions): Agent {
         log,
         clock: options.ports?.clock ?? systemClock,
         random: options.ports?.random ?? systemRandom,
-        seam: options.ports?.seam ?? openSeam,
+        seam,
         exit: options.ports?.exit ?? ((code) => process.exit(code)),
         reportReady: () => reportReady(options.version),
         reportDatabaseAway,
-        writeWantedVersion: (version) => writeWantedVersion(directory, version),
-        writeDefaultVersion: (version) => writeDefaultVersion(directory, version),
+        writeWantedVersion: versions.writeWanted,
+        writeDefaultVersion: versions.writeDefault,
       });
     },
     async stop() {
