@@ -25,10 +25,20 @@ async function isOn(member: MongoClient): Promise<boolean> {
   return found[parameter] === true;
 }
 
-async function isHeld({ control }: Deletions, host: string): Promise<boolean> {
+/** Whose monitors are held, and for which upgrade: the last that asked for it. */
+interface Held {
+  readonly hosts: readonly string[];
+  readonly holder: unknown;
+}
+
+async function read({ control }: Deletions): Promise<Held> {
   const readConcern = { level: "majority" } as const;
-  const filter = { _id: documentId, hosts: host };
-  return (await fencesOf(control).findOne(filter, { readConcern })) !== null;
+  const found = await fencesOf(control).findOne({ _id: documentId }, { readConcern });
+  return { hosts: found?.["hosts"] ?? [], holder: found?.["holder"] };
+}
+
+async function isHeld(deletions: Deletions, host: string): Promise<boolean> {
+  return (await read(deletions)).hosts.includes(host);
 }
 
 function setMonitor(member: MongoClient, on: boolean): Promise<Document> {
@@ -47,17 +57,21 @@ function settleMonitor(deletions: Deletions, host: string, member: MongoClient):
  * ones were on is written down first, so that whoever ends the upgrade can switch them on again; one
  * that an operator had switched off stays off. A member that is away is passed over: call it again
  * at the next stage. A deposed master, however late it wakes up, leaves nothing paused.
+ * @param holder the upgrade that needs it: who is late to lift an earlier one's hold leaves this one's
  */
-export async function pauseDeletions(deletions: Deletions & Fenced): Promise<void> {
+export async function pauseDeletions(deletions: Deletions & Fenced, holder: string): Promise<void> {
   const { client, withMember, seam, log } = deletions;
+  const held = await read(deletions);
   const pause = (host: string) =>
     withMember(host, async (member) => {
-      if (!(await isOn(member))) return;
+      // What is written down for an earlier upgrade is about to be switched on.
+      const isOurs = held.holder === holder || !held.hosts.includes(host);
+      if (isOurs && !(await isOn(member))) return;
       await seam.write("pause-deletions", async () => {
         await writeFenced(deletions, (session) =>
           fencesOf(deletions.control).updateOne(
             { _id: documentId },
-            { $addToSet: { hosts: host } },
+            { $addToSet: { hosts: host }, $set: { holder } },
             { upsert: true, session },
           ),
         );
@@ -86,14 +100,13 @@ export async function resumeDeletions(
   isWanted: () => Promise<boolean>,
 ): Promise<void> {
   const { client, withMember, seam, log } = deletions;
-  const found = await fencesOf(deletions.control).findOne({ _id: documentId });
-  const paused = (found?.["hosts"] ?? []) as readonly string[];
+  const { hosts: paused, holder } = await read(deletions);
   const members = paused.length === 0 ? [] : await dataMembers(client);
   const away: unknown[] = [];
   const strike = (host: string) =>
     seam.write("resume-deletions", () =>
       fencesOf(deletions.control).updateOne(
-        { _id: documentId },
+        { _id: documentId, holder },
         { $pull: { hosts: host } } as Document,
         majority,
       ),

@@ -121,7 +121,8 @@ export function createMongoStore(options: {
       ]);
       const ofInbox = named(collections.inbox).createIndex(
         { expiresAt: 1 },
-        { name: "asked-long-ago", expireAfterSeconds: 0 },
+        // A member that is away keeps no build of it waiting where there are requests already.
+        { name: "asked-long-ago", expireAfterSeconds: 0, commitQuorum: "majority" },
       );
       await Promise.all([ofJournal, ofInbox]);
     })();

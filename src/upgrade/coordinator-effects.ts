@@ -125,9 +125,9 @@ export function coordinatorEffects(world: DatabaseWorld): Record<string, EffectH
   };
 
   return {
-    async chooseBackupTime(_params, { id, epoch, signal }) {
+    async chooseBackupTime(_params, { id, actor, epoch, signal }) {
       const holding = { ...deletions, mastership: requireMastership(world, { epoch }), signal };
-      await pauseDeletions(holding);
+      await pauseDeletions(holding, actor);
       if (world.foreignWrites === "prevented") await blockWrites(holding, id);
       await endEarlierOperations({
         client: world.client,

@@ -89,10 +89,9 @@ async function sendToCoordinator(
   coordinator: ActorView<UpgradeContext>,
   event: { type: string } & Record<string, unknown>,
   message: string,
-  more: readonly Write[] = [],
 ): Promise<void> {
   const { upgrade } = coordinator.context;
-  const writes = [answerWrite(item.id, { ok: true, upgrade, message }), ...more];
+  const writes = [answerWrite(item.id, { ok: true, upgrade, message })];
   const key = `inbox/${item.id}`;
   const result: SendResult = await world.engine.send(coordinator.actor, event, { key, writes });
   if (result.kind === "applied") return;
@@ -158,22 +157,26 @@ async function retry(
   coordinator: ActorView<UpgradeContext> | undefined,
 ): Promise<void> {
   const agents = await readAgents(world.store);
-  const asking = ({ agent, incarnation }: AgentRecord): Write => {
-    const expect = { incarnation };
-    return { collection: collections.agents, id: agent, expect, set: { retry: item.id } };
+  // Each by itself, and before the answer: heartbeats change these records all the time, and of many in
+  // one transaction some would always be in conflict. Who has restarted meanwhile is judged again.
+  const ask = async (asked: readonly AgentRecord[]) => {
+    for (const { agent, incarnation } of asked) {
+      const expect = { incarnation };
+      const set = { retry: item.id };
+      await world.store.write([{ collection: collections.agents, id: agent, expect, set }]);
+    }
   };
   if (coordinator?.state === "blocked") {
-    const event: UpgradeEvent = { type: "retryRequested" };
-    const message = "the roll-back goes on";
     // All of them: who has only just got stuck may not have said so yet.
-    return sendToCoordinator(world, item, coordinator, event, message, agents.map(asking));
+    await ask(agents);
+    const event: UpgradeEvent = { type: "retryRequested" };
+    return sendToCoordinator(world, item, coordinator, event, "the roll-back goes on");
   }
   const stuck = agents.filter(({ blocked }) => blocked !== null);
   if (stuck.length > 0) {
+    await ask(stuck);
     const message = `tries again: ${stuck.map(({ agent }) => agent).join(", ")}`;
-    const answer = answerWrite(item.id, { ok: true, upgrade: null, message });
-    // Who has restarted meanwhile may not be stuck any more: it is judged again.
-    await world.store.write([answer, ...stuck.map(asking)]);
+    await world.store.write([answerWrite(item.id, { ok: true, upgrade: null, message })]);
     return;
   }
   if (!coordinator) throw noUpgrade("retry");

@@ -28,7 +28,7 @@ export function deletionsOf(world: DatabaseWorld): Deletions {
  */
 export async function watchingMembers<Result>(
   world: DatabaseWorld,
-  { epoch, signal }: Pick<EffectContext, "epoch" | "signal">,
+  { actor, epoch, signal }: Pick<EffectContext, "actor" | "epoch" | "signal">,
   act: (signal: AbortSignal) => Promise<Result>,
   options: { readonly neededBytes?: number; readonly alsoLook?: () => Promise<void> } = {},
 ): Promise<Result> {
@@ -39,7 +39,8 @@ export async function watchingMembers<Result>(
   const look = async () => {
     // Beside what is under way: a member that is away, as the primary that has just died, costs a time-out.
     const mastership = world.mastership(epoch);
-    if (mastership) await pauseDeletions({ ...deletionsOf(world), mastership, signal });
+    const deletions = deletionsOf(world);
+    if (mastership) await pauseDeletions({ ...deletions, mastership, signal }, actor);
     const { restoreBytes } = spaceNeeded(await databaseSize(world.client, world.databaseName));
     requireMemberSpace(await readMemberSpace(world), neededBytes ?? restoreBytes);
     await alsoLook?.();

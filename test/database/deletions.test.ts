@@ -46,8 +46,8 @@ test("paused and resumed, killed at each durable write; what was off stays off",
   };
   for (let at = 1; at <= 4; at += 1) {
     for (const when of ["before", "after"] as const) {
-      await pauseDeletions({ ...options, seam: dyingSeam(at, when) });
-      await pauseDeletions(options);
+      await pauseDeletions({ ...options, seam: dyingSeam(at, when) }, "u1");
+      await pauseDeletions(options, "u1");
       expect(await states()).toEqual([false, false, false]);
       await resumeDeletions({ ...options, seam: dyingSeam(at, when) }, always).catch(() => {});
       await resumeDeletions(options, always);
@@ -55,7 +55,7 @@ test("paused and resumed, killed at each durable write; what was off stays off",
     }
   }
   // Away: the others need not wait for it. Taken out of the set: nobody waits for it.
-  await pauseDeletions(options);
+  await pauseDeletions(options, "u1");
   const fences = client.db(setting.control.databaseName).collection<{ _id: string }>("fences");
   const gone = { $push: { hosts: { $each: ["gone.invalid:1"], $position: 0 } } };
   await fences.updateOne({ _id: "deletions" }, gone as Document);
@@ -80,7 +80,7 @@ test("paused and resumed, killed at each durable write; what was off stays off",
       };
       return act({ db: () => ({ command }) } as unknown as MongoClient);
     });
-  await pauseDeletions({ ...options, withMember: lifting });
+  await pauseDeletions({ ...options, withMember: lifting }, "u1");
   expect(await states()).toEqual([true, true, false]);
   const blocking = {
     db: (name: string) => {
@@ -105,7 +105,7 @@ test("paused and resumed, killed at each durable write; what was off stays off",
   expect(await mode()).toBe(1);
 
   // Between what is switched on again and what is struck out, somebody late switches it off.
-  await pauseDeletions(options);
+  await pauseDeletions(options, "u1");
   let late = 0;
   const overtaken: WithMember = (host, act) =>
     withMember(host, (member) => {
@@ -134,8 +134,32 @@ test("paused and resumed, killed at each durable write; what was off stays off",
   expect(await allowWrites({ ...block, control }, always)).toBe(true);
   expect(await mode()).toBe(1);
 
+  // The next upgrade begins while the one before is let go: by another master, or by this one.
+  for (const letGo of ["by another", "by this one"] as const) {
+    await pauseDeletions(options, "u1");
+    let began = false;
+    const overtakenByNext: WithMember = (host, act) =>
+      withMember(host, (member) => {
+        const db = member.db.bind(member);
+        const command = async (asked: Document) => {
+          const begins = asked["ttlMonitorEnabled"] === true && !began;
+          if (begins) began = true;
+          if (begins && letGo === "by another") await resumeDeletions(options, always);
+          if (begins && letGo === "by another") await pauseDeletions(options, "u2");
+          const answer = await db("admin").command(asked);
+          if (begins && letGo === "by this one") await pauseDeletions(options, "u2");
+          return answer;
+        };
+        return act({ db: () => ({ command }) } as unknown as MongoClient);
+      });
+    await resumeDeletions({ ...options, withMember: overtakenByNext }, always);
+    expect(await states(), letGo).toEqual([false, false, false]);
+    await resumeDeletions(options, always);
+    expect(await states()).toEqual([true, true, false]);
+  }
+
   // The next upgrade has begun by then: it needs what is held, and lifts it.
-  await pauseDeletions(options);
+  await pauseDeletions(options, "u1");
   await resumeDeletions(options, async () => false);
   expect(await states()).toEqual([false, false, false]);
   await resumeDeletions(options, always);
@@ -159,7 +183,7 @@ test("paused and resumed, killed at each durable write; what was off stays off",
 
   // A successor is there: who is deposed holds nothing back.
   await setting.master(2);
-  await pauseDeletions(options);
+  await pauseDeletions(options, "u1");
   expect(await states()).toEqual([true, true, false]);
   await expect(blockWrites(options, "u1")).rejects.toMatchObject({ code: "fenced" });
   expect(await allowWrites(block, always)).toBe(false);

@@ -94,6 +94,39 @@ test("with the upgrade stuck and an agent too, one request is for both", async (
   expect(await store.get(collections.agents, "a1")).toMatchObject({ retry: "r1" });
 });
 
+test.each(["blocked", "done"])(
+  "%s: each agent is asked by itself: its heartbeat is in no other's way",
+  async (state) => {
+    const store = await underWay(ways[state] ?? []);
+    for (const agent of ["a2", "a3"]) await join(store, agent);
+    for (const id of ["a1", "a2", "a3"]) {
+      await store.write([
+        { collection: collections.agents, id, expect: {}, set: { blocked: "full" } },
+      ]);
+    }
+    const asked: string[] = [];
+    const watched = {
+      ...store,
+      write(writes: readonly Write[]) {
+        const agents = writes.filter(({ collection }) => collection === collections.agents);
+        if (agents.length > 0) expect(writes).toHaveLength(1);
+        asked.push(...agents.map(({ id }) => id));
+        return store.write(writes);
+      },
+    };
+    const engine = {
+      async send(_actor: string, _event: unknown, options: { writes: readonly Write[] }) {
+        await watched.write(options.writes);
+        return { kind: "applied" };
+      },
+    };
+    await fileRequest(store, "r1", { kind: "retry" });
+    await serveInbox({ store: watched, engine, hearing: heard } as unknown as MasterWorld);
+    expect(asked).toEqual(["a1", "a2", "a3"]);
+    expect(await readAnswer(store, "r1")).toMatchObject({ ok: true });
+  },
+);
+
 test("what was answered is not read again, and is kept for a day", async () => {
   const store = createMemoryStore({ now: () => 1_000 });
   await initializeVersions(store, from);
