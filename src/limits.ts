@@ -60,6 +60,8 @@ export const limits = {
   loadBatchDocumentsMax: 10_000,
   loadBatchBytesMax: 8 * 1024 * 1024,
   collectionsMax: 10_000,
+  /** The server takes 63; 28 are for the name of a rehearsal beside it. */
+  databaseNameBytesMax: 35,
   oplogFactor: 2,
   spaceMarginBytes: 64 * 1024 * 1024,
   spaceReserveFraction: 0.1,

@@ -53,6 +53,14 @@ const sources = await Promise.all(
 const product = sources.filter(({ file }) => !file.startsWith("test/"));
 
 describe("the house", () => {
+  test("the README knows every error code", async () => {
+    const source = await readFile(join(root, "src/errors.ts"), "utf8");
+    const codes = [...source.matchAll(/^ {2}\| "([a-z-]+)"/gm)].map(([, code]) => code);
+    expect(codes.length).toBeGreaterThan(30);
+    const readme = await readFile(join(root, "README.md"), "utf8");
+    expect(codes.filter((code) => !readme.includes(`\`${code}\``))).toEqual([]);
+  });
+
   test("imports follow the arrows", () => {
     const wrong: string[] = [];
     for (const { file, text } of product) {

@@ -17,6 +17,7 @@ const unreachable: readonly ErrorCode[] = [
   "database-unreachable",
   "not-a-replica-set",
   "no-majority",
+  "no-master",
 ];
 
 /** The exit code of an error. Pure. */

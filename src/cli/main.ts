@@ -20,6 +20,8 @@ const terminal: Terminal = {
     if (!process.stdin.isTTY) return null;
     const lines = createInterface({ input: process.stdin, output: process.stdout });
     try {
+      // It reads the keys itself: none of them reaches the process as a signal.
+      lines.on("SIGINT", () => process.kill(process.pid, "SIGINT"));
       return await lines.question(text, { signal: interruption.signal });
     } finally {
       lines.close();
@@ -89,13 +91,16 @@ async function main(argv: readonly string[]): Promise<number> {
     if (error instanceof CommanderError) {
       return error.exitCode === 0 ? exitCodes.done : exitCodes.usage;
     }
-    if (interruption.signal.aborted) return exitCodes.interrupted;
+    // What an interrupted command could not take back has to be told.
+    const isTold = !interruption.signal.aborted || isLockstepError(error, "database-unreachable");
+    if (!isTold) return exitCodes.interrupted;
     const code = isLockstepError(error) ? error.code : "failed";
     const details = isLockstepError(error) ? error.details : {};
     const text = argv.includes("--json")
       ? JSON.stringify({ type: "error", code, message: messageOf(error), details })
       : `lockstep: ${code}: ${messageOf(error)}`;
     process.stderr.write(`${redactUrl(text)}\n`);
+    if (interruption.signal.aborted) return exitCodes.interrupted;
     return isLockstepError(error) ? exitCodeOf(error.code) : exitCodes.failed;
   }
 }
@@ -104,7 +109,7 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
   process.on(signal, () => {
     if (interruption.signal.aborted) process.exit(exitCodes.interrupted);
     interruption.abort(new Error("interrupted"));
-    process.stderr.write("interrupted: what was accepted goes on; see `lockstep status`\n");
+    process.stderr.write("interrupted: what was accepted goes on, see `lockstep status`\n");
   });
 }
 process.exitCode = await main(process.argv);

@@ -17,3 +17,14 @@ export function createProgress(
     );
   });
 }
+
+/** Hears of bytes that are read, and ends the reading when the command is interrupted. */
+export function interruptible(
+  { signal }: Pick<Terminal, "signal">,
+  onBytes: (bytes: number) => void = () => {},
+): (bytes: number) => void {
+  return (bytes) => {
+    signal.throwIfAborted();
+    onBytes(bytes);
+  };
+}

@@ -12,17 +12,22 @@ import type { Versions } from "../store/store.ts";
 import { connect } from "./connect.ts";
 import { databaseNameOf } from "./database-name.ts";
 import { readFleetFacts } from "./fleet-facts.ts";
-import { type Answer, fileRequest, type Request, readAnswer } from "./inbox.ts";
+import { type Answer, answerWrite, fileRequest, type Request, readAnswer } from "./inbox.ts";
 import { fleetInvariants } from "./invariants.ts";
 import { controlDatabaseName } from "./names.ts";
 import { type FleetStatus, type HistoryItem, readHistory, readStatus } from "./status.ts";
 import { initializeVersions, readVersions } from "./versions.ts";
 
+type Accepted = Answer & { readonly ok: true };
+
 /** What an operator does with a fleet, from anywhere that reaches its database. */
 export interface FleetClient {
   init(version: string): Promise<Versions>;
-  /** Files the request and waits for the master's answer. */
-  request(request: Request): Promise<Answer & { ok: true }>;
+  /**
+   * Files the request and waits for the master's answer; withdraws it when the wait ends without one.
+   * @throws LockstepError `no-master`, `no-majority`, `database-unreachable`, and what the master refuses it for
+   */
+  request(request: Request): Promise<Accepted>;
   upgrade(
     to: string,
     options?: { deadlines?: Partial<Deadlines> },
@@ -88,24 +93,50 @@ export async function createFleetClient(options: {
     }
   };
 
+  /** The answer to a request, be it a refusal: that is thrown. Undefined while there is none. */
+  const answerTo = async (id: string): Promise<Accepted | undefined> => {
+    const answer = await whileAway(() => readAnswer(store, id));
+    if (answer === null || answer === undefined || answer.ok) return answer ?? undefined;
+    throw new LockstepError(answer.code as "aborted", answer.message, answer.details);
+  };
+
+  /**
+   * What nobody waits for any more must not be done hours later, by the next master.
+   * @returns the answer that came first, if one did
+   */
+  const withdraw = async (id: string): Promise<Accepted | undefined> => {
+    const message = "withdrawn before a master had judged it: nothing was done";
+    const withdrawn = answerWrite(id, { ok: false, code: "aborted", message, details: {} });
+    try {
+      return (await store.write([withdrawn])) === null ? undefined : await answerTo(id);
+    } catch (error) {
+      if (!isLockstepError(error, "database-unreachable")) throw error;
+      throw new LockstepError(
+        "database-unreachable",
+        `the request could not be withdrawn, a master may serve it within a day: see \`lockstep status\`; ${error.message}`,
+        { request: id },
+        { cause: error },
+      );
+    }
+  };
+
   const request: FleetClient["request"] = async (wanted) => {
     await checkMajority(client);
     options.signal?.throwIfAborted();
     const id = random.hex(12);
     await fileRequest(store, id, wanted);
     const end = clock.monotonicMs() + (options.answerTimeoutMs ?? limits.answerTimeoutMs);
-    while (clock.monotonicMs() < end) {
-      const answer = await whileAway(() => readAnswer(store, id));
-      if (answer?.ok === true) return answer;
-      if (answer !== null && answer !== undefined) {
-        throw new LockstepError(answer.code as "aborted", answer.message, answer.details);
-      }
+    while (clock.monotonicMs() < end && !options.signal?.aborted) {
+      const answer = await answerTo(id);
+      if (answer) return answer;
       await clock.sleep(limits.leaseAcquirePollMs, options.signal);
-      options.signal?.throwIfAborted();
     }
+    const late = await withdraw(id);
+    if (late) return late;
+    options.signal?.throwIfAborted();
     throw new LockstepError(
-      "timeout",
-      "no master answered in time: expected a state server of the fleet to be running; the request stays filed for a day",
+      "no-master",
+      "no master answered in time: expected a state server of the fleet to be running; the request is withdrawn",
       { request: id },
     );
   };

@@ -132,12 +132,26 @@ describe("lockstep", () => {
     const status = JSON.parse((await run("status", "--json", "--mongo-url", url)).out);
     expect(status.versions).toMatchObject({ agentVersion: "1.0.0", databaseVersion: "1.0.0" });
     expect((await run("history", "--mongo-url", url)).code).toBe(0);
-    const unheard = await run("upgrade", "1.1.0", "--mongo-url", url, "--timeout", "1");
-    expect(unheard.code).toBe(5);
+  });
+
+  test("nobody answers: the request is withdrawn, and no later master serves it", async () => {
+    const name = freshDatabaseName();
+    expect((await run("init", "1.0.0", "--mongo-url", urlOf(name))).code).toBe(0);
+    const words = ["upgrade", "1.1.0", "--mongo-url", urlOf(name), "--timeout", "1"];
+    const unheard = await run(...words);
+    expect([unheard.code, unheard.text.includes("no-master")]).toEqual([4, true]);
+    const client = await openClient();
+    const filed = await client.db(`lockstep_${name}`).collection("inbox").find().toArray();
+    expect(filed).toMatchObject([{ answer: { ok: false, code: "aborted" } }]);
+  });
+
+  test("a database whose copies' names would be too long", async () => {
+    const { code, text } = await run("init", "1.0.0", "--mongo-url", urlOf("x".repeat(36)));
+    expect([code, text.includes("at most 35 bytes")]).toEqual([2, true]);
   });
 
   test.each(["SIGINT", "SIGTERM", "SIGHUP"] as const)(
-    "%s while nobody answers yet",
+    "%s while nobody answers yet: what was asked for is withdrawn",
     async (signal) => {
       const name = freshDatabaseName();
       expect((await run("init", "1.0.0", "--mongo-url", urlOf(name))).code).toBe(0);
@@ -148,6 +162,7 @@ describe("lockstep", () => {
       await until("it is filed", async () => (await inbox.countDocuments()) === 1);
       signalProcess(child.pid ?? 0, signal);
       expect((await exited(child)).code).toBe(130);
+      expect(await inbox.countDocuments({ "answer.code": "aborted" })).toBe(1);
     },
   );
 

@@ -10,7 +10,7 @@ import { systemRandom } from "../../ports/random.ts";
 import { openSeam } from "../../ports/seam.ts";
 import { readVersions } from "../../upgrade/versions.ts";
 import { exitCodes } from "../exit-codes.ts";
-import { createProgress } from "../progress.ts";
+import { createProgress, interruptible } from "../progress.ts";
 import { bytesText } from "../render.ts";
 import type { Terminal } from "../run.ts";
 import { type DatabaseOptions, withDatabase } from "../with-database.ts";
@@ -123,7 +123,8 @@ export async function verify(
 ): Promise<number> {
   const directory = backupFolder(options.directory, id);
   const { bytes } = summary(await readManifest(directory));
-  const manifest = await verifyDump(directory, createProgress(bytes, options, terminal));
+  const onBytes = interruptible(terminal, createProgress(bytes, options, terminal));
+  const manifest = await verifyDump(directory, onBytes);
   terminal.out(
     options.json
       ? JSON.stringify({ type: "verified", ...summary(manifest) })

@@ -45,7 +45,7 @@ export function addBackupCommands(program: Command, terminal: Terminal, settle: 
   )
     .option("--to-db <name>", "a database that does not exist: the live one is not touched")
     .option("--confirm <name>", "the live database's name, for scripts")
-    .option("--dry-run", "check everything, write nothing")
+    .option("--dry-run", "check the backup and where it would go, write nothing")
     .action((id: string, options: RestoreOptions) => settle(restoreCommand(id, options, terminal)));
   onBoth(program.command("rehearse <version>").description("run its schema steps on a copy"))
     .requiredOption("--steps <module>", "a module that exports `steps`")

@@ -50,7 +50,9 @@ export function rehearseCommand(
     }
     if (result.kind === "failed") {
       const { code, message } = result.reason;
-      throw new LockstepError(code as "step-failed", `${from} → ${to}: ${message}`);
+      // A step's own mistake is no wrong usage of the command.
+      const told = code === "bad-argument" ? "step-failed" : (code as "step-failed");
+      throw new LockstepError(told, `${from} → ${to}: ${message}`);
     }
     terminal.out(`${from} → ${to} passed on a copy; the live data was not touched`);
     for (const { step, durationMs, documents, batches, operations } of result.figures) {

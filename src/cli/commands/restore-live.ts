@@ -3,6 +3,7 @@ import { requireSameServer } from "../../database/restore-beside.ts";
 import { verifyDump } from "../../database/verify-dump.ts";
 import { LockstepError } from "../../errors.ts";
 import { exitCodes } from "../exit-codes.ts";
+import { interruptible } from "../progress.ts";
 import { bytesText } from "../render.ts";
 import { type Terminal, withFleet } from "../run.ts";
 import { tellAccepted, waitForEnd } from "../wait-for-end.ts";
@@ -57,7 +58,7 @@ export async function restoreLive(
   terminal: Terminal,
 ): Promise<number> {
   const directory = backupFolder(options.directory, id);
-  const manifest = await verifyDump(directory);
+  const manifest = await verifyDump(directory, interruptible(terminal));
   const bytes = manifest.collections.reduce((sum, entry) => sum + entry.bytes, 0);
   const { digest, version, databaseName } = manifest;
   await withDatabase(options, async (database) => {

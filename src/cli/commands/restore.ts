@@ -4,7 +4,7 @@ import { verifyDump } from "../../database/verify-dump.ts";
 import { silentLog } from "../../log.ts";
 import { openSeam } from "../../ports/seam.ts";
 import { exitCodes } from "../exit-codes.ts";
-import { createProgress } from "../progress.ts";
+import { createProgress, interruptible } from "../progress.ts";
 import { bytesText } from "../render.ts";
 import type { Terminal } from "../run.ts";
 import { withDatabase } from "../with-database.ts";
@@ -39,7 +39,7 @@ function restoreInto(
     const directory = backupFolder(options.directory, id);
     const manifest = (await isStockDump(directory))
       ? await readStockDump(directory)
-      : await verifyDump(directory);
+      : await verifyDump(directory, interruptible(terminal));
     const totalBytes = manifest.collections.reduce((sum, { bytes }) => sum + bytes, 0);
     const onBytes = createProgress(totalBytes, options, terminal);
     const plan = await restoreBeside({
