@@ -70,7 +70,7 @@ function build(settle: (work: Promise<number>) => Promise<void>): Command {
       settle(ask({ kind: "forget", agent }, options, terminal)),
   );
   shared(program.command("allow-writes").description("after an upgrade that nobody is left to end"))
-    .option("--force", "also while an upgrade is active")
+    .option("--force", "while an upgrade is active, or where none is known to have shut them out")
     .action((options: SharedOptions & { force?: boolean }) =>
       settle(allowWrites(options, terminal)),
     );

@@ -83,18 +83,20 @@ export async function blockWrites(block: WriteBlock & Fenced, holder: string): P
 /**
  * Lets writers in again, if it was us who shut them out; somebody having done it is a success.
  * @param isWanted asked once it is known who holds it: a later upgrade's block stays
+ * @param evenIfUnknown also where nothing says that it was us: an operator asks for it
  * @returns whether they were let in
  */
 export async function allowWrites(
   block: WriteBlock,
   isWanted: () => Promise<boolean>,
+  evenIfUnknown = false,
 ): Promise<boolean> {
   const found = await read(block);
-  if (!found || !(await isWanted())) return false;
+  if ((!found && !evenIfUnknown) || !(await isWanted())) return false;
   await block.seam.write("write-allow", async () => {
     await setMode(block, false);
     await fencesOf(block.control).deleteOne(
-      { _id: documentIds.writeBlock, holder: found["holder"] },
+      { _id: documentIds.writeBlock, holder: found?.["holder"] },
       { writeConcern: { w: "majority", journal: true } },
     );
     await settleMode(block);

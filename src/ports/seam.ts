@@ -1,5 +1,5 @@
 /**
- * The one seam for durable writes. Every write to the database or to disk goes through
+ * The one seam for durable writes. Every write of an agent, to the database or to disk, goes through
  * `seam.write(name, action)`, so that a test can die before it, after it, or lose its answer.
  */
 export interface Seam {

@@ -42,6 +42,7 @@ export interface FleetClient {
   check(): Promise<readonly string[]>;
   /**
    * Lets writers in again that an upgrade had shut out and nobody is left to let in; false when none were.
+   * @param options.force also while an upgrade is active, or where no upgrade is known to have done it
    * @throws LockstepError `upgrade-active`: its end lets them in
    */
   allowWrites(options?: { force?: boolean }): Promise<boolean>;
@@ -160,7 +161,8 @@ export async function createFleetClient(options: {
         );
       }
       const isWanted = async () => force || !(await readVersions(store))?.upgrade;
-      return allowWrites({ client, control: { client, databaseName }, seam: openSeam }, isWanted);
+      const block = { client, control: { client, databaseName }, seam: openSeam };
+      return allowWrites(block, isWanted, force);
     },
     check: async () => fleetInvariants(await readFleetFacts(store)),
     async watch(onStatus, { timeoutMs, signal = new AbortController().signal } = {}) {

@@ -181,6 +181,13 @@ test("paused and resumed, killed at each durable write; what was off stays off",
   expect(await mode()).toBe(2);
   expect(await allowWrites(block, always)).toBe(true);
 
+  // Nobody knows who shut writers out: only somebody who asks for just that lets them in.
+  await client.db("admin").command({ setUserWriteBlockMode: 1, global: true });
+  expect(await allowWrites(block, always)).toBe(false);
+  expect(await mode()).toBe(2);
+  expect(await allowWrites(block, always, true)).toBe(true);
+  expect(await mode()).toBe(1);
+
   // A successor is there: who is deposed holds nothing back.
   await setting.master(2);
   await pauseDeletions(options, "u1");

@@ -1,6 +1,6 @@
 // Aim: whatever is killed with -9 and whenever, an upgrade ends done with each batch once, or rolled back
 // with the data as it was. Method: a fleet of real processes; the primary, the master or a peer is killed
-// at a moment drawn from a seed that is printed. `npm run kill-every-write` draws twenty, the tests three.
+// at a moment drawn from a seed that is printed. `npm run kill-every-write` draws twenty, the tests two.
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { systemClock } from "../../src/ports/clock.ts";
 import { signalProcess } from "../../src/ports/process.ts";

@@ -8,7 +8,9 @@ export function allowWrites(
 ): Promise<number> {
   return withFleet(options, terminal, async (fleet) => {
     const lifted = await fleet.allowWrites({ force: options.force ?? false });
-    const text = lifted ? "writers are let in again" : "no upgrade had shut writers out";
+    const text = lifted
+      ? "writers are let in again"
+      : "no upgrade has shut writers out; --force lets them in whoever did";
     terminal.out(options.json ? JSON.stringify({ type: "allow-writes", lifted }) : text);
     return exitCodes.done;
   });
