@@ -118,8 +118,9 @@ export function decide(state: LauncherState, event: LauncherEvent): Decision {
         };
       }
       if (state.ready && event.isSettled) {
+        // It has told long ago what it was started instead of: a next upgrade tries that for itself.
         return {
-          state: { ...state, ready: false, failures: 0, aways: 0 },
+          state: { ...state, ready: false, failures: 0, aways: 0, cannotStart: null },
           action: { kind: "start", delayMs: limits.launcherRestartDelayMs },
         };
       }

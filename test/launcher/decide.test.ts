@@ -51,6 +51,13 @@ test.each<[string, LauncherState, LauncherEvent, LauncherState, object]>([
     state,
     start(300),
   ],
+  [
+    "a crash of one that has settled: it has told what it was started instead of",
+    { ...running, cannotStart: fallback("x").cannotStart },
+    ended(9),
+    state,
+    start(300),
+  ],
   ["a crash right after ready", running, soon, { ...state, failures: 1 }, start(300)],
   [
     "the last right after ready",
