@@ -22,7 +22,9 @@ const terminal: Terminal = {
     try {
       // It reads the keys itself: none of them reaches the process as a signal.
       lines.on("SIGINT", () => process.kill(process.pid, "SIGINT"));
-      return await lines.question(text, { signal: interruption.signal });
+      const closed = new Promise<null>((resolve) => lines.once("close", () => resolve(null)));
+      const answer = lines.question(text, { signal: interruption.signal });
+      return await Promise.race([answer, closed]);
     } finally {
       lines.close();
     }

@@ -34,7 +34,7 @@ interface Held {
 async function read({ control }: Deletions): Promise<Held> {
   const readConcern = { level: "majority" } as const;
   const found = await fencesOf(control).findOne({ _id: documentId }, { readConcern });
-  return { hosts: found?.["hosts"] ?? [], holder: found?.["holder"] };
+  return { hosts: found?.["hosts"] ?? [], holder: found?.["holder"] ?? null };
 }
 
 async function isHeld(deletions: Deletions, host: string): Promise<boolean> {

@@ -96,7 +96,7 @@ export async function allowWrites(
   await block.seam.write("write-allow", async () => {
     await setMode(block, false);
     await fencesOf(block.control).deleteOne(
-      { _id: documentIds.writeBlock, holder: found?.["holder"] },
+      { _id: documentIds.writeBlock, holder: found?.["holder"] ?? null },
       { writeConcern: { w: "majority", journal: true } },
     );
     await settleMode(block);

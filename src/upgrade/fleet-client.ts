@@ -12,7 +12,7 @@ import type { Versions } from "../store/store.ts";
 import { connect } from "./connect.ts";
 import { databaseNameOf } from "./database-name.ts";
 import { readFleetFacts } from "./fleet-facts.ts";
-import { type Answer, answerWrite, fileRequest, type Request, readAnswer } from "./inbox.ts";
+import { type Answer, fileRequest, type Request, readAnswer, withdrawWrite } from "./inbox.ts";
 import { fleetInvariants } from "./invariants.ts";
 import { controlDatabaseName } from "./names.ts";
 import { type FleetStatus, type HistoryItem, readHistory, readStatus } from "./status.ts";
@@ -52,6 +52,12 @@ export interface FleetClient {
     options?: { timeoutMs?: number; signal?: AbortSignal },
   ): Promise<FleetStatus>;
   close(): Promise<void>;
+}
+
+/** The answer to a request, be it a refusal: that is thrown. Undefined while there is none. */
+function requireOk(answer: Answer | null | undefined): Accepted | undefined {
+  if (answer === null || answer === undefined || answer.ok) return answer ?? undefined;
+  throw new LockstepError(answer.code as "aborted", answer.message, answer.details);
 }
 
 /**
@@ -94,45 +100,42 @@ export async function createFleetClient(options: {
     }
   };
 
-  /** The answer to a request, be it a refusal: that is thrown. Undefined while there is none. */
-  const answerTo = async (id: string): Promise<Accepted | undefined> => {
-    const answer = await whileAway(() => readAnswer(store, id));
-    if (answer === null || answer === undefined || answer.ok) return answer ?? undefined;
-    throw new LockstepError(answer.code as "aborted", answer.message, answer.details);
-  };
-
-  /**
-   * What nobody waits for any more must not be done hours later, by the next master.
-   * @returns the answer that came first, if one did
-   */
-  const withdraw = async (id: string): Promise<Accepted | undefined> => {
-    const message = "withdrawn before a master had judged it: nothing was done";
-    const withdrawn = answerWrite(id, { ok: false, code: "aborted", message, details: {} });
+  /** What leaves open whether a master serves the request has to say so. */
+  const toldAsOpen = async <Result>(id: string, act: () => Promise<Result>): Promise<Result> => {
     try {
-      return (await store.write([withdrawn])) === null ? undefined : await answerTo(id);
+      return await act();
     } catch (error) {
       if (!isLockstepError(error, "database-unreachable")) throw error;
-      throw new LockstepError(
-        "database-unreachable",
-        `the request could not be withdrawn, a master may serve it within a day: see \`lockstep status\`; ${error.message}`,
-        { request: id },
-        { cause: error },
-      );
+      const message = `a master may still serve the request, within a day: see \`lockstep status\`; ${error.message}`;
+      const details = { ...error.details, request: id };
+      throw new LockstepError("database-unreachable", message, details, { cause: error });
     }
+  };
+
+  /** Answers with the answer that came first, if one did. */
+  const withdraw = async (id: string): Promise<Accepted | undefined> => {
+    if ((await store.write([withdrawWrite(id)])) === null) return undefined;
+    const answer = requireOk(await readAnswer(store, id));
+    if (answer) return answer;
+    throw new LockstepError(
+      "timeout",
+      "a master has begun with the request, its answer is not there yet: see `lockstep status`",
+      { request: id },
+    );
   };
 
   const request: FleetClient["request"] = async (wanted) => {
     await checkMajority(client);
     options.signal?.throwIfAborted();
     const id = random.hex(12);
-    await fileRequest(store, id, wanted);
+    await toldAsOpen(id, () => fileRequest(store, id, wanted));
     const end = clock.monotonicMs() + (options.answerTimeoutMs ?? limits.answerTimeoutMs);
     while (clock.monotonicMs() < end && !options.signal?.aborted) {
-      const answer = await answerTo(id);
+      const answer = requireOk(await whileAway(() => readAnswer(store, id)));
       if (answer) return answer;
       await clock.sleep(limits.leaseAcquirePollMs, options.signal);
     }
-    const late = await withdraw(id);
+    const late = await toldAsOpen(id, () => withdraw(id));
     if (late) return late;
     options.signal?.throwIfAborted();
     throw new LockstepError(

@@ -32,6 +32,8 @@ export interface InboxItem {
   readonly id: string;
   readonly at: number;
   readonly request: Request;
+  /** A master has begun with it, in writes before the one that answers. */
+  readonly begun: boolean;
 }
 
 /** Files a request; filing it twice under one id is one request. */
@@ -46,6 +48,7 @@ export async function fileRequest(store: Store, id: string, request: Request): P
         at,
         request: request as unknown as Plain,
         answer: null,
+        begun: false,
         expiresAt: new Date(at + limits.requestKeptMs),
       },
     },
@@ -63,6 +66,18 @@ export async function readInbox(store: Store): Promise<readonly InboxItem[]> {
 export async function readAnswer(store: Store, id: string): Promise<Answer | null> {
   const found = await store.get(collections.inbox, id);
   return (found?.["answer"] as Answer | null | undefined) ?? null;
+}
+
+/** Makes sure that it is answered, whoever waits, for what it asks for has begun. */
+export function beginWrite(id: string): Write {
+  return { collection: collections.inbox, id, expect: { answer: null }, set: { begun: true } };
+}
+
+/** What nobody waits for any more must not be done hours later, by the next master. */
+export function withdrawWrite(id: string): Write {
+  const message = "withdrawn before a master had judged it: nothing was done";
+  const answer: Answer = { ok: false, code: "aborted", message, details: {} };
+  return { ...answerWrite(id, answer), expect: { answer: null, begun: false } };
 }
 
 /** The answer, to be joined to the transaction that makes it true. */

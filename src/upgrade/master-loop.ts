@@ -9,7 +9,14 @@ import { decideAcceptance, type Wanted } from "./accept.ts";
 import { type AgentRecord, isSilent, readAgents } from "./agents.ts";
 import { type ActorView, fromParticipant, fromProgress, fromRecords } from "./derive.ts";
 import type { Hearing } from "./hearing.ts";
-import { type Answer, answerWrite, type InboxItem, type Request, readInbox } from "./inbox.ts";
+import {
+  type Answer,
+  answerWrite,
+  beginWrite,
+  type InboxItem,
+  type Request,
+  readInbox,
+} from "./inbox.ts";
 import { coordinatorId, masterRole, participantId } from "./names.ts";
 import { activeCoordinator, isAbsent, type UnderWay } from "./under-way.ts";
 import { noVersionError, readVersions } from "./versions.ts";
@@ -150,6 +157,10 @@ async function forgetAgent(world: MasterWorld, item: InboxItem, agent: string): 
   await store.write(writes);
 }
 
+function meanwhile(what: string): LockstepError {
+  return new LockstepError("conflict", `${what} meanwhile: the request is judged again`);
+}
+
 /** The upgrade that is stuck tries again, and each agent that is: it takes the request from its record. */
 async function retry(
   world: MasterWorld,
@@ -158,12 +169,14 @@ async function retry(
 ): Promise<void> {
   const agents = await readAgents(world.store);
   // Each by itself, and before the answer: heartbeats change these records all the time, and of many in
-  // one transaction some would always be in conflict. Who has restarted meanwhile is judged again.
+  // one transaction some would always be in conflict.
   const ask = async (asked: readonly AgentRecord[]) => {
+    if ((await world.store.write([beginWrite(item.id)])) !== null)
+      throw meanwhile("it is answered");
     for (const { agent, incarnation } of asked) {
-      const expect = { incarnation };
-      const set = { retry: item.id };
-      await world.store.write([{ collection: collections.agents, id: agent, expect, set }]);
+      const write = { collection: collections.agents, id: agent, set: { retry: item.id } };
+      const refused = await world.store.write([{ ...write, expect: { incarnation } }]);
+      if (refused !== null) throw meanwhile(`"${agent}" has restarted`);
     }
   };
   if (coordinator?.state === "blocked") {
@@ -173,9 +186,10 @@ async function retry(
     return sendToCoordinator(world, item, coordinator, event, "the roll-back goes on");
   }
   const stuck = agents.filter(({ blocked }) => blocked !== null);
-  if (stuck.length > 0) {
+  if (stuck.length > 0 || item.begun) {
     await ask(stuck);
-    const message = `tries again: ${stuck.map(({ agent }) => agent).join(", ")}`;
+    const names = stuck.map(({ agent }) => agent).join(", ");
+    const message = names === "" ? "who was stuck has tried again" : `tries again: ${names}`;
     await world.store.write([answerWrite(item.id, { ok: true, upgrade: null, message })]);
     return;
   }

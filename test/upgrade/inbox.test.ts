@@ -7,7 +7,13 @@ import { limits } from "../../src/limits.ts";
 import { createMemoryStore } from "../../src/store/memory-store.ts";
 import { collections, type Write } from "../../src/store/store.ts";
 import { createHearing } from "../../src/upgrade/hearing.ts";
-import { fileRequest, readAnswer, readInbox } from "../../src/upgrade/inbox.ts";
+import {
+  beginWrite,
+  fileRequest,
+  readAnswer,
+  readInbox,
+  withdrawWrite,
+} from "../../src/upgrade/inbox.ts";
 import { type MasterWorld, serveInbox } from "../../src/upgrade/master-loop.ts";
 import { acceptWrite, initializeVersions } from "../../src/upgrade/versions.ts";
 import { coordinator, from, join, to, upgrade, ways } from "./facts.ts";
@@ -126,6 +132,46 @@ test.each(["blocked", "done"])(
     expect(await readAnswer(store, "r1")).toMatchObject({ ok: true });
   },
 );
+
+test("who restarts while it is asked is asked again", async () => {
+  const store = await underWay([]);
+  const stuck = { collection: collections.agents, id: "a1", expect: {} };
+  await store.write([{ ...stuck, set: { blocked: "full" } }]);
+  let restarts = 1;
+  const restarting = {
+    ...store,
+    async write(writes: readonly Write[]) {
+      const asks = writes.some(({ set }) => set && "retry" in set);
+      if (asks && restarts-- > 0) await store.write([{ ...stuck, set: { incarnation: 7 } }]);
+      return store.write(writes);
+    },
+  };
+  const world = { store: restarting, hearing: heard } as unknown as MasterWorld;
+  await fileRequest(store, "r1", { kind: "retry" });
+  await expect(serveInbox(world)).rejects.toMatchObject({ code: "conflict" });
+  expect(await readAnswer(store, "r1")).toBe(null);
+  await serveInbox(world);
+  expect(await readAnswer(store, "r1")).toMatchObject({ ok: true, message: "tries again: a1" });
+  expect(await store.get(collections.agents, "a1")).toMatchObject({ retry: "r1" });
+});
+
+test("a retry that has begun is answered so, and cannot be withdrawn: nobody being stuck any more is its success", async () => {
+  const store = await underWay([]);
+  await fileRequest(store, "r1", { kind: "retry" });
+  await store.write([beginWrite("r1")]);
+  expect(await store.write([withdrawWrite("r1")])).toBe(0);
+  await serveInbox({ store, hearing: heard } as unknown as MasterWorld);
+  expect(await readAnswer(store, "r1")).toMatchObject({ ok: true });
+});
+
+test("what was withdrawn is judged by nobody", async () => {
+  const store = await underWay([]);
+  await fileRequest(store, "r1", { kind: "retry" });
+  const [item] = await readInbox(store);
+  expect(await store.write([withdrawWrite("r1")])).toBe(null);
+  expect(await readInbox(store)).toEqual([]);
+  expect(await store.write([beginWrite(item?.id ?? "")])).toBe(0);
+});
 
 test("what was answered is not read again, and is kept for a day", async () => {
   const store = createMemoryStore({ now: () => 1_000 });

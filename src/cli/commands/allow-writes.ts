@@ -8,9 +8,10 @@ export function allowWrites(
 ): Promise<number> {
   return withFleet(options, terminal, async (fleet) => {
     const lifted = await fleet.allowWrites({ force: options.force ?? false });
-    const text = lifted
-      ? "writers are let in again"
+    const refusal = options.force
+      ? "an upgrade has shut writers out again meanwhile"
       : "no upgrade has shut writers out; --force lets them in whoever did";
+    const text = lifted ? "writers are let in again" : refusal;
     terminal.out(options.json ? JSON.stringify({ type: "allow-writes", lifted }) : text);
     return exitCodes.done;
   });
