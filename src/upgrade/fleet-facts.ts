@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
-import { LockstepError } from "../errors.ts";
+import { assert, LockstepError } from "../errors.ts";
 import { limits } from "../limits.ts";
 import { collections, documentIds, type Entry, type Store, type Versions } from "../store/store.ts";
 import { type AgentRecord, readAgents } from "./agents.ts";
@@ -15,30 +15,42 @@ export interface FleetFacts {
   readonly fenceEpoch: number;
 }
 
-async function readOnce(store: Store): Promise<FleetFacts> {
-  const journals: Record<string, readonly Entry[]> = {};
-  for (const { actor } of await store.tails("")) journals[actor] = await store.entries(actor);
+async function readHeads(store: Store): Promise<Omit<FleetFacts, "journals"> & { tails: Entry[] }> {
   const fence = await store.get(collections.fences, documentIds.master);
   return {
+    tails: [...(await store.tails(""))],
     versions: await readVersions(store),
     // A heartbeat is no fact of the protocol: two readings may differ in it.
     agents: (await readAgents(store)).map((agent) => ({ ...agent, lastSeenAt: 0, freeBytes: 0 })),
-    journals,
     fenceEpoch: Number(fence?.["epoch"] ?? 0),
   };
 }
 
 /**
  * Reads until two readings in a row are equal: nothing here goes back to an earlier value, so what
- * they hold was true at one moment between them (a double collect, as for atomic snapshots).
+ * they hold was true at one moment between them (a double collect, as for atomic snapshots). Of a journal,
+ * which only grows, its tail tells.
  * @throws LockstepError `timeout` when the fleet moves too fast for that
  */
 export async function readFleetFacts(store: Store): Promise<FleetFacts> {
-  let before = await readOnce(store);
+  const journals: Record<string, readonly Entry[]> = {};
+  let before = await readHeads(store);
   for (let look = 0; look < limits.factsLooksMax; look += 1) {
-    const now = await readOnce(store);
-    if (isDeepStrictEqual(before, now)) return now;
-    before = now;
+    for (const { actor, revision } of before.tails) {
+      const known = journals[actor] ?? [];
+      const next = (known.at(-1)?.revision ?? -1) + 1;
+      if (next > revision) continue;
+      journals[actor] = [...known, ...(await store.entries(actor, next))];
+    }
+    const { tails, ...now } = await readHeads(store);
+    if (isDeepStrictEqual(before, { tails, ...now })) {
+      const isWhole = tails.every(
+        ({ actor, revision }) => journals[actor]?.at(-1)?.revision === revision,
+      );
+      assert(isWhole, "a journal ends with its tail");
+      return { ...now, journals };
+    }
+    before = { tails, ...now };
   }
   throw new LockstepError(
     "timeout",

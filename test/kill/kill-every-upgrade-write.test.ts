@@ -12,27 +12,37 @@ import { startTestFleet, type TestFleet } from "../support/fleet.ts";
 const all = process.env["LOCKSTEP_KILL"] === "all";
 const kinds = ["dies before", "dies after", "loses the answer of"] as const;
 const writesMax = 1_000;
-/** Versions that a fleet's launchers know: 1.29 is the last. */
+/** Versions that a fleet's launchers know: 1.29 is the last. Its journals do not grow for ever, either. */
 const upgradesOfFleet = 29;
 
 const ends = ["done", "rolled-back"] as const;
 type End = (typeof ends)[number];
 
-/** Fleets that share the writes of one end: they mostly wait, so several fit side by side. */
-const lanes = all ? 2 : 1;
+/** Fleets that share the writes of one end: they mostly wait, so several fit side by side. A way back has more. */
+const lanesOf = (end: End) => (end === "done" || !all ? 1 : 3);
+
+/** The write to begin with, so that hours can be split: `LOCKSTEP_KILL_FROM=done:96,rolled-back:64`. */
+const from = new Map(
+  (process.env["LOCKSTEP_KILL_FROM"] ?? "").split(",").map((part) => {
+    const [end = "", at = "1"] = part.split(":");
+    return [end, Number(at)];
+  }),
+);
 
 /** A fleet that goes through upgrades that end so, and interrupts every so many writes of them. */
 interface Stage {
   readonly end: End;
   readonly lane: number;
+  readonly lanes: number;
   fleet: TestFleet | undefined;
-  /** Upgrades that this fleet has made, and that any has begun. */
-  made: number;
+  /** Upgrades of this fleet, those of them that are done, and those of all its predecessors too. */
+  ofFleet: number;
+  done: number;
   runs: number;
 }
 const stages = ends.flatMap((end) =>
-  Array.from({ length: lanes }, (_, lane): Stage => {
-    return { end, lane: lane + 1, fleet: undefined, made: 0, runs: 0 };
+  Array.from({ length: lanesOf(end) }, (_, lane): Stage => {
+    return { end, lane, lanes: lanesOf(end), fleet: undefined, done: 0, runs: 0, ofFleet: 0 };
   }),
 );
 afterAll(async () => {
@@ -45,18 +55,19 @@ async function upgrade(
   { at, kind }: Omit<InterruptionOrder, "run">,
 ): Promise<string | null> {
   const { end } = stage;
-  if (stage.made === upgradesOfFleet) {
+  if (stage.ofFleet === upgradesOfFleet) {
     await stage.fleet?.stop();
-    [stage.fleet, stage.made] = [undefined, 0];
+    [stage.fleet, stage.ofFleet, stage.done] = [undefined, 0, 0];
   }
   stage.fleet ??= await startTestFleet();
   const { fleet } = stage;
   stage.runs += 1;
+  stage.ofFleet += 1;
   const order: InterruptionOrder = { run: stage.runs, at, kind };
   const { client, holds } = fleet;
-  const [from, before] = [`1.${stage.made}.0`, await fleet.digest()];
+  const [from, before] = [`1.${stage.done}.0`, await fleet.digest()];
   await writeFile(join(holds, orderFile), JSON.stringify(order));
-  const to = `1.${stage.made + 1}.${end === "done" ? 0 : 1}`;
+  const to = `1.${stage.done + 1}.${end === "done" ? 0 : 1}`;
   const { upgrade: id } = await fleet.fleet.upgrade(to);
   const state = await fleet.until(`an end after: ${kind} ${at}`, ({ upgrade: now }) =>
     now?.upgrade === id && now.final ? now.state : "",
@@ -66,14 +77,15 @@ async function upgrade(
   await rm(join(holds, orderFile));
   const path = join(holds, numberFile(order.run, at));
   const interrupted = await readFile(path, "utf8").catch(() => null);
-  const what = `${kind} ${at}: ${interrupted}`;
+  const { upgrade: last } = await fleet.fleet.status();
+  const what = `${kind} ${at}: ${interrupted}; ${JSON.stringify(last?.reason)}`;
   // A local step whose disk fails has failed, though the write took effect.
   const mayTurnBack = kind === "loses the answer of" && /before-image|local-journal/.test(what);
   if (!mayTurnBack || isDone) expect(state, what).toBe(end);
   if (isDone) {
-    stage.made += 1;
-    expect(await fleet.touched(stage.made), what).toEqual([1]);
-    const index = `by-touched${stage.made}`;
+    stage.done += 1;
+    expect(await fleet.touched(stage.done), what).toEqual([1]);
+    const index = `by-touched${stage.done}`;
     expect(await client.db().collection("items").indexExists(index)).toBe(true);
   } else expect(await fleet.digest(), what).toEqual(before);
   return interrupted;
@@ -81,7 +93,8 @@ async function upgrade(
 
 /** Every write of an upgrade that is this lane's, each interrupted in every way. */
 async function interruptAll(stage: Stage): Promise<void> {
-  for (let at = stage.lane; at <= writesMax; at += lanes) {
+  const first = (from.get(stage.end) ?? 1) + stage.lane;
+  for (let at = first; at <= writesMax; at += stage.lanes) {
     for (const kind of kinds) {
       if ((await upgrade(stage, { at, kind })) !== null) continue;
       expect(at, "the writes of an upgrade").toBeGreaterThan(60);
