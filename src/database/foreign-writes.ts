@@ -29,12 +29,12 @@ export interface ForeignWritesOptions {
 const historyLost = [286, 280, 136] as const;
 
 /** The sessions whose transactions changed the fence: the upgrade's own, whoever was master. */
-async function ownSessions({ control }: ForeignWritesOptions): Promise<readonly UUID[]> {
+async function ownSessions({ control }: ForeignWritesOptions): Promise<readonly string[]> {
   const fence = await fencesOf(control).findOne(
     { _id: documentIds.master },
     { readConcern: { level: "majority" } },
   );
-  return ((fence?.["sessions"] as readonly string[] | undefined) ?? []).map((id) => new UUID(id));
+  return fence?.["sessions"] ?? [];
 }
 
 interface Batch {
@@ -73,7 +73,7 @@ const open = (stage: Document, match: Document): Document => ({
   pipeline: [
     { $changeStream: stage },
     { $match: match },
-    { $project: { ns: 1, operationType: 1, documentKey: 1 } },
+    { $project: { ns: 1, operationType: 1, documentKey: 1, "lsid.id": 1 } },
   ],
   cursor: { batchSize: limits.offendingDocumentsMax },
   readConcern: { level: "majority" },
@@ -90,10 +90,12 @@ export async function findForeignWrites(
 ): Promise<readonly ForeignWrite[]> {
   const { client, signal } = options;
   const session = client.startSession();
+  let own = await ownSessions(options);
   const foreign: Document = {
     operationType: { $in: ["insert", "update", "replace", "delete"] },
-    "lsid.id": { $nin: await ownSessions(options) },
+    "lsid.id": { $nin: own.map((id) => new UUID(id)) },
   };
+  const isOwn = ({ lsid }: Document) => own.includes(String(lsid?.id));
   const found: ForeignWrite[] = [];
   try {
     // Where the oplog ends now; the write after it carries a waiting stream past that.
@@ -104,7 +106,11 @@ export async function findForeignWrites(
     let batch = await command(options, open(stage, foreign), session);
     for (let looks = 0; looks < limits.looksMax; looks += 1) {
       signal.throwIfAborted();
-      for (const { ns, operationType, documentKey } of batch.events) {
+      // A master's first batch may have come since: where its write is told, the fence has its session.
+      if (!batch.events.every(isOwn)) own = await ownSessions(options);
+      for (const { ns, operationType, documentKey } of batch.events.filter(
+        (event) => !isOwn(event),
+      )) {
         if (isOfRestore(String(ns.coll))) continue;
         found.push({
           collection: String(ns.coll),

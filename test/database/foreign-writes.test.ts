@@ -1,6 +1,13 @@
 // Aim: after T each write that is not the upgrade's own is found and named, and none of its own is:
 // however many masters it had, and whatever the foreign writer uses. Method: the real set.
-import { BSON, type Db, type Document, Long, type RunCommandOptions } from "mongodb";
+import {
+  BSON,
+  type Db,
+  type Document,
+  Long,
+  type MongoClient,
+  type RunCommandOptions,
+} from "mongodb";
 import { expect, test } from "vitest";
 import { chooseBackupTime } from "../../src/database/backup-time.ts";
 import { findForeignWrites, refuseForeignWrites } from "../../src/database/foreign-writes.ts";
@@ -103,6 +110,37 @@ test("a plain write, one of a transaction, and one between our batches are named
   });
 });
 
+type Command = (db: Db, body: Document, options?: RunCommandOptions) => Promise<Document>;
+
+/** A client whose commands go another way. */
+function withCommand(client: MongoClient, command: Command): MongoClient {
+  return new Proxy(client, {
+    get: (target, key) => {
+      if (key !== "db") return Reflect.get(target, key).bind(target);
+      return (name: string) => {
+        const db = target.db(name);
+        return { command: (...given: [Document, RunCommandOptions]) => command(db, ...given) };
+      };
+    },
+  });
+}
+
+const asksForTheEnd = (body: Document) => body["pipeline"]?.[1]?.$match?.operationType === "none";
+
+test("a master that begins to migrate while somebody looks is no stranger", async () => {
+  const setting = await createSetting();
+  await fill(setting);
+  const { client, control } = setting;
+  const time = await chooseBackupTime({ control, seam: openSeam });
+  const migration = await runOptions(setting, 1, steps);
+  const meanwhile = withCommand(client, async (db, body, options) => {
+    if (asksForTheEnd(body)) expect((await runSchemaSteps(migration)).kind).toBe("done");
+    return db.command(body, options);
+  });
+  const options = { ...optionsOf(setting, time), client: meanwhile };
+  expect(await findForeignWrites(options)).toEqual([]);
+});
+
 test("a cursor whose number happens to be small is closed as any other", async () => {
   const setting = await createSetting();
   await fill(setting);
@@ -111,21 +149,12 @@ test("a cursor whose number happens to be small is closed as any other", async (
   const time = await chooseBackupTime({ control, seam: openSeam });
   let small = 0;
   // One cursor in a thousand has a number that the driver would read as a plain one.
-  const command = async (db: Db, body: Document, options?: RunCommandOptions) => {
+  const lucky = withCommand(client, async (db, body, options) => {
     const answer = await db.command(body, options);
-    if (body["pipeline"]?.[1]?.$match?.operationType !== "none") return answer;
+    if (!asksForTheEnd(body)) return answer;
     small += 1;
     const { id } = BSON.deserialize(BSON.serialize({ id: Long.fromNumber(7) }), options);
     return { ...answer, cursor: { ...answer["cursor"], id } };
-  };
-  const lucky = new Proxy(client, {
-    get: (target, key) => {
-      if (key !== "db") return Reflect.get(target, key).bind(target);
-      return (name: string) => {
-        const db = target.db(name);
-        return { command: (...given: [Document, RunCommandOptions]) => command(db, ...given) };
-      };
-    },
   });
   const options = { ...optionsOf(setting, time), client: lucky };
   expect(await findForeignWrites(options)).toEqual([]);
