@@ -85,9 +85,9 @@ export async function createServer(options: {
           env: { ...process.env, ...options.environment(port) },
         },
       );
+      // Before anything is waited for: who is killed meanwhile would leave it behind.
+      if (launcher.pid !== undefined) options.guard.add(launcher.pid);
       await log.close();
-      const { pid } = launcher;
-      if (pid !== undefined) options.guard.add(pid);
     },
     async kill() {
       if (!launcher?.pid) return;

@@ -10,7 +10,7 @@ const all = process.env["LOCKSTEP_KILL"] === "all";
 /** Of the writes of a slice one in so many: a prime, so that it does not follow any rhythm of theirs. */
 const strideOfSlice = 31;
 
-describe.each(Object.entries(scenarios))("an upgrade that is %s", (_name, scenario) => {
+describe.each(Object.entries(scenarios))("an upgrade that is %s", (name, scenario) => {
   test("ends, whichever write is interrupted", { timeout: 3_600_000 }, async () => {
     const whole = await runInterrupted(scenario, null);
     expect(whole.problems).toEqual([]);
@@ -23,6 +23,10 @@ describe.each(Object.entries(scenarios))("an upgrade that is %s", (_name, scenar
         failures.push(`${kind} ${at}, ${whole.writes[at - 1]}: ${problems.join("; ")}`);
       }
     }
+    if (all)
+      process.stdout.write(
+        `${name}: ${whole.writes.length} writes, each in ${interruptions.length} ways\n`,
+      );
     expect(failures).toEqual([]);
   });
 });

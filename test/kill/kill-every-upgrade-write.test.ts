@@ -18,52 +18,66 @@ const upgradesOfFleet = 29;
 const ends = ["done", "rolled-back"] as const;
 type End = (typeof ends)[number];
 
-/** Fleets that share the writes of one end: they mostly wait, so several fit side by side. A way back has more. */
-const lanesOf = (end: End) => (end === "done" || !all ? 1 : 3);
+/** What is interrupted: a write of an upgrade that ends so. */
+type Job = Omit<InterruptionOrder, "run"> & { readonly end: End };
 
-/** The write to begin with, so that hours can be split: `LOCKSTEP_KILL_FROM=done:96,rolled-back:64`. */
-const from = new Map(
+/** Hours can be split: `LOCKSTEP_KILL_FROM=done:96,rolled-back:64` begins with those writes. */
+const firstWrite = new Map(
   (process.env["LOCKSTEP_KILL_FROM"] ?? "").split(",").map((part) => {
     const [end = "", at = "1"] = part.split(":");
     return [end, Number(at)];
   }),
 );
 
-/** A fleet that goes through upgrades that end so, and interrupts every so many writes of them. */
-interface Stage {
-  readonly end: End;
-  readonly lane: number;
-  readonly lanes: number;
-  fleet: TestFleet | undefined;
-  /** Upgrades of this fleet, those of them that are done, and those of all its predecessors too. */
-  ofFleet: number;
-  done: number;
-  runs: number;
+function* everyWrite(end: End): Generator<Job> {
+  for (let at = firstWrite.get(end) ?? 1; at <= writesMax; at += 1) {
+    for (const kind of kinds) yield { end, at, kind };
+  }
+  expect.fail(`an upgrade has more than ${writesMax} writes`);
 }
-const stages = ends.flatMap((end) =>
-  Array.from({ length: lanesOf(end) }, (_, lane): Stage => {
-    return { end, lane, lanes: lanesOf(end), fleet: undefined, done: 0, runs: 0, ofFleet: 0 };
-  }),
-);
+
+const slice: readonly Job[] = [
+  { end: "done", at: 78, kind: "loses the answer of" },
+  { end: "rolled-back", at: 139, kind: "dies after" },
+  { end: "done", at: 100, kind: "dies before" },
+];
+
+/** Jobs that are left, by end, and upgrades that had fewer writes than were to be interrupted. */
+interface Jobs {
+  readonly jobs: Iterator<Job>;
+  misses: number;
+}
+const left: Jobs[] = all
+  ? ends.map((end) => ({ jobs: everyWrite(end), misses: 0 }))
+  : [{ jobs: slice.values(), misses: 0 }];
+
+/** Fleets that share the jobs: they mostly wait, so several fit side by side. */
+interface Stage {
+  fleet: TestFleet | undefined;
+  /** Upgrades of this fleet, and those of them that are done. */
+  begun: number;
+  done: number;
+}
+const stages = Array.from({ length: all ? 4 : 2 }, (): Stage => {
+  return { fleet: undefined, begun: 0, done: 0 };
+});
+let runs = 0;
 afterAll(async () => {
+  if (all) process.stdout.write(`${runs} upgrades\n`);
   for (const { fleet } of stages) await fleet?.stop();
 });
 
 /** One upgrade with one write interrupted; answers with what was, or null where it has fewer writes. */
-async function upgrade(
-  stage: Stage,
-  { at, kind }: Omit<InterruptionOrder, "run">,
-): Promise<string | null> {
-  const { end } = stage;
-  if (stage.ofFleet === upgradesOfFleet) {
+async function upgrade(stage: Stage, { end, at, kind }: Job): Promise<string | null> {
+  if (stage.begun === upgradesOfFleet) {
     await stage.fleet?.stop();
-    [stage.fleet, stage.ofFleet, stage.done] = [undefined, 0, 0];
+    [stage.fleet, stage.begun, stage.done] = [undefined, 0, 0];
   }
   stage.fleet ??= await startTestFleet();
   const { fleet } = stage;
-  stage.runs += 1;
-  stage.ofFleet += 1;
-  const order: InterruptionOrder = { run: stage.runs, at, kind };
+  runs += 1;
+  stage.begun += 1;
+  const order: InterruptionOrder = { run: runs, at, kind };
   const { client, holds } = fleet;
   const [from, before] = [`1.${stage.done}.0`, await fleet.digest()];
   await writeFile(join(holds, orderFile), JSON.stringify(order));
@@ -91,32 +105,28 @@ async function upgrade(
   return interrupted;
 }
 
-/** Every write of an upgrade that is this lane's, each interrupted in every way. */
-async function interruptAll(stage: Stage): Promise<void> {
-  const first = (from.get(stage.end) ?? 1) + stage.lane;
-  for (let at = first; at <= writesMax; at += stage.lanes) {
-    for (const kind of kinds) {
-      if ((await upgrade(stage, { at, kind })) !== null) continue;
-      expect(at, "the writes of an upgrade").toBeGreaterThan(60);
-      return;
-    }
+/** Of the ends in turn. */
+function nextJob(): { readonly job: Job; readonly of: Jobs } | null {
+  for (let looks = left.length; looks > 0; looks -= 1) {
+    const of = left.shift();
+    const next = of?.jobs.next();
+    // All ways to interrupt a write have met no such write.
+    if (!of || !next || next.done || of.misses >= kinds.length) continue;
+    left.push(of);
+    return { job: next.value, of };
   }
-  expect.fail(`an upgrade has more than ${writesMax} writes`);
+  return null;
 }
 
-const slice = {
-  done: [
-    { at: 78, kind: "loses the answer of" },
-    { at: 100, kind: "dies before" },
-  ],
-  "rolled-back": [{ at: 139, kind: "dies after" }],
-} as const;
-
 test.concurrent.each(stages)(
-  "interrupted on its way to $end, lane $lane",
+  "whatever is interrupted, fleet %$",
   { timeout: 12 * 3_600_000 },
   async (stage) => {
-    if (all) return interruptAll(stage);
-    for (const order of slice[stage.end]) expect(await upgrade(stage, order)).not.toBeNull();
+    for (let next = nextJob(); next !== null; next = nextJob()) {
+      if ((await upgrade(stage, next.job)) !== null) continue;
+      expect(all, "a write of the slice is there").toBe(true);
+      expect(next.job.at, "the writes of an upgrade").toBeGreaterThan(60);
+      next.of.misses += 1;
+    }
   },
 );
