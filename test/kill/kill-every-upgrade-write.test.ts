@@ -12,6 +12,8 @@ import { startTestFleet, type TestFleet } from "../support/fleet.ts";
 const all = process.env["LOCKSTEP_KILL"] === "all";
 const kinds = ["dies before", "dies after", "loses the answer of"] as const;
 const writesMax = 1_000;
+/** Four fleets are more than two cores can do: masters lose the lease again and again, and minutes go by. */
+const endTimeoutMs = 600_000;
 /** Versions that a fleet's launchers know: 1.29 is the last. Its journals do not grow for ever, either. */
 const upgradesOfFleet = 29;
 
@@ -83,8 +85,10 @@ async function upgrade(stage: Stage, { end, at, kind }: Job): Promise<string | n
   await writeFile(join(holds, orderFile), JSON.stringify(order));
   const to = `1.${stage.done + 1}.${end === "done" ? 0 : 1}`;
   const { upgrade: id } = await fleet.fleet.upgrade(to);
-  const state = await fleet.until(`an end after: ${kind} ${at}`, ({ upgrade: now }) =>
-    now?.upgrade === id && now.final ? now.state : "",
+  const state = await fleet.until(
+    `an end after: ${kind} ${at}`,
+    ({ upgrade: now }) => (now?.upgrade === id && now.final ? now.state : ""),
+    endTimeoutMs,
   );
   const isDone = state === "done";
   await fleet.ended(id, state, isDone ? to : from);

@@ -36,6 +36,7 @@ export interface TestFleet {
   until<Found>(
     what: string,
     probe: (status: FleetStatus) => Promise<Found> | Found,
+    timeoutMs?: number,
   ): Promise<Found>;
   /** The upgrade has ended so, and every agent serves the version. */
   ended(upgrade: string, state: string, version: string): Promise<void>;
@@ -163,7 +164,7 @@ export async function startFleet(
         return false;
       });
     },
-    async until(what, probe) {
+    async until(what, probe, timeoutMs = 120_000) {
       try {
         const found = await until(
           what,
@@ -178,7 +179,7 @@ export async function startFleet(
             const result = await probe(status);
             return result ? { result } : null;
           },
-          120_000,
+          timeoutMs,
         );
         return found.result;
       } catch (error) {
