@@ -93,16 +93,17 @@ async function main(argv: readonly string[]): Promise<number> {
     if (error instanceof CommanderError) {
       return error.exitCode === 0 ? exitCodes.done : exitCodes.usage;
     }
-    // What an interrupted command could not take back has to be told.
-    const isTold = !interruption.signal.aborted || isLockstepError(error, "database-unreachable");
-    if (!isTold) return exitCodes.interrupted;
+    const isInterrupted = interruption.signal.aborted;
+    // What could not be taken back has to be told.
+    if (isInterrupted && !isLockstepError(error, "database-unreachable"))
+      return exitCodes.interrupted;
     const code = isLockstepError(error) ? error.code : "failed";
     const details = isLockstepError(error) ? error.details : {};
     const text = argv.includes("--json")
       ? JSON.stringify({ type: "error", code, message: messageOf(error), details })
       : `lockstep: ${code}: ${messageOf(error)}`;
     process.stderr.write(`${redactUrl(text)}\n`);
-    if (interruption.signal.aborted) return exitCodes.interrupted;
+    if (isInterrupted) return exitCodes.interrupted;
     return isLockstepError(error) ? exitCodeOf(error.code) : exitCodes.failed;
   }
 }

@@ -3,7 +3,7 @@ import { messageOf } from "../errors.ts";
 import type { Log } from "../log.ts";
 import type { Seam } from "../ports/seam.ts";
 import { type Fenced, writeFenced } from "./fenced-transaction.ts";
-import { type Control, fencesOf } from "./fences.ts";
+import { type Control, fencesOf, readFence } from "./fences.ts";
 import { dataMembers, type WithMember } from "./members.ts";
 import { settle } from "./settle.ts";
 
@@ -32,8 +32,7 @@ interface Held {
 }
 
 async function read({ control }: Deletions): Promise<Held> {
-  const readConcern = { level: "majority" } as const;
-  const found = await fencesOf(control).findOne({ _id: documentId }, { readConcern });
+  const found = await readFence(control, documentId);
   return { hosts: found?.["hosts"] ?? [], holder: found?.["holder"] ?? null };
 }
 

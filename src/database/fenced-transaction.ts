@@ -13,7 +13,7 @@ import { systemClock } from "../ports/clock.ts";
 import type { Seam } from "../ports/seam.ts";
 import { documentIds } from "../store/store.ts";
 import { isNetworkTrouble } from "../store/transient.ts";
-import { type Control, fencesOf } from "./fences.ts";
+import { type Control, fencesOf, readFence } from "./fences.ts";
 
 export interface Fenced {
   readonly client: MongoClient;
@@ -36,10 +36,7 @@ export async function refuseDeposed({
   control,
   mastership,
 }: Pick<Fenced, "control" | "mastership">): Promise<void> {
-  const fence = await fencesOf(control).findOne(
-    { _id: documentIds.master },
-    { readConcern: { level: "majority" } },
-  );
+  const fence = await readFence(control, documentIds.master);
   if (Number(fence?.["epoch"]) !== mastership.epoch) throw deposed(mastership.epoch);
 }
 

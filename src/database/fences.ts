@@ -14,3 +14,8 @@ export function fencesOf({
 }: Control): Collection<{ _id: string } & Document> {
   return client.db(databaseName).collection<{ _id: string } & Document>(collections.fences);
 }
+
+/** One of them, as a majority has it. */
+export function readFence(control: Control, id: string): Promise<Document | null> {
+  return fencesOf(control).findOne({ _id: id }, { readConcern: { level: "majority" } });
+}

@@ -4,7 +4,7 @@ import { limits } from "../limits.ts";
 import type { Seam } from "../ports/seam.ts";
 import { documentIds } from "../store/store.ts";
 import { parseBackupTime, writeMarker } from "./backup-time.ts";
-import { type Control, fencesOf } from "./fences.ts";
+import { type Control, readFence } from "./fences.ts";
 import { isOfRestore } from "./restore-names.ts";
 import { hasCode } from "./server-errors.ts";
 
@@ -30,10 +30,7 @@ const historyLost = [286, 280, 136] as const;
 
 /** The sessions whose transactions changed the fence: the upgrade's own, whoever was master. */
 async function ownSessions({ control }: ForeignWritesOptions): Promise<readonly string[]> {
-  const fence = await fencesOf(control).findOne(
-    { _id: documentIds.master },
-    { readConcern: { level: "majority" } },
-  );
+  const fence = await readFence(control, documentIds.master);
   return fence?.["sessions"] ?? [];
 }
 

@@ -11,7 +11,7 @@ import {
 } from "./catalogue.ts";
 import { type Digests, digestDatabase, digestOf } from "./digest.ts";
 import { deposed, type Fenced, fencedTransaction } from "./fenced-transaction.ts";
-import { fencesOf } from "./fences.ts";
+import { fencesOf, readFence } from "./fences.ts";
 import { dropExactly, type LoadTarget, loadCollection } from "./load.ts";
 import { tellTenths } from "./load-progress.ts";
 import type { DumpedCollection, Manifest } from "./manifest.ts";
@@ -95,10 +95,7 @@ const sameData = (entry: CollectionEntry, left: Digests, right: Digests): boolea
  * to, and its command names this UUID.
  */
 async function begunOn({ control }: RestoreOptions): Promise<string | null> {
-  const fence = await fencesOf(control).findOne(
-    { _id: documentIds.master },
-    { readConcern: { level: "majority" } },
-  );
+  const fence = await readFence(control, documentIds.master);
   return (fence?.["progress"] as { target?: string | null } | undefined)?.target ?? null;
 }
 

@@ -3,7 +3,7 @@ import { LockstepError } from "../errors.ts";
 import type { Seam } from "../ports/seam.ts";
 import { documentIds } from "../store/store.ts";
 import { type Fenced, writeFenced } from "./fenced-transaction.ts";
-import { type Control, fencesOf } from "./fences.ts";
+import { type Control, fencesOf, readFence } from "./fences.ts";
 import { settle } from "./settle.ts";
 
 export interface WriteBlock {
@@ -40,9 +40,8 @@ async function setMode({ client }: WriteBlock, global: boolean): Promise<void> {
   await client.db("admin").command({ setUserWriteBlockMode: 1, global });
 }
 
-async function read({ control }: WriteBlock): Promise<Document | null> {
-  const readConcern = { level: "majority" } as const;
-  return fencesOf(control).findOne({ _id: documentIds.writeBlock }, { readConcern });
+function read({ control }: WriteBlock): Promise<Document | null> {
+  return readFence(control, documentIds.writeBlock);
 }
 
 async function isHeld(block: WriteBlock): Promise<boolean> {

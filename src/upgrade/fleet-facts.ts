@@ -15,10 +15,12 @@ export interface FleetFacts {
   readonly fenceEpoch: number;
 }
 
-async function readHeads(store: Store): Promise<Omit<FleetFacts, "journals"> & { tails: Entry[] }> {
+async function readHeads(
+  store: Store,
+): Promise<Omit<FleetFacts, "journals"> & { tails: readonly Entry[] }> {
   const fence = await store.get(collections.fences, documentIds.master);
   return {
-    tails: [...(await store.tails(""))],
+    tails: await store.tails(""),
     versions: await readVersions(store),
     // A heartbeat is no fact of the protocol: two readings may differ in it.
     agents: (await readAgents(store)).map((agent) => ({ ...agent, lastSeenAt: 0, freeBytes: 0 })),
@@ -42,15 +44,16 @@ export async function readFleetFacts(store: Store): Promise<FleetFacts> {
       if (next > revision) continue;
       journals[actor] = [...known, ...(await store.entries(actor, next))];
     }
-    const { tails, ...now } = await readHeads(store);
-    if (isDeepStrictEqual(before, { tails, ...now })) {
+    const now = await readHeads(store);
+    if (isDeepStrictEqual(before, now)) {
+      const { tails, ...facts } = now;
       const isWhole = tails.every(
         ({ actor, revision }) => journals[actor]?.at(-1)?.revision === revision,
       );
       assert(isWhole, "a journal ends with its tail");
-      return { ...now, journals };
+      return { ...facts, journals };
     }
-    before = { tails, ...now };
+    before = now;
   }
   throw new LockstepError(
     "timeout",
