@@ -2,6 +2,7 @@ import type { AgentContext } from "./agent-context.ts";
 import {
   everyoneSettled,
   everyoneVoted,
+  forwardStates,
   readiness,
   type UpgradeContext,
 } from "./upgrade-context.ts";
@@ -19,7 +20,6 @@ function broken(rules: readonly Rule[]): string[] {
 }
 
 const same = (left: unknown, right: unknown) => JSON.stringify(left) === JSON.stringify(right);
-const forward = ["waiting", "backing-up", "rehearsing", "migrating", "awaiting-peers"];
 const back = ["rolling-back", "blocked", "rolled-back"];
 
 /** What every transition of the coordinator keeps (the names are those of the design). Pure. */
@@ -39,7 +39,7 @@ export function upgradeInvariants(
     ["S6: rehearsed before the migration", !entered("migrating") || before.state === "rehearsing"],
     ["S9: touched data is restored", !entered("rolled-back") || now.restored],
     ["S10: done is final", before.state !== "done" || after.state === "done"],
-    ["back is back", !back.includes(before.state) || !forward.includes(after.state)],
+    ["back is back", !back.includes(before.state) || !forwardStates.includes(after.state)],
     ["touched stays touched", !old.touched || now.touched || after.state === "backing-up"],
     ["a new T takes new copies", !entered("backing-up") || now.backup === null],
     ["migrating touches", after.state !== "migrating" || now.touched],

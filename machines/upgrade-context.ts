@@ -1,3 +1,4 @@
+import { limits } from "../src/limits.ts";
 import type {
   BackupPoint,
   Deadlines,
@@ -42,7 +43,6 @@ export interface StepFigures {
 export interface UpgradeContext extends UpgradeInput {
   readonly ready: Readonly<Record<string, PlanSummary & { readonly incarnation: number }>>;
   readonly gatesShut: boolean;
-  readonly schemaSteps: number;
   readonly backup: BackupPoint | null;
   readonly copies: Readonly<Record<string, Copy>>;
   /** How often the time T was too old, or the catalogue had changed, before all copies were made. */
@@ -104,18 +104,20 @@ export type UpgradeEvent =
   | { type: "deadlinePassed" }
   | EffectFailed;
 
+/** From acceptance to the last vote: what can still be aborted. */
+export const forwardStates: readonly string[] = [
+  ...["waiting", "backing-up", "rehearsing", "migrating", "awaiting-peers"],
+];
+
 /** Code of a copy that could not be made since the server no longer reads at T. */
 export const momentGone = "moment-gone";
 
 /** Code of a roll-back that would take back somebody else's writes. */
 export const foreignWrites = "foreign-writes";
 
-/** How many times T are chosen before a backup has failed. */
-const momentsMax = 3;
-
 /** Nothing was touched yet, and a new T may be tried. */
 export function anotherMomentLeft({ momentsGone }: UpgradeContext): boolean {
-  return momentsGone < momentsMax - 1;
+  return momentsGone < limits.backupTimeTriesMax - 1;
 }
 
 type Readiness = "incomplete" | "differ" | "ready" | "ready-without-schema-steps";

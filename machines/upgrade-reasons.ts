@@ -1,9 +1,15 @@
 import type { UpgradeContext } from "./upgrade-context.ts";
 import type { Reason } from "./vocabulary.ts";
 
-/** Why a coordinator turns back of its own accord: what was waited for, and for whom. Pure. */
-const missing = ({ required }: UpgradeContext, present: (agent: string) => boolean) =>
-  required.map(({ agent }) => agent).filter((agent) => !present(agent));
+/** Required agents that are not there yet. Pure. */
+export function missing(
+  { required }: UpgradeContext,
+  present: (agent: string) => boolean,
+): string[] {
+  return required.map(({ agent }) => agent).filter((agent) => !present(agent));
+}
+
+// Why a coordinator turns back of its own accord: what was waited for, and for whom. Pure.
 
 const timeout = (message: string, details: Reason["details"]): Reason => ({
   code: "timeout",

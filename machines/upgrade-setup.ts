@@ -90,9 +90,6 @@ export const upgradeSetup = setup({
       };
     }),
     noteGates: assign(({ event }) => (event.type === "gatesShut" ? { gatesShut: true } : {})),
-    noteAgreement: assign(({ context }) => ({
-      schemaSteps: Object.values(context.ready)[0]?.schemaSteps ?? 0,
-    })),
     noteDisagreement: assign({ reason: ({ context }) => disagreement(context) }),
     noteBackup: assign(({ event }) =>
       event.type === "backupTimeChosen" ? { backup: event.backup } : {},

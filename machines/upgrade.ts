@@ -39,7 +39,6 @@ export const upgradeMachine = upgradeSetup.createMachine({
     ...input,
     ready: {},
     gatesShut: false,
-    schemaSteps: 0,
     backup: null,
     copies: {},
     momentsGone: 0,
@@ -73,12 +72,8 @@ export const upgradeMachine = upgradeSetup.createMachine({
       always: [
         nobodyLeft,
         { guard: "stepsDiffer", target: "rolling-back", actions: "noteDisagreement" },
-        {
-          guard: "readyWithoutSchemaSteps",
-          target: "awaiting-peers",
-          actions: ["noteAgreement", "noteVerified"],
-        },
-        { guard: "readyWithSchemaSteps", target: "backing-up", actions: "noteAgreement" },
+        { guard: "readyWithoutSchemaSteps", target: "awaiting-peers", actions: "noteVerified" },
+        { guard: "readyWithSchemaSteps", target: "backing-up" },
       ],
       on: {
         participantReady: { actions: "noteReady" },

@@ -70,6 +70,21 @@ export function isFileTrouble(error: unknown): error is LockstepError {
   return isLockstepError(error, "disk-full") || isLockstepError(error, "file-trouble");
 }
 
+/** True for what says nothing of the work itself: whoever is master next, or is there again, goes on with it. */
+export function isPassing(error: unknown): boolean {
+  const codes: readonly ErrorCode[] = ["fenced", "lease-lost", "aborted", "database-unreachable"];
+  return isLockstepError(error) && codes.includes(error.code);
+}
+
+/** An error as it is journalled, answered, and shown. */
+export function reasonOf({ code, message, details }: LockstepError): {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly details: Readonly<Record<string, unknown>>;
+} {
+  return { code, message, details };
+}
+
 /** An invariant of the code, checked in production too. */
 export function assert(
   condition: unknown,

@@ -25,13 +25,14 @@ export const limits = {
   snapshotBytesMax: 4 * 1024 * 1024,
 
   /** Store and server. */
-  operationTimeMsMax: 30_000,
   serverSelectionTimeoutMs: 30_000,
   /** A floor: members tell of a change at once, and a lost connection is looked at at once. */
   serverHeartbeatMs: 5_000,
   watchRetryMs: 500,
   memberTimeoutMs: 3_000,
-  unknownOutcomeReadsMax: 5,
+  /** Looks for an entry whose answer was lost, each waiting twice as long: two minutes in all. */
+  unknownOutcomeReadsMax: 8,
+  commitAttemptsMax: 5,
   transactionAttemptsMax: 200,
   listMax: 10_000,
   /** How often whoever holds something back, or lets it go, looks whether that is still wanted. */
@@ -91,7 +92,6 @@ export const limits = {
   launcherFileRetryMs: 2_000,
   /** What a log keeps for a reader that does not read. */
   logPendingBytesMax: 1_048_576,
-  agentsMax: 1_000,
   looksMax: 1_000_000,
   incarnationsMax: 1_000_000,
   factsLooksMax: 50,

@@ -12,7 +12,7 @@ import { orderedField } from "./ordered-bson.ts";
 import type { Progress } from "./progress.ts";
 import { type Runner, startersAfterCommit } from "./runner.ts";
 import type { Application, StepDocument } from "./schema-context.ts";
-import { hasCode } from "./server-errors.ts";
+import { hasCode, serverErrors } from "./server-errors.ts";
 
 interface Batch {
   readonly ids: readonly unknown[];
@@ -32,7 +32,7 @@ async function batchSizeOf({ options }: Runner, collection: string): Promise<num
     .toArray()
     .catch((error: unknown) => {
       // One that is not there has nothing to change.
-      if (hasCode(error, 26)) return [];
+      if (hasCode(error, serverErrors.namespaceNotFound)) return [];
       throw error;
     });
   const fitting = Math.floor(limits.batchBytesMax / Math.max(1, Number(stats?.bytes ?? 1)));

@@ -1,7 +1,7 @@
 import { type MongoClient, Timestamp } from "mongodb";
 import { assert } from "../errors.ts";
 import type { Seam } from "../ports/seam.ts";
-import { collections } from "../store/store.ts";
+import { collections, documentIds } from "../store/store.ts";
 
 interface Marking {
   readonly control: { readonly client: MongoClient; readonly databaseName: string };
@@ -24,7 +24,7 @@ export async function writeMarker({ control, seam }: Marking, name: string): Pro
 
 /** Chooses the cluster time T of a backup: the operation time of a majority write. */
 export async function chooseBackupTime(marking: Marking): Promise<string> {
-  const time = await writeMarker(marking, "backup-time");
+  const time = await writeMarker(marking, documentIds.backupTime);
   return `${time.getHighBits()}:${time.getLowBits()}`;
 }
 

@@ -5,7 +5,7 @@ import { conflict, define, includes, requirePlain } from "./define.ts";
 import { canonicalText, parseCanonical } from "./ordered-bson.ts";
 import { moveProgress, nextOperation, type Runner } from "./runner.ts";
 import type { IndexKeys, IndexOptions } from "./schema-context.ts";
-import { hasCode } from "./server-errors.ts";
+import { hasCode, serverErrors } from "./server-errors.ts";
 
 function keyMap(keys: IndexKeys): Map<string, unknown> {
   return new Map(Array.isArray(keys) ? keys : Object.entries(keys));
@@ -93,7 +93,7 @@ export async function addIndex(
     }),
   ).catch((error: unknown) => {
     // What only the build can see: elements of arrays, a null beside a missing field.
-    if (!hasCode(error, 11000)) throw error;
+    if (!hasCode(error, serverErrors.duplicateKey)) throw error;
     const duplicates = [(error as { keyValue?: unknown }).keyValue ?? messageOf(error)];
     throw conflict(
       `index "${index.name}" of "${collection}" cannot be unique: ${JSON.stringify(duplicates)} occur more than once`,

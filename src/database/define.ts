@@ -6,7 +6,7 @@ import { isNetworkTrouble } from "../store/transient.ts";
 import { type CollectionEntry, isCapped, readCatalogue } from "./catalogue.ts";
 import { canonicalText } from "./ordered-bson.ts";
 import type { Runner } from "./runner.ts";
-import { hasCode } from "./server-errors.ts";
+import { hasCode, serverErrors } from "./server-errors.ts";
 
 /** The database is not as the step expects it. */
 export function conflict(message: string, details: Readonly<Record<string, unknown>> = {}) {
@@ -89,7 +89,7 @@ export async function define(
       );
     } catch (error) {
       // The outcome is unknown, or somebody else did it: the catalogue is read again.
-      const gone = hasCode(error, 26) || hasCode(error, 27);
+      const gone = hasCode(error, serverErrors.namespaceNotFound, serverErrors.indexNotFound);
       if (!(isNetworkTrouble(error) || gone) || attempt >= limits.transactionAttemptsMax) {
         throw error;
       }

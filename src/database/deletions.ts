@@ -2,6 +2,7 @@ import type { Document, MongoClient } from "mongodb";
 import { messageOf } from "../errors.ts";
 import type { Log } from "../log.ts";
 import type { Seam } from "../ports/seam.ts";
+import { documentIds } from "../store/store.ts";
 import { type Fenced, writeFenced } from "./fenced-transaction.ts";
 import { type Control, fencesOf, readFence } from "./fences.ts";
 import { dataMembers, type WithMember } from "./members.ts";
@@ -16,7 +17,6 @@ export interface Deletions {
 }
 
 const parameter = "ttlMonitorEnabled";
-const documentId = "deletions";
 
 const majority = { writeConcern: { w: "majority", journal: true } } as const;
 
@@ -32,7 +32,7 @@ interface Held {
 }
 
 async function read({ control }: Deletions): Promise<Held> {
-  const found = await readFence(control, documentId);
+  const found = await readFence(control, documentIds.deletions);
   return { hosts: found?.["hosts"] ?? [], holder: found?.["holder"] ?? null };
 }
 
@@ -69,7 +69,7 @@ export async function pauseDeletions(deletions: Deletions & Fenced, holder: stri
       await seam.write("pause-deletions", async () => {
         await writeFenced(deletions, (session) =>
           fencesOf(deletions.control).updateOne(
-            { _id: documentId },
+            { _id: documentIds.deletions },
             { $addToSet: { hosts: host }, $set: { holder } },
             { upsert: true, session },
           ),
@@ -105,7 +105,7 @@ export async function resumeDeletions(
   const strike = (host: string) =>
     seam.write("resume-deletions", () =>
       fencesOf(deletions.control).updateOne(
-        { _id: documentId, holder },
+        { _id: documentIds.deletions, holder },
         { $pull: { hosts: host } } as Document,
         majority,
       ),

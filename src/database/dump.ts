@@ -22,7 +22,7 @@ import {
   sealed,
 } from "./manifest.ts";
 import { partialEnding } from "./retention.ts";
-import { hasCode } from "./server-errors.ts";
+import { hasCode, serverErrors } from "./server-errors.ts";
 import { verifyDump } from "./verify-dump.ts";
 
 export interface DumpOptions {
@@ -155,7 +155,11 @@ async function dumpDocuments(
 }
 
 /** The history is too short for T, the collection is younger than T, or it is another one by now. */
-const goneCodes = [239, 246, 361];
+const goneCodes = [
+  serverErrors.snapshotTooOld,
+  serverErrors.snapshotUnavailable,
+  serverErrors.collectionUuidMismatch,
+];
 
 /** What the server or the disk says, as a code; anything else as it is. */
 export function dumpError(cause: unknown): unknown {

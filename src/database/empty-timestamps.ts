@@ -12,7 +12,7 @@ const timestampType = 17;
 const isZero = (byte: number) => byte === 0;
 
 /** The documents of a batch that hold an empty timestamp at their top, but as `_id`. Pure. */
-export function emptyTimestamps(batch: Uint8Array): readonly Emptied[] {
+function emptyTimestamps(batch: Uint8Array): readonly Emptied[] {
   const view = new DataView(batch.buffer, batch.byteOffset, batch.byteLength);
   const found: Emptied[] = [];
   for (let start = 0; start < batch.length; ) {

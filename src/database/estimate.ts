@@ -1,5 +1,5 @@
 import type { Runner } from "./runner.ts";
-import { hasCode } from "./server-errors.ts";
+import { hasCode, serverErrors } from "./server-errors.ts";
 
 /** What an operation of a step was expected to take, and took. */
 export interface OperationFigures {
@@ -26,6 +26,13 @@ export function estimatedBytes(
   return kind === "addIndex" ? bytesPerIndexEntry * collection.documents : 0;
 }
 
+// A view is judged by the operation itself, and so is what is not there (any more).
+const cannotCount = [
+  serverErrors.namespaceNotFound,
+  serverErrors.commandNotSupportedOnView,
+  serverErrors.timeSeriesNotSupported,
+];
+
 /** Estimates an operation before it begins. */
 export async function estimateOperation(
   { options }: Runner,
@@ -39,9 +46,8 @@ export async function estimateOperation(
       .collection(collection)
       .aggregate([{ $collStats: { storageStats: {} } }])
       .toArray()
-      // Not there (any more), or a view: the operation itself says so.
       .catch((error: unknown) => {
-        if (hasCode(error, 26, 166, 40_415)) return [];
+        if (hasCode(error, ...cannotCount)) return [];
         throw error;
       });
     size.documents = Number(found?.["storageStats"]?.count ?? 0);

@@ -6,7 +6,7 @@ import { documentIds } from "../store/store.ts";
 import { parseBackupTime, writeMarker } from "./backup-time.ts";
 import { type Control, readFence } from "./fences.ts";
 import { isOfRestore } from "./restore-names.ts";
-import { hasCode } from "./server-errors.ts";
+import { hasCode, serverErrors } from "./server-errors.ts";
 
 /** One write that is nobody's of this upgrade. */
 export interface ForeignWrite {
@@ -26,7 +26,11 @@ export interface ForeignWritesOptions {
 }
 
 /** The oplog has lost what a change stream would have to tell. */
-const historyLost = [286, 280, 136] as const;
+const historyLost = [
+  serverErrors.changeStreamHistoryLost,
+  serverErrors.changeStreamFatal,
+  serverErrors.cappedPositionLost,
+];
 
 /** The sessions whose transactions changed the fence: the upgrade's own, whoever was master. */
 async function ownSessions({ control }: ForeignWritesOptions): Promise<readonly string[]> {
@@ -98,7 +102,7 @@ export async function findForeignWrites(
     // Where the oplog ends now; the write after it carries a waiting stream past that.
     const now = await command(options, open({}, { operationType: "none" }), session);
     await closeCursor(options, now, session);
-    await writeMarker(options, "watch-marker");
+    await writeMarker(options, documentIds.watchMarker);
     const stage = { startAtOperationTime: parseBackupTime(options.time) };
     let batch = await command(options, open(stage, foreign), session);
     for (let looks = 0; looks < limits.looksMax; looks += 1) {
@@ -125,7 +129,7 @@ export async function findForeignWrites(
     }
     await closeCursor(options, batch, session);
   } catch (error) {
-    if (!historyLost.some((code) => hasCode(error, code))) throw error;
+    if (!hasCode(error, ...historyLost)) throw error;
     throw new LockstepError(
       "foreign-writes",
       "the oplog no longer reaches back to the backup, so nobody can tell whether somebody outside the fleet wrote since: make the oplog larger",

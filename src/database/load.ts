@@ -9,7 +9,7 @@ import { endingsOf, readDumpFile } from "./dump-files.ts";
 import { type DumpedCollection, escapeName, type Manifest } from "./manifest.ts";
 import { parseCanonical } from "./ordered-bson.ts";
 import { anotherCollection, insertRaw } from "./raw-insert.ts";
-import { hasCode } from "./server-errors.ts";
+import { hasCode, serverErrors } from "./server-errors.ts";
 
 export interface LoadTarget {
   readonly client: MongoClient;
@@ -92,7 +92,7 @@ async function buildIndexes(
       .db(target.databaseName)
       .command(command)
       .catch((error: unknown) => {
-        if (hasCode(error, 361)) throw anotherCollection(name);
+        if (hasCode(error, serverErrors.collectionUuidMismatch)) throw anotherCollection(name);
         if (!(error instanceof MongoServerError) || isNetworkTrouble(error)) throw error;
         throw new LockstepError(
           "restore-failed",
@@ -124,7 +124,7 @@ async function create(target: LoadTarget, from: DumpedCollection, name: string):
   const creating =
     target.createFenced && from.type === "collection" ? target.createFenced(command) : plainly();
   await creating.catch((error: unknown) => {
-    if (!hasCode(error, 48)) throw error;
+    if (!hasCode(error, serverErrors.namespaceExists)) throw error;
   });
 }
 
@@ -237,7 +237,8 @@ export async function dropExactly(
     .db(databaseName)
     .command(drop)
     .catch((error: unknown) => {
-      if (!hasCode(error, 26, 361)) throw error;
+      if (!hasCode(error, serverErrors.namespaceNotFound, serverErrors.collectionUuidMismatch))
+        throw error;
     });
 }
 
@@ -251,6 +252,6 @@ export async function dropIfThere(
     .db(databaseName)
     .dropCollection(name, { writeConcern: { w: "majority" } })
     .catch((error: unknown) => {
-      if (!hasCode(error, 26)) throw error;
+      if (!hasCode(error, serverErrors.namespaceNotFound)) throw error;
     });
 }

@@ -1,10 +1,11 @@
 import { createRequire } from "node:module";
-import { type Document, type MongoClient, MongoServerError, type UUID } from "mongodb";
+import type { Document, MongoClient, UUID } from "mongodb";
 import { assert, LockstepError, messageOf } from "../errors.ts";
 import { limits } from "../limits.ts";
 import { systemClock } from "../ports/clock.ts";
 import { isNetworkTrouble } from "../store/transient.ts";
 import { keepEmptyTimestamps } from "./empty-timestamps.ts";
+import { hasCode, serverErrors } from "./server-errors.ts";
 
 interface Sequence {
   push(document: Document, bytes: Uint8Array): number;
@@ -66,7 +67,7 @@ export async function insertRaw(
     } catch (error) {
       const again = isNetworkTrouble(error) && attempt < limits.loadAttemptsMax;
       if (error instanceof LockstepError || !again) {
-        if (error instanceof MongoServerError && error.code === 14031) {
+        if (hasCode(error, serverErrors.outOfDiskSpace)) {
           throw new LockstepError("disk-full", `no room for the copy: ${messageOf(error)}`);
         }
         throw error;

@@ -8,7 +8,7 @@ import { dropIfThere } from "./load.ts";
 import { loadDatabase } from "./load-database.ts";
 import type { Manifest } from "./manifest.ts";
 import type { WithMember } from "./members.ts";
-import { hasCode } from "./server-errors.ts";
+import { hasCode, serverErrors } from "./server-errors.ts";
 import { requireRoomForCopy } from "./space.ts";
 
 /** Marks a database that is being filled: two restores into one never meet. */
@@ -22,7 +22,7 @@ function refuse(message: string): LockstepError {
  * Refuses a name that is, or would shadow, a database that is there.
  * @throws LockstepError `bad-argument`
  */
-export async function requireFreeName(client: MongoClient, name: string): Promise<void> {
+async function requireFreeName(client: MongoClient, name: string): Promise<void> {
   if (!/^[^/\\. "$*<>:|?\0]{1,63}$/.test(name) || Buffer.byteLength(name) > 63) {
     throw refuse(`expected a database's name, got "${name}": 1 to 63 bytes without /\\. "$*<>:|?`);
   }
@@ -103,7 +103,7 @@ export async function restoreBeside(options: {
     .db(databaseName)
     .createCollection(marker)
     .catch(async (error: unknown) => {
-      if (hasCode(error, 48)) await requireFreeName(client, databaseName);
+      if (hasCode(error, serverErrors.namespaceExists)) await requireFreeName(client, databaseName);
       throw error;
     });
   try {

@@ -7,7 +7,7 @@ import { escapeName, type Manifest, manifestName } from "./manifest.ts";
 /** What a dump is called until it is whole. */
 export const partialEnding = ".partial";
 
-/** Ids of the backups in a folder, in order: those with a manifest that is named as its folder. */
+/** Ids of the backups in a folder, in order: what has a manifest, be it damaged. */
 export async function backupsIn(root: string): Promise<readonly string[]> {
   const names = await readdir(root).catch(() => []);
   const found: string[] = [];

@@ -1,4 +1,4 @@
-import { isLockstepError, LockstepError, messageOf } from "../errors.ts";
+import { isLockstepError, isPassing, LockstepError, messageOf } from "../errors.ts";
 import { limits } from "../limits.ts";
 import { systemClock } from "../ports/clock.ts";
 import { asUnreachable, isNetworkTrouble } from "../store/transient.ts";
@@ -43,8 +43,6 @@ function failed(step: string, error: unknown): StepsResult {
     },
   };
 }
-
-const passing = ["fenced", "lease-lost", "aborted", "database-unreachable"] as const;
 
 /** A step that kills its process is a verdict: two deaths with no committed batch in between. */
 async function countAttempt(runner: Runner): Promise<LockstepError | null> {
@@ -108,7 +106,7 @@ export async function runSchemaSteps(options: RunOptions): Promise<StepsResult> 
       }
     } catch (error) {
       const aborted = options.signal.aborted || options.mastership.signal.aborted;
-      if (aborted || passing.some((code) => isLockstepError(error, code))) throw error;
+      if (aborted || isPassing(error)) throw error;
       // Trouble on the way to the database says nothing about the step.
       if (isNetworkTrouble(error)) throw asUnreachable(error);
       await refuseDeposed(options);

@@ -1,5 +1,23 @@
 import { MongoServerError } from "mongodb";
 
+/** The server's codes that mean something to us, by its names for them. */
+export const serverErrors = {
+  namespaceNotFound: 26,
+  indexNotFound: 27,
+  namespaceExists: 48,
+  cappedPositionLost: 136,
+  commandNotSupportedOnView: 166,
+  snapshotTooOld: 239,
+  snapshotUnavailable: 246,
+  changeStreamFatal: 280,
+  changeStreamHistoryLost: 286,
+  collectionUuidMismatch: 361,
+  duplicateKey: 11_000,
+  backgroundOperation: 12_587,
+  outOfDiskSpace: 14_031,
+  timeSeriesNotSupported: 40_415,
+} as const;
+
 /** True when the server says exactly this. */
 export function hasCode(error: unknown, ...codes: readonly number[]): boolean {
   return error instanceof MongoServerError && codes.includes(Number(error.code));

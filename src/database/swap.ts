@@ -6,7 +6,7 @@ import type { Seam } from "../ports/seam.ts";
 import { isNetworkTrouble } from "../store/transient.ts";
 import { type CollectionEntry, readCatalogue } from "./catalogue.ts";
 import { dropIfThere } from "./load.ts";
-import { hasCode } from "./server-errors.ts";
+import { hasCode, serverErrors } from "./server-errors.ts";
 
 export interface SwapTarget {
   readonly client: MongoClient;
@@ -16,13 +16,13 @@ export interface SwapTarget {
   readonly signal: AbortSignal;
 }
 
-/** Error codes of the server that say: look at the catalogue again. */
-const lookAgain = {
-  namespaceNotFound: 26,
-  namespaceExists: 48,
-  collectionUuidMismatch: 361,
-  backgroundOperation: 12587,
-} as const;
+/** What the server says where the catalogue has to be looked at again. */
+const lookAgain = [
+  serverErrors.namespaceNotFound,
+  serverErrors.namespaceExists,
+  serverErrors.collectionUuidMismatch,
+  serverErrors.backgroundOperation,
+];
 
 /** An index build holds its collection's name: what is replaced needs none of it. */
 async function endIndexBuilds(target: SwapTarget, name: string): Promise<void> {
@@ -107,10 +107,10 @@ export async function swap(target: SwapTarget, wanted: Swap, aside: string): Pro
     try {
       if (await advance(target, wanted, aside)) return;
     } catch (error) {
-      const known = Object.values(lookAgain).some((code) => hasCode(error, code));
+      const known = hasCode(error, ...lookAgain);
       if (!known && !isNetworkTrouble(error)) throw error;
       last = error;
-      if (hasCode(error, lookAgain.backgroundOperation)) await endIndexBuilds(target, name);
+      if (hasCode(error, serverErrors.backgroundOperation)) await endIndexBuilds(target, name);
       await systemClock.sleep(limits.effectRetryDelayMs, target.signal);
     }
   }

@@ -1,5 +1,5 @@
 import type { EventObject } from "xstate";
-import { isLockstepError, LockstepError, messageOf } from "../errors.ts";
+import { isLockstepError, LockstepError, messageOf, reasonOf } from "../errors.ts";
 import { limits } from "../limits.ts";
 import type { Log } from "../log.ts";
 import type { Clock } from "../ports/clock.ts";
@@ -106,7 +106,7 @@ export function runEffect(options: {
 
 function failure(effect: Effect, error: unknown): EffectEvent {
   const reason = isLockstepError(error)
-    ? { code: error.code, message: error.message, details: error.details }
+    ? reasonOf(error)
     : { code: "step-failed", message: messageOf(error), details: {} };
   return effectFailed(effect.name, reason);
 }

@@ -157,7 +157,7 @@ export function createEngine(options: {
         await sendTo(actor, event, { key });
         return;
       } catch (error) {
-        const waiting = error instanceof LockstepError && error.code === "database-unreachable";
+        const waiting = isLockstepError(error, "database-unreachable");
         if (!waiting || attempt >= limits.deliverAttemptsMax) throw error;
         await clock.sleep(limits.effectRetryDelayMs, stopping.signal);
       }
@@ -186,13 +186,14 @@ export function createEngine(options: {
 
   /**
    * What may have become durable although its answer was lost is looked for until it is known: nobody
-   * else may come by and collide with it. A few looks, since a write can land after the first.
+   * else may come by and collide with it. Each look waits twice as long as the one before, two minutes in
+   * all: a write may land long after its sender was told that the way is lost.
    */
   const lookAgain = (ownership: Ownership, look: () => Promise<void>): Promise<void> =>
     whileOwned(ownership, async (signal) => {
       let known = 0;
       for (let attempt = 0; attempt < limits.deliverAttemptsMax && !signal.aborted; attempt += 1) {
-        await clock.sleep(limits.effectRetryDelayMs, signal);
+        await clock.sleep(limits.effectRetryDelayMs * 2 ** known, signal);
         try {
           if (!signal.aborted) await look();
           known += 1;

@@ -1,6 +1,8 @@
 /**
- * The one seam for durable writes. Every write of an agent, to the database or to disk, goes through
- * `seam.write(name, action)`, so that a test can die before it, after it, or lose its answer.
+ * The one seam for durable writes. Every write of an agent that an upgrade depends on, to the database or to
+ * disk, goes through `seam.write(name, action)`, so that a test can die before it, after it, or lose its
+ * answer. Not the lease's renewals, nor what nobody reads to decide: indexes of the control database, scratch
+ * databases swept away, figures of a restore under way.
  */
 export interface Seam {
   write<Result>(name: string, action: () => Promise<Result>): Promise<Result>;

@@ -148,7 +148,6 @@ export function createMemoryStore(options: { now: () => number }): Store {
         .toSorted()
         .map((actor) => journal.get(actor)?.at(-1) as Entry),
     entries: async (actor, fromRevision = 0) => (journal.get(actor) ?? []).slice(fromRevision),
-    hasKey: async (actor, eventKey) => keys.get(actor)?.has(eventKey) ?? false,
     get: async (collection, id) => collectionOf(collection).get(id) as ControlDocument | undefined,
     list: async (collection, where = {}) =>
       [...collectionOf(collection)]

@@ -193,7 +193,7 @@ export function createMongoStore(options: {
         await session.commitTransaction();
         return;
       } catch (error) {
-        if (!isUnknownOutcome(error) || attempt >= limits.unknownOutcomeReadsMax) throw error;
+        if (!isUnknownOutcome(error) || attempt >= limits.commitAttemptsMax) throw error;
         await systemClock.sleep(limits.leaseAcquirePollMs, closing.signal);
       }
     }
@@ -330,8 +330,6 @@ export function createMongoStore(options: {
           .toArray();
         return found.map(fromStored);
       }),
-    hasKey: (actor, eventKey) =>
-      guarded(async () => (await journal.findOne({ "_id.actor": actor, eventKey })) !== null),
     get: (collection, id) =>
       guarded(async () => {
         const found = await named(collection).findOne({ _id: id });

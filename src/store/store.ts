@@ -118,8 +118,6 @@ export interface Store {
   tails(prefix: string): Promise<readonly Entry[]>;
   /** An actor's entries from a revision on, in order. */
   entries(actor: string, fromRevision?: number): Promise<readonly Entry[]>;
-  /** True when this actor's journal holds the key. */
-  hasKey(actor: string, eventKey: string): Promise<boolean>;
   get(collection: string, id: string): Promise<ControlDocument | undefined>;
   /**
    * All documents of a collection, with `_id`, ordered by it.
@@ -152,9 +150,14 @@ export const collections = {
   inbox: "inbox",
 } as const;
 
-/** Id of the only document of `versions`, `leases` and `fences`. */
+/** Ids in `versions`, `leases` and `fences`. */
 export const documentIds = {
   versions: "versions",
+  /** The lease, and the fence. */
   master: "master",
+  /** Further documents of `fences`: what is held back, and what is written for a time or a place alone. */
   writeBlock: "write-block",
+  deletions: "deletions",
+  backupTime: "backup-time",
+  watchMarker: "watch-marker",
 } as const;

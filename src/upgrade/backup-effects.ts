@@ -3,11 +3,10 @@ import type { BackupPoint } from "../../machines/vocabulary.ts";
 import { dumpDatabase } from "../database/dump.ts";
 import { sweepBackups } from "../database/retention.ts";
 import type { EffectHandler } from "../engine/engine.ts";
-import { isLockstepError } from "../errors.ts";
+import { isLockstepError, reasonOf } from "../errors.ts";
 import { limits } from "../limits.ts";
 import type { Catalogued } from "./backup-point.ts";
-import { coordinatorPrefix, isUpgradeId } from "./names.ts";
-import { backupDirectory, backupsDirectory } from "./participant-effects.ts";
+import { backupDirectory, backupsDirectory, coordinatorPrefix, isUpgradeId } from "./names.ts";
 import { contextOf, isFinal } from "./views.ts";
 import type { DatabaseWorld } from "./world.ts";
 
@@ -49,8 +48,7 @@ export function dumpCopy(world: DatabaseWorld): EffectHandler {
       return { type: "copyMade", digest: manifest.digest };
     } catch (error) {
       if (!isLockstepError(error) || context.signal.aborted) throw error;
-      const { code, message, details } = error;
-      return { type: "copyFailed", reason: { code, message, details } };
+      return { type: "copyFailed", reason: reasonOf(error) };
     }
   };
 }

@@ -1,4 +1,4 @@
-import type { Reason, RestoreOf } from "../../machines/vocabulary.ts";
+import type { RestoreOf } from "../../machines/vocabulary.ts";
 import { differences, readCatalogue } from "../database/catalogue.ts";
 import { pauseDeletions, resumeDeletions } from "../database/deletions.ts";
 import { digestDatabase, digestOf } from "../database/digest.ts";
@@ -18,7 +18,7 @@ import {
 } from "../database/space.ts";
 import { allowWrites, blockWrites } from "../database/write-block.ts";
 import type { EffectContext, EffectHandler } from "../engine/engine.ts";
-import { isLockstepError, LockstepError } from "../errors.ts";
+import { isLockstepError, isPassing, LockstepError, reasonOf } from "../errors.ts";
 import type { Mastership } from "../leadership/mastership.ts";
 import { limits } from "../limits.ts";
 import { isSilent, readAgents } from "./agents.ts";
@@ -31,8 +31,7 @@ import {
   readLive,
   refuseForeign,
 } from "./live-data.ts";
-import { coordinatorId } from "./names.ts";
-import { backupDirectory, reasonOf } from "./participant-effects.ts";
+import { backupDirectory, coordinatorId } from "./names.ts";
 import {
   heldBackup,
   restoreByHand,
@@ -115,12 +114,8 @@ export function coordinatorEffects(world: DatabaseWorld): Record<string, EffectH
     try {
       return await act();
     } catch (error) {
-      const passing =
-        context.signal.aborted ||
-        !isLockstepError(error) ||
-        ["fenced", "lease-lost", "aborted", "database-unreachable"].includes(error.code);
-      if (passing) throw error;
-      return { type, reason: reasonOf(error) as Reason };
+      if (context.signal.aborted || !isLockstepError(error) || isPassing(error)) throw error;
+      return { type, reason: reasonOf(error) };
     }
   };
 
@@ -276,7 +271,7 @@ export function coordinatorEffects(world: DatabaseWorld): Record<string, EffectH
         } catch (error) {
           if (!holds || !isLockstepError(error, "backup-mismatch")) throw error;
           // The same path on each host: who it is has to be told.
-          const { code, message, details } = reasonOf(error) as Reason;
+          const { code, message, details } = reasonOf(error);
           const reason = { code, message, details: { ...details, agent: world.agent } };
           return { type: "copyLost", agent: world.agent, reason };
         }

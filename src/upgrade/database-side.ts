@@ -4,7 +4,7 @@ import type { EffectHandler } from "../engine/engine.ts";
 import type { Holdings } from "./agents.ts";
 import { dumpCopy, sweepOldBackups } from "./backup-effects.ts";
 import { coordinatorEffects } from "./coordinator-effects.ts";
-import { backupsDirectory } from "./participant-effects.ts";
+import { backupsDirectory } from "./names.ts";
 import { preflightUpgrade } from "./preflight-upgrade.ts";
 import type { Connections, DatabaseWorld, World } from "./world.ts";
 

@@ -5,6 +5,7 @@ import {
   type UpgradeEvent,
 } from "../../machines/upgrade-context.ts";
 import type { AgentRecord } from "./agents.ts";
+import { otherSteps } from "./other-steps.ts";
 
 /** An actor as others read it: its latest journal entry. */
 export interface ActorView<Context> {
@@ -38,7 +39,9 @@ export function fromParticipant(
   const add = (event: UpgradeEvent) => {
     derived.push({ event, key: keyOf(participant, event.type) });
   };
-  const { reason, copy, plan, incarnation, gateShut, running } = participant.context;
+  const { copy, plan, incarnation, gateShut, running } = participant.context;
+  const isOther = coordinator.state !== "waiting" && running === known.to && plan !== null;
+  const reason = participant.context.reason ?? (isOther ? otherSteps(known, agent, plan) : null);
   switch (coordinator.state) {
     case "waiting": {
       const current = record?.incarnation === incarnation && record.gate === "shut";
@@ -71,7 +74,12 @@ export function fromParticipant(
     case "migrating":
     case "awaiting-peers":
       if (reason !== null) add({ type: "participantFailed", agent, reason });
-      else if (participant.state === "awaiting-peers" && !known.voted.includes(agent)) {
+      // Back on the old version, whatever brought it there: it could not go on once it is committed.
+      else if (
+        participant.state === "awaiting-peers" &&
+        running === known.to &&
+        !known.voted.includes(agent)
+      ) {
         add({ type: "participantVoted", agent });
       }
       break;

@@ -12,7 +12,14 @@ import type { Versions } from "../store/store.ts";
 import { connect } from "./connect.ts";
 import { databaseNameOf } from "./database-name.ts";
 import { readFleetFacts } from "./fleet-facts.ts";
-import { type Answer, fileRequest, type Request, readAnswer, withdrawWrite } from "./inbox.ts";
+import {
+  type Answer,
+  fileRequest,
+  type Request,
+  readAnswer,
+  withdrawal,
+  withdrawWrite,
+} from "./inbox.ts";
 import { fleetInvariants } from "./invariants.ts";
 import { controlDatabaseName } from "./names.ts";
 import { type FleetStatus, type HistoryItem, readHistory, readStatus } from "./status.ts";
@@ -57,7 +64,16 @@ export interface FleetClient {
 /** The answer to a request, be it a refusal: that is thrown. Undefined while there is none. */
 function requireOk(answer: Answer | null | undefined): Accepted | undefined {
   if (answer === null || answer === undefined || answer.ok) return answer ?? undefined;
-  throw new LockstepError(answer.code as "aborted", answer.message, answer.details);
+  throw new LockstepError(answer.code, answer.message, answer.details);
+}
+
+function requireNoUpgrade(versions: Versions | undefined, force: boolean): void {
+  if (!versions?.upgrade || force) return;
+  throw new LockstepError(
+    "upgrade-active",
+    `upgrade ${versions.upgrade} is active, and its end lets writers in: wait for it or abort it; --force lets them in now, and what they write will be found out`,
+    { upgrade: versions.upgrade },
+  );
 }
 
 /**
@@ -100,13 +116,13 @@ export async function createFleetClient(options: {
     }
   };
 
-  /** What leaves open whether a master serves the request has to say so. */
+  /** What leaves open whether a master serves the request, as long as it was to be waited for, has to say so. */
   const toldAsOpen = async <Result>(id: string, act: () => Promise<Result>): Promise<Result> => {
     try {
       return await act();
     } catch (error) {
       if (!isLockstepError(error, "database-unreachable")) throw error;
-      const message = `a master may still serve the request, within a day: see \`lockstep status\`; ${error.message}`;
+      const message = `it is not known whether a master has begun with the request: see \`lockstep status\`; ${error.message}`;
       const details = { ...error.details, request: id };
       throw new LockstepError("database-unreachable", message, details, { cause: error });
     }
@@ -124,12 +140,14 @@ export async function createFleetClient(options: {
     );
   };
 
+  const waitMs = options.answerTimeoutMs ?? limits.answerTimeoutMs;
+
   const request: FleetClient["request"] = async (wanted) => {
     await checkMajority(client);
     options.signal?.throwIfAborted();
     const id = random.hex(12);
-    await toldAsOpen(id, () => fileRequest(store, id, wanted));
-    const end = clock.monotonicMs() + (options.answerTimeoutMs ?? limits.answerTimeoutMs);
+    await toldAsOpen(id, () => fileRequest(store, id, wanted, waitMs));
+    const end = clock.monotonicMs() + waitMs;
     while (clock.monotonicMs() < end && !options.signal?.aborted) {
       const answer = requireOk(await whileAway(() => readAnswer(store, id)));
       if (answer) return answer;
@@ -138,11 +156,7 @@ export async function createFleetClient(options: {
     const late = await toldAsOpen(id, () => withdraw(id));
     if (late) return late;
     options.signal?.throwIfAborted();
-    throw new LockstepError(
-      "no-master",
-      "no master answered in time: expected a state server of the fleet to be running; the request is withdrawn",
-      { request: id },
-    );
+    throw new LockstepError(withdrawal.code, withdrawal.message, { request: id });
   };
 
   return {
@@ -155,17 +169,13 @@ export async function createFleetClient(options: {
     status: () => readStatus(store),
     history: () => readHistory(store),
     async allowWrites({ force = false } = {}) {
-      const versions = await readVersions(store);
-      if (versions?.upgrade && !force) {
-        throw new LockstepError(
-          "upgrade-active",
-          `upgrade ${versions.upgrade} is active, and its end lets writers in: wait for it or abort it; --force lets them in now, and what they write will be found out`,
-          { upgrade: versions.upgrade },
-        );
-      }
+      requireNoUpgrade(await readVersions(store), force);
       const isWanted = async () => force || !(await readVersions(store))?.upgrade;
       const block = { client, control: { client, databaseName }, seam: openSeam };
-      return allowWrites(block, isWanted, force);
+      const lifted = await allowWrites(block, isWanted, force);
+      // One may have been accepted in between, and shut them out itself.
+      if (!lifted) requireNoUpgrade(await readVersions(store), force);
+      return lifted;
     },
     check: async () => fleetInvariants(await readFleetFacts(store)),
     async watch(onStatus, { timeoutMs, signal = new AbortController().signal } = {}) {

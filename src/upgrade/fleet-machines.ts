@@ -1,5 +1,6 @@
 import { agentMachine } from "../../machines/agent.ts";
 import { upgradeMachine } from "../../machines/upgrade.ts";
+import type { UpgradeContext } from "../../machines/upgrade-context.ts";
 import { protocol } from "../../machines/vocabulary.ts";
 import { effectFailed } from "../engine/effect-runner.ts";
 import type { EffectHandler, EngineMachine } from "../engine/engine.ts";
@@ -8,7 +9,9 @@ import { asUnreachable } from "../store/transient.ts";
 import { controlWrites } from "./control-writes.ts";
 import type { DatabaseSide } from "./database-side.ts";
 import { goesForward, isRequired } from "./eligible.ts";
+import { otherSteps } from "./other-steps.ts";
 import { participantEffects, untilAborted } from "./participant-effects.ts";
+import { planOf } from "./steps.ts";
 import { mayBeMaster, readUnderWay } from "./under-way.ts";
 import type { World } from "./world.ts";
 
@@ -34,10 +37,15 @@ function withNetwork(handlers: Handlers) {
   );
 }
 
+/** What this process has brought for the upgrade. */
+function planHere({ steps }: World, { from, to }: UpgradeContext) {
+  return { hash: planOf(steps, from, to).hash, protocol };
+}
+
 const forward = ["chooseBackupTime", "rehearse", "migrate", "verifyCatalogue"];
 
 /**
- * Only who was ready on the new version can go forward. Any other master turns the fleet back where nobody
+ * Only who was ready on the new version can go forward, with the steps that it was ready with. Any other master turns the fleet back where nobody
  * else could lead, or waits where the upgrade is not for it, and else leaves it to them: it has entered this
  * state and gives the mastership up.
  */
@@ -46,14 +54,16 @@ function onlyReady(world: World, handlers: Handlers) {
     (name: string, handler: EffectHandler): EffectHandler =>
     async (params, context) => {
       const underWay = await readUnderWay(world.store, world.hearing);
-      if (underWay && goesForward(underWay.coordinator.context, world)) {
-        return handler(params, context);
+      const known = underWay?.coordinator.context;
+      if (known && goesForward(known, world)) {
+        const differ = otherSteps(known, world.agent, planHere(world, known));
+        return differ === null ? handler(params, context) : effectFailed(name, differ);
       }
       if (!mayBeMaster(underWay, world)) {
         throw new LockstepError("lease-lost", "the upgrade's state is for another build to drive");
       }
       // Nobody that it is for can be heard: they may be back before its deadline.
-      if (underWay && !isRequired(underWay.coordinator.context, world.agent)) {
+      if (known && !isRequired(known, world.agent)) {
         return untilAborted(context.signal);
       }
       const message = `expected a state server that was ready on ${params["to"]}, none is left: see why it does not come up`;

@@ -3,7 +3,7 @@ import type { Clock } from "../ports/clock.ts";
 
 /**
  * Whether others could be heard: while the database was away, or where its clock has jumped, nobody's
- * silence says anything. Looked at with each heartbeat of our own.
+ * silence says anything. Looked at with each heartbeat of our own, and whenever the upgrade under way is read.
  */
 export interface Hearing {
   /** The store's clock has been read: so far it answers. */

@@ -1,3 +1,4 @@
+import type { ErrorCode } from "../errors.ts";
 import { limits } from "../limits.ts";
 import { collections, type Plain, type Store, type Write } from "../store/store.ts";
 
@@ -23,7 +24,7 @@ export type Answer =
   | { readonly ok: true; readonly upgrade: string | null; readonly message: string }
   | {
       readonly ok: false;
-      readonly code: string;
+      readonly code: ErrorCode;
       readonly message: string;
       readonly details: Readonly<Record<string, unknown>>;
     };
@@ -31,13 +32,20 @@ export type Answer =
 export interface InboxItem {
   readonly id: string;
   readonly at: number;
+  /** Nobody waits for the answer after that; milliseconds by the store's clock. */
+  readonly waitedForUntil: number;
   readonly request: Request;
   /** A master has begun with it, in writes before the one that answers. */
   readonly begun: boolean;
 }
 
-/** Files a request; filing it twice under one id is one request. */
-export async function fileRequest(store: Store, id: string, request: Request): Promise<void> {
+/** Files a request that is waited for so long; filing it twice under one id is one request. */
+export async function fileRequest(
+  store: Store,
+  id: string,
+  request: Request,
+  waitMs: number = limits.answerTimeoutMs,
+): Promise<void> {
   const at = await store.now();
   await store.write([
     {
@@ -46,6 +54,7 @@ export async function fileRequest(store: Store, id: string, request: Request): P
       expect: null,
       set: {
         at,
+        waitedForUntil: at + waitMs,
         request: request as unknown as Plain,
         answer: null,
         begun: false,
@@ -73,11 +82,16 @@ export function beginWrite(id: string): Write {
   return { collection: collections.inbox, id, expect: { answer: null }, set: { begun: true } };
 }
 
+/** The answer to a request that nobody waits for any more. */
+export const withdrawal = {
+  ...{ ok: false, code: "no-master", details: {} },
+  message:
+    "no master answered in time: expected a state server of the fleet to be running; the request is withdrawn",
+} as const satisfies Answer;
+
 /** What nobody waits for any more must not be done hours later, by the next master. */
 export function withdrawWrite(id: string): Write {
-  const message = "withdrawn before a master had judged it: nothing was done";
-  const answer: Answer = { ok: false, code: "aborted", message, details: {} };
-  return { ...answerWrite(id, answer), expect: { answer: null, begun: false } };
+  return { ...answerWrite(id, withdrawal), expect: { answer: null, begun: false } };
 }
 
 /** The answer, to be joined to the transaction that makes it true. */

@@ -2,7 +2,7 @@ import type { AgentContext } from "../../machines/agent-context.ts";
 import type { UpgradeContext, UpgradeEvent } from "../../machines/upgrade-context.ts";
 import type { Deadlines, ForeignWritesPolicy } from "../../machines/vocabulary.ts";
 import type { Engine, SendResult } from "../engine/engine.ts";
-import { isLockstepError, LockstepError, messageOf } from "../errors.ts";
+import { isLockstepError, LockstepError, messageOf, reasonOf } from "../errors.ts";
 import { collections, documentIds, type Store, type Write } from "../store/store.ts";
 import { asUnreachable } from "../store/transient.ts";
 import { decideAcceptance, type Wanted } from "./accept.ts";
@@ -16,6 +16,7 @@ import {
   type InboxItem,
   type Request,
   readInbox,
+  withdrawWrite,
 } from "./inbox.ts";
 import { coordinatorId, masterRole, participantId } from "./names.ts";
 import { activeCoordinator, isAbsent, type UnderWay } from "./under-way.ts";
@@ -33,10 +34,6 @@ export interface MasterWorld {
 }
 
 const owner = { kind: "role", role: masterRole } as const;
-
-function refusal(error: LockstepError): Answer {
-  return { ok: false, code: error.code, message: error.message, details: error.details };
-}
 
 function surprise(error: unknown): LockstepError {
   const message = `this request could not be judged: ${messageOf(error)}: mend that, then ask again`;
@@ -168,15 +165,15 @@ async function retry(
   coordinator: ActorView<UpgradeContext> | undefined,
 ): Promise<void> {
   const agents = await readAgents(world.store);
-  // Each by itself, and before the answer: heartbeats change these records all the time, and of many in
-  // one transaction some would always be in conflict.
+  // Each by itself: heartbeats change these records all the time, and of many in one transaction some would
+  // always be in conflict. Each with the request: once it is answered, a master that has overslept asks nobody.
   const ask = async (asked: readonly AgentRecord[]) => {
-    if ((await world.store.write([beginWrite(item.id)])) !== null)
-      throw meanwhile("it is answered");
-    for (const { agent, incarnation } of asked) {
-      const write = { collection: collections.agents, id: agent, set: { retry: item.id } };
-      const refused = await world.store.write([{ ...write, expect: { incarnation } }]);
-      if (refused !== null) throw meanwhile(`"${agent}" has restarted`);
+    for (const { agent } of asked) {
+      const refused = await world.store.write([
+        beginWrite(item.id),
+        { collection: collections.agents, id: agent, expect: {}, set: { retry: item.id } },
+      ]);
+      if (refused !== null) throw meanwhile("it is answered");
     }
   };
   if (coordinator?.state === "blocked") {
@@ -231,21 +228,32 @@ async function serve(world: MasterWorld, item: InboxItem): Promise<void> {
   }
 }
 
-/** After these the same request is judged again. */
-const passing: readonly string[] = ["fenced", "lease-lost", "database-unreachable", "conflict"];
+/** After these nobody's request can be judged just now; after `conflict` this one is judged again. */
+const passing: readonly string[] = ["fenced", "lease-lost", "database-unreachable"];
 
-/** Serves what people asked for; a failure is an answer, so that it keeps no later request waiting. */
+/**
+ * Serves what people asked for; a failure is an answer, so that it keeps no later request waiting.
+ * @throws LockstepError what passes: who could not be served is served in a later pass
+ */
 export async function serveInbox(world: MasterWorld): Promise<void> {
+  const inConflict: LockstepError[] = [];
+  const nowMs = await world.store.now();
   for (const item of await readInbox(world.store)) {
     try {
-      await serve(world, item);
+      // Whoever asked may have died: nobody would know that it is done.
+      const isLeft = nowMs > item.waitedForUntil && !item.begun;
+      if (isLeft) await world.store.write([withdrawWrite(item.id)]);
+      else await serve(world, item);
     } catch (thrown) {
       const error = asUnreachable(thrown);
       const known = isLockstepError(error) ? error : surprise(error);
-      if (passing.includes(known.code)) throw error;
-      await world.store.write([answerWrite(item.id, refusal(known))]);
+      if (known.code === "conflict") inConflict.push(known);
+      else if (passing.includes(known.code)) throw error;
+      else await world.store.write([answerWrite(item.id, { ok: false, ...reasonOf(known) })]);
     }
   }
+  const [first] = inConflict;
+  if (first) throw first;
 }
 
 /** Reads the participants and tells the coordinator what is new. */

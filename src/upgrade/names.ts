@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { join } from "node:path";
 import { LockstepError } from "../errors.ts";
 
 /** The role that coordinators follow. */
@@ -29,9 +30,24 @@ export function upgradeId(generation: number): string {
   return `u${String(generation).padStart(6, "0")}`;
 }
 
+/** The generation of what `upgradeId` makes. */
+export function generationOf(upgrade: string): number {
+  return Number(upgrade.slice(1));
+}
+
 /** True for what `upgradeId` makes. */
 export function isUpgradeId(name: string): boolean {
   return /^u\d{6,}$/.test(name);
+}
+
+/** Where an agent keeps its copies. */
+export function backupsDirectory(dataDirectory: string): string {
+  return join(dataDirectory, "backups");
+}
+
+/** Where an agent keeps its copy for an upgrade. */
+export function backupDirectory(dataDirectory: string, upgrade: string): string {
+  return join(backupsDirectory(dataDirectory), upgrade);
 }
 
 /** Name of the control database: never the one that is backed up. */

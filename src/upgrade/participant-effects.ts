@@ -1,7 +1,6 @@
-import { join } from "node:path";
 import { effectFailed } from "../engine/effect-runner.ts";
 import type { EffectHandler } from "../engine/engine.ts";
-import { isLockstepError, LockstepError, messageOf } from "../errors.ts";
+import { LockstepError, messageOf } from "../errors.ts";
 import { exitForVersionChange } from "../launcher/agent-side.ts";
 import { limits } from "../limits.ts";
 import { collections } from "../store/store.ts";
@@ -12,16 +11,6 @@ import { coordinatorId } from "./names.ts";
 import { notInstalled } from "./versions.ts";
 import { contextOf } from "./views.ts";
 import type { World } from "./world.ts";
-
-/** Where an agent keeps its copies. */
-export function backupsDirectory(dataDirectory: string): string {
-  return join(dataDirectory, "backups");
-}
-
-/** Where an agent keeps its copy for an upgrade. */
-export function backupDirectory(dataDirectory: string, upgrade: string): string {
-  return join(backupsDirectory(dataDirectory), upgrade);
-}
 
 /** Resolves never; rejects when the signal aborts. */
 export function untilAborted(signal: AbortSignal): Promise<never> {
@@ -129,15 +118,4 @@ export function participantEffects(
 function splitEffectId(id: string): readonly [string, string] {
   const parts = id.split("/");
   return [parts.slice(0, -2).join("/"), parts.at(-2) ?? "0"];
-}
-
-/** An unexpected error as a reason. */
-export function reasonOf(error: unknown): {
-  code: string;
-  message: string;
-  details: Readonly<Record<string, unknown>>;
-} {
-  return isLockstepError(error)
-    ? { code: error.code, message: error.message, details: error.details }
-    : { code: "step-failed", message: messageOf(error), details: {} };
 }

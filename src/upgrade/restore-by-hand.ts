@@ -6,7 +6,7 @@ import { verifyDump } from "../database/verify-dump.ts";
 import { LockstepError } from "../errors.ts";
 import type { Mastership } from "../leadership/mastership.ts";
 import { limits } from "../limits.ts";
-import { backupDirectory } from "./participant-effects.ts";
+import { backupDirectory } from "./names.ts";
 import type { DatabaseWorld } from "./world.ts";
 
 /**

@@ -1,4 +1,5 @@
-import type { UpgradeContext } from "../../machines/upgrade-context.ts";
+import { forwardStates, type UpgradeContext } from "../../machines/upgrade-context.ts";
+import { missing } from "../../machines/upgrade-reasons.ts";
 import type { ForeignWritesPolicy, Reason } from "../../machines/vocabulary.ts";
 import type { LoadProgress } from "../database/load-progress.ts";
 import { collections, documentIds, type Entry, type Store, type Versions } from "../store/store.ts";
@@ -73,10 +74,6 @@ const nextOf: Readonly<Record<string, string>> = {
   "rolled-back": "nothing: the fleet is back",
 };
 
-function missing(context: UpgradeContext, present: (agent: string) => boolean): string[] {
-  return context.required.map(({ agent }) => agent).filter((agent) => !present(agent));
-}
-
 function waitingFor(
   state: string,
   context: UpgradeContext,
@@ -110,7 +107,7 @@ function waitingFor(
 }
 
 /** The view of one upgrade. Pure. */
-export function upgradeStatus(
+function upgradeStatus(
   entries: readonly Entry[],
   agents: readonly AgentRecord[],
   { batches, restoring }: { readonly batches: number; readonly restoring: LoadProgress | null },
@@ -118,7 +115,6 @@ export function upgradeStatus(
   const tail = entries.at(-1);
   if (!tail) return null;
   const context = contextOf<UpgradeContext>(tail);
-  const abortable = ["waiting", "backing-up", "rehearsing", "migrating", "awaiting-peers"];
   return {
     upgrade: context.upgrade,
     from: context.from,
@@ -129,7 +125,7 @@ export function upgradeStatus(
     waitingFor: waitingFor(tail.state, context, agents),
     until: tail.timers.find(({ name }) => name === "deadline")?.dueAt ?? null,
     next: nextOf[tail.state] ?? "",
-    howToStop: abortable.includes(tail.state)
+    howToStop: forwardStates.includes(tail.state)
       ? "lockstep abort"
       : tail.state === "blocked"
         ? "lockstep retry"

@@ -1,7 +1,7 @@
 import { valid } from "semver";
 import { LockstepError } from "../errors.ts";
 import { collections, documentIds, type Store, type Versions, type Write } from "../store/store.ts";
-import { upgradeId } from "./names.ts";
+import { generationOf, upgradeId } from "./names.ts";
 
 /** A value that equals no version: while it stands, no gate opens. */
 export function inTransition(from: string, to: string, upgrade: string): string {
@@ -64,10 +64,6 @@ export function endRollBackWrites(
       set: { owes: upgrade },
     })),
   ];
-}
-
-function generationOf(upgrade: string): number {
-  return Number(upgrade.slice(1));
 }
 
 /** The id that the next accepted upgrade will have. */

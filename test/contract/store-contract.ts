@@ -72,8 +72,6 @@ export function storeContract(open: () => Promise<StoreUnderTest>): void {
     await store.append([entry("a", 0, { eventKey: "k" })]);
     expect(await store.append([entry("a", 1, { eventKey: "k" })])).toEqual([{ kind: "duplicate" }]);
     expect(await store.append([entry("b", 0, { eventKey: "k" })])).toEqual([{ kind: "appended" }]);
-    expect(await store.hasKey("a", "k")).toBe(true);
-    expect(await store.hasKey("a", "other")).toBe(false);
   });
 
   test("entries without a key do not collide", async () => {

@@ -1,20 +1,19 @@
 import type { Write } from "../../src/store/store.ts";
 import { agentOf, applyWrites, type Model, nameOf, spent, withAgent } from "./model.ts";
 import type { Mastership, State } from "./state.ts";
-import { type Answered, eventId, eventOf, type ModelEvent, move } from "./tails.ts";
+import { type Answered, eventId, type ModelEvent, move } from "./tails.ts";
 
-/** Why a former master's write took effect nonetheless, or what stops it. */
-export type Standing = "master" | "refused" | "unfenced";
-
-/** Whether what this agent writes as a master would take effect: the fence decides. */
-export function standingOf(model: Model, state: State, index: number): Standing {
+/** Whether the fence refuses what this agent writes as a master. */
+export function isRefused(model: Model, state: State, index: number): boolean {
   const { master } = agentOf(state, index);
-  if (master === null) return "refused";
-  if (master.behind === 0) return "master";
-  return model.mutant === "no-fence" ? "unfenced" : "refused";
+  return master === null || (master.behind > 0 && model.mutant !== "no-fence");
 }
 
-export const staleWrite = "S4: an older epoch's write took effect";
+/** S4: what is broken when this agent's write as a master takes effect. */
+export function staleWrites(state: State, index: number): readonly string[] {
+  const isStale = (agentOf(state, index).master?.behind ?? 0) > 0;
+  return isStale ? ["S4: an older epoch's write took effect"] : [];
+}
 
 export function withMaster(state: State, index: number, change: Partial<Mastership>): State {
   const { master } = agentOf(state, index);
@@ -52,18 +51,16 @@ export function appendToCoordinator(
   answered: Answered,
   options: { readonly fault?: boolean } = {},
 ): void {
-  const standing = standingOf(model, state, index);
   const { master } = agentOf(state, index);
   if (master === null) return;
   const overtaken = master.behind > state.coordinatorBehind;
-  if (standing === "refused" || overtaken) {
+  if (isRefused(model, state, index) || overtaken) {
     deposed(model, state, index, `its ${event.type}`);
     return;
   }
-  const number = eventId(event);
-  const { to, writes, broken } = move(state.coordinator, number, answered);
+  const { to, writes, broken } = move(state.coordinator, eventId(event), answered);
   appended(model, state, index, {
-    ...{ label: `${nameOf(index)} appends ${event.type}`, number, to, writes, broken },
+    ...{ label: `${nameOf(index)} appends ${event.type}`, to, writes, broken },
     fault: options.fault ?? false,
   });
 }
@@ -75,14 +72,13 @@ export function appended(
   index: number,
   entry: {
     readonly label: string;
-    readonly number: number;
     readonly to: number;
     readonly writes: readonly Write[];
     readonly broken: readonly string[];
     readonly fault: boolean;
   },
 ): void {
-  const { label, to, fault, number } = entry;
+  const { label, to, fault } = entry;
   const { master } = agentOf(state, index);
   const forgets = model.mutant === "roll-back-forgets-agent-version";
   const isTurn = ({ set, expect }: Write) => set?.["agentVersion"] === "1.0.0" && expect !== null;
@@ -97,34 +93,24 @@ export function appended(
     model.actions.push({ label: refused, state: given, fault, broken: [] });
     return;
   }
-  const stale = (master?.behind ?? 0) > 0;
-  const broken = stale ? [...entry.broken, staleWrite] : entry.broken;
+  const broken = [...entry.broken, ...staleWrites(state, index)];
   const durable = { ...written, coordinator: to };
-  const known = withMaster(durable, index, { hand: 0, believed: 0, unanswered: 0 });
+  const known = withMaster(durable, index, { hand: 0, believed: 0 });
   model.actions.push({ label, state: known, fault, broken });
   const lost = spent(durable, "lostAnswers");
   if (!lost || master?.believed !== 0 || state.coordinator === 0) return;
   model.actions.push({
     label: `${label}, the answer is lost`,
-    state: withMaster(lost, index, { hand: 0, believed: state.coordinator, unanswered: number }),
+    state: withMaster(lost, index, { hand: 0, believed: state.coordinator }),
     ...{ fault: true, broken },
   });
 }
 
-/** What the engine does about an answer that was lost: it reads what is durable, or tries again. */
+/** What the engine does about an answer that was lost: it reads what is durable. */
 export function recoverMaster(model: Model, state: State, index: number): void {
   const { master } = agentOf(state, index);
   if (!master || master.believed === 0) return;
-  const known = withMaster(state, index, { believed: 0, unanswered: 0 });
+  const known = withMaster(state, index, { believed: 0 });
   const label = `${nameOf(index)} reads what it had appended`;
   model.actions.push({ label, state: known, fault: false, broken: [] });
-  if (model.mutant !== "duplicate-key-ignored" || master.behind > 0) return;
-  const again = move(state.coordinator, master.unanswered, null);
-  const written = applyWrites(known, again.writes);
-  if (!written) return;
-  model.actions.push({
-    label: `${nameOf(index)} appends ${eventOf(master.unanswered).type} again`,
-    state: { ...written, coordinator: again.to },
-    ...{ fault: false, broken: ["S11: each event counts once", ...again.broken] },
-  });
 }

@@ -1,6 +1,6 @@
 import { agentOf, type Model, nameOf, spent, withAgent } from "./model.ts";
 import type { State } from "./state.ts";
-import { type Answered, eventId, eventOf, type ModelEvent, move, tailOf } from "./tails.ts";
+import { type Answered, eventId, type ModelEvent, move, tailOf } from "./tails.ts";
 import { failure, newVersion } from "./vocabulary.ts";
 
 /** The place of a pending effect in a tail, or undefined. */
@@ -36,35 +36,25 @@ export function appendToParticipant(
   options: { readonly fault?: boolean; readonly label?: string } = {},
 ): void {
   const agent = agentOf(state, index);
-  const number = eventId(event);
-  const { to, broken } = move(agent.participant, number, answered);
+  const { to, broken } = move(agent.participant, eventId(event), answered);
   const label = options.label ?? `${nameOf(index)} appends ${event.type}`;
   const fault = options.fault ?? false;
-  const known = { participant: to, believed: 0, unanswered: 0 };
+  const known = { participant: to, believed: 0 };
   model.actions.push({ label, state: withAgent(state, index, known), fault, broken });
   const lost = spent(state, "lostAnswers");
   if (!lost || agent.believed !== 0) return;
   model.actions.push({
     label: `${label}, the answer is lost`,
-    state: withAgent(lost, index, {
-      ...{ participant: to, believed: agent.participant, unanswered: number },
-    }),
+    state: withAgent(lost, index, { participant: to, believed: agent.participant }),
     ...{ fault: true, broken },
   });
 }
 
-/** What the engine does about an answer that was lost: it reads what is durable, or tries again. */
+/** What the engine does about an answer that was lost: it reads what is durable. */
 export function recoverParticipant(model: Model, state: State, index: number): void {
   const agent = agentOf(state, index);
   if (agent.believed === 0) return;
-  const known = { believed: 0, unanswered: 0 };
   const label = `${nameOf(index)} reads what it had appended`;
-  model.actions.push({ label, state: withAgent(state, index, known), fault: false, broken: [] });
-  if (model.mutant !== "duplicate-key-ignored") return;
-  const again = move(agent.participant, agent.unanswered, null);
-  model.actions.push({
-    label: `${nameOf(index)} appends ${eventOf(agent.unanswered).type} again`,
-    state: withAgent(state, index, { ...known, participant: again.to }),
-    ...{ fault: false, broken: ["S11: each event counts once", ...again.broken] },
-  });
+  const known = withAgent(state, index, { believed: 0 });
+  model.actions.push({ label, state: known, fault: false, broken: [] });
 }

@@ -2,8 +2,8 @@ import { goesForward } from "../../src/upgrade/eligible.ts";
 import {
   appendToCoordinator,
   deposed,
-  staleWrite,
-  standingOf,
+  isRefused,
+  staleWrites,
   withMaster,
 } from "./append-coordinator.ts";
 import { placeOf } from "./append-participant.ts";
@@ -77,8 +77,7 @@ function migrate(running: Running): void {
 /** Begins the steps (0) or commits one batch: data, progress and fence change together or not at all. */
 function commitBatch(model: Model, state: State, index: number, batch: number): void {
   const what = batch === 0 ? "the beginning of the steps" : `batch ${batch}`;
-  const standing = standingOf(model, state, index);
-  if (standing === "refused") {
+  if (isRefused(model, state, index)) {
     deposed(model, state, index, what);
     return;
   }
@@ -91,7 +90,7 @@ function commitBatch(model: Model, state: State, index: number, batch: number): 
     return;
   }
   const applied = state.applied.map((times, at) => (at === batch - 1 ? times + 1 : times));
-  const broken = standing === "unfenced" ? [staleWrite] : [];
+  const broken = staleWrites(state, index);
   const durable = { ...state, applied, progress: batch };
   const label = `${nameOf(index)} commits ${what}`;
   const known = withMaster(durable, index, { working: null });
@@ -130,12 +129,11 @@ function restore(running: Running): void {
   if (state.applied.every((times) => times === 0)) {
     report(running, dataRestored);
   } else {
-    const standing = standingOf(model, state, index);
-    if (standing === "refused") {
+    if (isRefused(model, state, index)) {
       deposed(model, state, index, "the restore");
       return;
     }
-    const broken = standing === "unfenced" ? [staleWrite] : [];
+    const broken = staleWrites(state, index);
     const restored = { ...state, applied: state.applied.map(() => 0) };
     const { crashes, deaths, failovers } = state.budget;
     // Restoring and reporting are told apart only by what comes in between.

@@ -5,8 +5,8 @@ import {
   appended,
   appendToCoordinator,
   deposed,
+  isRefused,
   recoverMaster,
-  standingOf,
   withMaster,
 } from "./append-coordinator.ts";
 import { coordinatorEffects } from "./coordinator-effects.ts";
@@ -45,7 +45,7 @@ function acquire(model: Model, state: State, index: number): void {
   // Its takeover entry is one with the fence that it raises: before it, it does nothing else.
   const behind = pendingOf(from) && model.mutant !== "no-fence" ? 0 : from.coordinatorBehind + 1;
   const raised = { ...from, agents, coordinatorBehind: behind };
-  const master = { behind: 0, believed: 0, unanswered: 0, hand: 0, working: null };
+  const master = { behind: 0, believed: 0, hand: 0, working: null };
   model.actions.push({
     label: `${nameOf(index)} takes the lease and raises the fence`,
     state: withAgent(raised, index, { master }),
@@ -99,8 +99,7 @@ const input: UpgradeInput = {
 };
 
 function accept(model: Model, state: State, index: number): void {
-  const standing = standingOf(model, state, index);
-  if (standing === "refused") {
+  if (isRefused(model, state, index)) {
     deposed(model, state, index, "its acceptance");
     return;
   }
@@ -117,7 +116,7 @@ function accept(model: Model, state: State, index: number): void {
     { ...state, coordinatorBehind: agentOf(state, index).master?.behind ?? 0 },
     index,
     {
-      ...{ label, number: 0, to, writes, broken, fault: false },
+      ...{ label, to, writes, broken, fault: false },
     },
   );
 }

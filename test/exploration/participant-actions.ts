@@ -86,8 +86,7 @@ function openGate(model: Model, state: State, index: number): void {
   const [versionsWrite, ...rest] = gateWrites("open", {
     ...{ agent: nameOf(index), incarnation: 1, version: agent.version },
   });
-  const careless =
-    model.mutant === "gate-reads-then-opens" || model.mutant === "touch-that-changes-nothing";
+  const careless = model.mutant === "gate-reads-then-opens";
   const writes = careless || versionsWrite === undefined ? rest : [versionsWrite, ...rest];
   const opened = applyWrites(state, writes);
   if (!opened) {
@@ -121,7 +120,7 @@ function goHome(model: Model, state: State, index: number): void {
   if (agent.version === agentVersion || agent.stepsVersion !== agentVersion) return;
   const home = withAgent(state, index, {
     ...{ up: false, version: agentVersion, gate: "shut", writing: false, opening: false },
-    ...{ believed: 0, unanswered: 0, master: null, inherited: false },
+    ...{ believed: 0, master: null, inherited: false },
   });
   const label = `${nameOf(index)} leaves for ${agentVersion}, which the fleet runs`;
   model.actions.push({ label, state: home, fault: false, broken: [] });

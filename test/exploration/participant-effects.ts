@@ -70,7 +70,7 @@ function changeVersion(running: Running): void {
   if (waitsForRestore(running)) return;
   const left: Partial<Agent> = {
     ...{ up: false, gate: "shut", writing: false, opening: false, master: null },
-    ...{ believed: 0, unanswered: 0 },
+    believed: 0,
   };
   change(running, `leaves for ${version}`, { ...left, version, fellBack: false });
   const failing = spent(state, "failures");

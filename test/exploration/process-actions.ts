@@ -4,7 +4,7 @@ import type { Agent, State } from "./state.ts";
 import { tailOf, withOlderIncarnation, withOlderReadiness } from "./tails.ts";
 
 const lostMemory = {
-  ...{ up: false, writing: false, opening: false, believed: 0, unanswered: 0, master: null },
+  ...{ up: false, writing: false, opening: false, believed: 0, master: null },
 } as const satisfies Partial<Agent>;
 
 /** A kill: what is durable stays, the record included; the gate's door is shut with its process. */

@@ -16,8 +16,6 @@ export interface Mastership {
   readonly behind: number;
   /** The coordinator's tail as it knows it, where that is another than the journal's; else 0. */
   readonly believed: number;
-  /** The event whose answer was lost, to be sent again; else 0. */
-  readonly unanswered: number;
   /** What it has read and is about to send; else 0. */
   readonly hand: number;
   /** The batch that it is about to commit, from 1 on; `begin` is 0; else null. */
@@ -43,7 +41,6 @@ export interface Agent {
   readonly inherited: boolean;
   readonly participant: number;
   readonly believed: number;
-  readonly unanswered: number;
   readonly stepsVersion: string;
   /** The local step's change is on the host. */
   readonly changed: boolean;
@@ -70,7 +67,7 @@ export function firstState(budget: Budget): State {
   const agent: Agent = {
     ...{ up: true, gone: false, version: oldVersion, recordVersion: oldVersion },
     ...{ gate: "shut", owes: false, writing: false, opening: false },
-    ...{ fellBack: false, inherited: false, participant: 0, believed: 0, unanswered: 0 },
+    ...{ fellBack: false, inherited: false, participant: 0, believed: 0 },
     ...{ stepsVersion: oldVersion, changed: false, recorded: false, copy: false, master: null },
   };
   return {
@@ -114,10 +111,10 @@ function agentCodes(agent: Agent): string {
     bit(agent.copy, 13) |
     bit(agent.master !== null, 14);
   const { master } = agent;
-  const codes = [flags, agent.participant, agent.believed, agent.unanswered];
+  const codes = [flags, agent.participant, agent.believed];
   if (master) {
     const working = master.working === null ? 0 : master.working + 1;
-    codes.push(master.behind * 8 + working, master.believed, master.unanswered, master.hand);
+    codes.push(master.behind * 8 + working, master.believed, master.hand);
   }
   return String.fromCharCode(...codes);
 }
@@ -143,8 +140,7 @@ function readMaster(codes: string, at: number): Mastership {
   return {
     behind: code >> 3,
     believed: codes.charCodeAt(at + 1),
-    unanswered: codes.charCodeAt(at + 2),
-    hand: codes.charCodeAt(at + 3),
+    hand: codes.charCodeAt(at + 2),
     working: working === 0 ? null : working - 1,
   };
 }
@@ -167,12 +163,11 @@ function readAgent(codes: string, at: number): Agent {
     inherited: (flags & (1 << 9)) !== 0,
     participant: codes.charCodeAt(at + 1),
     believed: codes.charCodeAt(at + 2),
-    unanswered: codes.charCodeAt(at + 3),
     stepsVersion: versionAt(flags, 10),
     changed: (flags & (1 << 11)) !== 0,
     recorded: (flags & (1 << 12)) !== 0,
     copy: (flags & (1 << 13)) !== 0,
-    master: (flags & (1 << 14)) === 0 ? null : readMaster(codes, at + 4),
+    master: (flags & (1 << 14)) === 0 ? null : readMaster(codes, at + 3),
   };
 }
 
@@ -189,7 +184,7 @@ export function decode(codes: string): State {
   for (let at = 4 + budgetKinds.length; at < codes.length; ) {
     const agent = readAgent(codes, at);
     agents.push(agent);
-    at += agent.master === null ? 4 : 8;
+    at += agent.master === null ? 3 : 6;
   }
   return {
     versions: documents.get(code(0)),
@@ -232,9 +227,7 @@ function mentionsOf(state: State, name: string): string {
   let mentions = "";
   for (const { master } of state.agents) {
     if (!master) continue;
-    for (const id of [master.hand, master.unanswered]) {
-      if (id !== 0) mentions += eventOf(id)["agent"] === name ? "+" : "-";
-    }
+    if (master.hand !== 0) mentions += eventOf(master.hand)["agent"] === name ? "+" : "-";
   }
   return mentions;
 }
@@ -268,11 +261,10 @@ function inOrder(state: State): State {
     agents: order.map((from) => {
       const agent = state.agents[from] as Agent;
       if (agent.master === null) return agent;
-      const { believed, unanswered, hand } = agent.master;
+      const { believed, hand } = agent.master;
       const master = {
         ...agent.master,
         believed: tail(believed),
-        unanswered: renamedEvent(unanswered, names),
         hand: renamedEvent(hand, names),
       };
       return { ...agent, master };

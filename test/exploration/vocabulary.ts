@@ -67,8 +67,6 @@ export const mutantNames = [
   "participant-turns-back-by-itself",
   "roll-back-forgets-agent-version",
   "batch-counted-twice",
-  "duplicate-key-ignored",
-  "touch-that-changes-nothing",
   "no-deadline",
 ] as const;
 export type Mutant = (typeof mutantNames)[number];

@@ -47,7 +47,7 @@ test("at first it accepts, and knows nothing", () => {
     asked: [ask("accept", versions), timer(1)],
     context: {
       ...input,
-      ...{ ready: {}, gatesShut: false, schemaSteps: 0, backup: null, copies: {}, momentsGone: 0 },
+      ...{ ready: {}, gatesShut: false, backup: null, copies: {}, momentsGone: 0 },
       ...{ expected: null, rehearsed: [], growthBytes: null, touched: false, voted: [] },
       ...{ verified: false, restored: false, undone: [], debtors: [], excluded: [] },
       ...{ reason: null, blockedReason: null, foreignWritesAccepted: false },
@@ -69,7 +69,7 @@ const forward: readonly Row[] = [
     backingUp.slice(0, -1),
     event("gatesShut"),
     "backing-up",
-    { gatesShut: true, schemaSteps: 1 },
+    { gatesShut: true },
     choose,
   ],
   [

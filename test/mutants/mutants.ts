@@ -315,6 +315,19 @@ export const mutants: readonly Mutant[] = [
     ],
   },
   {
+    name: "another build of the version goes forward",
+    layer: "tests",
+    files: ["test/upgrade/fleet-machines.test.ts"],
+    says: /steps-differ/,
+    edits: [
+      {
+        file: "src/upgrade/fleet-machines.ts",
+        find: "differ === null ? handler",
+        replace: "differ !== undefined ? handler",
+      },
+    ],
+  },
+  {
     name: "a build of another version goes forward",
     layer: "tests",
     files: ["test/upgrade/fleet-machines.test.ts"],
@@ -322,8 +335,8 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: "src/upgrade/fleet-machines.ts",
-        find: "if (underWay && goesForward(underWay.coordinator.context, world)) {",
-        replace: "if (underWay && world.steps.length >= 0) {",
+        find: "if (known && goesForward(known, world)) {",
+        replace: "if (known) {",
       },
     ],
   },

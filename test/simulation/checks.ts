@@ -1,4 +1,5 @@
 import { valid } from "semver";
+import type { AgentEvent } from "../../machines/agent-context.ts";
 import type { UpgradeContext } from "../../machines/upgrade-context.ts";
 import {
   collections,
@@ -21,12 +22,18 @@ import { contextOf } from "../../src/upgrade/views.ts";
 import { firstVersion } from "./plan.ts";
 import { batchesBetween, dataDocument, readData } from "./simulated-data.ts";
 
+/** What gives more time within a state, each so often at most: a batch, another time T, another holder's copy. */
+const rearming = ["progressSeen", "copyReported", "copyLost"];
+
 /** What every transition must keep, as it is journalled. */
 function brokenBy(before: Entry | undefined, entry: Entry): string[] {
   if (before === undefined) return [];
   const broken = [...machineInvariants(entry.actor, [before, entry])];
   if (entry.epoch < before.epoch) broken.push(`${entry.actor}: S4: an older epoch follows`);
-  const isQuiet = entry.outcome !== "applied";
+  // Within a state a deadline may be set anew by what the coordinator decides, be it to wait for more.
+  const isQuiet =
+    entry.outcome !== "applied" ||
+    (before.state === entry.state && !rearming.includes(entry.event.type));
   const due = (timers: Entry["timers"]) => new Map(timers.map(({ id, dueAt }) => [id, dueAt]));
   const known = due(before.timers);
   for (const [id, dueAt] of due(entry.timers)) {
@@ -97,7 +104,27 @@ export function watchStore(
     return options.openHosts().filter((name) => !names.has(name));
   };
 
-  /** S1, S2, S4, S6, S7, S9 as far as one entry can break them. */
+  /** S5: what everybody was ready with, as each has said itself. */
+  const checkReady = async ({ upgrade, required, ready }: UpgradeContext) => {
+    const plans = new Set<string>();
+    for (const { agent } of required) {
+      const { incarnation, hash, protocol } = ready[agent] ?? {};
+      const said = (await memory.entries(participantId(agent, upgrade))).some(({ event }) => {
+        const started = event as AgentEvent;
+        return (
+          started.type === "started" &&
+          started.incarnation === incarnation &&
+          started.hash === hash &&
+          started.protocol === protocol
+        );
+      });
+      if (!said) problem(`S5: ${agent} never said that it was ready so: ${hash}`);
+      plans.add(`${hash}/${protocol}`);
+    }
+    if (plans.size > 1) problem(`S5: ready with ${plans.size} different plans`);
+  };
+
+  /** S1, S2, S4, S5, S6, S7, S9 as far as one entry can break them. */
   const checkEntry = async (entry: Entry) => {
     const before = tails.get(entry.actor);
     for (const words of brokenBy(before, entry)) problem(words);
@@ -111,6 +138,9 @@ export function watchStore(
       problem(`S2: ${open.join()} open in ${entry.state}`);
     }
     if (before?.state === entry.state) return;
+    if (before?.state === "waiting" && forward.includes(entry.state)) {
+      await checkReady(contextOf<UpgradeContext>(entry));
+    }
     if (entry.state === "migrating" && backup !== null) {
       const holders = options.holders(upgrade, backup.time);
       if (holders < Math.min(2, required.length)) problem(`S6: ${holders} hold a copy`);
@@ -148,13 +178,13 @@ export function watchStore(
     const now = await readVersions(memory);
     if (now === undefined) return;
     const { agentVersion, databaseVersion, upgrade } = now;
-    const same =
+    const isAsBefore =
       agentVersion === versions?.agentVersion &&
       databaseVersion === versions.databaseVersion &&
       upgrade === versions.upgrade;
     const isFirst = versions === undefined;
     versions = now;
-    if (same || isFirst) return;
+    if (isAsBefore || isFirst) return;
     const moved = entries.some(({ machine }) => machine === "upgrade");
     if (!moved) problem(`S8: versions changed by ${writes.map(({ collection }) => collection)}`);
     const tail = upgrade === null ? undefined : tails.get(coordinatorId(upgrade));
@@ -258,8 +288,8 @@ export function watchStore(
     },
     async believed(entry) {
       const found = (await memory.entries(entry.actor, entry.revision))[0];
-      const same = found?.snapshot === entry.snapshot && found.epoch === entry.epoch;
-      if (!same) problem(`S11: ${entry.actor}@${entry.revision} was told and is not there`);
+      const isThere = found?.snapshot === entry.snapshot && found.epoch === entry.epoch;
+      if (!isThere) problem(`S11: ${entry.actor}@${entry.revision} was told and is not there`);
     },
     async started(effect) {
       const [, actor = "", revision = "0"] = /^(.*)\/(\d+)\/\d+$/.exec(effect) ?? [];

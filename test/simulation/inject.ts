@@ -2,6 +2,7 @@ import type { Request } from "../../src/upgrade/inbox.ts";
 import { createDraw } from "./draw.ts";
 import type { Fault, Moment, Plan } from "./plan.ts";
 import type { Scheduler } from "./scheduler.ts";
+import { copyName } from "./simulated-disk.ts";
 import type { Host } from "./simulated-host.ts";
 
 /** What faults are injected into. */
@@ -62,7 +63,7 @@ async function strike(fault: Fault, victims: Victims, plan: Plan): Promise<void>
     case "pause":
       return host.pause(ms);
     case "leave":
-      return present.length > 2 ? host.leave() : undefined;
+      return present.length > 1 ? host.leave() : undefined;
     case "join":
       return victims.join();
     case "break version": {
@@ -75,7 +76,7 @@ async function strike(fault: Fault, victims: Victims, plan: Plan): Promise<void>
       for (const { disk } of struck) {
         for (const [id, copy] of disk.copies) {
           copy.damaged = true;
-          disk.tampered.add(id);
+          disk.tampered.add(copyName(id, copy.time));
         }
       }
       return;
@@ -83,7 +84,7 @@ async function strike(fault: Fault, victims: Victims, plan: Plan): Promise<void>
       for (const { disk } of struck) {
         for (const [id, copy] of disk.copies) {
           disk.lost.set(id, copy);
-          disk.tampered.add(id);
+          disk.tampered.add(copyName(id, copy.time));
         }
         disk.copies.clear();
       }

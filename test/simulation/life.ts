@@ -1,7 +1,7 @@
 import { LockstepError } from "../../src/errors.ts";
 import type { LeaseStore } from "../../src/leadership/lease.ts";
 import type { Clock } from "../../src/ports/clock.ts";
-import type { Store } from "../../src/store/store.ts";
+import type { AppendResult, Store } from "../../src/store/store.ts";
 import type { Draw } from "./draw.ts";
 import type { Scheduler } from "./scheduler.ts";
 
@@ -16,8 +16,10 @@ export interface Weather {
   lost: number;
   /** How often it does, and the answer is lost. */
   answerLost: number;
-  /** How often a journal write arrives twice. */
+  /** How often an entry arrives a second time, some time later. */
   doubled: number;
+  /** How often a write outside a transaction lands after its process was told that it was lost. */
+  late: number;
 }
 
 /** The primary, as far as it can die with writes that no majority has seen. */
@@ -42,6 +44,9 @@ export interface Life {
   store(store: Store): Store;
   leases(leases: LeaseStore): LeaseStore;
 }
+
+/** How long a write may be on its way. */
+const lateMsMax = 20_000;
 
 const unreachable = () =>
   new LockstepError("database-unreachable", "the simulated network has lost it");
@@ -117,12 +122,17 @@ export function createLife(options: {
     },
     store: (store) => ({
       now: () => read(() => store.now()),
-      append: (entries, writes) => write(twice(() => store.append(entries, writes))),
-      write: (writes) => write(() => store.write(writes)),
+      append(entries, writes = []) {
+        const act = () => store.append(entries, writes);
+        return writes.length === 0 ? writeAlone(twice(act)) : write(act);
+      },
+      write(writes) {
+        const act = () => store.write(writes);
+        return writes.length === 1 ? writeAlone(act) : write(act);
+      },
       tail: (actor) => read(() => store.tail(actor)),
       tails: (prefix) => read(() => store.tails(prefix)),
       entries: (actor, from) => read(() => store.entries(actor, from)),
-      hasKey: (actor, key) => read(() => store.hasKey(actor, key)),
       get: (collection, id) => read(() => store.get(collection, id)),
       list: (collection, where) => read(() => store.list(collection, where)),
       watch(onHint) {
@@ -174,17 +184,35 @@ export function createLife(options: {
     };
   }
 
-  /** What arrives a second time finds that it has been done. */
-  function twice<Result>(act: () => Promise<Result>): () => Promise<Result> {
+  /** On its way, whatever becomes of its process. */
+  const land = (act: () => Promise<unknown>): void => {
+    void scheduler
+      .sleep(draw.below(lateMsMax))
+      .then(survives(act))
+      .catch(() => {});
+  };
+
+  /** What arrives a second time, be it after others' writes, must find that it has been done. */
+  function twice(act: () => Promise<readonly AppendResult[]>): typeof act {
     return async () => {
-      const result = await act();
-      if (weather.doubled > 0 && draw.chance(weather.doubled)) await act();
-      return result;
+      const results = await act();
+      const isDoubled = weather.doubled > 0 && draw.chance(weather.doubled);
+      if (isDoubled && results.every(({ kind }) => kind === "appended")) land(act);
+      return results;
     };
   }
 
   function write<Result>(act: () => Promise<Result>): Promise<Result> {
     return read(() => life.write(survives(act)));
+  }
+
+  /** Outside a transaction: that holds what it is about to change until it has ended, this does not. */
+  function writeAlone<Result>(act: () => Promise<Result>): Promise<Result> {
+    return write(() => {
+      if (!(weather.late > 0 && draw.chance(weather.late))) return act();
+      land(act);
+      throw unreachable();
+    });
   }
   return life;
 }

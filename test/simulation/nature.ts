@@ -23,7 +23,7 @@ export interface Nature {
 export const well: Misbehaviour = { kind: "none", batch: 0, host: 0 };
 export const fair: Weather = {
   ...{ typicalMs: 3, slow: 0, slowMs: 1 },
-  ...{ lost: 0, answerLost: 0, doubled: 0 },
+  ...{ lost: 0, answerLost: 0, doubled: 0, late: 0 },
 };
 
 export function createNature(plan: Plan, scheduler: Scheduler): Nature {

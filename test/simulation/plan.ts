@@ -55,7 +55,7 @@ function drawMisbehaviour(draw: Draw, batches: number): Misbehaviour {
   const wrong = [
     ...(["fails", "fails-in-rehearsal", "hangs", "ignores-its-signal", "kills"] as const),
     ...(["goes-on-after-its-signal", "local-fails", "local-hangs", "local-kills"] as const),
-    "differs" as const,
+    ...(["differs", "rebuilt"] as const),
   ];
   return { kind: draw.pick(wrong), ...place };
 }
@@ -70,6 +70,7 @@ function drawWeather(draw: Draw): Weather {
     lost: some(0.03),
     answerLost: some(0.03),
     doubled: some(0.1),
+    late: some(0.03),
   };
 }
 

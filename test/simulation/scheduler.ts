@@ -2,10 +2,11 @@
 export interface Scheduler {
   nowMs(): number;
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
-  /** Goes on until the time, or until somebody says stop; false when the time was over first. */
+  /**
+   * Goes on until the time, or until somebody says stop; false when the time was over first.
+   * @throws Error when nobody lets the time pass
+   */
   run(untilMs: number, stop?: () => boolean): Promise<boolean>;
-  /** How often somebody was woken. */
-  readonly wakes: number;
 }
 
 interface Sleeper {
@@ -62,6 +63,9 @@ const settled = (wakes: number) =>
     else process.nextTick(resolve);
   });
 
+/** So many are never woken in one moment, but by a loop that does not sleep. */
+const wakesAtOnceMax = 100_000;
+
 export function createScheduler(): Scheduler {
   let now = 0;
   let order = 0;
@@ -69,9 +73,6 @@ export function createScheduler(): Scheduler {
   const heap = createHeap();
   return {
     nowMs: () => now,
-    get wakes() {
-      return wakes;
-    },
     sleep: (ms, signal) =>
       new Promise((resolve) => {
         if (signal?.aborted) return resolve();
@@ -91,9 +92,10 @@ export function createScheduler(): Scheduler {
         heap.push(sleeper);
       }),
     async run(untilMs, stop = () => false) {
-      for (;;) {
+      for (let wakesNow = 0; ; wakesNow += 1) {
         await settled(wakes);
         if (stop()) return true;
+        if (wakesNow > wakesAtOnceMax) throw new Error(`the time stands still at ${now} ms`);
         while (heap.peek()?.cancelled) heap.pop();
         const next = heap.peek();
         if (next === undefined || next.dueMs > untilMs) {
@@ -101,6 +103,7 @@ export function createScheduler(): Scheduler {
           return false;
         }
         heap.pop();
+        if (next.dueMs > now) wakesNow = 0;
         now = next.dueMs;
         wakes += 1;
         next.wake();

@@ -12,7 +12,7 @@ function* simplerThan(plan: Plan): Generator<Plan> {
     yield { ...plan, faults: faults.slice(half) };
   }
   if (asks.length > 1) yield { ...plan, asks: asks.slice(0, -1) };
-  for (const name of ["slow", "lost", "answerLost", "doubled"] as const) {
+  for (const name of ["slow", "lost", "answerLost", "doubled", "late"] as const) {
     if (weather[name] > 0) yield { ...plan, weather: { ...weather, [name]: 0 } };
   }
   for (const index of faults.keys()) {

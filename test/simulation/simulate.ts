@@ -18,6 +18,7 @@ import { createNature, type Nature } from "./nature.ts";
 import { drawPlan, firstVersion, inWords, type Plan, versions } from "./plan.ts";
 import { createScheduler, type Scheduler } from "./scheduler.ts";
 import { dataDocument, readData } from "./simulated-data.ts";
+import { copyName } from "./simulated-disk.ts";
 import { createHost, type Host } from "./simulated-host.ts";
 
 export interface SimulationResult {
@@ -89,7 +90,7 @@ function createRun(plan: Plan, onEntry: (entry: Entry) => void): Run {
     holders: (upgrade, time) =>
       hosts.filter(({ disk: { copies, tampered } }) => {
         const copy = copies.get(upgrade);
-        return (copy?.time === time && !copy.damaged) || tampered.has(upgrade);
+        return (copy?.time === time && !copy.damaged) || tampered.has(copyName(upgrade, time));
       }).length,
     openHosts: () => hosts.filter(({ gateIsOpen }) => gateIsOpen).map(({ name }) => name),
   });
@@ -142,7 +143,25 @@ export async function simulatePlan(
   onEntry: (entry: Entry) => void = () => {},
 ): Promise<SimulationResult> {
   const run = createRun(plan, onEntry);
-  const { scheduler, nature, diary, watched, hosts } = run;
+  const { scheduler, diary, watched, hosts } = run;
+  try {
+    await runToTheEnd(run);
+  } catch (error) {
+    diary.problem(`thrown: ${messageOf(error)}`);
+  }
+  const simulatedMs = scheduler.nowMs();
+  for (const host of hosts) host.leave();
+  return {
+    ...{ seed: plan.seed, problems: diary.problems, simulatedMs, trace: diary.trace() },
+    timeline: [...plan.faults.map((fault) => `plan: ${inWords(fault)}`), ...diary.timeline],
+    ends: [...watched.tails.values()]
+      .filter(({ machine }) => machine === "upgrade")
+      .map(({ state }) => state),
+  };
+}
+
+async function runToTheEnd(run: Run): Promise<void> {
+  const { plan, nature, diary, watched, hosts } = run;
   await initializeVersions(watched.store, firstVersion);
   await watched.store.write([
     { ...dataDocument, expect: null, set: { applied: {}, application: 0, foreign: 0 } },
@@ -159,15 +178,6 @@ export async function simulatePlan(
   await comeToRest(run);
   if (diary.problems.length === 0) await upgradeOnceMore(run);
   await checkTheEnd(run);
-  const simulatedMs = scheduler.nowMs();
-  for (const host of hosts) host.leave();
-  return {
-    ...{ seed: plan.seed, problems: diary.problems, simulatedMs, trace: diary.trace() },
-    timeline: [...plan.faults.map((fault) => `plan: ${inWords(fault)}`), ...diary.timeline],
-    ends: [...watched.tails.values()]
-      .filter(({ machine }) => machine === "upgrade")
-      .map(({ state }) => state),
-  };
 }
 
 function injectInto(run: Run): void {

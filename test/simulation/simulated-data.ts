@@ -1,3 +1,4 @@
+import type { UpgradeContext } from "../../machines/upgrade-context.ts";
 import type { BackupPoint, Reason } from "../../machines/vocabulary.ts";
 import type { EffectContext, EffectHandler } from "../../src/engine/engine.ts";
 import { LockstepError } from "../../src/errors.ts";
@@ -10,6 +11,9 @@ import {
   type Write,
 } from "../../src/store/store.ts";
 import type { DatabaseSide } from "../../src/upgrade/database-side.ts";
+import { coordinatorId } from "../../src/upgrade/names.ts";
+import { planOf } from "../../src/upgrade/steps.ts";
+import { contextOf } from "../../src/upgrade/views.ts";
 import type { World } from "../../src/upgrade/world.ts";
 import type { Draw } from "./draw.ts";
 import type { Life } from "./life.ts";
@@ -44,10 +48,11 @@ export interface Misbehaviour {
     | "local-fails"
     | "local-hangs"
     | "local-kills"
-    | "differs";
+    | "differs"
+    | "rebuilt";
   /** A schema step at this batch. */
   readonly batch: number;
-  /** A local step, or the build, on this host. */
+  /** A local step, or the build, on this host; `rebuilt` is every process but the first of a host. */
   readonly host: number;
 }
 
@@ -91,6 +96,7 @@ export function createSimulatedDatabase(options: {
   readonly momentIsGone: () => boolean;
   /** An effect has started. */
   started(effect: string): Promise<void>;
+  problem(words: string): void;
 }): DatabaseSide {
   const { store, life, draw, copies } = options;
   const failure = (code: string, message: string): Reason => ({ code, message, details: {} });
@@ -143,10 +149,21 @@ export function createSimulatedDatabase(options: {
     return isQuiet ? null : failure("foreign-writes", "somebody wrote");
   };
 
+  /** S5: whose steps run brought them when it was ready. */
+  const checkSteps = async ({ agent, steps }: World, upgrade: string) => {
+    const tail = await store.tail(coordinatorId(upgrade));
+    if (!tail) return;
+    const { from, to, ready } = contextOf<UpgradeContext>(tail);
+    const { hash } = planOf(steps, from, to);
+    if (ready[agent]?.hash !== hash)
+      options.problem(`S5: ${agent} runs other steps than agreed on`);
+  };
+
   const migrate = async (world: World, params: Params, context: EffectContext) => {
     await options.started(context.id);
     const epoch = requireEpoch(world, context);
     const { upgrade, from, to, backup } = read(params);
+    await checkSteps(world, upgrade);
     const batches = batchesBetween(from, to);
     let done = await batchesDone(upgrade);
     if (done === null && digestOf(await readData(store)) !== backup.digest) {
@@ -245,6 +262,7 @@ export function createSimulatedDatabase(options: {
       async rehearse(params, context) {
         await options.started(context.id);
         const { upgrade, from, to, backup } = read(params);
+        await checkSteps(world, upgrade);
         await leftToHolders(world, params, context.signal);
         await work(1_000, context.signal);
         context.signal.throwIfAborted();

@@ -14,11 +14,14 @@ export interface Disk {
   readonly copies: Map<string, SimulatedCopy>;
   /** What an operator can bring back. */
   readonly lost: Map<string, SimulatedCopy>;
-  /** Upgrades whose copies were damaged or lost here after they had been made. */
+  /** Copies that were damaged or lost here after they had been made: of which upgrade, and which time T. */
   readonly tampered: Set<string>;
 }
 
 export const stateFile = "state";
+
+/** How a copy is named among those that were tampered with. */
+export const copyName = (upgrade: string, time: string): string => `${upgrade} at ${time}`;
 
 /** The way of one process to its host's disk. */
 export interface Files {

@@ -80,6 +80,8 @@ export function createHost(name: string, version: string, around: Surroundings):
     ...{ lost: new Map(), tampered: new Set() },
   };
   const broken = new Set<string>();
+  /** Versions that some process here was of. */
+  const launched = new Set<string>();
   let [gone, diskIsFull] = [false, false];
   let incarnations = 0;
   let current: Process | undefined;
@@ -179,10 +181,13 @@ export function createHost(name: string, version: string, around: Surroundings):
       misbehaviour: around.misbehaviour,
       diskIsFull: () => diskIsFull,
       momentIsGone: around.momentIsGone,
-      started: around.started,
+      ...{ started: around.started, problem: around.problem },
     });
     const { kind: isWrong, host: where } = around.misbehaviour(which);
-    const build = isWrong === "differs" && name === `a${where + 1}` ? "another build" : "";
+    const isOther = isWrong === "differs" && name === `a${where + 1}`;
+    const isRebuilt = isWrong === "rebuilt" && launched.has(which);
+    launched.add(which);
+    const build = isOther || isRebuilt ? "another build" : "";
     const goWrong = async (to: string, signal: AbortSignal) => {
       const { kind, host } = around.misbehaviour(to);
       if (name !== `a${host + 1}`) return;
@@ -238,7 +243,16 @@ export function createHost(name: string, version: string, around: Surroundings):
         },
       },
       {
-        store: mineStore,
+        store: {
+          ...mineStore,
+          append(entries, writes) {
+            const foreign = entries.filter(
+              ({ owner }) => owner.kind === "pinned" && owner.agent !== name,
+            );
+            for (const { actor } of foreign) around.problem(`S13: ${name} appends to ${actor}`);
+            return mineStore.append(entries, writes);
+          },
+        },
         leases: life.leases(createSimulatedLeases(store)),
         endPredecessor: async () => 0,
         database,

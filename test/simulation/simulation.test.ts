@@ -4,6 +4,8 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import type { UpgradeContext } from "../../machines/upgrade-context.ts";
+import { contextOf } from "../../src/upgrade/views.ts";
 import { runFixedSeeds } from "./fixed-seeds.ts";
 import { fair, well } from "./nature.ts";
 import { drawPlan, type Fault, type Plan } from "./plan.ts";
@@ -108,6 +110,26 @@ test("who missed an upgrade takes no part in the next: it follows it, step by st
   expect(ways.slice(0, first)).toContain(second.at(-1));
 });
 
+test.each(["backing-up", "rehearsing", "migrating", "awaiting-peers"])(
+  "every process dies in %s, and is of another build of the version afterwards: none of its steps runs, all are back",
+  async (state) => {
+    const when = { state, visit: 1, delayMs: 2 };
+    const faults = [0, 1, 2].map(
+      (whom): Fault => ({ kind: "kill", whom, ms: 0, version: "1.1.0", when }),
+    );
+    const rebuilt = { kind: "rebuilt", batch: 0, host: 0 } as const;
+    const asks = [{ restMs: 2_000, to: "1.1.0", misbehaviour: rebuilt }];
+    const plan: Plan = { ...drawPlan(1), hosts: 3, weather: quiet, asks, faults };
+    const reasons = new Set<unknown>();
+    const { problems, timeline, ends } = await simulatePlan(plan, (entry) => {
+      if (entry.state === "rolled-back" && entry.machine === "upgrade")
+        reasons.add(contextOf<UpgradeContext>(entry).reason?.code);
+    });
+    expect(problems, timeline.join("\n")).toEqual([]);
+    expect([ends, [...reasons]]).toEqual([["rolled-back", "done"], ["steps-differ"]]);
+  },
+);
+
 /** The worst that a bad build can do: it came up once, and comes up nowhere any more. */
 test.each(["backing-up", "rehearsing", "migrating", "awaiting-peers"])(
   "every process dies in %s, and the new version comes up nowhere again: all are back",
@@ -160,5 +182,6 @@ test("a plan that fails is shrunk to what it fails for", async () => {
     (await simulatePlan(of)).timeline.some((line) => line.includes("leave: a1"));
   const { faults, weather } = await shrink(plan, fails);
   expect(faults).toEqual([plan.faults.at(-1)]);
-  expect([weather.slow, weather.lost, weather.answerLost, weather.doubled]).toEqual([0, 0, 0, 0]);
+  const { slow, lost, answerLost, doubled, late } = weather;
+  expect([slow, lost, answerLost, doubled, late]).toEqual([0, 0, 0, 0, 0]);
 });

@@ -28,7 +28,8 @@ const upgrade = viewOf<UpgradeContext>(base as NonNullable<typeof base>);
 const agent = viewOf<AgentContext>(own as NonNullable<typeof own>);
 const at = (state: string, more: Partial<UpgradeContext> = {}): ActorView<UpgradeContext> => ({
   ...upgrade,
-  ...{ state, revision: 7, context: { ...upgrade.context, ...more } },
+  ...{ state, revision: 7 },
+  context: { ...upgrade.context, ...(state === "waiting" ? {} : { ready: ready(2) }), ...more },
 });
 const of = (state: string, more: Partial<AgentContext> = {}): ActorView<AgentContext> => ({
   ...agent,
@@ -51,6 +52,15 @@ const copied = {
 const voted = {
   event: { type: "participantVoted", agent: "a1" },
   key: key("participantVoted"),
+};
+const others = { ...plan, hash: "x" };
+const ofOthers = (running: string) => of("awaiting-peers", { plan: others, running });
+const differing = {
+  event: {
+    ...{ type: "participantFailed", agent: "a1" },
+    reason: expect.objectContaining({ code: "steps-differ" }),
+  },
+  key: key("participantFailed"),
 };
 const undone = {
   event: { type: "participantUndone", agent: "a1" },
@@ -78,6 +88,8 @@ describe("the coordinator, from a participant", () => {
       [failed, copied],
     ],
     ["failed", at("backing-up"), of("waiting", { reason }), [failed]],
+    ["another build in waiting", at("waiting"), of("backing-up", { plan: others }), []],
+    ["another build, back on the old version", at("backing-up"), ofOthers(from), []],
     ["no copy", at("backing-up", { backup }), of("backing-up", { backup }), []],
     ["no time", at("backing-up"), of("backing-up", copy), []],
     ["no time on either side", at("backing-up"), of("backing-up", { ...copy, backup: null }), []],
@@ -93,7 +105,14 @@ describe("the coordinator, from a participant", () => {
         state,
       ): [string, ActorView<UpgradeContext>, ActorView<AgentContext>, readonly object[]][] => [
         [`failed in ${state}`, at(state), of("awaiting-peers", { reason }), [failed]],
+        [`another build in ${state}`, at(state), ofOthers(to), [differing]],
         [`a vote in ${state}`, at(state), of("awaiting-peers"), [voted]],
+        [
+          `none of the old version in ${state}`,
+          at(state),
+          of("awaiting-peers", { running: from }),
+          [],
+        ],
         [`none yet in ${state}`, at(state), of("migrating"), []],
         [`a vote known in ${state}`, at(state, { voted: ["a1"] }), of("awaiting-peers"), []],
         [`a copy in ${state}`, at(state, { backup }), of("backing-up", copy), []],
@@ -220,6 +239,7 @@ describe("who may be master", () => {
   const held = { digest: "d", reason: null };
   const restoreOf = { backupId: "b", digest: "d", holders: ["a2"] };
   const copies = { a2: held };
+  const nobody = { ready: {} };
   const both = { ready: { a1: { incarnation: 1, ...plan } } };
   const all = { ready: { ...both.ready, a2: { incarnation: 1, ...plan } } };
   test.each<[string, ActorView<UpgradeContext> | undefined, string, string[], boolean]>([
@@ -234,7 +254,7 @@ describe("who may be master", () => {
       true,
     ],
     ["on the old version, who can go on is away", at("migrating", all), from, ["a2"], true],
-    ["on the new one, never ready", at("migrating"), to, [], false],
+    ["on the new one, never ready", at("migrating", nobody), to, [], false],
     ["ready on the new one", at("migrating", both), to, [], true],
     ["ready, for the copies", at("backing-up", both), to, [], true],
     ["ready, for the votes", at("awaiting-peers", both), to, [], true],
@@ -248,11 +268,17 @@ describe("who may be master", () => {
       [],
       true,
     ],
-    ["never ready for a rehearsal", at("rehearsing", { copies: { a1: held } }), to, [], false],
+    [
+      "never ready for a rehearsal",
+      at("rehearsing", { ...nobody, copies: { a1: held } }),
+      to,
+      [],
+      false,
+    ],
     ["a restore by hand needs its backup", at("migrating", { ...all, restoreOf }), to, [], false],
     ["its holder could not lead", at("migrating", { ...both, restoreOf }), to, [], true],
     ["its holder away", at("migrating", { ...all, restoreOf }), to, ["a2"], true],
-    ["never ready for it", at("migrating", { restoreOf }), to, ["a2"], false],
+    ["never ready for it", at("migrating", { ...nobody, restoreOf }), to, ["a2"], false],
     ["on the way back, nothing touched", at("rolling-back", { copies }), from, [], true],
     ["touched", at("rolling-back", { touched: true, copies }), from, [], false],
     ["touched and blocked", at("blocked", { touched: true, copies }), from, [], false],

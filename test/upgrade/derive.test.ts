@@ -14,7 +14,7 @@ import {
 } from "../../src/upgrade/derive.ts";
 import { isEligible } from "../../src/upgrade/eligible.ts";
 import { viewOf } from "../../src/upgrade/views.ts";
-import { coordinator, from, participant, reason, record, to, ways } from "./facts.ts";
+import { coordinator, from, hash, participant, reason, record, to, ways } from "./facts.ts";
 
 const last = <Context>(entries: readonly Entry[]) => viewOf<Context>(entries.at(-1) as Entry);
 const at = (state: string, more: readonly UpgradeEvent[] = []) =>
@@ -26,7 +26,7 @@ const started = (version: string): AgentEvent => ({
   type: "started",
   version,
   incarnation: 2,
-  hash: "h",
+  hash,
   schemaSteps: 1,
   protocol: 1,
   cannotStart: null,
@@ -63,7 +63,7 @@ describe("the coordinator, from a participant", () => {
           type: "participantReady",
           agent: "a1",
           incarnation: 2,
-          hash: "h",
+          hash,
           schemaSteps: 1,
           protocol: 1,
         },

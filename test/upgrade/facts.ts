@@ -7,11 +7,14 @@ import { type Definition, firstStep, nextStep } from "../../src/engine/step.ts";
 import type { Entry, Store } from "../../src/store/store.ts";
 import { type AgentRecord, register } from "../../src/upgrade/agents.ts";
 import type { FleetFacts } from "../../src/upgrade/fleet-facts.ts";
+import { planOf } from "../../src/upgrade/steps.ts";
 import { inTransition } from "../../src/upgrade/versions.ts";
 
 export const upgrade = "u000002";
 export const [from, to] = ["1.0.0", "1.1.0"];
 export const reason = { code: "step-failed", message: "it failed", details: {} };
+/** Of a build without steps. */
+export const { hash } = planOf([], from, to);
 const names = ["a1", "a2"];
 const deadlines = { waitingMs: 1, backingUpMs: 2, noProgressMs: 3, peersMs: 4, rollingBackMs: 5 };
 
@@ -88,7 +91,7 @@ const ready = (agent: string, schemaSteps: number): UpgradeEvent => ({
   type: "participantReady",
   agent,
   incarnation: 2,
-  hash: "h",
+  hash,
   schemaSteps,
   protocol: 1,
 });

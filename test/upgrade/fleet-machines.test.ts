@@ -1,11 +1,12 @@
-// Aim: a master that was not ready on the new version never goes forward, whatever its steps are; the way
-// back is anybody's. Method: the effects as the engine gets them, over a database side that only answers.
+// Aim: a master that was not ready on the new version never goes forward, nor one whose build has other steps by
+// now; the way back is anybody's. Method: the effects as the engine gets them, over a database side that only answers.
 import { expect, test } from "vitest";
 import { silentLog } from "../../src/log.ts";
 import { createMemoryStore } from "../../src/store/memory-store.ts";
 import type { Store } from "../../src/store/store.ts";
 import type { DatabaseSide } from "../../src/upgrade/database-side.ts";
 import { fleetMachines } from "../../src/upgrade/fleet-machines.ts";
+import { defineSteps, type Step } from "../../src/upgrade/steps.ts";
 import { acceptWrite, initializeVersions } from "../../src/upgrade/versions.ts";
 import type { World } from "../../src/upgrade/world.ts";
 import { coordinator, from, join, to, upgrade, ways } from "./facts.ts";
@@ -27,14 +28,24 @@ async function migrating(agents: readonly string[]): Promise<Store> {
   return store;
 }
 
-function effectsOf(agent: string, version: string, store: Store = memory()) {
+const another = defineSteps([
+  { version: to, name: "new", target: "MasterStateServer", description: "", run: async () => {} },
+]);
+
+function effectsOf(
+  agent: string,
+  version: string,
+  store: Store = memory(),
+  steps: readonly Step[] = [],
+) {
   const answer = async () => done;
   const coordinatorEffects = () =>
     Object.fromEntries([...forward, ...back].map((name) => [name, answer]));
   const database = { coordinatorEffects, dumpCopy: () => answer } as unknown as DatabaseSide;
   return (
-    fleetMachines({ agent, version, store, hearing } as unknown as World, database)["upgrade"]
-      ?.effects ?? {}
+    fleetMachines({ agent, version, store, hearing, steps } as unknown as World, database)[
+      "upgrade"
+    ]?.effects ?? {}
   );
 }
 
@@ -49,7 +60,7 @@ const context = {
 };
 
 test.each(forward)("%s: only by who was ready on the new version", async (name) => {
-  const params = { upgrade, to };
+  const params = { upgrade, from, to };
   const ask = async (agent: string, version: string, agents: readonly string[]) =>
     effectsOf(agent, version, await migrating(agents))[name]?.(params, context);
   expect(await ask("a1", to, ["a1", "a2"])).toEqual(done);
@@ -58,6 +69,15 @@ test.each(forward)("%s: only by who was ready on the new version", async (name) 
     type: "effectFailed",
     effect: name,
     reason: { code: "cannot-start", details: { version: to } },
+  });
+});
+
+test.each(forward)("%s: not by one that has had another build installed since", async (name) => {
+  const effects = effectsOf("a1", to, await migrating(["a1", "a2"]), another);
+  expect(await effects[name]?.({ upgrade, from, to }, context)).toMatchObject({
+    type: "effectFailed",
+    effect: name,
+    reason: { code: "steps-differ", details: { agent: "a1" } },
   });
 });
 

@@ -2,6 +2,7 @@ import { readdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { createBackup } from "../../database/backup.ts";
 import type { Manifest } from "../../database/manifest.ts";
+import { backupsIn } from "../../database/retention.ts";
 import { databaseSize } from "../../database/space.ts";
 import { readManifest, verifyDump } from "../../database/verify-dump.ts";
 import { LockstepError, messageOf } from "../../errors.ts";
@@ -89,13 +90,13 @@ export function createBackupCommand(
 /** `lockstep backup list`: what has a manifest; a damaged one is told as such. */
 export async function list(options: DirectoryOptions, terminal: Terminal): Promise<number> {
   const root = resolve(options.directory);
-  const names = await readdir(root).catch((error: unknown) => {
+  await readdir(root).catch((error: unknown) => {
     throw new LockstepError(
       "bad-argument",
       `expected a directory of backups, got: ${messageOf(error)}`,
     );
   });
-  for (const name of names.toSorted()) {
+  for (const name of await backupsIn(root)) {
     try {
       const manifest = await readManifest(join(root, name));
       terminal.out(
@@ -103,8 +104,6 @@ export async function list(options: DirectoryOptions, terminal: Terminal): Promi
       );
     } catch (error) {
       const found = messageOf(error);
-      // A folder without a manifest is none of ours.
-      if (found.includes("found none") || found.includes("ENOTDIR")) continue;
       terminal.out(
         options.json
           ? JSON.stringify({ type: "damaged", id: name, message: found })

@@ -14,7 +14,7 @@ export interface UpgradeOptions extends SharedOptions {
 const deadlineNames = ["waiting", "backing-up", "no-progress", "peers", "rolling-back"] as const;
 
 /** `waiting=30` (seconds) → `{ waitingMs: 30000 }`. */
-export function parseDeadlines(texts: readonly string[]): Partial<Deadlines> {
+function parseDeadlines(texts: readonly string[]): Partial<Deadlines> {
   const parsed = texts.map((text) => {
     const [name = "", seconds = ""] = text.split("=");
     if (!deadlineNames.some((candidate) => candidate === name)) {
