@@ -97,7 +97,7 @@ async function main(argv: readonly string[]): Promise<number> {
     // What could not be taken back has to be told.
     if (isInterrupted && !isLockstepError(error, "database-unreachable"))
       return exitCodes.interrupted;
-    const code = isLockstepError(error) ? error.code : "failed";
+    const code = isLockstepError(error) ? error.code : "unexpected";
     const details = isLockstepError(error) ? error.details : {};
     const text = argv.includes("--json")
       ? JSON.stringify({ type: "error", code, message: messageOf(error), details })

@@ -3,7 +3,7 @@ import { hostname } from "node:os";
 import type { MongoClient } from "mongodb";
 import { checkDeployment } from "../database/preflight.ts";
 import { checkWriteBlock } from "../database/write-block.ts";
-import { isLockstepError } from "../errors.ts";
+import { isLockstepError, messageOf } from "../errors.ts";
 import { killPredecessor } from "../leadership/kill-predecessor.ts";
 import { createLeaseStore, leaseTtlFor, readElectionTimeoutMs } from "../leadership/lease.ts";
 import type { Log } from "../log.ts";
@@ -56,9 +56,16 @@ export async function startAgent(options: RuntimeOptions): Promise<Runtime> {
     await checkDeployment(client, options.databaseName);
     if (options.preventForeignWrites) await checkWriteBlock(client);
     const renewClient = await open(options.mongoUrl, `${appName}:renew`);
-    const memberClient = options.memberUrl
-      ? await open(options.memberUrl, `${appName}:member`).catch(() => client)
-      : client;
+    const openMember = (url: string) =>
+      open(url, `${appName}:member`).catch((error: unknown) => {
+        if (!isLockstepError(error, "database-unreachable")) throw error;
+        options.log.warn(
+          { error: messageOf(error) },
+          "its own member is away: the set is read from",
+        );
+        return client;
+      });
+    const memberClient = options.memberUrl ? await openMember(options.memberUrl) : client;
     const store = createMongoStore({ client, databaseName: controlDatabaseName, seam });
     if (options.initialize && !(await readVersions(store))) {
       await initializeVersions(store, options.version);

@@ -35,6 +35,10 @@ export interface UpgradeResult {
   /** Faults that could not be set: a command that was refused, a process that had just ended. */
   readonly missed: readonly string[];
   readonly mastersLost: readonly MasterLost[];
+  /** How often the whole fleet was checked while it was under way. */
+  readonly checks: number;
+  /** Why it turned back, or null. */
+  readonly reason: string | null;
 }
 
 interface Stage {
@@ -56,6 +60,7 @@ async function supervise({ fleet, say }: Stage): Promise<void> {
 function startLooking(stage: Stage, first: FleetStatus) {
   let last = first;
   let stopped = false;
+  let checks = 0;
   const broken: string[] = [];
   const momentOf = ({ upgrade, master }: FleetStatus) =>
     `${upgrade?.upgrade}/${upgrade?.state}/${master?.epoch}`;
@@ -68,6 +73,7 @@ function startLooking(stage: Stage, first: FleetStatus) {
       const found = moment === checked ? null : await stage.fleet.fleet.check().catch(() => null);
       if (found !== null) {
         checked = moment;
+        checks += 1;
         broken.push(...found.map((words) => `${moment}: ${words}`));
       }
       await wait(150);
@@ -76,6 +82,7 @@ function startLooking(stage: Stage, first: FleetStatus) {
   return {
     broken,
     last: () => last,
+    checks: () => checks,
     async stop() {
       stopped = true;
       await ended;
@@ -213,6 +220,27 @@ async function ordersLost({ client, holds, servers }: TestFleet): Promise<number
   return lost;
 }
 
+/** Why a good upgrade never turns back, whatever is done to its processes, its network and its disks. */
+const ownFaults = [
+  ...["step-failed", "steps-differ", "schema-conflict", "step-not-deterministic"],
+  // Nobody writes from outside: it would be one of ours, its gate open.
+  ...["foreign-writes", "unexpected", "invariant-broken"],
+];
+
+/** A catalogue without the indexes that the steps add. */
+const withoutSteps = ({ collections }: Catalogue): Catalogue => ({
+  collections: collections.map((entry) =>
+    entry.name === "items" ? { ...entry, indexes: [] } : entry,
+  ),
+});
+
+/** Databases that an upgrade has left behind. */
+async function databasesLeft({ client }: TestFleet): Promise<readonly string[]> {
+  const { databases } = await client.db().admin().listDatabases({ nameOnly: true });
+  const known = ["admin", "config", "local", "things", "lockstep_things"];
+  return databases.map(({ name }) => name).filter((name) => !known.includes(name));
+}
+
 /** What must hold after an upgrade; throws with all that does not. */
 async function inspect(
   fleet: TestFleet,
@@ -226,8 +254,10 @@ async function inspect(
   const { versions, upgrade } = await fleet.fleet.status();
   const lost = await ordersLost(fleet);
   if (lost > 0) wrong.push(`${lost} acknowledged orders are gone`);
-  // Nobody writes from outside: it would be one of ours, its gate open.
-  if (upgrade?.reason?.code === "foreign-writes") wrong.push(`S2: ${upgrade.reason.message}`);
+  const { code = "", message } = upgrade?.reason ?? {};
+  const isOwnFault = ownFaults.includes(code) && plan.kind === "good";
+  if (isOwnFault || code === "foreign-writes") wrong.push(`turned back: ${code}: ${message}`);
+  wrong.push(...(await databasesLeft(fleet)).map((name) => `the database ${name} is left`));
   const catalogue = await readCatalogue(fleet.client, "things");
   if (end === "done") {
     if (plan.kind !== "good" && plan.kind !== "aborted") wrong.push(`done with: ${plan.kind}`);
@@ -235,6 +265,11 @@ async function inspect(
       const touched = await fleet.touched(number);
       if (!same(touched, [1])) wrong.push(`step ${number} touched ${JSON.stringify(touched)}`);
     }
+    wrong.push(
+      ...differences(withoutSteps(before.catalogue), withoutSteps(catalogue), {
+        ignoreUuid: false,
+      }),
+    );
     if (files.some((text) => text !== versions.agentVersion)) wrong.push(`files: ${files.join()}`);
     const indexes = await fleet.client.db().collection("items").indexes();
     const expected = [
@@ -272,7 +307,8 @@ export async function runUpgrade(stage: Stage, plan: UpgradePlan): Promise<Upgra
     await aborting;
     const end = await waitForEnd(stage, upgrade);
     await inspect(fleet, plan, end, before, looking.broken);
-    return { upgrade, end, ...happened };
+    const reason = (await fleet.fleet.status()).upgrade?.reason?.code ?? null;
+    return { upgrade, end, reason, checks: looking.checks(), ...happened };
   } finally {
     await looking.stop();
   }

@@ -30,6 +30,8 @@ export function summary(results: readonly UpgradeResult[], takeoversMs: readonly
   return {
     upgrades: results.length,
     ends: countBy(results.map(({ end }) => end)),
+    reasons: countBy(results.flatMap(({ reason }) => reason ?? [])),
+    checks: results.reduce((sum, { checks }) => sum + checks, 0),
     faults: countBy(results.flatMap(({ faults }) => faults)),
     missed: countBy(results.flatMap(({ missed }) => missed)),
     takeovers: {

@@ -142,7 +142,7 @@ describe("lockstep", () => {
     expect([unheard.code, unheard.text.includes("no-master")]).toEqual([4, true]);
     const client = await openClient();
     const filed = await client.db(`lockstep_${name}`).collection("inbox").find().toArray();
-    expect(filed).toMatchObject([{ answer: { ok: false, code: "aborted" } }]);
+    expect(filed).toMatchObject([{ answer: { ok: false, code: "no-master" } }]);
   });
 
   test("a database whose copies' names would be too long", async () => {
@@ -162,7 +162,7 @@ describe("lockstep", () => {
       await until("it is filed", async () => (await inbox.countDocuments()) === 1);
       signalProcess(child.pid ?? 0, signal);
       expect((await exited(child)).code).toBe(130);
-      expect(await inbox.countDocuments({ "answer.code": "aborted" })).toBe(1);
+      expect(await inbox.countDocuments({ "answer.code": "no-master" })).toBe(1);
     },
   );
 

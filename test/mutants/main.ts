@@ -16,9 +16,17 @@ const layerTimeoutMs = 10 * 60_000;
 const node = process.execPath;
 const vitest = ["node_modules/vitest/vitest.mjs", "run"];
 
+const simulation = (seeds: number) => [
+  ...["dist/test/simulation/main.js", "--seeds", String(seeds), "--stop"],
+];
 const commands: Readonly<Record<Layer, (mutant: Mutant) => readonly string[]>> = {
-  simulation: () => ["dist/test/simulation/main.js", ...["--seeds", "1000", "--stop"]],
+  simulation: () => simulation(1_000),
   tests: ({ files = [] }) => [...vitest, ...files],
+};
+/** What has to succeed where nothing is broken, or a mutant's failure says nothing. */
+const controls: Readonly<Record<Layer, (mutant: Mutant) => readonly string[]>> = {
+  simulation: () => simulation(100),
+  tests: commands.tests,
 };
 
 async function breakSources(root: string, { edits }: Mutant): Promise<() => Promise<void>> {
@@ -39,23 +47,44 @@ async function breakSources(root: string, { edits }: Mutant): Promise<() => Prom
   };
 }
 
+interface Ran {
+  readonly exitCode: number;
+  readonly said: string;
+}
+
+/** Builds the copy, and runs the command in it where that succeeds. */
+async function buildAndRun(root: string, command: readonly string[]): Promise<Ran> {
+  const run = async (words: readonly string[]): Promise<Ran> => {
+    const options = { cwd: root, timeoutMs: layerTimeoutMs, signal: interrupted.signal };
+    const ran = await runCommand(node, words, options);
+    return { exitCode: ran?.exitCode ?? 1, said: `${ran?.stdout}\n${ran?.stderr}` };
+  };
+  // What a mutant leaves unused is no mistake of its own.
+  const lenient = ["--noUnusedLocals", "false", "--noUnusedParameters", "false"];
+  const tsc = ["node_modules/typescript/bin/tsc", "-p", "tsconfig.build.json", ...lenient];
+  const built = await run(tsc);
+  return built.exitCode === 0 ? run(command) : built;
+}
+
+/** Unbroken, each command succeeds: so it is the mutant that is noticed. */
+async function control(root: string, chosen: readonly Mutant[]): Promise<void> {
+  const known = new Set<string>();
+  for (const mutant of chosen) {
+    const command = controls[mutant.layer](mutant);
+    const words = command.join(" ");
+    if (known.has(words)) continue;
+    known.add(words);
+    const { exitCode, said } = await buildAndRun(root, command);
+    if (exitCode !== 0) throw new Error(`unbroken, this fails: ${words}\n${said.slice(-1_500)}`);
+  }
+  process.stdout.write(`unbroken: ${known.size} commands succeed\n`);
+}
+
 async function judge(root: string, mutant: Mutant): Promise<string | null> {
   const mend = await breakSources(root, mutant);
   try {
-    const run = (command: readonly string[]) =>
-      runCommand(node, command, {
-        cwd: root,
-        timeoutMs: layerTimeoutMs,
-        signal: interrupted.signal,
-      });
-    // What a mutant leaves unused is no mistake of its own.
-    const lenient = ["--noUnusedLocals", "false", "--noUnusedParameters", "false"];
-    const tsc = ["node_modules/typescript/bin/tsc", "-p", "tsconfig.build.json", ...lenient];
-    const built = await run(tsc);
-    if (built?.exitCode !== 0) return `it does not compile: ${built?.stdout.slice(0, 500)}`;
-    const ran = await run(commands[mutant.layer](mutant));
-    const said = `${ran?.stdout}\n${ran?.stderr}`;
-    if (ran?.exitCode === 0) return "it survives";
+    const { exitCode, said } = await buildAndRun(root, commands[mutant.layer](mutant));
+    if (exitCode === 0) return "it survives";
     return mutant.says.test(said) ? null : `caught for another reason: ${said.slice(-1_500)}`;
   } finally {
     await mend();
@@ -76,10 +105,14 @@ try {
     await cp(resolve(name), join(root, name));
   }
   await symlink(resolve("node_modules"), join(root, "node_modules"));
-  for (const mutant of mutants) {
+  const chosen = mutants.filter(
+    ({ name, layer }) =>
+      (values.only === undefined || name === values.only) &&
+      (values.layer === undefined || layer === values.layer),
+  );
+  await control(root, chosen);
+  for (const mutant of chosen) {
     if (interrupted.signal.aborted) break;
-    if (values.only !== undefined && mutant.name !== values.only) continue;
-    if (values.layer !== undefined && mutant.layer !== values.layer) continue;
     const startMs = performance.now();
     const verdict = await judge(root, mutant);
     const seconds = ((performance.now() - startMs) / 1000).toFixed(0);
