@@ -10,12 +10,17 @@ export function scratchName(databaseName: string, epoch: number): string {
   return name;
 }
 
-/** Drops all scratch databases of this database, whichever epoch left them. */
-export async function sweepScratch(client: MongoClient, databaseName: string): Promise<void> {
+/** Drops the scratch databases of this database that this epoch or an earlier one left: a successor's is not ours. */
+export async function sweepScratch(
+  client: MongoClient,
+  databaseName: string,
+  epoch: number,
+): Promise<void> {
   const { databases } = await client.db("admin").admin().listDatabases({ nameOnly: true });
   const prefix = `${databaseName}${infix}`;
   for (const { name } of databases) {
-    if (!name.startsWith(prefix) || !/^\d+$/.test(name.slice(prefix.length))) continue;
+    const of = name.slice(prefix.length);
+    if (!name.startsWith(prefix) || !/^\d+$/.test(of) || Number(of) > epoch) continue;
     assert(name !== databaseName, "a scratch database is never the live one");
     await client.db(name).dropDatabase({ writeConcern: { w: "majority" } });
   }

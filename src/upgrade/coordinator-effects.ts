@@ -145,7 +145,7 @@ export function coordinatorEffects(world: DatabaseWorld): Record<string, EffectH
           : await copyOf(point, directory);
         await requireSameServer(world.client, manifest.serverVersion);
         const startMs = world.clock.monotonicMs();
-        await sweepScratch(world.client, world.databaseName);
+        await sweepScratch(world.client, world.databaseName, context.epoch);
         const scratch = scratchName(world.databaseName, context.epoch);
         await watchingMembers(world, context, (signal) =>
           loadDatabase(
@@ -173,7 +173,7 @@ export function coordinatorEffects(world: DatabaseWorld): Record<string, EffectH
             );
         const expected = await readCatalogue(world.client, scratch);
         const sizeAfter = await databaseSize(world.client, scratch);
-        await sweepScratch(world.client, world.databaseName);
+        await sweepScratch(world.client, world.databaseName, context.epoch);
         if (result.kind === "failed") return { type: "rehearsalFailed", reason: result.reason };
         const growthBytes = Math.max(0, occupied(sizeAfter) - occupied(sizeBefore));
         return { type: "rehearsalPassed", expected, figures: result.figures, growthBytes };
@@ -248,7 +248,7 @@ export function coordinatorEffects(world: DatabaseWorld): Record<string, EffectH
         const upgrade = String(params["upgrade"]);
         const point = params["backup"] as Point | null;
         const mastership = requireMastership(world, context);
-        await sweepScratch(world.client, world.databaseName);
+        await sweepScratch(world.client, world.databaseName, context.epoch);
         if (point === null) return { type: "dataRestored", digest: null };
         // Where no step has begun, what differs is somebody else's: it is not ours to take back.
         if (params["touched"] !== true || !(await hasBegun(world, upgrade))) {
