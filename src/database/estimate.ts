@@ -30,7 +30,7 @@ export function estimatedBytes(
 const cannotCount = [
   serverErrors.namespaceNotFound,
   serverErrors.commandNotSupportedOnView,
-  serverErrors.timeSeriesNotSupported,
+  serverErrors.unknownField,
 ];
 
 /** Estimates an operation before it begins. */

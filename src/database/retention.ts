@@ -11,14 +11,15 @@ export const partialEnding = ".partial";
 export async function backupsIn(root: string): Promise<readonly string[]> {
   const names = await readdir(root).catch(() => []);
   const found: string[] = [];
-  for (const name of names.toSorted().slice(0, limits.backupsListedMax)) {
-    const whole = await access(join(root, name, manifestName)).then(
+  for (const name of names.toSorted()) {
+    const isThere = await access(join(root, name, manifestName)).then(
       () => true,
-      () => false,
+      // One that cannot be looked at is there, and damaged.
+      ({ code }: NodeJS.ErrnoException) => code !== "ENOENT" && code !== "ENOTDIR",
     );
-    if (whole) found.push(name);
+    if (isThere) found.push(name);
   }
-  return found;
+  return found.slice(0, limits.backupsListedMax);
 }
 
 /**

@@ -15,7 +15,7 @@ export const serverErrors = {
   duplicateKey: 11_000,
   backgroundOperation: 12_587,
   outOfDiskSpace: 14_031,
-  timeSeriesNotSupported: 40_415,
+  unknownField: 40_415,
 } as const;
 
 /** True when the server says exactly this. */

@@ -189,19 +189,19 @@ export function createEngine(options: {
    * else may come by and collide with it. Each look waits twice as long as the one before, two minutes in
    * all: a write may land long after its sender was told that the way is lost.
    */
-  const lookAgain = (ownership: Ownership, look: () => Promise<void>): Promise<void> =>
+  const lookAgain = (ownership: Ownership, isKnown: () => Promise<boolean>): Promise<void> =>
     whileOwned(ownership, async (signal) => {
-      let known = 0;
+      let looks = 0;
       for (let attempt = 0; attempt < limits.deliverAttemptsMax && !signal.aborted; attempt += 1) {
-        await clock.sleep(limits.effectRetryDelayMs * 2 ** known, signal);
+        await clock.sleep(limits.effectRetryDelayMs * 2 ** looks, signal);
         try {
-          if (!signal.aborted) await look();
-          known += 1;
+          if (signal.aborted || (await isKnown())) return;
+          looks += 1;
         } catch (error) {
           if (isLockstepError(error, "fenced")) return;
           log.info({ error: messageOf(error) }, "it is not known yet what became of a write");
         }
-        if (known >= limits.unknownOutcomeReadsMax) return;
+        if (looks >= limits.unknownOutcomeReadsMax) return;
       }
     });
 
@@ -220,7 +220,12 @@ export function createEngine(options: {
           writes: [...ownership.writes, ...writes, ...(entry.outcome === "applied" ? extra : [])],
         })
         .catch((error: unknown) => {
-          void lookAgain(ownership, () => serialised(actor, () => catchUp(actor)));
+          const isKnown = async () => {
+            await catchUp(actor);
+            // Be it this entry or another of its revision, which it can follow no more.
+            return actor.tail.revision >= entry.revision;
+          };
+          void lookAgain(ownership, () => serialised(actor, isKnown));
           throw error;
         });
       switch (result.kind) {
@@ -351,6 +356,7 @@ export function createEngine(options: {
         void lookAgain(ownership, async () => {
           const found = await store.tail(id);
           if (found && !live.has(id)) await adopt(found, ownership);
+          return found !== undefined;
         });
         throw error;
       });

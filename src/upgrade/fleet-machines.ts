@@ -1,6 +1,5 @@
 import { agentMachine } from "../../machines/agent.ts";
 import { upgradeMachine } from "../../machines/upgrade.ts";
-import type { UpgradeContext } from "../../machines/upgrade-context.ts";
 import { protocol } from "../../machines/vocabulary.ts";
 import { effectFailed } from "../engine/effect-runner.ts";
 import type { EffectHandler, EngineMachine } from "../engine/engine.ts";
@@ -9,9 +8,8 @@ import { asUnreachable } from "../store/transient.ts";
 import { controlWrites } from "./control-writes.ts";
 import type { DatabaseSide } from "./database-side.ts";
 import { goesForward, isRequired } from "./eligible.ts";
-import { otherSteps } from "./other-steps.ts";
+import { otherStepsHere } from "./other-steps.ts";
 import { participantEffects, untilAborted } from "./participant-effects.ts";
-import { planOf } from "./steps.ts";
 import { mayBeMaster, readUnderWay } from "./under-way.ts";
 import type { World } from "./world.ts";
 
@@ -37,11 +35,6 @@ function withNetwork(handlers: Handlers) {
   );
 }
 
-/** What this process has brought for the upgrade. */
-function planHere({ steps }: World, { from, to }: UpgradeContext) {
-  return { hash: planOf(steps, from, to).hash, protocol };
-}
-
 const forward = ["chooseBackupTime", "rehearse", "migrate", "verifyCatalogue"];
 
 /**
@@ -56,7 +49,7 @@ function onlyReady(world: World, handlers: Handlers) {
       const underWay = await readUnderWay(world.store, world.hearing);
       const known = underWay?.coordinator.context;
       if (known && goesForward(known, world)) {
-        const differ = otherSteps(known, world.agent, planHere(world, known));
+        const differ = otherStepsHere(known, world);
         return differ === null ? handler(params, context) : effectFailed(name, differ);
       }
       if (!mayBeMaster(underWay, world)) {

@@ -39,7 +39,7 @@ export interface InboxItem {
   readonly begun: boolean;
 }
 
-/** Files a request that is waited for so long; filing it twice under one id is one request. */
+/** Files a request that its client waits for so long; filing it twice under one id is one request. */
 export async function fileRequest(
   store: Store,
   id: string,
@@ -54,7 +54,8 @@ export async function fileRequest(
       expect: null,
       set: {
         at,
-        waitedForUntil: at + waitMs,
+        // The client withdraws it by itself, unless it has died.
+        waitedForUntil: at + waitMs + limits.requestSlackMs,
         request: request as unknown as Plain,
         answer: null,
         begun: false,

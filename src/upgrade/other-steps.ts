@@ -1,5 +1,6 @@
 import type { UpgradeContext } from "../../machines/upgrade-context.ts";
-import type { PlanSummary, Reason } from "../../machines/vocabulary.ts";
+import { type PlanSummary, protocol, type Reason } from "../../machines/vocabulary.ts";
+import { planOf, type Step } from "./steps.ts";
 
 /**
  * S5 after everybody was ready: why this agent's process must not go on with the upgrade, its build bringing
@@ -17,4 +18,13 @@ export function otherSteps(
     message: `agent "${agent}" was ready with other steps for ${to} than its build has now: install the same build everywhere, then upgrade again`,
     details: { agent, agreed: agreed ?? null, found },
   };
+}
+
+/** The same of the very process that is about to run them. Pure. */
+export function otherStepsHere(
+  context: UpgradeContext,
+  { agent, steps }: { readonly agent: string; readonly steps: readonly Step[] },
+): Reason | null {
+  const { hash } = planOf(steps, context.from, context.to);
+  return otherSteps(context, agent, { hash, protocol });
 }

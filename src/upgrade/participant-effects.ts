@@ -8,8 +8,9 @@ import type { DatabaseSide } from "./database-side.ts";
 import { runLocalSteps, undoLocalSteps } from "./local-steps.ts";
 import { localWork } from "./local-work.ts";
 import { coordinatorId } from "./names.ts";
+import { otherStepsHere } from "./other-steps.ts";
 import { notInstalled } from "./versions.ts";
-import { contextOf } from "./views.ts";
+import { contextOf, isFinal } from "./views.ts";
 import type { World } from "./world.ts";
 
 /** Resolves never; rejects when the signal aborts. */
@@ -74,6 +75,11 @@ export function participantEffects(
         };
         return { type: "localStepFailed", reason };
       }
+      const coordinator = await world.store.tail(coordinatorId(String(params["upgrade"])));
+      // After the commit whoever follows brings what it has: the others have agreed without it.
+      const isAgreedOn = coordinator !== undefined && !isFinal(coordinator);
+      const differ = isAgreedOn ? otherStepsHere(contextOf(coordinator), world) : null;
+      if (differ !== null) return { type: "localStepFailed", reason: differ };
       return localWork(world, "peersMs", params, context, runLocalSteps);
     },
 

@@ -48,6 +48,7 @@ async function breakSources(root: string, { edits }: Mutant): Promise<() => Prom
 }
 
 interface Ran {
+  readonly isBuilt: boolean;
   readonly exitCode: number;
   readonly said: string;
 }
@@ -57,13 +58,14 @@ async function buildAndRun(root: string, command: readonly string[]): Promise<Ra
   const run = async (words: readonly string[]): Promise<Ran> => {
     const options = { cwd: root, timeoutMs: layerTimeoutMs, signal: interrupted.signal };
     const ran = await runCommand(node, words, options);
-    return { exitCode: ran?.exitCode ?? 1, said: `${ran?.stdout}\n${ran?.stderr}` };
+    const said = `${ran?.stdout}\n${ran?.stderr}`;
+    return { isBuilt: true, exitCode: ran?.exitCode ?? 1, said };
   };
   // What a mutant leaves unused is no mistake of its own.
   const lenient = ["--noUnusedLocals", "false", "--noUnusedParameters", "false"];
   const tsc = ["node_modules/typescript/bin/tsc", "-p", "tsconfig.build.json", ...lenient];
   const built = await run(tsc);
-  return built.exitCode === 0 ? run(command) : built;
+  return built.exitCode === 0 ? run(command) : { ...built, isBuilt: false };
 }
 
 /** Unbroken, each command succeeds: so it is the mutant that is noticed. */
@@ -83,7 +85,8 @@ async function control(root: string, chosen: readonly Mutant[]): Promise<void> {
 async function judge(root: string, mutant: Mutant): Promise<string | null> {
   const mend = await breakSources(root, mutant);
   try {
-    const { exitCode, said } = await buildAndRun(root, commands[mutant.layer](mutant));
+    const { isBuilt, exitCode, said } = await buildAndRun(root, commands[mutant.layer](mutant));
+    if (!isBuilt) return `it does not compile: ${said.slice(0, 500)}`;
     if (exitCode === 0) return "it survives";
     return mutant.says.test(said) ? null : `caught for another reason: ${said.slice(-1_500)}`;
   } finally {

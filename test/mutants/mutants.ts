@@ -112,7 +112,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: "what was cancelled works on beside what follows it",
     layer: "simulation",
-    says: /S4: a batch took effect/,
+    says: /S4: a batch took effect|S9: /,
     edits: [{ file: engine, find: "after: actor.drained,", replace: "after: Promise.resolve()," }],
   },
   {
@@ -270,8 +270,8 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: engine,
-        find: "void lookAgain(ownership, () => serialised(actor, () => catchUp(actor)));",
-        replace: "",
+        find: "void lookAgain(ownership, () => serialised(actor, isKnown));",
+        replace: "void isKnown;",
       },
     ],
   },

@@ -1,3 +1,4 @@
+import type { UpgradeContext } from "../../machines/upgrade-context.ts";
 import type { Reason } from "../../machines/vocabulary.ts";
 import { isLockstepError, LockstepError } from "../../src/errors.ts";
 import type { CannotStart } from "../../src/launcher/agent-side.ts";
@@ -8,7 +9,11 @@ import { openSeam } from "../../src/ports/seam.ts";
 import { collections, type Entry, type Store } from "../../src/store/store.ts";
 import { register } from "../../src/upgrade/agents.ts";
 import { createLifecycle } from "../../src/upgrade/lifecycle.ts";
+import { coordinatorId } from "../../src/upgrade/names.ts";
 import { type Runtime, runAgent } from "../../src/upgrade/run-agent.ts";
+import { planOf } from "../../src/upgrade/steps.ts";
+import { readVersions } from "../../src/upgrade/versions.ts";
+import { contextOf } from "../../src/upgrade/views.ts";
 import type { Draw } from "./draw.ts";
 import { createLife, type Life, type Primary, type Weather } from "./life.ts";
 import type { Scheduler } from "./scheduler.ts";
@@ -189,6 +194,7 @@ export function createHost(name: string, version: string, around: Surroundings):
     launched.add(which);
     const build = isOther || isRebuilt ? "another build" : "";
     const goWrong = async (to: string, signal: AbortSignal) => {
+      await checkSteps();
       const { kind, host } = around.misbehaviour(to);
       if (name !== `a${host + 1}`) return;
       if (kind === "local-fails") throw new Error("as drawn");
@@ -198,6 +204,18 @@ export function createHost(name: string, version: string, around: Surroundings):
         await life.clock.sleep(Number.MAX_SAFE_INTEGER, signal);
         signal.throwIfAborted();
       }
+    };
+    const steps = stepsOf({ version: which, build }, disk, files, goWrong, (words) =>
+      around.problem(`${name}: ${words}`),
+    );
+    /** S5: a local step that runs before the commit is one that was agreed on. */
+    const checkSteps = async () => {
+      const upgrade = (await readVersions(store))?.upgrade;
+      const tail = upgrade ? await store.tail(coordinatorId(upgrade)) : undefined;
+      const known = tail && contextOf<UpgradeContext>(tail);
+      if (!known || known.to !== which) return;
+      const { hash } = planOf(steps, known.from, known.to);
+      if (known.ready[name]?.hash !== hash) around.problem(`S5: ${name} runs other local steps`);
     };
     const incarnation = await register(mineStore, name, {
       ...{ role: "state-server", version: which, startable: around.versions, incarnationAtLeast },
@@ -210,9 +228,7 @@ export function createHost(name: string, version: string, around: Surroundings):
     mine.runtime = await runAgent(
       {
         ...{ agent: name, role: "state-server", version: which, incarnation },
-        steps: stepsOf({ version: which, build }, disk, files, goWrong, (words) =>
-          around.problem(`${name}: ${words}`),
-        ),
+        steps,
         gate: {
           onOpen: () => {
             mine.open = true;
