@@ -37,9 +37,9 @@ export const limits = {
   listMax: 10_000,
   /** How often whoever holds something back, or lets it go, looks whether that is still wanted. */
   holdLooksMax: 5,
-  /** How long a request is kept: its answer is read within seconds. */
   /** How long after its client's wait a request is still served: the filing itself may have taken long. */
   requestSlackMs: 30_000,
+  /** How long a request is kept: its answer is read within seconds. */
   requestKeptMs: 24 * 3_600_000,
   transactionRetryDelayMs: 50,
 

@@ -1,3 +1,5 @@
+import type { UpgradeContext } from "../../machines/upgrade-context.ts";
+import type { Reason } from "../../machines/vocabulary.ts";
 import { effectFailed } from "../engine/effect-runner.ts";
 import type { EffectHandler } from "../engine/engine.ts";
 import { LockstepError, messageOf } from "../errors.ts";
@@ -5,6 +7,7 @@ import { exitForVersionChange } from "../launcher/agent-side.ts";
 import { limits } from "../limits.ts";
 import { collections } from "../store/store.ts";
 import type { DatabaseSide } from "./database-side.ts";
+import { isRequired } from "./eligible.ts";
 import { runLocalSteps, undoLocalSteps } from "./local-steps.ts";
 import { localWork } from "./local-work.ts";
 import { coordinatorId } from "./names.ts";
@@ -75,10 +78,7 @@ export function participantEffects(
         };
         return { type: "localStepFailed", reason };
       }
-      const coordinator = await world.store.tail(coordinatorId(String(params["upgrade"])));
-      // After the commit whoever follows brings what it has: the others have agreed without it.
-      const isAgreedOn = coordinator !== undefined && !isFinal(coordinator);
-      const differ = isAgreedOn ? otherStepsHere(contextOf(coordinator), world) : null;
+      const differ = await otherThanAgreed(world, String(params["upgrade"]));
       if (differ !== null) return { type: "localStepFailed", reason: differ };
       return localWork(world, "peersMs", params, context, runLocalSteps);
     },
@@ -118,6 +118,14 @@ export function participantEffects(
       return { type: "versionKept" };
     },
   };
+}
+
+/** Who was not asked whether it is ready, or comes after the commit, brings the steps that it has. */
+async function otherThanAgreed(world: World, upgrade: string): Promise<Reason | null> {
+  const coordinator = await world.store.tail(coordinatorId(upgrade));
+  if (!coordinator || isFinal(coordinator)) return null;
+  const known = contextOf<UpgradeContext>(coordinator);
+  return isRequired(known, world.agent) ? otherStepsHere(known, world) : null;
 }
 
 /** `<actor>/<revision>/<index>` → [actor, revision]. */

@@ -328,6 +328,19 @@ export const mutants: readonly Mutant[] = [
     ],
   },
   {
+    name: "another build of the version runs its local steps",
+    layer: "tests",
+    files: ["test/simulation/simulation.test.ts", "-t", "another build"],
+    says: /S5: a\d runs other local steps/,
+    edits: [
+      {
+        file: "src/upgrade/participant-effects.ts",
+        find: "isRequired(known, world.agent) ? otherStepsHere(known, world) : null;",
+        replace: "isRequired(known, otherStepsHere.name) ? otherStepsHere(known, world) : null;",
+      },
+    ],
+  },
+  {
     name: "a build of another version goes forward",
     layer: "tests",
     files: ["test/upgrade/fleet-machines.test.ts"],

@@ -8,6 +8,7 @@ import { silentLog } from "../../src/log.ts";
 import { openSeam } from "../../src/ports/seam.ts";
 import { collections, type Entry, type Store } from "../../src/store/store.ts";
 import { register } from "../../src/upgrade/agents.ts";
+import { isRequired } from "../../src/upgrade/eligible.ts";
 import { createLifecycle } from "../../src/upgrade/lifecycle.ts";
 import { coordinatorId } from "../../src/upgrade/names.ts";
 import { type Runtime, runAgent } from "../../src/upgrade/run-agent.ts";
@@ -213,7 +214,7 @@ export function createHost(name: string, version: string, around: Surroundings):
       const upgrade = (await readVersions(store))?.upgrade;
       const tail = upgrade ? await store.tail(coordinatorId(upgrade)) : undefined;
       const known = tail && contextOf<UpgradeContext>(tail);
-      if (!known || known.to !== which) return;
+      if (!known || known.to !== which || !isRequired(known, name)) return;
       const { hash } = planOf(steps, known.from, known.to);
       if (known.ready[name]?.hash !== hash) around.problem(`S5: ${name} runs other local steps`);
     };

@@ -110,6 +110,19 @@ test("who missed an upgrade takes no part in the next: it follows it, step by st
   expect(ways.slice(0, first)).toContain(second.at(-1));
 });
 
+test("who joins while an upgrade runs, which is not for it, takes part with its own steps", async () => {
+  const when = { state: "waiting", visit: 1, delayMs: 0 };
+  const faults: Fault[] = [{ kind: "join", whom: 0, ms: 0, version: "1.0.0", when }];
+  const plan: Plan = { ...drawPlan(1), hosts: 3, weather: quiet, asks: once, faults };
+  const ways: string[] = [];
+  const { problems, timeline, ends } = await simulatePlan(plan, ({ actor, state }) => {
+    if (actor === "agent/a4/u000002" && ways.at(-1) !== state) ways.push(state);
+  });
+  expect(problems, timeline.join("\n")).toEqual([]);
+  expect(ways).toEqual(["waiting", "backing-up", "migrating", "awaiting-peers", "done"]);
+  expect(ends).toEqual(["done", "done"]);
+});
+
 test.each(["backing-up", "rehearsing", "migrating", "awaiting-peers"])(
   "every process dies in %s, and is of another build of the version afterwards: none of its steps runs, all are back",
   async (state) => {

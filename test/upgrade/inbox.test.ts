@@ -203,7 +203,11 @@ test("what nobody waits for any more is withdrawn by the next master, unless it 
   await fileRequest(store, "r2", { kind: "retry" }, 30_000);
   await store.write([beginWrite("r2")]);
   nowMs += 30_000 + limits.requestSlackMs + 1;
+  // Its client may have begun to wait only when the request was there.
+  await fileRequest(store, "r3", { kind: "forget", agent: "nobody" }, 30_000);
+  nowMs += 30_001;
   await serveInbox(world);
+  expect(await readAnswer(store, "r3")).toMatchObject({ ok: false, code: "unknown-agent" });
   expect(await readAnswer(store, "r1")).toMatchObject({ ok: false, code: "no-master" });
   expect(await readAnswer(store, "r2")).toMatchObject({ ok: true });
 });
