@@ -38,9 +38,9 @@ function withNetwork(handlers: Handlers) {
 const forward = ["chooseBackupTime", "rehearse", "migrate", "verifyCatalogue"];
 
 /**
- * Only who was ready on the new version can go forward, with the steps that it was ready with. Any other master turns the fleet back where nobody
- * else could lead, or waits where the upgrade is not for it, and else leaves it to them: it has entered this
- * state and gives the mastership up.
+ * Only who was ready on the new version can go forward, with the steps that it was ready with. Any other
+ * master turns the fleet back where nobody else could lead, or waits where the upgrade is not for it, and else
+ * leaves it to them: it has entered this state and gives the mastership up.
  */
 function onlyReady(world: World, handlers: Handlers) {
   const wrap =
