@@ -9,7 +9,7 @@ export const partialEnding = ".partial";
 
 /** Ids of the backups in a folder, in order: what has a manifest, be it damaged. */
 export async function backupsIn(root: string): Promise<readonly string[]> {
-  const names = await readdir(root).catch(() => []);
+  const names = await readdir(root);
   const found: string[] = [];
   for (const name of names.toSorted()) {
     const isThere = await access(join(root, name, manifestName)).then(

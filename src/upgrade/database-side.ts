@@ -38,7 +38,7 @@ export function createDatabaseSide(connections: Connections): DatabaseSide {
       const free = await statfs(dataDirectory).catch(() => ({ bavail: 0, bsize: 0 }));
       return {
         freeBytes: free.bavail * free.bsize,
-        backups: await backupsIn(backupsDirectory(dataDirectory)),
+        backups: await backupsIn(backupsDirectory(dataDirectory)).catch(() => []),
       };
     },
   };

@@ -4,6 +4,7 @@ import type { EffectContext } from "../engine/engine.ts";
 import { LockstepError } from "../errors.ts";
 import { exitForStuckEffect } from "../launcher/agent-side.ts";
 import { limits } from "../limits.ts";
+import type { Entry } from "../store/store.ts";
 import { deadlinesDefault } from "./accept.ts";
 import type { LocalRun } from "./local-steps.ts";
 import { coordinatorId } from "./names.ts";
@@ -19,11 +20,11 @@ export async function localWork(
   deadline: "peersMs" | "rollingBackMs",
   params: Readonly<Record<string, unknown>>,
   context: EffectContext,
-  act: (run: LocalRun) => Promise<AgentEvent>,
+  act: (run: LocalRun, coordinator: Entry | undefined) => Promise<AgentEvent>,
 ): Promise<AgentEvent> {
   const upgrade = String(params["upgrade"]);
-  const tail = await world.store.tail(coordinatorId(upgrade));
-  const known = tail && contextOf<UpgradeContext>(tail);
+  const coordinator = await world.store.tail(coordinatorId(upgrade));
+  const known = coordinator && contextOf<UpgradeContext>(coordinator);
   const limitMs = (known?.deadlines ?? deadlinesDefault)[deadline];
   const [overtime, ended] = [new AbortController(), new AbortController()];
   const watch = async () => {
@@ -36,7 +37,7 @@ export async function localWork(
   };
   void watch();
   try {
-    return await act({
+    const run: LocalRun = {
       journal: world.localJournal,
       steps: world.steps,
       role: world.role,
@@ -50,7 +51,8 @@ export async function localWork(
       signal: context.signal,
       overtime: overtime.signal,
       log: world.log,
-    });
+    };
+    return await act(run, coordinator);
   } finally {
     ended.abort("ended");
   }

@@ -236,9 +236,11 @@ const passing: readonly string[] = ["fenced", "lease-lost", "database-unreachabl
  * @throws LockstepError what passes: who could not be served is served in a later pass
  */
 export async function serveInbox(world: MasterWorld): Promise<void> {
+  const items = await readInbox(world.store);
+  if (items.length === 0) return;
   const inConflict: LockstepError[] = [];
   const nowMs = await world.store.now();
-  for (const item of await readInbox(world.store)) {
+  for (const item of items) {
     try {
       // Whoever asked may have died: nobody would know that it is done.
       const isLeft = nowMs > item.waitedForUntil && !item.begun;

@@ -5,7 +5,7 @@ import type { EffectHandler } from "../engine/engine.ts";
 import { LockstepError, messageOf } from "../errors.ts";
 import { exitForVersionChange } from "../launcher/agent-side.ts";
 import { limits } from "../limits.ts";
-import { collections } from "../store/store.ts";
+import { collections, type Entry } from "../store/store.ts";
 import type { DatabaseSide } from "./database-side.ts";
 import { isRequired } from "./eligible.ts";
 import { runLocalSteps, undoLocalSteps } from "./local-steps.ts";
@@ -78,9 +78,10 @@ export function participantEffects(
         };
         return { type: "localStepFailed", reason };
       }
-      const differ = await otherThanAgreed(world, String(params["upgrade"]));
-      if (differ !== null) return { type: "localStepFailed", reason: differ };
-      return localWork(world, "peersMs", params, context, runLocalSteps);
+      return localWork(world, "peersMs", params, context, async (run, coordinator) => {
+        const reason = otherThanAgreed(world, coordinator);
+        return reason === null ? runLocalSteps(run) : { type: "localStepFailed", reason };
+      });
     },
 
     async undoLocalSteps(params, context) {
@@ -121,8 +122,7 @@ export function participantEffects(
 }
 
 /** Who was not asked whether it is ready, or comes after the commit, brings the steps that it has. */
-async function otherThanAgreed(world: World, upgrade: string): Promise<Reason | null> {
-  const coordinator = await world.store.tail(coordinatorId(upgrade));
+function otherThanAgreed(world: World, coordinator: Entry | undefined): Reason | null {
   if (!coordinator || isFinal(coordinator)) return null;
   const known = contextOf<UpgradeContext>(coordinator);
   return isRequired(known, world.agent) ? otherStepsHere(known, world) : null;

@@ -243,14 +243,14 @@ async function databasesLeft({ client }: TestFleet): Promise<readonly string[]> 
   return databases.map(({ name }) => name).filter((name) => !known.includes(name));
 }
 
-/** What must hold after an upgrade; throws with all that does not. */
+/** What must hold after an upgrade; throws with all that does not. Answers with why it turned back, or null. */
 async function inspect(
   fleet: TestFleet,
   plan: UpgradePlan,
   end: string,
   before: Before,
   meanwhile: readonly string[],
-): Promise<void> {
+): Promise<string | null> {
   const wrong: string[] = [...meanwhile, ...(await fleet.fleet.check())];
   const files = await localFiles(fleet);
   const { versions, upgrade } = await fleet.fleet.status();
@@ -288,6 +288,7 @@ async function inspect(
     if (versions.agentVersion !== before.version) wrong.push(`version ${versions.agentVersion}`);
   }
   if (wrong.length > 0) throw new Error(`${end}, and broken: ${wrong.join("; ")}`);
+  return upgrade?.reason?.code ?? null;
 }
 
 /** One upgrade with what the plan has in store for it, until everybody serves again and all is proven. */
@@ -308,8 +309,7 @@ export async function runUpgrade(stage: Stage, plan: UpgradePlan): Promise<Upgra
     const happened = await setFaults(stage, plan, looking, upgrade);
     await aborting;
     const end = await waitForEnd(stage, upgrade);
-    await inspect(fleet, plan, end, before, looking.broken);
-    const reason = (await fleet.fleet.status()).upgrade?.reason?.code ?? null;
+    const reason = await inspect(fleet, plan, end, before, looking.broken);
     return { upgrade, end, reason, checks: looking.checks(), ...happened };
   } finally {
     await looking.stop();

@@ -12,7 +12,7 @@ import {
 } from "../../src/store/store.ts";
 import type { DatabaseSide } from "../../src/upgrade/database-side.ts";
 import { coordinatorId } from "../../src/upgrade/names.ts";
-import { planOf } from "../../src/upgrade/steps.ts";
+import { planOf, type Step } from "../../src/upgrade/steps.ts";
 import { contextOf } from "../../src/upgrade/views.ts";
 import type { World } from "../../src/upgrade/world.ts";
 import type { Draw } from "./draw.ts";
@@ -84,6 +84,15 @@ function after(data: Data, batches: readonly string[]): Data {
   return { ...data, applied };
 }
 
+/** S5, without the product's own comparison: these steps are not those that the agent was ready with. */
+export function hasOtherSteps(
+  { from, to, ready }: UpgradeContext,
+  agent: string,
+  steps: readonly Step[],
+): boolean {
+  return ready[agent]?.hash !== planOf(steps, from, to).hash;
+}
+
 /** The database side of one process, on the store: fenced as on MongoDB, and with the same answers. */
 export function createSimulatedDatabase(options: {
   /** As this process reaches it. */
@@ -152,10 +161,8 @@ export function createSimulatedDatabase(options: {
   /** S5: whose steps run brought them when it was ready. */
   const checkSteps = async ({ agent, steps }: World, upgrade: string) => {
     const tail = await store.tail(coordinatorId(upgrade));
-    if (!tail) return;
-    const { from, to, ready } = contextOf<UpgradeContext>(tail);
-    const { hash } = planOf(steps, from, to);
-    if (ready[agent]?.hash !== hash)
+    const known = tail && contextOf<UpgradeContext>(tail);
+    if (known && hasOtherSteps(known, agent, steps))
       options.problem(`S5: ${agent} runs other steps than agreed on`);
   };
 

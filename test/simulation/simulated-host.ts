@@ -12,13 +12,17 @@ import { isRequired } from "../../src/upgrade/eligible.ts";
 import { createLifecycle } from "../../src/upgrade/lifecycle.ts";
 import { coordinatorId } from "../../src/upgrade/names.ts";
 import { type Runtime, runAgent } from "../../src/upgrade/run-agent.ts";
-import { planOf } from "../../src/upgrade/steps.ts";
 import { readVersions } from "../../src/upgrade/versions.ts";
 import { contextOf } from "../../src/upgrade/views.ts";
 import type { Draw } from "./draw.ts";
 import { createLife, type Life, type Primary, type Weather } from "./life.ts";
 import type { Scheduler } from "./scheduler.ts";
-import { createSimulatedDatabase, dataDocument, type Misbehaviour } from "./simulated-data.ts";
+import {
+  createSimulatedDatabase,
+  dataDocument,
+  hasOtherSteps,
+  type Misbehaviour,
+} from "./simulated-data.ts";
 import { type Disk, type Files, localJournalOn, stateFile, stepsOf } from "./simulated-disk.ts";
 import { createSimulatedLeases } from "./simulated-leases.ts";
 
@@ -215,8 +219,7 @@ export function createHost(name: string, version: string, around: Surroundings):
       const tail = upgrade ? await store.tail(coordinatorId(upgrade)) : undefined;
       const known = tail && contextOf<UpgradeContext>(tail);
       if (!known || known.to !== which || !isRequired(known, name)) return;
-      const { hash } = planOf(steps, known.from, known.to);
-      if (known.ready[name]?.hash !== hash) around.problem(`S5: ${name} runs other local steps`);
+      if (hasOtherSteps(known, name, steps)) around.problem(`S5: ${name} runs other local steps`);
     };
     const incarnation = await register(mineStore, name, {
       ...{ role: "state-server", version: which, startable: around.versions, incarnationAtLeast },

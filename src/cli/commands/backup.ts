@@ -1,4 +1,3 @@
-import { readdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { createBackup } from "../../database/backup.ts";
 import type { Manifest } from "../../database/manifest.ts";
@@ -90,13 +89,13 @@ export function createBackupCommand(
 /** `lockstep backup list`: what has a manifest; a damaged one is told as such. */
 export async function list(options: DirectoryOptions, terminal: Terminal): Promise<number> {
   const root = resolve(options.directory);
-  await readdir(root).catch((error: unknown) => {
+  const names = await backupsIn(root).catch((error: unknown) => {
     throw new LockstepError(
       "bad-argument",
       `expected a directory of backups, got: ${messageOf(error)}`,
     );
   });
-  for (const name of await backupsIn(root)) {
+  for (const name of names) {
     try {
       const manifest = await readManifest(join(root, name));
       terminal.out(
