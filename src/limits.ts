@@ -63,8 +63,12 @@ export const limits = {
   loadBatchDocumentsMax: 10_000,
   loadBatchBytesMax: 8 * 1024 * 1024,
   collectionsMax: 10_000,
-  /** The server takes 63; 28 are for the name of a rehearsal beside it. */
-  databaseNameBytesMax: 35,
+  /** The server takes no longer name. */
+  databaseNameBytesMax: 63,
+  /** What the longest name made from a fleet's, its last scratch database, leaves of that. */
+  fleetNameBytesMax: 44,
+  /** Databases in which a fleet proves copies and rehearses: so many can do so at once. */
+  scratchDatabases: 4,
   oplogFactor: 2,
   spaceMarginBytes: 64 * 1024 * 1024,
   spaceReserveFraction: 0.1,

@@ -1,4 +1,5 @@
 import type { MongoClient } from "mongodb";
+import { controlDatabaseName } from "../database/database-names.ts";
 import type { WithMember } from "../database/members.ts";
 import { checkDeployment } from "../database/preflight.ts";
 import { openSeam } from "../ports/seam.ts";
@@ -6,7 +7,6 @@ import { createMongoStore } from "../store/mongo-store.ts";
 import type { Store } from "../store/store.ts";
 import { connect, memberOpener } from "../upgrade/connect.ts";
 import { databaseNameOf } from "../upgrade/database-name.ts";
-import { controlDatabaseName } from "../upgrade/names.ts";
 import { parseSecondsMs } from "./seconds.ts";
 
 /** Options of commands that work on the database themselves. */

@@ -1,6 +1,6 @@
 import type { MongoClient } from "mongodb";
 import { LockstepError, messageOf } from "../errors.ts";
-import { limits } from "../limits.ts";
+import { requireApplicationDatabaseName } from "./database-names.ts";
 
 const versionMin = 6;
 
@@ -45,13 +45,7 @@ export async function checkDeployment(client: MongoClient, databaseName: string)
       `expected MongoDB ${versionMin}.0 or newer, got ${String(version)}`,
     );
   }
-  const nameBytes = Buffer.byteLength(databaseName);
-  if (nameBytes > limits.databaseNameBytesMax) {
-    throw new LockstepError(
-      "bad-argument",
-      `expected a database name of at most ${limits.databaseNameBytesMax} bytes, got ${nameBytes}: its copies' names are made from it, and the server takes 63`,
-    );
-  }
+  requireApplicationDatabaseName(databaseName);
   await requireExactName(client, databaseName);
 }
 

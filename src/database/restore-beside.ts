@@ -4,6 +4,7 @@ import { limits } from "../limits.ts";
 import type { Log } from "../log.ts";
 import type { Seam } from "../ports/seam.ts";
 import { readCatalogue } from "./catalogue.ts";
+import { requireApplicationDatabaseName } from "./database-names.ts";
 import { dropIfThere } from "./load.ts";
 import { loadDatabase } from "./load-database.ts";
 import type { Manifest } from "./manifest.ts";
@@ -23,12 +24,7 @@ function refuse(message: string): LockstepError {
  * @throws LockstepError `bad-argument`
  */
 async function requireFreeName(client: MongoClient, name: string): Promise<void> {
-  if (!/^[^/\\. "$*<>:|?\0]{1,63}$/.test(name) || Buffer.byteLength(name) > 63) {
-    throw refuse(`expected a database's name, got "${name}": 1 to 63 bytes without /\\. "$*<>:|?`);
-  }
-  if (["admin", "local", "config"].includes(name.toLowerCase()) || name.startsWith("lockstep_")) {
-    throw refuse(`"${name}" is a database of the server's or of ours: name another`);
-  }
+  requireApplicationDatabaseName(name);
   const { databases } = await client.db("admin").admin().listDatabases({ nameOnly: true });
   const same = databases.find((found) => found.name.toLowerCase() === name.toLowerCase());
   if (!same) return;

@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import type { Role } from "../../machines/vocabulary.ts";
+import { controlDatabaseName } from "../database/database-names.ts";
 import { LockstepError, messageOf } from "../errors.ts";
 import {
   createLauncherVersions,
@@ -15,7 +16,7 @@ import { startAgent } from "./agent-runtime.ts";
 import { databaseNameOf } from "./database-name.ts";
 import type { GateListener } from "./gate.ts";
 import { createLifecycle, type Lifecycle } from "./lifecycle.ts";
-import { assertAgentName, controlDatabaseName } from "./names.ts";
+import { assertAgentName } from "./names.ts";
 import { defineSteps, type Step } from "./steps.ts";
 import { requireSemver } from "./versions.ts";
 

@@ -1,4 +1,5 @@
 import type { Deadlines } from "../../machines/vocabulary.ts";
+import { controlDatabaseName } from "../database/database-names.ts";
 import { checkDeployment, checkMajority } from "../database/preflight.ts";
 import { allowWrites } from "../database/write-block.ts";
 import { isLockstepError, LockstepError } from "../errors.ts";
@@ -21,7 +22,6 @@ import {
   withdrawWrite,
 } from "./inbox.ts";
 import { fleetInvariants } from "./invariants.ts";
-import { controlDatabaseName } from "./names.ts";
 import { type FleetStatus, type HistoryItem, readHistory, readStatus } from "./status.ts";
 import { initializeVersions, readVersions } from "./versions.ts";
 

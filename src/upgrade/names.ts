@@ -50,11 +50,6 @@ export function backupDirectory(dataDirectory: string, upgrade: string): string 
   return join(backupsDirectory(dataDirectory), upgrade);
 }
 
-/** Name of the control database: never the one that is backed up. */
-export function controlDatabaseName(fleet: string): string {
-  return `lockstep_${fleet}`;
-}
-
 /** What the connections of an agent's processes are called at the server: its next process ends them. */
 export function connectionNames(controlDatabase: string, agent: string, nonce: string) {
   const fleet = createHash("sha256").update(controlDatabase).digest("hex").slice(0, 8);

@@ -124,7 +124,9 @@ describe("lockstep backup and restore", () => {
     const refused: readonly (readonly [readonly string[], number, string])[] = [
       [["b", "--to-db", setting.name], 2, "exists"],
       [["b", "--to-db", setting.name.toUpperCase()], 2, "differs from"],
-      [["b", "--to-db", "admin"], 2, "server's or of ours"],
+      [["b", "--to-db", "admin"], 2, "of the server or of Lockstep"],
+      [["b", "--to-db", "lockstep"], 2, "of the server or of Lockstep"],
+      [["b", "--to-db", "Lockstep_other"], 2, "of the server or of Lockstep"],
       [["b", "--to-db", "a/b"], 2, "a database's name"],
       [["../b", "--to-db", "x"], 2, "backup's id"],
       [["nowhere", "--to-db", "x"], 1, "backup-mismatch"],

@@ -145,10 +145,23 @@ describe("lockstep", () => {
     expect(filed).toMatchObject([{ answer: { ok: false, code: "no-master" } }]);
   });
 
-  test("a database whose copies' names would be too long", async () => {
-    const { code, text } = await run("init", "1.0.0", "--mongo-url", urlOf("x".repeat(36)));
-    expect([code, text.includes("at most 35 bytes")]).toEqual([2, true]);
+  test("a database from whose name no other can be made needs a fleet's name, and is taken with one", async () => {
+    const name = `${freshDatabaseName()}${"x".repeat(40)}`;
+    const url = urlOf(name);
+    const { code, text } = await run("init", "1.0.0", "--mongo-url", url);
+    expect([code, text.includes("at most 44 bytes")], text).toEqual([2, true]);
+    const named = await run("init", "1.0.0", "--mongo-url", url, "--fleet", name.slice(0, 44));
+    expect(named.code, named.text).toBe(0);
   });
+
+  test.each(["admin", "lockstep", "Lockstep_main", "x".repeat(64)])(
+    "a database that cannot be an application's: %s",
+    async (name) => {
+      const words = ["--mongo-url", urlOf(name), "--fleet", "main"];
+      const { code, text } = await run("init", "1.0.0", ...words);
+      expect([code, text.includes("bad-argument")], text).toEqual([2, true]);
+    },
+  );
 
   test.each(["SIGINT", "SIGTERM", "SIGHUP"] as const)(
     "%s while nobody answers yet: what was asked for is withdrawn",

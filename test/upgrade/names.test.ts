@@ -2,7 +2,6 @@
 import { expect, test } from "vitest";
 import {
   assertAgentName,
-  controlDatabaseName,
   coordinatorId,
   coordinatorPrefix,
   isUpgradeId,
@@ -20,7 +19,6 @@ test("ids of actors, of upgrades, of the control database", () => {
   expect(participantId("a1", "u000001")).toBe("agent/a1/u000001");
   expect(upgradeId(7)).toBe("u000007");
   expect(upgradeId(1_234_567)).toBe("u1234567");
-  expect(controlDatabaseName("main")).toBe("lockstep_main");
 });
 
 test.each([

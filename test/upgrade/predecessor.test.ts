@@ -6,11 +6,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { MongoClient } from "mongodb";
 import { expect, inject, onTestFinished, test } from "vitest";
+import { controlDatabaseName } from "../../src/database/database-names.ts";
 import { createAgent, createLog } from "../../src/index.ts";
 import { openSeam } from "../../src/ports/seam.ts";
 import { createMongoStore } from "../../src/store/mongo-store.ts";
 import { collections, type Write } from "../../src/store/store.ts";
-import { connectionNames, controlDatabaseName } from "../../src/upgrade/names.ts";
+import { connectionNames } from "../../src/upgrade/names.ts";
 import { freshDatabaseName, urlOf } from "../support/database.ts";
 
 test("the next process ends what an earlier one had open, of its own fleet alone", async () => {

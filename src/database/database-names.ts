@@ -1,0 +1,82 @@
+import { LockstepError } from "../errors.ts";
+import { limits } from "../limits.ts";
+
+/**
+ * The one database that all fleets of a replica set share, with the collections `fleets` and `claims`. Its name
+ * is fixed, so rights can be granted on it.
+ */
+export const sharedDatabaseName = "lockstep";
+
+const prefix = `${sharedDatabaseName}_`;
+const scratchInfix = "_scratch_";
+
+/** True for a name that the server takes for a database. Pure. */
+export function isDatabaseName(name: string): boolean {
+  return (
+    /^[^/\\. "$*<>:|?\0]+$/.test(name) && Buffer.byteLength(name) <= limits.databaseNameBytesMax
+  );
+}
+
+/** True for a database that belongs to the server or to Lockstep. Pure. */
+export function isReservedName(name: string): boolean {
+  const lower = name.toLowerCase();
+  return (
+    ["admin", "local", "config", sharedDatabaseName].includes(lower) || lower.startsWith(prefix)
+  );
+}
+
+/**
+ * The control database of a fleet: never the database that is backed up.
+ * @throws LockstepError `bad-argument` for a fleet's name from which no database can be named
+ */
+export function controlDatabaseName(fleet: string): string {
+  const bytes = Buffer.byteLength(fleet);
+  const advice = "name the fleet with --fleet (in an application: `fleet`), or name it otherwise";
+  if (bytes > limits.fleetNameBytesMax) {
+    throw new LockstepError(
+      "bad-argument",
+      `expected a fleet's name (by default the database's) of at most ${limits.fleetNameBytesMax} bytes, got ${bytes}: the names of its databases are made from it, and the server takes ${limits.databaseNameBytesMax}; ${advice}`,
+    );
+  }
+  if (!isDatabaseName(fleet)) {
+    throw new LockstepError(
+      "bad-argument",
+      `expected a fleet's name without /\\. "$*<>:|?, got "${fleet}": ${advice}`,
+    );
+  }
+  // It would be the control database of one fleet and a scratch database of another.
+  if (/_scratch_\d+$/i.test(fleet)) {
+    throw new LockstepError(
+      "bad-argument",
+      `expected a fleet's name that does not end like a scratch database (${scratchInfix}1), got "${fleet}": ${advice}`,
+    );
+  }
+  return `${prefix}${fleet}`;
+}
+
+/** The databases in which a fleet tries things: copies are proven there, and steps rehearsed. Pure. */
+export function scratchDatabaseNames(controlDatabase: string): readonly string[] {
+  return Array.from(
+    { length: limits.scratchDatabases },
+    (_, index) => `${controlDatabase}${scratchInfix}${index + 1}`,
+  );
+}
+
+/**
+ * Refuses a name that cannot be an application's database.
+ * @throws LockstepError `bad-argument`
+ */
+export function requireApplicationDatabaseName(name: string): void {
+  if (!isDatabaseName(name)) {
+    throw new LockstepError(
+      "bad-argument",
+      `expected a database's name, got "${name}": 1 to ${limits.databaseNameBytesMax} bytes without /\\. "$*<>:|?`,
+    );
+  }
+  if (isReservedName(name)) {
+    throw new LockstepError(
+      "bad-argument",
+      `"${name}" is a database of the server or of Lockstep (${sharedDatabaseName} and ${prefix}…): name another`,
+    );
+  }
+}
