@@ -46,6 +46,16 @@ export const limits = {
   /** Schema steps. */
   batchDocumentsMax: 1_000,
   batchBytesMax: 4 * 1024 * 1024,
+  /** A step's function may compute so long for one batch: it blocks this process, which has a lease to renew. */
+  batchComputeMs: 500,
+  /** A batch that commits within this time is followed by a larger one. */
+  batchQuickMs: 1_000,
+  /** A transaction that the server has ended so often, and that cannot get smaller, is given up. */
+  transactionEndingsMax: 3,
+  /** An ending within this time is an election's, not that of the server's limit for transactions. */
+  transactionEndingMsMin: 900,
+  /** How long a second look for the documents on which a batch fails may take. */
+  offenderLookMs: 60_000,
   stepDeathsMax: 2,
   offendingDocumentsMax: 10,
   indexBuildTimeMsMax: 30 * 60_000,

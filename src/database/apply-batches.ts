@@ -1,197 +1,105 @@
-import {
-  type AnyBulkWriteOperation,
-  BSON,
-  type ClientSession,
-  type Document,
-  type Filter,
-} from "mongodb";
-import { assert, LockstepError, messageOf } from "../errors.ts";
-import { limits } from "../limits.ts";
+import { MongoServerError } from "mongodb";
+import { isLockstepError, LockstepError } from "../errors.ts";
+import { systemClock } from "../ports/clock.ts";
+import { isNetworkTrouble } from "../store/transient.ts";
+import { batchAfterCommit, smallerBatch } from "./batch-size.ts";
+import { ChangeFailed, workOf, writeUnits } from "./batch-work.ts";
 import { fencedTransaction } from "./fenced-transaction.ts";
-import { orderedField } from "./ordered-bson.ts";
+import { blameDocuments } from "./offenders.ts";
 import type { Progress } from "./progress.ts";
+import { batchSizeOf, idText, readBatch } from "./read-batch.ts";
 import { type Runner, startersAfterCommit } from "./runner.ts";
-import type { Application, StepDocument } from "./schema-context.ts";
-import { hasCode, serverErrors } from "./server-errors.ts";
+import type { Application } from "./schema-context.ts";
 
-interface Batch {
-  readonly ids: readonly unknown[];
-  /** Whole ones, where a function changes them; in the order of the ids. */
-  readonly documents: readonly Document[];
+/** True for a failure that some documents of the batch may be to blame for. */
+function isOfDocuments(error: unknown): boolean {
+  if (error instanceof ChangeFailed) return true;
+  return error instanceof MongoServerError && !isNetworkTrouble(error);
 }
 
-/** How many documents of a collection make a batch, by their average size: a batch is one transaction. */
-async function batchSizeOf({ options }: Runner, collection: string): Promise<number> {
-  const [stats] = await options.client
-    .db(options.databaseName)
-    .collection(collection)
-    .aggregate<{ bytes?: number }>([
-      { $collStats: { storageStats: {} } },
-      { $project: { bytes: "$storageStats.avgObjSize" } },
-    ])
-    .toArray()
-    .catch((error: unknown) => {
-      // One that is not there has nothing to change.
-      if (hasCode(error, serverErrors.namespaceNotFound)) return [];
-      throw error;
-    });
-  const fitting = Math.floor(limits.batchBytesMax / Math.max(1, Number(stats?.bytes ?? 1)));
-  return Math.min(limits.batchDocumentsMax, Math.max(1, fitting));
-}
-
-/** Reads the next documents after the cursor, in `_id` order over all types of `_id`. */
-async function readBatch(
+/** Commits one batch of at most `size` documents after the cursor. */
+async function applyBatch(
   runner: Runner,
   collection: string,
   application: Application,
-  cursor: Progress["cursor"],
-  size: number,
-  session?: ClientSession,
-): Promise<Batch> {
-  const { options } = runner;
-  const whole = "change" in application;
-  const wanted = application.filter ?? {};
-  // The server leaves the last one out: no text of ours tells all ids apart.
-  const filter = cursor === null ? wanted : { $and: [wanted, { _id: { $ne: cursor.last } }] };
-  let find = options.client
-    .db(options.databaseName)
-    .collection(collection)
-    .find(filter as Filter<Document>, {
-      raw: true,
-      ...(session ? { session } : {}),
-      ...(whole ? {} : { projection: { _id: 1 } }),
-    })
-    .sort({ _id: 1 })
-    .hint({ _id: 1 })
-    .limit(size)
-    .batchSize(size + 1);
-  // `$gt` would stay within one BSON type; `min` walks the index across all of them.
-  if (cursor !== null) find = find.min({ _id: cursor.last });
-  const found = (await find.toArray()) as unknown as readonly Uint8Array[];
-  return {
-    // With their types, and nested keys in their order: each names exactly one document.
-    ids: found.map((bytes) => orderedField(bytes, "_id")),
-    documents: whole ? found.map((bytes) => BSON.deserialize(bytes)) : [],
-  };
+  size: () => number,
+  shrink: () => boolean,
+): Promise<{ readonly documents: number; readonly durationMs: number }> {
+  const { options, progress } = runner;
+  let startMs = 0;
+  let changed = 0;
+  const { documents, after } = await fencedTransaction(
+    options,
+    `${options.progressField}-batch`,
+    { field: options.progressField, ticks: progress.ticks, shrink },
+    async (session) => {
+      startMs = systemClock.monotonicMs();
+      const { cursor } = progress;
+      const batch = await readBatch(runner, collection, application, cursor, size(), session);
+      const work = workOf(batch, application);
+      const next: Progress = {
+        ...progress,
+        cursor: { last: batch.ids[work.documents - 1] },
+        batches: progress.batches + 1,
+        documents: progress.documents + work.documents,
+        starters: startersAfterCommit(runner),
+      };
+      const moved = work.documents === 0 ? progress : next;
+      return { prepared: { ...work, after: moved }, progress: { ...moved } };
+    },
+    async (session, work) => {
+      // Of the attempt that is committed.
+      changed = 0;
+      if (work.documents === 0) return;
+      changed = await writeUnits(runner, collection, application, work.units, session);
+    },
+  );
+  runner.changed += changed;
+  runner.progress = { ...after, ticks: progress.ticks + 1 };
+  return { documents, durationMs: systemClock.monotonicMs() - startMs };
 }
 
-/** An `_id` as it is told to people. */
-export function idText(id: unknown): string {
-  const isPlainObject = typeof id === "object" && id !== null && !("_bsontype" in id);
-  return isPlainObject && !(id instanceof Date) ? BSON.EJSON.stringify(id) : String(id);
-}
-
-function changesOf(
-  { ids, documents }: Batch,
-  change: (document: StepDocument) => Document | null,
-): AnyBulkWriteOperation<Document>[] {
-  return documents.flatMap((document, index) => {
-    const update = change(document);
-    const filter = { _id: ids[index] as never };
-    return update === null ? [] : [{ updateOne: { filter, update } }];
-  });
-}
-
-/** What was read in a transaction is there to be written in it: an id that names nothing is a defect of ours. */
-function assertMatched(expected: number, got: number): void {
-  assert(got === expected, "each document of a batch is found by its id", { expected, got });
-}
-
-/** Names the documents on which the function throws, looking through the rest without writing. */
-async function offendersFrom(
+/** A batch that the server keeps ending is one document by then: the error names it. */
+async function withDocument(
   runner: Runner,
   collection: string,
-  application: Application & { change: (document: StepDocument) => Document | null },
-): Promise<readonly { readonly id: string; readonly error: string }[]> {
-  const offenders: { id: string; error: string }[] = [];
-  let { cursor } = runner.progress;
-  const size = await batchSizeOf(runner, collection);
-  for (;;) {
-    runner.options.signal.throwIfAborted();
-    const batch = await readBatch(runner, collection, application, cursor, size);
-    for (const document of batch.documents) {
-      try {
-        application.change(document);
-      } catch (error) {
-        offenders.push({ id: idText(document["_id"]), error: messageOf(error) });
-        if (offenders.length >= limits.offendingDocumentsMax) return offenders;
-      }
-    }
-    if (batch.ids.length === 0) return offenders;
-    cursor = { last: batch.ids.at(-1) };
-  }
+  application: Application,
+  error: LockstepError,
+): Promise<LockstepError> {
+  const { ids } = await readBatch(runner, collection, application, runner.progress.cursor, 1);
+  const documents = ids.map((id) => ({ id: idText(id) }));
+  const named = documents.map(({ id }) => id).join();
+  const message = `document ${named} of "${collection}": ${error.message}`;
+  return new LockstepError(error.code, message, { ...error.details, collection, documents });
 }
 
-class ChangeFailed extends Error {}
-
-/** Applies one operation to a collection, batch by fenced batch, from the cursor on. */
+/**
+ * Applies one operation to a collection, batch by fenced batch, from the cursor on. Batches get smaller
+ * while the server ends their transactions, and larger again while they are quick.
+ * @throws LockstepError `step-failed` with the documents that are to blame, `timeout`
+ */
 export async function applyBatches(
   runner: Runner,
   collection: string,
   application: Application,
 ): Promise<void> {
-  const { options } = runner;
-  const target = options.client.db(options.databaseName).collection(collection);
-  const size = await batchSizeOf(runner, collection);
-  let changed = 0;
-  for (let read = -1; read !== 0; ) {
-    const { progress } = runner;
+  let size = await batchSizeOf(runner, collection);
+  const shrink = () => {
+    const next = smallerBatch(size);
+    const isSmaller = next.documents < size.documents;
+    size = next;
+    return isSmaller;
+  };
+  for (let documents = -1; documents !== 0; ) {
     try {
-      const moved = await fencedTransaction(
-        options,
-        `${options.progressField}-batch`,
-        { field: options.progressField, ticks: progress.ticks },
-        async (session) => {
-          const { cursor } = progress;
-          const batch = await readBatch(runner, collection, application, cursor, size, session);
-          let operations: AnyBulkWriteOperation<Document>[] = [];
-          if ("change" in application) {
-            try {
-              operations = changesOf(batch, application.change);
-            } catch (error) {
-              throw new ChangeFailed(messageOf(error), { cause: error });
-            }
-          }
-          const empty = batch.ids.length === 0;
-          const after: Progress = empty
-            ? progress
-            : {
-                ...progress,
-                cursor: { last: batch.ids.at(-1) },
-                batches: progress.batches + 1,
-                documents: progress.documents + batch.ids.length,
-                starters: startersAfterCommit(runner),
-              };
-          return { prepared: { batch, operations, after }, progress: { ...after } };
-        },
-        async (session, { batch, operations }) => {
-          // Of the attempt that is committed.
-          changed = 0;
-          if (batch.ids.length === 0) return;
-          if ("update" in application) {
-            const _id = { $in: batch.ids as never[] };
-            const result = await target.updateMany({ _id }, [...application.update], { session });
-            assertMatched(batch.ids.length, result.matchedCount);
-            changed = result.modifiedCount;
-          } else if (operations.length > 0) {
-            const result = await target.bulkWrite(operations, { session, ordered: true });
-            assertMatched(operations.length, result.matchedCount);
-            changed = result.modifiedCount;
-          }
-        },
-      );
-      read = moved.batch.ids.length;
-      runner.changed += changed;
-      runner.progress = { ...moved.after, ticks: progress.ticks + 1 };
+      const done = await applyBatch(runner, collection, application, () => size.documents, shrink);
+      documents = done.documents;
+      size = batchAfterCommit(size, done.durationMs);
     } catch (error) {
-      if (!(error instanceof ChangeFailed) || !("change" in application)) throw error;
-      const documents = await offendersFrom(runner, collection, application);
-      const named = documents.map(({ id, error: why }) => `${id} (${why})`).join(", ");
-      throw new LockstepError(
-        "step-failed",
-        `it fails on ${documents.length} or more documents of "${collection}": ${named}`,
-        { collection, documents },
-      );
+      if (isLockstepError(error, "timeout"))
+        throw await withDocument(runner, collection, application, error);
+      if (!isOfDocuments(error)) throw error;
+      throw await blameDocuments(runner, collection, application, error);
     }
   }
 }

@@ -1,8 +1,8 @@
 import type { Document, Filter } from "mongodb";
 import { LockstepError } from "../errors.ts";
 import { limits } from "../limits.ts";
-import { idText } from "./apply-batches.ts";
 import { conflict } from "./define.ts";
+import { idText } from "./read-batch.ts";
 import type { Runner } from "./runner.ts";
 import type { Application } from "./schema-context.ts";
 

@@ -1,7 +1,6 @@
 import type { Document } from "mongodb";
-import { messageOf } from "../errors.ts";
-import { limits } from "../limits.ts";
 import { conflict, define, includes, requirePlain } from "./define.ts";
+import { documentsWith, duplicatesOf, notUnique } from "./index-duplicates.ts";
 import { canonicalText, parseCanonical } from "./ordered-bson.ts";
 import { moveProgress, nextOperation, type Runner } from "./runner.ts";
 import type { IndexKeys, IndexOptions } from "./schema-context.ts";
@@ -9,37 +8,6 @@ import { hasCode, serverErrors } from "./server-errors.ts";
 
 function keyMap(keys: IndexKeys): Map<string, unknown> {
   return new Map(Array.isArray(keys) ? keys : Object.entries(keys));
-}
-
-/** The first values that a unique index would refuse, looked for as the index will look. */
-async function duplicatesOf(
-  runner: Runner,
-  collection: string,
-  keys: ReadonlyMap<string, unknown>,
-  { partialFilterExpression, sparse, collation }: IndexOptions,
-): Promise<readonly unknown[]> {
-  const fields = [...keys.keys()];
-  const group = Object.fromEntries(fields.map((field, index) => [`k${index}`, `$${field}`]));
-  const some = { $or: fields.map((field) => ({ [field]: { $exists: true } })) };
-  const matches = [
-    ...(partialFilterExpression ? [partialFilterExpression] : []),
-    ...(sparse ? [some] : []),
-  ];
-  const found = await runner.options.client
-    .db(runner.options.databaseName)
-    .collection(collection)
-    .aggregate(
-      [
-        ...matches.map(($match) => ({ $match })),
-        { $group: { _id: group, count: { $sum: 1 } } },
-        { $match: { count: { $gt: 1 } } },
-        { $sort: { _id: 1 } },
-        { $limit: limits.offendingDocumentsMax },
-      ],
-      { allowDiskUse: true, ...(collation ? { collation: { ...collation } } : {}) } as Document,
-    )
-    .toArray();
-  return found.map(({ _id }) => _id as unknown);
 }
 
 /** Builds an index on exactly the collection that was there when the operation began. */
@@ -53,12 +21,7 @@ export async function addIndex(
   const asText = [...key.values()].includes("text");
   if (index.unique) {
     const duplicates = await duplicatesOf(runner, collection, key, index);
-    if (duplicates.length > 0) {
-      throw conflict(
-        `index "${index.name}" of "${collection}" cannot be unique: ${JSON.stringify(duplicates)} occur more than once`,
-        { collection, duplicates },
-      );
-    }
+    if (duplicates.length > 0) throw notUnique(collection, index.name, duplicates);
   }
   await define(
     runner,
@@ -91,14 +54,14 @@ export async function addIndex(
         commitQuorum: "majority",
       },
     }),
-  ).catch((error: unknown) => {
-    // What only the build can see: elements of arrays, a null beside a missing field.
+  ).catch(async (error: unknown) => {
+    // Only the build can see elements of arrays.
     if (!hasCode(error, serverErrors.duplicateKey)) throw error;
-    const duplicates = [(error as { keyValue?: unknown }).keyValue ?? messageOf(error)];
-    throw conflict(
-      `index "${index.name}" of "${collection}" cannot be unique: ${JSON.stringify(duplicates)} occur more than once`,
-      { collection, duplicates },
-    );
+    const value = (error as { keyValue?: Document }).keyValue ?? {};
+    const duplicates = [
+      { value, documents: await documentsWith(runner, collection, value, index) },
+    ];
+    throw notUnique(collection, index.name, duplicates);
   });
   await moveProgress(runner, "operation-end", nextOperation(runner));
 }

@@ -12,7 +12,7 @@ import { limits } from "../limits.ts";
 import { systemClock } from "../ports/clock.ts";
 import type { Seam } from "../ports/seam.ts";
 import { documentIds } from "../store/store.ts";
-import { isNetworkTrouble } from "../store/transient.ts";
+import { isEndedByServer, isNetworkTrouble } from "../store/transient.ts";
 import { type Control, fencesOf, readFence } from "./fences.ts";
 
 export interface Fenced {
@@ -59,15 +59,33 @@ function sessionsChange(
     : { set: {}, rest: { $addToSet: { sessions: id } } };
 }
 
-/** Transactions, one after the other, while it is trouble on the way that ends them. */
+/** The error of a transaction that is too slow for the server's limit, and cannot get smaller. */
+function endedTooOften(endings: number, lastedMs: number, cause: unknown): LockstepError {
+  return new LockstepError(
+    "timeout",
+    `expected the server to let this transaction end, it ended it ${endings} times, the last time after ${Math.round(lastedMs)} ms: do less in it, or raise transactionLifetimeLimitSeconds on every member`,
+    { endings, lastedMs: Math.round(lastedMs) },
+    { cause },
+  );
+}
+
+/**
+ * Runs a transaction again and again while only trouble on the way, or the server's limit for
+ * transactions, ends it.
+ * @param shrink makes the next attempt do less, and answers whether it could
+ * @throws LockstepError `timeout` when the server keeps ending one that cannot get smaller
+ */
 async function transaction<Result>(
   { client, mastership, signal }: Fenced,
   readConcern: "snapshot" | "local",
   act: (session: ClientSession) => Promise<Result>,
+  shrink: () => boolean = () => false,
 ): Promise<Result> {
+  let endings = 0;
   for (let attempt = 1; ; attempt += 1) {
     signal.throwIfAborted();
     mastership.signal.throwIfAborted();
+    const startMs = systemClock.monotonicMs();
     const session = client.startSession();
     try {
       session.startTransaction({
@@ -79,6 +97,11 @@ async function transaction<Result>(
     } catch (error) {
       if (session.inTransaction()) await session.abortTransaction().catch(() => {});
       if (!isNetworkTrouble(error) || attempt >= limits.transactionAttemptsMax) throw error;
+      const lastedMs = systemClock.monotonicMs() - startMs;
+      const isTooSlow = isEndedByServer(error) && lastedMs >= limits.transactionEndingMsMin;
+      if (shrink()) endings = 0;
+      else if (isTooSlow) endings += 1;
+      if (endings >= limits.transactionEndingsMax) throw endedTooOften(endings, lastedMs, error);
       await systemClock.sleep(limits.transactionRetryDelayMs, signal);
     } finally {
       await session.endSession();
@@ -122,6 +145,8 @@ export async function fencedTransaction<Prepared>(
     readonly ticks: number;
     /** Creating a collection wants `local`; the fence is a write, so it conflicts all the same. */
     readonly readConcern?: "local";
+    /** Makes the next attempt do less, and answers whether it could. */
+    shrink?(): boolean;
   },
   prepare: (session: ClientSession) => Promise<{ prepared: Prepared; progress: Document }>,
   write: (session: ClientSession, prepared: Prepared) => Promise<void>,
@@ -129,7 +154,7 @@ export async function fencedTransaction<Prepared>(
   const { mastership, seam } = fenced;
   const fences = fencesOf(fenced.control);
   let committing: { readonly prepared: Prepared } | undefined;
-  return transaction(fenced, tick.readConcern ?? "snapshot", async (session) => {
+  const act = async (session: ClientSession) => {
     const { prepared, progress } = await prepare(session);
     const sessions = sessionsChange(session, tick);
     const touched = await fences.updateOne(
@@ -154,8 +179,10 @@ export async function fencedTransaction<Prepared>(
       return committing.prepared;
     }
     await write(session, prepared);
+    // An attempt gets here only when no earlier one can still commit: both lock the fence document.
     committing = { prepared };
     await seam.write(name, () => session.commitTransaction());
     return prepared;
-  });
+  };
+  return transaction(fenced, tick.readConcern ?? "snapshot", act, tick.shrink);
 }

@@ -129,8 +129,10 @@ export interface SchemaContext {
   removeField(collection: string, field: string): Promise<void>;
   /**
    * Changes documents in `_id` order over all types of `_id`, in fenced batches of at most 1,000
-   * documents, fewer where they are large (about 4 MB by their average). Replay: each batch takes effect exactly once; a batch that was not committed is
-   * computed again, so `change` must be pure.
+   * documents. Batches are smaller where documents are large (about 4 MB by their average), where `change`
+   * is slow (half a second of computing), and while the server ends their transactions for their duration.
+   * A document on which it fails is named, up to ten of them. Replay: each batch takes effect exactly once;
+   * a batch that was not committed is computed again, so `change` must be pure.
    */
   applyToCollection(collection: string, application: Application): Promise<void>;
   /** One fenced transaction; at most 60 s and 16 MB. Replay: its body may run again, its effect counts once. */

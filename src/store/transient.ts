@@ -8,9 +8,9 @@ import {
 } from "mongodb";
 import { isLockstepError, LockstepError, messageOf } from "../errors.ts";
 
-/** Step-down, shutdown, not primary, interrupted (also by who ends our sessions): it may be tried again. */
+/** Step-down, shutdown, not primary, interrupted, a transaction past its lifetime: it may be tried again. */
 const retryableCodes = new Set([
-  ...[6, 7, 89, 91, 189, 262, 9001, 10107, 11600, 11601, 11602, 13435, 13436],
+  ...[6, 7, 89, 91, 189, 262, 290, 9001, 10107, 11600, 11601, 11602, 13435, 13436],
 ]);
 
 /** What Node says of a broken connection; the driver lets some of it through as it is. */
@@ -40,6 +40,15 @@ function isBrokenSocket(error: unknown): boolean {
 export function isTransient(thrown: unknown): boolean {
   const error = unwrapped(thrown);
   return error instanceof MongoError && error.hasErrorLabel("TransientTransactionError");
+}
+
+/** NoSuchTransaction, TransactionExceededLifetimeLimitSeconds, and Interrupted of the operation under way. */
+const endedCodes = new Set([251, 290, 11601]);
+
+/** True for a transaction that the server has ended: at its limit for them, or in an election. */
+export function isEndedByServer(thrown: unknown): boolean {
+  const code = Number((unwrapped(thrown) as { code?: unknown } | null)?.code);
+  return endedCodes.has(code);
 }
 
 /** Written, and not acknowledged by a majority. */

@@ -163,7 +163,7 @@ describe("schema steps", () => {
       context.addIndex("items", { a: 1 }, { name: "a", unique: true }),
     );
     const refused = await runSchemaSteps(await runOptions(setting, 1, unique));
-    expect(JSON.stringify(refused)).toContain('\\"k0\\":1');
+    expect(JSON.stringify(refused)).toContain('{\\"a\\":1} in ');
     const plain = step((context) => context.addIndex("items", { a: 1 }, { name: "a" }));
     const again = { upgrade: "u000003" };
     expect((await runSchemaSteps(await runOptions(setting, 2, plain, again))).kind).toBe("done");

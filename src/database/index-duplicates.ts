@@ -1,0 +1,94 @@
+import { BSON, type Document } from "mongodb";
+import type { LockstepError } from "../errors.ts";
+import { limits } from "../limits.ts";
+import { conflict } from "./define.ts";
+import { idText } from "./read-batch.ts";
+import type { Runner } from "./runner.ts";
+import type { IndexOptions } from "./schema-context.ts";
+
+/** One value that a unique index would refuse, and the first documents that have it. */
+export interface Duplicate {
+  /** By the names of the index's fields; a field that is missing counts as null. */
+  readonly value: Document;
+  readonly documents: readonly string[];
+}
+
+/** Extended JSON where a value has no other text. */
+const textOf = (value: Document) => BSON.EJSON.stringify(value, { relaxed: true });
+
+/** The error that names the values and their documents. Pure. */
+export function notUnique(
+  collection: string,
+  name: string,
+  duplicates: readonly Duplicate[],
+): LockstepError {
+  const named = duplicates.map(({ value, documents }) =>
+    documents.length === 0 ? textOf(value) : `${textOf(value)} in ${documents.join(", ")}`,
+  );
+  return conflict(
+    `index "${name}" of "${collection}" cannot be unique, these values occur more than once: ${named.join("; ")}: change or remove those documents first`,
+    {
+      collection,
+      duplicates: duplicates.map((each) => ({ ...each, value: BSON.EJSON.serialize(each.value) })),
+    },
+  );
+}
+
+/** Looks for the first values that a unique index would refuse, as the index will: but for arrays. */
+export async function duplicatesOf(
+  { options }: Runner,
+  collection: string,
+  keys: ReadonlyMap<string, unknown>,
+  { partialFilterExpression, sparse, collation }: IndexOptions,
+): Promise<readonly Duplicate[]> {
+  const fields = [...keys.keys()];
+  // An index holds null for a field that is missing.
+  const group = Object.fromEntries(
+    fields.map((field, index) => [`k${index}`, { $ifNull: [`$${field}`, null] }]),
+  );
+  const some = { $or: fields.map((field) => ({ [field]: { $exists: true } })) };
+  const matches = [
+    ...(partialFilterExpression ? [partialFilterExpression] : []),
+    ...(sparse ? [some] : []),
+  ];
+  const documents = { $firstN: { input: "$_id", n: limits.offendingDocumentsMax } };
+  const found = await options.client
+    .db(options.databaseName)
+    .collection(collection)
+    .aggregate(
+      [
+        ...matches.map(($match) => ({ $match })),
+        { $group: { _id: group, count: { $sum: 1 }, documents } },
+        { $match: { count: { $gt: 1 } } },
+        { $sort: { _id: 1 } },
+        { $limit: limits.offendingDocumentsMax },
+      ],
+      { allowDiskUse: true, ...(collation ? { collation: { ...collation } } : {}) } as Document,
+    )
+    .toArray();
+  return found.map(({ _id, documents: ids }) => ({
+    value: Object.fromEntries(fields.map((field, index) => [field, _id[`k${index}`]])),
+    documents: (ids as unknown[]).map(idText),
+  }));
+}
+
+/** The first documents whose fields, or elements of them, have these values. */
+export async function documentsWith(
+  { options }: Runner,
+  collection: string,
+  value: Document,
+  { collation, partialFilterExpression }: IndexOptions,
+): Promise<readonly string[]> {
+  const filter = { $and: [value, ...(partialFilterExpression ? [partialFilterExpression] : [])] };
+  const found = await options.client
+    .db(options.databaseName)
+    .collection(collection)
+    .find(filter as Document, {
+      projection: { _id: 1 },
+      ...(collation ? { collation: { ...collation } } : {}),
+    })
+    .sort({ _id: 1 })
+    .limit(limits.offendingDocumentsMax)
+    .toArray();
+  return found.map(({ _id }) => idText(_id));
+}
