@@ -9,7 +9,7 @@ export default defineConfig({
       "test/engine/{step,xstate-adapter}.test.ts",
       "test/upgrade/{accept,derive,derive-table,gate,invariants,names,steps,versions}.test.ts",
       "test/launcher/decide.test.ts",
-      "test/database/{manifest,ordered-bson}.test.ts",
+      "test/database/{manifest,definition-text}.test.ts",
     ],
     testTimeout: 20_000,
     maxWorkers: 1,

@@ -1,17 +1,26 @@
-import type { BSON, MongoClient } from "mongodb";
-import { LockstepError } from "../errors.ts";
+import type { BSON, Document, MongoClient } from "mongodb";
+import { LockstepError, messageOf } from "../errors.ts";
 import { limits } from "../limits.ts";
-import { canonicalText, orderedDocument, parseCanonical } from "./ordered-bson.ts";
+import {
+  comparable,
+  type Definition,
+  definitionField,
+  definitionOf,
+  indexName,
+  withoutFields,
+} from "./definition.ts";
+import { decodedValue, isTrue, rawDocument, rawFields } from "./raw-bson.ts";
+import { hasCode, serverErrors } from "./server-errors.ts";
 
-/** One collection as the server describes it. Texts are canonical Extended JSON, key order kept. */
+/** One collection as the server describes it. */
 export interface CollectionEntry {
   readonly name: string;
   readonly type: "collection" | "view" | "timeseries";
   /** Of the collection that holds the data: 32 hexadecimal digits, or empty for a view. */
   readonly uuid: string;
-  readonly options: string;
+  readonly options: Definition;
   /** Each index but `_id_` and a clustered one, ordered by name. */
-  readonly indexes: readonly string[];
+  readonly indexes: readonly Definition[];
 }
 
 export interface Catalogue {
@@ -31,37 +40,73 @@ export function dataCollection({
 
 /** True for one whose documents stay in the order of their insertion. Pure. */
 export function isCapped({ options }: Pick<CollectionEntry, "options">): boolean {
-  const parsed = parseCanonical(options);
-  return parsed instanceof Map && parsed.get("capped") === true;
+  return isTrue(definitionField(options, "capped"));
 }
 
-interface Described {
-  readonly name: string;
-  readonly type: CollectionEntry["type"];
-  readonly options: Map<string, unknown>;
-  readonly uuid: string;
-}
+type Described = Pick<CollectionEntry, "name" | "type" | "options" | "uuid">;
 
 function described(bytes: Uint8Array): Described {
-  const document = orderedDocument(bytes);
-  const info = document.get("info") as Map<string, unknown> | undefined;
+  const fields = new Map(rawFields(bytes).map((field) => [field.name, field]));
+  const text = (name: string, fallback: string) => {
+    const field = fields.get(name);
+    return field === undefined ? fallback : String(decodedValue(field));
+  };
+  const info = rawFields(fields.get("info")?.value ?? rawDocument([]));
+  const uuid = info.find(({ name }) => name === "uuid");
   return {
-    name: String(document.get("name")),
-    type: String(document.get("type") ?? "collection") as Described["type"],
-    options: (document.get("options") as Described["options"] | undefined) ?? new Map(),
-    uuid: (info?.get("uuid") as BSON.Binary | undefined)?.toString("hex") ?? "",
+    name: text("name", ""),
+    type: text("type", "collection") as Described["type"],
+    options: definitionOf(fields.get("options")?.value ?? rawDocument([])),
+    uuid: uuid === undefined ? "" : (decodedValue(uuid) as BSON.Binary).toString("hex"),
   };
 }
 
-function indexText(bytes: Uint8Array): { name: string; text: string } | null {
-  const index = orderedDocument(bytes);
-  // `ns` was part of it on old servers and says nothing.
-  index.delete("ns");
-  const name = String(index.get("name"));
-  // The `_id_` index and a clustered one come with the collection.
-  return name === "_id_" || index.get("clustered") === true
-    ? null
-    : { name, text: canonicalText(index) };
+/** Describes the collections that match a filter, one that nobody can decode too. */
+export async function listCollections(
+  client: MongoClient,
+  databaseName: string,
+  filter: Document = {},
+): Promise<readonly Described[]> {
+  const raw = await client
+    .db(databaseName)
+    .runCursorCommand({ listCollections: 1, filter, cursor: {} }, { raw: true })
+    .toArray();
+  return (raw as unknown as Uint8Array[]).map(described);
+}
+
+/**
+ * The indexes of a collection, ordered by name, without those that come with it. (`ns` was part of each on
+ * old servers and says nothing.)
+ */
+export function ownIndexes(described: readonly Uint8Array[]): readonly Definition[] {
+  return described
+    .map((bytes) => definitionOf(withoutFields(bytes, ["ns"])))
+    .filter((index) => indexName(index) !== "_id_" && !isTrue(definitionField(index, "clustered")))
+    .map((definition) => ({ definition, name: indexName(definition) }))
+    .toSorted(byName)
+    .map(({ definition }) => definition);
+}
+
+async function listIndexes(
+  client: MongoClient,
+  databaseName: string,
+  name: string,
+): Promise<readonly Definition[]> {
+  const raw = await client
+    .db(databaseName)
+    .collection(name)
+    .listIndexes({ raw: true })
+    .toArray()
+    .catch((error: unknown) => {
+      if (!hasCode(error, serverErrors.indexNotDescribable)) throw error;
+      throw new LockstepError(
+        "database-not-supported",
+        `the server cannot describe the indexes of "${name}" (${messageOf(error)}): drop that index and build it again`,
+        { collection: name },
+        { cause: error },
+      );
+    });
+  return ownIndexes(raw as unknown as Uint8Array[]);
 }
 
 function byName(left: { name: string }, right: { name: string }): number {
@@ -76,10 +121,7 @@ function isBookkeeping(name: string): boolean {
 /** Reads names, UUIDs, options and indexes of a database, in the order of the names. */
 export async function readCatalogue(client: MongoClient, databaseName: string): Promise<Catalogue> {
   const database = client.db(databaseName);
-  const raw = await database
-    .runCursorCommand({ listCollections: 1, cursor: {} }, { raw: true })
-    .toArray();
-  const all = (raw as unknown as Uint8Array[]).map(described).toSorted(byName);
+  const all = (await listCollections(client, databaseName)).toSorted(byName);
   if (all.length > limits.collectionsMax) {
     throw new LockstepError(
       "database-not-supported",
@@ -91,27 +133,11 @@ export async function readCatalogue(client: MongoClient, databaseName: string): 
   for (const { name, type, options } of all.filter((entry) => !isBookkeeping(entry.name))) {
     // The server lets nobody drop it: an empty one holds nothing.
     if (name === "system.js" && !(await database.collection(name).findOne())) continue;
-    const listed =
-      type === "view" ? [] : await database.collection(name).listIndexes({ raw: true }).toArray();
-    const indexes = (listed as unknown as Uint8Array[]).flatMap((bytes) => indexText(bytes) ?? []);
-    collections.push({
-      name,
-      type,
-      uuid: uuids.get(dataCollection({ name, type }) ?? "") ?? "",
-      options: canonicalText(options),
-      indexes: indexes.toSorted(byName).map(({ text }) => text),
-    });
+    const indexes = type === "view" ? [] : await listIndexes(client, databaseName, name);
+    const uuid = uuids.get(dataCollection({ name, type }) ?? "") ?? "";
+    collections.push({ name, type, uuid, options, indexes });
   }
   return { collections };
-}
-
-/** An index as text to compare by: the server puts the expiry last when it changes it, as a number of its choice. */
-function comparable(text: string): string {
-  if (!text.includes('"expireAfterSeconds"')) return text;
-  const index = parseCanonical(text) as Map<string, unknown>;
-  const expireAfterSeconds = Number(index.get("expireAfterSeconds"));
-  index.delete("expireAfterSeconds");
-  return `${canonicalText(index)} ${expireAfterSeconds}`;
 }
 
 /** What differs between two catalogues, in words; nothing when they are equal. Pure. */
@@ -132,7 +158,7 @@ export function differences(
     if (!options.ignoreUuid && other.uuid !== entry.uuid) {
       words.push(`collection "${entry.name}" is another one by its UUID`);
     }
-    if (other.type !== entry.type || other.options !== entry.options) {
+    if (other.type !== entry.type || comparable(other.options) !== comparable(entry.options)) {
       words.push(`collection "${entry.name}" has other options`);
     }
     if (other.indexes.map(comparable).join() !== entry.indexes.map(comparable).join()) {

@@ -1,8 +1,10 @@
 import type { Document } from "mongodb";
-import { conflict, define, entriesOf, includes, requirePlain, requireUnused } from "./define.ts";
+import { conflict, define, entriesOf, requirePlain, requireUnused } from "./define.ts";
+import { bytesOfDefinition, definitionField } from "./definition.ts";
+import { canonicalText } from "./definition-text.ts";
 import { fencedTransaction } from "./fenced-transaction.ts";
-import { parseCanonical } from "./ordered-bson.ts";
 import { moveProgress, nextOperation, type Runner } from "./runner.ts";
+import { bytesOfOptions, completedCollation, hasOptions, hasValidator } from "./same-definition.ts";
 import type { CollectionOptions, ValidatorOptions } from "./schema-context.ts";
 
 /** Creates a collection in a fenced transaction, and ends the operation with it. */
@@ -15,11 +17,12 @@ export async function addCollection(
   requireUnused(runner, name);
   const existing = (await entriesOf(runner)).find((entry) => entry.name === name);
   if (existing) {
-    const found = parseCanonical(requirePlain(existing, name).options) as Map<string, unknown>;
-    const equal = includes(found, asked) && [...found.keys()].every((option) => option in asked);
-    if (!equal) {
+    const found = requirePlain(existing, name).options;
+    const database = options.client.db(options.databaseName);
+    const collation = await completedCollation(database, asked.collation);
+    if (!hasOptions(found, bytesOfOptions(asked), collation)) {
       throw conflict(
-        `expected no collection "${name}" or one with the same options, found ${existing.options}`,
+        `expected no collection "${name}" or one with the same options, found ${canonicalText(bytesOfDefinition(found))}`,
       );
     }
   }
@@ -106,8 +109,9 @@ export async function setValidator(
         entries.find((candidate) => candidate.name === name),
         name,
       );
-      const found = parseCanonical(entry.options) as Map<string, unknown>;
-      return validator === null ? !found.has("validator") : includes(found, wanted);
+      return validator === null
+        ? definitionField(entry.options, "validator") === undefined
+        : hasValidator(entry.options, bytesOfOptions(wanted));
     },
     (collectionUUID) => ({
       database: "application",

@@ -1,13 +1,47 @@
 import type { Document } from "mongodb";
-import { conflict, define, includes, requirePlain } from "./define.ts";
+import { messageOf } from "../errors.ts";
+import type { CollectionEntry } from "./catalogue.ts";
+import { conflict, define, requirePlain } from "./define.ts";
+import { indexName } from "./definition.ts";
 import { documentsWith, duplicatesOf, notUnique } from "./index-duplicates.ts";
-import { canonicalText, parseCanonical } from "./ordered-bson.ts";
+import { type RawField, rawArray } from "./raw-bson.ts";
 import { moveProgress, nextOperation, type Runner } from "./runner.ts";
+import {
+  bytesOfOptions,
+  completedCollation,
+  inheritedCollation,
+  isSameIndex,
+} from "./same-definition.ts";
 import type { IndexKeys, IndexOptions } from "./schema-context.ts";
 import { hasCode, serverErrors } from "./server-errors.ts";
 
 function keyMap(keys: IndexKeys): Map<string, unknown> {
   return new Map(Array.isArray(keys) ? keys : Object.entries(keys));
+}
+
+/**
+ * True where the index is there, false where none of its name is.
+ * @throws LockstepError `schema-conflict` where another one has its name, or it has another name
+ */
+function isThere(
+  { name: collection, options, indexes }: CollectionEntry,
+  name: string,
+  asked: Uint8Array,
+  collation: RawField | null | undefined,
+): boolean {
+  const wanted = collation === undefined ? inheritedCollation(options) : collation;
+  const named = indexes.find((index) => indexName(index) === name);
+  if (named !== undefined) {
+    if (isSameIndex(named, asked, wanted)) return true;
+    throw conflict(
+      `another index of "${collection}" is named "${name}", with other keys or options: name this one differently, or drop that one first`,
+    );
+  }
+  const same = indexes.find((index) => isSameIndex(index, asked, wanted));
+  if (same === undefined) return false;
+  throw conflict(
+    `index "${name}" of "${collection}" is there already, as "${indexName(same)}": use that name, or drop that one first`,
+  );
 }
 
 /** Builds an index on exactly the collection that was there when the operation began. */
@@ -18,7 +52,10 @@ export async function addIndex(
   index: IndexOptions,
 ): Promise<void> {
   const key = keyMap(keys);
-  const asText = [...key.values()].includes("text");
+  const asked = bytesOfOptions({ ...index, key });
+  const database = runner.options.client.db(runner.options.databaseName);
+  const collation =
+    index.collation === undefined ? undefined : await completedCollation(database, index.collation);
   if (index.unique) {
     const duplicates = await duplicatesOf(runner, collection, key, index);
     if (duplicates.length > 0) throw notUnique(collection, index.name, duplicates);
@@ -27,34 +64,24 @@ export async function addIndex(
     runner,
     "add-index",
     (entries) => {
-      const entry = requirePlain(
-        entries.find(({ name }) => name === collection),
-        collection,
-      );
-      const same = entry.indexes
-        .map((text) => parseCanonical(text) as Map<string, unknown>)
-        .find((found) => found.get("name") === index.name);
-      if (!same) return false;
-      const keyText = canonicalText([...(same.get("key") as Map<string, unknown>).keys()]);
-      const equal =
-        (asText || keyText === canonicalText([...key.keys()])) &&
-        includes(same, asText ? index : { ...index, key }) &&
-        Boolean(same.get("unique")) === Boolean(index.unique);
-      if (equal) return true;
-      throw conflict(
-        `another index of "${collection}" is named "${index.name}": name this one differently`,
-      );
+      const entry = entries.find(({ name }) => name === collection);
+      return isThere(requirePlain(entry, collection), index.name, asked, collation);
     },
     (collectionUUID) => ({
       database: "application",
       command: {
         createIndexes: collection,
-        indexes: [{ ...index, key }],
+        indexes: rawArray([asked]),
         collectionUUID,
         commitQuorum: "majority",
       },
     }),
   ).catch(async (error: unknown) => {
+    if (hasCode(error, serverErrors.indexOptionsConflict, serverErrors.indexKeySpecsConflict)) {
+      throw conflict(
+        `index "${index.name}" of "${collection}" is in conflict with another one: ${messageOf(error)}`,
+      );
+    }
     // Only the build can see elements of arrays.
     if (!hasCode(error, serverErrors.duplicateKey)) throw error;
     const value = (error as { keyValue?: Document }).keyValue ?? {};
@@ -76,9 +103,7 @@ export async function dropIndex(runner: Runner, collection: string, name: string
         entries.find((candidate) => candidate.name === collection),
         collection,
       );
-      return !entry.indexes.some(
-        (text) => (parseCanonical(text) as Map<string, unknown>).get("name") === name,
-      );
+      return !entry.indexes.some((index) => indexName(index) === name);
     },
     (collectionUUID) => ({
       database: "application",

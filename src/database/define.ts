@@ -4,7 +4,6 @@ import { limits } from "../limits.ts";
 import { systemClock } from "../ports/clock.ts";
 import { isNetworkTrouble } from "../store/transient.ts";
 import { type CollectionEntry, isCapped, readCatalogue } from "./catalogue.ts";
-import { canonicalText } from "./ordered-bson.ts";
 import type { Runner } from "./runner.ts";
 import { hasCode, serverErrors } from "./server-errors.ts";
 
@@ -36,25 +35,6 @@ export function requireUnused({ progress }: Runner, name: string): void {
       `"${name}" was dropped or renamed by an earlier operation of this upgrade: use another name`,
     );
   }
-}
-
-/** True when each field asked for is there with that value; the server adds defaults to some. Pure. */
-export function includes(found: unknown, asked: unknown): boolean {
-  if (typeof asked !== "object" || asked === null || !(found instanceof Map)) {
-    return canonicalText(found) === canonicalText(asked) || looselyEqual(found, asked);
-  }
-  const fields = asked instanceof Map ? [...asked] : Object.entries(asked);
-  return fields.every(([key, value]) => found.has(key) && includes(found.get(key), value));
-}
-
-/** A number that was asked for as 1 may be stored as an Int32, a Long or a Double. */
-function looselyEqual(found: unknown, asked: unknown): boolean {
-  if (Array.isArray(found) && Array.isArray(asked)) {
-    return (
-      found.length === asked.length && found.every((held, index) => includes(held, asked[index]))
-    );
-  }
-  return typeof asked === "number" && Number(found) === asked;
 }
 
 /**

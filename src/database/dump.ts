@@ -17,6 +17,7 @@ import {
   escapeName,
   type Manifest,
   manifestDigest,
+  manifestFormat,
   manifestName,
   metadataOf,
   sealed,
@@ -211,7 +212,7 @@ async function dumpInto(options: DumpOptions, partial: string): Promise<Manifest
   }
   const { version } = await options.client.db("admin").command({ buildInfo: 1 });
   const manifest = sealed({
-    format: 2,
+    format: manifestFormat,
     backupId: options.backupId,
     fleet: options.fleet,
     databaseName,

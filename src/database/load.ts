@@ -4,10 +4,16 @@ import { LockstepError, messageOf } from "../errors.ts";
 import { limits } from "../limits.ts";
 import type { Seam } from "../ports/seam.ts";
 import { isNetworkTrouble } from "../store/transient.ts";
-import { dataCollection, isCapped, readCatalogue } from "./catalogue.ts";
+import { dataCollection, isCapped, listCollections } from "./catalogue.ts";
+import {
+  bytesOfDefinition,
+  type Definition,
+  definitionField,
+  definitionFields,
+} from "./definition.ts";
 import { endingsOf, readDumpFile } from "./dump-files.ts";
 import { type DumpedCollection, escapeName, type Manifest } from "./manifest.ts";
-import { parseCanonical } from "./ordered-bson.ts";
+import { fieldOf, rawArray, rawDocument, rawFields, rawOptions } from "./raw-bson.ts";
 import { anotherCollection, insertRaw } from "./raw-insert.ts";
 import { hasCode, serverErrors } from "./server-errors.ts";
 
@@ -29,7 +35,7 @@ export interface LoadTarget {
 }
 
 /** So many seconds that nothing expires. */
-const neverSeconds = new Int32(2_147_483_647);
+const neverSeconds = fieldOf("expireAfterSeconds", new Int32(2_147_483_647));
 
 /** Whole documents of a dump file, in batches of bytes. */
 async function* batches(path: string): AsyncGenerator<Uint8Array> {
@@ -60,15 +66,18 @@ async function* batches(path: string): AsyncGenerator<Uint8Array> {
 
 /** What an index is built from again: a simple one must say so where the collection has a collation. */
 function indexSpecification(
-  text: string,
+  index: Definition,
   from: DumpedCollection,
   holdExpiry: boolean,
-): Map<string, unknown> {
-  const index = parseCanonical(text) as Map<string, unknown>;
-  const inherits = (parseCanonical(from.options) as Map<string, unknown>).has("collation");
-  if (inherits && !index.has("collation")) index.set("collation", { locale: "simple" });
-  if (holdExpiry && index.has("expireAfterSeconds")) index.set("expireAfterSeconds", neverSeconds);
-  return index;
+): Uint8Array {
+  const fields = rawFields(bytesOfDefinition(index)).map((field) =>
+    holdExpiry && field.name === "expireAfterSeconds" ? neverSeconds : field,
+  );
+  const inherits = definitionField(from.options, "collation") !== undefined;
+  if (inherits && !fields.some(({ name }) => name === "collation")) {
+    fields.push(fieldOf("collation", { locale: "simple" }));
+  }
+  return rawDocument(fields);
 }
 
 /** Builds the indexes of a copy; one that is there already is a success. */
@@ -81,7 +90,9 @@ async function buildIndexes(
   if (from.indexes.length === 0) return;
   const command: Document = {
     createIndexes: name,
-    indexes: from.indexes.map((text) => indexSpecification(text, from, target.holdExpiry === true)),
+    indexes: rawArray(
+      from.indexes.map((index) => indexSpecification(index, from, target.holdExpiry === true)),
+    ),
     commitQuorum: "majority",
     maxTimeMS: limits.indexBuildTimeMsMax,
     ...identity,
@@ -111,10 +122,10 @@ interface Identity {
 
 /** Creates a collection with exactly the options that it had. */
 async function create(target: LoadTarget, from: DumpedCollection, name: string): Promise<void> {
-  const options = parseCanonical(from.options) as Map<string, unknown>;
-  if (target.holdExpiry) options.delete("expireAfterSeconds");
-  // No option's name looks like an integer, and what lies deeper are Maps: the order stays.
-  const command = { create: name, ...Object.fromEntries(options) };
+  const options = definitionFields(from.options).filter(
+    (field) => !(target.holdExpiry && field.name === "expireAfterSeconds"),
+  );
+  const command = { create: name, ...rawOptions(options) };
   const plainly = () =>
     target.seam.write("load-create", () =>
       target.client
@@ -130,17 +141,14 @@ async function create(target: LoadTarget, from: DumpedCollection, name: string):
 
 /** What was held back by `holdExpiry` expires from now on as it was backed up. */
 export async function releaseExpiry(target: LoadTarget, from: DumpedCollection): Promise<void> {
-  const options = parseCanonical(from.options) as Map<string, unknown>;
-  const changes: Document[] = [];
-  if (options.has("expireAfterSeconds")) {
-    changes.push({ expireAfterSeconds: options.get("expireAfterSeconds") });
-  }
-  for (const text of from.indexes) {
-    const index = parseCanonical(text) as Map<string, unknown>;
-    const expireAfterSeconds = index.get("expireAfterSeconds");
-    if (expireAfterSeconds === undefined) continue;
-    changes.push({ index: { name: index.get("name"), expireAfterSeconds } });
-  }
+  const expiryOf = (definition: Definition, ...names: readonly string[]) =>
+    rawOptions(definitionFields(definition).filter(({ name }) => names.includes(name)));
+  const changes: Document[] = [
+    expiryOf(from.options, "expireAfterSeconds"),
+    ...from.indexes
+      .filter((index) => definitionField(index, "expireAfterSeconds"))
+      .map((index) => ({ index: expiryOf(index, "name", "expireAfterSeconds") })),
+  ].filter((change) => Object.keys(change).length > 0);
   for (const change of changes) {
     await target.seam.write("load-expiry", () =>
       target.client
@@ -153,12 +161,14 @@ export async function releaseExpiry(target: LoadTarget, from: DumpedCollection):
 /** Defines a view as it was, also where it is there already: late or twice, it is the same. */
 async function defineView(target: LoadTarget, from: DumpedCollection, name: string): Promise<void> {
   const { client, databaseName } = target;
-  const options = parseCanonical(from.options) as Map<string, unknown>;
-  const { collections } = await readCatalogue(client, databaseName);
-  const there = collections.find((entry) => entry.name === name);
-  if (there?.type === "view" && !options.has("collation") && !there.options.includes("collation")) {
-    const { viewOn, pipeline } = Object.fromEntries(options);
-    const change = { collMod: name, viewOn, pipeline, writeConcern: { w: "majority" } };
+  const [there] = await listCollections(client, databaseName, { name });
+  const isCollated = (options: Definition) => definitionField(options, "collation") !== undefined;
+  if (there?.type === "view" && !isCollated(from.options) && !isCollated(there.options)) {
+    const change = {
+      collMod: name,
+      ...rawOptions(definitionFields(from.options)),
+      writeConcern: { w: "majority" },
+    };
     await target.seam.write("load-view", () => client.db(databaseName).command(change));
     return;
   }
@@ -167,9 +177,8 @@ async function defineView(target: LoadTarget, from: DumpedCollection, name: stri
 }
 
 async function identityOf({ client, databaseName }: LoadTarget, source: string): Promise<Identity> {
-  const [found] = await client.db(databaseName).listCollections({ name: source }).toArray();
-  const uuid = (found as { info?: { uuid?: UUID } } | undefined)?.info?.uuid;
-  return uuid === undefined ? {} : { collectionUUID: uuid };
+  const [found] = await listCollections(client, databaseName, { name: source });
+  return found === undefined ? {} : { collectionUUID: new UUID(found.uuid) };
 }
 
 /** Inserts the documents of a dump file, byte for byte. */

@@ -1,5 +1,7 @@
 import { createHash } from "node:crypto";
 import type { CollectionEntry } from "./catalogue.ts";
+import { bytesOfDefinition, type Definition, definitionOf } from "./definition.ts";
+import { bytesOfText, canonicalText } from "./definition-text.ts";
 
 /** One collection's files in a dump. */
 export interface DumpedCollection extends CollectionEntry {
@@ -14,9 +16,12 @@ export interface DumpedCollection extends CollectionEntry {
   readonly hash: string;
 }
 
+/** Definitions are BSON in base64. In format 2 they were canonical Extended JSON, which cannot hold each. */
+export const manifestFormat = 3;
+
 /** What a dump holds: written last, so a dump without one is none. */
 export interface Manifest {
-  readonly format: 2;
+  readonly format: typeof manifestFormat;
   readonly backupId: string;
   /** Name of the fleet's control database: a backup of one fleet is none of another. */
   readonly fleet: string;
@@ -44,6 +49,20 @@ export function manifestDigest(collections: readonly DumpedCollection[]): string
   return createHash("sha256").update(lines.toSorted().join("\n")).digest("hex");
 }
 
+/** A manifest of format 2 as one of the present format; digest and seal stay those that it was written with. Pure. */
+export function fromFormat2(manifest: Manifest): Manifest {
+  const definition = (text: string) => definitionOf(bytesOfText(text));
+  return {
+    ...manifest,
+    format: manifestFormat,
+    collections: manifest.collections.map((entry) => ({
+      ...entry,
+      options: definition(entry.options),
+      indexes: entry.indexes.map(definition),
+    })),
+  };
+}
+
 /** The manifest with its seal. Pure. */
 export function sealed(manifest: Omit<Manifest, "seal">): Manifest {
   return { ...manifest, seal: sealOf(manifest) };
@@ -58,8 +77,10 @@ export function sealOf(manifest: Omit<Manifest, "seal">): string {
 /** The text of a collection's metadata file: mongodump's. Pure. */
 export function metadataOf({ name, uuid, options, indexes, type }: CollectionEntry): string {
   const idIndex = '{"v":{"$numberInt":"2"},"key":{"_id":{"$numberInt":"1"}},"name":"_id_"}';
-  const all = type === "collection" ? [idIndex, ...indexes] : indexes;
-  return `{"indexes":[${all.join(",")}],"uuid":"${uuid}","collectionName":${JSON.stringify(name)},"type":"${type}","options":${options}}`;
+  const text = (definition: Definition) => canonicalText(bytesOfDefinition(definition));
+  const own = indexes.map(text);
+  const all = type === "collection" ? [idIndex, ...own] : own;
+  return `{"indexes":[${all.join(",")}],"uuid":"${uuid}","collectionName":${JSON.stringify(name)},"type":"${type}","options":${text(options)}}`;
 }
 
 /** The file name of a collection, as mongodump escapes it. Pure. */

@@ -5,6 +5,8 @@ export const serverErrors = {
   namespaceNotFound: 26,
   indexNotFound: 27,
   namespaceExists: 48,
+  indexOptionsConflict: 85,
+  indexKeySpecsConflict: 86,
   cappedPositionLost: 136,
   commandNotSupportedOnView: 166,
   snapshotTooOld: 239,
@@ -16,6 +18,7 @@ export const serverErrors = {
   backgroundOperation: 12_587,
   outOfDiskSpace: 14_031,
   unknownField: 40_415,
+  indexNotDescribable: 5_254_501,
 } as const;
 
 /** True when the server says exactly this. */

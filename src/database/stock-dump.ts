@@ -4,17 +4,20 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { isLockstepError, LockstepError, messageOf } from "../errors.ts";
 import type { CollectionEntry } from "./catalogue.ts";
-import { dataCollection } from "./catalogue.ts";
+import { dataCollection, ownIndexes } from "./catalogue.ts";
+import { definitionField, definitionOf } from "./definition.ts";
+import { bytesOfText } from "./definition-text.ts";
 import { endingsOf, readDumpFile } from "./dump-files.ts";
 import {
   type DumpedCollection,
   escapeName,
   type Manifest,
   manifestDigest,
+  manifestFormat,
   manifestName,
   sealed,
 } from "./manifest.ts";
-import { canonicalText, parseCanonical } from "./ordered-bson.ts";
+import { bsonType, decodedValue, rawDocument, rawFields } from "./raw-bson.ts";
 import { refuseUnsupported } from "./supported.ts";
 
 /** The name of a collection or database whose escaped name this is. */
@@ -63,28 +66,26 @@ async function readEntry(
   endings: ReturnType<typeof endingsOf>,
 ): Promise<DumpedCollection> {
   const path = join(folder, name);
-  const read = async () => parseCanonical(await text(readDumpFile(path))) as Map<string, unknown>;
+  const read = async () => rawFields(bytesOfText(await text(readDumpFile(path))));
   const metadata = await read().catch((error: unknown) => {
     throw damaged(path, `cannot be read (${messageOf(error)})`);
   });
-  const indexes = (metadata.get("indexes") as Map<string, unknown>[] | undefined) ?? [];
-  const options = (metadata.get("options") as Map<string, unknown> | undefined) ?? new Map();
-  const type = String(metadata.get("type") ?? (options.has("viewOn") ? "view" : "collection"));
+  const held = (field: string, type: number) =>
+    metadata.find((candidate) => candidate.name === field && candidate.type === type);
+  const said = (field: string) => {
+    const found = held(field, bsonType.string);
+    return found && String(decodedValue(found));
+  };
+  const indexes = rawFields(held("indexes", bsonType.array)?.value ?? rawDocument([]));
+  const options = definitionOf(held("options", bsonType.document)?.value ?? rawDocument([]));
+  const type = said("type") ?? (definitionField(options, "viewOn") ? "view" : "collection");
   const entry: CollectionEntry = {
     // Older ones do not say it.
-    name: String(
-      metadata.get("collectionName") ?? unescapeName(name.slice(0, -endings.metadata.length)),
-    ),
+    name: said("collectionName") ?? unescapeName(name.slice(0, -endings.metadata.length)),
     type: type as CollectionEntry["type"],
-    uuid: String(metadata.get("uuid") ?? ""),
-    options: canonicalText(options),
-    indexes: indexes
-      .filter((index) => index.get("name") !== "_id_" && index.get("clustered") !== true)
-      .toSorted((left, right) => (String(left.get("name")) < String(right.get("name")) ? -1 : 1))
-      .map((index) => {
-        index.delete("ns");
-        return canonicalText(index);
-      }),
+    uuid: said("uuid") ?? "",
+    options,
+    indexes: ownIndexes(indexes.map(({ value }) => value)),
   };
   const source = dataCollection(entry);
   const file = name.slice(0, -endings.metadata.length);
@@ -135,7 +136,7 @@ export async function readStockDump(directory: string): Promise<Manifest> {
   refuseUnsupported({ collections });
   collections.sort((left, right) => (left.name < right.name ? -1 : 1));
   return sealed({
-    format: 2,
+    format: manifestFormat,
     backupId: "",
     fleet: "",
     databaseName: unescapeName(only),

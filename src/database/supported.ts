@@ -1,7 +1,7 @@
 import { LockstepError } from "../errors.ts";
 import { type Catalogue, type CollectionEntry, dataCollection } from "./catalogue.ts";
+import { definitionFields, indexName } from "./definition.ts";
 import { escapeName } from "./manifest.ts";
-import { parseCanonical } from "./ordered-bson.ts";
 
 /** A file's name has 255 bytes; the longest ending that a dump adds is `.metadata.json.gz`. */
 const fileNameBytesMax = 255 - ".metadata.json.gz".length;
@@ -30,14 +30,16 @@ function oddities({ name, type, options, indexes }: CollectionEntry): string[] {
   }
   const known = carriedOptions[type];
   if (known === undefined) return [`${type} "${name}"`];
-  const odd = [...(parseCanonical(options) as Map<string, unknown>).keys()]
+  const odd = definitionFields(options)
+    .map((field) => field.name)
     .filter((option) => !known.includes(option))
     .map((option) => `${type} "${name}" with option "${option}"`);
-  for (const text of indexes) {
-    const index = parseCanonical(text) as Map<string, unknown>;
-    const fields = [...index.keys()].filter((field) => !carriedIndexFields.includes(field));
+  for (const index of indexes) {
+    const fields = definitionFields(index)
+      .map((field) => field.name)
+      .filter((field) => !carriedIndexFields.includes(field));
     if (fields.length > 0) {
-      odd.push(`index "${String(index.get("name"))}" of "${name}" (${fields.join(", ")})`);
+      odd.push(`index "${indexName(index)}" of "${name}" (${fields.join(", ")})`);
     }
   }
   return odd;

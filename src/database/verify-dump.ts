@@ -7,14 +7,14 @@ import { readJsonFile } from "../ports/files.ts";
 import { endingsOf, readDumpFile } from "./dump-files.ts";
 import {
   escapeName,
+  fromFormat2,
   type Manifest,
   manifestDigest,
+  manifestFormat,
   manifestName,
   metadataOf,
   sealOf,
 } from "./manifest.ts";
-
-const format = 2;
 
 async function sha256Of(
   path: string,
@@ -50,13 +50,14 @@ export async function readManifest(directory: string): Promise<Manifest> {
   if (!manifest) {
     throw new LockstepError("backup-mismatch", `expected a backup in ${directory}, found none`);
   }
-  if (manifest.format !== format) {
-    throw mismatch(path, `is of format ${String(manifest.format)}, expected ${format}`);
+  const isOld = Number(manifest.format) === 2;
+  if (!isOld && manifest.format !== manifestFormat) {
+    throw mismatch(path, `is of format ${String(manifest.format)}, expected ${manifestFormat}`);
   }
   const intact =
     manifestDigest(manifest.collections) === manifest.digest && sealOf(manifest) === manifest.seal;
   if (!intact) throw mismatch(path, "was edited");
-  return manifest;
+  return isOld ? fromFormat2(manifest) : manifest;
 }
 
 /** The path of a file of a dump, which must be a plain file within it. */

@@ -11,6 +11,13 @@ import {
   ObjectId,
   Timestamp,
 } from "mongodb";
+import {
+  bsonType,
+  fieldOf,
+  fieldOfBytes,
+  RawValue,
+  rawDocument,
+} from "../../src/database/raw-bson.ts";
 import type { Setting } from "./setting.ts";
 
 /** One value of each BSON type, and the documents that JavaScript would change on their way. */
@@ -62,8 +69,53 @@ function oddDocuments(): readonly unknown[] {
   ];
 }
 
+/** A condition that names its field twice, which no map can hold. */
+export const twice = (name: string) =>
+  new RawValue(
+    fieldOfBytes(
+      name,
+      bsonType.document,
+      rawDocument([fieldOf("qty", { $gt: 1 }), fieldOf("qty", { $lt: 5 })]),
+    ),
+  );
+
+/** Definitions whose bytes JavaScript cannot hold: a field twice, no text, no date, an odd expression. */
+export async function defineOddly({
+  client,
+  name,
+}: Pick<Setting, "client" | "name">): Promise<void> {
+  const database = client.db(name);
+  const range = rawDocument([fieldOf("$gt", 1), fieldOf("$gt", 2)]);
+  const odd = rawDocument([
+    fieldOfBytes("noText", bsonType.string, Uint8Array.of(3, 0, 0, 0, 97, 255, 0)),
+    fieldOfBytes("noDate", 9, new Uint8Array(8).fill(0x7f)),
+    fieldOfBytes("oddExpression", 11, Buffer.from("a\0ix\0")),
+    fieldOfBytes("nested", bsonType.document, range),
+    fieldOf("2", 1),
+    fieldOf("1", new Double(2)),
+    fieldOf("code", new Code("x")),
+  ]);
+  await database.command({ create: "twice", validator: twice("validator") });
+  await database.command({
+    create: "oddly",
+    validator: new RawValue(fieldOfBytes("validator", bsonType.document, odd)),
+  });
+  await database.command({
+    create: "view of twice",
+    viewOn: "twice",
+    pipeline: [{ $match: twice("$match") }, { $addFields: { a: { $literal: { $oid: "no id" } } } }],
+  });
+  const indexes = [
+    { key: { qty: 1 }, name: "part", partialFilterExpression: twice("partialFilterExpression") },
+  ];
+  await database.command({ createIndexes: "twice", indexes });
+}
+
 /** A database with every kind of collection, option and index that a backup carries. */
-export async function fillWithEverything({ client, name }: Setting): Promise<void> {
+export async function fillWithEverything({
+  client,
+  name,
+}: Pick<Setting, "client" | "name">): Promise<void> {
   const database = client.db(name);
   const odd = database.collection<{ _id: unknown }>("odd");
   await odd.insertMany(oddDocuments() as never[]);
@@ -153,6 +205,7 @@ export async function fillWithEverything({ client, name }: Setting): Promise<voi
     pipeline: [],
     collation: { locale: "sv" },
   });
+  await defineOddly({ client, name });
 
   const points2d = database.collection("indexed");
   await points2d.insertMany([
@@ -202,6 +255,11 @@ export async function damageEverything({ client, name }: Setting): Promise<void>
   await database.createCollection("view on view");
   await database.dropCollection("1");
   await database.createCollection("1", { viewOn: "odd", pipeline: [] });
+  await database.command({ collMod: "twice", validator: { qty: { $lt: 5 } } });
+  await database.collection("twice").dropIndexes();
+  await database.command({ collMod: "oddly", validator: {} });
+  const pipeline = [{ $match: { qty: { $lt: 5 } } }];
+  await database.command({ collMod: "view of twice", viewOn: "twice", pipeline });
   await database.collection("indexed").dropIndexes();
   await database.createCollection("more weather", { timeseries: { timeField: "t" } });
   await database.createCollection("another view", { viewOn: "odd", pipeline: [] });
