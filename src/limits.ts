@@ -108,6 +108,8 @@ export const limits = {
   launcherFileRetryMs: 2_000,
   /** What a log keeps for a reader that does not read. */
   logPendingBytesMax: 1_048_576,
+  /** A file that holds a URL. */
+  secretFileBytesMax: 65_536,
   looksMax: 1_000_000,
   incarnationsMax: 1_000_000,
   factsLooksMax: 50,

@@ -11,6 +11,7 @@ import { init } from "./commands/init.ts";
 import { status } from "./commands/status.ts";
 import { type UpgradeOptions, upgrade } from "./commands/upgrade.ts";
 import { exitCodeOf, exitCodes } from "./exit-codes.ts";
+import { addMongoUrlOptions, completeMongoUrl } from "./mongo-url.ts";
 import type { SharedOptions, Terminal } from "./run.ts";
 
 const interruption = new AbortController();
@@ -37,8 +38,7 @@ function build(settle: (work: Promise<number>) => Promise<void>): Command {
     .description("Upgrades a fleet as one transaction: all on the new version, or all back.")
     .exitOverride();
   const shared = (command: Command) =>
-    command
-      .requiredOption("--mongo-url <url>", "replica set; the path is the application's database")
+    addMongoUrlOptions(command)
       .option("--fleet <name>", "name of the fleet (default: the database's name)")
       .option("--json", "one JSON object a line")
       .option("--timeout <seconds>", "how long to wait for the database and for an answer")
@@ -77,6 +77,7 @@ function build(settle: (work: Promise<number>) => Promise<void>): Command {
       settle(allowWrites(options, terminal)),
     );
   addBackupCommands(program, terminal, settle);
+  completeMongoUrl(program);
   return program;
 }
 

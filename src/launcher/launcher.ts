@@ -1,10 +1,11 @@
 import { join } from "node:path";
-import { isFileTrouble } from "../errors.ts";
+import { isFileTrouble, messageOf } from "../errors.ts";
 import { limits } from "../limits.ts";
 import type { Log } from "../log.ts";
 import type { Clock } from "../ports/clock.ts";
 import { readJsonFile, writeFileAtomic } from "../ports/files.ts";
 import { type ChildProcess, exited, startProcess } from "../ports/process.ts";
+import { readSecretFile } from "../ports/secret-file.ts";
 import { launcherFiles } from "./agent-side.ts";
 import { afterKeeping, decide, type LauncherEvent, type LauncherState } from "./decide.ts";
 import { readVersionsFile } from "./versions-file.ts";
@@ -22,11 +23,13 @@ interface Started {
 export async function runLauncher(options: {
   dataDirectory: string;
   versionsPath: string;
+  /** Holds the database's URL. It is read at each start, since credentials change. */
+  mongoUrlPath?: string;
   clock: Clock;
   log: Log;
   signal: AbortSignal;
 }): Promise<number> {
-  const { dataDirectory, versionsPath, clock, log, signal } = options;
+  const { dataDirectory, versionsPath, mongoUrlPath, clock, log, signal } = options;
   const pathOf = (name: string) => join(dataDirectory, name);
   const readVersion = async (name: string) =>
     (await readJsonFile<{ version: string }>(pathOf(name)))?.version;
@@ -41,6 +44,19 @@ export async function runLauncher(options: {
     return incarnation;
   };
 
+  let mongoUrl: string | undefined;
+  /** An earlier one is better than no agent: the file may be about to be replaced, or have been a pipe. */
+  const readMongoUrl = async (): Promise<string | undefined> => {
+    if (mongoUrlPath === undefined) return undefined;
+    try {
+      return await readSecretFile(mongoUrlPath, "the database's URL");
+    } catch (error) {
+      if (mongoUrl === undefined) throw error;
+      log.error({ error: messageOf(error) }, "the database's URL is still the one read before");
+      return mongoUrl;
+    }
+  };
+
   /** Undefined where the version is not in the versions file (any more). */
   const start = async (state: LauncherState): Promise<Started | undefined> => {
     const file = await readVersionsFile(versionsPath);
@@ -52,12 +68,15 @@ export async function runLauncher(options: {
       log.error({ expected: state.version, versionsPath, found }, "not in the versions file");
       return undefined;
     }
+    mongoUrl = await readMongoUrl();
     const incarnation = await nextIncarnation();
     log.info({ starts: state.version, incarnation }, "starting");
     const child = startProcess(program, words, {
       stdio: ["ignore", "inherit", "inherit", "ipc"],
       env: {
         ...process.env,
+        // Only this user and root can read the environment of a process, everybody its command line.
+        ...(mongoUrl === undefined ? {} : { LOCKSTEP_MONGO_URL: mongoUrl }),
         LOCKSTEP_DATA_DIRECTORY: dataDirectory,
         LOCKSTEP_VERSION: state.version,
         LOCKSTEP_STARTABLE_VERSIONS: JSON.stringify(Object.keys(file.versions)),

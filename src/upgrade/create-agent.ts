@@ -21,8 +21,8 @@ import { defineSteps, type Step } from "./steps.ts";
 import { requireSemver } from "./versions.ts";
 
 export interface AgentOptions {
-  /** URL of the replica set; its path is the application's database. */
-  readonly mongoUrl: string;
+  /** URL of the replica set; its path is the application's database. Default: LOCKSTEP_MONGO_URL. */
+  readonly mongoUrl?: string | undefined;
   /** Name of this member of the fleet. */
   readonly agent: string;
   /** Version of this build. */
@@ -97,7 +97,8 @@ export function createAgent(options: AgentOptions): Agent {
       `expected the launcher's data directory, ${resolve(launched.dataDirectory)}, got ${directory}: leave dataDirectory out where a launcher names it`,
     );
   }
-  const databaseName = databaseNameOf(options.mongoUrl);
+  const mongoUrl = options.mongoUrl ?? process.env["LOCKSTEP_MONGO_URL"]?.trim() ?? "";
+  const databaseName = databaseNameOf(mongoUrl);
   const log = options.log ?? createLog({});
   const lifecycle = createLifecycle((error) => {
     log.error({ agent: options.agent, error: messageOf(error) }, "a listener threw");
@@ -117,7 +118,7 @@ export function createAgent(options: AgentOptions): Agent {
     on: lifecycle.on,
     async start() {
       running = await startAgent({
-        mongoUrl: options.mongoUrl,
+        mongoUrl,
         memberUrl: options.memberUrl,
         databaseName,
         controlDatabaseName: controlDatabaseName(options.fleet ?? databaseName),

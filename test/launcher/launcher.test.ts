@@ -21,19 +21,23 @@ async function prepare(behaviours: Readonly<Record<string, string>>) {
   }
   const versionsPath = join(directory, "versions.json");
   await writeFile(versionsPath, JSON.stringify({ default: "1.0.0", versions }));
+  const mongoUrlPath = join(directory, "url");
+  await writeFile(mongoUrlPath, "mongodb://h1/x\n", { mode: 0o600 });
+  const urls = async () => (await readFile(join(directory, "urls"), "utf8")).trim().split("\n");
   const stopping = new AbortController();
   const told: string[] = [];
   const start = () =>
     runLauncher({
       dataDirectory: directory,
       versionsPath,
+      mongoUrlPath,
       clock: systemClock,
       log: { ...silentLog, error: (_fields, message) => void told.push(message) },
       signal: stopping.signal,
     });
   const starts = async () =>
     (await readFile(join(directory, "starts"), "utf8").catch(() => "")).trim().split("\n");
-  return { directory, told, start, starts, stop: () => stopping.abort() };
+  return { directory, told, mongoUrlPath, urls, start, starts, stop: () => stopping.abort() };
 }
 
 test("exit 75 switches to the version wanted; it is remembered over a restart", async () => {
@@ -43,6 +47,29 @@ test("exit 75 switches to the version wanted; it is remembered over a restart", 
   world.stop();
   expect(await running).toBe(0);
   expect(await world.starts()).toEqual(["1.0.0 1 wanted", "1.1.0 2 wanted"]);
+});
+
+test("each start gets the URL that its file holds; an unreadable file leaves the one read before", async () => {
+  const world = await prepare({ "1.0.0": "become 1.1.0", "1.1.0": "crash" });
+  const running = world.start();
+  await until("1.1.0 tried", async () => (await world.starts()).includes("1.1.0 2 wanted"));
+  await writeFile(world.mongoUrlPath, "mongodb://h2/x");
+  await until("the next start", async () => (await world.urls()).includes("mongodb://h2/x"));
+  await writeFile(world.mongoUrlPath, "");
+  await writeFile(join(world.directory, "behave.1.0.0"), "stay");
+  await until("the fall-back", async () => (await world.starts()).includes("1.0.0 5 fallen-back"));
+  world.stop();
+  expect(await running).toBe(0);
+  expect((await world.urls()).at(0)).toBe("mongodb://h1/x");
+  expect((await world.urls()).at(-1)).toBe("mongodb://h2/x");
+  expect(world.told).toContain("the database's URL is still the one read before");
+});
+
+test("a URL's file that cannot be used from the start ends the launcher", async () => {
+  const world = await prepare({ "1.0.0": "stay" });
+  await rm(world.mongoUrlPath);
+  await expect(world.start()).rejects.toMatchObject({ code: "bad-argument" });
+  expect(await world.starts()).toEqual([""]);
 });
 
 test("a version that never reports ready: the one before comes back and says why", async () => {

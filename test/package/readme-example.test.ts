@@ -38,7 +38,7 @@ test("the README's example, from the packed package", { timeout: 240_000 }, asyn
   const child = startProcess(process.execPath, ["example.js"], {
     cwd: folder,
     stdio: "ignore",
-    env: { ...process.env, MONGO_URL: urlOf(freshDatabaseName()), PORT: String(port) },
+    env: { ...process.env, LOCKSTEP_MONGO_URL: urlOf(freshDatabaseName()), PORT: String(port) },
   });
   onTestFinished(async () => {
     child.kill("SIGKILL");

@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { addMongoUrlOptions } from "../mongo-url.ts";
 import type { Terminal } from "../run.ts";
 import { type CreateOptions, createBackupCommand, list, show, verify } from "./backup.ts";
 import { type RehearseOptions, rehearseCommand } from "./rehearse.ts";
@@ -14,8 +15,7 @@ export function addBackupCommands(program: Command, terminal: Terminal, settle: 
       .option("--json", "one JSON object a line")
       .exitOverride();
   const onBoth = (command: Command) =>
-    onFiles(command)
-      .requiredOption("--mongo-url <url>", "replica set; the path is the application's database")
+    addMongoUrlOptions(onFiles(command))
       .option("--fleet <name>", "name of the fleet (default: the database's name)")
       .option("--timeout <seconds>", "how long to wait for the database");
   const backup = program

@@ -1,0 +1,58 @@
+import type { Command } from "commander";
+import { LockstepError, messageOf } from "../errors.ts";
+import { readSecretFile } from "../ports/secret-file.ts";
+import { databaseNameOf } from "../upgrade/database-name.ts";
+
+/** Adds the two options by which a command names its database. */
+export function addMongoUrlOptions(command: Command): Command {
+  return command
+    .option(
+      "--mongo-url <url>",
+      "replica set; the path is the application's database; every user of the host sees it in `ps`",
+    )
+    .option(
+      "--mongo-url-file <path>",
+      "a file of yours alone that holds it (default: LOCKSTEP_MONGO_URL of the environment)",
+    );
+}
+
+interface Found {
+  readonly url: string;
+  /** Where it was found, for messages. */
+  readonly source: string;
+}
+
+/**
+ * The database's URL: what the command line says, then what its file holds, then the environment.
+ * @throws LockstepError `bad-argument`
+ */
+export async function findMongoUrl(
+  options: { readonly mongoUrl?: string; readonly mongoUrlFile?: string },
+  environment: Readonly<Record<string, string | undefined>>,
+): Promise<Found> {
+  if (options.mongoUrl !== undefined) return { url: options.mongoUrl, source: "--mongo-url" };
+  if (options.mongoUrlFile !== undefined) {
+    const url = await readSecretFile(options.mongoUrlFile, "the database's URL");
+    return { url, source: `--mongo-url-file ${options.mongoUrlFile}` };
+  }
+  const fromEnvironment = (environment["LOCKSTEP_MONGO_URL"] ?? "").trim();
+  if (fromEnvironment !== "") return { url: fromEnvironment, source: "LOCKSTEP_MONGO_URL" };
+  throw new LockstepError(
+    "bad-argument",
+    "expected the database's URL, found none: name its file with --mongo-url-file, or set LOCKSTEP_MONGO_URL, or use --mongo-url where it holds no credentials",
+  );
+}
+
+/** Completes the options of a command that works on a database before it acts. */
+export function completeMongoUrl(program: Command): void {
+  program.hook("preAction", async (_program, command) => {
+    if (!command.options.some(({ long }) => long === "--mongo-url")) return;
+    const { url, source } = await findMongoUrl(command.opts(), process.env);
+    try {
+      databaseNameOf(url);
+    } catch (error) {
+      throw new LockstepError("bad-argument", `${source}: ${messageOf(error)}`);
+    }
+    command.setOptionValue("mongoUrl", url);
+  });
+}
