@@ -4,7 +4,13 @@ import { bytesOfDefinition, definitionField } from "./definition.ts";
 import { canonicalText } from "./definition-text.ts";
 import { fencedTransaction } from "./fenced-transaction.ts";
 import { moveProgress, nextOperation, type Runner } from "./runner.ts";
-import { bytesOfOptions, completedCollation, hasOptions, hasValidator } from "./same-definition.ts";
+import {
+  bytesOfOptions,
+  collationOfCreate,
+  completedCollation,
+  hasOptions,
+  hasValidator,
+} from "./same-definition.ts";
 import type { CollectionOptions, ValidatorOptions } from "./schema-context.ts";
 
 /** Creates a collection in a fenced transaction, and ends the operation with it. */
@@ -19,7 +25,10 @@ export async function addCollection(
   if (existing) {
     const found = requirePlain(existing, name).options;
     const database = options.client.db(options.databaseName);
-    const collation = await completedCollation(database, asked.collation);
+    const collation = await completedCollation(
+      database,
+      asked.collation && { ...collationOfCreate, ...asked.collation },
+    );
     if (!hasOptions(found, bytesOfOptions(asked), collation)) {
       throw conflict(
         `expected no collection "${name}" or one with the same options, found ${canonicalText(bytesOfDefinition(found))}`,

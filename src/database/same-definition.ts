@@ -16,6 +16,12 @@ export function bytesOfOptions(options: object): Uint8Array {
   return BSON.serialize(options, { ignoreUndefined: true });
 }
 
+/** What `create` assumes of a collation; `createIndexes` takes the locale's own defaults instead. */
+export const collationOfCreate = {
+  ...{ caseLevel: false, caseFirst: "off", strength: 3, numericOrdering: false },
+  ...{ alternate: "non-ignorable", maxVariable: "punct", normalization: false },
+} as const;
+
 /** The locale's own defaults differ, so the server completes a collation; a simple one is none. */
 export async function completedCollation(
   database: Db,

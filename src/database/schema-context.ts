@@ -96,7 +96,7 @@ export interface IndexOptions {
 export interface SchemaContext {
   /**
    * Creates a collection. Replay: it is created with the end of the operation or not at all; one
-   * that exists with equal options is a success.
+   * that exists is a success if the server means the same by its options.
    */
   addCollection(name: string, options?: CollectionOptions): Promise<void>;
   /** Drops a collection. Replay: only the one that was there at first; none is a success. */
@@ -111,7 +111,7 @@ export interface SchemaContext {
   ): Promise<void>;
   /**
    * Builds an index and waits for a majority. For a unique one duplicates are looked for first, and
-   * up to ten are named. Replay: an equal index of this name is a success.
+   * up to ten are named. Replay: an index of this name is a success if the server means the same by it.
    */
   addIndex(collection: string, keys: IndexKeys, options: IndexOptions): Promise<void>;
   /** Drops an index by its name. Replay: none is a success. */

@@ -31,6 +31,8 @@ async function endIndexBuilds(target: SwapTarget, name: string): Promise<void> {
     .aggregate<{ opid: number }>([
       { $currentOp: { allUsers: true, idleConnections: false } },
       { $match: { "command.createIndexes": name, "command.$db": target.databaseName } },
+      // Nobody need be able to decode the definition.
+      { $project: { opid: 1 } },
     ])
     .toArray();
   for (const { opid } of builds) await admin.command({ killOp: 1, op: opid });
