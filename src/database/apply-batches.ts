@@ -2,13 +2,13 @@ import { MongoServerError } from "mongodb";
 import { isLockstepError, LockstepError } from "../errors.ts";
 import { systemClock } from "../ports/clock.ts";
 import { isNetworkTrouble } from "../store/transient.ts";
-import { batchAfterCommit, smallerBatch } from "./batch-size.ts";
+import { type BatchSize, batchAfterCommit, smallerBatch } from "./batch-size.ts";
 import { ChangeFailed, workOf, writeUnits } from "./batch-work.ts";
 import { fencedTransaction } from "./fenced-transaction.ts";
 import { blameDocuments } from "./offenders.ts";
 import type { Progress } from "./progress.ts";
 import { batchSizeOf, idText, readBatch } from "./read-batch.ts";
-import { type Runner, startersAfterCommit } from "./runner.ts";
+import { moved, type Runner, startersAfterCommit } from "./runner.ts";
 import type { Application } from "./schema-context.ts";
 
 /** True for a failure that some documents of the batch may be to blame for. */
@@ -17,26 +17,50 @@ function isOfDocuments(error: unknown): boolean {
   return error instanceof MongoServerError && !isNetworkTrouble(error);
 }
 
-/** Commits one batch of at most `size` documents after the cursor. */
+/** The size of the batches of one operation, as it changes. */
+interface Sizing {
+  size: BatchSize;
+}
+
+/** Halves the batch that was tried, and answers whether the next one is smaller. */
+function shrink(sizing: Sizing, tried: number): boolean {
+  const next = smallerBatch({ ...sizing.size, documents: tried });
+  sizing.size = next;
+  return next.documents < tried;
+}
+
+/** Commits one batch of documents after the cursor. */
 async function applyBatch(
   runner: Runner,
   collection: string,
   application: Application,
-  size: () => number,
-  shrink: () => boolean,
+  sizing: Sizing,
 ): Promise<{ readonly documents: number; readonly durationMs: number }> {
   const { options, progress } = runner;
   let startMs = 0;
   let changed = 0;
+  let tried = sizing.size.documents;
   const { documents, after } = await fencedTransaction(
     options,
     `${options.progressField}-batch`,
-    { field: options.progressField, ticks: progress.ticks, shrink },
+    {
+      field: options.progressField,
+      ticks: progress.ticks,
+      shrink: () => shrink(sizing, tried),
+    },
     async (session) => {
       startMs = systemClock.monotonicMs();
       const { cursor } = progress;
-      const batch = await readBatch(runner, collection, application, cursor, size(), session);
+      const batch = await readBatch(
+        runner,
+        collection,
+        application,
+        cursor,
+        sizing.size.documents,
+        session,
+      );
       const work = workOf(batch, application);
+      tried = work.documents;
       const next: Progress = {
         ...progress,
         cursor: { last: batch.ids[work.documents - 1] },
@@ -44,8 +68,8 @@ async function applyBatch(
         documents: progress.documents + work.documents,
         starters: startersAfterCommit(runner),
       };
-      const moved = work.documents === 0 ? progress : next;
-      return { prepared: { ...work, after: moved }, progress: { ...moved } };
+      const after = work.documents === 0 ? progress : next;
+      return { prepared: { ...work, after }, progress: { ...after } };
     },
     async (session, work) => {
       // Of the attempt that is committed.
@@ -55,7 +79,7 @@ async function applyBatch(
     },
   );
   runner.changed += changed;
-  runner.progress = { ...after, ticks: progress.ticks + 1 };
+  moved(runner, after);
   return { documents, durationMs: systemClock.monotonicMs() - startMs };
 }
 
@@ -83,18 +107,12 @@ export async function applyBatches(
   collection: string,
   application: Application,
 ): Promise<void> {
-  let size = await batchSizeOf(runner, collection);
-  const shrink = () => {
-    const next = smallerBatch(size);
-    const isSmaller = next.documents < size.documents;
-    size = next;
-    return isSmaller;
-  };
+  const sizing: Sizing = { size: await batchSizeOf(runner, collection) };
   for (let documents = -1; documents !== 0; ) {
     try {
-      const done = await applyBatch(runner, collection, application, () => size.documents, shrink);
+      const done = await applyBatch(runner, collection, application, sizing);
       documents = done.documents;
-      size = batchAfterCommit(size, done.durationMs);
+      sizing.size = batchAfterCommit(sizing.size, done.durationMs);
     } catch (error) {
       if (isLockstepError(error, "timeout"))
         throw await withDocument(runner, collection, application, error);

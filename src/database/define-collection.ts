@@ -3,7 +3,7 @@ import { conflict, define, entriesOf, requirePlain, requireUnused } from "./defi
 import { bytesOfDefinition, definitionField } from "./definition.ts";
 import { canonicalText } from "./definition-text.ts";
 import { fencedTransaction } from "./fenced-transaction.ts";
-import { moveProgress, nextOperation, type Runner } from "./runner.ts";
+import { moved, moveProgress, nextOperation, type Runner } from "./runner.ts";
 import {
   bytesOfOptions,
   collationOfCreate,
@@ -35,19 +35,19 @@ export async function addCollection(
       );
     }
   }
-  const moved = { ...progress, ...nextOperation(runner) };
+  const next = { ...progress, ...nextOperation(runner) };
   await fencedTransaction(
     options,
     "add-collection",
     { field: options.progressField, ticks: progress.ticks, readConcern: "local" },
-    async () => ({ prepared: undefined, progress: { ...moved } }),
+    async () => ({ prepared: undefined, progress: { ...next } }),
     async (session) => {
       if (existing) return;
       const database = options.client.db(options.databaseName);
       await database.createCollection(name, { ...(asked as object), session });
     },
   );
-  runner.progress = { ...moved, ticks: progress.ticks + 1 };
+  moved(runner, next);
 }
 
 /** Drops the collection that was there when the operation began. */

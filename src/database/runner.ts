@@ -16,6 +16,8 @@ export interface RunOptions extends Fenced {
   /** `<agent>:<incarnation>` of this process. */
   readonly holder: string;
   readonly isDead: (holder: string) => Promise<boolean>;
+  /** Hears of each fenced write that moves the progress: of batches, definitions and attempts. */
+  readonly onProgress?: (progress: Progress) => void;
   readonly log: Log;
 }
 
@@ -27,6 +29,12 @@ export interface Runner {
   operations: OperationFigures[];
   /** Documents that it has changed, of those that it walked through. */
   changed: number;
+}
+
+/** Notes what a fenced write has made of the progress. */
+export function moved(runner: Runner, next: Progress): void {
+  runner.progress = { ...next, ticks: runner.progress.ticks + 1 };
+  runner.options.onProgress?.(runner.progress);
 }
 
 /** Writes the progress as a fenced transaction of its own. */
@@ -44,7 +52,7 @@ export async function moveProgress(
     async () => ({ prepared: undefined, progress: { ...next } }),
     async () => {},
   );
-  runner.progress = { ...next, ticks: progress.ticks + 1 };
+  moved(runner, next);
 }
 
 /** A committed batch is progress: who died before it counts no more, but in a rehearsal. */

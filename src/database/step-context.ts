@@ -15,7 +15,7 @@ import { addIndex, dropIndex } from "./define-index.ts";
 import { estimateOperation } from "./estimate.ts";
 import { fencedTransaction } from "./fenced-transaction.ts";
 import type { Progress } from "./progress.ts";
-import { moveProgress, nextOperation, type Runner } from "./runner.ts";
+import { moved, moveProgress, nextOperation, type Runner } from "./runner.ts";
 import type { Application, SchemaContext } from "./schema-context.ts";
 import { stepDatabase } from "./step-database.ts";
 
@@ -40,7 +40,7 @@ async function transact(
   body: Parameters<SchemaContext["transaction"]>[0],
 ): Promise<void> {
   const { options, progress } = runner;
-  const moved: Progress = {
+  const next: Progress = {
     ...progress,
     ...nextOperation(runner),
     batches: progress.batches + 1,
@@ -50,13 +50,13 @@ async function transact(
     options,
     "step-transaction",
     { field: options.progressField, ticks: progress.ticks },
-    async () => ({ prepared: undefined, progress: { ...moved } }),
+    async () => ({ prepared: undefined, progress: { ...next } }),
     async (session) => {
       const database = options.client.db(options.databaseName);
       await body(stepDatabase(database, session, entries, progress.dropped));
     },
   );
-  runner.progress = { ...moved, ticks: progress.ticks + 1 };
+  moved(runner, next);
 }
 
 /** The context of one step: numbers its operations, skips those that are done. */

@@ -1,3 +1,4 @@
+import type { UpgradeInput } from "../../machines/upgrade-context.ts";
 import type { RestoreOf } from "../../machines/vocabulary.ts";
 import { differences, readCatalogue } from "../database/catalogue.ts";
 import { pauseDeletions, resumeDeletions } from "../database/deletions.ts";
@@ -7,6 +8,7 @@ import type { Manifest } from "../database/manifest.ts";
 import { endEarlierOperations } from "../database/operations.ts";
 import { restoreDatabase } from "../database/restore.ts";
 import { requireSameServer } from "../database/restore-beside.ts";
+import type { RunOptions } from "../database/runner.ts";
 import { runSchemaSteps, type StepsResult } from "../database/schema-steps.ts";
 import { scratchName, sweepScratch } from "../database/scratch.ts";
 import {
@@ -16,6 +18,7 @@ import {
   requireMemberSpace,
   spaceNeeded,
 } from "../database/space.ts";
+import { runStepsWithDeadline } from "../database/steps-with-deadline.ts";
 import { allowWrites, blockWrites } from "../database/write-block.ts";
 import type { EffectContext, EffectHandler } from "../engine/engine.ts";
 import { isLockstepError, isPassing, LockstepError, reasonOf } from "../errors.ts";
@@ -88,21 +91,25 @@ export function coordinatorEffects(world: DatabaseWorld): Record<string, EffectH
   ) => {
     const [upgrade, from, to] = ["upgrade", "from", "to"].map((name) => String(params[name]));
     const tail = await world.store.tail(coordinatorId(upgrade ?? ""));
-    return runSchemaSteps({
+    const accepted = tail && contextOf<Pick<UpgradeInput, "acceptedAt" | "deadlines">>(tail);
+    const options: RunOptions = {
       client: world.client,
       databaseName: target.databaseName,
       control,
       mastership: requireMastership(world, context),
       steps: planOf(world.steps, from ?? "", to ?? "").schema,
       upgrade: upgrade ?? "",
-      now: new Date(tail ? contextOf<{ acceptedAt: number }>(tail).acceptedAt : 0),
+      now: new Date(accepted?.acceptedAt ?? 0),
       progressField: target.progressField,
       holder: `${world.agent}:${world.incarnation}`,
       isDead: deathProbe(world, context.signal),
       signal: context.signal,
       seam: world.seam,
       log: world.log,
-    });
+    };
+    if (target.progressField === "progress") return runSchemaSteps(options);
+    const noProgressMs = accepted?.deadlines.noProgressMs ?? limits.noProgressDeadlineMs;
+    return runStepsWithDeadline(options, noProgressMs, world.clock);
   };
 
   /** Turns expected failures of a forward effect into its typed failure event. */

@@ -5,10 +5,14 @@ import { valid } from "semver";
 import { createBackup } from "../database/backup.ts";
 import { differences, readCatalogue } from "../database/catalogue.ts";
 import type { WithMember } from "../database/members.ts";
-import { runSchemaSteps, type StepsResult } from "../database/schema-steps.ts";
+import type { RunOptions } from "../database/runner.ts";
+import type { StepsResult } from "../database/schema-steps.ts";
 import { databaseSize, occupied } from "../database/space.ts";
+import { runStepsWithDeadline } from "../database/steps-with-deadline.ts";
 import { assert, LockstepError } from "../errors.ts";
+import { limits } from "../limits.ts";
 import type { Log } from "../log.ts";
+import { systemClock } from "../ports/clock.ts";
 import type { Random } from "../ports/random.ts";
 import type { Seam } from "../ports/seam.ts";
 import { collections, documentIds, type Store } from "../store/store.ts";
@@ -81,12 +85,13 @@ export async function rehearse(options: {
           expect: { epoch },
         };
         const sizeBefore = occupied(await databaseSize(client, scratch));
-        const result = await runSchemaSteps({
+        const steps: RunOptions = {
           ...{ client, databaseName: scratch, control, steps: schema, upgrade: backupId },
           ...{ progressField: "rehearsal", holder: "rehearsal:1", isDead: async () => false },
           ...{ now: new Date(await options.store.now()), signal, seam, log },
           mastership: { epoch, signal, fence },
-        });
+        };
+        const result = await runStepsWithDeadline(steps, limits.noProgressDeadlineMs, systemClock);
         const before = { collections: manifest.collections };
         const after = await readCatalogue(client, scratch);
         const changes = differences(before, after, { ignoreUuid: true });

@@ -3,9 +3,13 @@
 import { MongoClient } from "mongodb";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { batchAfterCommit, firstBatchSize, smallerBatch } from "../../src/database/batch-size.ts";
+import { readProgress } from "../../src/database/progress.ts";
 import type { RunOptions } from "../../src/database/runner.ts";
 import { runSchemaSteps } from "../../src/database/schema-steps.ts";
+import { runStepsWithDeadline } from "../../src/database/steps-with-deadline.ts";
 import { type ReplicaSet, startReplicaSet } from "../../src/local/replica-set.ts";
+import { until } from "../support/until.ts";
+import { createVirtualClock } from "../support/virtual-clock.ts";
 import { createSetting, runOptions } from "./setting.ts";
 
 let set: ReplicaSet;
@@ -104,6 +108,35 @@ describe("a slow batch ends", () => {
     const result = await runSchemaSteps(await runOptions(setting, 1, slow));
     expect(result).toMatchObject({ kind: "failed", reason: { code: "timeout" } });
     expect(await client.db(setting.name).collection("items").countDocuments()).toBe(1);
+  });
+
+  test.each([
+    ["hangs", true],
+    ["hangs and ignores its signal", false],
+  ])("a rehearsal whose step %s is given up after its deadline", async (_, heeds) => {
+    const setting = await createSetting(client);
+    await client.db(setting.name).collection("items").insertOne({ n: 1 });
+    const hanging = step(async (context) => {
+      await context.applyToCollection("items", { update: [{ $set: { touched: 1 } }] });
+      await new Promise<void>((resolve) => {
+        if (heeds) context.signal.addEventListener("abort", () => resolve(), { once: true });
+      });
+    });
+    const clock = createVirtualClock();
+    const options = await runOptions(setting, 1, hanging, { progressField: "rehearsal" });
+    const running = runStepsWithDeadline(options, 30_000, clock);
+    await until(
+      "the step to hang",
+      async () =>
+        (await readProgress(setting.control, "rehearsal", options.upgrade))?.operation === 1,
+    );
+    await clock.advance(29_999);
+    expect(await Promise.race([running, Promise.resolve("still running")])).toBe("still running");
+    await clock.advance(1_000_000);
+    expect(await running).toMatchObject({
+      kind: "failed",
+      reason: { code: "timeout", details: { step: "slow", noProgressMs: 30_000 } },
+    });
   });
 
   test("the size halves down to one, and doubles up to what fits", () => {

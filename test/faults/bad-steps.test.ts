@@ -42,6 +42,13 @@ describe("what goes wrong in a version", () => {
   test("a schema step hangs and ignores its signal", async () => {
     await fleet.turnedBack(await upgrade("1.1.6", { backingUpMs: 6_000 }), "timeout", "1.0.0");
   });
+  test("… and its rehearsal is given up when it has committed nothing for too long", async () => {
+    const id = await upgrade("1.1.6", { noProgressMs: 2_000 });
+    await fleet.turnedBack(id, "timeout", "1.0.0");
+    const last = (await fleet.fleet.history()).at(-1);
+    expect(last?.reason?.message).toContain('schema step "wrong-schema" committed no batch');
+    expect(last?.states.map(({ state }) => state)).not.toContain("migrating");
+  });
   test("state servers with different steps for one version", async () => {
     await fleet.turnedBack(await upgrade("1.1.7"), "steps-differ", "1.0.0");
   });
