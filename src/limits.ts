@@ -79,6 +79,8 @@ export const limits = {
   fleetNameBytesMax: 44,
   /** Databases in which a fleet proves copies and rehearses: so many can do so at once. */
   scratchDatabases: 4,
+  /** How long a command that is killed keeps what it has claimed. */
+  claimTtlMs: 30_000,
   oplogFactor: 2,
   spaceMarginBytes: 64 * 1024 * 1024,
   spaceReserveFraction: 0.1,

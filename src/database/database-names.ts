@@ -7,6 +7,9 @@ import { limits } from "../limits.ts";
  */
 export const sharedDatabaseName = "lockstep";
 
+/** Databases that one process has taken for itself. */
+export const claimsCollectionName = "claims";
+
 const prefix = `${sharedDatabaseName}_`;
 const scratchInfix = "_scratch_";
 

@@ -23,6 +23,10 @@ export interface Fenced {
   readonly seam: Seam;
 }
 
+type TransactionOptions = Pick<Fenced, "client" | "signal"> & {
+  readonly mastership: Pick<Mastership, "signal">;
+};
+
 /** The error of one whose epoch is over: never a failed step. */
 export function deposed(epoch: number): LockstepError {
   return new LockstepError("fenced", `a successor has raised the fence above epoch ${epoch}`);
@@ -75,8 +79,8 @@ function endedTooOften(endings: number, lastedMs: number, cause: unknown): Locks
  * @param shrink makes the next attempt do less, and answers whether it could
  * @throws LockstepError `timeout` when the server keeps ending one that cannot get smaller
  */
-async function transaction<Result>(
-  { client, mastership, signal }: Fenced,
+export async function transaction<Result>(
+  { client, mastership, signal }: TransactionOptions,
   readConcern: "snapshot" | "local",
   act: (session: ClientSession) => Promise<Result>,
   shrink: () => boolean = () => false,

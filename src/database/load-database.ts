@@ -5,7 +5,7 @@ import { limits } from "../limits.ts";
 import type { Log } from "../log.ts";
 import { dataCollection, differences, isCapped, readCatalogue } from "./catalogue.ts";
 import { type Digests, digestDatabase } from "./digest.ts";
-import { type LoadTarget, loadCollection, releaseExpiry } from "./load.ts";
+import { type Identity, type LoadTarget, loadCollection, releaseExpiry } from "./load.ts";
 import type { DumpedCollection, Manifest } from "./manifest.ts";
 
 /** SHA-256 over the documents of a collection, in the order in which a dump has them. */
@@ -42,20 +42,19 @@ async function isEqual(
 }
 
 /**
- * Loads a whole backup into a database that nobody uses, and proves that it is what was backed up.
- * @param options.beside collections that may be there as well
+ * Loads a whole backup into an empty database that is claimed for it, and proves that it is what was backed up.
  * @returns the server's hashes of what was loaded
  * @throws LockstepError `backup-mismatch`
  */
 export async function loadDatabase(
-  options: Omit<LoadTarget, "holdExpiry"> & { readonly log: Log },
+  options: Omit<LoadTarget, "holdExpiry" | "isFresh"> & { readonly log: Log },
   directory: string,
   manifest: Manifest,
-  { beside = [] }: { readonly beside?: readonly string[] } = {},
 ): Promise<Digests> {
-  const target: LoadTarget = { ...options, holdExpiry: true };
+  const target: LoadTarget = { ...options, holdExpiry: true, isFresh: true };
+  const identities: Identity[] = [];
   for (const from of manifest.collections) {
-    await loadCollection(target, directory, manifest, from, from.name);
+    identities.push(await loadCollection(target, directory, manifest, from, from.name));
   }
   const { client, databaseName } = target;
   const digests = await digestDatabase(client, databaseName);
@@ -63,9 +62,10 @@ export async function loadDatabase(
   for (const entry of manifest.collections) {
     if (!(await isEqual(target, entry, digests))) words.push(`the data of "${entry.name}" differs`);
   }
-  for (const from of manifest.collections) await releaseExpiry(target, from);
-  const { collections } = await readCatalogue(client, databaseName);
-  const catalogue = { collections: collections.filter(({ name }) => !beside.includes(name)) };
+  for (const [index, from] of manifest.collections.entries()) {
+    await releaseExpiry(target, from, identities[index] ?? {});
+  }
+  const catalogue = await readCatalogue(client, databaseName);
   const expected = { collections: manifest.collections };
   words.push(...differences(expected, catalogue, { ignoreUuid: true }));
   if (words.length > 0) {

@@ -4,7 +4,7 @@ import { LockstepError, messageOf } from "../errors.ts";
 import { limits } from "../limits.ts";
 import type { Seam } from "../ports/seam.ts";
 import { isNetworkTrouble } from "../store/transient.ts";
-import { dataCollection, isCapped, listCollections } from "./catalogue.ts";
+import { type CollectionEntry, dataCollection, isCapped, listCollections } from "./catalogue.ts";
 import {
   bytesOfDefinition,
   type Definition,
@@ -24,10 +24,12 @@ export interface LoadTarget {
   readonly signal: AbortSignal;
   readonly seam: Seam;
   /**
-   * Creates a collection in a transaction that a deposed master cannot commit: where others look at the
-   * same database. (The server allows it for neither a view nor a time series.)
+   * Creates a collection in such a way that one who has lost the right to it cannot. Default: plainly.
+   * @returns the UUID of the collection that holds its data, where it is known to be the one created here
    */
-  createFenced?(command: Document): Promise<void>;
+  create?(command: Document, type: CollectionEntry["type"]): Promise<string | null>;
+  /** True in a database that is empty: nothing is dropped there, and a collection that is there is an error. */
+  readonly isFresh?: boolean;
   /** Hears of each batch that is in. */
   onBytes?(bytes: number): void;
   /** Nothing expires in what is loaded, until `releaseExpiry`: it could not be proven else. */
@@ -116,31 +118,47 @@ async function buildIndexes(
 }
 
 /** What a write to a collection says of it: another of its name is left alone. */
-interface Identity {
+export interface Identity {
   readonly collectionUUID?: UUID;
 }
 
 /** Creates a collection with exactly the options that it had. */
-async function create(target: LoadTarget, from: DumpedCollection, name: string): Promise<void> {
+async function create(
+  target: LoadTarget,
+  from: DumpedCollection,
+  name: string,
+): Promise<string | null> {
   const options = definitionFields(from.options).filter(
     (field) => !(target.holdExpiry && field.name === "expireAfterSeconds"),
   );
   const command = { create: name, ...rawOptions(options) };
-  const plainly = () =>
-    target.seam.write("load-create", () =>
-      target.client
-        .db(target.databaseName)
-        .command({ ...command, writeConcern: { w: "majority" } }),
-    );
-  const creating =
-    target.createFenced && from.type === "collection" ? target.createFenced(command) : plainly();
-  await creating.catch((error: unknown) => {
+  const creating = target.create
+    ? target.create(command, from.type)
+    : createPlainly(target, command);
+  return creating.catch((error: unknown) => {
     if (!hasCode(error, serverErrors.namespaceExists)) throw error;
+    if (target.isFresh) throw anotherCollection(name);
+    return null;
   });
 }
 
+/** Creates a collection or view by one command. */
+export async function createPlainly(
+  { client, databaseName, seam }: Pick<LoadTarget, "client" | "databaseName" | "seam">,
+  command: Document,
+): Promise<null> {
+  await seam.write("load-create", () =>
+    client.db(databaseName).command({ ...command, writeConcern: { w: "majority" } }),
+  );
+  return null;
+}
+
 /** What was held back by `holdExpiry` expires from now on as it was backed up. */
-export async function releaseExpiry(target: LoadTarget, from: DumpedCollection): Promise<void> {
+export async function releaseExpiry(
+  target: LoadTarget,
+  from: DumpedCollection,
+  identity: Identity,
+): Promise<void> {
   const expiryOf = (definition: Definition, ...names: readonly string[]) =>
     rawOptions(definitionFields(definition).filter(({ name }) => names.includes(name)));
   const changes: Document[] = [
@@ -153,7 +171,12 @@ export async function releaseExpiry(target: LoadTarget, from: DumpedCollection):
     await target.seam.write("load-expiry", () =>
       target.client
         .db(target.databaseName)
-        .command({ collMod: from.name, ...change, writeConcern: { w: "majority" } }),
+        .command({ collMod: from.name, ...change, ...identity, writeConcern: { w: "majority" } })
+        .catch((error: unknown) => {
+          throw hasCode(error, serverErrors.collectionUuidMismatch)
+            ? anotherCollection(from.name)
+            : error;
+        }),
     );
   }
 }
@@ -161,6 +184,10 @@ export async function releaseExpiry(target: LoadTarget, from: DumpedCollection):
 /** Defines a view as it was, also where it is there already: late or twice, it is the same. */
 async function defineView(target: LoadTarget, from: DumpedCollection, name: string): Promise<void> {
   const { client, databaseName } = target;
+  if (target.isFresh) {
+    await create(target, from, name);
+    return;
+  }
   const [there] = await listCollections(client, databaseName, { name });
   const isCollated = (options: Definition) => definitionField(options, "collation") !== undefined;
   if (there?.type === "view" && !isCollated(from.options) && !isCollated(there.options)) {
@@ -208,8 +235,9 @@ async function fill(
 }
 
 /**
- * Loads one dumped collection under a name that nobody uses: dropped first, then created,
- * filled raw, indexes last.
+ * Loads one dumped collection under a name that nobody uses: dropped first (unless the database is fresh), then
+ * created, filled raw, indexes last.
+ * @returns which collection it is: later commands name it, so that they leave another of its name alone
  */
 export async function loadCollection(
   target: LoadTarget,
@@ -217,22 +245,25 @@ export async function loadCollection(
   manifest: Manifest,
   from: DumpedCollection,
   name: string,
-): Promise<void> {
+): Promise<Identity> {
   target.signal.throwIfAborted();
   const { client, databaseName, seam } = target;
   if (from.type === "view") {
     await defineView(target, from, name);
-    return;
+    return {};
   }
-  await seam.write("load-drop", () => dropIfThere(client, databaseName, name));
-  await create(target, from, name);
+  if (!target.isFresh) {
+    await seam.write("load-drop", () => dropIfThere(client, databaseName, name));
+  }
+  const uuid = await create(target, from, name);
   const data = dataCollection({ name, type: from.type });
-  if (data === null || from.dataFile === null) return;
+  if (data === null || from.dataFile === null) return {};
   const file = `${from.dataFile}${endingsOf(manifest).data}`;
   const path = join(directory, escapeName(manifest.databaseName), file);
-  const identity = await identityOf(target, data);
+  const identity = uuid ? { collectionUUID: new UUID(uuid) } : await identityOf(target, data);
   await fill(target, path, from, data, identity);
   await buildIndexes(target, name, from, identity);
+  return identity;
 }
 
 /** Drops exactly the collection that was looked at; another of its name stays. */

@@ -1,19 +1,16 @@
 import type { MongoClient } from "mongodb";
-import { LockstepError } from "../errors.ts";
+import { LockstepError, messageOf } from "../errors.ts";
 import { limits } from "../limits.ts";
 import type { Log } from "../log.ts";
+import type { Clock } from "../ports/clock.ts";
 import type { Seam } from "../ports/seam.ts";
-import { readCatalogue } from "./catalogue.ts";
+import { type ClaimedDatabase, createClaimed, dropCreated } from "./claimed-database.ts";
+import { type Claim, claimText, isOver, readClaims, type SeenClaim, takeClaim } from "./claims.ts";
 import { requireApplicationDatabaseName } from "./database-names.ts";
-import { dropIfThere } from "./load.ts";
 import { loadDatabase } from "./load-database.ts";
 import type { Manifest } from "./manifest.ts";
 import type { WithMember } from "./members.ts";
-import { hasCode, serverErrors } from "./server-errors.ts";
 import { requireRoomForCopy } from "./space.ts";
-
-/** Marks a database that is being filled: two restores into one never meet. */
-const marker = "lockstep_restoring";
 
 function refuse(message: string): LockstepError {
   return new LockstepError("bad-argument", message);
@@ -24,19 +21,38 @@ function refuse(message: string): LockstepError {
  * @throws LockstepError `bad-argument`
  */
 async function requireFreeName(client: MongoClient, name: string): Promise<void> {
-  requireApplicationDatabaseName(name);
   const { databases } = await client.db("admin").admin().listDatabases({ nameOnly: true });
   const same = databases.find((found) => found.name.toLowerCase() === name.toLowerCase());
   if (!same) return;
-  if (same.name !== name) {
-    throw refuse(`"${name}" differs from "${same.name}" in case only: name another`);
-  }
-  const { collections } = await readCatalogue(client, name);
   throw refuse(
-    collections.some((entry) => entry.name === marker)
-      ? `somebody restores into "${name}", or a restore was cut short: wait, or drop that database`
-      : `"${name}" exists: name a database that does not, or drop that one`,
+    same.name === name
+      ? `"${name}" exists: name a database that does not, or drop that one`
+      : `"${name}" differs from "${same.name}" in case only: name another`,
   );
+}
+
+/** @throws LockstepError `bad-argument` where another process restores into the database of this name */
+function requireUnclaimed(seen: SeenClaim | undefined, name: string, fleet: string): void {
+  if (!seen || isOver(seen, fleet, 0)) return;
+  throw refuse(
+    `"${name}" is claimed: ${claimText(seen)}: wait until that has ended, or name another; the claim of a process that was killed ends within ${limits.claimTtlMs / 1000} s`,
+  );
+}
+
+/**
+ * Claims the name before anything is looked at.
+ * @throws LockstepError `bad-argument`
+ */
+async function claimName(options: RestoreBesideOptions): Promise<Claim> {
+  const { client, databaseName: name, fleet, seam, log, clock } = options;
+  const [seen] = await readClaims(client, [name]);
+  requireUnclaimed(seen, name, fleet);
+  const purpose = "a restore";
+  const claim = await takeClaim({ client, name, purpose, fleet, seam, log, clock }, seen);
+  if (claim) return claim;
+  const [first] = await readClaims(client, [name]);
+  requireUnclaimed(first, name, fleet);
+  throw refuse(`another process has restored into "${name}" meanwhile: name another`);
 }
 
 /**
@@ -62,26 +78,59 @@ export interface RestorePlan {
   readonly bytes: number;
 }
 
+export interface RestoreBesideOptions {
+  readonly client: MongoClient;
+  readonly withMember: WithMember;
+  readonly databaseName: string;
+  /** The control database of the fleet whose command it is. */
+  readonly fleet: string;
+  readonly directory: string;
+  /** Of verified files. */
+  readonly manifest: Manifest;
+  /** Checks everything and writes nothing. */
+  readonly dryRun: boolean;
+  onBytes?(bytes: number): void;
+  readonly signal: AbortSignal;
+  readonly seam: Seam;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** Loads the backup under the claim; where that fails, drops what it created itself. */
+async function restoreClaimed(options: RestoreBesideOptions, claim: Claim): Promise<void> {
+  const { client, seam, log } = options;
+  const signal = AbortSignal.any([options.signal, claim.signal]);
+  const database: ClaimedDatabase = { client, claim, signal, seam };
+  try {
+    // What a restore that was cut short has left.
+    await dropCreated(database);
+    await requireFreeName(client, claim.name);
+    await loadDatabase(
+      { ...options, signal, create: (command, type) => createClaimed(database, command, type) },
+      options.directory,
+      options.manifest,
+    );
+  } catch (error) {
+    await dropCreated(database)
+      .then(() => claim.release())
+      .catch((left: unknown) => {
+        claim.abandon();
+        log.warn({ name: claim.name, error: messageOf(left) }, "what was begun is left");
+      });
+    throw error;
+  }
+  await claim.release();
+}
+
 /**
- * Restores a backup into a database that does not exist, and proves it. Nothing else is touched.
- * @param options.dryRun checks everything and writes nothing
+ * Restores a backup into a database that does not exist, and proves it. Nothing else is touched: the name is
+ * claimed for the whole time, nothing is loaded over a collection that is there, and what is dropped when it
+ * fails is what it created itself. A restore that was cut short is cleared away by the next one into that name.
  * @throws LockstepError `bad-argument`, `backup-mismatch`, `database-not-supported`, `disk-full`
  */
-export async function restoreBeside(options: {
-  client: MongoClient;
-  withMember: WithMember;
-  databaseName: string;
-  directory: string;
-  /** Of verified files. */
-  manifest: Manifest;
-  dryRun: boolean;
-  onBytes?: (bytes: number) => void;
-  signal: AbortSignal;
-  seam: Seam;
-  log: Log;
-}): Promise<RestorePlan> {
-  const { client, databaseName, directory } = options;
-  const { manifest } = options;
+export async function restoreBeside(options: RestoreBesideOptions): Promise<RestorePlan> {
+  const { client, databaseName, manifest } = options;
+  requireApplicationDatabaseName(databaseName);
   await requireSameServer(client, manifest.serverVersion);
   const sum = (field: "documents" | "bytes") =>
     manifest.collections.reduce((total, entry) => total + entry[field], 0);
@@ -92,23 +141,12 @@ export async function restoreBeside(options: {
   };
   // The documents, and once more for the oplog.
   await requireRoomForCopy(options, 2 * plan.bytes + limits.spaceMarginBytes);
-  // Last before the marker: asking the members takes time, in which another restore could have ended.
-  await requireFreeName(client, databaseName);
-  if (options.dryRun) return plan;
-  await client
-    .db(databaseName)
-    .createCollection(marker)
-    .catch(async (error: unknown) => {
-      if (hasCode(error, serverErrors.namespaceExists)) await requireFreeName(client, databaseName);
-      throw error;
-    });
-  try {
-    await loadDatabase(options, directory, manifest, { beside: [marker] });
-  } catch (error) {
-    // It was not there before: half of it is of no use to anybody.
-    await client.db(databaseName).dropDatabase({ writeConcern: { w: "majority" } });
-    throw error;
+  if (options.dryRun) {
+    const [seen] = await readClaims(client, [databaseName]);
+    requireUnclaimed(seen, databaseName, options.fleet);
+    if (!seen) await requireFreeName(client, databaseName);
+    return plan;
   }
-  await dropIfThere(client, databaseName, marker);
+  await restoreClaimed(options, await claimName(options));
   return plan;
 }

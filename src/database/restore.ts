@@ -12,7 +12,7 @@ import {
 import { type Digests, digestDatabase, digestOf } from "./digest.ts";
 import { deposed, type Fenced, fencedTransaction } from "./fenced-transaction.ts";
 import { fencesOf, readFence } from "./fences.ts";
-import { dropExactly, type LoadTarget, loadCollection } from "./load.ts";
+import { createPlainly, dropExactly, type LoadTarget, loadCollection } from "./load.ts";
 import { tellTenths } from "./load-progress.ts";
 import type { DumpedCollection, Manifest } from "./manifest.ts";
 import { epochOfRestore, isOfRestore, loadedPrefix, replacedPrefix } from "./restore-names.ts";
@@ -116,8 +116,16 @@ function whatDiffers(
   return { stale, added: live.collections.filter(({ name }) => !known.has(name)) };
 }
 
-/** A deposed master makes no collection any more, however late it wakes up. */
-async function createFenced(options: RestoreOptions, command: Document): Promise<void> {
+/**
+ * A deposed master makes no collection any more, however late it wakes up. (The server allows a transaction for
+ * neither a view nor a time series.)
+ */
+async function create(
+  options: RestoreOptions,
+  command: Document,
+  type: CollectionEntry["type"],
+): Promise<null> {
+  if (type !== "collection") return createPlainly(options, command);
   const { client, databaseName, mastership } = options;
   await fencedTransaction(
     options,
@@ -128,6 +136,7 @@ async function createFenced(options: RestoreOptions, command: Document): Promise
       await client.db(databaseName).command(command, { session });
     },
   );
+  return null;
 }
 
 /** Loads a copy beside the live collection, and proves it before anything is swapped. */
@@ -141,7 +150,7 @@ async function loadVerified(
   const signal = AbortSignal.any([options.signal, options.mastership.signal]);
   const target: LoadTarget = {
     ...{ client, databaseName, signal, seam: options.seam, onBytes },
-    createFenced: (command) => createFenced(options, command),
+    create: (command, type) => create(options, command, type),
   };
   await loadCollection(target, directory, manifest, wanted, under);
   const data = dataCollection({ name: under, type: wanted.type });

@@ -40,7 +40,10 @@ describe("a copy", () => {
     const { client } = setting;
     const target = { client, databaseName: scratch, signal: never, seam: openSeam, log: silentLog };
     expect(await loadDatabase(target, directory, manifest)).toEqual(digest);
-    expect(await loadDatabase(target, directory, manifest)).toEqual(digest);
+    // Never over what is there.
+    await expect(loadDatabase(target, directory, manifest)).rejects.toMatchObject({
+      code: "restore-failed",
+    });
     expect(await digestDatabase(client, scratch)).toEqual(digest);
     // A successor's stays, however late somebody sweeps who is not master any more.
     await sweepScratch(client, setting.name, 6);

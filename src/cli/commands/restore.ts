@@ -2,6 +2,7 @@ import { restoreBeside } from "../../database/restore-beside.ts";
 import { isStockDump, readStockDump } from "../../database/stock-dump.ts";
 import { verifyDump } from "../../database/verify-dump.ts";
 import { silentLog } from "../../log.ts";
+import { systemClock } from "../../ports/clock.ts";
 import { openSeam } from "../../ports/seam.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { createProgress, interruptible } from "../progress.ts";
@@ -35,7 +36,7 @@ function restoreInto(
   options: RestoreOptions & { readonly toDb: string },
   terminal: Terminal,
 ): Promise<number> {
-  return withDatabase(options, async ({ client, withMember }) => {
+  return withDatabase(options, async ({ client, withMember, controlDatabaseName: fleet }) => {
     const directory = backupFolder(options.directory, id);
     const manifest = (await isStockDump(directory))
       ? await readStockDump(directory)
@@ -43,9 +44,10 @@ function restoreInto(
     const totalBytes = manifest.collections.reduce((sum, { bytes }) => sum + bytes, 0);
     const onBytes = createProgress(totalBytes, options, terminal);
     const plan = await restoreBeside({
-      ...{ client, withMember, databaseName: options.toDb, directory, manifest },
+      ...{ client, withMember, fleet, databaseName: options.toDb, directory, manifest },
       dryRun: options.dryRun === true,
       ...{ onBytes, signal: terminal.signal, seam: openSeam, log: silentLog },
+      clock: systemClock,
     });
     const what = `${plan.collections} collections, ${plan.documents} documents, ${bytesText(plan.bytes)}`;
     terminal.out(

@@ -1,0 +1,144 @@
+import type { Document, MongoClient } from "mongodb";
+import type { Seam } from "../ports/seam.ts";
+import { type CollectionEntry, dataCollection, listCollections } from "./catalogue.ts";
+import { type Claim, type Created, claimsOf } from "./claims.ts";
+import { transaction } from "./fenced-transaction.ts";
+import { dropExactly, dropIfThere } from "./load.ts";
+import { anotherCollection } from "./raw-insert.ts";
+import { hasCode, serverErrors } from "./server-errors.ts";
+
+/** What is done to a claimed database, and by whom. */
+export interface ClaimedDatabase {
+  readonly client: MongoClient;
+  readonly claim: Claim;
+  readonly signal: AbortSignal;
+  readonly seam: Seam;
+}
+
+type Found = Pick<CollectionEntry, "name" | "type" | "uuid">;
+
+const viewsName = "system.views";
+
+/** What is in a database, its bookkeeping too: each with the UUID of the collection that holds its data. */
+async function list(
+  client: MongoClient,
+  databaseName: string,
+  filter: Document = {},
+): Promise<readonly Found[]> {
+  const listed = await listCollections(client, databaseName, filter);
+  const uuids = new Map(listed.map(({ name, uuid }) => [name, uuid]));
+  const all = listed.map(({ name, type }) => ({
+    ...{ name, type },
+    uuid: uuids.get(dataCollection({ name, type }) ?? "") ?? "",
+  }));
+  // The buckets of a time series go with it.
+  const series = all.flatMap((found) => (found.type === "timeseries" ? dataCollection(found) : []));
+  return all.filter(({ name }) => !series.includes(name));
+}
+
+/**
+ * Drops what was seen, by its UUID: another of its name stays. The server takes none for a view, which holds
+ * no data, nor for a time series.
+ */
+async function dropSeen({ client, claim, seam }: ClaimedDatabase, found: Found): Promise<void> {
+  await seam.write("claim-drop", () =>
+    found.type === "collection"
+      ? dropExactly(client, claim.name, found)
+      : dropIfThere(client, claim.name, found.name),
+  );
+}
+
+/**
+ * True for what the owner of a claim has created itself. One that was begun and not written down as created is
+ * only taken for its own where it is empty. Pure.
+ */
+export function isCreated(
+  created: readonly Created[],
+  found: Found & { readonly isEmpty: boolean },
+): boolean {
+  return created.some(
+    ({ name, type, uuid }) =>
+      name === found.name &&
+      type === found.type &&
+      (uuid === null ? found.type !== "view" && found.isEmpty : uuid === found.uuid),
+  );
+}
+
+/**
+ * Drops what the claim says was created under it, and nothing else.
+ * @throws LockstepError `conflict` where the claim is another's
+ */
+export async function dropCreated(database: ClaimedDatabase): Promise<void> {
+  const { client, claim } = database;
+  const document = await claimsOf(client).findOne(claim.key);
+  const created = document?.created ?? [];
+  if (created.length === 0) return;
+  const isNamed = ({ name }: Found) => created.some((one) => one.name === name);
+  const before = (await list(client, claim.name)).filter(isNamed);
+  await claim.hold();
+  for (const found of before) {
+    const source = dataCollection(found);
+    const isEmpty = source !== null && !(await client.db(claim.name).collection(source).findOne());
+    if (isCreated(created, { ...found, isEmpty })) await dropSeen(database, found);
+  }
+  const after = await list(client, claim.name);
+  if (after.every(({ name }) => name === viewsName)) {
+    for (const found of after) await dropSeen(database, found);
+  }
+  await claim.hold({ $set: { created: [] } });
+}
+
+/** Creates a plain collection in a transaction that changes the claim: who has lost it creates nothing. */
+async function createInTransaction(
+  { client, claim, signal, seam }: ClaimedDatabase,
+  command: Document,
+): Promise<void> {
+  const name = String(command["create"]);
+  const claims = claimsOf(client);
+  await seam.write("load-create", () =>
+    transaction({ client, signal, mastership: claim }, "local", async (session) => {
+      const note: Created = { name, type: "collection", uuid: null };
+      const noted = await claims.updateOne(claim.key, { $push: { created: note } } as Document, {
+        session,
+      });
+      if (noted.matchedCount !== 1) throw anotherCollection(name);
+      await client.db(claim.name).command(command, { session });
+      await session.commitTransaction();
+    }),
+  );
+}
+
+/**
+ * Creates a collection that is not there, and writes down in the claim that it did.
+ * @returns its UUID, read before the claim was seen to be this owner's still: a later owner's is another one
+ * @throws LockstepError `conflict`, `restore-failed` where one of that name is there
+ */
+export async function createClaimed(
+  database: ClaimedDatabase,
+  command: Document,
+  type: CollectionEntry["type"],
+): Promise<string> {
+  const { client, claim, seam } = database;
+  const name = String(command["create"]);
+  try {
+    if (type === "collection") await createInTransaction(database, command);
+    else {
+      // The server allows a transaction for neither a view nor a time series: the note comes first.
+      await claim.hold({ $push: { created: { name, type, uuid: null } } });
+      await seam.write("load-create", () =>
+        client.db(claim.name).command({ ...command, writeConcern: { w: "majority" } }),
+      );
+    }
+  } catch (error) {
+    if (!hasCode(error, serverErrors.namespaceExists)) throw error;
+    // A commit whose answer was lost is made again, and finds what it has created itself.
+    const own = { ...claim.key, created: { $elemMatch: { name, type: "collection" } } };
+    if (!(await claimsOf(client).findOne(own))) throw anotherCollection(name);
+  }
+  const names = [name, dataCollection({ name, type }) ?? name];
+  const [found] = await list(client, claim.name, { name: { $in: names } });
+  if (found?.type !== type) throw anotherCollection(name);
+  const isNew = { "created.$[new].uuid": found.uuid };
+  await claim.hold({ $set: isNew }, { arrayFilters: [{ "new.name": name }] });
+  return found.uuid;
+}

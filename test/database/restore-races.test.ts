@@ -1,0 +1,238 @@
+// Aim: of two restores into one new database one ends, the other touches nothing: no restore loads over, or drops,
+// what it has not created itself. Method: the real set; a restore is held at a durable write, another one ends
+// meanwhile, a user writes, and the held one goes on. One that is held does not renew its claim, as a stopped
+// process does not.
+import { describe, expect, onTestFinished, test } from "vitest";
+import { differences, readCatalogue } from "../../src/database/catalogue.ts";
+import { digestDatabase } from "../../src/database/digest.ts";
+import { type RestoreBesideOptions, restoreBeside } from "../../src/database/restore-beside.ts";
+import { verifyDump } from "../../src/database/verify-dump.ts";
+import { isLockstepError, messageOf } from "../../src/errors.ts";
+import { silentLog } from "../../src/log.ts";
+import { systemClock } from "../../src/ports/clock.ts";
+import { openSeam, type Seam } from "../../src/ports/seam.ts";
+import { holdingSeam, stoppedClock } from "../support/holding-seam.ts";
+import { fillWithEverything } from "./everything.ts";
+import { createSetting, never, type Setting, takeCopy, withMember } from "./setting.ts";
+
+interface Stage {
+  readonly setting: Setting;
+  readonly target: string;
+  restore(extra?: Partial<RestoreBesideOptions>): Promise<unknown>;
+  /** What the claim on the target says, or null. */
+  claim(): Promise<Record<string, unknown> | null>;
+  /** The claim's lease runs out. */
+  expire(): Promise<void>;
+  /** The target is what was backed up, beside a user's own collection. */
+  expectRestored(): Promise<void>;
+}
+
+async function createStage(
+  fill: (setting: Setting) => Promise<void> = fillWithEverything,
+): Promise<Stage> {
+  const setting = await createSetting();
+  const { client, name } = setting;
+  await fill(setting);
+  const { directory, catalogue, digest } = await takeCopy(setting);
+  const manifest = await verifyDump(directory);
+  const target = `${name}_Target`;
+  const claims = client.db("lockstep").collection<{ _id: string }>("claims");
+  const key = { _id: target.toLowerCase() };
+  onTestFinished(async () => {
+    await client.db(target).dropDatabase();
+    await claims.deleteOne(key);
+  });
+  return {
+    setting,
+    target,
+    restore: (extra = {}) =>
+      restoreBeside({
+        ...{ client, withMember, databaseName: target, fleet: setting.control.databaseName },
+        ...{ directory, manifest, dryRun: false, signal: never, seam: openSeam, log: silentLog },
+        clock: systemClock,
+        ...extra,
+      }),
+    claim: () => claims.findOne(key),
+    async expire() {
+      await claims.updateOne(key, { $set: { expiresAt: 0 } });
+    },
+    async expectRestored() {
+      const { users, ...rest } = await digestDatabase(client, target);
+      expect([rest, users?.count]).toEqual([digest, 1]);
+      const live = await readCatalogue(client, target);
+      const collections = live.collections.filter((entry) => entry.name !== "users");
+      expect(differences(catalogue, { collections }, { ignoreUuid: true })).toEqual([]);
+    },
+  };
+}
+
+const outcomeOf = (restoring: Promise<unknown>) =>
+  restoring.then(
+    () => "restored",
+    (error: unknown) => (isLockstepError(error) ? error.code : messageOf(error)),
+  );
+
+const fewThings = async ({ client, name }: Setting) => {
+  const rows = Array.from({ length: 500 }, (_, n) => ({ n }));
+  await client.db(name).collection("things").insertMany(rows);
+  await client.db(name).collection("things").createIndex({ n: 1 }, { name: "by-n" });
+};
+
+describe("two restores into one new database", () => {
+  test("the second, held between its look at the names and its claim, is refused; what was written since stays", async () => {
+    const stage = await createStage(fewThings);
+    const held = holdingSeam("claim");
+    const second = outcomeOf(stage.restore({ seam: held.seam }));
+    await held.reached;
+    await stage.restore();
+    await stage.setting.client.db(stage.target).collection("users").insertOne({ name: "Ada" });
+    held.release();
+    expect(await second).toBe("bad-argument");
+    await stage.expectRestored();
+    expect(await stage.claim()).toBeNull();
+  });
+
+  test("the second is refused while the first one loads, by its owner's name; names in another case are one", async () => {
+    const stage = await createStage(fewThings);
+    const held = holdingSeam("load-batch");
+    const first = outcomeOf(stage.restore({ seam: held.seam }));
+    await held.reached;
+    for (const databaseName of [stage.target, stage.target.toUpperCase()]) {
+      for (const dryRun of [false, true]) {
+        await expect(stage.restore({ databaseName, dryRun })).rejects.toMatchObject({
+          code: "bad-argument",
+          message: expect.stringMatching(new RegExp(`process ${process.pid} on .* for a restore`)),
+        });
+      }
+    }
+    held.release();
+    expect(await first).toBe("restored");
+    await stage.setting.client.db(stage.target).collection("users").insertOne({ name: "Ada" });
+    await stage.expectRestored();
+  });
+
+  test("at once, ten times: one is done, the other refused", async () => {
+    const stage = await createStage(fewThings);
+    const { client } = stage.setting;
+    for (let round = 1; round <= 10; round += 1) {
+      const both = [stage.restore(), stage.restore()].map(outcomeOf);
+      expect((await Promise.all(both)).toSorted(), `${round}`).toEqual([
+        "bad-argument",
+        "restored",
+      ]);
+      await client.db(stage.target).dropDatabase();
+    }
+  });
+});
+
+describe("a restore that stands still past its claim, and another that takes it over", {
+  timeout: 300_000,
+}, () => {
+  test.each([
+    ["claim", "inside"],
+    ["load-create", "before"],
+    ["load-create", "inside"],
+    ["load-batch", "before"],
+    ["load-batch", "inside"],
+    ["load-indexes", "before"],
+    ["load-indexes", "inside"],
+    ["load-expiry", "before"],
+    ["load-expiry", "inside"],
+    ["claim-release", "before"],
+  ] as const)(
+    "held at %s, %s it: the other ends, the first then fails and touches nothing",
+    async (write, when) => {
+      const stage = await createStage();
+      const held = holdingSeam(write, when);
+      const first = outcomeOf(stage.restore({ seam: held.seam, clock: stoppedClock }));
+      await held.reached;
+      await stage.expire();
+      expect(await outcomeOf(stage.restore())).toBe("restored");
+      await stage.setting.client.db(stage.target).collection("users").insertOne({ name: "Ada" });
+      held.release();
+      // What it says depends on where it was; that it was restored it does not say.
+      const codes = ["conflict", "restore-failed", "backup-mismatch", "bad-argument"];
+      expect(codes).toContain(await first);
+      await stage.expectRestored();
+      expect(await stage.claim()).toBeNull();
+    },
+  );
+
+  test("held as it drops what it had created: what the other has restored since stays", async () => {
+    const stage = await createStage(fewThings);
+    const held = holdingSeam("claim-drop");
+    const failing: Seam = {
+      write(name, action) {
+        if (name === "load-indexes") throw new Error("no index today");
+        return held.seam.write(name, action);
+      },
+    };
+    const first = outcomeOf(stage.restore({ seam: failing, clock: stoppedClock }));
+    await held.reached;
+    await stage.expire();
+    expect(await outcomeOf(stage.restore())).toBe("restored");
+    await stage.setting.client.db(stage.target).collection("users").insertOne({ name: "Ada" });
+    held.release();
+    expect(await first).toBe("no index today");
+    await stage.expectRestored();
+  });
+});
+
+describe("a restore drops only what it created", () => {
+  test.each(["collection", "view", "time series"])(
+    "somebody else's %s stays where it fails",
+    async (kind) => {
+      const stage = await createStage();
+      const database = stage.setting.client.db(stage.target);
+      const held = holdingSeam("load-batch", "inside");
+      const restoring = outcomeOf(stage.restore({ seam: held.seam }));
+      await held.reached;
+      if (kind === "view") await database.createCollection("theirs", { viewOn: "x", pipeline: [] });
+      else if (kind === "collection") await database.collection("theirs").insertOne({ a: 1 });
+      else {
+        await database.createCollection("theirs", { timeseries: { timeField: "at" } });
+        await database.collection("theirs").insertOne({ at: new Date(0) });
+      }
+      held.release();
+      expect(await restoring).toBe("backup-mismatch");
+      const { collections } = await readCatalogue(stage.setting.client, stage.target);
+      expect(collections.map(({ name }) => name)).toEqual(["theirs"]);
+      if (kind !== "view") expect(await database.collection("theirs").countDocuments()).toBe(1);
+      expect(await stage.claim()).toBeNull();
+    },
+  );
+
+  test("nothing is loaded over a collection that somebody creates meanwhile", async () => {
+    const stage = await createStage(fewThings);
+    const things = stage.setting.client.db(stage.target).collection("things");
+    const held = holdingSeam("load-create");
+    const restoring = outcomeOf(stage.restore({ seam: held.seam }));
+    await held.reached;
+    await things.insertOne({ mine: true });
+    held.release();
+    expect(await restoring).toBe("restore-failed");
+    expect(await things.find({}, { projection: { _id: 0 } }).toArray()).toEqual([{ mine: true }]);
+  });
+
+  test("one that was killed, and what a user put beside it: the next is refused, and that stays", async () => {
+    const stage = await createStage(fewThings);
+    const held = holdingSeam("load-batch", "inside");
+    void stage.restore({ seam: held.seam, clock: stoppedClock });
+    await held.reached;
+    await stage.expire();
+    const users = stage.setting.client.db(stage.target).collection("users");
+    await users.insertOne({ name: "Ada" });
+    expect(await outcomeOf(stage.restore())).toBe("bad-argument");
+    expect(await users.countDocuments()).toBe(1);
+    await users.drop();
+    expect(await outcomeOf(stage.restore())).toBe("restored");
+  });
+});
+
+test("a copy is not loaded over one that is there", async () => {
+  const stage = await createStage(fewThings);
+  await stage.restore();
+  const before = await digestDatabase(stage.setting.client, stage.target);
+  expect(await outcomeOf(stage.restore())).toBe("bad-argument");
+  expect(await digestDatabase(stage.setting.client, stage.target)).toEqual(before);
+});
