@@ -1,8 +1,8 @@
 import type { BSON, Document, MongoClient } from "mongodb";
 import { LockstepError, messageOf } from "../errors.ts";
 import { limits } from "../limits.ts";
+import { comparableIndex, comparableOptions } from "./comparable.ts";
 import {
-  comparable,
   type Definition,
   definitionField,
   definitionOf,
@@ -158,10 +158,13 @@ export function differences(
     if (!options.ignoreUuid && other.uuid !== entry.uuid) {
       words.push(`collection "${entry.name}" is another one by its UUID`);
     }
-    if (other.type !== entry.type || comparable(other.options) !== comparable(entry.options)) {
+    if (
+      other.type !== entry.type ||
+      comparableOptions(other.options) !== comparableOptions(entry.options)
+    ) {
       words.push(`collection "${entry.name}" has other options`);
     }
-    if (other.indexes.map(comparable).join() !== entry.indexes.map(comparable).join()) {
+    if (other.indexes.map(comparableIndex).join() !== entry.indexes.map(comparableIndex).join()) {
       words.push(`collection "${entry.name}" has other indexes`);
     }
   }

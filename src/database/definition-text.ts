@@ -132,8 +132,16 @@ function wrapped(name: string, numbered: { readonly [key: string]: Json }): RawF
       return fieldOfBytes(name, type.scoped, Buffer.concat([length, held]));
     }
     default:
-      if (!leaves.has(keys.join())) return undefined;
-      return fieldOf(name, BSON.EJSON.parse(JSON.stringify(value), { relaxed: false }));
+      return leaves.has(keys.join()) ? leafField(name, value) : undefined;
+  }
+}
+
+/** What a wrapper of a plain value stands for. One that holds none, as a literal may, is a document. */
+function leafField(name: string, value: { readonly [key: string]: Json }): RawField | undefined {
+  try {
+    return fieldOf(name, BSON.EJSON.parse(JSON.stringify(value), { relaxed: false }));
+  } catch {
+    return undefined;
   }
 }
 

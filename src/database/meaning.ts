@@ -1,6 +1,4 @@
-import { bsonType, decodedValue, type RawField, rawFields } from "./raw-bson.ts";
-
-const numberTypes = [1, 16, 18];
+import { bsonType, decodedValue, numberTypes, type RawField, rawFields } from "./raw-bson.ts";
 
 /** A number as text, the same for each type that can hold it. */
 function numberText(value: unknown): string {

@@ -14,6 +14,9 @@ export interface RawField {
 /** BSON's numbers for the types that are handled here. */
 export const bsonType = { string: 2, document: 3, array: 4, boolean: 8 } as const;
 
+/** BSON's numbers for double, int and long. */
+export const numberTypes: readonly number[] = [1, 16, 18];
+
 /** The fields of a document in their order. Pure. */
 export function rawFields(bytes: Uint8Array): RawField[] {
   const fields: RawField[] = [];
@@ -57,9 +60,11 @@ export function decodedValue({ name, type, value }: RawField): unknown {
   return BSON.deserialize(bytes, options)[name];
 }
 
-/** True for a boolean field that is true. Pure. */
+/** True where the server takes the value for a yes: true, or a number that is not zero. Pure. */
 export function isTrue(field: RawField | undefined): boolean {
-  return field?.type === bsonType.boolean && field.value[0] === 1;
+  if (field === undefined) return false;
+  if (field.type === bsonType.boolean) return field.value[0] === 1;
+  return numberTypes.includes(field.type) && Number(decodedValue(field)) !== 0;
 }
 
 /**

@@ -1,5 +1,6 @@
 import { BSON, type Db } from "mongodb";
 import { type Definition, definitionField, definitionFields } from "./definition.ts";
+import { indexDefaults, isDefault, optionDefaults } from "./definition-defaults.ts";
 import { filterMeaning, projectionMeaning, valueMeaning } from "./meaning.ts";
 import {
   bsonType,
@@ -44,20 +45,10 @@ function areEqual(left: Meanings, right: Meanings): boolean {
   return left.size === right.size && [...left].every(([name, text]) => right.get(name) === text);
 }
 
-const indexDefaults: Readonly<Record<string, unknown>> = {
-  ...{ unique: false, sparse: false, hidden: false, prepareUnique: false },
-  ...{ default_language: "english", language_override: "language" },
-  ...{ bits: 26, min: -180, max: 180 },
-};
-
 /** Versions and the like: the server takes an index of another one for the same, too. */
 const indexFieldsIgnored = [
   ...["v", "ns", "name", "background", "dropDups", "textIndexVersion", "2dsphereIndexVersion"],
 ];
-
-const isDefault = (defaults: Readonly<Record<string, unknown>>, field: RawField) =>
-  field.name in defaults &&
-  valueMeaning(field) === valueMeaning(fieldOf(field.name, defaults[field.name]));
 
 /** The key and the weights of a text index as the server stores them. */
 function asStored(fields: readonly RawField[]): readonly RawField[] {
@@ -114,9 +105,8 @@ export function isSameIndex(
 }
 
 const collectionDefaults: Readonly<Record<string, unknown>> = {
-  ...{ capped: false, recordPreImages: false, autoIndexId: true },
-  ...{ validator: {}, validationLevel: "strict", validationAction: "error" },
-  changeStreamPreAndPostImages: { enabled: false },
+  ...optionDefaults,
+  ...{ autoIndexId: true, validationLevel: "strict", validationAction: "error" },
 };
 
 /** A clustered index without what the server adds. */

@@ -5,9 +5,10 @@ import { text } from "node:stream/consumers";
 import { isLockstepError, LockstepError, messageOf } from "../errors.ts";
 import type { CollectionEntry } from "./catalogue.ts";
 import { dataCollection, ownIndexes } from "./catalogue.ts";
-import { definitionField, definitionOf } from "./definition.ts";
+import { bytesOfDefinition, definitionField, indexName } from "./definition.ts";
 import { bytesOfText } from "./definition-text.ts";
 import { endingsOf, readDumpFile } from "./dump-files.ts";
+import { renewedIndex, renewedOptions } from "./legacy-definition.ts";
 import {
   type DumpedCollection,
   escapeName,
@@ -64,6 +65,7 @@ async function readEntry(
   folder: string,
   name: string,
   endings: ReturnType<typeof endingsOf>,
+  onNotice: (notice: string) => void,
 ): Promise<DumpedCollection> {
   const path = join(folder, name);
   const read = async () => rawFields(bytesOfText(await text(readDumpFile(path))));
@@ -77,7 +79,10 @@ async function readEntry(
     return found && String(decodedValue(found));
   };
   const indexes = rawFields(held("indexes", bsonType.array)?.value ?? rawDocument([]));
-  const options = definitionOf(held("options", bsonType.document)?.value ?? rawDocument([]));
+  const renewed = indexes.map(({ value }) => renewedIndex(value));
+  const { definition: options, notices } = renewedOptions(
+    held("options", bsonType.document)?.value ?? rawDocument([]),
+  );
   const type = said("type") ?? (definitionField(options, "viewOn") ? "view" : "collection");
   const entry: CollectionEntry = {
     // Older ones do not say it.
@@ -85,8 +90,13 @@ async function readEntry(
     type: type as CollectionEntry["type"],
     uuid: said("uuid") ?? "",
     options,
-    indexes: ownIndexes(indexes.map(({ value }) => value)),
+    indexes: ownIndexes(renewed.map(({ definition }) => bytesOfDefinition(definition))),
   };
+  for (const notice of notices) onNotice(`collection "${entry.name}": ${notice}`);
+  for (const each of renewed) {
+    const index = `index "${indexName(each.definition)}" of "${entry.name}"`;
+    for (const notice of each.notices) onNotice(`${index}: ${notice}`);
+  }
   const source = dataCollection(entry);
   const file = name.slice(0, -endings.metadata.length);
   if (source === null) {
@@ -110,9 +120,13 @@ async function readEntry(
 /**
  * Reads what stock mongodump wrote (its directory form, zipped or not) as one of our backups, so that our
  * restore takes it. There is nothing to hold it against: what is proven is that the copy equals the files.
+ * @param onNotice hears of what was left out of a definition, or changed
  * @throws LockstepError `backup-mismatch`, `database-not-supported`
  */
-export async function readStockDump(directory: string): Promise<Manifest> {
+export async function readStockDump(
+  directory: string,
+  onNotice: (notice: string) => void = () => {},
+): Promise<Manifest> {
   const entries = await readdir(directory, { withFileTypes: true }).catch((error: unknown) => {
     throw damaged(directory, `cannot be read (${messageOf(error)})`);
   });
@@ -130,7 +144,7 @@ export async function readStockDump(directory: string): Promise<Manifest> {
   for (const name of names.toSorted()) {
     // Bookkeeping of the server's, which the definitions say as well.
     if (/^system\.(views|buckets\.)/.test(name)) continue;
-    collections.push(await readEntry(folder, name, endings));
+    collections.push(await readEntry(folder, name, endings, onNotice));
   }
   if (collections.length === 0) throw damaged(folder, "holds no metadata of a collection");
   refuseUnsupported({ collections });

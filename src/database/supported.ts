@@ -1,7 +1,9 @@
 import { LockstepError } from "../errors.ts";
 import { type Catalogue, type CollectionEntry, dataCollection } from "./catalogue.ts";
-import { definitionFields, indexName } from "./definition.ts";
+import { type Definition, definitionField, definitionFields, indexName } from "./definition.ts";
+import { keyOddities } from "./legacy-definition.ts";
 import { escapeName } from "./manifest.ts";
+import { decodedValue, isTrue } from "./raw-bson.ts";
 
 /** A file's name has 255 bytes; the longest ending that a dump adds is `.metadata.json.gz`. */
 const fileNameBytesMax = 255 - ".metadata.json.gz".length;
@@ -10,17 +12,29 @@ const fileNameBytesMax = 255 - ".metadata.json.gz".length;
 const carriedOptions: Readonly<Record<CollectionEntry["type"], readonly string[]>> = {
   collection: [
     ...["capped", "size", "max", "validator", "validationLevel", "validationAction", "collation"],
-    ...["clusteredIndex", "expireAfterSeconds", "changeStreamPreAndPostImages", "storageEngine"],
+    ...["clusteredIndex", "expireAfterSeconds", "changeStreamPreAndPostImages", "recordPreImages"],
+    ...["storageEngine", "indexOptionDefaults", "autoIndexId"],
   ],
   view: ["viewOn", "pipeline", "collation"],
-  timeseries: ["timeseries", "expireAfterSeconds", "collation"],
+  timeseries: [
+    ...["timeseries", "expireAfterSeconds", "collation", "storageEngine", "indexOptionDefaults"],
+  ],
 };
 
 const carriedIndexFields = [
   ...["v", "key", "name", "unique", "expireAfterSeconds", "partialFilterExpression", "sparse"],
   ...["hidden", "weights", "default_language", "language_override", "textIndexVersion"],
   ...["2dsphereIndexVersion", "bits", "min", "max", "collation", "wildcardProjection"],
+  ...["background", "storageEngine", "prepareUnique"],
 ];
+
+/** What the server still describes, and makes no more: it stands there from an older one. */
+function refusedByServer(index: Definition): readonly string[] {
+  const version = definitionField(index, "v");
+  const odd = keyOddities(index).map((field) => `key of "${field}"`);
+  if (version !== undefined && Number(decodedValue(version)) < 1) odd.push("version 0");
+  return odd;
+}
 
 function oddities({ name, type, options, indexes }: CollectionEntry): string[] {
   // Stored functions and the like: a collection of the server's own that holds the user's data.
@@ -34,10 +48,15 @@ function oddities({ name, type, options, indexes }: CollectionEntry): string[] {
     .map((field) => field.name)
     .filter((option) => !known.includes(option))
     .map((option) => `${type} "${name}" with option "${option}"`);
+  const autoIndexId = definitionField(options, "autoIndexId");
+  if (autoIndexId !== undefined && !isTrue(autoIndexId)) {
+    odd.push(`collection "${name}" without an index of _id (autoIndexId: false)`);
+  }
   for (const index of indexes) {
     const fields = definitionFields(index)
       .map((field) => field.name)
-      .filter((field) => !carriedIndexFields.includes(field));
+      .filter((field) => !carriedIndexFields.includes(field))
+      .concat(refusedByServer(index));
     if (fields.length > 0) {
       odd.push(`index "${indexName(index)}" of "${name}" (${fields.join(", ")})`);
     }

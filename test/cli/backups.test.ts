@@ -59,7 +59,7 @@ describe("lockstep backup and restore", () => {
       type: "backup",
       id: "first",
       database: setting.name,
-      collections: Object.keys(before).length + 2,
+      collections: Object.keys(before).length + 3,
     });
     expect((await run("backup", "show", "first", ...files)).text).toMatch(/ {2}weather {2}\d+ doc/);
     const verified = await run("backup", "verify", "first", ...files);
@@ -193,6 +193,67 @@ describe("lockstep backup and restore", () => {
     await writeFile(definition, "{");
     const damaged = await run("restore", "old", ...on, "--to-db", `${target}_3`);
     expect([damaged.code, damaged.text]).toEqual([1, expect.stringContaining("backup-mismatch")]);
+  });
+
+  test("a stock dump of an older server is restored as mongorestore does it, and what is left out is told", async () => {
+    const database = setting.client.db(setting.name);
+    await database.collection("things").insertMany([{ a: 1 }, { a: 2 }]);
+    await database.createCollection("log", { capped: true, size: 4096 });
+    await run("backup", "create", "older", ...on);
+    await rm(join(folder, "older", "manifest.json"));
+    const write = (name: string, indexes: readonly object[], options: object) =>
+      writeFile(
+        join(folder, "older", setting.name, `${name}.metadata.json`),
+        JSON.stringify({ options, indexes }),
+      );
+    const ns = `${setting.name}.things`;
+    await write(
+      "things",
+      [
+        { v: 0, key: { _id: 1 }, name: "_id_", ns },
+        { v: 0, unique: true, key: { a: 1 }, name: "a_1", ns, background: true, safe: null },
+        { v: 1, key: { b: true, c: 0 }, name: "b_1", ns, dropDups: true, flags: 1, sparse: 1 },
+        { key: { d: { $numberDouble: "1.0" } }, name: "d_1", unique: false, background: 1 },
+      ],
+      { create: "things", flags: 1, autoIndexId: false, size: 1000 },
+    );
+    const log = { create: "log", capped: 1, size: 1000, max: { $numberLong: "5" } };
+    await write("log", [], { ...log, autoIndexId: true });
+    const target = `${setting.name}_older`;
+    onTestFinished(async () => void (await setting.client.db(target).dropDatabase()));
+    const restored = await run("restore", "older", ...on, "--to-db", target);
+    expect(restored.code, restored.text).toBe(0);
+    for (const notice of [
+      'collection "things": "flags" is left out',
+      'collection "things": an index of _id is added',
+      'collection "things": "size" is left out',
+      'index "a_1" of "things": version 0 becomes 1',
+      'index "a_1" of "things": "safe" is left out',
+      'index "b_1" of "things": the key of "b" becomes 1',
+      'index "b_1" of "things": the key of "c" becomes 1',
+      'index "b_1" of "things": "dropDups" is left out',
+    ]) {
+      expect(restored.text).toContain(`notice: ${notice}`);
+    }
+    const made = setting.client.db(target);
+    expect(await made.collection("things").listIndexes().toArray()).toEqual([
+      { v: 2, key: { _id: 1 }, name: "_id_" },
+      { v: 1, unique: true, key: { a: 1 }, name: "a_1", background: true },
+      { v: 1, key: { b: 1, c: 1 }, name: "b_1", sparse: true },
+      { v: 2, key: { d: 1 }, name: "d_1", background: true },
+    ]);
+    const [found] = await made.listCollections({ name: "log" }).toArray();
+    expect(found).toMatchObject({ options: { capped: true, size: 1024, max: 5 } });
+    const json = await run(
+      "restore",
+      "older",
+      ...on,
+      "--to-db",
+      `${target}_2`,
+      "--dry-run",
+      "--json",
+    );
+    expect(json.text).toContain('{"type":"notice","text":"collection');
   });
 
   test("two restores at once into one database: one is done, the other refused", async () => {

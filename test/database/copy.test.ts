@@ -280,11 +280,8 @@ describe("what cannot be carried is refused by name", () => {
       client.db(name).collection<{ _id: string }>("system.js").insertOne({ _id: "f" }),
     "too long for a file": ({ client, name }) =>
       client.db(name).collection("名".repeat(30)).insertOne({ a: 1 }),
-    prepareUnique: async ({ client, name }) => {
-      const database = client.db(name);
-      await database.collection("x").createIndex({ a: 1 }, { name: "a" });
-      await database.command({ collMod: "x", index: { name: "a", prepareUnique: true } });
-    },
+    'collection "x" with option "encryptedFields"': ({ client, name }) =>
+      client.db(name).command({ create: "x", encryptedFields: { fields: [] } }),
   };
   test.each(Object.entries(kinds))("%s", async (kind, make) => {
     const setting = await createSetting();
@@ -292,6 +289,28 @@ describe("what cannot be carried is refused by name", () => {
     const catalogue = await readCatalogue(setting.client, setting.name);
     expect(() => refuseUnsupported(catalogue)).toThrow(kind);
   });
+});
+
+test("what stands there from an older server, and today's makes no more, is refused by name", () => {
+  const definition = (held: object) => definitionOf(BSON.serialize(held));
+  const index = (held: object) => definition({ v: 1, name: "a", key: { a: 1 }, ...held });
+  const refused = (options: object, ...indexes: readonly object[]) =>
+    refuseUnsupported({
+      collections: [
+        {
+          ...{ name: "x", type: "collection", uuid: "", options: definition(options) },
+          indexes: indexes.map(index),
+        },
+      ],
+    });
+  expect(() => refused({}, {}, { key: { a: -1.5, b: "2d" } })).not.toThrow();
+  expect(() => refused({ autoIndexId: false })).toThrow('"x" without an index of _id');
+  expect(() => refused({}, { v: 0 })).toThrow('index "a" of "x" (version 0)');
+  const keys = { a: true, b: 0, c: "", d: null, e: 1 };
+  expect(() => refused({}, { key: keys })).toThrow(
+    '(key of "a", key of "b", key of "c", key of "d")',
+  );
+  expect(() => refused({}, { safe: null })).toThrow('index "a" of "x" (safe)');
 });
 
 test("an emptied system.js, which nobody can drop, is in nobody's way", async () => {

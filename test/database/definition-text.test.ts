@@ -138,9 +138,10 @@ test.each([
   },
 );
 
-test("a document that looks like a wrapper with more in it is a document", () => {
-  const text = '{"a":{"$oid":"x","b":true}}';
-  expect(canonicalText(bytesOfText(text))).toBe(text);
+test("a document that looks like a wrapper, with more in it or no value, is a document", () => {
+  for (const text of ['{"a":{"$oid":"x","b":true}}', '{"a":{"$literal":{"$oid":"no id"}}}']) {
+    expect(canonicalText(bytesOfText(text))).toBe(text);
+  }
 });
 
 test("definitions survive as text: any keys in any order, also twice, any types", () => {

@@ -111,6 +111,40 @@ export async function defineOddly({
   await database.command({ createIndexes: "twice", indexes });
 }
 
+/** What databases hold that grew up on older servers, and what few people know of. */
+async function defineAsOfOld({ client, name }: Pick<Setting, "client" | "name">): Promise<void> {
+  const database = client.db(name);
+  const configured = { storageEngine: { wiredTiger: { configString: "block_compressor=zlib" } } };
+  await database.command({
+    create: "grown up",
+    autoIndexId: true,
+    indexOptionDefaults: configured,
+    recordPreImages: true,
+  });
+  await database.collection("grown up").insertMany([{ a: 1 }, { a: 1 }]);
+  await database.command({
+    createIndexes: "grown up",
+    indexes: [
+      { key: { a: 1 }, name: "background", background: true },
+      { key: { b: 1 }, name: "foreground", background: false, sparse: false, unique: false },
+      { key: { c: 1 }, name: "configured", ...configured },
+      { key: { d: 1 }, name: "old", v: 1, unique: true, sparse: true },
+      { key: { a: 1, b: 1 }, name: "half converted", prepareUnique: true },
+      { key: { e: "2dsphere" }, name: "old sphere", "2dsphereIndexVersion": 2 },
+      { key: { f: "text" }, name: "old words", textIndexVersion: 2 },
+      { key: { g: 7 }, name: "seven", default_language: "german" },
+    ],
+  });
+  await database.command({
+    create: "configured weather",
+    timeseries: { timeField: "t" },
+    ...configured,
+    indexOptionDefaults: configured,
+    collation: { locale: "de" },
+  });
+  await database.collection("configured weather").insertOne({ t: new Date(0) });
+}
+
 /** A database with every kind of collection, option and index that a backup carries. */
 export async function fillWithEverything({
   client,
@@ -195,6 +229,7 @@ export async function fillWithEverything({
   }));
   await weather.insertMany(points);
   await weather.createIndex({ m: 1, t: -1 }, { name: "by place" });
+  await defineAsOfOld({ client, name });
   await database.createCollection("view", {
     viewOn: "odd",
     pipeline: [{ $match: { $or: [{ a: 1 }, { b: { $gt: 0 } }] } }, { $project: { "2": 1 } }],
@@ -260,6 +295,9 @@ export async function damageEverything({ client, name }: Setting): Promise<void>
   await database.command({ collMod: "oddly", validator: {} });
   const pipeline = [{ $match: { qty: { $lt: 5 } } }];
   await database.command({ collMod: "view of twice", viewOn: "twice", pipeline });
+  await database.dropCollection("grown up");
+  await database.createCollection("grown up");
+  await database.dropCollection("configured weather");
   await database.collection("indexed").dropIndexes();
   await database.createCollection("more weather", { timeseries: { timeField: "t" } });
   await database.createCollection("another view", { viewOn: "odd", pipeline: [] });

@@ -39,7 +39,9 @@ function restoreInto(
   return withDatabase(options, async ({ client, withMember, controlDatabaseName: fleet }) => {
     const directory = backupFolder(options.directory, id);
     const manifest = (await isStockDump(directory))
-      ? await readStockDump(directory)
+      ? await readStockDump(directory, (text) => {
+          terminal.out(options.json ? JSON.stringify({ type: "notice", text }) : `notice: ${text}`);
+        })
       : await verifyDump(directory, interruptible(terminal));
     const totalBytes = manifest.collections.reduce((sum, { bytes }) => sum + bytes, 0);
     const onBytes = createProgress(totalBytes, options, terminal);
