@@ -19,6 +19,7 @@ import { dumpDatabase, dumpError } from "./dump.ts";
 import { loadDatabase } from "./load-database.ts";
 import { type Manifest, manifestName, sealed } from "./manifest.ts";
 import type { WithMember } from "./members.ts";
+import { checkServerVersions } from "./server-versions.ts";
 import { databaseSize, requireRoomForCopy, spaceNeeded } from "./space.ts";
 import { refuseUnsupported } from "./supported.ts";
 
@@ -164,6 +165,7 @@ export async function createBackup(options: BackupOptions): Promise<Manifest> {
     const message = `expected an id that is free, found ${directory}: choose another id, or delete that one`;
     throw new LockstepError("bad-argument", message, { directory });
   }
+  await checkServerVersions(options);
   await requireRoom(options);
   for (let attempt = 1; ; attempt += 1) {
     try {

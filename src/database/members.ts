@@ -1,5 +1,6 @@
 import type { MongoClient } from "mongodb";
 import { LockstepError } from "../errors.ts";
+import { hasCode, serverErrors } from "./server-errors.ts";
 
 /** Opens a client of one member, for the time of one act. */
 export type WithMember = <Result>(
@@ -11,6 +12,23 @@ export type WithMember = <Result>(
 export async function dataMembers(client: MongoClient): Promise<readonly string[]> {
   const hello = await client.db("admin").command({ hello: 1 });
   return [...(hello["hosts"] as string[]), ...((hello["passives"] as string[] | undefined) ?? [])];
+}
+
+/**
+ * `host:port` of every member that keeps data, hidden ones too: `hello` does not name those. A user without
+ * the right to read the set's configuration gets what `hello` names.
+ */
+export async function storageMembers(client: MongoClient): Promise<readonly string[]> {
+  const answer = await client
+    .db("admin")
+    .command({ replSetGetConfig: 1 })
+    .catch((error: unknown) => {
+      if (!hasCode(error, serverErrors.unauthorized)) throw error;
+      return null;
+    });
+  if (answer === null) return dataMembers(client);
+  const members = answer["config"].members as readonly { host: string; arbiterOnly: boolean }[];
+  return members.filter(({ arbiterOnly }) => !arbiterOnly).map(({ host }) => host);
 }
 
 /**

@@ -10,6 +10,7 @@ import { requireApplicationDatabaseName } from "./database-names.ts";
 import { loadDatabase } from "./load-database.ts";
 import type { Manifest } from "./manifest.ts";
 import type { WithMember } from "./members.ts";
+import { checkServerVersions } from "./server-versions.ts";
 import { requireRoomForCopy } from "./space.ts";
 
 function refuse(message: string): LockstepError {
@@ -131,6 +132,7 @@ async function restoreClaimed(options: RestoreBesideOptions, claim: Claim): Prom
 export async function restoreBeside(options: RestoreBesideOptions): Promise<RestorePlan> {
   const { client, databaseName, manifest } = options;
   requireApplicationDatabaseName(databaseName);
+  await checkServerVersions(options);
   await requireSameServer(client, manifest.serverVersion);
   const sum = (field: "documents" | "bytes") =>
     manifest.collections.reduce((total, entry) => total + entry[field], 0);

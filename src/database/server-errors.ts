@@ -2,6 +2,7 @@ import { MongoServerError } from "mongodb";
 
 /** The server's codes that mean something to us, by its names for them. */
 export const serverErrors = {
+  unauthorized: 13,
   namespaceNotFound: 26,
   indexNotFound: 27,
   namespaceExists: 48,

@@ -2,7 +2,7 @@ import type { MongoClient } from "mongodb";
 import { LockstepError, messageOf } from "../errors.ts";
 import { limits } from "../limits.ts";
 import type { Log } from "../log.ts";
-import { dataMembers, type WithMember } from "./members.ts";
+import { storageMembers, type WithMember } from "./members.ts";
 
 /** What `dbStats` says of a database. */
 export interface DatabaseSize {
@@ -73,7 +73,7 @@ export async function readMemberSpace(options: {
     const totalBytes = Number(stats["fsTotalSize"] ?? 0);
     return { host, totalBytes, freeBytes: totalBytes - Number(stats["fsUsedSize"] ?? 0) };
   };
-  const hosts = await dataMembers(options.client);
+  const hosts = await storageMembers(options.client);
   const found = await Promise.all(
     hosts.map((host) =>
       ask(host).catch((error: unknown) => {

@@ -1,5 +1,6 @@
 import { readCatalogue } from "../database/catalogue.ts";
 import { checkDeployment, checkMajority } from "../database/preflight.ts";
+import { checkServerVersions } from "../database/server-versions.ts";
 import {
   databaseSize,
   oplogWarning,
@@ -25,6 +26,7 @@ export async function preflightUpgrade(
   extraBytes: number,
 ): Promise<readonly string[]> {
   await checkDeployment(world.client, world.databaseName);
+  await checkServerVersions(world);
   await checkMajority(world.client);
   refuseUnsupported(await readCatalogue(world.client, world.databaseName));
   const size = await databaseSize(world.client, world.databaseName);

@@ -1,7 +1,9 @@
 import type { Manifest } from "../../database/manifest.ts";
 import { requireSameServer } from "../../database/restore-beside.ts";
+import { checkServerVersions } from "../../database/server-versions.ts";
 import { verifyDump } from "../../database/verify-dump.ts";
 import { LockstepError } from "../../errors.ts";
+import { silentLog } from "../../log.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { interruptible } from "../progress.ts";
 import { bytesText } from "../render.ts";
@@ -30,6 +32,7 @@ async function requireOurs(manifest: Manifest, database: OpenDatabase): Promise<
       "expected a backup that says which version it is of: this one was taken before any was declared; restore it beside, with --to-db NAME",
     );
   }
+  await checkServerVersions({ ...database, log: silentLog });
   await requireSameServer(client, manifest.serverVersion);
 }
 

@@ -1,0 +1,100 @@
+import type { MongoClient } from "mongodb";
+import { LockstepError, messageOf } from "../errors.ts";
+import type { Log } from "../log.ts";
+import { storageMembers, type WithMember } from "./members.ts";
+import { hasCode, serverErrors } from "./server-errors.ts";
+
+const featureVersionMin = 6;
+
+/** The versions that a set runs at. */
+export interface ServerVersions {
+  /** The set's featureCompatibilityVersion. */
+  readonly feature: string;
+  /** The version that a change of it is on the way to, or null while none is under way. */
+  readonly target: string | null;
+  readonly members: readonly { readonly host: string; readonly version: string }[];
+}
+
+const seriesOf = (version: string): string => version.split(".").slice(0, 2).join(".");
+
+function refuse(message: string, found: ServerVersions): LockstepError {
+  return new LockstepError("database-not-supported", `${message}; nothing was touched`, {
+    ...found,
+  });
+}
+
+/**
+ * Refuses a set that is below 6.0 or between two versions: members of different versions describe the same
+ * data differently, and a copy of one could not be restored after an election. Pure.
+ * @throws LockstepError `database-not-supported`
+ */
+export function requireOneVersion(found: ServerVersions): void {
+  const { feature, target, members } = found;
+  const command = (version: string) => `setFeatureCompatibilityVersion: "${version}"`;
+  if (target !== null) {
+    throw refuse(
+      `expected a settled featureCompatibilityVersion, found it on the way from ${feature} to ${target}: run { ${command(target)} } on the primary until it succeeds, then try again`,
+      found,
+    );
+  }
+  if (new Set(members.map(({ version }) => seriesOf(version))).size > 1) {
+    const words = members.map(({ host, version }) => `${host} (${version})`).join(", ");
+    throw refuse(
+      `expected every member to run the same release of MongoDB, found ${words}: end the server's own upgrade first`,
+      found,
+    );
+  }
+  if (Number(feature.split(".")[0]) >= featureVersionMin) return;
+  const series = seriesOf(members[0]?.version ?? `${featureVersionMin}.0`);
+  throw refuse(
+    `expected featureCompatibilityVersion ${featureVersionMin}.0 or newer, found ${feature} on MongoDB ${series}: run { ${command(series)} } on the primary, then try again`,
+    found,
+  );
+}
+
+async function readFeature(
+  client: MongoClient,
+): Promise<Pick<ServerVersions, "feature" | "target">> {
+  const parameter = "featureCompatibilityVersion";
+  const answer = await client
+    .db("admin")
+    .command({ getParameter: 1, [parameter]: 1 })
+    .catch((error: unknown) => {
+      if (!hasCode(error, serverErrors.unauthorized)) throw error;
+      throw new LockstepError(
+        "bad-argument",
+        `expected to be allowed to read the set's ${parameter}, got: ${messageOf(error)}: grant the user the action getParameter on the cluster (the role clusterMonitor has it)`,
+      );
+    });
+  const { version, targetVersion } = answer[parameter] as Record<string, unknown>;
+  return {
+    feature: String(version),
+    target: targetVersion === undefined ? null : String(targetVersion),
+  };
+}
+
+/**
+ * Asks the set and each member that can be reached for their versions.
+ * @throws LockstepError `database-not-supported`; `bad-argument` without the right to ask
+ */
+export async function checkServerVersions(options: {
+  client: MongoClient;
+  withMember: WithMember;
+  log: Log;
+}): Promise<void> {
+  const { client, withMember, log } = options;
+  const hosts = await storageMembers(client);
+  const ask = async (host: string) => {
+    try {
+      const answer = await withMember(host, (member) =>
+        member.db("admin").command({ buildInfo: 1 }),
+      );
+      return [{ host, version: String(answer["version"]) }];
+    } catch (error) {
+      log.warn({ host, error: messageOf(error) }, "this member's version is not known");
+      return [];
+    }
+  };
+  const [feature, ...members] = await Promise.all([readFeature(client), ...hosts.map(ask)]);
+  requireOneVersion({ ...feature, members: members.flat() });
+}
