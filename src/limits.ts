@@ -58,6 +58,11 @@ export const limits = {
   offenderLookMs: 60_000,
   stepDeathsMax: 2,
   offendingDocumentsMax: 10,
+  /** Of a value that has no text. */
+  printedBytesMax: 64,
+  /** The server's own. */
+  documentBytesMax: 16 * 1024 * 1024,
+  updateBytesMax: 24 * 1024 * 1024,
   indexBuildTimeMsMax: 30 * 60_000,
   stepsMax: 10_000,
 

@@ -1,15 +1,16 @@
-import { MongoServerError } from "mongodb";
+import { Binary, MongoServerError } from "mongodb";
 import { isLockstepError, LockstepError } from "../errors.ts";
 import { systemClock } from "../ports/clock.ts";
 import { isNetworkTrouble } from "../store/transient.ts";
 import { type BatchSize, batchAfterCommit, smallerBatch } from "./batch-size.ts";
 import { ChangeFailed, workOf, writeUnits } from "./batch-work.ts";
+import type { CollectionChange } from "./collection-change.ts";
 import { fencedTransaction } from "./fenced-transaction.ts";
 import { blameDocuments } from "./offenders.ts";
-import type { Progress } from "./progress.ts";
-import { batchSizeOf, idText, readBatch } from "./read-batch.ts";
+import { lastOf, type Progress } from "./progress.ts";
+import { batchSizeOf, readBatch } from "./read-batch.ts";
 import { moved, type Runner, startersAfterCommit } from "./runner.ts";
-import type { Application } from "./schema-context.ts";
+import { idText, type TypedBytes, wrapValue } from "./typed-bytes.ts";
 
 /** True for a failure that some documents of the batch may be to blame for. */
 function isOfDocuments(error: unknown): boolean {
@@ -29,11 +30,24 @@ function shrink(sizing: Sizing, tried: number): boolean {
   return next.documents < tried;
 }
 
+/** The progress once documents are committed, the last of which has this `_id`. */
+function progressAfter(runner: Runner, documents: number, last: TypedBytes | undefined): Progress {
+  const { progress } = runner;
+  if (last === undefined) return progress;
+  return {
+    ...progress,
+    cursor: { last: new Binary(wrapValue(last)) },
+    batches: progress.batches + 1,
+    documents: progress.documents + documents,
+    starters: startersAfterCommit(runner),
+  };
+}
+
 /** Commits one batch of documents after the cursor. */
 async function applyBatch(
   runner: Runner,
   collection: string,
-  application: Application,
+  change: CollectionChange,
   sizing: Sizing,
 ): Promise<{ readonly documents: number; readonly durationMs: number }> {
   const { options, progress } = runner;
@@ -50,32 +64,19 @@ async function applyBatch(
     },
     async (session) => {
       startMs = systemClock.monotonicMs();
-      const { cursor } = progress;
-      const batch = await readBatch(
-        runner,
-        collection,
-        application,
-        cursor,
-        sizing.size.documents,
-        session,
-      );
-      const work = workOf(batch, application);
+      const size = sizing.size.documents;
+      const last = lastOf(progress);
+      const batch = await readBatch(runner, collection, change, last, size, session);
+      const work = workOf(batch, change);
       tried = work.documents;
-      const next: Progress = {
-        ...progress,
-        cursor: { last: batch.ids[work.documents - 1] },
-        batches: progress.batches + 1,
-        documents: progress.documents + work.documents,
-        starters: startersAfterCommit(runner),
-      };
-      const after = work.documents === 0 ? progress : next;
+      const after = progressAfter(runner, work.documents, batch[work.documents - 1]?.id);
       return { prepared: { ...work, after }, progress: { ...after } };
     },
     async (session, work) => {
       // Of the attempt that is committed.
       changed = 0;
       if (work.documents === 0) return;
-      changed = await writeUnits(runner, collection, application, work.units, session);
+      changed = await writeUnits(runner, collection, change, work.units, session);
     },
   );
   runner.changed += changed;
@@ -87,11 +88,11 @@ async function applyBatch(
 async function withDocument(
   runner: Runner,
   collection: string,
-  application: Application,
+  change: CollectionChange,
   error: LockstepError,
 ): Promise<LockstepError> {
-  const { ids } = await readBatch(runner, collection, application, runner.progress.cursor, 1);
-  const documents = ids.map((id) => ({ id: idText(id) }));
+  const batch = await readBatch(runner, collection, change, lastOf(runner.progress), 1);
+  const documents = batch.map(({ id }) => ({ id: idText(id) }));
   const named = documents.map(({ id }) => id).join();
   const message = `document ${named} of "${collection}": ${error.message}`;
   return new LockstepError(error.code, message, { ...error.details, collection, documents });
@@ -105,19 +106,19 @@ async function withDocument(
 export async function applyBatches(
   runner: Runner,
   collection: string,
-  application: Application,
+  change: CollectionChange,
 ): Promise<void> {
   const sizing: Sizing = { size: await batchSizeOf(runner, collection) };
   for (let documents = -1; documents !== 0; ) {
     try {
-      const done = await applyBatch(runner, collection, application, sizing);
+      const done = await applyBatch(runner, collection, change, sizing);
       documents = done.documents;
       sizing.size = batchAfterCommit(sizing.size, done.durationMs);
     } catch (error) {
       if (isLockstepError(error, "timeout"))
-        throw await withDocument(runner, collection, application, error);
+        throw await withDocument(runner, collection, change, error);
       if (!isOfDocuments(error)) throw error;
-      throw await blameDocuments(runner, collection, application, error);
+      throw await blameDocuments(runner, collection, change, error);
     }
   }
 }

@@ -1,16 +1,18 @@
-import type { AnyBulkWriteOperation, ClientSession, Document } from "mongodb";
+import type { ClientSession } from "mongodb";
 import { assert, messageOf } from "../errors.ts";
 import { limits } from "../limits.ts";
 import { systemClock } from "../ports/clock.ts";
+import type { CollectionChange, DocumentChange } from "./collection-change.ts";
+import { updateRaw } from "./raw-update.ts";
 import type { Batch } from "./read-batch.ts";
 import type { Runner } from "./runner.ts";
-import type { Application, StepDocument } from "./schema-context.ts";
+import { sentAs, type TypedBytes } from "./typed-bytes.ts";
 
 /** One document's part in a batch: its `_id`, and its update where the step's function made one. */
 export interface Unit {
-  readonly id: unknown;
+  readonly id: TypedBytes;
   /** Null where a pipeline on the server changes the document. */
-  readonly update: Document | null;
+  readonly update: TypedBytes | null;
 }
 
 /** What a batch does: its units, and how many of its documents they come from. */
@@ -23,16 +25,16 @@ export interface Work {
 export class ChangeFailed extends Error {}
 
 /** The work on a batch. It ends before the batch does where the step's function is slow. */
-export function workOf({ ids, documents }: Batch, application: Application): Work {
-  if ("update" in application) {
-    return { units: ids.map((id) => ({ id, update: null })), documents: ids.length };
+export function workOf(batch: Batch, change: CollectionChange): Work {
+  if ("update" in change) {
+    return { units: batch.map(({ id }) => ({ id, update: null })), documents: batch.length };
   }
   const startMs = systemClock.monotonicMs();
   const units: Unit[] = [];
   let done = 0;
-  for (const document of documents) {
-    const update = changeOf(application.change, document);
-    if (update !== null) units.push({ id: ids[done], update });
+  for (const { id, bytes } of batch) {
+    const update = changeOf(change, bytes);
+    if (update !== null) units.push({ id, update });
     done += 1;
     if (systemClock.monotonicMs() - startMs >= limits.batchComputeMs) break;
   }
@@ -40,12 +42,9 @@ export function workOf({ ids, documents }: Batch, application: Application): Wor
 }
 
 /** @throws ChangeFailed when the step's function throws */
-export function changeOf(
-  change: (document: StepDocument) => Document | null,
-  document: Document,
-): Document | null {
+export function changeOf(change: DocumentChange, bytes: Uint8Array): TypedBytes | null {
   try {
-    return change(document);
+    return change.changeOf(bytes);
   } catch (error) {
     throw new ChangeFailed(messageOf(error), { cause: error });
   }
@@ -58,21 +57,18 @@ export function changeOf(
 export async function writeUnits(
   { options }: Runner,
   collection: string,
-  application: Application,
+  change: CollectionChange,
   units: readonly Unit[],
   session: ClientSession,
 ): Promise<number> {
-  const target = options.client.db(options.databaseName).collection(collection);
+  const database = options.client.db(options.databaseName);
   let result: { readonly matchedCount: number; readonly modifiedCount: number };
-  if ("update" in application) {
-    const _id = { $in: units.map(({ id }) => id) as never[] };
-    result = await target.updateMany({ _id }, [...application.update], { session });
+  if ("update" in change) {
+    const _id = { $in: units.map(({ id }, index) => sentAs(String(index), id) as never) };
+    const pipeline = [...change.update];
+    result = await database.collection(collection).updateMany({ _id }, pipeline, { session });
   } else {
-    if (units.length === 0) return 0;
-    const operations = units.map(({ id, update }): AnyBulkWriteOperation<Document> => {
-      return { updateOne: { filter: { _id: id as never }, update: update ?? {} } };
-    });
-    result = await target.bulkWrite(operations, { session, ordered: true });
+    result = await updateRaw(database, collection, units, session);
   }
   // The transaction has read these documents: an id that names none of them is a defect of ours.
   assert(result.matchedCount === units.length, "each document of a batch is found by its id", {

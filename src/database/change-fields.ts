@@ -1,10 +1,9 @@
 import type { Document, Filter } from "mongodb";
 import { LockstepError } from "../errors.ts";
 import { limits } from "../limits.ts";
+import type { CollectionChange } from "./collection-change.ts";
 import { conflict } from "./define.ts";
-import { idText } from "./read-batch.ts";
 import type { Runner } from "./runner.ts";
-import type { Application } from "./schema-context.ts";
 
 function requireField(field: string): void {
   if (!/^[^$.][^.]*(\.[^$.][^.]*)*$/.test(field) || field === "_id") {
@@ -21,7 +20,7 @@ export async function fieldRenaming(
   collection: string,
   from: string,
   to: string,
-): Promise<Application> {
+): Promise<CollectionChange> {
   requireField(from);
   requireField(to);
   const both: Filter<Document> = { [from]: { $exists: true }, [to]: { $exists: true } };
@@ -36,7 +35,7 @@ export async function fieldRenaming(
           .toArray()
       : [];
   if (found.length > 0) {
-    const ids = found.map(({ _id }) => idText(_id));
+    const ids = found.map(({ _id }) => String(_id));
     throw conflict(
       `documents of "${collection}" have both "${from}" and "${to}": ${ids.join(", ")}: remove one of them first`,
       { collection, documents: ids.map((id) => ({ id })) },
@@ -49,7 +48,7 @@ export async function fieldRenaming(
 }
 
 /** A removal as an application. Pure. */
-export function fieldRemoval(field: string): Application {
+export function fieldRemoval(field: string): CollectionChange {
   requireField(field);
   return { filter: { [field]: { $exists: true } }, update: [{ $unset: field }] };
 }

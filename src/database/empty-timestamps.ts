@@ -1,15 +1,16 @@
 import { BSON, type Document, type MongoClient, Timestamp, type UUID } from "mongodb";
 import { assert } from "../errors.ts";
 import { limits } from "../limits.ts";
-import { orderedDocument } from "./ordered-bson.ts";
+import { bsonType } from "./raw-bson.ts";
+import { elementsOf, fieldAt, sentAs, type TypedBytes } from "./typed-bytes.ts";
 
 interface Emptied {
-  readonly id: unknown;
+  readonly id: TypedBytes;
   readonly fields: readonly string[];
 }
 
-const timestampType = 17;
-const isZero = (byte: number) => byte === 0;
+const isEmptyTimestamp = (type: number, value: Uint8Array) =>
+  type === bsonType.timestamp && value.every((byte) => byte === 0);
 
 /** The documents of a batch that hold an empty timestamp at their top, but as `_id`. Pure. */
 function emptyTimestamps(batch: Uint8Array): readonly Emptied[] {
@@ -21,14 +22,14 @@ function emptyTimestamps(batch: Uint8Array): readonly Emptied[] {
     const bytes = batch.subarray(start, end);
     let isAny = false;
     for (const [type, , , offset, length] of BSON.onDemand.parseToElements(bytes)) {
-      isAny ||= type === timestampType && bytes.subarray(offset, offset + length).every(isZero);
+      isAny ||= isEmptyTimestamp(type, bytes.subarray(offset, offset + length));
     }
-    if (isAny) {
-      const document = orderedDocument(bytes);
-      const fields = [...document].flatMap(([name, value]) =>
-        value instanceof Timestamp && value.isZero() && name !== "_id" ? [name] : [],
-      );
-      if (fields.length > 0) found.push({ id: document.get("_id"), fields });
+    const id = isAny ? fieldAt(bytes, "_id") : undefined;
+    if (id) {
+      const fields = elementsOf(bytes)
+        .filter(({ type, value }) => isEmptyTimestamp(type, value))
+        .map(({ name }) => Buffer.from(name).toString("utf8"));
+      found.push({ id, fields: fields.filter((name) => name !== "_id") });
     }
     start = end;
   }
@@ -51,7 +52,9 @@ export async function keepEmptyTimestamps(
 ): Promise<void> {
   const updates = emptyTimestamps(batch).flatMap(({ id, fields }) => {
     const settable = fields.filter(isSettable).map((name) => [name, new Timestamp(0n)] as const);
-    return settable.length === 0 ? [] : [{ q: { _id: id }, u: { $set: new Map(settable) } }];
+    return settable.length === 0
+      ? []
+      : [{ q: { _id: sentAs("_id", id) }, u: { $set: new Map(settable) } }];
   });
   if (updates.length === 0) return;
   const { name, ...identity } = into;

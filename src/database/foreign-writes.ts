@@ -1,12 +1,14 @@
-import { BSON, type ClientSession, type Document, type MongoClient, UUID } from "mongodb";
+import { type ClientSession, type Document, type MongoClient, UUID } from "mongodb";
 import { LockstepError } from "../errors.ts";
 import { limits } from "../limits.ts";
 import type { Seam } from "../ports/seam.ts";
 import { documentIds } from "../store/store.ts";
 import { parseBackupTime, writeMarker } from "./backup-time.ts";
 import { type Control, readFence } from "./fences.ts";
+import { bsonType } from "./raw-bson.ts";
 import { isOfRestore } from "./restore-names.ts";
 import { hasCode, serverErrors } from "./server-errors.ts";
+import { fieldAt, idText, printed, type TypedBytes } from "./typed-bytes.ts";
 
 /** One write that is nobody's of this upgrade. */
 export interface ForeignWrite {
@@ -38,11 +40,31 @@ async function ownSessions({ control }: ForeignWritesOptions): Promise<readonly 
   return fence?.["sessions"] ?? [];
 }
 
+interface WriteEvent extends ForeignWrite {
+  readonly session: string | undefined;
+}
+
 interface Batch {
-  readonly events: readonly Document[];
+  readonly events: readonly WriteEvent[];
   /** Text that sorts by the cluster's time: all up to here has been looked at. */
   readonly until: string;
   readonly cursor: unknown;
+}
+
+function eventOf(bytes: Uint8Array): WriteEvent {
+  const at = (...names: readonly string[]) =>
+    names.reduce<TypedBytes | undefined>((found, name) => found && fieldAt(found.value, name), {
+      type: bsonType.document,
+      value: bytes,
+    });
+  const session = at("lsid", "id");
+  return {
+    collection: idText(at("ns", "coll")),
+    operation: idText(at("operationType")),
+    id: printed(at("documentKey", "_id")),
+    // Behind its length and its subtype.
+    session: session && new UUID(session.value.subarray(5)).toHexString(),
+  };
 }
 
 async function command(
@@ -50,11 +72,13 @@ async function command(
   body: Document,
   session: ClientSession,
 ): Promise<Batch> {
-  // The number of a cursor has to go back as the type it came in, also when it is a small one.
-  const asTheyAre = { session, promoteLongs: false };
+  // The number of a cursor has to go back as the type it came in, also when it is a small one. An `_id` may be
+  // one that JavaScript cannot hold, so the events stay bytes.
+  const fieldsAsRaw = { firstBatch: true, nextBatch: true };
+  const asTheyAre = { session, promoteLongs: false, fieldsAsRaw };
   const { cursor } = await client.db(databaseName).command(body, asTheyAre);
   return {
-    events: (cursor.firstBatch ?? cursor.nextBatch) as Document[],
+    events: ((cursor.firstBatch ?? cursor.nextBatch) as Uint8Array[]).map(eventOf),
     until: String(cursor.postBatchResumeToken?._data),
     cursor: cursor.id,
   };
@@ -96,7 +120,7 @@ export async function findForeignWrites(
     operationType: { $in: ["insert", "update", "replace", "delete"] },
     "lsid.id": { $nin: own.map((id) => new UUID(id)) },
   };
-  const isOwn = ({ lsid }: Document) => own.includes(String(lsid?.id));
+  const isOwn = ({ session: by }: WriteEvent) => by !== undefined && own.includes(by);
   const found: ForeignWrite[] = [];
   try {
     // Where the oplog ends now; the write after it carries a waiting stream past that.
@@ -109,15 +133,8 @@ export async function findForeignWrites(
       signal.throwIfAborted();
       // A master's first batch may have come since: where its write is told, the fence has its session.
       if (!batch.events.every(isOwn)) own = await ownSessions(options);
-      for (const { ns, operationType, documentKey } of batch.events.filter(
-        (event) => !isOwn(event),
-      )) {
-        if (isOfRestore(String(ns.coll))) continue;
-        found.push({
-          collection: String(ns.coll),
-          operation: String(operationType),
-          id: BSON.EJSON.stringify(documentKey?._id),
-        });
+      for (const { collection, operation, id } of batch.events.filter((event) => !isOwn(event))) {
+        if (!isOfRestore(collection)) found.push({ collection, operation, id });
       }
       if (found.length >= limits.offendingDocumentsMax || batch.until >= now.until) break;
       const more = {

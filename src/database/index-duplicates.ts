@@ -2,9 +2,9 @@ import { BSON, type Document } from "mongodb";
 import type { LockstepError } from "../errors.ts";
 import { limits } from "../limits.ts";
 import { conflict } from "./define.ts";
-import { idText } from "./read-batch.ts";
 import type { Runner } from "./runner.ts";
 import type { IndexOptions } from "./schema-context.ts";
+import { elementsOf, fieldAt, idText } from "./typed-bytes.ts";
 
 /** One value that a unique index would refuse, and the first documents that have it. */
 export interface Duplicate {
@@ -63,13 +63,21 @@ export async function duplicatesOf(
         { $sort: { _id: 1 } },
         { $limit: limits.offendingDocumentsMax },
       ],
-      { allowDiskUse: true, ...(collation ? { collation: { ...collation } } : {}) } as Document,
+      {
+        allowDiskUse: true,
+        raw: true,
+        ...(collation ? { collation: { ...collation } } : {}),
+      } as Document,
     )
     .toArray();
-  return found.map(({ _id, documents: ids }) => ({
-    value: Object.fromEntries(fields.map((field, index) => [field, _id[`k${index}`]])),
-    documents: (ids as unknown[]).map(idText),
-  }));
+  return (found as unknown as readonly Uint8Array[]).map((bytes) => {
+    const { _id } = BSON.deserialize(bytes, { validation: { utf8: false } });
+    const ids = elementsOf(fieldAt(bytes, "documents")?.value as Uint8Array);
+    return {
+      value: Object.fromEntries(fields.map((field, index) => [field, _id[`k${index}`]])),
+      documents: ids.map(idText),
+    };
+  });
 }
 
 /** The first documents whose fields, or elements of them, have these values. */
@@ -85,10 +93,11 @@ export async function documentsWith(
     .collection(collection)
     .find(filter as Document, {
       projection: { _id: 1 },
+      raw: true,
       ...(collation ? { collation: { ...collation } } : {}),
     })
     .sort({ _id: 1 })
     .limit(limits.offendingDocumentsMax)
     .toArray();
-  return found.map(({ _id }) => idText(_id));
+  return (found as unknown as readonly Uint8Array[]).map((bytes) => idText(fieldAt(bytes, "_id")));
 }

@@ -4,9 +4,11 @@ import { limits } from "../limits.ts";
 import { systemClock } from "../ports/clock.ts";
 import { isEndedByServer, isNetworkTrouble } from "../store/transient.ts";
 import { ChangeFailed, changeOf, type Unit, writeUnits } from "./batch-work.ts";
-import { type Batch, batchSizeOf, idText, readBatch } from "./read-batch.ts";
+import type { CollectionChange } from "./collection-change.ts";
+import { lastOf } from "./progress.ts";
+import { type Batch, batchSizeOf, readBatch } from "./read-batch.ts";
 import type { Runner } from "./runner.ts";
-import type { Application } from "./schema-context.ts";
+import { idText, type TypedBytes } from "./typed-bytes.ts";
 
 /** A document on which an operation fails, and why. */
 interface Offender {
@@ -18,7 +20,7 @@ interface Offender {
 interface Look {
   readonly runner: Runner;
   readonly collection: string;
-  readonly application: Application;
+  readonly change: CollectionChange;
   readonly untilMs: number;
   readonly found: Offender[];
 }
@@ -42,7 +44,7 @@ async function trial(look: Look, units: readonly Unit[]): Promise<MongoServerErr
       readConcern: new ReadConcern("snapshot"),
       readPreference: "primary",
     });
-    await writeUnits(look.runner, look.collection, look.application, units, session);
+    await writeUnits(look.runner, look.collection, look.change, units, session);
     return null;
   } catch (error) {
     if (isEndedByServer(error)) throw new LookEnded("a trial was ended", { cause: error });
@@ -76,17 +78,16 @@ async function findRefused(look: Look, units: readonly Unit[]): Promise<void> {
 }
 
 /** Finds the documents of one batch on which the step's function throws, or which the server refuses. */
-async function findIn(look: Look, { ids, documents }: Batch): Promise<void> {
-  const { application } = look;
-  if ("update" in application) {
-    const units = ids.map((id) => ({ id, update: null }));
+async function findIn(look: Look, batch: Batch): Promise<void> {
+  const { change } = look;
+  if ("update" in change) {
+    const units = batch.map(({ id }) => ({ id, update: null }));
     return findRefused(look, units);
   }
   const units: Unit[] = [];
-  for (const [index, document] of documents.entries()) {
-    const id = ids[index];
+  for (const { id, bytes } of batch) {
     try {
-      const update = changeOf(application.change, document);
+      const update = changeOf(change, bytes);
       if (update !== null) units.push({ id, update });
     } catch (error) {
       if (!(error instanceof ChangeFailed)) throw error;
@@ -104,21 +105,21 @@ async function findIn(look: Look, { ids, documents }: Batch): Promise<void> {
 export async function blameDocuments(
   runner: Runner,
   collection: string,
-  application: Application,
+  change: CollectionChange,
   cause: unknown,
 ): Promise<unknown> {
   const untilMs = systemClock.monotonicMs() + limits.offenderLookMs;
-  const look: Look = { runner, collection, application, untilMs, found: [] };
+  const look: Look = { runner, collection, change, untilMs, found: [] };
   try {
     // An operation that fails on no document at all is wrong in itself.
-    if ("update" in application && (await trial(look, [])) !== null) return cause;
+    if ("update" in change && (await trial(look, [])) !== null) return cause;
     const { documents: size } = await batchSizeOf(runner, collection);
-    let { cursor } = runner.progress;
+    let last: TypedBytes | null = lastOf(runner.progress);
     while (!isOver(look)) {
-      const batch = await readBatch(runner, collection, application, cursor, size);
-      if (batch.ids.length === 0) break;
+      const batch: Batch = await readBatch(runner, collection, change, last, size);
+      if (batch.length === 0) break;
       await findIn(look, batch);
-      cursor = { last: batch.ids.at(-1) };
+      last = batch.at(-1)?.id ?? null;
     }
   } catch (error) {
     if (!(error instanceof LookEnded)) throw error;

@@ -1,6 +1,8 @@
+import type { Binary } from "mongodb";
 import { documentIds } from "../store/store.ts";
 import { type Control, fencesOf } from "./fences.ts";
 import { orderedField } from "./ordered-bson.ts";
+import { type TypedBytes, unwrapValue } from "./typed-bytes.ts";
 
 /** Where the schema steps stand: kept in the fence document, so it moves with each batch. */
 export interface Progress {
@@ -16,8 +18,8 @@ export interface Progress {
   readonly target: string | null;
   /** Names that operations of this upgrade have dropped or renamed away: never used again. */
   readonly dropped: readonly string[];
-  /** The last `_id` of the last committed batch, wrapped; null before the first. */
-  readonly cursor: { readonly last: unknown } | null;
+  /** The last `_id` of the last committed batch as bytes (`wrapValue`); null before the first. */
+  readonly cursor: { readonly last: Binary } | null;
   /** Committed batches of all steps. */
   readonly batches: number;
   readonly documents: number;
@@ -27,6 +29,11 @@ export interface Progress {
   readonly ticks: number;
   /** All steps are done. */
   readonly finished: boolean;
+}
+
+/** Behind which `_id` the next batch begins. */
+export function lastOf({ cursor }: Progress): TypedBytes | null {
+  return cursor === null ? null : (unwrapValue(cursor.last.buffer) ?? null);
 }
 
 /** Where steps begin. */
@@ -48,7 +55,7 @@ export function firstProgress(upgrade: string, stepName: string): Progress {
   };
 }
 
-/** Reads the progress of an upgrade: types and key order of its cursor kept. */
+/** Reads the progress of an upgrade. */
 export async function readProgress(
   control: Control,
   field: "progress" | "rehearsal",
@@ -63,13 +70,13 @@ export async function readProgress(
   return progressOf(found);
 }
 
-/** A progress as it was written. An `_id` of the cursor stays as it was read. */
+/** A progress as it was written. */
 function progressOf(stored: ReadonlyMap<string, unknown>): Progress {
   const cursor = stored.get("cursor");
   const found = Object.fromEntries(stored) as unknown as Progress;
   return {
     ...found,
-    cursor: cursor instanceof Map ? { last: cursor.get("last") } : null,
+    cursor: cursor instanceof Map ? { last: cursor.get("last") as Binary } : null,
     step: Number(found.step),
     operation: Number(found.operation),
     batches: Number(found.batches),

@@ -12,7 +12,25 @@ export interface RawField {
 }
 
 /** BSON's numbers for the types that are handled here. */
-export const bsonType = { string: 2, document: 3, array: 4, boolean: 8 } as const;
+export const bsonType = {
+  double: 1,
+  string: 2,
+  document: 3,
+  array: 4,
+  undefined: 6,
+  objectId: 7,
+  boolean: 8,
+  date: 9,
+  null: 10,
+  regex: 11,
+  dbPointer: 12,
+  symbol: 14,
+  codeWithScope: 15,
+  int32: 16,
+  timestamp: 17,
+  long: 18,
+  maxKey: 127,
+} as const;
 
 /** BSON's numbers for double, int and long. */
 export const numberTypes: readonly number[] = [1, 16, 18];

@@ -1,20 +1,11 @@
-import { createRequire } from "node:module";
-import type { Document, MongoClient, UUID } from "mongodb";
+import type { MongoClient, UUID } from "mongodb";
 import { assert, LockstepError, messageOf } from "../errors.ts";
 import { limits } from "../limits.ts";
 import { systemClock } from "../ports/clock.ts";
 import { isNetworkTrouble } from "../store/transient.ts";
 import { keepEmptyTimestamps } from "./empty-timestamps.ts";
+import { rawSequence } from "./raw-sequence.ts";
 import { hasCode, serverErrors } from "./server-errors.ts";
-
-interface Sequence {
-  push(document: Document, bytes: Uint8Array): number;
-}
-
-// The driver has no public way to insert raw documents; a test holds this to the pinned version.
-const { DocumentSequence } = createRequire(import.meta.url)("mongodb/lib/cmap/commands.js") as {
-  DocumentSequence: new (field: string) => Sequence;
-};
 
 interface InsertAnswer {
   readonly writeErrors?: readonly { readonly code: number; readonly errmsg: string }[];
@@ -41,13 +32,11 @@ export async function insertRaw(
 ): Promise<void> {
   for (let attempt = 1; ; attempt += 1) {
     signal.throwIfAborted();
-    const documents = new DocumentSequence("documents");
-    documents.push({}, bytes);
     try {
       const answer = (await client.db(databaseName).command({
         insert: into.name,
         ...(into.collectionUUID ? { collectionUUID: into.collectionUUID } : {}),
-        documents,
+        documents: rawSequence("documents", bytes),
         ordered: false,
         bypassDocumentValidation: true,
         writeConcern: { w: "majority", j: true },

@@ -1,16 +1,13 @@
-import { BSON, type ClientSession, type Document, type Filter } from "mongodb";
+import { type ClientSession, type Document, type Filter, MaxKey } from "mongodb";
 import { type BatchSize, firstBatchSize } from "./batch-size.ts";
-import { orderedField } from "./ordered-bson.ts";
-import type { Progress } from "./progress.ts";
+import type { CollectionChange } from "./collection-change.ts";
+import { bsonType } from "./raw-bson.ts";
 import type { Runner } from "./runner.ts";
-import type { Application } from "./schema-context.ts";
 import { hasCode, serverErrors } from "./server-errors.ts";
+import { fieldAt, isEqual, sentAs, type TypedBytes } from "./typed-bytes.ts";
 
-export interface Batch {
-  readonly ids: readonly unknown[];
-  /** Whole ones, where a function changes them; in the order of the ids. */
-  readonly documents: readonly Document[];
-}
+/** The documents of a batch in `_id` order, each with its bytes: whole where they are changed one by one. */
+export type Batch = readonly { readonly id: TypedBytes; readonly bytes: Uint8Array }[];
 
 /** The size of a collection's first batch, by the average size of its documents. */
 export async function batchSizeOf({ options }: Runner, collection: string): Promise<BatchSize> {
@@ -30,44 +27,48 @@ export async function batchSizeOf({ options }: Runner, collection: string): Prom
   return firstBatchSize(Number(stats?.bytes ?? 1));
 }
 
-/** Reads the next documents after the cursor, in `_id` order over all types of `_id`. */
+/**
+ * Reads the next documents after an `_id`, in `_id` order over all types of `_id`. The ids stay bytes:
+ * a text or a value of JavaScript does not tell all of them apart.
+ */
 export async function readBatch(
-  runner: Runner,
+  { options }: Runner,
   collection: string,
-  application: Application,
-  cursor: Progress["cursor"],
+  change: CollectionChange,
+  last: TypedBytes | null,
   size: number,
   session?: ClientSession,
 ): Promise<Batch> {
-  const { options } = runner;
-  const whole = "change" in application;
-  const wanted = application.filter ?? {};
-  // The server leaves the last one out: no text of ours tells all ids apart.
-  const filter = cursor === null ? wanted : { $and: [wanted, { _id: { $ne: cursor.last } }] };
-  let find = options.client
-    .db(options.databaseName)
-    .collection(collection)
-    .find(filter as Filter<Document>, {
-      raw: true,
-      ...(session ? { session } : {}),
-      ...(whole ? {} : { projection: { _id: 1 } }),
-    })
+  if (last?.type === bsonType.maxKey) return [];
+  const find = (filter: Filter<Document>) =>
+    options.client
+      .db(options.databaseName)
+      .collection(collection)
+      .find(filter, {
+        raw: true,
+        ...(session ? { session } : {}),
+        ...("changeOf" in change ? {} : { projection: { _id: 1 } }),
+      })
+      .hint({ _id: 1 });
+  // One more than wanted: the last one is found again, unless its change has taken it out of the filter.
+  let next = find(change.filter)
     .sort({ _id: 1 })
-    .hint({ _id: 1 })
-    .limit(size)
-    .batchSize(size + 1);
+    .limit(size + 1)
+    .batchSize(size + 2);
   // `$gt` would stay within one BSON type; `min` walks the index across all of them.
-  if (cursor !== null) find = find.min({ _id: cursor.last });
-  const found = (await find.toArray()) as unknown as readonly Uint8Array[];
-  return {
-    // With their types, and nested keys in their order: each names exactly one document.
-    ids: found.map((bytes) => orderedField(bytes, "_id")),
-    documents: whole ? found.map((bytes) => BSON.deserialize(bytes)) : [],
-  };
+  if (last !== null) next = next.min({ _id: sentAs("_id", last) });
+  const batch = batchOf(await next.toArray()).filter(({ id }) => !isEqual(id, last));
+  if (batch.length >= size || last === null || batch.at(-1)?.id.type === bsonType.maxKey) {
+    return batch.slice(0, size);
+  }
+  // A walk from `min` on ends before the greatest value of all.
+  const greatest = find({ $and: [change.filter, { _id: { $eq: new MaxKey() as never } }] });
+  return [...batch, ...batchOf(await greatest.toArray())];
 }
 
-/** An `_id` as it is told to people. */
-export function idText(id: unknown): string {
-  const isPlainObject = typeof id === "object" && id !== null && !("_bsontype" in id);
-  return isPlainObject && !(id instanceof Date) ? BSON.EJSON.stringify(id) : String(id);
+function batchOf(found: readonly Document[]): Batch {
+  return (found as unknown as readonly Uint8Array[]).map((bytes) => ({
+    id: fieldAt(bytes, "_id") as TypedBytes,
+    bytes,
+  }));
 }

@@ -13,8 +13,17 @@ export type Application =
     }
   | {
       readonly filter?: Filter<Document>;
-      /** Pure: update operators for one document, or null to leave it. A batch may be replayed. */
+      /**
+       * Pure: update operators for one document, or null to leave it. A batch may be replayed. What the document
+       * holds and the operators do not change keeps its bytes: also an object of the document that is put elsewhere.
+       */
       readonly change: (document: StepDocument) => UpdateFilter<Document> | null;
+      /**
+       * "plain" (as a rule) promotes numbers, as the driver does. A number that was read as a Long or a Double and is
+       * returned where its type cannot be known is refused, with the document's id. "bson" hands out the
+       * driver's wrappers (Int32, Double, Long, BSONRegExp, …), which keep their types.
+       */
+      readonly types?: "plain" | "bson";
     };
 
 /** What a step may do with a collection inside its transaction; the session is joined for it. */

@@ -4,6 +4,7 @@ import { LockstepError } from "../errors.ts";
 import { systemClock } from "../ports/clock.ts";
 import { applyBatches } from "./apply-batches.ts";
 import { fieldRemoval, fieldRenaming } from "./change-fields.ts";
+import type { CollectionChange } from "./collection-change.ts";
 import { entriesOf, requirePlain } from "./define.ts";
 import {
   addCollection,
@@ -12,6 +13,7 @@ import {
   setValidator,
 } from "./define-collection.ts";
 import { addIndex, dropIndex } from "./define-index.ts";
+import { documentChange } from "./document-change.ts";
 import { estimateOperation } from "./estimate.ts";
 import { fencedTransaction } from "./fenced-transaction.ts";
 import type { Progress } from "./progress.ts";
@@ -28,11 +30,16 @@ async function begin(runner: Runner, kind: string, collection: string | null): P
   await moveProgress(runner, "operation-begin", { kind, target: entry?.uuid ?? null });
 }
 
-async function apply(runner: Runner, collection: string, application: Application): Promise<void> {
+async function apply(runner: Runner, collection: string, change: CollectionChange): Promise<void> {
   const entry = (await entriesOf(runner)).find(({ name }) => name === collection);
   if (entry) requirePlain(entry, collection);
-  await applyBatches(runner, collection, application);
+  await applyBatches(runner, collection, change);
   await moveProgress(runner, "operation-end", nextOperation(runner));
+}
+
+function changeOf(application: Application): CollectionChange {
+  if ("change" in application) return documentChange(application);
+  return { filter: application.filter ?? {}, update: application.update };
 }
 
 async function transact(
@@ -120,7 +127,9 @@ export function contextOf(runner: Runner, step: string, track: Set<Promise<void>
         apply(runner, name, fieldRemoval(field)),
       ),
     applyToCollection: (name, application) =>
-      operation(`applyToCollection ${name}`, name, () => apply(runner, name, application)),
+      operation(`applyToCollection ${name}`, name, () =>
+        apply(runner, name, changeOf(application)),
+      ),
     transaction: (body) => operation("transaction", null, () => transact(runner, body)),
   };
 }

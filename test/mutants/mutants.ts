@@ -200,7 +200,7 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: "src/database/progress.ts",
-        find: 'cursor: cursor instanceof Map ? { last: cursor.get("last") } : null,',
+        find: 'cursor: cursor instanceof Map ? { last: cursor.get("last") as Binary } : null,',
         replace: "cursor: cursor instanceof Map ? null : null,",
       },
     ],
