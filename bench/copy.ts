@@ -35,6 +35,7 @@ export async function dump(
   const took = await seconds(async () => {
     const manifest = await dumpDatabase({
       ...{ client, databaseName, catalogue, digest, time, directory, signal },
+      withMember: (_host, act) => act(client),
       ...{ backupId: "copy", fleet: "bench", version: "1.0.0", seam: openSeam, log: silentLog },
     });
     bytes = manifest.collections.reduce((sum, entry) => sum + entry.bytes, 0);

@@ -1,4 +1,4 @@
-import type { UpgradeContext } from "./upgrade-context.ts";
+import { momentGone, type UpgradeContext } from "./upgrade-context.ts";
 import type { Reason } from "./vocabulary.ts";
 
 /** Required agents that are not there yet. Pure. */
@@ -24,12 +24,27 @@ export const disagreement = (context: UpgradeContext): Reason => ({
   details: { ready: context.ready },
 });
 
-export const copiesDiffer = (context: UpgradeContext): Reason => ({
-  code: "backup-mismatch",
-  message:
-    "the copies of the state servers differ, or too few hosts hold one: see the copies, mend the host, then upgrade again",
-  details: { copies: context.copies },
-});
+export const copiesDiffer = ({ copies }: UpgradeContext): Reason => {
+  const failed = Object.entries(copies).flatMap(([agent, { reason }]) =>
+    reason === null ? [] : [{ agent, reason }],
+  );
+  const digests = Object.values(copies).flatMap(({ digest }) => (digest === null ? [] : [digest]));
+  if (failed.length === 0 || new Set(digests).size > 1) {
+    return {
+      code: "backup-mismatch",
+      message:
+        "the copies of the state servers differ: see the copies, mend the host, then upgrade again",
+      details: { copies },
+    };
+  }
+  const isOfTime = failed.every(({ reason }) => reason.code === momentGone);
+  const why = failed.map(({ agent, reason }) => `${agent}: ${reason.message}`).join("; ");
+  return {
+    code: isOfTime ? momentGone : "backup-mismatch",
+    message: `too few state servers hold a copy: ${why}: mend that, then upgrade again`,
+    details: { copies },
+  };
+};
 
 export const nobodyLeft = ({ excluded }: UpgradeContext): Reason => ({
   code: "peers-missing",

@@ -70,6 +70,15 @@ export const limits = {
   backupTimeTriesMax: 3,
   operationLooksMax: 100,
   dumpBatchDocuments: 5_000,
+  /** How long members keep history for a copy: the server's default, or what reading takes at a low rate. */
+  historySecondsMin: 300,
+  historySlackSeconds: 60,
+  historySecondsMax: 24 * 3_600,
+  dumpBytesPerSecondMin: 5_000_000,
+  /** What is measured as a rule: only what is too large at this rate is refused before. */
+  dumpBytesPerSecondLikely: 70_000_000,
+  /** A backup by hand renews its hold four times as often; where it dies, that ends then. */
+  historyHandHoldMs: 60_000,
   dumpChunkBytes: 1024 * 1024,
   loadLanes: 2,
   loadAttemptsMax: 60,

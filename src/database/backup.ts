@@ -16,6 +16,9 @@ import {
 } from "./catalogue.ts";
 import type { Digests } from "./digest.ts";
 import { dumpDatabase, dumpError } from "./dump.ts";
+import type { Control } from "./fences.ts";
+import { historySecondsNeeded, holdingHistory, requireHistory } from "./history.ts";
+import { historyError } from "./history-error.ts";
 import { loadDatabase } from "./load-database.ts";
 import { type Manifest, manifestName, sealed } from "./manifest.ts";
 import type { WithMember } from "./members.ts";
@@ -27,7 +30,9 @@ export interface BackupOptions {
   readonly client: MongoClient;
   readonly withMember: WithMember;
   readonly databaseName: string;
-  readonly control: { readonly client: MongoClient; readonly databaseName: string };
+  readonly control: Control;
+  /** Where it is written down what members are made to hold, for whoever comes next; default: `control`. */
+  readonly holdsIn?: Control;
   /** Where backups are kept; this one gets a folder of its own there. */
   readonly root: string;
   readonly backupId: string;
@@ -69,7 +74,7 @@ async function requireRoom(options: BackupOptions): Promise<void> {
 
 /** How many documents each collection has at T: nobody is kept from writing meanwhile. */
 async function countsAt(
-  { client, databaseName }: BackupOptions,
+  { client, withMember, databaseName }: BackupOptions,
   catalogue: Catalogue,
   time: string,
 ): Promise<Digests> {
@@ -84,8 +89,8 @@ async function countsAt(
     const answer = await client
       .db(databaseName)
       .command({ aggregate: source, pipeline, cursor: {}, readConcern })
-      .catch((error: unknown) => {
-        throw dumpError(error);
+      .catch(async (error: unknown) => {
+        throw dumpError(await historyError({ client, withMember, time }, error));
       });
     counts[source] = { hash: "", count: Number(answer["cursor"].firstBatch[0]?.count ?? 0) };
   }
@@ -124,14 +129,13 @@ async function createOnce(options: BackupOptions, directory: string): Promise<Ma
   const { client, databaseName, control, seam } = options;
   const catalogue = await readCatalogue(client, databaseName);
   refuseUnsupported(catalogue);
-  const time = await chooseBackupTime({ control, seam });
-  const manifest = await dumpDatabase({
-    ...options,
-    fleet: control.databaseName,
-    time,
-    catalogue,
-    digest: await countsAt(options, catalogue, time),
-    directory,
+  const history = { ...options, control: options.holdsIn ?? control };
+  const { dataSizeBytes } = await databaseSize(client, databaseName);
+  const manifest = await holdingHistory(history, historySecondsNeeded(dataSizeBytes), async () => {
+    const time = await chooseBackupTime({ control, seam });
+    const digest = await countsAt(options, catalogue, time);
+    const fleet = control.databaseName;
+    return dumpDatabase({ ...options, fleet, time, catalogue, digest, directory });
   });
   try {
     const after = await readCatalogue(client, databaseName);
@@ -167,6 +171,8 @@ export async function createBackup(options: BackupOptions): Promise<Manifest> {
   }
   await checkServerVersions(options);
   await requireRoom(options);
+  const { dataSizeBytes } = await databaseSize(client, options.databaseName);
+  await requireHistory(options, dataSizeBytes);
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await createOnce(options, directory);

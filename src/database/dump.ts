@@ -12,6 +12,7 @@ import { parseBackupTime } from "./backup-time.ts";
 import { type Catalogue, type CollectionEntry, dataCollection, isCapped } from "./catalogue.ts";
 import type { Digests } from "./digest.ts";
 import { appendDumpFile, endingsOf } from "./dump-files.ts";
+import { historyError } from "./history-error.ts";
 import {
   type DumpedCollection,
   escapeName,
@@ -22,6 +23,7 @@ import {
   metadataOf,
   sealed,
 } from "./manifest.ts";
+import type { WithMember } from "./members.ts";
 import { partialEnding } from "./retention.ts";
 import { hasCode, serverErrors } from "./server-errors.ts";
 import { verifyDump } from "./verify-dump.ts";
@@ -29,6 +31,8 @@ import { verifyDump } from "./verify-dump.ts";
 export interface DumpOptions {
   /** A client of the member to read from. */
   readonly client: MongoClient;
+  /** Asks a member why it no longer reads at T. */
+  readonly withMember: WithMember;
   readonly databaseName: string;
   readonly time: string;
   readonly catalogue: Catalogue;
@@ -195,7 +199,7 @@ export async function dumpDatabase(options: DumpOptions): Promise<Manifest> {
   } catch (error) {
     // What is left of it would take the room that is missing.
     await rm(partial, { recursive: true, force: true }).catch(() => {});
-    throw dumpError(error);
+    throw dumpError(await historyError(options, error));
   }
 }
 

@@ -158,6 +158,7 @@ export const documentIds = {
   /** Further documents of `fences`: what is held back, and what is written for a time or a place alone. */
   writeBlock: "write-block",
   deletions: "deletions",
+  history: "history",
   backupTime: "backup-time",
   watchMarker: "watch-marker",
 } as const;

@@ -33,6 +33,7 @@ export function dumpCopy(world: DatabaseWorld): EffectHandler {
     try {
       const manifest = await dumpDatabase({
         client: world.memberClient,
+        withMember: world.withMember,
         databaseName: world.databaseName,
         time: backup.time,
         catalogue: backup.catalogue.catalogue,

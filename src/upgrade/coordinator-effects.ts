@@ -3,6 +3,7 @@ import type { RestoreOf } from "../../machines/vocabulary.ts";
 import { differences, readCatalogue } from "../database/catalogue.ts";
 import { pauseDeletions, resumeDeletions } from "../database/deletions.ts";
 import { digestDatabase, digestOf } from "../database/digest.ts";
+import { historySecondsNeeded, holdHistory, releaseHistory } from "../database/history.ts";
 import { loadDatabase } from "../database/load-database.ts";
 import type { Manifest } from "../database/manifest.ts";
 import { endEarlierOperations } from "../database/operations.ts";
@@ -21,7 +22,7 @@ import {
 import { runStepsWithDeadline } from "../database/steps-with-deadline.ts";
 import { allowWrites, blockWrites } from "../database/write-block.ts";
 import type { EffectContext, EffectHandler } from "../engine/engine.ts";
-import { isLockstepError, isPassing, LockstepError, reasonOf } from "../errors.ts";
+import { isLockstepError, isPassing, LockstepError, messageOf, reasonOf } from "../errors.ts";
 import type { Mastership } from "../leadership/mastership.ts";
 import { limits } from "../limits.ts";
 import { isSilent, readAgents } from "./agents.ts";
@@ -83,6 +84,7 @@ function deathProbe(
 export function coordinatorEffects(world: DatabaseWorld): Record<string, EffectHandler> {
   const control = { client: world.client, databaseName: world.controlDatabaseName };
   const deletions = deletionsOf(world);
+  const history = { ...world, control };
 
   const runSteps = async (
     params: Readonly<Record<string, unknown>>,
@@ -112,6 +114,12 @@ export function coordinatorEffects(world: DatabaseWorld): Record<string, EffectH
     return runStepsWithDeadline(options, noProgressMs, world.clock);
   };
 
+  /** Seconds after which an upgrade turns back if its copies are not there. */
+  const deadlineOf = async (actor: string): Promise<number | undefined> => {
+    const tail = await world.store.tail(actor);
+    return tail && contextOf<UpgradeInput>(tail).deadlines.backingUpMs / 1000;
+  };
+
   /** Turns expected failures of a forward effect into its typed failure event. */
   const attempt = async (
     type: "rehearsalFailed" | "migrationFailed" | "restoreFailed",
@@ -130,6 +138,8 @@ export function coordinatorEffects(world: DatabaseWorld): Record<string, EffectH
     async chooseBackupTime(_params, { id, actor, epoch, signal }) {
       const holding = { ...deletions, mastership: requireMastership(world, { epoch }), signal };
       await pauseDeletions(holding, actor);
+      const { dataSizeBytes } = await databaseSize(world.client, world.databaseName);
+      await holdHistory(holding, id, historySecondsNeeded(dataSizeBytes, await deadlineOf(actor)));
       if (world.foreignWrites === "prevented") await blockWrites(holding, id);
       await endEarlierOperations({
         client: world.client,
@@ -142,6 +152,13 @@ export function coordinatorEffects(world: DatabaseWorld): Record<string, EffectH
 
     rehearse: (params, context) =>
       attempt("rehearsalFailed", context, async () => {
+        // The copies are made: what is rewritten from here on would fill the members' disks with its history.
+        await releaseHistory(
+          history,
+          async () => world.mastership(context.epoch) !== undefined,
+        ).catch((error: unknown) => {
+          world.log.warn({ error: messageOf(error) }, "it is given back when the upgrade ends");
+        });
         const upgrade = String(params["upgrade"]);
         const point = params["backup"] as Point;
         const restoreOf = params["restoreOf"] as RestoreOf | null;
@@ -307,7 +324,12 @@ export function coordinatorEffects(world: DatabaseWorld): Record<string, EffectH
       const isFree = async () => !(await readVersions(world.store))?.upgrade;
       if (!(await isFree())) return { type: "holdsLifted" };
       await allowWrites({ ...world, control }, isFree);
-      await resumeDeletions(deletions, isFree);
+      // One member that is away keeps neither of them from the others.
+      const lifted = await Promise.allSettled([
+        resumeDeletions(deletions, isFree),
+        releaseHistory(history, isFree),
+      ]);
+      for (const one of lifted) if (one.status === "rejected") throw one.reason;
       return { type: "holdsLifted" };
     },
   };

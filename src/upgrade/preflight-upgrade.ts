@@ -1,4 +1,5 @@
 import { readCatalogue } from "../database/catalogue.ts";
+import { requireHistory } from "../database/history.ts";
 import { checkDeployment, checkMajority } from "../database/preflight.ts";
 import { checkServerVersions } from "../database/server-versions.ts";
 import {
@@ -44,7 +45,10 @@ export async function preflightUpgrade(
       { neededBytes: needed.agentBytes, short: short.map(({ agent }) => agent) },
     );
   }
-  const warning = oplogWarning(await readOplogBytes(world.client), size);
-  if (warning !== null) world.log.warn({}, warning);
-  return warning === null ? [] : [warning];
+  const warnings = [
+    oplogWarning(await readOplogBytes(world.client), size),
+    await requireHistory(world, size.dataSizeBytes),
+  ].filter((warning) => warning !== null);
+  for (const warning of warnings) world.log.warn({}, warning);
+  return warnings;
 }

@@ -76,6 +76,7 @@ export async function rehearse(options: {
       .collection<{ _id: string; epoch: number; sequence: number }>(collections.fences)
       .insertOne({ _id: documentIds.master, epoch, sequence: 0 });
     await createBackup({
+      holdsIn: { client, databaseName: options.controlDatabaseName },
       ...{ client, withMember, databaseName, control, root, backupId, version: from, scratch },
       ...{ signal, seam, log, ...(options.onBytes ? { onBytes: options.onBytes } : {}) },
       async inScratch(manifest) {

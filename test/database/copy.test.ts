@@ -191,6 +191,7 @@ describe("a copy", () => {
     const directory = join(setting.folder, "gone");
     const dump = { client, databaseName: name, time, catalogue, digest, directory };
     const rest = {
+      withMember,
       backupId: "u",
       fleet: "f",
       version: "1.0.0",

@@ -87,6 +87,7 @@ export async function takeCopy(
   const time = await chooseBackupTime({ control, seam: openSeam });
   const manifest = await dumpDatabase({
     client,
+    withMember,
     databaseName: setting.name,
     time,
     catalogue,

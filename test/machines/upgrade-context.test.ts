@@ -148,6 +148,25 @@ test.each<[Partial<UpgradeContext>, boolean]>([
   expect(everyoneSettled(context(more))).toBe(expected);
 });
 
+test("copies that could not be made: by which host, and why", () => {
+  const failed = (code: string) => ({
+    digest: null,
+    reason: { code, message: `why ${code}`, details: {} },
+  });
+  const reason = (copies: UpgradeContext["copies"]) => copiesDiffer(context({ copies }));
+  const gone = reason({ a1: failed("moment-gone"), a2: held });
+  expect(gone.code).toBe("moment-gone");
+  expect(gone.message).toContain("a1: why moment-gone");
+  const both = reason({ a1: failed("moment-gone"), a2: failed("disk-full") });
+  expect(both.code).toBe("backup-mismatch");
+  expect(both.message).toContain("a1: why moment-gone; a2: why disk-full");
+  const three = { a1: held, a2: { ...held, digest: "x" }, a3: failed("moment-gone") };
+  expect(reason(three)).toMatchObject({
+    code: "backup-mismatch",
+    message: expect.stringContaining("differ"),
+  });
+});
+
 test("the reasons: what was waited for, and for whom", () => {
   const now = context({ ready: { a1: plan() }, copies: { a2: held }, voted: ["a1"] });
   const prose = expect.any(String);

@@ -193,7 +193,7 @@ const turns: readonly Row[] = [
     "rolling-back",
     {
       copies: { a1: { digest: null, reason: gone } },
-      reason: { code: "backup-mismatch", message: prose, details: { copies: expect.anything() } },
+      reason: { code: "moment-gone", message: prose, details: { copies: expect.anything() } },
     },
     wayBack({ touched: false, holders: [] }),
   ],

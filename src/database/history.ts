@@ -1,0 +1,273 @@
+import type { Document, MongoClient } from "mongodb";
+import { LockstepError, messageOf } from "../errors.ts";
+import { limits } from "../limits.ts";
+import type { Log } from "../log.ts";
+import { systemClock } from "../ports/clock.ts";
+import { systemRandom } from "../ports/random.ts";
+import type { Seam } from "../ports/seam.ts";
+import { documentIds } from "../store/store.ts";
+import { type Fenced, writeFenced } from "./fenced-transaction.ts";
+import { type Control, fencesOf, readFence } from "./fences.ts";
+import { type HistoryRecord, historyPlan, holding, remembering } from "./history-record.ts";
+import { dataMembers, type WithMember } from "./members.ts";
+
+/** What the members' snapshot history is held with: a copy is read at a moment that must stay readable. */
+export interface History {
+  readonly client: MongoClient;
+  readonly control: Control;
+  readonly withMember: WithMember;
+  readonly seam: Seam;
+  readonly log: Log;
+}
+
+const parameter = "minSnapshotHistoryWindowInSeconds";
+const majority = { writeConcern: { w: "majority", journal: true } } as const;
+const id = { _id: documentIds.history };
+
+/** For how many seconds a member keeps history at the least. */
+export async function readWindowSeconds(member: MongoClient): Promise<number> {
+  const found = await member.db("admin").command({ getParameter: 1, [parameter]: 1 });
+  return Number(found[parameter]);
+}
+
+function setWindow(member: MongoClient, seconds: number): Promise<Document> {
+  return member.db("admin").command({ setParameter: 1, [parameter]: seconds });
+}
+
+async function read({ client, control }: History): Promise<HistoryRecord> {
+  const found = await readFence(control, documentIds.history);
+  if (!found) return { holders: [], members: [], nowMs: 0 };
+  const { localTime } = await client.db("admin").command({ hello: 1 });
+  const { holders = [], members = [] } = found;
+  return { holders, members, nowMs: (localTime as Date).getTime() };
+}
+
+/**
+ * Brings one member's window to what is written down, and looks again after it: so the last one to act is right,
+ * whether it holds or lets go. What the member had is written down before it is changed.
+ */
+function reconcile(history: History, host: string): Promise<void> {
+  const { control, seam, withMember } = history;
+  const fences = fencesOf(control);
+  return withMember(host, async (member) => {
+    let mine: { readonly previous: number; readonly value: number } | null = null;
+    for (let look = 0; look < limits.holdLooksMax; look += 1) {
+      const record = await read(history);
+      const current = await readWindowSeconds(member);
+      const plan = historyPlan(record, host, current, mine);
+      if (plan.kind === "nothing") return;
+      const names = record.holders.map(({ holder }) => holder);
+      if (plan.kind === "lower") {
+        await seam.write("history-lower", async () => {
+          if (plan.to !== null) await setWindow(member, plan.to);
+          await fences.updateOne(
+            { ...id, holders: { $not: { $elemMatch: { holder: { $nin: names } } } } },
+            { $pull: { members: { host } } } as Document,
+            majority,
+          );
+        });
+        mine = null;
+        continue;
+      }
+      const { value } = plan;
+      mine = { previous: current, value };
+      await seam.write("history-raise", async () => {
+        const held = {
+          ...id,
+          "holders.holder": { $in: names },
+        };
+        const noted = await fences.updateOne(held, remembering(host, current, value), majority);
+        if (noted.matchedCount === 1) await setWindow(member, value);
+      });
+    }
+  });
+}
+
+/** Side by side: a member that is away costs its time-out once. Answers with what went wrong, by host. */
+async function reconcileAll(
+  history: History,
+  hosts: readonly string[],
+): Promise<readonly unknown[]> {
+  const done = await Promise.allSettled(hosts.map((host) => reconcile(history, host)));
+  return done.flatMap((one, index) => {
+    if (one.status === "fulfilled") return [];
+    history.log.warn(
+      { host: hosts[index], error: messageOf(one.reason) },
+      "how long this member keeps history could not be set",
+    );
+    return [one.reason];
+  });
+}
+
+/** The windows of the members that can be reached and that tell. */
+export async function readWindows(
+  history: Pick<History, "client" | "withMember">,
+): Promise<readonly { host: string; seconds: number }[]> {
+  const hosts = await dataMembers(history.client);
+  const found = await Promise.allSettled(
+    hosts.map((host) => history.withMember(host, readWindowSeconds)),
+  );
+  return found.flatMap((one, index) =>
+    one.status === "fulfilled" ? [{ host: hosts[index] ?? "", seconds: one.value }] : [],
+  );
+}
+
+/**
+ * Makes every member keep history for at least so long, before the moment of the copies is chosen. A member that is
+ * away, or that this user may not set, is passed over: reading there may fail, with the cause.
+ * @param holder the effect that needs it: the same for whoever goes on with it, another one for another moment
+ * @throws LockstepError `fenced`
+ */
+export async function holdHistory(
+  history: History & Fenced,
+  holder: string,
+  seconds: number,
+): Promise<void> {
+  const windows = await readWindows(history);
+  if (windows.every((window) => window.seconds >= seconds)) return;
+  await history.seam.write("history-hold", () =>
+    writeFenced(history, (session) =>
+      fencesOf(history.control).updateOne(id, holding({ holder, seconds, untilMs: null }), {
+        upsert: true,
+        session,
+      }),
+    ),
+  );
+  await reconcileAll(
+    history,
+    windows.map(({ host }) => host),
+  );
+}
+
+/**
+ * Gives back what is held for an upgrade, and what a backup by hand has left that died. Somebody having done it
+ * already is a success; a value that an operator has set meanwhile stays.
+ * @param isWanted asked once it is known what is held: a later hold stays
+ * @throws what the driver throws for a member that is away: this is tried again
+ */
+export async function releaseHistory(
+  history: History,
+  isWanted: () => Promise<boolean>,
+  ofHand: string | null = null,
+): Promise<void> {
+  const { client, control, seam } = history;
+  const { holders, members, nowMs } = await read(history);
+  if ((holders.length === 0 && members.length === 0) || !(await isWanted())) return;
+  const over = holders.filter(
+    ({ holder, untilMs }) =>
+      (ofHand === null ? untilMs === null : holder === ofHand) ||
+      (untilMs !== null && untilMs < nowMs),
+  );
+  const names = over.map(({ holder }) => holder);
+  await seam.write("history-release", () =>
+    fencesOf(control).updateOne(
+      id,
+      { $pull: { holders: { holder: { $in: names } } } } as Document,
+      majority,
+    ),
+  );
+  const present = await dataMembers(client);
+  const gone = members.filter(({ host }) => !present.includes(host)).map(({ host }) => host);
+  if (gone.length > 0) {
+    await fencesOf(control).updateOne(
+      id,
+      { $pull: { members: { host: { $in: gone } } } } as Document,
+      majority,
+    );
+  }
+  const hosts = members.map(({ host }) => host).filter((host) => present.includes(host));
+  const [first] = await reconcileAll(history, hosts);
+  if (first !== undefined) throw first;
+}
+
+/**
+ * Holds history for a backup by hand, for as long as it is read. Nobody holds a mastership for it, so the hold ends
+ * by itself where its process dies, and whoever comes next puts the members' values back.
+ */
+export async function holdingHistory<Result>(
+  history: History,
+  seconds: number,
+  act: () => Promise<Result>,
+): Promise<Result> {
+  const holder = `hand-${systemRandom.hex(8)}`;
+  const over = new AbortController();
+  const windows = await readWindows(history);
+  const isNeeded = windows.some((window) => window.seconds < seconds);
+  const keep = async () => {
+    const { localTime } = await history.client.db("admin").command({ hello: 1 });
+    const untilMs = (localTime as Date).getTime() + limits.historyHandHoldMs;
+    await history.seam.write("history-hold", () =>
+      fencesOf(history.control).updateOne(id, holding({ holder, seconds, untilMs }), {
+        upsert: true,
+        ...majority,
+      }),
+    );
+    await reconcileAll(
+      history,
+      windows.map(({ host }) => host),
+    );
+  };
+  const keepAlive = async () => {
+    while (!over.signal.aborted) {
+      await systemClock.sleep(limits.historyHandHoldMs / 4, over.signal);
+      if (!over.signal.aborted) await keep().catch(() => {});
+    }
+  };
+  if (isNeeded) await keep();
+  const keeping = isNeeded ? keepAlive() : Promise.resolve();
+  try {
+    return await act();
+  } finally {
+    over.abort();
+    await keeping;
+    await releaseHistory(history, async () => true, holder).catch((error: unknown) => {
+      history.log.warn({ error: messageOf(error) }, "a member keeps more history than before");
+    });
+  }
+}
+
+/** Whether this user may set a parameter of the server: nothing is tried for it. */
+async function maySetParameter(client: MongoClient): Promise<boolean> {
+  const { authInfo } = await client
+    .db("admin")
+    .command({ connectionStatus: 1, showPrivileges: true });
+  if ((authInfo.authenticatedUsers ?? []).length === 0) return true;
+  const privileges = (authInfo.authenticatedUserPrivileges ?? []) as { actions: string[] }[];
+  return privileges.some(({ actions }) =>
+    actions.some((action) => action === "setParameter" || action === "anyAction"),
+  );
+}
+
+/** Seconds for which history has to be kept to read so many bytes, at a rate that every server reaches. Pure. */
+export function historySecondsNeeded(
+  dataBytes: number,
+  capSeconds: number = limits.historySecondsMax,
+): number {
+  const seconds = limits.historySlackSeconds + dataBytes / limits.dumpBytesPerSecondMin;
+  return Math.max(limits.historySecondsMin, Math.ceil(Math.min(seconds, capSeconds)));
+}
+
+/**
+ * Refuses to begin a copy that takes longer than a member keeps history, where this user may not make it keep more.
+ * @returns what the operator should know, or null
+ * @throws LockstepError `database-not-supported`, with the figures
+ */
+export async function requireHistory(
+  options: Pick<History, "client" | "withMember">,
+  dataBytes: number,
+): Promise<string | null> {
+  const neededSeconds = historySecondsNeeded(dataBytes);
+  const short = (await readWindows(options)).filter(({ seconds }) => seconds < neededSeconds);
+  if (short.length === 0 || (await maySetParameter(options.client))) return null;
+  const likelySeconds = Math.ceil(dataBytes / limits.dumpBytesPerSecondLikely);
+  const hosts = short.map(({ host, seconds }) => `${host} (${seconds} s)`).join(", ");
+  const next = `set ${parameter} to ${neededSeconds} there, or grant the user setParameter`;
+  if (short.every(({ seconds }) => seconds >= likelySeconds)) {
+    return `a copy of ${dataBytes} bytes may take longer than some members keep history, and this user may not make them keep more: ${hosts}: ${next}`;
+  }
+  throw new LockstepError(
+    "database-not-supported",
+    `expected members that keep history while ${dataBytes} bytes are read, some ${likelySeconds} s, too short on: ${hosts}: ${next}`,
+    { neededSeconds, likelySeconds, short },
+  );
+}

@@ -1,0 +1,247 @@
+// Aim: a copy may take longer than the servers keep history; what is changed for it is put back, whoever dies, and what
+// an operator has set since stays. Method: a real set with a window of one second; a seam that dies at each durable
+// write, or that holds a dump until the moment of the copy is out of the window.
+import { resolve } from "node:path";
+import { type Document, MongoClient } from "mongodb";
+import { describe, expect, inject, onTestFinished, test } from "vitest";
+import { createBackup } from "../../src/database/backup.ts";
+import {
+  historySecondsNeeded,
+  holdHistory,
+  readWindowSeconds,
+  releaseHistory,
+  requireHistory,
+} from "../../src/database/history.ts";
+import { historyPlan } from "../../src/database/history-record.ts";
+import { dataMembers, memberUrl, type WithMember } from "../../src/database/members.ts";
+import { startReplicaSet } from "../../src/local/replica-set.ts";
+import { silentLog } from "../../src/log.ts";
+import { openSeam, type Seam } from "../../src/ports/seam.ts";
+import { until } from "../support/until.ts";
+import { createSetting, dyingSeam, never } from "./setting.ts";
+
+const always = async () => true;
+
+async function startSet() {
+  const set = await startReplicaSet({ mongodPath: inject("mongodPath") });
+  onTestFinished(() => set.stop());
+  const client = new MongoClient(set.url());
+  onTestFinished(() => client.close());
+  const setting = await createSetting(client);
+  const withMember: WithMember = async (host, act) => {
+    const member = new MongoClient(memberUrl(set.url(), host));
+    try {
+      return await act(member);
+    } finally {
+      await member.close();
+    }
+  };
+  const hosts = await dataMembers(client);
+  const setWindow = (host: string, seconds: number) =>
+    withMember(host, (member) =>
+      member.db("admin").command({ setParameter: 1, minSnapshotHistoryWindowInSeconds: seconds }),
+    );
+  const windows = () => Promise.all(hosts.map((host) => withMember(host, readWindowSeconds)));
+  for (const host of hosts) await setWindow(host, 1);
+  const record = () =>
+    client
+      .db(setting.control.databaseName)
+      .collection<{ _id: string }>("fences")
+      .findOne({ _id: "history" });
+  const history = {
+    ...{ client, control: setting.control, withMember, log: silentLog, seam: openSeam },
+    ...{ mastership: await setting.master(1), signal: never },
+  };
+  return { set, client, setting, withMember, hosts, setWindow, windows, record, history };
+}
+
+/** A member that refuses to set parameters, as one does whose user may not. */
+function unwilling(withMember: WithMember): WithMember {
+  return (host, act) =>
+    withMember(host, (member) => {
+      const db = member.db.bind(member);
+      const command = async (asked: Document) => {
+        if (asked["setParameter"]) throw new Error("not authorized");
+        return db("admin").command(asked);
+      };
+      return act({ db: () => ({ command }) } as unknown as MongoClient);
+    });
+}
+
+test("what one member is set to: pure", () => {
+  const upgrade = { holder: "u", seconds: 300, untilMs: null };
+  const over = { holder: "hand", seconds: 900, untilMs: 99 };
+  const member = { host: "h", previous: 1, values: [300] };
+  const plan = (holders: (typeof upgrade | typeof over)[], members: object[], current: number) =>
+    historyPlan({ holders, members: members as never, nowMs: 100 }, "h", current, null);
+  expect(plan([upgrade, over], [], 1)).toEqual({ kind: "raise", value: 300 });
+  expect(plan([upgrade], [member], 300)).toEqual({ kind: "nothing" });
+  expect(plan([upgrade], [], 400)).toEqual({ kind: "nothing" });
+  expect(plan([over], [member], 300)).toEqual({ kind: "lower", to: 1 });
+  expect(plan([], [member], 50)).toEqual({ kind: "lower", to: null });
+  expect(plan([], [], 300)).toEqual({ kind: "nothing" });
+  const none = { holders: [], members: [], nowMs: 0 };
+  const mine = { previous: 1, value: 300 };
+  expect(historyPlan(none, "h", 300, mine)).toEqual({ kind: "lower", to: 1 });
+  expect(historyPlan(none, "h", 50, mine)).toEqual({ kind: "nothing" });
+});
+
+test("the seconds that a copy needs grow with the data, up to the deadline", () => {
+  expect(historySecondsNeeded(0)).toBe(300);
+  expect(historySecondsNeeded(1_000_000_000)).toBe(300);
+  expect(historySecondsNeeded(5_000_000_000)).toBe(1_060);
+  expect(historySecondsNeeded(40_000_000_000, 3_600)).toBe(3_600);
+  expect(historySecondsNeeded(40_000_000_000, 10)).toBe(300);
+  expect(historySecondsNeeded(1e15)).toBe(86_400);
+});
+
+test("held and put back, killed at each durable write; an operator's later value stays", async () => {
+  const { client, hosts, setWindow, windows, record, history, withMember } = await startSet();
+  await setWindow(hosts[2] as string, 500);
+  for (let at = 1; at <= 4; at += 1) {
+    for (const when of ["before", "after"] as const) {
+      const dying = () => ({ ...history, seam: dyingSeam(at, when) });
+      await holdHistory(dying(), "first", 400).catch(() => {});
+      await holdHistory(history, "first", 400);
+      expect(await windows()).toEqual([400, 400, 500]);
+      await releaseHistory(dying(), always).catch(() => {});
+      await releaseHistory(history, always);
+      expect(await windows()).toEqual([1, 1, 500]);
+      expect(await record()).toMatchObject({ holders: [], members: [] });
+    }
+  }
+  // A later moment needs more: what was there at first is what comes back.
+  await holdHistory(history, "first", 400);
+  await holdHistory(history, "second", 600);
+  expect(await windows()).toEqual([600, 600, 600]);
+  await releaseHistory(history, async () => false);
+  expect(await windows()).toEqual([600, 600, 600]);
+  await setWindow(hosts[1] as string, 77);
+  await releaseHistory(history, always);
+  expect(await windows()).toEqual([1, 77, 500]);
+
+  // Away: the others need not wait for it. Taken out of the set: nobody waits for it.
+  await holdHistory(history, "third", 400);
+  const fences = client.db(history.control.databaseName).collection<{ _id: string }>("fences");
+  const gone = { $push: { members: { host: "gone.invalid:1", previous: 1, values: [400] } } };
+  await fences.updateOne({ _id: "history" }, gone as Document);
+  const oneAway: WithMember = (host, act) =>
+    host === hosts[0] ? Promise.reject(new Error("away")) : withMember(host, act);
+  const late = releaseHistory({ ...history, withMember: oneAway }, always);
+  await expect(late).rejects.toThrow("away");
+  expect(await windows()).toEqual([400, 77, 500]);
+  await releaseHistory(history, always);
+  expect(await windows()).toEqual([1, 77, 500]);
+  expect(await record()).toMatchObject({ holders: [], members: [] });
+
+  // Between what is written down and what is set, the upgrade ends.
+  const overtaken: WithMember = (host, act) =>
+    withMember(host, (member) => {
+      const db = member.db.bind(member);
+      const command = async (asked: Document) => {
+        if (asked["minSnapshotHistoryWindowInSeconds"] === 450) {
+          await releaseHistory(history, always);
+        }
+        return db("admin").command(asked);
+      };
+      return act({ db: () => ({ command }) } as unknown as MongoClient);
+    });
+  await holdHistory({ ...history, withMember: overtaken }, "fourth", 450);
+  expect(await windows()).toEqual([1, 77, 500]);
+
+  // A backup by hand that died: whoever comes next puts its values back.
+  await holdHistory(history, "fifth", 400);
+  const dead = { holder: "hand-dead", seconds: 400, untilMs: 1 };
+  await fences.updateOne({ _id: "history" }, { $set: { holders: [dead] } });
+  await releaseHistory(history, always);
+  expect(await windows()).toEqual([1, 77, 500]);
+});
+
+describe("a dump that is slower than the servers' history", () => {
+  /** Holds the first collection that is dumped until its moment is long out of a window of one second. */
+  const slow = (client: MongoClient): Seam => ({
+    async write(name, action) {
+      if (name !== "dump-collection") return action();
+      const now = async () => {
+        const { localTime } = await client.db("admin").command({ hello: 1 });
+        return (localTime as Date).getTime();
+      };
+      const beganMs = await now();
+      await until("the moment to be out of the window", async () => {
+        await client
+          .db("elsewhere")
+          .collection("busy")
+          .insertOne({}, { writeConcern: { w: "majority" } });
+        return (await now()) > beganMs + 6_000;
+      });
+      return action();
+    },
+  });
+  const backup = async (world: Awaited<ReturnType<typeof startSet>>, withMember: WithMember) => {
+    const { client, setting } = world;
+    const things = client.db(setting.name).collection("things");
+    await things.insertMany(Array.from({ length: 20 }, (_, index) => ({ index })));
+    return createBackup({
+      ...{ client, withMember, databaseName: setting.name, control: setting.control },
+      ...{ root: setting.folder, backupId: "b", version: "1.0.0", seam: slow(client) },
+      ...{ scratch: `${setting.control.databaseName}_scratch_1`, signal: never, log: silentLog },
+    });
+  };
+
+  test("by hand: every member keeps its history until it is read, and no longer", async () => {
+    const world = await startSet();
+    const manifest = await backup(world, world.withMember);
+    expect(manifest.collections).toMatchObject([{ name: "things", documents: 20 }]);
+    expect(await world.windows()).toEqual([1, 1, 1]);
+    expect(await world.record()).toMatchObject({ holders: [], members: [] });
+  });
+
+  test("where they may not be set: the reason names the member and its window", async () => {
+    const world = await startSet();
+    const error = await backup(world, unwilling(world.withMember)).catch(
+      (thrown: unknown) => thrown,
+    );
+    expect(error).toMatchObject({
+      code: "moment-gone",
+      message: expect.stringMatching(/longer than \S+:\d+ keeps history, 1 s/),
+      details: { short: world.hosts.map((host) => ({ host, seconds: 1 })) },
+    });
+  });
+});
+
+test("a user who may set no parameter: what is too large is refused with the figures, the rest is warned of", async () => {
+  const set = await startReplicaSet({
+    mongodPath: inject("mongodPath"),
+    secure: {
+      username: "admin",
+      password: "secret",
+      certificateKeyPath: resolve("test/fixtures/tls/server.pem"),
+      authorityPath: resolve("test/fixtures/tls/authority.pem"),
+    },
+  });
+  onTestFinished(() => set.stop());
+  const root = new MongoClient(set.url());
+  onTestFinished(() => root.close());
+  const roles = ["readWriteAnyDatabase", "clusterMonitor"];
+  await root.db("admin").command({ createUser: "few", pwd: "few", roles });
+  const url = set.url().replace(/\/\/[^@]*@/, "//few:few@");
+  const client = new MongoClient(url);
+  onTestFinished(() => client.close());
+  const withMember: WithMember = async (host, act) => {
+    const member = new MongoClient(memberUrl(url, host));
+    try {
+      return await act(member);
+    } finally {
+      await member.close();
+    }
+  };
+  const asked = { client, withMember };
+  expect(await requireHistory(asked, 0)).toBeNull();
+  expect(await requireHistory(asked, 2_000_000_000)).toContain("(300 s)");
+  await expect(requireHistory(asked, 40_000_000_000)).rejects.toMatchObject({
+    code: "database-not-supported",
+    message: expect.stringContaining("(300 s)"),
+    details: { likelySeconds: 572, neededSeconds: 8_060 },
+  });
+  expect(await requireHistory({ ...asked, client: root }, 40_000_000_000)).toBeNull();
+});
