@@ -27,7 +27,8 @@ export interface Catalogue {
   readonly collections: readonly CollectionEntry[];
 }
 
-const buckets = "system.buckets.";
+/** The collection of a time series' data has its name after this. */
+export const bucketsPrefix = "system.buckets.";
 
 /** The collection that holds the documents of an entry, or null for a view. Pure. */
 export function dataCollection({
@@ -35,7 +36,7 @@ export function dataCollection({
   type,
 }: Pick<CollectionEntry, "name" | "type">): string | null {
   if (type === "view") return null;
-  return type === "timeseries" ? `${buckets}${name}` : name;
+  return type === "timeseries" ? `${bucketsPrefix}${name}` : name;
 }
 
 /** True for one whose documents stay in the order of their insertion. Pure. */
@@ -114,14 +115,54 @@ function byName(left: { name: string }, right: { name: string }): number {
 }
 
 /** What no database of ours holds: the server's own bookkeeping, described by the entries themselves. */
-function isBookkeeping(name: string): boolean {
-  return name === "system.views" || name === "system.profile" || name.startsWith(buckets);
+function isBookkeeping(name: string, all: readonly Described[]): boolean {
+  if (name === "system.views" || name === "system.profile") return true;
+  // The name alone says nothing: anybody may have made a collection of this one.
+  return all.some((entry) => entry.type === "timeseries" && dataCollection(entry) === name);
+}
+
+/** Every view that the server has a definition of. */
+async function readViews(client: MongoClient, databaseName: string): Promise<readonly Described[]> {
+  const found = await client
+    .db(databaseName)
+    .runCursorCommand({ find: "system.views" }, { raw: true })
+    .toArray()
+    .catch((error: unknown) => {
+      // Without the right to read them nobody can know more than the server lists.
+      if (hasCode(error, serverErrors.unauthorized)) return [];
+      throw error;
+    });
+  return (found as unknown as Uint8Array[]).map((bytes) => {
+    const id = rawFields(bytes).find(({ name }) => name === "_id");
+    const name = id === undefined ? "" : String(decodedValue(id)).slice(databaseName.length + 1);
+    return { name, type: "view", options: definitionOf(withoutFields(bytes, ["_id"])), uuid: "" };
+  });
+}
+
+/**
+ * All collections, and what the server does not list: a view over the buckets of a time series. It may also list
+ * such a one as a time series, though there are no buckets of that name; that is a view here.
+ */
+async function listAll(client: MongoClient, databaseName: string): Promise<readonly Described[]> {
+  const first = await listCollections(client, databaseName);
+  if (!first.some(({ name }) => name === "system.views")) return first;
+  const views = await readViews(client, databaseName);
+  // What was defined between the two looks is listed by now.
+  const listed = await listCollections(client, databaseName);
+  const names = new Set(listed.map(({ name }) => name));
+  const described = listed.map((entry) =>
+    entry.type === "timeseries" && !names.has(dataCollection(entry) ?? "")
+      ? (views.find(({ name }) => name === entry.name) ?? entry)
+      : entry,
+  );
+  for (const { name } of first) names.add(name);
+  return [...described, ...views.filter(({ name }) => !names.has(name))];
 }
 
 /** Reads names, UUIDs, options and indexes of a database, in the order of the names. */
 export async function readCatalogue(client: MongoClient, databaseName: string): Promise<Catalogue> {
   const database = client.db(databaseName);
-  const all = (await listCollections(client, databaseName)).toSorted(byName);
+  const all = (await listAll(client, databaseName)).toSorted(byName);
   if (all.length > limits.collectionsMax) {
     throw new LockstepError(
       "database-not-supported",
@@ -130,11 +171,11 @@ export async function readCatalogue(client: MongoClient, databaseName: string): 
   }
   const uuids = new Map(all.map(({ name, uuid }) => [name, uuid]));
   const collections: CollectionEntry[] = [];
-  for (const { name, type, options } of all.filter((entry) => !isBookkeeping(entry.name))) {
+  for (const { name, type, options } of all.filter((entry) => !isBookkeeping(entry.name, all))) {
     // The server lets nobody drop it: an empty one holds nothing.
     if (name === "system.js" && !(await database.collection(name).findOne())) continue;
-    const indexes = type === "view" ? [] : await listIndexes(client, databaseName, name);
     const uuid = uuids.get(dataCollection({ name, type }) ?? "") ?? "";
+    const indexes = uuid === "" ? [] : await listIndexes(client, databaseName, name);
     collections.push({ name, type, uuid, options, indexes });
   }
   return { collections };

@@ -19,6 +19,9 @@ export async function entriesOf({ options }: Runner): Promise<readonly Collectio
 /** Refuses what has no atomic swap, so that a restore can always bring back what a step has changed. */
 export function requirePlain(entry: CollectionEntry | undefined, name: string): CollectionEntry {
   if (!entry) throw conflict(`expected a collection "${name}", found none`);
+  if (name.startsWith("system.")) {
+    throw conflict(`"${name}" is a collection of the server's: a step must not touch it`);
+  }
   if (entry.type !== "collection" || isCapped(entry)) {
     const what = entry.type === "collection" ? "a capped collection" : `a ${entry.type}`;
     throw conflict(

@@ -143,12 +143,17 @@ export async function readStockDump(
   const collections: DumpedCollection[] = [];
   for (const name of names.toSorted()) {
     // Bookkeeping of the server's, which the definitions say as well.
-    if (/^system\.(views|buckets\.)/.test(name)) continue;
+    if (name.startsWith("system.views.")) continue;
     collections.push(await readEntry(folder, name, endings, onNotice));
   }
-  if (collections.length === 0) throw damaged(folder, "holds no metadata of a collection");
-  refuseUnsupported({ collections });
-  collections.sort((left, right) => (left.name < right.name ? -1 : 1));
+  const buckets = collections.flatMap((entry) =>
+    entry.type === "timeseries" ? (dataCollection(entry) ?? []) : [],
+  );
+  // The definition of a time series says that of its buckets as well.
+  const own = collections.filter(({ name }) => !buckets.includes(name));
+  if (own.length === 0) throw damaged(folder, "holds no metadata of a collection");
+  refuseUnsupported({ collections: own });
+  own.sort((left, right) => (left.name < right.name ? -1 : 1));
   return sealed({
     format: manifestFormat,
     backupId: "",
@@ -158,7 +163,7 @@ export async function readStockDump(
     time: "0:0",
     serverVersion: "",
     gzip,
-    collections,
-    digest: manifestDigest(collections),
+    collections: own,
+    digest: manifestDigest(own),
   });
 }

@@ -1,5 +1,10 @@
 import { LockstepError } from "../errors.ts";
-import { type Catalogue, type CollectionEntry, dataCollection } from "./catalogue.ts";
+import {
+  bucketsPrefix,
+  type Catalogue,
+  type CollectionEntry,
+  dataCollection,
+} from "./catalogue.ts";
 import { type Definition, definitionField, definitionFields, indexName } from "./definition.ts";
 import { keyOddities } from "./legacy-definition.ts";
 import { escapeName } from "./manifest.ts";
@@ -36,7 +41,18 @@ function refusedByServer(index: Definition): readonly string[] {
   return odd;
 }
 
-function oddities({ name, type, options, indexes }: CollectionEntry): string[] {
+/** What only looks like a time series' own: stock mongorestore would put it where it does not belong. */
+function oddBuckets({ name, options }: CollectionEntry): string | null {
+  if (name.startsWith(bucketsPrefix)) return `"${name}", which no time series has as its buckets`;
+  const viewOn = definitionField(options, "viewOn");
+  const over = viewOn === undefined ? "" : String(decodedValue(viewOn));
+  return over.startsWith(bucketsPrefix) ? `view "${name}" over "${over}"` : null;
+}
+
+function oddities(entry: CollectionEntry): string[] {
+  const { name, type, options, indexes } = entry;
+  const odder = oddBuckets(entry);
+  if (odder !== null) return [odder];
   // Stored functions and the like: a collection of the server's own that holds the user's data.
   if (name.startsWith("system.")) return [`"${name}"`];
   if (Buffer.byteLength(escapeName(dataCollection({ name, type }) ?? name)) > fileNameBytesMax) {

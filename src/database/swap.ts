@@ -4,7 +4,7 @@ import { limits } from "../limits.ts";
 import { systemClock } from "../ports/clock.ts";
 import type { Seam } from "../ports/seam.ts";
 import { isNetworkTrouble } from "../store/transient.ts";
-import { type CollectionEntry, readCatalogue } from "./catalogue.ts";
+import { bucketsPrefix, type CollectionEntry, readCatalogue } from "./catalogue.ts";
 import { dropIfThere } from "./load.ts";
 import { hasCode, serverErrors } from "./server-errors.ts";
 
@@ -68,6 +68,11 @@ async function advance(
         `expected "${name}" to be ${replaces ?? "nobody's"} still, it is ${live.uuid}: the restore begins again`,
         { collection: name },
       );
+    }
+    // No backup holds one of these, and the server neither renames it nor drops it by its UUID.
+    if (live.name.startsWith(bucketsPrefix)) {
+      await dropIfThere(target.client, target.databaseName, name);
+      return false;
     }
     // By its UUID: a restore that begins again finds no name of the one before taken.
     await rename(target, live, `${aside}.${live.uuid}`);

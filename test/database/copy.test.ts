@@ -281,6 +281,41 @@ describe("what cannot be carried is refused by name", () => {
       client.db(name).collection<{ _id: string }>("system.js").insertOne({ _id: "f" }),
     "too long for a file": ({ client, name }) =>
       client.db(name).collection("名".repeat(30)).insertOne({ a: 1 }),
+    '"system.buckets.plain", which no time series has': ({ client, name }) =>
+      client.db(name).collection("system.buckets.plain").insertOne({ a: 1 }),
+    '"system.buckets.renamed", which no time series has': async ({ client, name }) => {
+      await client.db(name).collection("renamed").insertOne({ a: 1 });
+      await client.db("admin").command({
+        renameCollection: `${name}.renamed`,
+        to: `${name}.system.buckets.renamed`,
+      });
+    },
+    '"system.buckets.beside", which no time series has': async ({ client, name }) => {
+      await client.db(name).createCollection("beside");
+      await client.db(name).createCollection("series", { timeseries: { timeField: "t" } });
+      await client.db(name).createCollection("system.buckets.beside", { capped: true, size: 4096 });
+    },
+    '"system.buckets.orphan", which no time series has': ({ client, name }) =>
+      client.db(name).command({
+        ...{ create: "system.buckets.orphan", clusteredIndex: true },
+        timeseries: { timeField: "t" },
+      }),
+    'view "raw" over "system.buckets.series"': async ({ client, name }) => {
+      await client.db(name).createCollection("series", { timeseries: { timeField: "t" } });
+      await client.db(name).command({ create: "raw", viewOn: "system.buckets.series" });
+    },
+    // The server lists this one as a time series once its views are read anew.
+    'view "other" over "system.buckets.series"': async ({ client, name }) => {
+      const timeseries = { timeField: "t" };
+      await client.db(name).createCollection("series", { timeseries });
+      const unpack = { timeField: "t", bucketMaxSpanSeconds: 3600 };
+      await client.db(name).command({
+        ...{ create: "other", viewOn: "system.buckets.series" },
+        pipeline: [{ $_internalUnpackBucket: unpack }],
+      });
+      await client.db(name).createCollection("more", { timeseries });
+      await client.db(name).dropCollection("more");
+    },
     'collection "x" with option "encryptedFields"': ({ client, name }) =>
       client.db(name).command({ create: "x", encryptedFields: { fields: [] } }),
   };
@@ -290,6 +325,19 @@ describe("what cannot be carried is refused by name", () => {
     const catalogue = await readCatalogue(setting.client, setting.name);
     expect(() => refuseUnsupported(catalogue)).toThrow(kind);
   });
+});
+
+test("the buckets of a time series are no collection of their own, whatever is there beside", async () => {
+  const { client, name } = await createSetting();
+  const database = client.db(name);
+  await database.createCollection("series", { timeseries: { timeField: "t" } });
+  await database.createCollection("view", { viewOn: "series", pipeline: [] });
+  const { collections } = await readCatalogue(client, name);
+  expect(collections.map((entry) => [entry.name, entry.type])).toEqual([
+    ["series", "timeseries"],
+    ["view", "view"],
+  ]);
+  expect(() => refuseUnsupported({ collections })).not.toThrow();
 });
 
 test("what stands there from an older server, and today's makes no more, is refused by name", () => {

@@ -163,6 +163,28 @@ test("a stock dump whose metadata names a field twice is restored with both", as
   expect(await loaded(setting, join(setting.folder, "stock"), manifest)).toEqual(before);
 });
 
+test("a stock dump of buckets of nobody's is refused by name; those of a time series are its own", async () => {
+  const setting = await createSetting();
+  const stock = join(setting.folder, "stock", setting.name);
+  await mkdir(stock, { recursive: true });
+  const write = async (name: string, type: string, options: object) => {
+    const text = JSON.stringify({ options, indexes: [], collectionName: name, type });
+    await writeFile(join(stock, `${name}.metadata.json`), text);
+  };
+  const timeseries = { timeField: "t" };
+  await write("series", "timeseries", { timeseries });
+  await write("system.buckets.series", "collection", { clusteredIndex: true, timeseries });
+  await writeFile(join(stock, "system.buckets.series.bson"), "");
+  const { collections } = await readStockDump(dirname(stock));
+  expect(collections.map(({ name }) => name)).toEqual(["series"]);
+  await write("system.buckets.plain", "collection", {});
+  await writeFile(join(stock, "system.buckets.plain.bson"), "");
+  await expect(readStockDump(dirname(stock))).rejects.toMatchObject({
+    code: "database-not-supported",
+    message: expect.stringContaining('"system.buckets.plain"'),
+  });
+});
+
 test("an index that the server itself cannot describe is refused by the name of its collection", async () => {
   const setting = await createSetting();
   const database = setting.client.db(setting.name);

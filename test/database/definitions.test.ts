@@ -140,6 +140,10 @@ describe("refused by name, and nothing is touched", () => {
         }),
       /"system.views"/,
     ],
+    "buckets of nobody's": [
+      (context) => context.addIndex("system.buckets.plain", { a: 1 }, { name: "a" }),
+      /"system.buckets.plain" is a collection of the server/,
+    ],
     "a name that was dropped": [
       async (context) => {
         await context.dropCollection("empty");
@@ -179,6 +183,7 @@ describe("refused by name, and nothing is touched", () => {
     const setting = await createSetting();
     const database = setting.client.db(setting.name);
     await database.createCollection("capped", { capped: true, size: 4096 });
+    await database.createCollection("system.buckets.plain");
     await database.createCollection("series", { timeseries: { timeField: "t" } });
     await database.collection("items").insertOne({ _id: 1 as never, a: 1, b: 2 });
     await database.createCollection("view", { viewOn: "items", pipeline: [] });

@@ -158,6 +158,25 @@ describe("restore", () => {
     expect(again.restored).toEqual([]);
   });
 
+  test("what somebody has added under a name of the server's goes: buckets of nobody's, and a view over some", async () => {
+    const setting = await createSetting();
+    const { client, name } = setting;
+    await client.db(name).createCollection("series", { timeseries: { timeField: "t" } });
+    await client
+      .db(name)
+      .collection("series")
+      .insertOne({ t: new Date(0) });
+    const copy = await takeCopy(setting);
+    await client.db(name).collection("system.buckets.plain").insertOne({ a: 1 });
+    await client.db(name).command({ create: "raw", viewOn: "system.buckets.series" });
+    await client.db(name).dropCollection("series");
+    await client.db(name).createCollection("system.buckets.series");
+    await restoreDatabase(await options(setting, copy, 1));
+    await expectEqual(setting, copy);
+    const { collections } = await readCatalogue(client, name);
+    expect(collections.map((entry) => entry.name)).toEqual(["series"]);
+  });
+
   test("what is replaced stays until all of it is proven, and is swept by whoever ends it", async () => {
     const setting = await createSetting();
     await fill(setting);
