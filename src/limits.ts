@@ -68,7 +68,8 @@ export const limits = {
 
   /** Backup and restore. */
   backupTimeTriesMax: 3,
-  operationLooksMax: 100,
+  /** The server ends a transaction after 60 s by itself: one that may not be ended is waited for so long. */
+  earlierOperationsMs: 90_000,
   dumpBatchDocuments: 5_000,
   /** How long members keep history for a copy: the server's default, or what reading takes at a low rate. */
   historySecondsMin: 300,
