@@ -102,6 +102,12 @@ export const limits = {
   spaceReserveBytesMax: 2 * 1024 * 1024 * 1024,
   memberWatchMs: 5_000,
   changeStreamWaitMs: 200,
+  /** A manifest has about a kilobyte for each collection. */
+  manifestBytesMax: 128 * 1024 * 1024,
+  /** A metadata file holds one collection's options and 64 indexes, each at most a document of 16 MB. */
+  metadataBytesMax: 64 * 1024 * 1024,
+  /** Of a database and a collection with the dot between them. */
+  namespaceBytesMax: 255,
   backupsKept: 3,
   backupsListedMax: 1_000,
 

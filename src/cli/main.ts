@@ -12,11 +12,12 @@ import { status } from "./commands/status.ts";
 import { type UpgradeOptions, upgrade } from "./commands/upgrade.ts";
 import { exitCodeOf, exitCodes } from "./exit-codes.ts";
 import { addMongoUrlOptions, completeMongoUrl } from "./mongo-url.ts";
+import { printable } from "./printable.ts";
 import type { SharedOptions, Terminal } from "./run.ts";
 
 const interruption = new AbortController();
 const terminal: Terminal = {
-  out: (text) => process.stdout.write(`${redactUrl(text)}\n`),
+  out: (text) => process.stdout.write(`${printable(redactUrl(text))}\n`),
   async question(text) {
     if (!process.stdin.isTTY) return null;
     const lines = createInterface({ input: process.stdin, output: process.stdout });
@@ -103,7 +104,7 @@ async function main(argv: readonly string[]): Promise<number> {
     const text = argv.includes("--json")
       ? JSON.stringify({ type: "error", code, message: messageOf(error), details })
       : `lockstep: ${code}: ${messageOf(error)}`;
-    process.stderr.write(`${redactUrl(text)}\n`);
+    process.stderr.write(`${printable(redactUrl(text))}\n`);
     if (isInterrupted) return exitCodes.interrupted;
     return isLockstepError(error) ? exitCodeOf(error.code) : exitCodes.failed;
   }

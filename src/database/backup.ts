@@ -1,10 +1,10 @@
-import { access, constants, lstat, mkdir, rm, statfs } from "node:fs/promises";
+import { access, constants, lstat, rm, statfs } from "node:fs/promises";
 import { join } from "node:path";
 import type { MongoClient } from "mongodb";
 import { isLockstepError, LockstepError, messageOf } from "../errors.ts";
 import { limits } from "../limits.ts";
 import type { Log } from "../log.ts";
-import { writeFileAtomic } from "../ports/files.ts";
+import { createPrivateFolder, writeFileAtomic } from "../ports/files.ts";
 import type { Seam } from "../ports/seam.ts";
 import { chooseBackupTime, parseBackupTime } from "./backup-time.ts";
 import {
@@ -55,7 +55,7 @@ async function requireRoom(options: BackupOptions): Promise<void> {
   const { agentBytes, restoreBytes } = spaceNeeded(size);
   const stepsBytes = options.inScratch ? Math.ceil(1.5 * size.dataSizeBytes) : 0;
   await requireRoomForCopy(options, restoreBytes + stepsBytes);
-  const { bavail, bsize } = await mkdir(options.root, { recursive: true })
+  const { bavail, bsize } = await createPrivateFolder(options.root)
     .then(() => access(options.root, constants.W_OK))
     .then(() => statfs(options.root))
     .catch((error: unknown) => {

@@ -3,6 +3,8 @@ import type { FileHandle } from "node:fs/promises";
 import { pipeline, type Readable } from "node:stream";
 import { promisify } from "node:util";
 import { createGunzip, gzip } from "node:zlib";
+import { LockstepError } from "../errors.ts";
+import { limits } from "../limits.ts";
 
 const compress = promisify(gzip);
 
@@ -21,6 +23,26 @@ export function readDumpFile(path: string, options: { highWaterMark?: number } =
   if (!path.endsWith(".gz")) return file;
   // Trouble with the file reaches whoever reads, through the pipeline.
   return pipeline(file, createGunzip({ chunkSize: options.highWaterMark ?? 65_536 }), () => {});
+}
+
+/**
+ * The text of a metadata file, unzipped. A small file may unzip to more than any memory holds, so its length is bounded.
+ * @throws LockstepError `backup-mismatch` for one that is longer
+ */
+export async function readDumpText(path: string): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of readDumpFile(path) as AsyncIterable<Uint8Array>) {
+    bytes += chunk.length;
+    if (bytes > limits.metadataBytesMax) {
+      throw new LockstepError(
+        "backup-mismatch",
+        `${path} holds more than ${limits.metadataBytesMax} bytes, expected the definitions of one collection: use another copy of this backup`,
+      );
+    }
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString("utf8");
 }
 
 /**

@@ -1,11 +1,18 @@
 import { createHash } from "node:crypto";
-import { mkdir, open, rename, rm } from "node:fs/promises";
+import { rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { type Document, type MongoClient, MongoServerError, UUID } from "mongodb";
 import { LockstepError, messageOf } from "../errors.ts";
 import { limits } from "../limits.ts";
 import type { Log } from "../log.ts";
-import { isFull, readJsonFile, syncPath, writeFileAtomic } from "../ports/files.ts";
+import {
+  createPrivateFolder,
+  isFull,
+  openPrivateFile,
+  readJsonFile,
+  syncPath,
+  writeFileAtomic,
+} from "../ports/files.ts";
 import type { Seam } from "../ports/seam.ts";
 import { isNetworkTrouble } from "../store/transient.ts";
 import { parseBackupTime } from "./backup-time.ts";
@@ -88,7 +95,7 @@ async function dumpCollection(
 }
 
 async function writeMetadata(path: string, text: string, { gzip }: DumpOptions): Promise<void> {
-  const handle = await open(path, "w");
+  const handle = await openPrivateFile(path);
   try {
     await appendDumpFile(handle, Buffer.from(text), gzip === true);
     await handle.sync();
@@ -109,7 +116,7 @@ async function dumpDocuments(
   const hash = createHash("sha256");
   let bytes = 0;
   let documents = 0;
-  const handle = await open(join(folder, `${dataFile}${endingsOf(options).data}`), "w");
+  const handle = await openPrivateFile(join(folder, `${dataFile}${endingsOf(options).data}`));
   const session = client.startSession({ causalConsistency: false });
   try {
     const cursor = client.db(databaseName).runCursorCommand(findOf(source, entry, options.time), {
@@ -206,7 +213,7 @@ export async function dumpDatabase(options: DumpOptions): Promise<Manifest> {
 async function dumpInto(options: DumpOptions, partial: string): Promise<Manifest> {
   const { directory, databaseName, seam } = options;
   const folder = join(partial, escapeName(databaseName));
-  await mkdir(folder, { recursive: true });
+  await createPrivateFolder(folder);
   const collections: DumpedCollection[] = [];
   for (const entry of options.catalogue.collections) {
     options.signal.throwIfAborted();

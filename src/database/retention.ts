@@ -1,8 +1,8 @@
-import { access, readdir, rm } from "node:fs/promises";
+import { access, lstat, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { limits } from "../limits.ts";
-import { readJsonFile } from "../ports/files.ts";
-import { escapeName, type Manifest, manifestName } from "./manifest.ts";
+import { manifestName } from "./manifest.ts";
+import { readManifest } from "./verify-dump.ts";
 
 /** What a dump is called until it is whole. */
 export const partialEnding = ".partial";
@@ -22,9 +22,24 @@ export async function backupsIn(root: string): Promise<readonly string[]> {
   return found.slice(0, limits.backupsListedMax);
 }
 
+/** Deletes a backup. Its manifest goes last: half deleted, the folder is still known as one of ours. */
+async function deleteBackup(directory: string): Promise<void> {
+  for (const name of await readdir(directory)) {
+    if (name !== manifestName) await rm(join(directory, name), { recursive: true, force: true });
+  }
+  await rm(directory, { recursive: true, force: true });
+}
+
+/** True for a folder of its own: what a link points at is never deleted. */
+async function isPlainFolder(path: string): Promise<boolean> {
+  const found = await lstat(path).catch(() => null);
+  return found?.isDirectory() === true;
+}
+
 /**
  * Deletes the oldest backups beyond those to keep, and what a dump whose process was killed left behind; never
- * one that is referred to or was taken by hand, nor a directory without our manifest.
+ * one that is referred to or was taken by hand, nor a directory without our manifest, sealed and of its own
+ * id. What is deleted is named by the folder's own listing alone: no name of a manifest becomes a path.
  * @returns the names of those that were deleted
  */
 export async function sweepBackups(
@@ -41,13 +56,12 @@ export async function sweepBackups(
     throw error;
   });
   const isFree = (name: string) => options.isOurs(name) && !options.referenced.includes(name);
-  const ours: { name: string; time: string; folder: string }[] = [];
+  const ours: { name: string; time: string }[] = [];
   for (const name of names.filter(options.isOurs)) {
-    const manifest = await readJsonFile<Manifest>(join(root, name, manifestName)).catch(
-      () => undefined,
-    );
-    if (manifest?.backupId !== name) continue;
-    ours.push({ name, time: manifest.time, folder: escapeName(manifest.databaseName) });
+    const directory = join(root, name);
+    if (!(await isPlainFolder(directory))) continue;
+    const manifest = await readManifest(directory).catch(() => undefined);
+    if (manifest?.backupId === name) ours.push({ name, time: manifest.time });
   }
   const seconds = ({ time }: { time: string }) => Number(time.split(":")[0]);
   const old = ours
@@ -58,10 +72,6 @@ export async function sweepBackups(
     name.endsWith(partialEnding) && isFree(name.slice(0, -partialEnding.length));
   const left = names.filter(isLeft);
   for (const name of left) await rm(join(root, name), { recursive: true, force: true });
-  for (const { name, folder } of old) {
-    // The manifest goes last: half deleted, it is still known as one of ours.
-    await rm(join(root, name, folder), { recursive: true, force: true });
-    await rm(join(root, name), { recursive: true, force: true });
-  }
+  for (const { name } of old) await deleteBackup(join(root, name));
   return [...left, ...old.map(({ name }) => name)];
 }

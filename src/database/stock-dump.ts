@@ -1,13 +1,12 @@
 import { createHash } from "node:crypto";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { text } from "node:stream/consumers";
 import { isLockstepError, LockstepError, messageOf } from "../errors.ts";
 import type { CollectionEntry } from "./catalogue.ts";
 import { dataCollection, ownIndexes } from "./catalogue.ts";
 import { bytesOfDefinition, definitionField, indexName } from "./definition.ts";
 import { bytesOfText } from "./definition-text.ts";
-import { endingsOf, readDumpFile } from "./dump-files.ts";
+import { endingsOf, readDumpFile, readDumpText } from "./dump-files.ts";
 import { renewedIndex, renewedOptions } from "./legacy-definition.ts";
 import {
   type DumpedCollection,
@@ -68,7 +67,7 @@ async function readEntry(
   onNotice: (notice: string) => void,
 ): Promise<DumpedCollection> {
   const path = join(folder, name);
-  const read = async () => rawFields(bytesOfText(await text(readDumpFile(path))));
+  const read = async () => rawFields(bytesOfText(await readDumpText(path)));
   const metadata = await read().catch((error: unknown) => {
     throw damaged(path, `cannot be read (${messageOf(error)})`);
   });

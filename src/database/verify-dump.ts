@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
 import { lstat } from "node:fs/promises";
 import { join } from "node:path";
-import { text } from "node:stream/consumers";
 import { LockstepError, messageOf } from "../errors.ts";
+import { limits } from "../limits.ts";
 import { readJsonFile } from "../ports/files.ts";
-import { endingsOf, readDumpFile } from "./dump-files.ts";
+import { endingsOf, readDumpFile, readDumpText } from "./dump-files.ts";
 import {
   escapeName,
   fromFormat2,
@@ -15,6 +15,7 @@ import {
   metadataOf,
   sealOf,
 } from "./manifest.ts";
+import { manifestProblem } from "./manifest-shape.ts";
 
 async function sha256Of(
   path: string,
@@ -36,28 +37,51 @@ function mismatch(path: string, what: string): LockstepError {
   });
 }
 
+/** The JSON value of a manifest file, which must be a plain file of a bounded size. */
+async function readPlainJson(path: string): Promise<unknown> {
+  const found = await lstat(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT" || error.code === "ENOTDIR") return null;
+    throw mismatch(path, `cannot be read (${messageOf(error)})`);
+  });
+  if (found === null) return undefined;
+  if (!found.isFile()) throw mismatch(path, "is no plain file");
+  if (found.size > limits.manifestBytesMax) {
+    throw mismatch(path, `has ${found.size} bytes, expected at most ${limits.manifestBytesMax}`);
+  }
+  return readJsonFile<unknown>(path).catch((error: unknown) => {
+    throw mismatch(path, `cannot be read (${messageOf(error)})`);
+  });
+}
+
 /**
  * Reads a manifest and proves that it is as it was written.
  * @throws LockstepError `backup-mismatch`
  */
 export async function readManifest(directory: string): Promise<Manifest> {
   const path = join(directory, manifestName);
-  const found = await lstat(path).catch(() => null);
-  if (found && !found.isFile()) throw mismatch(path, "is no plain file");
-  const manifest = await readJsonFile<Manifest>(path).catch((error: unknown) => {
-    throw mismatch(path, `cannot be read (${messageOf(error)})`);
-  });
-  if (!manifest) {
+  const around = await lstat(directory).catch(() => null);
+  if (around && !around.isDirectory()) throw mismatch(directory, "is no plain directory");
+  const value = await readPlainJson(path);
+  if (value === undefined) {
     throw new LockstepError("backup-mismatch", `expected a backup in ${directory}, found none`);
   }
-  const isOld = Number(manifest.format) === 2;
-  if (!isOld && manifest.format !== manifestFormat) {
-    throw mismatch(path, `is of format ${String(manifest.format)}, expected ${manifestFormat}`);
+  const format = (value as { format?: unknown } | null)?.format;
+  const isOld = format === 2;
+  if (!isOld && format !== manifestFormat) {
+    throw mismatch(path, `is of format ${String(format)}, expected ${manifestFormat}`);
   }
+  const problem = manifestProblem(value);
+  if (problem !== null) throw mismatch(path, `holds ${problem}`);
+  const manifest = value as Manifest;
   const intact =
     manifestDigest(manifest.collections) === manifest.digest && sealOf(manifest) === manifest.seal;
   if (!intact) throw mismatch(path, "was edited");
-  return isOld ? fromFormat2(manifest) : manifest;
+  if (!isOld) return manifest;
+  try {
+    return fromFormat2(manifest);
+  } catch (error) {
+    throw mismatch(path, `holds a definition that cannot be read (${messageOf(error)})`);
+  }
 }
 
 /** The path of a file of a dump, which must be a plain file within it. */
@@ -88,7 +112,7 @@ export async function verifyDump(
   for (const entry of manifest.collections) {
     const { file, dataFile, sha256, bytes } = entry;
     const definition = await plainFile(directory, manifest, `${file}${endings.metadata}`);
-    const written = await text(readDumpFile(definition)).catch((error: unknown) => {
+    const written = await readDumpText(definition).catch((error: unknown) => {
       throw mismatch(definition, `cannot be read (${messageOf(error)})`);
     });
     if (written !== metadataOf(entry)) throw mismatch(definition, "is not what was dumped");

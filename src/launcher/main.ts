@@ -1,10 +1,10 @@
 #!/usr/bin/env node
-import { mkdir } from "node:fs/promises";
 import { resolve } from "node:path";
 import { Command } from "commander";
 import { messageOf } from "../errors.ts";
 import { createLog } from "../log.ts";
 import { systemClock } from "../ports/clock.ts";
+import { createPrivateFolder } from "../ports/files.ts";
 import { runLauncher } from "./launcher.ts";
 
 interface Options {
@@ -26,7 +26,7 @@ await new Command("lockstep-launcher")
     "a file of this user alone that holds the database's URL: agents get it as LOCKSTEP_MONGO_URL",
   )
   .action(async ({ dataDirectory, versions, mongoUrlFile }: Options) => {
-    await mkdir(dataDirectory, { recursive: true });
+    await createPrivateFolder(dataDirectory);
     try {
       process.exitCode = await runLauncher({
         dataDirectory: resolve(dataDirectory),

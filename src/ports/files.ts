@@ -1,5 +1,5 @@
 import type { Stats } from "node:fs";
-import { mkdir, open, readFile, rename, rm } from "node:fs/promises";
+import { chmod, type FileHandle, mkdir, open, readFile, rename, rm, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { LockstepError, messageOf } from "../errors.ts";
 
@@ -33,8 +33,42 @@ export async function syncPath(path: string): Promise<void> {
 /** Whose a file is, and who may use it. */
 export type Owned = Pick<Stats, "mode" | "uid" | "gid">;
 
+/** What Lockstep keeps on a disk is as secret as the data it comes from: for this user alone. */
+const privateFileMode = 0o600;
+const privateFolderMode = 0o700;
+
+/**
+ * Makes a folder, and its parents where they are missing, for this user alone, whatever the umask. A folder that
+ * is there already keeps its mode.
+ */
+export async function createPrivateFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path, { mode: privateFolderMode });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "EEXIST" && (await stat(path)).isDirectory()) return;
+    if (code !== "ENOENT" || dirname(path) === path) throw error;
+    await createPrivateFolder(dirname(path));
+    return createPrivateFolder(path);
+  }
+  // The umask may have taken rights of our own away.
+  await chmod(path, privateFolderMode);
+}
+
+/** Opens a file anew to write it, for this user alone, whatever the umask and whatever was there. */
+export async function openPrivateFile(path: string): Promise<FileHandle> {
+  const handle = await open(path, "w", privateFileMode);
+  try {
+    await handle.chmod(privateFileMode);
+    return handle;
+  } catch (error) {
+    await handle.close();
+    throw error;
+  }
+}
+
 async function writeWhole(path: string, content: string | Uint8Array, like?: Owned) {
-  const handle = await open(path, "w", like === undefined ? undefined : 0o600);
+  const handle = await openPrivateFile(path);
   try {
     await handle.writeFile(content);
     if (like) {
@@ -52,7 +86,7 @@ async function writeWhole(path: string, content: string | Uint8Array, like?: Own
 
 /**
  * Writes a whole file or nothing: a temporary one, fsync, rename, fsync of the folder.
- * @param like whose and for whom the file is to be; by default what this process makes
+ * @param like whose and for whom the file is to be; by default for this user alone
  * @throws LockstepError `disk-full`, `file-trouble`
  */
 export async function writeFileAtomic(
@@ -62,7 +96,7 @@ export async function writeFileAtomic(
 ): Promise<void> {
   const temporary = `${path}.partial`;
   try {
-    await mkdir(dirname(path), { recursive: true });
+    await createPrivateFolder(dirname(path));
     await writeWhole(temporary, content, like);
     await rename(temporary, path);
     await syncPath(dirname(path));

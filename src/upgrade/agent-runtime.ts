@@ -1,4 +1,3 @@
-import { mkdir } from "node:fs/promises";
 import { hostname } from "node:os";
 import type { MongoClient } from "mongodb";
 import { checkDeployment } from "../database/preflight.ts";
@@ -8,6 +7,7 @@ import { killPredecessor } from "../leadership/kill-predecessor.ts";
 import { createLeaseStore, leaseTtlFor, readElectionTimeoutMs } from "../leadership/lease.ts";
 import type { Log } from "../log.ts";
 import type { Clock } from "../ports/clock.ts";
+import { createPrivateFolder } from "../ports/files.ts";
 import type { Random } from "../ports/random.ts";
 import type { Seam } from "../ports/seam.ts";
 import { createMongoStore } from "../store/mongo-store.ts";
@@ -51,7 +51,7 @@ export async function startAgent(options: RuntimeOptions): Promise<Runtime> {
   };
 
   try {
-    await mkdir(options.dataDirectory, { recursive: true });
+    await createPrivateFolder(options.dataDirectory);
     const client = await open(options.mongoUrl, appName);
     await checkDeployment(client, options.databaseName);
     if (options.preventForeignWrites) await checkWriteBlock(client);

@@ -6,6 +6,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { estimatedBytes } from "../../src/database/estimate.ts";
 import { backupsIn, sweepBackups } from "../../src/database/retention.ts";
 import { oplogWarning, requireMemberSpace, spaceNeeded } from "../../src/database/space.ts";
+import { manifestWith } from "./sealed-manifest.ts";
 
 const gb = 1024 ** 3;
 const member = (host: string, freeBytes: number, totalBytes = 10 * gb) => ({
@@ -48,7 +49,7 @@ test("the last ones are kept, and what is referred to, and what is none of ours"
   const backup = async (name: string, time: string, backupId = name) => {
     await mkdir(join(root, name, "app"), { recursive: true });
     await writeFile(join(root, name, "app", "x.bson"), "");
-    const manifest = { backupId, time, databaseName: "app" };
+    const manifest = manifestWith({ backupId, time });
     await writeFile(join(root, name, "manifest.json"), JSON.stringify(manifest));
   };
   for (const [name, seconds] of [

@@ -14,7 +14,13 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { asFileTrouble, readJsonFile, writeFileAtomic } from "../../src/ports/files.ts";
+import {
+  asFileTrouble,
+  createPrivateFolder,
+  openPrivateFile,
+  readJsonFile,
+  writeFileAtomic,
+} from "../../src/ports/files.ts";
 
 async function folder() {
   const root = await mkdtemp(join(tmpdir(), "lockstep-files-"));
@@ -40,6 +46,37 @@ test("a folder in the way is trouble, but no full disk", async () => {
   const path = join(await folder(), "taken");
   await mkdir(join(path, "inside"), { recursive: true });
   await expect(writeFileAtomic(path, "x")).rejects.toMatchObject({ code: "file-trouble" });
+});
+
+test.each([0o000, 0o022, 0o777])(
+  "with umask %i: files and folders are for this user alone",
+  async (umask) => {
+    const root = await folder();
+    const before = process.umask(umask);
+    onTestFinished(() => void process.umask(before));
+    const path = join(root, "backups", "u000001", "manifest.json");
+    await writeFileAtomic(path, "x");
+    await writeFileAtomic(path, "y");
+    const handle = await openPrivateFile(join(root, "backups", "u000001", "items.bson"));
+    await handle.close();
+    const modeOf = async (...parts: string[]) => (await stat(join(root, ...parts))).mode & 0o777;
+    expect(await modeOf("backups")).toBe(0o700);
+    expect(await modeOf("backups", "u000001")).toBe(0o700);
+    expect(await modeOf("backups", "u000001", "manifest.json")).toBe(0o600);
+    expect(await modeOf("backups", "u000001", "items.bson")).toBe(0o600);
+  },
+);
+
+test("a folder that is there keeps its mode, and a file that was open to others is closed", async () => {
+  const root = await folder();
+  await chmod(root, 0o750);
+  await createPrivateFolder(root);
+  expect((await stat(root)).mode & 0o777).toBe(0o750);
+  const path = join(root, "open");
+  await writeFile(path, "x", { mode: 0o644 });
+  await (await openPrivateFile(path)).close();
+  expect((await stat(path)).mode & 0o777).toBe(0o600);
+  await expect(createPrivateFolder(path)).rejects.toMatchObject({ code: "EEXIST" });
 });
 
 test("like another file: as closed as that one", async () => {

@@ -10,6 +10,7 @@ import { systemRandom } from "../../ports/random.ts";
 import { openSeam } from "../../ports/seam.ts";
 import { readVersions } from "../../upgrade/versions.ts";
 import { exitCodes } from "../exit-codes.ts";
+import { printableLine } from "../printable.ts";
 import { createProgress, interruptible } from "../progress.ts";
 import { bytesText } from "../render.ts";
 import type { Terminal } from "../run.ts";
@@ -54,7 +55,9 @@ function summary(manifest: Manifest) {
 function line(manifest: Manifest): string {
   const { id, database, version, time, collections, documents, bytes } = summary(manifest);
   const of = version === "" ? "" : `, version ${version}`;
-  return `${id}  ${database}${of}  ${time}  ${collections} collections, ${documents} documents, ${bytesText(bytes)}`;
+  return printableLine(
+    `${id}  ${database}${of}  ${time}  ${collections} collections, ${documents} documents, ${bytesText(bytes)}`,
+  );
 }
 
 /** `lockstep backup create ID`. */
@@ -86,7 +89,7 @@ export function createBackupCommand(
   });
 }
 
-/** `lockstep backup list`: what has a manifest; a damaged one is told as such. */
+/** `lockstep backup list`: each folder that has a manifest, by the folder's name; a damaged one is listed as such. */
 export async function list(options: DirectoryOptions, terminal: Terminal): Promise<number> {
   const root = resolve(options.directory);
   const names = await backupsIn(root).catch((error: unknown) => {
@@ -99,14 +102,16 @@ export async function list(options: DirectoryOptions, terminal: Terminal): Promi
     try {
       const manifest = await readManifest(join(root, name));
       terminal.out(
-        options.json ? JSON.stringify({ type: "backup", ...summary(manifest) }) : line(manifest),
+        options.json
+          ? JSON.stringify({ type: "backup", ...summary(manifest), id: name })
+          : line({ ...manifest, backupId: name }),
       );
     } catch (error) {
       const found = messageOf(error);
       terminal.out(
         options.json
           ? JSON.stringify({ type: "damaged", id: name, message: found })
-          : `${name}  damaged: ${found}`,
+          : printableLine(`${name}  damaged: ${found}`),
       );
     }
   }
@@ -150,7 +155,7 @@ export async function show(
   terminal.out(line(manifest));
   for (const { name, type, documents, bytes, indexes } of manifest.collections) {
     const what = type === "view" ? "view" : `${documents} documents, ${bytesText(bytes)}`;
-    terminal.out(`  ${name}  ${what}, ${indexes.length} indexes`);
+    terminal.out(printableLine(`  ${name}  ${what}, ${indexes.length} indexes`));
   }
   return exitCodes.done;
 }

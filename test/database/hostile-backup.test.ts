@@ -1,0 +1,179 @@
+// Aim: whatever a backup's manifest says, and be it sealed by somebody else, nothing outside its folder is read
+// or deleted, and it is a `backup-mismatch`. Method: real folders; one field changed at a time, sealed again.
+import { mkdir, mkdtemp, readdir, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import fc from "fast-check";
+import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
+import { readDumpText } from "../../src/database/dump-files.ts";
+import { manifestName, metadataOf } from "../../src/database/manifest.ts";
+import { manifestProblem } from "../../src/database/manifest-shape.ts";
+import { sweepBackups } from "../../src/database/retention.ts";
+import { readManifest, verifyDump } from "../../src/database/verify-dump.ts";
+import { limits } from "../../src/limits.ts";
+import { entry, manifestWith } from "./sealed-manifest.ts";
+
+let root: string;
+beforeEach(async () => {
+  root = await mkdtemp(join(tmpdir(), "lockstep-hostile-"));
+  onTestFinished(() => rm(root, { recursive: true, force: true }));
+});
+
+async function write(id: string, manifest: unknown): Promise<string> {
+  const directory = join(root, "backups", id);
+  await mkdir(join(directory, "shop"), { recursive: true });
+  await writeFile(join(directory, "shop", "items.bson"), "");
+  await writeFile(join(directory, "shop", "items.metadata.json"), metadataOf(entry));
+  await writeFile(join(directory, manifestName), JSON.stringify(manifest));
+  return directory;
+}
+
+const mismatch = { code: "backup-mismatch" };
+
+describe("names of a manifest", () => {
+  test("a manifest as we write it is read", async () => {
+    const directory = await write("u000001", manifestWith({}));
+    expect((await verifyDump(directory)).databaseName).toBe("shop");
+  });
+
+  test.each([
+    ...["..", ".", "../..", "/etc", "a/b", "a\\b", "", "a\0b", "x".repeat(64), "$db", "a b"],
+    ...[null, 7, {}, ["shop"]],
+  ])("a database named %j", async (databaseName) => {
+    const directory = await write("u000001", manifestWith({ databaseName }));
+    await expect(readManifest(directory)).rejects.toMatchObject(mismatch);
+  });
+
+  test.each([
+    { file: "../../secret" },
+    { dataFile: "../../secret" },
+    { dataFile: "/etc/passwd" },
+    { dataFile: "other" },
+    { dataFile: null },
+    { name: "../secret", file: "../secret", dataFile: "../secret" },
+    { name: "", file: "", dataFile: "" },
+    { name: ".hidden", file: ".hidden", dataFile: ".hidden" },
+    { name: "x".repeat(300) },
+    { type: "folder" },
+    { uuid: "x" },
+    { options: "{}" },
+    { options: Buffer.from("no bson").toString("base64") },
+    { indexes: {} },
+    { indexes: [7] },
+    { bytes: -1 },
+    { bytes: "0" },
+    { documents: 1e300 },
+    { sha256: "x" },
+    { hash: 5 },
+  ])("a collection with %j", async (change) => {
+    const directory = await write("u000001", manifestWith({}, [{ ...entry, ...change }]));
+    await expect(verifyDump(directory)).rejects.toMatchObject(mismatch);
+  });
+
+  test.each([
+    ["no list", "items"],
+    ["no object", [7]],
+    ["null", [null]],
+    ["two of one name", [entry, entry]],
+  ])("collections that are %s", async (_, collections) => {
+    const directory = await write("u000001", manifestWith({}, collections));
+    await expect(readManifest(directory)).rejects.toMatchObject(mismatch);
+  });
+
+  test("no value at all makes anything but a mismatch", async () => {
+    const field = fc.constantFrom(...Object.keys(manifestWith({})));
+    await fc.assert(
+      fc.asyncProperty(
+        fc.oneof(fc.jsonValue(), fc.dictionary(field, fc.jsonValue())),
+        async (value) => {
+          const directory = await write("u000001", value);
+          await expect(readManifest(directory)).rejects.toMatchObject(mismatch);
+        },
+      ),
+      { numRuns: 200 },
+    );
+    fc.assert(
+      fc.property(field, fc.jsonValue(), (name, value) => {
+        const changed = { ...manifestWith({}), [name]: value };
+        const problem = manifestProblem(changed);
+        expect(problem === null || typeof problem === "string").toBe(true);
+      }),
+    );
+  });
+
+  test("files that are links, or a folder that is one", async () => {
+    await writeFile(join(root, "secret"), "");
+    const directory = await write("u000001", manifestWith({}));
+    await rm(join(directory, "shop", "items.bson"));
+    await symlink(join(root, "secret"), join(directory, "shop", "items.bson"));
+    await expect(verifyDump(directory)).rejects.toMatchObject(mismatch);
+    await symlink(directory, join(root, "linked"));
+    await expect(readManifest(join(root, "linked"))).rejects.toMatchObject(mismatch);
+  });
+
+  test("files larger than any of ours, zipped or not", async () => {
+    const directory = await write("u000001", manifestWith({}));
+    const path = join(directory, "shop", "items.metadata.json.gz");
+    await writeFile(path, gzipSync(Buffer.alloc(limits.metadataBytesMax + 1)));
+    expect((await stat(path)).size).toBeLessThan(1_000_000);
+    await expect(readDumpText(path)).rejects.toMatchObject(mismatch);
+    await writeFile(join(directory, manifestName), Buffer.alloc(limits.manifestBytesMax + 1));
+    await expect(readManifest(directory)).rejects.toMatchObject(mismatch);
+  });
+});
+
+describe("the sweep of old copies", () => {
+  const sweep = () =>
+    sweepBackups(join(root, "backups"), {
+      keep: 1,
+      referenced: [],
+      isOurs: (name) => /^u\d{6}$/.test(name),
+    });
+  const at = (backupId: string, seconds: number, change: object = {}) =>
+    write(backupId, manifestWith({ backupId, time: `${seconds}:1`, ...change }));
+  const left = async () => (await readdir(join(root, "backups"))).toSorted();
+
+  test("deletes the old ones by their folders' names", async () => {
+    await at("u000001", 1);
+    await at("u000002", 2);
+    expect(await sweep()).toEqual(["u000001"]);
+    expect(await left()).toEqual(["u000002"]);
+  });
+
+  test.each(["..", "../..", ".", "u000002/shop"])(
+    "a manifest whose database is %j deletes nothing",
+    async (databaseName) => {
+      await at("u000001", 1, { databaseName });
+      await at("u000002", 2);
+      await at("u000003", 3);
+      expect(await sweep()).toEqual(["u000002"]);
+      expect(await left()).toEqual(["u000001", "u000003"]);
+      expect(await readdir(join(root, "backups", "u000003"))).toContain("shop");
+    },
+  );
+
+  test("a copy whose manifest was edited, or is of another folder, stays", async () => {
+    const edited = await at("u000001", 1);
+    await writeFile(
+      join(edited, manifestName),
+      JSON.stringify({ ...manifestWith({}), time: "9:9" }),
+    );
+    await at("u000002", 2, { backupId: "u000009" });
+    await at("u000003", 3);
+    await at("u000004", 4);
+    expect(await sweep()).toEqual(["u000003"]);
+    expect(await left()).toEqual(["u000001", "u000002", "u000004"]);
+  });
+
+  test("a link that is named like a copy stays, and so does what it points at", async () => {
+    const theirs = join(root, "theirs");
+    await mkdir(theirs);
+    await writeFile(join(theirs, manifestName), JSON.stringify(manifestWith({ time: "1:1" })));
+    await at("u000002", 2);
+    await symlink(theirs, join(root, "backups", "u000001"));
+    await at("u000003", 3);
+    expect(await sweep()).toEqual(["u000002"]);
+    expect(await readdir(theirs)).toEqual([manifestName]);
+  });
+});
