@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { CollectionEntry } from "./catalogue.ts";
-import { bytesOfDefinition, type Definition, definitionOf } from "./definition.ts";
+import { bytesOfDefinition, type Definition, definitionField, definitionOf } from "./definition.ts";
 import { bytesOfText, canonicalText } from "./definition-text.ts";
 
 /** One collection's files in a dump. */
@@ -74,9 +74,32 @@ export function sealOf(manifest: Omit<Manifest, "seal">): string {
   return createHash("sha256").update(JSON.stringify(rest)).digest("hex");
 }
 
+/**
+ * The `_id_` index as mongodump writes it. It has the collection's collation: a stock restore compares the two,
+ * and fails with collections dropped where they differ.
+ */
+function idIndexText(options: Definition): string {
+  const collation = definitionField(options, "collation");
+  if (collation === undefined) return plainIdIndex;
+  return `${plainIdIndex.slice(0, -1)},"collation":${canonicalText(collation.value)}}`;
+}
+
+const plainIdIndex = '{"v":{"$numberInt":"2"},"key":{"_id":{"$numberInt":"1"}},"name":"_id_"}';
+
 /** The text of a collection's metadata file: mongodump's. Pure. */
-export function metadataOf({ name, uuid, options, indexes, type }: CollectionEntry): string {
-  const idIndex = '{"v":{"$numberInt":"2"},"key":{"_id":{"$numberInt":"1"}},"name":"_id_"}';
+export function metadataOf(entry: CollectionEntry): string {
+  return metadataWith(entry, idIndexText(entry.options));
+}
+
+/** The text that earlier builds wrote, without the collation of the `_id_` index. Pure. */
+export function earlierMetadataOf(entry: CollectionEntry): string {
+  return metadataWith(entry, plainIdIndex);
+}
+
+function metadataWith(
+  { name, uuid, options, indexes, type }: CollectionEntry,
+  idIndex: string,
+): string {
   const text = (definition: Definition) => canonicalText(bytesOfDefinition(definition));
   const own = indexes.map(text);
   const all = type === "collection" ? [idIndex, ...own] : own;

@@ -5,7 +5,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import fc from "fast-check";
+import { BSON } from "mongodb";
 import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
+import { definitionOf } from "../../src/database/definition.ts";
 import { readDumpText } from "../../src/database/dump-files.ts";
 import { manifestName, metadataOf } from "../../src/database/manifest.ts";
 import { manifestProblem } from "../../src/database/manifest-shape.ts";
@@ -176,4 +178,35 @@ describe("the sweep of old copies", () => {
     expect(await sweep()).toEqual(["u000002"]);
     expect(await readdir(theirs)).toEqual([manifestName]);
   });
+});
+
+describe("the metadata that a stock restore reads", () => {
+  const german = { locale: "de", strength: 2 };
+  const collated = { ...entry, options: definitionOf(BSON.serialize({ collation: german })) };
+  const idIndex = (more: string) =>
+    `{"v":{"$numberInt":"2"},"key":{"_id":{"$numberInt":"1"}},"name":"_id_"${more}}`;
+
+  test("the _id index has the collection's collation, as mongodump writes it", () => {
+    const collation = '{"locale":"de","strength":{"$numberInt":"2"}}';
+    expect(metadataOf(collated)).toContain(`"indexes":[${idIndex(`,"collation":${collation}`)}]`);
+    expect(metadataOf(entry)).toContain(`"indexes":[${idIndex("")}]`);
+    expect(metadataOf({ ...collated, type: "timeseries" })).toContain('"indexes":[]');
+    expect(metadataOf({ ...collated, type: "view" })).toContain('"indexes":[]');
+  });
+
+  test.each([false, true])(
+    "a copy of an earlier build is mended when it is read, zipped: %s",
+    async (gzip) => {
+      const directory = await write("u000001", manifestWith({ gzip }, [collated]));
+      const path = join(directory, "shop", `items.metadata.json${gzip ? ".gz" : ""}`);
+      const earlier = metadataOf(collated).replace(/,"collation":\{[^}]*\}[^}]*\}(?=\})/, "");
+      expect(earlier).toContain(`"indexes":[${idIndex("")}]`);
+      await writeFile(path, gzip ? gzipSync(earlier) : earlier);
+      if (gzip) await writeFile(join(directory, "shop", "items.bson.gz"), gzipSync(""));
+      await verifyDump(directory);
+      expect(await readDumpText(path)).toBe(metadataOf(collated));
+      await writeFile(path, gzip ? gzipSync("{}") : "{}");
+      await expect(verifyDump(directory)).rejects.toMatchObject(mismatch);
+    },
+  );
 });

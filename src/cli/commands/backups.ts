@@ -32,9 +32,11 @@ export function addBackupCommands(program: Command, terminal: Terminal, settle: 
   onFiles(backup.command("list").description("those in a directory")).action((options) =>
     settle(list(options, terminal)),
   );
-  onFiles(backup.command("verify <id>").description("hash every file again")).action(
-    (id: string, options) => settle(verify(id, options, terminal)),
-  );
+  onFiles(
+    backup
+      .command("verify <id>")
+      .description("hash every file again: this proves accidents, not attackers"),
+  ).action((id: string, options) => settle(verify(id, options, terminal)));
   onFiles(backup.command("show <id>").description("what it holds")).action((id: string, options) =>
     settle(show(id, options, terminal)),
   );
