@@ -10,6 +10,7 @@ export type ErrorCode =
   | "database-unreachable"
   | "disk-full"
   | "duplicate-step"
+  | "entry-not-readable"
   | "fenced"
   | "file-trouble"
   | "foreign-writes"

@@ -12,6 +12,8 @@ export const limits = {
   leaseLookMsMax: 1_000,
   leaseRenewFraction: 3,
   leaseSessionsMax: 64,
+  /** How long an agent leaves the lease alone after mastership that came to nothing, at most. */
+  leasePauseMsMax: 30_000,
 
   /** Engine. */
   effectAttemptsMax: 5,

@@ -37,7 +37,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   demo: ["src/index.ts", "src/local", "src/ports"],
   bench: ["src/index.ts", "src/database", "src/local", "src/ports", "demo"],
 };
-const leaves = ["src/errors.ts", "src/limits.ts", "src/log.ts"];
+const leaves = ["src/errors.ts", "src/limits.ts", "src/log.ts", "src/shape.ts"];
 
 function roomOf(file: string): string {
   const parts = file.split("/");

@@ -3,63 +3,18 @@ import { limits } from "../limits.ts";
 import type { Log } from "../log.ts";
 import type { Clock } from "../ports/clock.ts";
 import { linkController } from "../ports/linked-controller.ts";
+import { isAtEnd, isOwner } from "../store/entry-shape.ts";
 import type { Effect, Entry, Owner, Store, Write } from "../store/store.ts";
 import { createBatcher } from "./batcher.ts";
-import { type EffectEvent, type EffectHandler, runEffect } from "./effect-runner.ts";
+import { type EffectEvent, runEffect } from "./effect-runner.ts";
+import type { Engine, EngineMachine, Ownership, SendResult } from "./engine-types.ts";
 import { fireTimers } from "./fire-timers.ts";
+import { findMachine, notReadable, readEntry } from "./readable.ts";
 import { refuseMachine } from "./refuse-machine.ts";
-import { type Definition, firstStep, nextStep, type Step, takeoverStep } from "./step.ts";
+import { firstStep, nextStep, type Step, takeoverStep } from "./step.ts";
 
-export type { EffectContext, EffectEvent, EffectHandler } from "./effect-runner.ts";
-
-/** The right to append to the actors of one owner. */
-export interface Ownership {
-  readonly owner: Owner;
-  /** What the ids of all its actors start with: others' are not read. */
-  readonly prefix: string;
-  readonly epoch: number;
-  /** Aborts when the right is lost: nothing new starts from then on. */
-  readonly signal: AbortSignal;
-  /** Joined to each append of these actors: the fence. */
-  readonly writes: readonly Write[];
-}
-
-export interface EngineMachine extends Definition {
-  /** Named actions that run after the commit. */
-  readonly effects: Readonly<Record<string, EffectHandler>>;
-}
-
-export interface SendResult {
-  readonly kind: "applied" | "ignored" | "rejected" | "duplicate";
-  /** The actor's latest entry. */
-  readonly entry: Entry;
-}
-
-/** Any XState machine, durable. It knows nothing of upgrades. */
-export interface Engine {
-  /** Takes over all actors of the owner and resumes their effects and timers. */
-  own(ownership: Ownership): Promise<void>;
-  /** Creates an actor; one that exists already is a success. */
-  create(
-    actor: string,
-    machine: string,
-    input: unknown,
-    options: { owner: Owner; writes?: readonly Write[] },
-  ): Promise<SendResult>;
-  /**
-   * Sends an event; resolves once it is in the journal. The caller's writes are joined where it is applied:
-   * an event that the actor ignores takes nothing else with it.
-   * @throws LockstepError `fenced` when this engine does not own the actor (any more);
-   *   `conflict` when a write of the caller's is refused
-   */
-  send(
-    actor: string,
-    event: EffectEvent,
-    options?: { key?: string; writes?: readonly Write[] },
-  ): Promise<SendResult>;
-  onTransition(listener: (entry: Entry) => void): () => void;
-  stop(): Promise<void>;
-}
+export type { EffectContext, EffectHandler } from "./effect-runner.ts";
+export type { Engine, EngineMachine, Ownership, SendResult } from "./engine-types.ts";
 
 interface Live {
   tail: Entry;
@@ -81,22 +36,33 @@ export function createEngine(options: {
   clock: Clock;
   log: Log;
   machines: Readonly<Record<string, EngineMachine>>;
+  /** What this build is called in the entries that it writes. */
+  build?: string;
   onStuckEffect(effect: Effect): void;
 }): Engine {
   const { store, clock, log, machines } = options;
   for (const [name, machine] of Object.entries(machines)) {
-    refuseMachine(name, machine, machine.effects);
+    for (const each of [machine, ...(machine.earlier ?? [])]) {
+      refuseMachine(name, each, each.effects);
+    }
   }
+  const stampOf = ({ epoch }: Ownership, at: number) => ({
+    epoch,
+    at,
+    ...(options.build === undefined ? {} : { build: options.build }),
+  });
   const batcher = createBatcher(store);
   const live = new Map<string, Live>();
+  /** Actors that this build could not read when they were looked at, and whose they are. */
+  const unread = new Map<string, Ownership>();
   const owned: Ownership[] = [];
   const listeners = new Set<(entry: Entry) => void>();
   const stopping = new AbortController();
   const loops = new Set<Promise<void>>();
 
-  const definitionOf = (name: string): EngineMachine => {
-    const definition = machines[name];
-    assert(definition, `the engine knows the machine "${name}"`, { machine: name });
+  const definitionOf = (tail: Entry): EngineMachine => {
+    const definition = findMachine(machines, tail.machine, tail.protocol);
+    if (definition === undefined) throw notReadable(tail, "this build ships no such machine");
     return definition;
   };
   const fenced = (actor: string): LockstepError =>
@@ -123,7 +89,7 @@ export function createEngine(options: {
     if (actor.deposed || ownership.signal.aborted || stopping.signal.aborted) return;
     // A predecessor's: nothing starts before an entry of our own is durable.
     if (tail.epoch < ownership.epoch) return;
-    const definition = definitionOf(tail.machine);
+    const definition = definitionOf(tail);
     for (const effect of tail.effects) {
       if (actor.running.has(effect.id)) continue;
       const handler = definition.effects[effect.name];
@@ -261,8 +227,16 @@ export function createEngine(options: {
 
   const send: Engine["send"] = (id, event, options) => {
     const actor = live.get(id);
-    if (!actor || stopping.signal.aborted) return Promise.reject(fenced(id));
-    return sendTo(actor, event, options);
+    const ownership = unread.get(id);
+    if (stopping.signal.aborted || (!actor && !ownership)) return Promise.reject(fenced(id));
+    if (actor) return sendTo(actor, event, options);
+    // Somebody may have put it right since it was looked at.
+    const again = async () => {
+      const tail = await store.tail(id);
+      if (!tail || !ownership) throw fenced(id);
+      return sendTo(await adopt(tail, ownership), event, options);
+    };
+    return again();
   };
 
   const sendTo = (
@@ -277,13 +251,12 @@ export function createEngine(options: {
         key?.startsWith(`${id}/`) &&
         ![...known.effects, ...known.timers].some((pending) => pending.id === key);
       if (spent) return { kind: "duplicate", entry: known };
-      const definition = definitionOf(known.machine);
+      const definition = definitionOf(known);
       const result = await append(
         actor,
         (tail, at) =>
           nextStep(definition, tail, event, {
-            epoch: actor.ownership.epoch,
-            at,
+            ...stampOf(actor.ownership, at),
             ...(key === undefined ? {} : { eventKey: key }),
           }),
         writes,
@@ -293,9 +266,18 @@ export function createEngine(options: {
       return { kind: result.outcome, entry: result };
     });
 
-  const adopt = async (tail: Entry, ownership: Ownership): Promise<void> => {
+  /** @throws LockstepError `entry-not-readable`, `fenced` */
+  const adopt = async (tail: Entry, ownership: Ownership): Promise<Live> => {
     const previous = live.get(tail.actor);
-    if (previous && previous.ownership.epoch >= ownership.epoch && !previous.deposed) return;
+    if (previous && previous.ownership.epoch >= ownership.epoch && !previous.deposed) {
+      return previous;
+    }
+    const read = readEntry(machines, tail);
+    if (read instanceof LockstepError) {
+      unread.set(tail.actor, ownership);
+      throw read;
+    }
+    unread.delete(tail.actor);
     const actor: Live = {
       tail,
       ownership,
@@ -313,20 +295,31 @@ export function createEngine(options: {
     }
     if (tail.epoch < ownership.epoch) {
       await serialised(actor, () =>
-        append(actor, (latest, at) => takeoverStep(latest, { epoch: ownership.epoch, at }), []),
+        append(actor, (latest, at) => takeoverStep(latest, stampOf(ownership, at)), []),
       );
     } else startEffects(actor);
+    return actor;
+  };
+
+  const adoptAll = async (ownership: Ownership): Promise<void> => {
+    for (const tail of await store.tails(ownership.prefix)) {
+      // An owner that cannot be read may be this one.
+      const isOurs = isOwner(tail.owner) ? sameOwner(tail.owner, ownership.owner) : true;
+      const isOver = isAtEnd(tail) && Array.isArray(tail.effects) && tail.effects.length === 0;
+      if (!isOurs || isOver) continue;
+      try {
+        await adopt(tail, ownership);
+      } catch (error) {
+        if (!isLockstepError(error, "entry-not-readable")) throw error;
+        log.warn({ ...error.details, error: error.message }, "an actor is left alone");
+      }
+    }
   };
 
   return {
     async own(ownership) {
       owned.push(ownership);
-      const tails = (await store.tails(ownership.prefix)).filter(
-        (tail) =>
-          sameOwner(tail.owner, ownership.owner) &&
-          (tail.status === "active" || tail.effects.length > 0),
-      );
-      for (const tail of tails) await adopt(tail, ownership);
+      await adoptAll(ownership);
       const ownedTails = () =>
         [...live.values()].flatMap((actor) =>
           actor.ownership === ownership && !actor.deposed ? [actor.tail] : [],
@@ -338,13 +331,14 @@ export function createEngine(options: {
       void loop.finally(() => loops.delete(loop));
     },
 
-    async create(id, machine, input, { owner, writes = [] }) {
+    async create(id, machine, input, { owner, writes = [], protocol }) {
       const ownership = ownershipOf(owner);
       if (!ownership || stopping.signal.aborted) throw fenced(id);
-      const definition = definitionOf(machine);
+      const definition = findMachine(machines, machine, protocol);
+      assert(definition, `the engine knows the machine "${machine}"`, { machine, protocol });
       const at = await store.now();
       const base = { actor: id, machine, owner };
-      const step = firstStep(definition, base, input, { epoch: ownership.epoch, at });
+      const step = firstStep(definition, base, input, stampOf(ownership, at));
       const outcome = async () => {
         const result = await batcher.append({
           entry: step.entry,

@@ -1,8 +1,15 @@
 import type { AnyStateMachine, EventObject } from "xstate";
-import { assert, isLockstepError } from "../errors.ts";
+import { assert, isLockstepError, messageOf } from "../errors.ts";
 import { limits } from "../limits.ts";
 import type { Effect, Entry, Owner, Timer, Write } from "../store/store.ts";
-import { type Asked, firstOutcome, nextOutcome, type Outcome } from "./xstate-adapter.ts";
+import { notReadable } from "./readable.ts";
+import {
+  type Asked,
+  firstOutcome,
+  nextOutcome,
+  type Outcome,
+  rehydrate,
+} from "./xstate-adapter.ts";
 
 /** The actions that the engine understands itself. */
 export const reservedActions = ["scheduleTimer", "cancelTimer", "cancelEffects"] as const;
@@ -25,6 +32,8 @@ export interface Stamp {
   readonly epoch: number;
   readonly at: number;
   readonly eventKey?: string;
+  /** The build that appends. */
+  readonly build?: string;
 }
 
 /** The next entry, and the control writes that belong to it. */
@@ -115,6 +124,7 @@ function build(
     ...(stamp.eventKey === undefined ? {} : { eventKey: stamp.eventKey }),
     epoch: stamp.epoch,
     protocol: definition.protocol,
+    ...(stamp.build === undefined ? {} : { build: stamp.build }),
     at: stamp.at,
   };
   return { entry, writes: demands.writes };
@@ -133,7 +143,10 @@ export function firstStep(
   return build(definition, { ...base, revision: 0 }, event, outcome, nothing, stamp);
 }
 
-/** The entry that follows the tail when the event reaches it. Pure. */
+/**
+ * The entry that follows the tail when the event reaches it. Pure.
+ * @throws LockstepError `entry-not-readable`
+ */
 export function nextStep(
   definition: Definition,
   tail: Entry,
@@ -158,14 +171,32 @@ export function nextStep(
   if (tail.status !== "active") {
     return settled(base, tail, event, stamp, before, "ignored");
   }
+  const revived = revive(definition, tail);
+  let outcome: Outcome;
   try {
-    const outcome = nextOutcome(definition.machine, tail.snapshot, event);
-    const kept = outcome.taken ? outcome : { ...outcome, ...unchanged };
-    return build(definition, base, event, kept, before, stamp);
+    outcome = nextOutcome(definition.machine, revived, event);
   } catch (error) {
-    if (isLockstepError(error)) throw error;
+    if (isLockstepError(error, "machine-not-supported")) throw error;
     // Poison: a guard or an assign threw. The key is consumed, the state stays.
     return settled(base, tail, event, stamp, before, "rejected");
+  }
+  const kept = outcome.taken ? outcome : { ...outcome, ...unchanged };
+  return build(definition, base, event, kept, before, stamp);
+}
+
+/**
+ * A snapshot that this build's machine cannot go on from is no fault of the event: nothing is appended.
+ * @throws LockstepError `entry-not-readable`
+ */
+function revive(definition: Definition, tail: Entry): ReturnType<typeof rehydrate> {
+  if (tail.protocol !== definition.protocol) {
+    const expected = `protocol: expected ${definition.protocol}, found ${tail.protocol}`;
+    throw notReadable(tail, expected);
+  }
+  try {
+    return rehydrate(definition.machine, tail.snapshot);
+  } catch (error) {
+    throw notReadable(tail, `snapshot: ${messageOf(error)}`);
   }
 }
 
@@ -189,6 +220,7 @@ function settled(
     ...(stamp.eventKey === undefined ? {} : { eventKey: stamp.eventKey }),
     epoch: stamp.epoch,
     protocol: tail.protocol,
+    ...(stamp.build === undefined ? {} : { build: stamp.build }),
     at: stamp.at,
   };
   return { entry, writes: [] };

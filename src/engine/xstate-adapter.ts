@@ -7,6 +7,7 @@ import {
   transition,
 } from "xstate";
 import { LockstepError } from "../errors.ts";
+import { anything, described, fields, text } from "../shape.ts";
 
 /** A named action that a transition asks for, with its resolved parameters. */
 export interface Asked {
@@ -45,6 +46,11 @@ function assertNamed(actions: readonly ActionObject[]): readonly Asked[] {
   });
 }
 
+/** A state's value as text. */
+function stateOf(value: unknown): string {
+  return typeof value === "string" ? value : JSON.stringify(value);
+}
+
 function outcomeOf(
   machine: AnyStateMachine,
   snapshot: AnyMachineSnapshot,
@@ -52,10 +58,9 @@ function outcomeOf(
   taken: boolean,
 ): Outcome {
   if (snapshot.status === "error") throw snapshot.error;
-  const { value } = snapshot;
   return {
     snapshot: JSON.stringify(machine.getPersistedSnapshot(snapshot)),
-    state: typeof value === "string" ? value : JSON.stringify(value),
+    state: stateOf(snapshot.value),
     status: snapshot.status,
     asked: assertNamed(actions),
     taken,
@@ -69,14 +74,17 @@ export function firstOutcome(machine: AnyStateMachine, input: unknown): Outcome 
 }
 
 /** Raw JSON cannot go into `transition`: an actor that is never started revives it. */
-function rehydrate(machine: AnyStateMachine, text: string): AnyMachineSnapshot {
+export function rehydrate(machine: AnyStateMachine, text: string): AnyMachineSnapshot {
   const actor = createActor(machine, { snapshot: JSON.parse(text), input: undefined as never });
   return actor.getSnapshot() as AnyMachineSnapshot;
 }
 
 /** What the machine makes of the event. Throws what a guard or an assign throws. */
-export function nextOutcome(machine: AnyStateMachine, text: string, event: EventObject): Outcome {
-  const before = rehydrate(machine, text);
+export function nextOutcome(
+  machine: AnyStateMachine,
+  before: AnyMachineSnapshot,
+  event: EventObject,
+): Outcome {
   const [after, actions] = transition(machine, before, event as never);
   return outcomeOf(
     machine,
@@ -85,6 +93,66 @@ export function nextOutcome(machine: AnyStateMachine, text: string, event: Event
     // A transition that changes neither state nor context answers with the same object.
     after !== before || actions.length > 0,
   );
+}
+
+/** The first state of a value that the machine does not have, or null. */
+function missingState(node: NodeLike, value: unknown): string | null {
+  const has = (name: string) => Object.hasOwn(node.states, name);
+  if (typeof value === "string") return has(value) ? null : value;
+  for (const [name, inner] of Object.entries(value as Readonly<Record<string, unknown>>)) {
+    const isNested = typeof inner === "string" || (typeof inner === "object" && inner !== null);
+    if (!has(name) || !isNested) return name;
+    const missing = missingState(node.states[name] as NodeLike, inner);
+    if (missing !== null) return `${name}.${missing}`;
+  }
+  return null;
+}
+
+const snapshotShape = fields<{ value: unknown; status: unknown; context: unknown }>({
+  value: anything,
+  status: text,
+  context: anything,
+});
+
+function parsed(snapshot: string): unknown {
+  try {
+    return JSON.parse(snapshot);
+  } catch {
+    return undefined;
+  }
+}
+
+/** The context in a persisted snapshot, or why this machine cannot go on from it. Pure. */
+export function readSnapshot(
+  machine: AnyStateMachine,
+  entry: { readonly snapshot: string; readonly state: string; readonly status: string },
+): { readonly context: unknown } | { readonly trouble: string } {
+  const found = parsed(entry.snapshot);
+  const wrong = snapshotShape(found, "snapshot");
+  if (wrong !== null) return { trouble: wrong };
+  const { value, status, context, children = {} } = found as Readonly<Record<string, unknown>>;
+  const isValue = typeof value === "string" || (typeof value === "object" && value !== null);
+  if (!isValue) return { trouble: `snapshot.value: expected a state, found ${described(value)}` };
+  const missing = missingState(machine.root as unknown as NodeLike, value);
+  if (missing !== null) {
+    return { trouble: `snapshot.value: expected a state of the machine, found "${missing}"` };
+  }
+  const told = [entry.state, entry.status];
+  const meant = [stateOf(value), status];
+  if (told.some((what, index) => what !== meant[index])) {
+    return {
+      trouble: `state: expected ${meant.join(", ")} as in the snapshot, found ${told.join(", ")}`,
+    };
+  }
+  if (Object.keys(children ?? {}).length > 0) {
+    return { trouble: "snapshot.children: expected none, found some" };
+  }
+  return { context };
+}
+
+/** Whether any state of the machine may take an event of this type. */
+export function takesEvent(machine: AnyStateMachine, type: string): boolean {
+  return machine.events.some((known: string) => known === type || known.endsWith("*"));
 }
 
 interface NodeLike {

@@ -61,19 +61,19 @@ export function reportDatabaseAway(): void {
 
 /** What an agent writes down for its launcher. */
 export interface LauncherVersions {
-  /** The version that the launcher shall start next. */
-  writeWanted(version: string): Promise<void>;
+  /** The version that the launcher shall start next, and why this build hands over to it, where it does. */
+  writeWanted(version: string, because?: CannotStart): Promise<void>;
   /** The version that the launcher falls back to: changed when an upgrade has ended, never before. */
   writeDefault(version: string): Promise<void>;
 }
 
 export function createLauncherVersions(directory: string, seam: Seam): LauncherVersions {
-  const write = (name: string, version: string) =>
+  const write = (name: string, version: string, because?: CannotStart) =>
     seam.write(name, () =>
-      writeFileAtomic(join(directory, name), `${JSON.stringify({ version })}\n`),
+      writeFileAtomic(join(directory, name), `${JSON.stringify({ version, because })}\n`),
     );
   return {
-    writeWanted: (version) => write(launcherFiles.wanted, version),
+    writeWanted: (version, because) => write(launcherFiles.wanted, version, because),
     writeDefault: (version) => write(launcherFiles.default, version),
   };
 }

@@ -23,6 +23,8 @@ export type LauncherEvent =
       readonly code: number | null;
       readonly signal: string | null;
       readonly wanted: string;
+      /** Why the version that ended hands over to the one that is wanted, where it does. */
+      readonly because?: CannotStart | null;
       /** It had been ready for a while: a version that dies right after it is no better than one that does not come up. */
       readonly isSettled: boolean;
       /** It could not reach the database, and said so. */
@@ -100,11 +102,12 @@ export function decide(state: LauncherState, event: LauncherEvent): Decision {
         return {
           state: {
             version: event.wanted,
-            previous: state.version,
+            // A version that has handed over is nothing to fall back to.
+            previous: event.because ? event.wanted : state.version,
             failures: 0,
             aways: 0,
             ready: false,
-            cannotStart: null,
+            cannotStart: event.because ?? null,
           },
           action: { kind: "start", delayMs: 0 },
         };

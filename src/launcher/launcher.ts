@@ -6,7 +6,7 @@ import type { Clock } from "../ports/clock.ts";
 import { readJsonFile, writeFileAtomic } from "../ports/files.ts";
 import { type ChildProcess, exited, startProcess } from "../ports/process.ts";
 import { readSecretFile } from "../ports/secret-file.ts";
-import { launcherFiles } from "./agent-side.ts";
+import { type CannotStart, launcherFiles } from "./agent-side.ts";
 import { afterKeeping, decide, type LauncherEvent, type LauncherState } from "./decide.ts";
 import { readVersionsFile } from "./versions-file.ts";
 
@@ -31,8 +31,9 @@ export async function runLauncher(options: {
 }): Promise<number> {
   const { dataDirectory, versionsPath, mongoUrlPath, clock, log, signal } = options;
   const pathOf = (name: string) => join(dataDirectory, name);
-  const readVersion = async (name: string) =>
-    (await readJsonFile<{ version: string }>(pathOf(name)))?.version;
+  const readVersionFile = (name: string) =>
+    readJsonFile<{ version: string; because?: CannotStart }>(pathOf(name));
+  const readVersion = async (name: string) => (await readVersionFile(name))?.version;
 
   const nextIncarnation = async (): Promise<number> => {
     const last = await readJsonFile<{ incarnation: number }>(pathOf(launcherFiles.incarnation));
@@ -133,8 +134,10 @@ export async function runLauncher(options: {
     if (readyAtMs !== null) ready = true;
     const livedMs = readyAtMs === null ? 0 : clock.monotonicMs() - readyAtMs;
     const isSettled = livedMs >= limits.launcherSettledMs;
-    const wanted = (await readVersion(launcherFiles.wanted)) ?? state.version;
-    return { type: "ended", code, signal: by, wanted, isSettled, isAway };
+    const asked = await readVersionFile(launcherFiles.wanted);
+    const wanted = asked?.version ?? state.version;
+    const because = asked?.because ?? null;
+    return { type: "ended", code, signal: by, wanted, because, isSettled, isAway };
   };
 
   let ready = false;

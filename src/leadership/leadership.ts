@@ -1,4 +1,4 @@
-import { LockstepError, messageOf } from "../errors.ts";
+import { isLockstepError, LockstepError, messageOf } from "../errors.ts";
 import { limits } from "../limits.ts";
 import type { Log } from "../log.ts";
 import type { Clock } from "../ports/clock.ts";
@@ -48,6 +48,8 @@ export function createLeadership(options: {
   const stopping = new AbortController();
   const pulse = createPulse(clock);
   let held: Held | undefined;
+  /** Masterships in a row that came to nothing: each is followed by a longer pause, so that none flaps. */
+  let failures = 0;
   let running: Promise<void> = Promise.resolve();
 
   type Granted = Omit<Held, "renewing">;
@@ -147,7 +149,10 @@ export function createLeadership(options: {
           increment: { sequence: 1 },
         },
       });
+      failures = 0;
     } catch (error) {
+      const isPassing = isLockstepError(error, "database-unreachable");
+      if (!isPassing && !mine.lost.signal.aborted) failures += 1;
       log.warn({ error: messageOf(error) }, "the master's work ended");
     } finally {
       await giveUp(mine, "its work ended");
@@ -168,6 +173,7 @@ export function createLeadership(options: {
               wait = clock.sleep;
               const mine = await acquire();
               if (mine) await serve(mine, onMaster);
+              waitMs = Math.min(waitMs * 2 ** Math.min(failures, 20), limits.leasePauseMsMax);
             }
           } catch (error) {
             log.info({ error: messageOf(error) }, "the lease could not be looked at");

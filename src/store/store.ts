@@ -56,6 +56,8 @@ export interface Entry {
   readonly eventKey?: string;
   readonly epoch: number;
   readonly protocol: number;
+  /** The build that wrote it, and can read it. */
+  readonly build?: string;
   /** Milliseconds by the store's clock. */
   readonly at: number;
 }

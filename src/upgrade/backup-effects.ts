@@ -7,6 +7,7 @@ import { isLockstepError, reasonOf } from "../errors.ts";
 import { limits } from "../limits.ts";
 import type { Catalogued } from "./backup-point.ts";
 import { backupDirectory, backupsDirectory, coordinatorPrefix, isUpgradeId } from "./names.ts";
+import { unreadable } from "./readable.ts";
 import { contextOf, isFinal } from "./views.ts";
 import type { DatabaseWorld } from "./world.ts";
 
@@ -15,8 +16,12 @@ export async function sweepOldBackups(world: DatabaseWorld, upgrade: string): Pr
   const tails = await world.store.tails(coordinatorPrefix);
   const needed = tails
     .filter((tail) => !isFinal(tail))
-    .map((tail) => contextOf<UpgradeInput>(tail))
-    .flatMap((open) => [open.upgrade, open.restoreOf?.backupId ?? open.upgrade]);
+    .flatMap((tail) => {
+      // Of one that this build cannot read, the name alone is known.
+      if (unreadable(tail)) return [tail.actor.slice(coordinatorPrefix.length)];
+      const open = contextOf<UpgradeInput>(tail);
+      return [open.upgrade, open.restoreOf?.backupId ?? open.upgrade];
+    });
   const swept = await sweepBackups(backupsDirectory(world.dataDirectory), {
     keep: limits.backupsKept,
     referenced: [upgrade, ...needed],

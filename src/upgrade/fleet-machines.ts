@@ -1,6 +1,3 @@
-import { agentMachine } from "../../machines/agent.ts";
-import { upgradeMachine } from "../../machines/upgrade.ts";
-import { protocol } from "../../machines/vocabulary.ts";
 import { effectFailed } from "../engine/effect-runner.ts";
 import type { EffectHandler, EngineMachine } from "../engine/engine.ts";
 import { LockstepError } from "../errors.ts";
@@ -10,6 +7,7 @@ import type { DatabaseSide } from "./database-side.ts";
 import { goesForward, isRequired } from "./eligible.ts";
 import { otherStepsHere } from "./other-steps.ts";
 import { participantEffects, untilAborted } from "./participant-effects.ts";
+import { shipped } from "./readable.ts";
 import { mayBeMaster, readUnderWay } from "./under-way.ts";
 import type { World } from "./world.ts";
 
@@ -47,9 +45,10 @@ function onlyReady(world: World, handlers: Handlers) {
     (name: string, handler: EffectHandler): EffectHandler =>
     async (params, context) => {
       const underWay = await readUnderWay(world.store, world.hearing);
-      const known = underWay?.coordinator.context;
+      const coordinator = underWay?.coordinator;
+      const known = coordinator?.context;
       if (known && goesForward(known, world)) {
-        const differ = otherStepsHere(known, world);
+        const differ = otherStepsHere(known, world, coordinator.protocol);
         return differ === null ? handler(params, context) : effectFailed(name, differ);
       }
       if (!mayBeMaster(underWay, world)) {
@@ -75,14 +74,12 @@ export function fleetMachines(
 ): Readonly<Record<string, EngineMachine>> {
   return {
     upgrade: {
-      machine: upgradeMachine,
-      protocol,
+      ...shipped.upgrade,
       writes: controlWrites,
       effects: withNetwork(onlyReady(world, database.coordinatorEffects(world))),
     },
     agent: {
-      machine: agentMachine,
-      protocol,
+      ...shipped.agent,
       effects: withNetwork(participantEffects(world, database)),
     },
   };

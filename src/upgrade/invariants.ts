@@ -5,6 +5,7 @@ import type { UpgradeContext } from "../../machines/upgrade-context.ts";
 import type { Entry, Versions } from "../store/store.ts";
 import type { FleetFacts } from "./fleet-facts.ts";
 import { coordinatorId, coordinatorPrefix } from "./names.ts";
+import { unreadable } from "./readable.ts";
 import { inTransition } from "./versions.ts";
 import { contextOf, isFinal } from "./views.ts";
 
@@ -33,6 +34,9 @@ export function machineInvariants(actor: string, entries: readonly Entry[]): Bro
   return entries.slice(1).flatMap((entry, index) => {
     const before = entries[index];
     if (before === undefined) return [];
+    const error = unreadable(entry) ?? unreadable(before);
+    // Told once, with the entry itself.
+    if (error) return unreadable(entry) ? [error.message] : [];
     const broken =
       entry.machine === "upgrade"
         ? upgradeInvariants(
@@ -70,6 +74,7 @@ export function versionInvariants(versions: Versions | undefined, tail: Entry | 
     return holds ? [] : [`S8: at rest on ${agentVersion}, the database on ${databaseVersion}`];
   }
   if (tail === undefined) return [`S8: ${upgrade} holds the slot and has no journal`];
+  if (unreadable(tail)) return [];
   const { from, to } = contextOf<UpgradeContext>(tail);
   const back = tail.state === "rolling-back" || tail.state === "blocked";
   const holds =
@@ -92,7 +97,7 @@ function gateInvariants(facts: FleetFacts, tail: Entry | undefined): Broken {
         .map(({ agent, version }) => `S1: ${agent} open on ${version}`)
     );
   }
-  if (tail === undefined || tail.state === "waiting") return [];
+  if (tail === undefined || tail.state === "waiting" || unreadable(tail)) return [];
   // Who was ready had shut its gate; turned back while waiting, others may not have been told.
   const { ready, required } = contextOf<UpgradeContext>(tail);
   const shut = new Set(required.filter(({ agent }) => ready[agent]).map(({ agent }) => agent));
@@ -103,7 +108,7 @@ function gateInvariants(facts: FleetFacts, tail: Entry | undefined): Broken {
 function pinnedInvariants(facts: FleetFacts): Broken {
   return Object.entries(facts.journals).flatMap(([actor, entries]) => {
     const tail = entries.at(-1);
-    if (tail?.owner.kind !== "pinned") return [];
+    if (!tail || unreadable(tail) || tail.owner.kind !== "pinned") return [];
     const { agent } = tail.owner;
     const record = facts.agents.find((candidate) => candidate.agent === agent);
     const holds = record === undefined || tail.epoch <= record.incarnation;

@@ -19,6 +19,7 @@ import {
   withdrawWrite,
 } from "./inbox.ts";
 import { coordinatorId, masterRole, participantId } from "./names.ts";
+import { unreadable } from "./readable.ts";
 import { activeCoordinator, isAbsent, type UnderWay } from "./under-way.ts";
 import { noVersionError, readVersions } from "./versions.ts";
 import { viewOf } from "./views.ts";
@@ -276,7 +277,8 @@ export async function driveCoordinator(world: MasterWorld, underWay: UnderWay): 
   const derived = [
     ...fromRecords(coordinator, agents, (record) => isAbsent(underWay, record)),
     ...participants.flatMap((tail) => {
-      if (!tail) return [];
+      // What an agent has written that this build cannot read says nothing yet: the deadline decides.
+      if (!tail || unreadable(tail)) return [];
       const view = viewOf<AgentContext>(tail);
       const record = agents.find(({ agent }) => agent === view.context.agent);
       return fromParticipant(coordinator, view, record);

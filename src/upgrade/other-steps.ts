@@ -1,5 +1,5 @@
 import type { UpgradeContext } from "../../machines/upgrade-context.ts";
-import { type PlanSummary, protocol, type Reason } from "../../machines/vocabulary.ts";
+import type { PlanSummary, Reason } from "../../machines/vocabulary.ts";
 import { planOf, type Step } from "./steps.ts";
 
 /**
@@ -24,6 +24,7 @@ export function otherSteps(
 export function otherStepsHere(
   context: UpgradeContext,
   { agent, steps }: { readonly agent: string; readonly steps: readonly Step[] },
+  protocol: number,
 ): Reason | null {
   const { hash } = planOf(steps, context.from, context.to);
   return otherSteps(context, agent, { hash, protocol });

@@ -125,7 +125,7 @@ export function participantEffects(
 function otherThanAgreed(world: World, coordinator: Entry | undefined): Reason | null {
   if (!coordinator || isFinal(coordinator)) return null;
   const known = contextOf<UpgradeContext>(coordinator);
-  return isRequired(known, world.agent) ? otherStepsHere(known, world) : null;
+  return isRequired(known, world.agent) ? otherStepsHere(known, world, coordinator.protocol) : null;
 }
 
 /** `<actor>/<revision>/<index>` → [actor, revision]. */

@@ -1,14 +1,15 @@
 import type { AgentContext, AgentInput } from "../../machines/agent-context.ts";
 import type { UpgradeContext } from "../../machines/upgrade-context.ts";
-import { protocol, type Reason, type Role } from "../../machines/vocabulary.ts";
+import type { Reason, Role } from "../../machines/vocabulary.ts";
 import type { Engine } from "../engine/engine.ts";
-import { messageOf } from "../errors.ts";
+import { isLockstepError, type LockstepError, messageOf, reasonOf } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { collections, documentIds, type Entry, type Store, type Versions } from "../store/store.ts";
 import { fromCoordinator } from "./derive.ts";
 import type { Gate } from "./gate.ts";
 import type { LocalJournal } from "./local-journal.ts";
 import { coordinatorId, coordinatorPrefix, participantId, participantPrefix } from "./names.ts";
+import { unreadable } from "./readable.ts";
 import { planOf, type Step } from "./steps.ts";
 import { notInstalled, readVersions } from "./versions.ts";
 import { contextOf, isFinal, isOver, viewOf } from "./views.ts";
@@ -26,7 +27,7 @@ export interface ParticipantWorld {
   readonly startable: readonly string[];
   readonly cannotStart: Reason | null;
   /** Has the launcher start another version, once this process has left. */
-  writeWantedVersion(version: string): Promise<void>;
+  writeWantedVersion(version: string, because?: Reason): Promise<void>;
   /** Ends this process, for another version. */
   leave(): void;
   /** True for an actor that was there before this process: its fall-back is about that one. */
@@ -54,7 +55,7 @@ function hasTried({ leaving, running }: AgentContext, cannotStart: Reason | null
   return leaving || running === cannotStart?.details["version"];
 }
 
-const started = (world: ParticipantWorld, actor: string, context: AgentContext) => {
+const started = (world: ParticipantWorld, { actor, protocol }: Entry, context: AgentContext) => {
   const plan = planOf(world.steps, context.from, context.to);
   const isOurs = isAbout(world.cannotStart, context) && hasTried(context, world.cannotStart);
   return {
@@ -71,11 +72,14 @@ const started = (world: ParticipantWorld, actor: string, context: AgentContext) 
 async function ensureParticipant(
   world: ParticipantWorld,
   input: Pick<AgentInput, "upgrade" | "from" | "to">,
+  { protocol }: Entry,
 ): Promise<void> {
   const { agent, role } = world;
   const actor = participantId(agent, input.upgrade);
   await world.engine.create(actor, "agent", { agent, role, ...input } satisfies AgentInput, {
     owner: { kind: "pinned", agent },
+    // The upgrade ends in the protocol in which it began: the build before this one may have to go on with it.
+    protocol,
   });
 }
 
@@ -98,7 +102,7 @@ async function takePart(world: ParticipantWorld, id: string, isOwed: boolean): P
   if (!coordinator) return false;
   const { upgrade, from, to } = contextOf<UpgradeContext>(coordinator);
   if (!isOwed && !(await isWhereItStarts(world, { from, to }))) return false;
-  await ensureParticipant(world, { upgrade, from, to });
+  await ensureParticipant(world, { upgrade, from, to }, coordinator);
   return true;
 }
 
@@ -116,7 +120,7 @@ async function drive(
   const view = viewOf<AgentContext>(tail);
   if (view.context.incarnation !== world.incarnation) {
     const key = `started@${world.incarnation}`;
-    await engine.send(tail.actor, started(world, tail.actor, view.context), { key });
+    await engine.send(tail.actor, started(world, tail, view.context), { key });
     return;
   }
   const coordinator = await store.tail(coordinatorId(view.context.upgrade));
@@ -167,7 +171,7 @@ async function follow(
   const { upgrade, to } = contextOf<UpgradeContext>(committed);
   if (mine.some(({ actor }) => actor === participantId(world.agent, upgrade))) return false;
   world.log.info({ upgrade, from, to }, "this agent missed an upgrade and follows it");
-  await ensureParticipant(world, { upgrade, from, to });
+  await ensureParticipant(world, { upgrade, from, to }, committed);
   return true;
 }
 
@@ -264,14 +268,65 @@ async function tendGate(
   if (!mayOpen && (world.gate.isOpen || world.gate.isOpening)) moveGate(world, "shut");
 }
 
-/** One pass: create what is missing, drive what is ours, tend the gate. */
+/** Whether another state server goes on with the upgrade: it can read what this build cannot. */
+async function somebodyLeads({ store }: ParticipantWorld): Promise<boolean> {
+  const lease = await store.get(collections.leases, documentIds.master);
+  return Number(lease?.["expiresAt"] ?? 0) > (await store.now());
+}
+
+/**
+ * Where this build cannot read what it has to go on with, the build that wrote it takes over on this host, if it is
+ * installed: once, so that two builds which cannot read each other do not take turns.
+ * @returns whether this process leaves
+ */
+async function handOver(world: ParticipantWorld, error: LockstepError): Promise<boolean> {
+  const { build, actor } = error.details;
+  if (typeof build !== "string" || build === world.version) return false;
+  const handedOver = world.cannotStart?.details["version"] === build;
+  if (handedOver || !world.startable.includes(build)) return false;
+  const isOwn = String(actor).startsWith(participantPrefix(world.agent));
+  if (!isOwn && (world.role === "machine" || (await somebodyLeads(world)))) return false;
+  world.log.warn({ to: build, error: error.message }, "handed over to a build that can read it");
+  const details = { ...error.details, version: world.version };
+  await world.writeWantedVersion(build, { ...reasonOf(error), details });
+  world.leave();
+  return true;
+}
+
+/** One pass. What this build cannot read is left alone, the gate stays shut, and the reason is told. */
 export async function lookAround(world: ParticipantWorld): Promise<Look> {
-  const { store } = world;
-  const versions = await readVersions(store);
+  const versions = await readVersions(world.store);
   if (!versions) return { blocked: null };
+  try {
+    return await act(world, versions);
+  } catch (error) {
+    if (!isLockstepError(error, "entry-not-readable")) throw error;
+    await tendGate(world, versions, false);
+    await handOver(world, error);
+    return { blocked: error.message };
+  }
+}
+
+/** @throws LockstepError `entry-not-readable` for what this agent has to go on with */
+async function requireReadable(
+  { store }: ParticipantWorld,
+  { upgrade }: Versions,
+  mine: readonly Entry[],
+): Promise<void> {
+  const slot = upgrade === null ? undefined : await store.tail(coordinatorId(upgrade));
+  for (const tail of [...mine.filter((own) => !isOver(own)), ...(slot ? [slot] : [])]) {
+    const error = unreadable(tail);
+    if (error) throw error;
+  }
+}
+
+/** Creates what is missing, drives what is ours, tends the gate. */
+async function act(world: ParticipantWorld, versions: Versions): Promise<Look> {
+  const { store } = world;
   const record = await store.get(collections.agents, world.agent);
   const [owed, retry] = [record?.["owes"], (record?.["retry"] ?? null) as string | null];
   const before = await store.tails(participantPrefix(world.agent));
+  await requireReadable(world, versions, before);
   let joined = false;
   if (versions.upgrade !== null) {
     const actor = participantId(world.agent, versions.upgrade);

@@ -24,7 +24,7 @@ import { driveCoordinator, type MasterWorld, serveInbox } from "./master-loop.ts
 import { coordinatorPrefix, masterRole, participantPrefix, participantsPrefix } from "./names.ts";
 import { guardGate, lookAround } from "./participant-loop.ts";
 import type { Step } from "./steps.ts";
-import { mayBeMaster, readUnderWay } from "./under-way.ts";
+import { mayBeMaster, readUnderWay, type UnderWay } from "./under-way.ts";
 import type { World } from "./world.ts";
 
 /** What one process of one agent is, and what it does to its host. */
@@ -45,7 +45,7 @@ export interface RunOptions {
   readonly lifecycle: Lifecycle;
   exit(code: number): void;
   reportReady(): void;
-  writeWantedVersion(version: string): Promise<void>;
+  writeWantedVersion(version: string, because?: Reason): Promise<void>;
   writeDefaultVersion(version: string): Promise<void>;
 }
 
@@ -85,6 +85,8 @@ export async function runAgent(options: RunOptions, ports: RunPorts): Promise<Ru
   let mastership: Mastership | undefined;
   let blocked: string | null = null;
   let unended: string | null = null;
+  /** Why the upgrade under way is not for this build, or null. */
+  let notRead: string | null = null;
   let leaving = false;
 
   const gate = createGate({
@@ -139,6 +141,7 @@ export async function runAgent(options: RunOptions, ports: RunPorts): Promise<Ru
     clock,
     log,
     machines: fleetMachines(world, database),
+    build: version,
     onStuckEffect: (effect) => {
       log.error({ effect: effect.id, name: effect.name }, "an effect ignores its signal: leaving");
       options.exit(exitForStuckEffect);
@@ -169,8 +172,26 @@ export async function runAgent(options: RunOptions, ports: RunPorts): Promise<Ru
     random: ports.random,
     log,
     appName: options.appName,
-    eligible: async () => !leaving && mayBeMaster(await readUnderWay(store, hearing), options),
+    eligible: async () => !leaving && (await readSlot()).mayLead,
   });
+
+  /**
+   * The upgrade under way, and whether this process may be master: never of one that this build cannot read. An old
+   * upgrade that it cannot read keeps nobody from it.
+   */
+  async function readSlot(): Promise<{ underWay?: UnderWay | undefined; mayLead: boolean }> {
+    try {
+      const underWay = await readUnderWay(store, hearing);
+      notRead = null;
+      return { underWay, mayLead: mayBeMaster(underWay, options) };
+    } catch (error) {
+      if (!isLockstepError(error, "entry-not-readable")) throw error;
+      if (notRead !== error.message)
+        log.warn({ error: error.message }, "the lease is not for this build");
+      notRead = error.message;
+      return { mayLead: false };
+    }
+  }
 
   async function pass(name: string, act: () => Promise<void>): Promise<void> {
     try {
@@ -207,9 +228,9 @@ export async function runAgent(options: RunOptions, ports: RunPorts): Promise<Ru
     while (!controller.signal.aborted) {
       await pass("inbox", () => serveInbox(masterWorld));
       await pass("master", async () => {
-        const underWay = await readUnderWay(store, hearing);
+        const { underWay, mayLead } = await readSlot();
         // A master that the upgrade's state does not allow gives the lease up.
-        if (!mayBeMaster(underWay, options)) await leadership.release();
+        if (!mayLead) await leadership.release();
         else if (underWay) await driveCoordinator(masterWorld, underWay);
       });
       await masterPulse.wait(limits.masterPollMs, controller.signal);

@@ -2,9 +2,11 @@ import { forwardStates, type UpgradeContext } from "../../machines/upgrade-conte
 import { missing } from "../../machines/upgrade-reasons.ts";
 import type { ForeignWritesPolicy, Reason } from "../../machines/vocabulary.ts";
 import type { LoadProgress } from "../database/load-progress.ts";
+import { type LockstepError, reasonOf } from "../errors.ts";
 import { collections, documentIds, type Entry, type Store, type Versions } from "../store/store.ts";
 import { type AgentRecord, isSilent, readAgents } from "./agents.ts";
 import { coordinatorId, coordinatorPrefix } from "./names.ts";
+import { unreadable } from "./readable.ts";
 import { noVersionError, readVersions } from "./versions.ts";
 import { contextOf, enteredAt, isFinal } from "./views.ts";
 
@@ -106,6 +108,24 @@ function waitingFor(
   }
 }
 
+/** What can be told of an upgrade whose journal this build cannot read. Pure. */
+function unreadStatus(tail: Entry, entries: readonly Entry[], error: LockstepError): UpgradeStatus {
+  return {
+    upgrade: tail.actor.slice(coordinatorPrefix.length),
+    ...{ from: "unknown", to: "unknown", restoreOf: null },
+    state: String(tail.state),
+    since: enteredAt(entries),
+    waitingFor: ["a version that can read its journal"],
+    until: null,
+    next: "nothing until a state server runs a version that can read its journal",
+    howToStop: "nothing to stop",
+    reason: reasonOf(error),
+    ...{ batches: 0, restoring: null, foreignWrites: null, rehearsedMs: null, rehearsed: [] },
+    growthBytes: null,
+    final: isFinal(tail),
+  };
+}
+
 /** The view of one upgrade. Pure. */
 function upgradeStatus(
   entries: readonly Entry[],
@@ -114,6 +134,8 @@ function upgradeStatus(
 ): UpgradeStatus | null {
   const tail = entries.at(-1);
   if (!tail) return null;
+  const error = unreadable(tail);
+  if (error) return unreadStatus(tail, entries, error);
   const context = contextOf<UpgradeContext>(tail);
   return {
     upgrade: context.upgrade,
@@ -214,17 +236,18 @@ export async function readHistory(store: Store): Promise<readonly HistoryItem[]>
   return Promise.all(
     tails.map(async (tail) => {
       const entries = await store.entries(tail.actor);
-      const context = contextOf<UpgradeContext>(tail);
+      const error = unreadable(tail);
+      const context = error ? null : contextOf<UpgradeContext>(tail);
       return {
-        upgrade: context.upgrade,
-        from: context.from,
-        to: context.to,
-        restoreOf: context.restoreOf?.backupId ?? null,
-        state: tail.state,
+        upgrade: tail.actor.slice(coordinatorPrefix.length),
+        from: context?.from ?? "unknown",
+        to: context?.to ?? "unknown",
+        restoreOf: context?.restoreOf?.backupId ?? null,
+        state: String(tail.state),
         startedAt: entries[0]?.at ?? tail.at,
         endedAt: isFinal(tail) ? tail.at : null,
         epochs: [...new Set(entries.map(({ epoch }) => epoch))],
-        reason: context.reason,
+        reason: error ? reasonOf(error) : (context?.reason ?? null),
         states: entries
           .filter((entry, index) => entry.state !== entries[index - 1]?.state)
           .map(({ state, at, epoch }) => ({ state, at, epoch })),

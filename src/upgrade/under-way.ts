@@ -9,7 +9,11 @@ import { readVersions } from "./versions.ts";
 import { isFinal, viewOf } from "./views.ts";
 
 /** The upgrade that holds the slot, as its coordinator stands. */
-export type Coordinator = ActorView<UpgradeContext> & { readonly final: boolean };
+export type Coordinator = ActorView<UpgradeContext> & {
+  readonly final: boolean;
+  /** In which it began. */
+  readonly protocol: number;
+};
 
 /** What a master goes by, read once for each of its passes. */
 export interface UnderWay {
@@ -25,11 +29,13 @@ export function isAbsent({ hasListened, nowMs }: UnderWay, record: AgentRecord):
   return hasListened && isSilent(record, nowMs);
 }
 
+/** @throws LockstepError `entry-not-readable` where this build cannot go on with it */
 export async function activeCoordinator(store: Store): Promise<Coordinator | undefined> {
   const versions = await readVersions(store);
   if (!versions?.upgrade) return undefined;
   const tail = await store.tail(coordinatorId(versions.upgrade));
-  return tail && { ...viewOf<UpgradeContext>(tail), final: isFinal(tail) };
+  if (!tail) return undefined;
+  return { ...viewOf<UpgradeContext>(tail), final: isFinal(tail), protocol: tail.protocol };
 }
 
 export async function readUnderWay(store: Store, hearing: Hearing): Promise<UnderWay | undefined> {

@@ -1,18 +1,14 @@
+import { isAtEnd } from "../store/entry-shape.ts";
 import type { Entry } from "../store/store.ts";
 import type { ActorView } from "./derive.ts";
+import { contextOf, unreadable } from "./readable.ts";
 
-const contexts = new WeakMap<Entry, unknown>();
+export { contextOf } from "./readable.ts";
 
-/** The context in a journal entry's snapshot; an entry never changes, so it is read once. */
-export function contextOf<Context>(entry: Entry): Context {
-  const known = contexts.get(entry);
-  if (known !== undefined) return known as Context;
-  const { context } = JSON.parse(entry.snapshot) as { context: Context };
-  contexts.set(entry, context);
-  return context;
-}
-
-/** A journal entry as others read it. */
+/**
+ * A journal entry as others read it.
+ * @throws LockstepError `entry-not-readable`
+ */
 export function viewOf<Context>(entry: Entry): ActorView<Context> {
   return {
     actor: entry.actor,
@@ -25,12 +21,15 @@ export function viewOf<Context>(entry: Entry): ActorView<Context> {
 
 /** True once the actor can move no more. */
 export function isFinal(entry: Entry): boolean {
-  return entry.status !== "active";
+  return isAtEnd(entry);
 }
 
-/** True once the actor has moved for the last time, and what it wanted then is done. */
+/**
+ * True once the actor has moved for the last time, and what it wanted then is done; or is for another build to do,
+ * where this one cannot read it.
+ */
 export function isOver(entry: Entry): boolean {
-  return isFinal(entry) && entry.effects.length === 0;
+  return isFinal(entry) && (unreadable(entry) !== null || entry.effects.length === 0);
 }
 
 /** When the actor entered the state it is in. */

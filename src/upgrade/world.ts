@@ -1,5 +1,5 @@
 import type { MongoClient } from "mongodb";
-import type { ForeignWritesPolicy, Role } from "../../machines/vocabulary.ts";
+import type { ForeignWritesPolicy, Reason, Role } from "../../machines/vocabulary.ts";
 import type { WithMember } from "../database/members.ts";
 import type { Mastership } from "../leadership/mastership.ts";
 import type { Log } from "../log.ts";
@@ -35,7 +35,8 @@ export interface World {
   readonly isMaster: boolean;
   /** The journal revision at which this process took the actor over. */
   takenOverAt(actor: string): number;
-  writeWantedVersion(version: string): Promise<void>;
+  /** @param because why this build hands over, where it does */
+  writeWantedVersion(version: string, because?: Reason): Promise<void>;
   writeDefaultVersion(version: string): Promise<void>;
   /** Ends this process in good order, with the exit code. */
   leave(exitCode: number): void;

@@ -3,7 +3,7 @@
 import { describe, expect, test } from "vitest";
 import { assign, createMachine, raise, setup } from "xstate";
 import { refuseMachine } from "../../src/engine/refuse-machine.ts";
-import { firstOutcome, inspect, nextOutcome } from "../../src/engine/xstate-adapter.ts";
+import { firstOutcome, inspect, nextOutcome, rehydrate } from "../../src/engine/xstate-adapter.ts";
 
 const counter = setup({
   types: { context: {} as { count: number }, input: {} as number },
@@ -38,8 +38,8 @@ const first = firstOutcome(counter, 3);
 const next = (type: string, ...earlier: readonly string[]) => {
   let { snapshot } = first;
   for (const before of earlier)
-    snapshot = nextOutcome(counter, snapshot, { type: before }).snapshot;
-  return nextOutcome(counter, snapshot, { type });
+    snapshot = nextOutcome(counter, rehydrate(counter, snapshot), { type: before }).snapshot;
+  return nextOutcome(counter, rehydrate(counter, snapshot), { type });
 };
 const contextOf = (snapshot: string) => (JSON.parse(snapshot) as { context: unknown }).context;
 
@@ -81,7 +81,9 @@ test("what a guard throws is thrown, on the first step too", () => {
     states: { a: { on: { go: { guard: explode, target: "b" } } }, b: {} },
   });
   const { snapshot } = firstOutcome(machine, undefined);
-  expect(() => nextOutcome(machine, snapshot, { type: "go" })).toThrow(/a guard that throws/);
+  expect(() => nextOutcome(machine, rehydrate(machine, snapshot), { type: "go" })).toThrow(
+    /a guard that throws/,
+  );
   const broken = createMachine({ id: "m", context: explode });
   expect(() => firstOutcome(broken, undefined)).toThrow(/a guard that throws/);
 });

@@ -58,6 +58,13 @@ test.each<[string, LauncherState, LauncherEvent, LauncherState, object]>([
     state,
     start(300),
   ],
+  [
+    "handed over to a build that can read what this one cannot: it is told why, and nothing is left to fall back to",
+    running,
+    { ...ended(75, "1.0.0"), because: fallback("x").cannotStart },
+    { ...fallback("x") },
+    start(0),
+  ],
   ["a crash right after ready", running, soon, { ...state, failures: 1 }, start(300)],
   [
     "the last right after ready",

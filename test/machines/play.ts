@@ -1,5 +1,10 @@
 import type { AnyStateMachine, EventObject } from "xstate";
-import { type Asked, firstOutcome, nextOutcome } from "../../src/engine/xstate-adapter.ts";
+import {
+  type Asked,
+  firstOutcome,
+  nextOutcome,
+  rehydrate,
+} from "../../src/engine/xstate-adapter.ts";
 
 /** Where a machine stands after events, and what the last one did. */
 export interface Played {
@@ -23,7 +28,7 @@ export function play(
   let before = "{}";
   for (const event of events) {
     before = outcome.snapshot;
-    outcome = nextOutcome(machine, before, event);
+    outcome = nextOutcome(machine, rehydrate(machine, before), event);
   }
   const context = contextOf(outcome.snapshot);
   const old = contextOf(before) ?? {};

@@ -335,8 +335,9 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: "src/upgrade/participant-effects.ts",
-        find: "isRequired(known, world.agent) ? otherStepsHere(known, world) : null;",
-        replace: "isRequired(known, otherStepsHere.name) ? otherStepsHere(known, world) : null;",
+        find: "isRequired(known, world.agent) ? otherStepsHere(known, world, coordinator.protocol) : null;",
+        replace:
+          "isRequired(known, otherStepsHere.name) ? otherStepsHere(known, world, coordinator.protocol) : null;",
       },
     ],
   },

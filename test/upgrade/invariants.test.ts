@@ -57,7 +57,10 @@ test("S3: an upgrade under way without the slot; two; a required set that grows"
           ? entry
           : {
               ...entry,
-              snapshot: entry.snapshot.replace('"required":[', '"required":[{"agent":"x"},'),
+              snapshot: entry.snapshot.replace(
+                '"required":[',
+                '"required":[{"agent":"x","role":"machine"},',
+              ),
             },
       ),
     ),
@@ -110,7 +113,13 @@ test("each machine's own, over what was recorded", () => {
   named(
     bend(facts, (all) =>
       all.map((entry, index) =>
-        index === all.length - 1 ? { ...entry, state: "migrating" } : entry,
+        index === all.length - 1
+          ? {
+              ...entry,
+              state: "migrating",
+              snapshot: entry.snapshot.replace('"value":"rolled-back"', '"value":"migrating"'),
+            }
+          : entry,
       ),
     ),
     "back is back",

@@ -1,0 +1,52 @@
+import {
+  anything,
+  count,
+  fields,
+  figure,
+  list,
+  oneOf,
+  optional,
+  record,
+  type Shape,
+  text,
+} from "../shape.ts";
+import type { Effect, Entry, Owner, Timer } from "./store.ts";
+
+const role = fields<Owner & { kind: "role" }>({ kind: oneOf("role"), role: text });
+const pinned = fields<Owner & { kind: "pinned" }>({ kind: oneOf("pinned"), agent: text });
+const owner: Shape = (value, path) =>
+  (value as Owner | null | undefined)?.kind === "pinned" ? pinned(value, path) : role(value, path);
+
+const event = fields<Entry["event"]>({ type: text });
+const timer = fields<Timer>({ id: text, name: text, event, dueAt: figure });
+const effect = fields<Effect>({ id: text, name: text, params: record(anything) });
+
+/** Whether an owner that was read is one. */
+export function isOwner(value: unknown): value is Owner {
+  return owner(value, "owner") === null;
+}
+
+/** Whether an actor can move no more. */
+export function isAtEnd({ status }: { readonly status: unknown }): boolean {
+  return status === "done" || status === "error";
+}
+
+/** What every build that knows the journal can rely on in an entry. */
+export const entryShape = fields<Entry>({
+  actor: text,
+  revision: count,
+  machine: text,
+  owner,
+  event,
+  outcome: oneOf("applied", "ignored", "rejected", "takeover"),
+  snapshot: text,
+  state: text,
+  status: oneOf("active", "done", "error"),
+  timers: list(timer),
+  effects: list(effect),
+  eventKey: optional(text),
+  epoch: figure,
+  protocol: count,
+  build: optional(text),
+  at: figure,
+});

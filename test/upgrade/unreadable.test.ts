@@ -1,0 +1,124 @@
+// Aim: what this build cannot read keeps it from the upgrade under way alone: an old entry keeps nobody from the lease,
+// status and history tell it, an agent shuts its gate, says why, and hands over once to the build that can.
+// Method: the loops over the memory store, with journals as another build would have written them.
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { silentLog } from "../../src/log.ts";
+import { createMemoryStore } from "../../src/store/memory-store.ts";
+import type { Entry } from "../../src/store/store.ts";
+import { fleetInvariants } from "../../src/upgrade/invariants.ts";
+import { lookAround, type ParticipantWorld } from "../../src/upgrade/participant-loop.ts";
+import { unreadable } from "../../src/upgrade/readable.ts";
+import { readHistory, readStatus } from "../../src/upgrade/status.ts";
+import { mayBeMaster, readUnderWay } from "../../src/upgrade/under-way.ts";
+import { acceptWrite, initializeVersions } from "../../src/upgrade/versions.ts";
+import { coordinator, from, join, participant, to, upgrade, ways } from "./facts.ts";
+
+const heard = { looked() {}, hasListened: () => true };
+const foreign = { machine: "elsewhere", build: "9.0.0" };
+
+async function fleet(entries: readonly Entry[], isActive: boolean) {
+  const store = createMemoryStore({ now: () => 1_000 });
+  await initializeVersions(store, from);
+  await join(store, "a1");
+  if (isActive) await store.write([acceptWrite(from, to, upgrade)]);
+  for (const entry of entries) await store.append([entry]);
+  return store;
+}
+
+function withForeignTail(entries: readonly Entry[]): Entry[] {
+  return entries.map((entry, index) =>
+    index === entries.length - 1 ? { ...entry, ...foreign } : entry,
+  );
+}
+
+function agentOn(store: ParticipantWorld["store"], more: Partial<ParticipantWorld> = {}) {
+  const done: string[] = [];
+  const world = {
+    store,
+    engine: {},
+    gate: { isOpen: false, isOpening: false, shut: async () => {}, open: async () => true },
+    agent: "a1",
+    role: "state-server",
+    incarnation: 1,
+    version: from,
+    steps: [],
+    startable: [from, to, "9.0.0"],
+    cannotStart: null,
+    async writeWantedVersion(version: string, because?: object) {
+      done.push(`wants ${version}: ${(because as { code: string }).code}`);
+    },
+    leave: () => done.push("leaves"),
+    wasTakenOver: () => true,
+    localJournal: { stepsVersion: async () => from },
+    log: silentLog,
+    ...more,
+  } as unknown as ParticipantWorld;
+  return { world, done };
+}
+
+describe("the slot's upgrade", () => {
+  test("that cannot be read: no lease; status says why and which version can; history does too", async () => {
+    const store = await fleet(withForeignTail(coordinator(ways["waiting"] ?? [])), true);
+    await expect(readUnderWay(store, heard)).rejects.toMatchObject({ code: "entry-not-readable" });
+    const reason = { code: "entry-not-readable", message: expect.stringContaining("9.0.0") };
+    expect(await readStatus(store)).toMatchObject({ upgrade: { upgrade, reason } });
+    expect(await readHistory(store)).toMatchObject([{ upgrade, reason }]);
+  });
+
+  test("its agent says so, and hands over to the version that can, once", async () => {
+    const store = await fleet(withForeignTail(coordinator(ways["waiting"] ?? [])), true);
+    const handing = agentOn(store);
+    const blocked = expect.stringContaining("9.0.0");
+    expect(await lookAround(handing.world)).toEqual({ blocked });
+    expect(handing.done).toEqual(["wants 9.0.0: entry-not-readable", "leaves"]);
+    const cannotStart = { code: "", message: "", details: { version: "9.0.0" } };
+    for (const more of [{ cannotStart }, { startable: [from] }, { role: "machine" as const }]) {
+      const staying = agentOn(store, more);
+      expect(await lookAround(staying.world)).toEqual({ blocked });
+      expect(staying.done).toEqual([]);
+    }
+  });
+});
+
+test("an old upgrade that cannot be read keeps nobody from the lease, and an agent at rest serves", async () => {
+  const old = [...coordinator(ways["done"] ?? []), ...participant("a1", [])];
+  const entries = old.map((entry) => ({ ...entry, ...foreign, status: "done" }));
+  const store = await fleet(entries, false);
+  const underWay = await readUnderWay(store, heard);
+  expect(mayBeMaster(underWay, { agent: "a1", version: from })).toBe(true);
+  expect(await lookAround(agentOn(store).world)).toEqual({ blocked: null });
+  expect((await readStatus(store)).upgrade?.reason?.code).toBe("entry-not-readable");
+});
+
+test("a participant of its own that is not over: the agent stays up with its gate shut, and says why", async () => {
+  const store = await fleet(withForeignTail(participant("a1", [])), false);
+  const { world, done } = agentOn(store, { startable: [from] });
+  const opened: string[] = [];
+  const gate = { ...world.gate, open: async () => opened.push("open") > 0 };
+  expect(await lookAround({ ...world, gate })).toEqual({
+    blocked: expect.stringContaining("agent/a1"),
+  });
+  expect([...opened, ...done]).toEqual([]);
+});
+
+test("no snapshot of another build makes the pure rules throw", () => {
+  const [tail] = coordinator(ways["migrating"] ?? []).slice(-1) as [Entry];
+  const drawn = fc.record(
+    {
+      value: fc.constantFrom("migrating", "gone"),
+      status: fc.constant("active"),
+      context: fc.anything(),
+    },
+    { requiredKeys: [] },
+  );
+  fc.assert(
+    fc.property(fc.oneof(drawn, fc.jsonValue()), (snapshot) => {
+      const entry = { ...tail, snapshot: JSON.stringify(snapshot) ?? "" };
+      expect(unreadable(entry)?.code).toBe("entry-not-readable");
+      const versions = { agentVersion: to, databaseVersion: to, upgrade, generation: 2 };
+      const journals = { [entry.actor]: [entry] };
+      fleetInvariants({ versions, agents: [], journals, fenceEpoch: 9 });
+    }),
+  );
+});
