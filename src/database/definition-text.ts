@@ -9,8 +9,6 @@ import {
   rawFields,
 } from "./raw-bson.ts";
 
-const type = { undefined: 6, date: 9, expression: 11, pointer: 12, code: 13, scoped: 15 } as const;
-
 const textIn = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
 /** The text of a BSON string: its length comes first, and a zero ends it. */
 const stringIn = (bytes: Uint8Array) =>
@@ -34,21 +32,21 @@ function valueText(field: RawField): string {
       return canonicalText(value);
     case bsonType.array:
       return `[${rawFields(value).map(valueText).join(",")}]`;
-    case type.undefined:
+    case bsonType.undefined:
       return '{"$undefined":true}';
-    case type.date:
+    case bsonType.date:
       return `{"$date":{"$numberLong":"${longIn(value)}"}}`;
-    case type.expression: {
+    case bsonType.regex: {
       const [pattern, options] = textIn(value).split("\0");
       return `{"$regularExpression":${JSON.stringify({ pattern, options })}}`;
     }
-    case type.pointer: {
+    case bsonType.dbPointer: {
       const id = Buffer.from(value.subarray(-12)).toString("hex");
       return `{"$dbPointer":{"$ref":${JSON.stringify(stringIn(value))},"$id":{"$oid":"${id}"}}}`;
     }
-    case type.code:
+    case bsonType.code:
       return `{"$code":${JSON.stringify(stringIn(value))}}`;
-    case type.scoped: {
+    case bsonType.codeWithScope: {
       const code = value.subarray(4);
       const scope = code.subarray(4 + Buffer.from(code).readInt32LE(0));
       return `{"$code":${JSON.stringify(stringIn(code))},"$scope":${canonicalText(scope)}}`;
@@ -102,7 +100,7 @@ function wrapped(name: string, numbered: { readonly [key: string]: Json }): RawF
   const string = (held: unknown) => fieldOf("", String(held)).value;
   switch (keys.join()) {
     case "$undefined":
-      return fieldOfBytes(name, type.undefined, new Uint8Array());
+      return fieldOfBytes(name, bsonType.undefined, new Uint8Array());
     case "$date": {
       const { $numberLong } = of("$date");
       const milliseconds =
@@ -111,25 +109,25 @@ function wrapped(name: string, numbered: { readonly [key: string]: Json }): RawF
           : new Date(value["$date"] as string).getTime();
       const bytes = Buffer.alloc(8);
       bytes.writeBigInt64LE(BigInt(milliseconds));
-      return fieldOfBytes(name, type.date, bytes);
+      return fieldOfBytes(name, bsonType.date, bytes);
     }
     case "$regularExpression": {
       const { pattern, options } = of("$regularExpression");
-      return fieldOfBytes(name, type.expression, Buffer.from(`${pattern}\0${options}\0`));
+      return fieldOfBytes(name, bsonType.regex, Buffer.from(`${pattern}\0${options}\0`));
     }
     case "$dbPointer": {
       const { $ref, $id } = of("$dbPointer");
       const id = Buffer.from(String(($id as { readonly $oid: string }).$oid), "hex");
-      return fieldOfBytes(name, type.pointer, Buffer.concat([string($ref), id]));
+      return fieldOfBytes(name, bsonType.dbPointer, Buffer.concat([string($ref), id]));
     }
     case "$code":
-      return fieldOfBytes(name, type.code, string(value["$code"]));
+      return fieldOfBytes(name, bsonType.code, string(value["$code"]));
     case "$code,$scope": {
       const [, scope] = Object.values(numbered);
       const held = Buffer.concat([string(value["$code"]), documentOf(scope as Json)]);
       const length = Buffer.alloc(4);
       length.writeInt32LE(4 + held.length);
-      return fieldOfBytes(name, type.scoped, Buffer.concat([length, held]));
+      return fieldOfBytes(name, bsonType.codeWithScope, Buffer.concat([length, held]));
     }
     default:
       return leaves.has(keys.join()) ? leafField(name, value) : undefined;

@@ -41,7 +41,8 @@ export function renewedIndex(bytes: Uint8Array): Renewed {
   const notices: string[] = [];
   const fields = rawFields(bytes).flatMap((field): RawField[] => {
     if (field.name === "ns") return [];
-    if (meaninglessOfIndex.includes(field.name)) {
+    // Servers of old took nothing for a no.
+    if (field.type === bsonType.null || meaninglessOfIndex.includes(field.name)) {
       notices.push(`"${field.name}" is left out`);
       return [];
     }

@@ -24,6 +24,7 @@ export const bsonType = {
   null: 10,
   regex: 11,
   dbPointer: 12,
+  code: 13,
   symbol: 14,
   codeWithScope: 15,
   int32: 16,
@@ -33,7 +34,7 @@ export const bsonType = {
 } as const;
 
 /** BSON's numbers for double, int and long. */
-export const numberTypes: readonly number[] = [1, 16, 18];
+export const numberTypes: readonly number[] = [bsonType.double, bsonType.int32, bsonType.long];
 
 /** The fields of a document in their order. Pure. */
 export function rawFields(bytes: Uint8Array): RawField[] {
