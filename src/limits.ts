@@ -32,6 +32,10 @@ export const limits = {
   serverHeartbeatMs: 5_000,
   watchRetryMs: 500,
   memberTimeoutMs: 3_000,
+  /** How long a majority may take for one small write: before anything begins, and while a command works. */
+  majorityAnswerMs: 30_000,
+  majorityLateMs: 60_000,
+  majorityWatchMs: 5_000,
   /** Looks for an entry whose answer was lost, each waiting twice as long: two minutes in all. */
   unknownOutcomeReadsMax: 8,
   commitAttemptsMax: 5,

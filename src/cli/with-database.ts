@@ -1,7 +1,12 @@
 import type { MongoClient } from "mongodb";
 import { controlDatabaseName } from "../database/database-names.ts";
+import type { Control } from "../database/fences.ts";
+import { requireMajorityWrite } from "../database/majority-write.ts";
 import type { WithMember } from "../database/members.ts";
 import { checkDeployment } from "../database/preflight.ts";
+import { isLockstepError } from "../errors.ts";
+import { limits } from "../limits.ts";
+import { systemClock } from "../ports/clock.ts";
 import { openSeam } from "../ports/seam.ts";
 import { createMongoStore } from "../store/mongo-store.ts";
 import type { Store } from "../store/store.ts";
@@ -25,10 +30,34 @@ export interface OpenDatabase {
   readonly controlDatabaseName: string;
 }
 
-/** Opens the database for one command and closes it whatever happens. */
+/** Looks, while a command works, whether a majority still acknowledges: a write that waits for it has no end. */
+async function failWithoutMajority(
+  control: Control,
+  timeoutMs: number,
+  over: AbortSignal,
+): Promise<never> {
+  for (let looks = 0; looks < limits.looksMax && !over.aborted; looks += 1) {
+    await systemClock.sleep(limits.majorityWatchMs, over);
+    if (over.aborted) break;
+    try {
+      await requireMajorityWrite(control, timeoutMs);
+    } catch (error) {
+      // Anything else, as a primary that steps down, is for the command's own writes to judge.
+      if (isLockstepError(error, "no-majority")) throw error;
+    }
+  }
+  return new Promise<never>(() => {});
+}
+
+/**
+ * Opens the database for one command and closes it whatever happens.
+ * @param isReading it writes nothing, so it may also run where a majority acknowledges nothing
+ * @throws LockstepError `no-majority`, `database-unreachable`, `not-a-replica-set`, `bad-argument`
+ */
 export async function withDatabase(
   options: DatabaseOptions,
   act: (database: OpenDatabase) => Promise<number>,
+  isReading = false,
 ): Promise<number> {
   const databaseName = databaseNameOf(options.mongoUrl);
   const control = controlDatabaseName(options.fleet ?? databaseName);
@@ -38,10 +67,25 @@ export async function withDatabase(
   const withMember = memberOpener(options.mongoUrl, "lockstep:backup");
   try {
     await checkDeployment(client, databaseName);
-    const store = createMongoStore({ client, databaseName: control, seam: openSeam });
+    const writeTimeoutMs = timeoutMs ?? limits.majorityLateMs;
+    const store = createMongoStore({
+      client,
+      databaseName: control,
+      seam: openSeam,
+      writeTimeoutMs,
+    });
+    const over = new AbortController();
     try {
-      return await act({ client, withMember, store, databaseName, controlDatabaseName: control });
+      const probed = { client, databaseName: control };
+      if (!isReading) await requireMajorityWrite(probed, timeoutMs ?? limits.majorityAnswerMs);
+      const database = { client, withMember, store, databaseName, controlDatabaseName: control };
+      const acting = act(database);
+      // Where the watch ends it, what it still does fails with the closed client.
+      acting.catch(() => {});
+      if (isReading) return await acting;
+      return await Promise.race([acting, failWithoutMajority(probed, writeTimeoutMs, over.signal)]);
     } finally {
+      over.abort();
       await store.close();
     }
   } finally {

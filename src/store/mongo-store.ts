@@ -23,7 +23,13 @@ import {
   type Store,
   type Write,
 } from "./store.ts";
-import { asUnreachable, isNetworkTrouble, isTransient, isUnknownOutcome } from "./transient.ts";
+import {
+  asUnreachable,
+  isNetworkTrouble,
+  isTransient,
+  isUnknownOutcome,
+  isWriteTimeout,
+} from "./transient.ts";
 
 type Stored = Omit<Entry, "actor" | "revision"> & { _id: { actor: string; revision: number } };
 
@@ -80,12 +86,6 @@ class Refused extends Error {
   }
 }
 
-const transactionOptions: TransactionOptions = {
-  readConcern: new ReadConcern("snapshot"),
-  writeConcern: new WriteConcern("majority", undefined, true),
-  readPreference: "primary",
-};
-
 function isDuplicateKey(error: unknown): boolean {
   return error instanceof MongoServerError && error.code === 11000;
 }
@@ -95,13 +95,24 @@ export function createMongoStore(options: {
   client: MongoClient;
   databaseName: string;
   seam: Seam;
+  /**
+   * How long a write waits for a majority; then its outcome is not known. Default: for ever, as an agent does,
+   * which can do nothing else meanwhile.
+   */
+  writeTimeoutMs?: number;
 }): Store {
   const { client, seam } = options;
+  const writeConcern = new WriteConcern("majority", options.writeTimeoutMs, true);
   const database = client.db(options.databaseName, {
-    writeConcern: new WriteConcern("majority", undefined, true),
+    writeConcern,
     readConcern: new ReadConcern("majority"),
     readPreference: "primary",
   });
+  const transactionOptions: TransactionOptions = {
+    readConcern: new ReadConcern("snapshot"),
+    writeConcern,
+    readPreference: "primary",
+  };
   const journal: Collection<Stored> = database.collection<Stored>(collections.journal);
   const named = (name: string) => database.collection<{ _id: string } & Document>(name);
   let prepared: Promise<void> | undefined;
@@ -131,14 +142,19 @@ export function createMongoStore(options: {
     });
     return prepared;
   };
-  const guarded = async <Result>(act: () => Promise<Result>): Promise<Result> => {
+  const reading = async <Result>(act: () => Promise<Result>): Promise<Result> => {
     try {
-      await prepare();
       return await act();
     } catch (error) {
       throw asUnreachable(error);
     }
   };
+  /** Who only reads needs no index, and can tell how things stand where no majority would acknowledge one. */
+  const guarded = <Result>(act: () => Promise<Result>): Promise<Result> =>
+    reading(async () => {
+      await prepare();
+      return act();
+    });
 
   /** Whether the journal holds this very entry: how a lost answer is told from somebody else's write. */
   const isOurs = (found: Stored | null, entry: Entry): boolean =>
@@ -159,7 +175,7 @@ export function createMongoStore(options: {
     if (known) return { kind: "duplicate" };
     throw new LockstepError(
       "database-unreachable",
-      "a write did not take effect: it is tried again when there is a primary",
+      "a majority does not have a write yet: what becomes of it is looked for when there is a primary",
       { actor: entry.actor },
     );
   };
@@ -193,7 +209,8 @@ export function createMongoStore(options: {
         await session.commitTransaction();
         return;
       } catch (error) {
-        if (!isUnknownOutcome(error) || attempt >= limits.commitAttemptsMax) throw error;
+        const isOver = isWriteTimeout(error) || attempt >= limits.commitAttemptsMax;
+        if (!isUnknownOutcome(error) || isOver) throw error;
         await systemClock.sleep(limits.leaseAcquirePollMs, closing.signal);
       }
     }
@@ -278,7 +295,7 @@ export function createMongoStore(options: {
 
   return {
     now: () =>
-      guarded(async () => {
+      reading(async () => {
         const { localTime } = await database.admin().command({ hello: 1 });
         return (localTime as Date).getTime();
       }),
@@ -302,7 +319,7 @@ export function createMongoStore(options: {
         }
       }),
     tail: (actor) =>
-      guarded(async () => {
+      reading(async () => {
         const [found] = await journal
           .find({ "_id.actor": actor })
           .sort({ "_id.actor": -1, "_id.revision": -1 })
@@ -311,7 +328,7 @@ export function createMongoStore(options: {
         return found && fromStored(found);
       }),
     tails: (prefix) =>
-      guarded(async () => {
+      reading(async () => {
         const found = await journal
           .aggregate<{ tail: Stored }>([
             { $match: prefixRange(prefix) },
@@ -323,7 +340,7 @@ export function createMongoStore(options: {
         return found.map(({ tail }) => fromStored(tail));
       }),
     entries: (actor, fromRevision = 0) =>
-      guarded(async () => {
+      reading(async () => {
         const found = await journal
           .find({ "_id.actor": actor, "_id.revision": { $gte: fromRevision } })
           .sort({ "_id.actor": 1, "_id.revision": 1 })
@@ -331,14 +348,14 @@ export function createMongoStore(options: {
         return found.map(fromStored);
       }),
     get: (collection, id) =>
-      guarded(async () => {
+      reading(async () => {
         const found = await named(collection).findOne({ _id: id });
         if (!found) return undefined;
         const { _id, ...fields } = found;
         return fields;
       }),
     list: (collection, where = {}) =>
-      guarded(() => named(collection).find(where).sort({ _id: 1 }).limit(limits.listMax).toArray()),
+      reading(() => named(collection).find(where).sort({ _id: 1 }).limit(limits.listMax).toArray()),
     watch(onHint) {
       const stop = new AbortController();
       const either = AbortSignal.any([stop.signal, closing.signal]);

@@ -161,6 +161,7 @@ export const documentIds = {
   writeBlock: "write-block",
   deletions: "deletions",
   history: "history",
+  majorityProbe: "majority-probe",
   backupTime: "backup-time",
   watchMarker: "watch-marker",
 } as const;

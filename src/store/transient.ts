@@ -59,6 +59,17 @@ function isUnacknowledged(error: unknown): boolean {
   );
 }
 
+/** The server's name for it is WriteConcernFailed: the write is there, a majority has not said so in time. */
+const writeConcernTimeout = 64;
+
+/** True for a write that a majority did not acknowledge in the time that was set for it. */
+export function isWriteTimeout(error: unknown): boolean {
+  if (error instanceof MongoBulkWriteError) {
+    return error.result.getWriteConcernError()?.code === writeConcernTimeout;
+  }
+  return error instanceof MongoWriteConcernError && Number(error.code) === writeConcernTimeout;
+}
+
 /** True when nobody knows whether the write took effect, and stays. */
 export function isUnknownOutcome(thrown: unknown): boolean {
   const error = unwrapped(thrown);
@@ -86,6 +97,14 @@ export function isNetworkTrouble(thrown: unknown): boolean {
 /** Trouble on the way to the database as ours; anything else as it is. */
 export function asUnreachable(error: unknown): unknown {
   if (isLockstepError(error) || !isNetworkTrouble(error)) return error;
+  if (isWriteTimeout(error)) {
+    return new LockstepError(
+      "no-majority",
+      `expected a majority of the members to acknowledge a write, got: ${messageOf(error)}: it may still take effect; look for members that are away, delayed or behind (rs.status()), then look what became of it and ask again`,
+      {},
+      { cause: error },
+    );
+  }
   return new LockstepError(
     "database-unreachable",
     `expected the replica set to answer, got: ${messageOf(error)}: it is tried again when there is a primary`,

@@ -1,5 +1,6 @@
 import type { Deadlines } from "../../machines/vocabulary.ts";
 import { controlDatabaseName } from "../database/database-names.ts";
+import { requireMajorityWrite } from "../database/majority-write.ts";
 import { checkDeployment, checkMajority } from "../database/preflight.ts";
 import { allowWrites } from "../database/write-block.ts";
 import { isLockstepError, LockstepError } from "../errors.ts";
@@ -23,7 +24,7 @@ import {
 } from "./inbox.ts";
 import { fleetInvariants } from "./invariants.ts";
 import { type FleetStatus, type HistoryItem, readHistory, readStatus } from "./status.ts";
-import { initializeVersions, readVersions } from "./versions.ts";
+import { initializeVersions, readVersions, requireSemver } from "./versions.ts";
 
 type Accepted = Answer & { readonly ok: true };
 
@@ -104,7 +105,9 @@ export async function createFleetClient(options: {
     await client.close();
     throw error;
   }
-  const store = createMongoStore({ client, databaseName, seam: openSeam });
+  const waitMs = options.answerTimeoutMs ?? limits.answerTimeoutMs;
+  const store = createMongoStore({ client, databaseName, seam: openSeam, writeTimeoutMs: waitMs });
+  const requireMajority = () => requireMajorityWrite({ client, databaseName }, waitMs);
 
   /** Undefined while the database is away: what is waited for goes on, and so does the wait. */
   const whileAway = async <Result>(read: () => Promise<Result>): Promise<Result | undefined> => {
@@ -121,10 +124,11 @@ export async function createFleetClient(options: {
     try {
       return await act();
     } catch (error) {
-      if (!isLockstepError(error, "database-unreachable")) throw error;
+      const isOpen = isLockstepError(error, "database-unreachable");
+      if (!isOpen && !isLockstepError(error, "no-majority")) throw error;
       const message = `it is not known whether a master has begun with the request: see \`lockstep status\`; ${error.message}`;
       const details = { ...error.details, request: id };
-      throw new LockstepError("database-unreachable", message, details, { cause: error });
+      throw new LockstepError(error.code, message, details, { cause: error });
     }
   };
 
@@ -140,10 +144,9 @@ export async function createFleetClient(options: {
     );
   };
 
-  const waitMs = options.answerTimeoutMs ?? limits.answerTimeoutMs;
-
   const request: FleetClient["request"] = async (wanted) => {
     await checkMajority(client);
+    await requireMajority();
     options.signal?.throwIfAborted();
     const id = random.hex(12);
     await toldAsOpen(id, () => fileRequest(store, id, wanted, waitMs));
@@ -160,7 +163,11 @@ export async function createFleetClient(options: {
   };
 
   return {
-    init: (version) => initializeVersions(store, version),
+    async init(version) {
+      requireSemver(version);
+      await requireMajority();
+      return initializeVersions(store, version);
+    },
     request,
     async upgrade(to, { deadlines = {} } = {}) {
       const answer = await request({ kind: "upgrade", to, deadlines: { ...deadlines } });
@@ -170,6 +177,7 @@ export async function createFleetClient(options: {
     history: () => readHistory(store),
     async allowWrites({ force = false } = {}) {
       requireNoUpgrade(await readVersions(store), force);
+      await requireMajority();
       const isWanted = async () => force || !(await readVersions(store))?.upgrade;
       const block = { client, control: { client, databaseName }, seam: openSeam };
       const lifted = await allowWrites(block, isWanted, force);

@@ -1,5 +1,6 @@
 import { readCatalogue } from "../database/catalogue.ts";
 import { requireHistory } from "../database/history.ts";
+import { requireMajorityWrite } from "../database/majority-write.ts";
 import { checkDeployment, checkMajority } from "../database/preflight.ts";
 import { checkServerVersions } from "../database/server-versions.ts";
 import {
@@ -12,6 +13,7 @@ import {
 } from "../database/space.ts";
 import { refuseUnsupported } from "../database/supported.ts";
 import { LockstepError } from "../errors.ts";
+import { limits } from "../limits.ts";
 import { readAgents } from "./agents.ts";
 import type { DatabaseWorld } from "./world.ts";
 
@@ -29,6 +31,8 @@ export async function preflightUpgrade(
   await checkDeployment(world.client, world.databaseName);
   await checkServerVersions(world);
   await checkMajority(world.client);
+  const control = { client: world.client, databaseName: world.controlDatabaseName };
+  await requireMajorityWrite(control, limits.majorityAnswerMs);
   refuseUnsupported(await readCatalogue(world.client, world.databaseName));
   const size = await databaseSize(world.client, world.databaseName);
   const needed = spaceNeeded(size);

@@ -123,7 +123,7 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: store,
-        find: 'writeConcern: new WriteConcern("majority", undefined, true),\n    readConcern: new ReadConcern("majority"),',
+        find: 'writeConcern,\n    readConcern: new ReadConcern("majority"),',
         replace:
           'writeConcern: new WriteConcern(1),\n    readConcern: new ReadConcern("majority"),',
       },

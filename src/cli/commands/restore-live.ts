@@ -64,10 +64,14 @@ export async function restoreLive(
   const manifest = await verifyDump(directory, interruptible(terminal));
   const bytes = manifest.collections.reduce((sum, entry) => sum + entry.bytes, 0);
   const { digest, version, databaseName } = manifest;
-  await withDatabase(options, async (database) => {
-    await requireOurs(manifest, database);
-    return exitCodes.done;
-  });
+  await withDatabase(
+    options,
+    async (database) => {
+      await requireOurs(manifest, database);
+      return exitCodes.done;
+    },
+    true,
+  );
   const what = `${manifest.collections.length} collections, ${bytesText(bytes)}, version ${version}`;
   if (options.dryRun) {
     terminal.out(

@@ -36,29 +36,39 @@ function restoreInto(
   options: RestoreOptions & { readonly toDb: string },
   terminal: Terminal,
 ): Promise<number> {
-  return withDatabase(options, async ({ client, withMember, controlDatabaseName: fleet }) => {
-    const directory = backupFolder(options.directory, id);
-    const manifest = (await isStockDump(directory))
-      ? await readStockDump(directory, (text) => {
-          terminal.out(options.json ? JSON.stringify({ type: "notice", text }) : `notice: ${text}`);
-        })
-      : await verifyDump(directory, interruptible(terminal));
-    const totalBytes = manifest.collections.reduce((sum, { bytes }) => sum + bytes, 0);
-    const onBytes = createProgress(totalBytes, options, terminal);
-    const plan = await restoreBeside({
-      ...{ client, withMember, fleet, databaseName: options.toDb, directory, manifest },
-      dryRun: options.dryRun === true,
-      ...{ onBytes, signal: terminal.signal, seam: openSeam, log: silentLog },
-      clock: systemClock,
-    });
-    const what = `${plan.collections} collections, ${plan.documents} documents, ${bytesText(plan.bytes)}`;
-    terminal.out(
-      options.json
-        ? JSON.stringify({ type: options.dryRun ? "plan" : "restored", to: options.toDb, ...plan })
-        : options.dryRun
-          ? `would restore ${what} into "${options.toDb}"; nothing was written`
-          : `restored into "${options.toDb}" and proven: ${what}`,
-    );
-    return exitCodes.done;
-  });
+  return withDatabase(
+    options,
+    async ({ client, withMember, controlDatabaseName: fleet }) => {
+      const directory = backupFolder(options.directory, id);
+      const manifest = (await isStockDump(directory))
+        ? await readStockDump(directory, (text) => {
+            terminal.out(
+              options.json ? JSON.stringify({ type: "notice", text }) : `notice: ${text}`,
+            );
+          })
+        : await verifyDump(directory, interruptible(terminal));
+      const totalBytes = manifest.collections.reduce((sum, { bytes }) => sum + bytes, 0);
+      const onBytes = createProgress(totalBytes, options, terminal);
+      const plan = await restoreBeside({
+        ...{ client, withMember, fleet, databaseName: options.toDb, directory, manifest },
+        dryRun: options.dryRun === true,
+        ...{ onBytes, signal: terminal.signal, seam: openSeam, log: silentLog },
+        clock: systemClock,
+      });
+      const what = `${plan.collections} collections, ${plan.documents} documents, ${bytesText(plan.bytes)}`;
+      terminal.out(
+        options.json
+          ? JSON.stringify({
+              type: options.dryRun ? "plan" : "restored",
+              to: options.toDb,
+              ...plan,
+            })
+          : options.dryRun
+            ? `would restore ${what} into "${options.toDb}"; nothing was written`
+            : `restored into "${options.toDb}" and proven: ${what}`,
+      );
+      return exitCodes.done;
+    },
+    options.dryRun === true,
+  );
 }
