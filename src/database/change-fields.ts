@@ -1,54 +1,101 @@
-import type { Document, Filter } from "mongodb";
 import { LockstepError } from "../errors.ts";
 import { limits } from "../limits.ts";
-import type { CollectionChange } from "./collection-change.ts";
+import type { DocumentChange } from "./collection-change.ts";
 import { conflict } from "./define.ts";
+import { FieldRefused, removalOf, renamingOf } from "./move-field.ts";
+import { type Batch, batchSizeOf, readBatch } from "./read-batch.ts";
 import type { Runner } from "./runner.ts";
+import { idText, type TypedBytes } from "./typed-bytes.ts";
 
 function requireField(field: string): void {
-  if (!/^[^$.][^.]*(\.[^$.][^.]*)*$/.test(field) || field === "_id") {
+  const parts = field.split(".");
+  const isPath = parts.every(
+    (part) => part !== "" && !part.startsWith("$") && !part.includes("\0"),
+  );
+  if (!isPath || parts[0] === "_id") {
     throw new LockstepError(
       "bad-argument",
-      `expected a field or a dotted path without "$", and not _id, got "${field}"`,
+      `expected a field or a dotted path without "$", and nothing of _id, got "${field}"`,
     );
   }
 }
 
-/** A renaming as an application; a document that has both fields is named, none is overwritten. */
-export async function fieldRenaming(
-  { options, progress }: Runner,
+/** Looks through a collection for documents that a change refuses, and writes nothing. */
+async function refusedBy(
+  runner: Runner,
+  collection: string,
+  change: DocumentChange,
+): Promise<readonly { readonly id: string; readonly error: string }[]> {
+  const refused: { id: string; error: string }[] = [];
+  const { documents: size } = await batchSizeOf(runner, collection);
+  let last: TypedBytes | null = null;
+  do {
+    runner.options.signal.throwIfAborted();
+    const batch: Batch = await readBatch(runner, collection, change, last, size);
+    for (const { id, bytes } of batch) {
+      try {
+        change.changeOf(bytes);
+      } catch (error) {
+        if (!(error instanceof FieldRefused)) throw error;
+        refused.push({ id: idText(id), error: error.message });
+        if (refused.length >= limits.offendingDocumentsMax) return refused;
+      }
+    }
+    last = batch.at(-1)?.id ?? null;
+  } while (last !== null);
+  return refused;
+}
+
+/**
+ * A change of each document that has a field.
+ * @throws LockstepError `schema-conflict` before anything is written, with the documents that have to be mended first
+ */
+async function fieldChange(
+  runner: Runner,
+  collection: string,
+  field: string,
+  changeOf: DocumentChange["changeOf"],
+): Promise<DocumentChange> {
+  // No filter of the server finds what lies in arrays of arrays.
+  const change = { filter: { [field.split(".")[0] ?? ""]: { $exists: true } }, changeOf };
+  // Once a batch is committed, all documents have been judged.
+  if (runner.progress.cursor !== null) return change;
+  const documents = await refusedBy(runner, collection, change);
+  if (documents.length === 0) return change;
+  const reasons = [...new Set(documents.map(({ error }) => error))].map((reason) => {
+    const ids = documents.filter(({ error }) => error === reason).map(({ id }) => id);
+    return `${reason}: ${ids.join(", ")}`;
+  });
+  throw conflict(
+    `"${field}" has no one meaning in documents of "${collection}", which have ${reasons.join("; ")}: change or remove those first, or change them by applyToCollection`,
+    { collection, documents },
+  );
+}
+
+/** The renaming of a field: nothing is overwritten. */
+export function fieldRenaming(
+  runner: Runner,
   collection: string,
   from: string,
   to: string,
-): Promise<CollectionChange> {
+): Promise<DocumentChange> {
   requireField(from);
   requireField(to);
-  const both: Filter<Document> = { [from]: { $exists: true }, [to]: { $exists: true } };
-  // Once a batch is committed, what has both fields is none of ours to judge: it is asked for at the start.
-  const found =
-    progress.cursor === null
-      ? await options.client
-          .db(options.databaseName)
-          .collection(collection)
-          .find(both, { projection: { _id: 1 } })
-          .limit(limits.offendingDocumentsMax)
-          .toArray()
-      : [];
-  if (found.length > 0) {
-    const ids = found.map(({ _id }) => String(_id));
-    throw conflict(
-      `documents of "${collection}" have both "${from}" and "${to}": ${ids.join(", ")}: remove one of them first`,
-      { collection, documents: ids.map((id) => ({ id })) },
+  if (`${to}.`.startsWith(`${from}.`) || `${from}.`.startsWith(`${to}.`)) {
+    throw new LockstepError(
+      "bad-argument",
+      `expected two fields of which none holds the other, got "${from}" and "${to}"`,
     );
   }
-  return {
-    filter: { [from]: { $exists: true } },
-    update: [{ $set: { [to]: `$${from}` } }, { $unset: from }],
-  };
+  return fieldChange(runner, collection, from, (bytes) => renamingOf(bytes, from, to));
 }
 
-/** A removal as an application. Pure. */
-export function fieldRemoval(field: string): CollectionChange {
+/** The removal of a field. */
+export function fieldRemoval(
+  runner: Runner,
+  collection: string,
+  field: string,
+): Promise<DocumentChange> {
   requireField(field);
-  return { filter: { [field]: { $exists: true } }, update: [{ $unset: field }] };
+  return fieldChange(runner, collection, field, (bytes) => removalOf(bytes, field));
 }

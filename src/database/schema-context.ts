@@ -126,14 +126,21 @@ export interface SchemaContext {
   /** Drops an index by its name. Replay: none is a success. */
   dropIndex(collection: string, name: string): Promise<void>;
   /**
-   * Renames a field (or a dotted path) in every document that has it, batch by fenced batch. Documents
-   * that have both are named, and nothing is overwritten. Replay: as applyToCollection.
-   * @throws LockstepError `bad-argument` for a path with `$`
+   * Renames a field (or a dotted path) in every document that has it, batch by fenced batch, as `$rename` does: the
+   * value moves with its type to the end of its new place, documents are made on the way to it, nothing is
+   * overwritten. Where both paths begin with the same arrays ("items.old" to "items.new"), each element is
+   * changed. A document for which that has no one meaning is named before anything is written: another
+   * array on the way, an index of an array, something that is no document on the way to the new place, both fields,
+   * a name that is there twice, more than 16 MB afterwards. Replay: as applyToCollection.
+   * @throws LockstepError `schema-conflict` with up to ten documents; `bad-argument` for a path with `$`, for
+   *   `_id`, and for a field within the other
    */
   renameField(collection: string, from: string, to: string): Promise<void>;
   /**
-   * Removes a field (or a dotted path), batch by fenced batch. Replay: as applyToCollection.
-   * @throws LockstepError `bad-argument` for a path with `$`
+   * Removes a field (or a dotted path), batch by fenced batch, from each element of the arrays on its way. A document
+   * in which a number of the path may be an index of an array, or a name of it is there twice, is named before
+   * anything is written. Replay: as applyToCollection.
+   * @throws LockstepError `schema-conflict` with up to ten documents; `bad-argument` for a path with `$` and for `_id`
    */
   removeField(collection: string, field: string): Promise<void>;
   /**

@@ -30,10 +30,14 @@ async function begin(runner: Runner, kind: string, collection: string | null): P
   await moveProgress(runner, "operation-begin", { kind, target: entry?.uuid ?? null });
 }
 
-async function apply(runner: Runner, collection: string, change: CollectionChange): Promise<void> {
+async function apply(
+  runner: Runner,
+  collection: string,
+  changeFor: () => CollectionChange | Promise<CollectionChange>,
+): Promise<void> {
   const entry = (await entriesOf(runner)).find(({ name }) => name === collection);
   if (entry) requirePlain(entry, collection);
-  await applyBatches(runner, collection, change);
+  await applyBatches(runner, collection, await changeFor());
   await moveProgress(runner, "operation-end", nextOperation(runner));
 }
 
@@ -119,16 +123,16 @@ export function contextOf(runner: Runner, step: string, track: Set<Promise<void>
     dropIndex: (name, index) =>
       operation(`dropIndex ${name} ${index}`, name, () => dropIndex(runner, name, index)),
     renameField: (name, from, to) =>
-      operation(`renameField ${name} ${from} ${to}`, name, async () =>
-        apply(runner, name, await fieldRenaming(runner, name, from, to)),
+      operation(`renameField ${name} ${from} ${to}`, name, () =>
+        apply(runner, name, () => fieldRenaming(runner, name, from, to)),
       ),
     removeField: (name, field) =>
-      operation(`removeField ${name} ${field}`, name, async () =>
-        apply(runner, name, fieldRemoval(field)),
+      operation(`removeField ${name} ${field}`, name, () =>
+        apply(runner, name, () => fieldRemoval(runner, name, field)),
       ),
     applyToCollection: (name, application) =>
       operation(`applyToCollection ${name}`, name, () =>
-        apply(runner, name, changeOf(application)),
+        apply(runner, name, () => changeOf(application)),
       ),
     transaction: (body) => operation("transaction", null, () => transact(runner, body)),
   };
