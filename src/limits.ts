@@ -90,6 +90,8 @@ export const limits = {
   loadLanes: 2,
   loadAttemptsMax: 60,
   swapAttemptsMax: 60,
+  /** The server's own for documents, with what it allows itself beyond that. */
+  dumpedDocumentBytesMax: 16 * 1024 * 1024 + 16 * 1024,
   loadChunkBytes: 4 * 1024 * 1024,
   loadBatchDocumentsMax: 10_000,
   loadBatchBytesMax: 8 * 1024 * 1024,

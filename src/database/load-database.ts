@@ -5,18 +5,21 @@ import { limits } from "../limits.ts";
 import type { Log } from "../log.ts";
 import { dataCollection, differences, isCapped, readCatalogue } from "./catalogue.ts";
 import { type Digests, digestDatabase } from "./digest.ts";
+import { createDocumentSum } from "./document-sum.ts";
 import { type Identity, type LoadTarget, loadCollection, releaseExpiry } from "./load.ts";
 import type { DumpedCollection, Manifest } from "./manifest.ts";
 
-/** SHA-256 over the documents of a collection, in the order in which a dump has them. */
-async function rawSha256(
+/** True when a collection has the documents of a file: in its order, or where that is not known, in any. */
+async function hasDocumentsOf(
   client: MongoClient,
   databaseName: string,
   source: string,
   entry: DumpedCollection,
-): Promise<string> {
+): Promise<boolean> {
   const hash = createHash("sha256");
-  const order = isCapped(entry) ? {} : { sort: { _id: 1 }, hint: { _id: 1 } };
+  const sum = createDocumentSum();
+  const isOrdered = entry.sum === undefined;
+  const order = isOrdered && !isCapped(entry) ? { sort: { _id: 1 }, hint: { _id: 1 } } : {};
   const cursor = client
     .db(databaseName)
     .runCursorCommand(
@@ -24,8 +27,12 @@ async function rawSha256(
       { raw: true, readPreference: "primary" },
     );
   cursor.setBatchSize(limits.dumpBatchDocuments);
-  for await (const raw of cursor) hash.update(raw as unknown as Uint8Array);
-  return hash.digest("hex");
+  for await (const raw of cursor) {
+    const document = raw as unknown as Uint8Array;
+    if (isOrdered) hash.update(document);
+    else sum.add(document);
+  }
+  return isOrdered ? hash.digest("hex") === entry.sha256 : sum.text() === entry.sum;
 }
 
 /** True when what was loaded is what was dumped: by the server's hash, or where none is known, by ours. */
@@ -38,7 +45,7 @@ async function isEqual(
   if (source === null) return true;
   if (digests[source]?.count !== entry.documents) return false;
   if (entry.hash !== "") return digests[source]?.hash === entry.hash;
-  return (await rawSha256(target.client, target.databaseName, source, entry)) === entry.sha256;
+  return hasDocumentsOf(target.client, target.databaseName, source, entry);
 }
 
 /**

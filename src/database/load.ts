@@ -11,7 +11,8 @@ import {
   definitionField,
   definitionFields,
 } from "./definition.ts";
-import { endingsOf, readDumpFile } from "./dump-files.ts";
+import { documentRuns } from "./dump-documents.ts";
+import { endingsOf } from "./dump-files.ts";
 import { type DumpedCollection, escapeName, type Manifest } from "./manifest.ts";
 import { fieldOf, rawArray, rawDocument, rawFields, rawOptions } from "./raw-bson.ts";
 import { anotherCollection, insertRaw } from "./raw-insert.ts";
@@ -41,28 +42,20 @@ const neverSeconds = fieldOf("expireAfterSeconds", new Int32(2_147_483_647));
 
 /** Whole documents of a dump file, in batches of bytes. */
 async function* batches(path: string): AsyncGenerator<Uint8Array> {
-  let rest: Buffer = Buffer.alloc(0);
-  for await (const chunk of readDumpFile(path, { highWaterMark: limits.loadChunkBytes })) {
-    const whole = Buffer.concat([rest, chunk as Buffer]);
+  for await (const { bytes, lengths } of documentRuns(path)) {
     let start = 0;
     let end = 0;
     let documents = 0;
-    while (end + 4 <= whole.length) {
-      const length = whole.readInt32LE(end);
-      if (end + length > whole.length) break;
+    for (const length of lengths) {
       end += length;
       documents += 1;
       if (documents >= limits.loadBatchDocumentsMax || end - start >= limits.loadBatchBytesMax) {
-        yield whole.subarray(start, end);
+        yield bytes.subarray(start, end);
         start = end;
         documents = 0;
       }
     }
-    if (end > start) yield whole.subarray(start, end);
-    rest = whole.subarray(end);
-  }
-  if (rest.length > 0) {
-    throw new LockstepError("backup-mismatch", `${path} ends in the middle of a document`);
+    if (end > start) yield bytes.subarray(start, end);
   }
 }
 

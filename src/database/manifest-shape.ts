@@ -12,7 +12,8 @@ const isCount = (value: unknown) => Number.isSafeInteger(value) && (value as num
 const isHex = (value: unknown, digits: number) =>
   isText(value) && value.length === digits && /^[0-9a-f]*$/.test(value);
 
-function isCollectionName(name: unknown): name is string {
+/** True for a name that a collection can have. Pure. */
+export function isCollectionName(name: unknown): name is string {
   const isPlain = isText(name) && name !== "" && !name.startsWith(".") && !name.includes("\0");
   return isPlain && Buffer.byteLength(name) <= limits.namespaceBytesMax;
 }

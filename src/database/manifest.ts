@@ -14,6 +14,8 @@ export interface DumpedCollection extends CollectionEntry {
   readonly sha256: string;
   /** The server's hash of the live collection at T; empty for a view. */
   readonly hash: string;
+  /** The sum of the hashes of its documents, where their order in the file is not known: in a stock dump. */
+  readonly sum?: string;
 }
 
 /** Definitions are BSON in base64. In format 2 they were canonical Extended JSON, which cannot hold each. */

@@ -1,5 +1,5 @@
 import type { MongoClient, UUID } from "mongodb";
-import { assert, LockstepError, messageOf } from "../errors.ts";
+import { LockstepError, messageOf } from "../errors.ts";
 import { limits } from "../limits.ts";
 import { systemClock } from "../ports/clock.ts";
 import { isNetworkTrouble } from "../store/transient.ts";
@@ -47,10 +47,14 @@ export async function insertRaw(
       const errors = (answer.writeErrors ?? []).filter(
         ({ code }) => code !== 11000 || attempt === 1,
       );
-      assert(errors.length === 0, "every document of a copy can be inserted", {
-        collection: into.name,
-        errors: errors.slice(0, limits.offendingDocumentsMax),
-      });
+      const [first] = errors;
+      if (first) {
+        throw new LockstepError(
+          "restore-failed",
+          `${errors.length} documents of "${into.name}" cannot be inserted: ${first.errmsg}: mend the data, or use another copy`,
+          { collection: into.name, errors: errors.slice(0, limits.offendingDocumentsMax) },
+        );
+      }
       await keepEmptyTimestamps(client, databaseName, into, bytes);
       return;
     } catch (error) {

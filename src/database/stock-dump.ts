@@ -3,10 +3,12 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { isLockstepError, LockstepError, messageOf } from "../errors.ts";
 import type { CollectionEntry } from "./catalogue.ts";
-import { dataCollection, ownIndexes } from "./catalogue.ts";
+import { dataCollection, isCapped, ownIndexes } from "./catalogue.ts";
 import { bytesOfDefinition, definitionField, indexName } from "./definition.ts";
 import { bytesOfText } from "./definition-text.ts";
-import { endingsOf, readDumpFile, readDumpText } from "./dump-files.ts";
+import { createDocumentSum } from "./document-sum.ts";
+import { documentRuns } from "./dump-documents.ts";
+import { endingsOf, readDumpText } from "./dump-files.ts";
 import { renewedIndex, renewedOptions } from "./legacy-definition.ts";
 import {
   type DumpedCollection,
@@ -17,7 +19,15 @@ import {
   manifestName,
   sealed,
 } from "./manifest.ts";
+import { isCollectionName } from "./manifest-shape.ts";
 import { bsonType, decodedValue, rawDocument, rawFields } from "./raw-bson.ts";
+import {
+  type FoundFile,
+  isOplog,
+  type StockFiles,
+  sortStockFiles,
+  topFile,
+} from "./stock-files.ts";
 import { refuseUnsupported } from "./supported.ts";
 
 /** The name of a collection or database whose escaped name this is. */
@@ -35,41 +45,54 @@ function damaged(path: string, what: string): LockstepError {
   return new LockstepError("backup-mismatch", `${path} ${what}: expected a directory of mongodump`);
 }
 
-/** Bytes, documents and hash of a file; the lengths alone say where each document ends. */
-async function measure(path: string) {
+/** Bytes, documents and hash of a file, and the sum of its documents' hashes where it is in no known order. */
+async function measure(path: string, isOrdered: boolean) {
   const hash = createHash("sha256");
-  let bytes = 0;
+  const sum = createDocumentSum();
+  let length = 0;
   let documents = 0;
-  let next = 0;
-  // The beginning of a length that lies across two chunks.
-  let head = Buffer.alloc(0);
-  for await (const chunk of readDumpFile(path) as AsyncIterable<Buffer>) {
-    hash.update(chunk);
-    const whole = head.length > 0 ? Buffer.concat([head, chunk]) : chunk;
-    const start = bytes - head.length;
-    bytes += chunk.length;
-    while (next + 4 <= bytes) {
-      const length = whole.readInt32LE(next - start);
-      if (length < 5) throw damaged(path, "holds something that is no document");
-      next += length;
-      documents += 1;
+  for await (const { bytes, lengths } of documentRuns(path)) {
+    hash.update(bytes);
+    length += bytes.length;
+    documents += lengths.length;
+    if (isOrdered) continue;
+    let start = 0;
+    for (const each of lengths) {
+      sum.add(bytes.subarray(start, start + each));
+      start += each;
     }
-    head = Buffer.from(next < bytes ? whole.subarray(next - start) : []);
   }
-  if (next !== bytes) throw damaged(path, "ends in the middle of a document");
-  return { bytes, documents, sha256: hash.digest("hex") };
+  const whole = { bytes: length, documents, sha256: hash.digest("hex") };
+  return isOrdered ? whole : { ...whole, sum: sum.text() };
 }
 
-async function readEntry(
+/** The name of a collection that no metadata names. mongodump cuts long ones: then only the metadata has it. */
+function nameOfFile(folder: string, file: string): string {
+  if (/^.{208}%24/.test(file)) {
+    throw damaged(
+      join(folder, file),
+      "has a name that was cut, without a metadata file that says it",
+    );
+  }
+  try {
+    return unescapeName(file);
+  } catch {
+    throw damaged(join(folder, file), "has a name that mongodump does not write");
+  }
+}
+
+type Definition = CollectionEntry & { readonly file: string };
+
+/** What a metadata file says; one that is missing says nothing. */
+async function readDefinition(
   folder: string,
-  name: string,
-  endings: ReturnType<typeof endingsOf>,
+  file: string,
+  path: string | null,
   onNotice: (notice: string) => void,
-): Promise<DumpedCollection> {
-  const path = join(folder, name);
-  const read = async () => rawFields(bytesOfText(await readDumpText(path)));
+): Promise<Definition> {
+  const read = async () => (path === null ? [] : rawFields(bytesOfText(await readDumpText(path))));
   const metadata = await read().catch((error: unknown) => {
-    throw damaged(path, `cannot be read (${messageOf(error)})`);
+    throw damaged(String(path), `cannot be read (${messageOf(error)})`);
   });
   const held = (field: string, type: number) =>
     metadata.find((candidate) => candidate.name === field && candidate.type === type);
@@ -83,42 +106,131 @@ async function readEntry(
     held("options", bsonType.document)?.value ?? rawDocument([]),
   );
   const type = said("type") ?? (definitionField(options, "viewOn") ? "view" : "collection");
-  const entry: CollectionEntry = {
-    // Older ones do not say it.
-    name: said("collectionName") ?? unescapeName(name.slice(0, -endings.metadata.length)),
-    type: type as CollectionEntry["type"],
-    uuid: said("uuid") ?? "",
-    options,
-    indexes: ownIndexes(renewed.map(({ definition }) => bytesOfDefinition(definition))),
-  };
-  for (const notice of notices) onNotice(`collection "${entry.name}": ${notice}`);
+  // Older ones do not say their name.
+  const name = said("collectionName") ?? nameOfFile(folder, file);
+  if (!isCollectionName(name) || !["collection", "view", "timeseries"].includes(type)) {
+    throw damaged(path ?? join(folder, file), "has no usable name or type of a collection");
+  }
+  for (const notice of notices) onNotice(`collection "${name}": ${notice}`);
   for (const each of renewed) {
-    const index = `index "${indexName(each.definition)}" of "${entry.name}"`;
+    const index = `index "${indexName(each.definition)}" of "${name}"`;
     for (const notice of each.notices) onNotice(`${index}: ${notice}`);
   }
-  const source = dataCollection(entry);
-  const file = name.slice(0, -endings.metadata.length);
-  if (source === null) {
-    return { ...entry, file, dataFile: null, bytes: 0, documents: 0, sha256: "", hash: "" };
-  }
-  const dataFile = entry.type === "timeseries" ? escapeName(source) : file;
-  const dataPath = join(folder, `${dataFile}${endings.data}`);
   return {
-    ...entry,
-    file,
-    dataFile,
-    ...(await measure(dataPath).catch((error: unknown) => {
-      throw isLockstepError(error)
-        ? error
-        : damaged(dataPath, `cannot be read (${messageOf(error)})`);
-    })),
-    hash: "",
+    ...{ name, type: type as CollectionEntry["type"], uuid: said("uuid") ?? "", options, file },
+    indexes: ownIndexes(renewed.map(({ definition }) => bytesOfDefinition(definition))),
   };
+}
+
+/** The file that has the documents of a collection, without its ending; null for a view. Pure. */
+function dataFileOf(entry: Definition): string | null {
+  const source = dataCollection(entry);
+  return entry.type === "timeseries" && source !== null ? escapeName(source) : source && entry.file;
+}
+
+async function withDocuments(
+  folder: string,
+  entry: Definition,
+  files: StockFiles,
+): Promise<DumpedCollection> {
+  const dataFile = dataFileOf(entry);
+  if (dataFile === null) {
+    return { ...entry, dataFile, bytes: 0, documents: 0, sha256: "", hash: "" };
+  }
+  const path = join(folder, `${dataFile}${endingsOf(files).data}`);
+  if (!files.data.includes(dataFile)) {
+    throw damaged(
+      path,
+      `is missing, with the documents of "${entry.name}" (where it had none, make an empty file)`,
+    );
+  }
+  const measured = await measure(path, isCapped(entry)).catch((error: unknown) => {
+    throw isLockstepError(error) ? error : damaged(path, `cannot be read (${messageOf(error)})`);
+  });
+  return { ...entry, dataFile, ...measured, hash: "" };
+}
+
+/** Every collection of a database's folder: each file with documents belongs to exactly one. */
+async function readDefinitions(
+  folder: string,
+  files: StockFiles,
+  onNotice: (notice: string) => void,
+): Promise<readonly Definition[]> {
+  const { metadata: ending } = endingsOf(files);
+  const all: Definition[] = [];
+  for (const file of files.metadata.toSorted()) {
+    all.push(await readDefinition(folder, file, join(folder, `${file}${ending}`), onNotice));
+  }
+  const buckets = all.flatMap((entry) =>
+    entry.type === "timeseries" ? (dataCollection(entry) ?? []) : [],
+  );
+  // The definition of a time series says that of its buckets as well.
+  const own = all.filter(({ name }) => !buckets.includes(name));
+  const used = new Set(own.map(dataFileOf));
+  for (const file of files.data.toSorted().filter((each) => !used.has(each))) {
+    const same = own.find((entry) => entry.file === file);
+    if (same) throw damaged(folder, `holds documents of "${same.name}", which is a ${same.type}`);
+    own.push(await readDefinition(folder, file, null, onNotice));
+    onNotice(
+      `"${nameOfFile(folder, file)}" has no metadata file: it becomes a plain collection with an index of _id alone`,
+    );
+  }
+  const names = own.map(({ name }) => name).toSorted();
+  const twice = names.find((name, index) => name === names[index + 1]);
+  if (twice !== undefined) throw damaged(folder, `names the collection "${twice}" twice`);
+  return own;
+}
+
+async function listFiles(directory: string): Promise<readonly FoundFile[]> {
+  const entries = await readdir(directory, { withFileTypes: true }).catch((error: unknown) => {
+    throw damaged(directory, `cannot be read (${messageOf(error)})`);
+  });
+  return entries
+    .map((entry): FoundFile => {
+      const kind = entry.isDirectory() ? "folder" : entry.isFile() ? "file" : "other";
+      return { name: entry.name, kind };
+    })
+    .toSorted((left, right) => (left.name < right.name ? -1 : 1));
+}
+
+const oplogAdvice =
+  "restore the whole dump with mongorestore --oplogReplay into a server of its own, then back up this one database from there";
+
+/** The folder of the one database of a stock dump. */
+async function databaseFolder(
+  directory: string,
+  onNotice: (notice: string) => void,
+): Promise<string> {
+  const all = await listFiles(directory);
+  const folders = all
+    .filter(({ name, kind }) => kind === "folder" && !name.startsWith("."))
+    .map(({ name }) => name);
+  const oplog = all.find(({ name }) => isOplog(name));
+  if (oplog) {
+    throw new LockstepError(
+      "database-not-supported",
+      `${join(directory, oplog.name)} is the oplog of a dump of the whole server (${folders.join(", ")}): without it the documents are of no one moment, and it is not replayed here; ${oplogAdvice}`,
+    );
+  }
+  const files = all.filter(({ name }) => !folders.includes(name)).map(topFile);
+  const problems = files.flatMap(({ problem }) => problem ?? []);
+  if (problems.length > 0) throw damaged(directory, `cannot be used (${problems.join("; ")})`);
+  for (const { notice } of files) if (notice !== undefined) onNotice(notice);
+  const [only] = folders;
+  if (only === undefined) throw damaged(directory, "holds no folder of a database");
+  if (folders.length > 1) {
+    throw damaged(
+      directory,
+      `holds ${folders.length} databases (${folders.join(", ")}), expected one (copy the folder of one into a directory of its own, and name that; where the dump was made with --oplog, ${oplogAdvice})`,
+    );
+  }
+  return only;
 }
 
 /**
  * Reads what stock mongodump wrote (its directory form, zipped or not) as one of our backups, so that our
  * restore takes it. There is nothing to hold it against: what is proven is that the copy equals the files.
+ * Each file is used, refused by name or named in a notice.
  * @param onNotice hears of what was left out of a definition, or changed
  * @throws LockstepError `backup-mismatch`, `database-not-supported`
  */
@@ -126,42 +238,28 @@ export async function readStockDump(
   directory: string,
   onNotice: (notice: string) => void = () => {},
 ): Promise<Manifest> {
-  const entries = await readdir(directory, { withFileTypes: true }).catch((error: unknown) => {
-    throw damaged(directory, `cannot be read (${messageOf(error)})`);
-  });
-  const folders = entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
-  const [only] = folders;
-  if (only === undefined || folders.length > 1) {
-    throw damaged(directory, `holds ${folders.length} databases, expected one`);
-  }
+  const only = await databaseFolder(directory, onNotice);
   const folder = join(directory, only);
-  const files = await readdir(folder);
-  const gzip = files.some((name) => name.endsWith(endingsOf({ gzip: true }).metadata));
-  const endings = endingsOf({ gzip });
-  const names = files.filter((name) => name.endsWith(endings.metadata));
-  const collections: DumpedCollection[] = [];
-  for (const name of names.toSorted()) {
-    // Bookkeeping of the server's, which the definitions say as well.
-    if (name.startsWith("system.views.")) continue;
-    collections.push(await readEntry(folder, name, endings, onNotice));
+  const files = sortStockFiles(await listFiles(folder));
+  if (files.problems.length > 0) {
+    throw damaged(folder, `cannot be used (${files.problems.join("; ")})`);
   }
-  const buckets = collections.flatMap((entry) =>
-    entry.type === "timeseries" ? (dataCollection(entry) ?? []) : [],
-  );
-  // The definition of a time series says that of its buckets as well.
-  const own = collections.filter(({ name }) => !buckets.includes(name));
-  if (own.length === 0) throw damaged(folder, "holds no metadata of a collection");
-  refuseUnsupported({ collections: own });
+  for (const notice of files.notices) onNotice(notice);
+  const definitions = await readDefinitions(folder, files, onNotice);
+  if (definitions.length === 0) throw damaged(folder, "holds no collection");
+  refuseUnsupported({ collections: definitions });
+  const own: DumpedCollection[] = [];
+  for (const entry of definitions) own.push(await withDocuments(folder, entry, files));
   own.sort((left, right) => (left.name < right.name ? -1 : 1));
   return sealed({
     format: manifestFormat,
     backupId: "",
     fleet: "",
-    databaseName: unescapeName(only),
+    databaseName: nameOfFile(directory, only),
     version: "",
     time: "0:0",
     serverVersion: "",
-    gzip,
+    gzip: files.gzip,
     collections: own,
     digest: manifestDigest(own),
   });
