@@ -28,6 +28,7 @@ export type ErrorCode =
   | "not-a-replica-set"
   | "peers-missing"
   | "restore-failed"
+  | "rights-missing"
   | "schema-conflict"
   | "step-failed"
   | "step-kills-process"
@@ -95,7 +96,12 @@ export function assert(
   if (!condition) throw new LockstepError("invariant-broken", message, details);
 }
 
-/** The message of anything that was thrown. */
+/** A server quotes the whole command that it refuses, with data and with a signature of the cluster's time. */
+const refusedCommand =
+  /not authorized on (\S+) to execute command \{ (\w+): ("[^"]*"|[^\s,]+).*\}/s;
+
+/** The message of anything that was thrown, without the command that a server quotes. */
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  const text = error instanceof Error ? error.message : String(error);
+  return text.replace(refusedCommand, "not authorized on $1 to execute the command $2 ($3)");
 }

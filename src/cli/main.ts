@@ -3,6 +3,7 @@ import { createInterface } from "node:readline/promises";
 import { Command, CommanderError } from "commander";
 import { isLockstepError, messageOf } from "../errors.ts";
 import { redactUrl } from "../log.ts";
+import { asUnreachable } from "../store/transient.ts";
 import { allowWrites } from "./commands/allow-writes.ts";
 import { ask } from "./commands/ask.ts";
 import { addBackupCommands } from "./commands/backups.ts";
@@ -91,10 +92,11 @@ async function main(argv: readonly string[]): Promise<number> {
   try {
     await program.parseAsync(argv);
     return exitCode;
-  } catch (error) {
-    if (error instanceof CommanderError) {
-      return error.exitCode === 0 ? exitCodes.done : exitCodes.usage;
+  } catch (thrown) {
+    if (thrown instanceof CommanderError) {
+      return thrown.exitCode === 0 ? exitCodes.done : exitCodes.usage;
     }
+    const error = asUnreachable(thrown);
     const isInterrupted = interruption.signal.aborted;
     // What could not be taken back has to be told.
     if (isInterrupted && !isLockstepError(error, "database-unreachable"))

@@ -32,13 +32,16 @@ export type StepsResult =
     }
   | { readonly kind: "failed"; readonly reason: StepReason };
 
-function failed(step: string, error: unknown): StepsResult {
+function failed(step: string, thrown: unknown): StepsResult {
+  const error = asUnreachable(thrown);
   const known = isLockstepError(error);
+  // The step is not to blame for a right that its user lacks.
+  const prefix = isLockstepError(error, "rights-missing") ? "" : `schema step "${step}": `;
   return {
     kind: "failed",
     reason: {
       code: known ? error.code : "step-failed",
-      message: `schema step "${step}": ${messageOf(error)}`,
+      message: `${prefix}${messageOf(error)}`,
       details: { step, ...(known ? error.details : {}) },
     },
   };

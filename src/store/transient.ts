@@ -94,9 +94,19 @@ export function isNetworkTrouble(thrown: unknown): boolean {
   );
 }
 
-/** Trouble on the way to the database as ours; anything else as it is. */
+/** The server's code for a command that its user has no right to. */
+const unauthorizedCode = 13;
+
+/** Trouble on the way to the database, or a right that is missing, as ours; anything else as it is. */
 export function asUnreachable(error: unknown): unknown {
-  if (isLockstepError(error) || !isNetworkTrouble(error)) return error;
+  if (isLockstepError(error)) return error;
+  if (error instanceof MongoServerError && error.code === unauthorizedCode) {
+    return new LockstepError(
+      "rights-missing",
+      `expected the user of the URL to have every right that this needs, got: ${messageOf(error)}: grant that to the user, then try again`,
+    );
+  }
+  if (!isNetworkTrouble(error)) return error;
   if (isWriteTimeout(error)) {
     return new LockstepError(
       "no-majority",

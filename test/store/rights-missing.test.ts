@@ -1,0 +1,62 @@
+// Aim: a right that is missing is told as that, without the command that the server quotes, and no step is blamed.
+// Method: the server's real refusal of users without rights, on a set with users.
+import { resolve } from "node:path";
+import { MongoClient } from "mongodb";
+import { afterAll, beforeAll, expect, inject, test } from "vitest";
+import { messageOf } from "../../src/errors.ts";
+import { type ReplicaSet, startReplicaSet } from "../../src/local/replica-set.ts";
+import { runCommand } from "../../src/ports/process.ts";
+import { asUnreachable } from "../../src/store/transient.ts";
+
+let set: ReplicaSet;
+let url: string;
+beforeAll(async () => {
+  set = await startReplicaSet({
+    mongodPath: inject("mongodPath"),
+    members: 1,
+    secure: {
+      authorityPath: resolve("test/fixtures/tls/authority.pem"),
+      certificateKeyPath: resolve("test/fixtures/tls/server.pem"),
+      username: "keeper",
+      password: "secret",
+    },
+  });
+  const root = new MongoClient(set.url("things"));
+  const roles = [{ role: "read", db: "things" }];
+  await root.db("admin").command({ createUser: "reader", pwd: "secret", roles });
+  await root.close();
+  url = set.url("things").replace("keeper:", "reader:");
+});
+afterAll(() => set?.stop());
+
+test.each([
+  ["insert", "insertOne", [{ secretValue: "told" }]],
+  ["insert", "insertMany", [[{ secretValue: "told" }]]],
+  ["update", "updateMany", [{ a: { $gt: "}" } }, { $set: { secretValue: "told" } }]],
+  ["createIndexes", "createIndex", [{ secretValue: 1 }]],
+  ["drop", "drop", []],
+] as const)("%s by %s", async (command, method, given) => {
+  const client = new MongoClient(url);
+  const items = client.db("things").collection("items") as unknown as Record<
+    string,
+    (...given: readonly unknown[]) => Promise<unknown>
+  >;
+  const thrown = await items[method]?.(...given).catch((error: unknown) => error);
+  await client.close();
+  expect(asUnreachable(thrown)).toMatchObject({ code: "rights-missing" });
+  const text = messageOf(asUnreachable(thrown));
+  expect(text).toContain(`not authorized on things to execute the command ${command} ("items")`);
+  expect(text).not.toMatch(/signature|clusterTime|secretValue|lsid/);
+  expect(messageOf(thrown)).not.toMatch(/signature|clusterTime|secretValue|lsid/);
+});
+
+test("on the command line", async () => {
+  const ran = await runCommand(
+    process.execPath,
+    [resolve("dist/src/cli/main.js"), "init", "1.0.0", "--mongo-url", url, "--timeout", "10"],
+    { timeoutMs: 60_000 },
+  );
+  expect(ran?.exitCode).toBe(1);
+  expect(ran?.stderr).toContain("rights-missing: ");
+  expect(`${ran?.stdout}${ran?.stderr}`).not.toMatch(/signature|clusterTime|lsid/);
+});
