@@ -104,6 +104,8 @@ export const limits = {
   scratchDatabases: 4,
   /** How long a command that is killed keeps what it has claimed. */
   claimTtlMs: 30_000,
+  /** How often a claimed database is looked at until it is empty. */
+  emptyLooksMax: 5,
   oplogFactor: 2,
   spaceMarginBytes: 64 * 1024 * 1024,
   spaceReserveFraction: 0.1,

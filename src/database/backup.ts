@@ -1,10 +1,11 @@
-import { access, constants, lstat, rm, statfs } from "node:fs/promises";
+import { access, constants, lstat, rm, rmdir, statfs } from "node:fs/promises";
 import { join } from "node:path";
 import type { MongoClient } from "mongodb";
 import { isLockstepError, LockstepError, messageOf } from "../errors.ts";
 import { limits } from "../limits.ts";
 import type { Log } from "../log.ts";
-import { createPrivateFolder, writeFileAtomic } from "../ports/files.ts";
+import type { Clock } from "../ports/clock.ts";
+import { claimPrivateFolder, createPrivateFolder, writeFileAtomic } from "../ports/files.ts";
 import type { Seam } from "../ports/seam.ts";
 import { chooseBackupTime, parseBackupTime } from "./backup-time.ts";
 import {
@@ -22,6 +23,8 @@ import { historyError } from "./history-error.ts";
 import { loadDatabase } from "./load-database.ts";
 import { type Manifest, manifestName, sealed } from "./manifest.ts";
 import type { WithMember } from "./members.ts";
+import { partialEnding } from "./retention.ts";
+import { type Scratch, withScratch } from "./scratch.ts";
 import { checkServerVersions } from "./server-versions.ts";
 import { databaseSize, requireRoomForCopy, spaceNeeded } from "./space.ts";
 import { refuseUnsupported } from "./supported.ts";
@@ -31,8 +34,6 @@ export interface BackupOptions {
   readonly withMember: WithMember;
   readonly databaseName: string;
   readonly control: Control;
-  /** Where it is written down what members are made to hold, for whoever comes next; default: `control`. */
-  readonly holdsIn?: Control;
   /** Where backups are kept; this one gets a folder of its own there. */
   readonly root: string;
   readonly backupId: string;
@@ -41,12 +42,13 @@ export interface BackupOptions {
   readonly gzip?: boolean;
   /** Hears of bytes that are dumped, and again when they are loaded to prove them. */
   onBytes?(bytes: number): void;
-  /** A database that does not exist, to prove the copy in; dropped afterwards. */
-  readonly scratch: string;
-  /** What else is done in it before it is dropped. */
-  inScratch?(manifest: Manifest): Promise<void>;
+  /** What the scratch database is claimed for, in which the copy is proven. */
+  readonly purpose: string;
+  /** What else is done in it before it is emptied. */
+  inScratch?(manifest: Manifest, scratch: Scratch): Promise<void>;
   readonly signal: AbortSignal;
   readonly seam: Seam;
+  readonly clock: Clock;
   readonly log: Log;
 }
 
@@ -100,14 +102,12 @@ async function countsAt(
 /** Proves a dump that was just made, and says so in its manifest. */
 async function prove(
   options: BackupOptions,
+  scratch: Scratch,
   directory: string,
   manifest: Manifest,
 ): Promise<Manifest> {
-  const digests = await loadDatabase(
-    { ...options, databaseName: options.scratch },
-    directory,
-    manifest,
-  );
+  await scratch.empty();
+  const digests = await loadDatabase({ ...options, ...scratch.target }, directory, manifest);
   const { seal: _seal, ...rest } = manifest;
   const proven = sealed({
     ...rest,
@@ -120,22 +120,59 @@ async function prove(
   await options.seam.write("backup-proven", () =>
     writeFileAtomic(join(directory, manifestName), text),
   );
-  await options.inScratch?.(proven);
+  await options.inScratch?.(proven, scratch);
   return proven;
 }
 
+/** @throws LockstepError `bad-argument` where something is there, whatever it is */
+async function requireFreeFolder(directory: string): Promise<void> {
+  const isTaken = await lstat(directory).then(
+    () => true,
+    () => false,
+  );
+  if (!isTaken) return;
+  const message = `expected an id that is free, found ${directory}: choose another id, or delete that one`;
+  throw new LockstepError("bad-argument", message, { directory });
+}
+
+/**
+ * Claims the id of a backup: of two processes one makes the folder that it is dumped into.
+ * @throws LockstepError `bad-argument`
+ */
+async function claimFolder({ seam }: BackupOptions, directory: string): Promise<void> {
+  const partial = `${directory}${partialEnding}`;
+  await seam
+    .write("claim-folder", () => claimPrivateFolder(partial))
+    .catch((error: unknown) => {
+      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw dumpError(error);
+      const message = `expected an id that is free, found ${partial}: another process takes a backup of that id, or one was cut short: wait for it, choose another id, or delete that folder`;
+      throw new LockstepError("bad-argument", message, { directory: partial });
+    });
+  // It may have been put in its place since.
+  await requireFreeFolder(directory).catch(async (error: unknown) => {
+    await rmdir(partial);
+    throw error;
+  });
+}
+
 /** One moment: a proven backup, or nothing. */
-async function createOnce(options: BackupOptions, directory: string): Promise<Manifest> {
+async function createOnce(
+  options: BackupOptions,
+  scratch: Scratch,
+  directory: string,
+): Promise<Manifest> {
   const { client, databaseName, control, seam } = options;
   const catalogue = await readCatalogue(client, databaseName);
   refuseUnsupported(catalogue);
-  const history = { ...options, control: options.holdsIn ?? control };
   const { dataSizeBytes } = await databaseSize(client, databaseName);
-  const manifest = await holdingHistory(history, historySecondsNeeded(dataSizeBytes), async () => {
+  const manifest = await holdingHistory(options, historySecondsNeeded(dataSizeBytes), async () => {
     const time = await chooseBackupTime({ control, seam });
     const digest = await countsAt(options, catalogue, time);
-    const fleet = control.databaseName;
-    return dumpDatabase({ ...options, fleet, time, catalogue, digest, directory });
+    await claimFolder(options, directory);
+    return dumpDatabase({
+      ...{ ...options, time, catalogue, digest, directory },
+      ...{ fleet: control.databaseName, isClaimed: true },
+    });
   });
   try {
     const after = await readCatalogue(client, databaseName);
@@ -144,7 +181,7 @@ async function createOnce(options: BackupOptions, directory: string): Promise<Ma
       const message = `definitions changed meanwhile: ${changed.join("; ")}`;
       throw new LockstepError("moment-gone", message);
     }
-    return await prove(options, directory, manifest);
+    return await prove(options, scratch, directory, manifest);
   } catch (error) {
     // Dumped by us a moment ago: a backup that is not proven is none.
     await rm(directory, { recursive: true, force: true }).catch(() => {});
@@ -159,29 +196,21 @@ async function createOnce(options: BackupOptions, directory: string): Promise<Ma
  *   `bad-argument` for an id that is taken, `database-not-supported`, `disk-full`
  */
 export async function createBackup(options: BackupOptions): Promise<Manifest> {
-  const { client, scratch, log } = options;
   const directory = join(options.root, options.backupId);
-  const isTaken = await lstat(directory).then(
-    () => true,
-    () => false,
-  );
-  if (isTaken) {
-    const message = `expected an id that is free, found ${directory}: choose another id, or delete that one`;
-    throw new LockstepError("bad-argument", message, { directory });
-  }
+  await requireFreeFolder(directory);
   await checkServerVersions(options);
   await requireRoom(options);
-  const { dataSizeBytes } = await databaseSize(client, options.databaseName);
+  const { dataSizeBytes } = await databaseSize(options.client, options.databaseName);
   await requireHistory(options, dataSizeBytes);
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      return await createOnce(options, directory);
-    } catch (error) {
-      const again = isLockstepError(error, "moment-gone") && attempt < limits.backupTimeTriesMax;
-      if (!again) throw error;
-      log.warn({ attempt, error: error.message }, "another moment is tried");
-    } finally {
-      await client.db(scratch).dropDatabase({ writeConcern: { w: "majority" } });
+  return withScratch(options, async (scratch) => {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await createOnce(options, scratch, directory);
+      } catch (error) {
+        const again = isLockstepError(error, "moment-gone") && attempt < limits.backupTimeTriesMax;
+        if (!again) throw error;
+        options.log.warn({ attempt, error: error.message }, "another moment is tried");
+      }
     }
-  }
+  });
 }

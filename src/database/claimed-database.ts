@@ -1,4 +1,6 @@
 import type { Document, MongoClient } from "mongodb";
+import { LockstepError } from "../errors.ts";
+import { limits } from "../limits.ts";
 import type { Seam } from "../ports/seam.ts";
 import { type CollectionEntry, dataCollection, listCollections } from "./catalogue.ts";
 import { type Claim, type Created, claimsOf } from "./claims.ts";
@@ -45,6 +47,29 @@ async function dropSeen({ client, claim, seam }: ClaimedDatabase, found: Found):
     found.type === "collection"
       ? dropExactly(client, claim.name, found)
       : dropIfThere(client, claim.name, found.name),
+  );
+}
+
+/**
+ * Empties a claimed database and never drops it. The collections are listed before the claim is held, so all
+ * of them were created while it was ours: what a later owner creates has other UUIDs.
+ * @throws LockstepError `conflict` where the claim is another's, or another keeps creating collections
+ */
+export async function emptyDatabase(database: ClaimedDatabase): Promise<void> {
+  const { client, claim } = database;
+  for (let look = 1; look <= limits.emptyLooksMax; look += 1) {
+    const found = await list(client, claim.name);
+    if (found.length === 0) return;
+    await claim.hold({ $set: { created: [] }, $inc: { looks: 1 } });
+    const isLast = ({ name }: Found) => name === viewsName;
+    for (const each of found.filter((one) => !isLast(one))) await dropSeen(database, each);
+    // Views are kept in it: it is only dropped where there was none any more.
+    if (found.every(isLast)) for (const each of found) await dropSeen(database, each);
+  }
+  throw new LockstepError(
+    "conflict",
+    `expected "${claim.name}" to stay empty, another process creates collections there: it is a database of Lockstep, leave it alone`,
+    { databaseName: claim.name },
   );
 }
 

@@ -50,6 +50,8 @@ export interface DumpOptions {
   readonly fleet: string;
   /** The version that the data is of. */
   readonly version: string;
+  /** True where the partial folder was made for this dump alone, and no dump of that name is there. */
+  readonly isClaimed?: boolean;
   /** mongodump's gzip form: smaller and slower. */
   readonly gzip?: boolean;
   /** Hears of bytes that are dumped. */
@@ -200,8 +202,10 @@ export async function dumpDatabase(options: DumpOptions): Promise<Manifest> {
   try {
     const existing = await readJsonFile<Manifest>(join(directory, manifestName));
     if (existing?.time === options.time) return await verifyDump(directory);
-    await rm(partial, { recursive: true, force: true });
-    await rm(directory, { recursive: true, force: true });
+    if (!options.isClaimed) {
+      await rm(partial, { recursive: true, force: true });
+      await rm(directory, { recursive: true, force: true });
+    }
     return await dumpInto(options, partial);
   } catch (error) {
     // What is left of it would take the room that is missing.

@@ -11,9 +11,8 @@ import type { Mastership } from "../leadership/mastership.ts";
 import { limits } from "../limits.ts";
 import { systemClock } from "../ports/clock.ts";
 import type { Seam } from "../ports/seam.ts";
-import { documentIds } from "../store/store.ts";
 import { isEndedByServer, isNetworkTrouble } from "../store/transient.ts";
-import { type Control, fencesOf, readFence } from "./fences.ts";
+import { type Control, fenceIdOf, fencesOf, readFence } from "./fences.ts";
 
 export interface Fenced {
   readonly client: MongoClient;
@@ -40,7 +39,7 @@ export async function refuseDeposed({
   control,
   mastership,
 }: Pick<Fenced, "control" | "mastership">): Promise<void> {
-  const fence = await readFence(control, documentIds.master);
+  const fence = await readFence(control, fenceIdOf(control));
   if (Number(fence?.["epoch"]) !== mastership.epoch) throw deposed(mastership.epoch);
 }
 
@@ -123,7 +122,7 @@ export function writeFenced(
 ): Promise<void> {
   const { epoch } = fenced.mastership;
   return transaction(fenced, "snapshot", async (session) => {
-    const filter = { _id: documentIds.master, epoch };
+    const filter = { _id: fenceIdOf(fenced.control), epoch };
     const touched = await fencesOf(fenced.control).updateOne(
       filter,
       { $inc: { sequence: 1 } },
@@ -163,7 +162,7 @@ export async function fencedTransaction<Prepared>(
     const sessions = sessionsChange(session, tick);
     const touched = await fences.updateOne(
       {
-        _id: documentIds.master,
+        _id: fenceIdOf(fenced.control),
         epoch: mastership.epoch,
         ...(tick.ticks === 0 ? {} : { [`${tick.field}.ticks`]: tick.ticks }),
       },
@@ -175,7 +174,7 @@ export async function fencedTransaction<Prepared>(
       { session },
     );
     if (touched.matchedCount !== 1) {
-      const fence = await fences.findOne({ _id: documentIds.master }, { session });
+      const fence = await fences.findOne({ _id: fenceIdOf(fenced.control) }, { session });
       if (Number(fence?.["epoch"]) !== mastership.epoch) throw deposed(mastership.epoch);
       // An earlier commit of ours, whose answer was lost, did take effect.
       assert(committing, "nobody else moves our progress", { ticks: tick.ticks });

@@ -1,10 +1,17 @@
 import type { Collection, Document, MongoClient } from "mongodb";
-import { collections } from "../store/store.ts";
+import { collections, documentIds } from "../store/store.ts";
 
 /** Where the fence is, and what is written down beside it. */
 export interface Control {
   readonly client: MongoClient;
   readonly databaseName: string;
+  /** The id of the fence; default: the master's. A rehearsal by hand has one of its own. */
+  readonly fenceId?: string;
+}
+
+/** The id of the fence document that a transaction changes. Pure. */
+export function fenceIdOf({ fenceId }: Pick<Control, "fenceId">): string {
+  return fenceId ?? documentIds.master;
 }
 
 /** The fence, what moves with it, and what an upgrade holds back. */

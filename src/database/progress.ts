@@ -1,6 +1,5 @@
 import type { Binary } from "mongodb";
-import { documentIds } from "../store/store.ts";
-import { type Control, fencesOf } from "./fences.ts";
+import { type Control, fenceIdOf, fencesOf } from "./fences.ts";
 import { orderedField } from "./ordered-bson.ts";
 import { type TypedBytes, unwrapValue } from "./typed-bytes.ts";
 
@@ -62,7 +61,7 @@ export async function readProgress(
   upgrade: string,
 ): Promise<Progress | undefined> {
   const bytes = (await fencesOf(control).findOne(
-    { _id: documentIds.master },
+    { _id: fenceIdOf(control) },
     { readConcern: { level: "majority" }, raw: true, projection: { [field]: 1 } },
   )) as unknown as Uint8Array | null;
   const found = bytes === null ? undefined : orderedField(bytes, field);

@@ -55,6 +55,12 @@ export async function createPrivateFolder(path: string): Promise<void> {
   await chmod(path, privateFolderMode);
 }
 
+/** Makes a folder for this user alone that is not there: `EEXIST` says that another process was first. */
+export async function claimPrivateFolder(path: string): Promise<void> {
+  await mkdir(path, { mode: privateFolderMode });
+  await chmod(path, privateFolderMode);
+}
+
 /** Opens a file anew to write it, for this user alone, whatever the umask and whatever was there. */
 export async function openPrivateFile(path: string): Promise<FileHandle> {
   const handle = await open(path, "w", privateFileMode);

@@ -11,7 +11,7 @@ import { restoreDatabase } from "../database/restore.ts";
 import { requireSameServer } from "../database/restore-beside.ts";
 import type { RunOptions } from "../database/runner.ts";
 import { runSchemaSteps, type StepsResult } from "../database/schema-steps.ts";
-import { scratchName, sweepScratch } from "../database/scratch.ts";
+import { clearScratch, type ScratchOptions, withScratch } from "../database/scratch.ts";
 import {
   databaseSize,
   occupied,
@@ -77,6 +77,21 @@ function deathProbe(
       await world.clock.sleep(limits.heartbeatStaleMs, signal);
       signal.throwIfAborted();
     }
+  };
+}
+
+/** What a master claims a scratch database with. */
+function scratchOptions(
+  world: DatabaseWorld,
+  control: ScratchOptions["control"],
+  { epoch, signal }: Pick<EffectContext, "epoch" | "signal">,
+  upgrade: string,
+): ScratchOptions {
+  const { client, seam, clock, log } = world;
+  const mastership = requireMastership(world, { epoch });
+  return {
+    ...{ client, control, signal, seam, clock, log, purpose: `the rehearsal of ${upgrade}` },
+    fenced: { client, control, mastership, signal, seam },
   };
 }
 
@@ -169,38 +184,31 @@ export function coordinatorEffects(world: DatabaseWorld): Record<string, EffectH
           : await copyOf(point, directory);
         await requireSameServer(world.client, manifest.serverVersion);
         const startMs = world.clock.monotonicMs();
-        await sweepScratch(world.client, world.databaseName, context.epoch);
-        const scratch = scratchName(world.databaseName, context.epoch);
-        await watchingMembers(world, context, (signal) =>
-          loadDatabase(
-            {
-              client: world.client,
-              databaseName: scratch,
-              signal,
-              seam: world.seam,
-              log: world.log,
-            },
-            directory,
-            manifest,
-          ),
-        );
-        const sizeBefore = await databaseSize(world.client, scratch);
-        const loaded = restoreFigures(manifest, world.clock.monotonicMs() - startMs);
-        const result: StepsResult = restoreOf
-          ? { kind: "done", batches: 0, documents: 0, figures: [loaded] }
-          : await watchingMembers(world, context, (signal) =>
-              runSteps(
-                params,
-                { ...context, signal },
-                { databaseName: scratch, progressField: "rehearsal" },
-              ),
-            );
-        const expected = await readCatalogue(world.client, scratch);
-        const sizeAfter = await databaseSize(world.client, scratch);
-        await sweepScratch(world.client, world.databaseName, context.epoch);
-        if (result.kind === "failed") return { type: "rehearsalFailed", reason: result.reason };
-        const growthBytes = Math.max(0, occupied(sizeAfter) - occupied(sizeBefore));
-        return { type: "rehearsalPassed", expected, figures: result.figures, growthBytes };
+        return withScratch(scratchOptions(world, control, context, upgrade), async (scratch) => {
+          await watchingMembers(world, context, (signal) => {
+            const target = {
+              ...scratch.target,
+              signal: AbortSignal.any([signal, scratch.fenced.signal]),
+            };
+            return loadDatabase({ ...target, log: world.log }, directory, manifest);
+          });
+          const sizeBefore = await databaseSize(world.client, scratch.name);
+          const loaded = restoreFigures(manifest, world.clock.monotonicMs() - startMs);
+          const result: StepsResult = restoreOf
+            ? { kind: "done", batches: 0, documents: 0, figures: [loaded] }
+            : await watchingMembers(world, context, (signal) =>
+                runSteps(
+                  params,
+                  { ...context, signal },
+                  { databaseName: scratch.name, progressField: "rehearsal" },
+                ),
+              );
+          const expected = await readCatalogue(world.client, scratch.name);
+          const sizeAfter = await databaseSize(world.client, scratch.name);
+          if (result.kind === "failed") return { type: "rehearsalFailed", reason: result.reason };
+          const growthBytes = Math.max(0, occupied(sizeAfter) - occupied(sizeBefore));
+          return { type: "rehearsalPassed", expected, figures: result.figures, growthBytes };
+        });
       }),
 
     migrate: (params, context) =>
@@ -272,7 +280,7 @@ export function coordinatorEffects(world: DatabaseWorld): Record<string, EffectH
         const upgrade = String(params["upgrade"]);
         const point = params["backup"] as Point | null;
         const mastership = requireMastership(world, context);
-        await sweepScratch(world.client, world.databaseName, context.epoch);
+        await clearScratch(scratchOptions(world, control, context, upgrade));
         if (point === null) return { type: "dataRestored", digest: null };
         // Where no step has begun, what differs is somebody else's: it is not ours to take back.
         if (params["touched"] !== true || !(await hasBegun(world, upgrade))) {

@@ -12,10 +12,10 @@ import { runStepsWithDeadline } from "../database/steps-with-deadline.ts";
 import { assert, LockstepError } from "../errors.ts";
 import { limits } from "../limits.ts";
 import type { Log } from "../log.ts";
-import { systemClock } from "../ports/clock.ts";
+import type { Clock } from "../ports/clock.ts";
 import type { Random } from "../ports/random.ts";
 import type { Seam } from "../ports/seam.ts";
-import { collections, documentIds, type Store } from "../store/store.ts";
+import type { Store } from "../store/store.ts";
 import { planOf, type Step } from "./steps.ts";
 import { noVersionError, readVersions, requireSemver } from "./versions.ts";
 
@@ -31,7 +31,7 @@ export interface Rehearsal {
 
 /**
  * Runs the schema steps of a version on a proven copy of the live database, while the fleet runs on:
- * a database, a fence and a folder of its own, all of which go afterwards.
+ * a scratch database and a folder of its own, which is deleted afterwards.
  * @throws LockstepError `no-version`, `upgrade-active`, `version-not-semver`, and what a backup throws
  */
 export async function rehearse(options: {
@@ -48,9 +48,10 @@ export async function rehearse(options: {
   onBytes?(bytes: number): void;
   signal: AbortSignal;
   seam: Seam;
+  clock: Clock;
   log: Log;
 }): Promise<Rehearsal> {
-  const { client, withMember, databaseName, to, root, signal, seam, log } = options;
+  const { client, withMember, databaseName, to, root, signal, seam, clock, log } = options;
   requireSemver(to);
   const versions = await readVersions(options.store);
   if (!versions) throw noVersionError();
@@ -62,46 +63,31 @@ export async function rehearse(options: {
     );
   }
   const { schema } = planOf(options.steps, from, to);
-  const suffix = options.random.hex(4);
-  const scratch = `${databaseName}_lockstep_rehearsal_${suffix}`;
-  assert(Buffer.byteLength(scratch) <= 63, "the rehearsal's database name fits", { scratch });
-  // A fence of its own: a rehearsal beside the fleet must neither hold nor move the fleet's.
-  const control = { client, databaseName: `${options.controlDatabaseName}_${suffix}` };
-  const backupId = `rehearsal-${suffix}`;
-  const epoch = 1;
+  const backupId = `rehearsal-${options.random.hex(4)}`;
+  const control = { client, databaseName: options.controlDatabaseName };
   let rehearsal: Rehearsal | undefined;
   try {
-    await client
-      .db(control.databaseName)
-      .collection<{ _id: string; epoch: number; sequence: number }>(collections.fences)
-      .insertOne({ _id: documentIds.master, epoch, sequence: 0 });
     await createBackup({
-      holdsIn: { client, databaseName: options.controlDatabaseName },
-      ...{ client, withMember, databaseName, control, root, backupId, version: from, scratch },
+      ...{ client, withMember, databaseName, control, root, backupId, version: from, clock },
       ...{ signal, seam, log, ...(options.onBytes ? { onBytes: options.onBytes } : {}) },
-      async inScratch(manifest) {
-        const fence = {
-          collection: collections.fences,
-          id: documentIds.master,
-          expect: { epoch },
-        };
-        const sizeBefore = occupied(await databaseSize(client, scratch));
+      purpose: `a rehearsal of ${to}`,
+      async inScratch(manifest, { name, fenced }) {
+        const sizeBefore = occupied(await databaseSize(client, name));
         const steps: RunOptions = {
-          ...{ client, databaseName: scratch, control, steps: schema, upgrade: backupId },
+          // At the fence of the scratch database: it must neither hold nor move the fleet's.
+          ...{ ...fenced, databaseName: name, steps: schema, upgrade: backupId },
           ...{ progressField: "rehearsal", holder: "rehearsal:1", isDead: async () => false },
-          ...{ now: new Date(await options.store.now()), signal, seam, log },
-          mastership: { epoch, signal, fence },
+          ...{ now: new Date(await options.store.now()), log },
         };
-        const result = await runStepsWithDeadline(steps, limits.noProgressDeadlineMs, systemClock);
+        const result = await runStepsWithDeadline(steps, limits.noProgressDeadlineMs, clock);
         const before = { collections: manifest.collections };
-        const after = await readCatalogue(client, scratch);
+        const after = await readCatalogue(client, name);
         const changes = differences(before, after, { ignoreUuid: true });
-        const grownBytes = occupied(await databaseSize(client, scratch)) - sizeBefore;
+        const grownBytes = occupied(await databaseSize(client, name)) - sizeBefore;
         rehearsal = { from, to, result, changes, growthBytes: Math.max(0, grownBytes) };
       },
     });
   } finally {
-    await client.db(control.databaseName).dropDatabase();
     await rm(join(root, backupId), { recursive: true, force: true });
   }
   assert(rehearsal, "a backup that was made was rehearsed on");

@@ -239,7 +239,7 @@ const withoutSteps = ({ collections }: Catalogue): Catalogue => ({
 /** Databases that an upgrade has left behind. */
 async function databasesLeft({ client }: TestFleet): Promise<readonly string[]> {
   const { databases } = await client.db().admin().listDatabases({ nameOnly: true });
-  const known = ["admin", "config", "local", "things", "lockstep_things"];
+  const known = ["admin", "config", "local", "things", "lockstep", "lockstep_things"];
   return databases.map(({ name }) => name).filter((name) => !known.includes(name));
 }
 

@@ -22,11 +22,12 @@ import { dumpDatabase } from "../../src/database/dump.ts";
 import { loadDatabase } from "../../src/database/load-database.ts";
 import { manifestDigest, sealed } from "../../src/database/manifest.ts";
 import { decodedValue, type RawValue, rawFields } from "../../src/database/raw-bson.ts";
-import { scratchName, sweepScratch } from "../../src/database/scratch.ts";
 import { refuseUnsupported } from "../../src/database/supported.ts";
 import { verifyDump } from "../../src/database/verify-dump.ts";
 import { silentLog } from "../../src/log.ts";
+import { systemClock } from "../../src/ports/clock.ts";
 import { openSeam, type Seam } from "../../src/ports/seam.ts";
+import { holdingSeam } from "../support/holding-seam.ts";
 import { fillWithEverything } from "./everything.ts";
 import { createSetting, never, type Setting, takeCopy, withMember } from "./setting.ts";
 
@@ -36,8 +37,9 @@ describe("a copy", () => {
     await fillWithEverything(setting);
     const { manifest, directory, digest } = await takeCopy(setting);
     expect((await verifyDump(directory)).digest).toBe(manifest.digest);
-    const scratch = scratchName(setting.name, 7);
+    const scratch = `${setting.name}_beside`;
     const { client } = setting;
+    onTestFinished(async () => void (await client.db(scratch).dropDatabase()));
     const target = { client, databaseName: scratch, signal: never, seam: openSeam, log: silentLog };
     expect(await loadDatabase(target, directory, manifest)).toEqual(digest);
     // Never over what is there.
@@ -45,11 +47,6 @@ describe("a copy", () => {
       code: "restore-failed",
     });
     expect(await digestDatabase(client, scratch)).toEqual(digest);
-    // A successor's stays, however late somebody sweeps who is not master any more.
-    await sweepScratch(client, setting.name, 6);
-    expect(await digestDatabase(client, scratch)).toEqual(digest);
-    await sweepScratch(client, setting.name, 8);
-    expect((await readCatalogue(client, scratch)).collections).toEqual([]);
     expect(await digestDatabase(client, setting.name)).toEqual(digest);
   });
 
@@ -90,7 +87,14 @@ describe("a copy", () => {
       const before = transfers;
       const manifest = await createBackup({
         ...{ client, databaseName: name, control, root: folder, backupId, version: "1.0.0" },
-        ...{ withMember, scratch: `${name}_beside`, signal: never, seam: openSeam, log: silentLog },
+        ...{
+          withMember,
+          purpose: "a test",
+          clock: systemClock,
+          signal: never,
+          seam: openSeam,
+          log: silentLog,
+        },
       });
       const databaseName = `${name}_${index}`;
       onTestFinished(async () => void (await client.db(databaseName).dropDatabase()));
@@ -121,7 +125,7 @@ describe("a copy", () => {
     const member = { db: () => ({ command: async () => full }) } as unknown as MongoClient;
     const creating = createBackup({
       ...{ client, databaseName: name, control, root: folder, backupId: "b", version: "1.0.0" },
-      ...{ withMember: (_host, act) => act(member), scratch: `${name}_beside` },
+      ...{ withMember: (_host, act) => act(member), purpose: "a test", clock: systemClock },
       ...{ signal: never, seam: openSeam, log: silentLog },
     });
     await expect(creating).rejects.toMatchObject({ code: "disk-full" });
@@ -134,7 +138,14 @@ describe("a copy", () => {
     const create = (seam: Seam) =>
       createBackup({
         ...{ client, databaseName: name, control, root: folder, backupId: "b", version: "1.0.0" },
-        ...{ withMember, scratch: `${name}_beside`, signal: never, seam, log: silentLog },
+        ...{
+          withMember,
+          purpose: "a test",
+          clock: systemClock,
+          signal: never,
+          seam,
+          log: silentLog,
+        },
       });
     const failing: Seam = {
       async write(what, act) {
@@ -145,6 +156,34 @@ describe("a copy", () => {
     await expect(create(failing)).rejects.toThrow("as ordered");
     expect(await readdir(folder)).toEqual([]);
     expect((await create(openSeam)).backupId).toBe("b");
+  });
+
+  test("two backups under one id at once: one is made and proven, the other refused; neither loses a file", async () => {
+    const { client, name, control, folder } = await createSetting();
+    await client.db(name).collection("things").insertOne({ a: 1 });
+    const create = (seam: Seam) =>
+      createBackup({
+        ...{ client, databaseName: name, control, root: folder, backupId: "b", version: "1.0.0" },
+        ...{ withMember, purpose: "a test", clock: systemClock, signal: never, log: silentLog },
+        seam,
+      });
+    // Each has found the id free; one is held where it dumps, or before it claims the folder.
+    for (const write of ["claim-folder", "dump-collection", "dump-complete", "backup-proven"]) {
+      const held = holdingSeam(write);
+      const outcome = (making: Promise<{ backupId: string }>) =>
+        making.then(
+          ({ backupId }) => backupId,
+          (error: { code: string }) => error.code,
+        );
+      const first = outcome(create(held.seam));
+      await held.reached;
+      const second = await outcome(create(openSeam));
+      held.release();
+      expect([await first, second].toSorted(), write).toEqual(["b", "bad-argument"]);
+      expect(await readdir(folder), write).toEqual(["b"]);
+      expect((await verifyDump(join(folder, "b"))).backupId).toBe("b");
+      await rm(join(folder, "b"), { recursive: true });
+    }
   });
 
   test("nothing expires in a copy before it is proven", async () => {
@@ -166,8 +205,8 @@ describe("a copy", () => {
         if (expiry) expiries.push(Number(decodedValue(expiry)));
       }
     });
-    const databaseName = scratchName(setting.name, 8);
-    onTestFinished(() => sweepScratch(setting.client, setting.name, 8));
+    const databaseName = `${setting.name}_beside`;
+    onTestFinished(async () => void (await setting.client.db(databaseName).dropDatabase()));
     const target = { client, databaseName, signal: never, seam: openSeam, log: silentLog };
     await loadDatabase(target, directory, manifest);
     const [first] = expiries;

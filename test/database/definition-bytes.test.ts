@@ -19,7 +19,6 @@ import {
   rawFields,
 } from "../../src/database/raw-bson.ts";
 import { restoreDatabase } from "../../src/database/restore.ts";
-import { scratchName } from "../../src/database/scratch.ts";
 import { readStockDump } from "../../src/database/stock-dump.ts";
 import { verifyDump } from "../../src/database/verify-dump.ts";
 import { silentLog } from "../../src/log.ts";
@@ -63,7 +62,7 @@ async function damage({ client, name }: Named): Promise<void> {
 /** Loads a copy into a database of its own and says what the server makes of it. */
 async function loaded(setting: Setting, directory: string, manifest: Manifest) {
   const { client } = setting;
-  const databaseName = scratchName(setting.name, 1);
+  const databaseName = `${setting.name}_beside`;
   const target = { client, databaseName, signal: never, seam: openSeam, log: silentLog };
   try {
     await loadDatabase(target, directory, manifest);

@@ -16,6 +16,7 @@ import { historyPlan } from "../../src/database/history-record.ts";
 import { dataMembers, memberUrl, type WithMember } from "../../src/database/members.ts";
 import { startReplicaSet } from "../../src/local/replica-set.ts";
 import { silentLog } from "../../src/log.ts";
+import { systemClock } from "../../src/ports/clock.ts";
 import { openSeam, type Seam } from "../../src/ports/seam.ts";
 import { until } from "../support/until.ts";
 import { createSetting, dyingSeam, never } from "./setting.ts";
@@ -184,7 +185,7 @@ describe("a dump that is slower than the servers' history", () => {
     return createBackup({
       ...{ client, withMember, databaseName: setting.name, control: setting.control },
       ...{ root: setting.folder, backupId: "b", version: "1.0.0", seam: slow(client) },
-      ...{ scratch: `${setting.control.databaseName}_scratch_1`, signal: never, log: silentLog },
+      ...{ purpose: "a test", clock: systemClock, signal: never, log: silentLog },
     });
   };
 

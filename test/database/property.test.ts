@@ -10,6 +10,7 @@ import { digestDatabase } from "../../src/database/digest.ts";
 import { loadDatabase } from "../../src/database/load-database.ts";
 import { verifyDump } from "../../src/database/verify-dump.ts";
 import { silentLog } from "../../src/log.ts";
+import { systemClock } from "../../src/ports/clock.ts";
 import { openSeam } from "../../src/ports/seam.ts";
 import { createSetting, never, withMember } from "./setting.ts";
 
@@ -80,7 +81,14 @@ test("any database: backed up, restored, equal", { timeout: 300_000 }, async () 
       }
       await createBackup({
         ...{ client, databaseName: name, control, root: folder, backupId: "b", version: "" },
-        ...{ withMember, scratch: `${name}_beside`, signal: never, seam: openSeam, log: silentLog },
+        ...{
+          withMember,
+          purpose: "a test",
+          clock: systemClock,
+          signal: never,
+          seam: openSeam,
+          log: silentLog,
+        },
       });
       const target = { client, databaseName: `${name}_again`, signal: never, seam: openSeam };
       const directory = join(folder, "b");

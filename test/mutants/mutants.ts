@@ -258,7 +258,7 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: "src/upgrade/coordinator-effects.ts",
-        find: '{ databaseName: scratch, progressField: "rehearsal" },',
+        find: '{ databaseName: scratch.name, progressField: "rehearsal" },',
         replace: '{ databaseName: world.databaseName, progressField: "rehearsal" },',
       },
     ],

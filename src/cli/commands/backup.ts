@@ -6,7 +6,7 @@ import { databaseSize } from "../../database/space.ts";
 import { readManifest, verifyDump } from "../../database/verify-dump.ts";
 import { LockstepError, messageOf } from "../../errors.ts";
 import { silentLog } from "../../log.ts";
-import { systemRandom } from "../../ports/random.ts";
+import { systemClock } from "../../ports/clock.ts";
 import { openSeam } from "../../ports/seam.ts";
 import { readVersions } from "../../upgrade/versions.ts";
 import { exitCodes } from "../exit-codes.ts";
@@ -77,8 +77,8 @@ export function createBackupCommand(
       control: { client, databaseName: controlDatabaseName },
       version: (await readVersions(store))?.databaseVersion ?? "",
       gzip: options.gzip === true,
-      scratch: `${databaseName}_lockstep_proof_${systemRandom.hex(4)}`,
-      ...{ signal: terminal.signal, seam: openSeam, log: silentLog },
+      purpose: `the proof of backup ${id}`,
+      ...{ signal: terminal.signal, seam: openSeam, clock: systemClock, log: silentLog },
     });
     terminal.out(
       options.json

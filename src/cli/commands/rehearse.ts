@@ -3,6 +3,7 @@ import { pathToFileURL } from "node:url";
 import { databaseSize } from "../../database/space.ts";
 import { LockstepError, messageOf } from "../../errors.ts";
 import { silentLog } from "../../log.ts";
+import { systemClock } from "../../ports/clock.ts";
 import { systemRandom } from "../../ports/random.ts";
 import { openSeam } from "../../ports/seam.ts";
 import { rehearse } from "../../upgrade/rehearse.ts";
@@ -42,7 +43,7 @@ export function rehearseCommand(
       ...database,
       onBytes: createProgress(2 * dataSizeBytes, options, terminal),
       ...{ steps, to: version, root, random: systemRandom },
-      ...{ signal: terminal.signal, seam: openSeam, log: silentLog },
+      ...{ signal: terminal.signal, seam: openSeam, clock: systemClock, log: silentLog },
     });
     if (options.json) {
       terminal.out(JSON.stringify({ type: "rehearsal", from, to, result, changes, growthBytes }));
