@@ -12,6 +12,7 @@ import { createMongoStore } from "../store/mongo-store.ts";
 import type { Store } from "../store/store.ts";
 import { connect, memberOpener } from "../upgrade/connect.ts";
 import { databaseNameOf } from "../upgrade/database-name.ts";
+import { requireFleet } from "../upgrade/fleet-registry.ts";
 import { parseSecondsMs } from "./seconds.ts";
 
 /** Options of commands that work on the database themselves. */
@@ -67,6 +68,7 @@ export async function withDatabase(
   const withMember = memberOpener(options.mongoUrl, "lockstep:backup");
   try {
     await checkDeployment(client, databaseName);
+    await requireFleet(client, { databaseName, controlDatabaseName: control });
     const writeTimeoutMs = timeoutMs ?? limits.majorityLateMs;
     const store = createMongoStore({
       client,

@@ -15,6 +15,7 @@ import { asUnreachable } from "../store/transient.ts";
 import { register } from "./agents.ts";
 import { connect, memberOpener } from "./connect.ts";
 import { createDatabaseSide } from "./database-side.ts";
+import { registerFleet, requireFleet } from "./fleet-registry.ts";
 import { createLocalJournal } from "./local-journal.ts";
 import { connectionNames } from "./names.ts";
 import { type RunOptions, type Runtime, runAgent } from "./run-agent.ts";
@@ -67,10 +68,10 @@ export async function startAgent(options: RuntimeOptions): Promise<Runtime> {
       });
     const memberClient = options.memberUrl ? await openMember(options.memberUrl) : client;
     const store = createMongoStore({ client, databaseName: controlDatabaseName, seam });
-    if (options.initialize && !(await readVersions(store))) {
-      await initializeVersions(store, options.version);
-    }
-    if (!(await readVersions(store))) throw noVersionError();
+    await requireFleet(client, options);
+    if (!options.initialize && !(await readVersions(store))) throw noVersionError();
+    await registerFleet(client, options, seam);
+    if (!(await readVersions(store))) await initializeVersions(store, options.version);
     const database = createDatabaseSide({
       ...{ client, memberClient, databaseName: options.databaseName, controlDatabaseName },
       withMember: memberOpener(options.mongoUrl, appName),

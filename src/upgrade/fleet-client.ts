@@ -14,6 +14,7 @@ import type { Versions } from "../store/store.ts";
 import { connect } from "./connect.ts";
 import { databaseNameOf } from "./database-name.ts";
 import { readFleetFacts } from "./fleet-facts.ts";
+import { type Fleet, registerFleet, requireFleet } from "./fleet-registry.ts";
 import {
   type Answer,
   fileRequest,
@@ -91,7 +92,12 @@ export async function createFleetClient(options: {
   clock?: Clock;
   random?: Random;
 }): Promise<FleetClient> {
-  const databaseName = controlDatabaseName(options.fleet ?? databaseNameOf(options.mongoUrl));
+  const applicationDatabaseName = databaseNameOf(options.mongoUrl);
+  const databaseName = controlDatabaseName(options.fleet ?? applicationDatabaseName);
+  const registration: Fleet = {
+    databaseName: applicationDatabaseName,
+    controlDatabaseName: databaseName,
+  };
   const clock = options.clock ?? systemClock;
   const random = options.random ?? systemRandom;
   const client = await connect(
@@ -100,7 +106,8 @@ export async function createFleetClient(options: {
     options.serverSelectionTimeoutMs,
   );
   try {
-    await checkDeployment(client, databaseNameOf(options.mongoUrl));
+    await checkDeployment(client, applicationDatabaseName);
+    await requireFleet(client, registration);
   } catch (error) {
     await client.close();
     throw error;
@@ -166,6 +173,7 @@ export async function createFleetClient(options: {
     async init(version) {
       requireSemver(version);
       await requireMajority();
+      await registerFleet(client, registration, openSeam);
       return initializeVersions(store, version);
     },
     request,

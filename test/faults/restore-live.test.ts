@@ -56,7 +56,7 @@ describe("restore over the live database", () => {
     expect((await restore("--confirm", "Things")).exitCode).toBe(2);
     expect(await restore("--confirm", "things", "--fleet", "others")).toMatchObject({
       exitCode: 2,
-      text: expect.stringContaining("lockstep_others"),
+      text: expect.stringContaining('the fleet "things", got the fleet "others"'),
     });
     expect((await restore("--dry-run")).text).toContain("nothing was written");
     await fleet.hold("load-batch");
