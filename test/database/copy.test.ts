@@ -27,7 +27,6 @@ import { verifyDump } from "../../src/database/verify-dump.ts";
 import { silentLog } from "../../src/log.ts";
 import { systemClock } from "../../src/ports/clock.ts";
 import { openSeam, type Seam } from "../../src/ports/seam.ts";
-import { holdingSeam } from "../support/holding-seam.ts";
 import { fillWithEverything } from "./everything.ts";
 import { createSetting, never, type Setting, takeCopy, withMember } from "./setting.ts";
 
@@ -156,34 +155,6 @@ describe("a copy", () => {
     await expect(create(failing)).rejects.toThrow("as ordered");
     expect(await readdir(folder)).toEqual([]);
     expect((await create(openSeam)).backupId).toBe("b");
-  });
-
-  test("two backups under one id at once: one is made and proven, the other refused; neither loses a file", async () => {
-    const { client, name, control, folder } = await createSetting();
-    await client.db(name).collection("things").insertOne({ a: 1 });
-    const create = (seam: Seam) =>
-      createBackup({
-        ...{ client, databaseName: name, control, root: folder, backupId: "b", version: "1.0.0" },
-        ...{ withMember, purpose: "a test", clock: systemClock, signal: never, log: silentLog },
-        seam,
-      });
-    // Each has found the id free; one is held where it dumps, or before it claims the folder.
-    for (const write of ["claim-folder", "dump-collection", "dump-complete", "backup-proven"]) {
-      const held = holdingSeam(write);
-      const outcome = (making: Promise<{ backupId: string }>) =>
-        making.then(
-          ({ backupId }) => backupId,
-          (error: { code: string }) => error.code,
-        );
-      const first = outcome(create(held.seam));
-      await held.reached;
-      const second = await outcome(create(openSeam));
-      held.release();
-      expect([await first, second].toSorted(), write).toEqual(["b", "bad-argument"]);
-      expect(await readdir(folder), write).toEqual(["b"]);
-      expect((await verifyDump(join(folder, "b"))).backupId).toBe("b");
-      await rm(join(folder, "b"), { recursive: true });
-    }
   });
 
   test("nothing expires in a copy before it is proven", async () => {
