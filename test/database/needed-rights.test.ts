@@ -1,0 +1,229 @@
+// Aim: what a user lacks is found as the server itself would find it, before anything is tried. Method: tables for
+// the forms in which rights are granted; and each form granted on a real set with users, where what is said to be
+// covered is done, and what is said to be missing is refused.
+import { resolve } from "node:path";
+import { MongoClient } from "mongodb";
+import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import {
+  missingRights,
+  type NeededRight,
+  neededRights,
+  type Resource,
+  rightsText,
+  type Work,
+} from "../../src/database/needed-rights.ts";
+import { readPrivileges } from "../../src/database/rights.ts";
+import { type ReplicaSet, startReplicaSet } from "../../src/local/replica-set.ts";
+
+const need = (resource: Resource, ...actions: string[]): NeededRight => ({
+  ...{ resource, actions, purpose: "to try", isOptional: false },
+});
+const things = { db: "things", collection: "" };
+const views = { db: "things", collection: "system.views" };
+const buckets = { db: "things", collection: "system.buckets.a" };
+
+describe("what is granted covers what is needed", () => {
+  test.each<[string, Resource, Resource, boolean]>([
+    ["a database, itself", things, things, true],
+    ["a database, another", { db: "other", collection: "" }, things, false],
+    ["all databases, one", { db: "", collection: "" }, things, true],
+    ["one collection, its database", { db: "things", collection: "items" }, things, false],
+    ["any collection of a name, a database", { db: "", collection: "items" }, things, false],
+    ["a database, its collection", things, { db: "things", collection: "items" }, true],
+    ["a database, a system collection", things, views, false],
+    ["all databases, a system collection", { db: "", collection: "" }, views, false],
+    ["a system collection, itself", views, views, true],
+    ["a system collection of another", { ...views, db: "other" }, views, false],
+    ["a system collection anywhere", { db: "", collection: "system.views" }, views, true],
+    ["a database, buckets", things, buckets, false],
+    ["buckets by their name", buckets, buckets, true],
+    ["buckets anywhere by their name", { ...buckets, db: "" }, buckets, true],
+    ["a time series' buckets", { db: "things", system_buckets: "a" }, buckets, true],
+    ["another's buckets", { db: "things", system_buckets: "b" }, buckets, false],
+    ["all buckets of a database", { db: "things", system_buckets: "" }, buckets, true],
+    ["all buckets of another", { db: "other", system_buckets: "" }, buckets, false],
+    ["buckets of a name anywhere", { system_buckets: "a" }, buckets, true],
+    ["all buckets", { system_buckets: "" }, buckets, true],
+    ["all buckets, a database", { system_buckets: "" }, things, false],
+    ["the cluster, itself", { cluster: true }, { cluster: true }, true],
+    ["the cluster, a database", { cluster: true }, things, false],
+    ["all databases, the cluster", { db: "", collection: "" }, { cluster: true }, false],
+    ["anything, a database", { anyResource: true }, things, true],
+    ["anything, a system collection", { anyResource: true }, views, true],
+    ["anything, the cluster", { anyResource: true }, { cluster: true }, true],
+  ])("%s", (_, granted, wanted, isCovered) => {
+    const missing = missingRights(
+      [need(wanted, "find")],
+      [{ resource: granted, actions: ["find"] }],
+    );
+    expect(missing).toHaveLength(isCovered ? 0 : 1);
+  });
+
+  test("actions of several grants add up; anyAction is all; what is left is named", () => {
+    const wanted = need(things, "find", "insert", "collMod");
+    const find = { resource: things, actions: ["find"] };
+    const insert = { resource: { db: "", collection: "" }, actions: ["insert", "remove"] };
+    expect(missingRights([wanted], [find, insert])).toEqual([need(things, "collMod")]);
+    expect(missingRights([wanted], [{ resource: things, actions: ["anyAction"] }])).toEqual([]);
+    expect(missingRights([wanted], [])).toEqual([wanted]);
+  });
+});
+
+test("rights in words: one purpose on several resources is said once", () => {
+  const inScratch = ["s1", "s2"].map((db) => need({ db, collection: "" }, "dbHash"));
+  const words = rightsText([...inScratch, need({ cluster: true }, "inprog"), need(views, "find")]);
+  expect(words).toBe(
+    'dbHash on the database "s1", the database "s2" (to try); inprog on the cluster (to try); find on the collection "things.system.views" (to try)',
+  );
+  expect(rightsText([])).toBe("");
+});
+
+const scope = { databaseName: "things", controlDatabaseName: "lockstep_fleet", timeSeries: ["a"] };
+const works: readonly Work[] = ["upgrade", "backup", "rehearsal", "restore", "init"];
+
+describe("what is needed", () => {
+  const needs = (work: Work, db: string, action: string, collection = "") =>
+    neededRights(work, scope).some(
+      ({ resource, actions }) =>
+        resource.db === db && resource.collection === collection && actions.includes(action),
+    );
+
+  test("only an upgrade looks for foreign writes, and only it writes to the live data", () => {
+    expect(works.filter((work) => needs(work, "things", "changeStream"))).toEqual(["upgrade"]);
+    expect(works.filter((work) => needs(work, "things", "collMod"))).toEqual([
+      "upgrade",
+      "restore",
+    ]);
+  });
+
+  test("each scratch database takes a copy and its steps", () => {
+    for (const number of [1, 2, 3, 4]) {
+      const name = `lockstep_fleet_scratch_${number}`;
+      for (const action of ["insert", "createCollection", "bypassDocumentValidation", "dbHash"]) {
+        expect(works.filter((work) => needs(work, name, action))).toEqual([
+          ...["upgrade", "backup", "rehearsal"],
+        ]);
+      }
+      expect(works.filter((work) => needs(work, name, "remove"))).toEqual(["upgrade", "rehearsal"]);
+      expect(needs("upgrade", name, "insert", "system.buckets.a")).toBe(true);
+    }
+  });
+
+  test("everybody keeps the fleet's books", () => {
+    for (const name of ["lockstep", "lockstep_fleet"]) {
+      expect(works.filter((work) => needs(work, name, "insert"))).toEqual(works);
+    }
+  });
+});
+
+describe("on a real set", () => {
+  let set: ReplicaSet;
+  let root: MongoClient;
+  beforeAll(async () => {
+    set = await startReplicaSet({
+      mongodPath: inject("mongodPath"),
+      members: 1,
+      secure: {
+        authorityPath: resolve("test/fixtures/tls/authority.pem"),
+        certificateKeyPath: resolve("test/fixtures/tls/server.pem"),
+        username: "keeper",
+        password: "secret",
+      },
+    });
+    root = new MongoClient(set.url("things"));
+    await root.db("things").createCollection("a", { timeseries: { timeField: "at" } });
+    await root.db("things").createCollection("seen", { viewOn: "items", pipeline: [] });
+  });
+  afterAll(async () => {
+    await root?.close();
+    await set?.stop();
+  });
+
+  async function withUser<Result>(
+    name: string,
+    privileges: readonly { resource: Resource; actions: readonly string[] }[],
+    roles: readonly unknown[],
+    act: (client: MongoClient) => Promise<Result>,
+  ): Promise<Result> {
+    await root.db("admin").command({ createRole: name, roles, privileges });
+    await root.db("admin").command({ createUser: name, pwd: "secret", roles: [name] });
+    const client = new MongoClient(set.url("things").replace("keeper:", `${name}:`));
+    try {
+      return await act(client);
+    } finally {
+      await client.close();
+      await root.db("admin").command({ dropUser: name });
+      await root.db("admin").command({ dropRole: name });
+    }
+  }
+
+  const granted: readonly Resource[] = [
+    things,
+    { db: "", collection: "" },
+    { db: "things", collection: "items" },
+    { db: "", collection: "items" },
+    views,
+    { db: "", collection: "system.views" },
+    buckets,
+    { ...buckets, db: "" },
+    { db: "things", system_buckets: "a" },
+    { db: "things", system_buckets: "b" },
+    { db: "things", system_buckets: "" },
+    { db: "other", system_buckets: "" },
+    { system_buckets: "a" },
+    { system_buckets: "" },
+    { anyResource: true },
+  ];
+  test.each(granted.map((resource) => [JSON.stringify(resource), resource] as const))(
+    "find granted on %s",
+    async (_, resource) => {
+      await withUser("finder", [{ resource, actions: ["find"] }], [], async (client) => {
+        const privileges = (await readPrivileges(client)) ?? [];
+        for (const collection of ["items", "system.views", "system.buckets.a"]) {
+          const wanted = need({ db: "things", collection }, "find");
+          const isAllowed = await client
+            .db("things")
+            .command({ find: collection })
+            .then(
+              () => true,
+              () => false,
+            );
+          const isCovered = missingRights([wanted], privileges).length === 0;
+          expect({ collection, isCovered }).toEqual({ collection, isCovered: isAllowed });
+        }
+      });
+    },
+  );
+
+  const names = (work: Work, privileges: Parameters<typeof missingRights>[1]) =>
+    missingRights(neededRights(work, scope), privileges).filter(({ isOptional }) => !isOptional);
+
+  test("the role root has all; the role readWrite alone lacks what is named", async () => {
+    const ofRoot = (await readPrivileges(root)) ?? [];
+    for (const work of works) expect(names(work, ofRoot)).toEqual([]);
+    const roles = [{ role: "readWrite", db: "things" }];
+    await withUser("writer", [], roles, async (client) => {
+      const missing = names("upgrade", (await readPrivileges(client)) ?? []);
+      const live = missing.filter(({ resource }) => resource.db === "things");
+      expect(live.map(({ resource, actions }) => [resource.collection, ...actions])).toEqual([
+        ["", "collMod", "bypassDocumentValidation"],
+        ["system.buckets.a", "find", "insert", "update", "bypassDocumentValidation"],
+      ]);
+    });
+  });
+
+  test.each(works)(
+    "a role of exactly what %s needs lacks nothing, without one right that",
+    async (work) => {
+      const needed = neededRights(work, scope);
+      await withUser("exact", needed, [], async (client) => {
+        expect(missingRights(needed, (await readPrivileges(client)) ?? [])).toEqual([]);
+      });
+      const [first, ...others] = needed;
+      await withUser("less", others, [], async (client) => {
+        const missing = missingRights(needed, (await readPrivileges(client)) ?? []);
+        expect(missing.map(({ purpose }) => purpose)).toEqual([first?.purpose]);
+      });
+    },
+  );
+});
