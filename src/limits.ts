@@ -36,6 +36,8 @@ export const limits = {
   majorityAnswerMs: 30_000,
   majorityLateMs: 60_000,
   majorityWatchMs: 5_000,
+  /** A member further behind the primary keeps every gate shut while it catches up with the copies' moment. */
+  memberLagMsMax: 60_000,
   /** Looks for an entry whose answer was lost, each waiting twice as long: two minutes in all. */
   unknownOutcomeReadsMax: 8,
   commitAttemptsMax: 5,

@@ -50,3 +50,19 @@ export function memberUrl(mongoUrl: string, host: string): string {
   }
   return `mongodb://${credentials}${host}${path}?${options.toString()}`;
 }
+
+/**
+ * The URL of an agent's own member, which names one host: with several, or a name that DNS resolves to a set,
+ * the driver would read from whichever member is primary. Pure.
+ * @throws LockstepError `bad-argument`
+ */
+export function ownMemberUrl(url: string): string {
+  const host = /^mongodb:\/\/(?:[^/?]*@)?([^/?,]+)(?:[/?]|$)/.exec(url)?.[1];
+  if (host === undefined) {
+    throw new LockstepError(
+      "bad-argument",
+      "expected a memberUrl that names one member, mongodb://HOST:PORT, got one that names several hosts or a whole set: name this agent's own member, or leave memberUrl out",
+    );
+  }
+  return memberUrl(url, host);
+}

@@ -1,8 +1,10 @@
 import { hostname } from "node:os";
 import type { MongoClient } from "mongodb";
+import { ownMemberUrl } from "../database/members.ts";
+import { readMemberTrouble } from "../database/own-member.ts";
 import { checkDeployment } from "../database/preflight.ts";
 import { checkWriteBlock } from "../database/write-block.ts";
-import { isLockstepError, messageOf } from "../errors.ts";
+import { isLockstepError, LockstepError, messageOf } from "../errors.ts";
 import { killPredecessor } from "../leadership/kill-predecessor.ts";
 import { createLeaseStore, leaseTtlFor, readElectionTimeoutMs } from "../leadership/lease.ts";
 import type { Log } from "../log.ts";
@@ -36,6 +38,22 @@ export interface RuntimeOptions extends Omit<RunOptions, "incarnation" | "appNam
   readonly seam: Seam;
 }
 
+/** @throws LockstepError `bad-argument` for a member from which no copy could ever be read */
+async function requireOwnMember(
+  clients: { memberClient: MongoClient; client: MongoClient },
+  log: Log,
+): Promise<void> {
+  const trouble = await readMemberTrouble(clients);
+  if (trouble === null) return;
+  if (trouble.isLasting) {
+    throw new LockstepError(
+      "bad-argument",
+      `expected a memberUrl of a member that holds the database's data, got one that is ${trouble.words}: name another member, or leave memberUrl out`,
+    );
+  }
+  log.warn({ member: trouble.words }, "no copy can be read from its own member at present");
+}
+
 /** Starts one process of one agent: registers it, then drives its loops until it is stopped. */
 export async function startAgent(options: RuntimeOptions): Promise<Runtime> {
   const { agent, seam, lifecycle, controlDatabaseName } = options;
@@ -66,7 +84,10 @@ export async function startAgent(options: RuntimeOptions): Promise<Runtime> {
         );
         return client;
       });
-    const memberClient = options.memberUrl ? await openMember(options.memberUrl) : client;
+    const memberClient = options.memberUrl
+      ? await openMember(ownMemberUrl(options.memberUrl))
+      : client;
+    await requireOwnMember({ memberClient, client }, options.log);
     const store = createMongoStore({ client, databaseName: controlDatabaseName, seam });
     await requireFleet(client, options);
     if (!options.initialize && !(await readVersions(store))) throw noVersionError();

@@ -26,6 +26,8 @@ export interface AgentRecord {
   readonly freeBytes: number;
   /** Ids of the backups that this agent holds. */
   readonly backups: readonly string[];
+  /** Why this agent cannot read a copy from its own member, or null. */
+  readonly memberTrouble: string | null;
   /** Where this process runs. */
   readonly host: string;
   readonly pid: number;
@@ -61,6 +63,7 @@ export async function register(
     incarnationAtLeast: number;
     freeBytes: number;
     backups: readonly string[];
+    memberTrouble: string | null;
     host: string;
     pid: number;
   },
@@ -75,6 +78,7 @@ export async function register(
       startable: [...facts.startable],
       freeBytes: facts.freeBytes,
       backups: [...facts.backups],
+      memberTrouble: facts.memberTrouble,
       host: facts.host,
       pid: facts.pid,
       incarnation,
@@ -99,8 +103,8 @@ export async function register(
   );
 }
 
-/** What an agent's host says of its disk. */
-export type Holdings = Pick<AgentRecord, "freeBytes" | "backups">;
+/** What an agent's host says of its disk, and of its own member. */
+export type Holdings = Pick<AgentRecord, "freeBytes" | "backups" | "memberTrouble">;
 
 /**
  * Tells the fleet that this incarnation lives, at this time by the store's clock. False when a newer one has

@@ -1,6 +1,8 @@
+import type { MongoClient } from "mongodb";
 import type { UpgradeInput } from "../../machines/upgrade-context.ts";
 import type { BackupPoint } from "../../machines/vocabulary.ts";
 import { dumpDatabase } from "../database/dump.ts";
+import { readMemberTrouble } from "../database/own-member.ts";
 import { sweepBackups } from "../database/retention.ts";
 import type { EffectHandler } from "../engine/engine.ts";
 import { isLockstepError, reasonOf } from "../errors.ts";
@@ -30,6 +32,14 @@ export async function sweepOldBackups(world: DatabaseWorld, upgrade: string): Pr
   if (swept.length > 0) world.log.info({ swept }, "old backups deleted");
 }
 
+/** The agent's own member, while a copy can be read from it; else whichever member the set has. */
+async function whereToRead(world: DatabaseWorld): Promise<MongoClient> {
+  const trouble = await readMemberTrouble(world);
+  if (trouble === null) return world.memberClient;
+  world.log.warn({ member: trouble.words }, "its own member is no use now: the set is read from");
+  return world.client;
+}
+
 /** The effect by which a state server takes its copy. */
 export function dumpCopy(world: DatabaseWorld): EffectHandler {
   return async (params, context) => {
@@ -37,7 +47,7 @@ export function dumpCopy(world: DatabaseWorld): EffectHandler {
     const backup = params["backup"] as BackupPoint & { catalogue: Catalogued };
     try {
       const manifest = await dumpDatabase({
-        client: world.memberClient,
+        client: await whereToRead(world),
         withMember: world.withMember,
         databaseName: world.databaseName,
         time: backup.time,

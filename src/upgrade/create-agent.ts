@@ -34,7 +34,7 @@ export interface AgentOptions {
   readonly role?: Role;
   /** Name of the fleet; default: the application's database. */
   readonly fleet?: string;
-  /** URL of this agent's own member (with `directConnection=true`), for its dump. */
+  /** URL of this agent's own member, a single host, for its dump. */
   readonly memberUrl?: string;
   /** Declares `version` for a fleet that has none. */
   readonly initialize?: boolean;

@@ -1,4 +1,5 @@
 import { statfs } from "node:fs/promises";
+import { readMemberTrouble } from "../database/own-member.ts";
 import { backupsIn } from "../database/retention.ts";
 import type { EffectHandler } from "../engine/engine.ts";
 import type { Holdings } from "./agents.ts";
@@ -18,7 +19,7 @@ export interface DatabaseSide {
   sweepBackups(world: World, upgrade: string): Promise<void>;
   /** Refuses by name what cannot be upgraded; answers with what an operator should know. */
   preflight(world: World, extraBytes: number): Promise<readonly string[]>;
-  /** Bytes free where copies go, and the ids of those that are there. */
+  /** Bytes free where copies go, the ids of those that are there, and how the agent's own member is. */
   holdings(world: Pick<World, "dataDirectory">): Promise<Holdings>;
 }
 
@@ -38,6 +39,7 @@ export function createDatabaseSide(connections: Connections): DatabaseSide {
       const free = await statfs(dataDirectory).catch(() => ({ bavail: 0, bsize: 0 }));
       return {
         freeBytes: free.bavail * free.bsize,
+        memberTrouble: (await readMemberTrouble(connections))?.words ?? null,
         backups: await backupsIn(backupsDirectory(dataDirectory)).catch(() => []),
       };
     },

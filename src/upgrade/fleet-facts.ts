@@ -23,7 +23,12 @@ async function readHeads(
     tails: await store.tails(""),
     versions: await readVersions(store),
     // A heartbeat is no fact of the protocol: two readings may differ in it.
-    agents: (await readAgents(store)).map((agent) => ({ ...agent, lastSeenAt: 0, freeBytes: 0 })),
+    agents: (await readAgents(store)).map((agent) => ({
+      ...agent,
+      lastSeenAt: 0,
+      freeBytes: 0,
+      memberTrouble: null,
+    })),
     fenceEpoch: Number(fence?.["epoch"] ?? 0),
   };
 }

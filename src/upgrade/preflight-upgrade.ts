@@ -14,15 +14,28 @@ import {
 import { refuseUnsupported } from "../database/supported.ts";
 import { LockstepError } from "../errors.ts";
 import { limits } from "../limits.ts";
-import { readAgents } from "./agents.ts";
+import { type AgentRecord, readAgents } from "./agents.ts";
 import type { DatabaseWorld } from "./world.ts";
+
+/** Refuses while a state server could not read its copy. Pure. */
+function requireOwnMembers(keepers: readonly AgentRecord[]): void {
+  const troubled = keepers.filter(({ memberTrouble }) => typeof memberTrouble === "string");
+  if (troubled.length === 0) return;
+  const words = troubled.map(({ agent, memberTrouble }) => `${agent}: ${memberTrouble}`);
+  throw new LockstepError(
+    "peers-missing",
+    `expected every state server to be able to read its copy from its own member, got a member that is: ${words.join("; ")}: mend that member, or start the agent with another memberUrl, then ask again`,
+    { missing: troubled.map(({ agent }) => agent) },
+  );
+}
 
 /**
  * What must hold before an upgrade is accepted: nothing has been written yet.
  * @param extraBytes of a backup that is to be restored: a member holds it in the scratch database, then
  *   beside the live one with its oplog
  * @returns what the operator should know and may accept
- * @throws LockstepError `not-a-replica-set`, `no-majority`, `database-not-supported`, `disk-full`
+ * @throws LockstepError `not-a-replica-set`, `no-majority`, `database-not-supported`, `disk-full`,
+ *   `peers-missing`
  */
 export async function preflightUpgrade(
   world: DatabaseWorld,
@@ -37,9 +50,9 @@ export async function preflightUpgrade(
   const size = await databaseSize(world.client, world.databaseName);
   const needed = spaceNeeded(size);
   requireMemberSpace(await readMemberSpace(world), needed.memberBytes + 3 * extraBytes);
-  const short = (await readAgents(world.store)).filter(
-    ({ role, freeBytes }) => role === "state-server" && freeBytes < needed.agentBytes,
-  );
+  const keepers = (await readAgents(world.store)).filter(({ role }) => role === "state-server");
+  requireOwnMembers(keepers);
+  const short = keepers.filter(({ freeBytes }) => freeBytes < needed.agentBytes);
   if (short.length > 0) {
     throw new LockstepError(
       "disk-full",

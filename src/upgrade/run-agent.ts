@@ -302,7 +302,10 @@ export async function runAgent(options: RunOptions, ports: RunPorts): Promise<Ru
     isAsking = true;
     try {
       const found = await database.holdings(world);
-      if (found.backups.join() !== holdings?.backups.join()) news.hint();
+      const isNews =
+        found.backups.join() !== holdings?.backups.join() ||
+        found.memberTrouble !== holdings?.memberTrouble;
+      if (isNews) news.hint();
       holdings = found;
     } catch (error) {
       log.warn({ error: messageOf(error) }, "the disk could not be asked");

@@ -61,6 +61,7 @@ export function recordsOf(
       retry: null,
       freeBytes: 1,
       backups: [],
+      memberTrouble: null,
       host: "host",
       pid: 1,
     },

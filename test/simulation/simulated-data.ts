@@ -319,7 +319,7 @@ export function createSimulatedDatabase(options: {
     },
     async sweepBackups() {},
     preflight: async () => [],
-    holdings: async () => ({ freeBytes: 1, backups: [...copies.keys()] }),
+    holdings: async () => ({ freeBytes: 1, backups: [...copies.keys()], memberTrouble: null }),
   };
 }
 

@@ -223,7 +223,7 @@ export function createHost(name: string, version: string, around: Surroundings):
     };
     const incarnation = await register(mineStore, name, {
       ...{ role: "state-server", version: which, startable: around.versions, incarnationAtLeast },
-      ...{ freeBytes: 1, backups: [], host: name, pid: 0 },
+      ...{ freeBytes: 1, backups: [], memberTrouble: null, host: name, pid: 0 },
     });
     const lifecycle = createLifecycle((error) => around.problem(String(error)));
     lifecycle.on("transition", ({ entry }) => around.believed(entry));

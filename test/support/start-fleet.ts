@@ -58,6 +58,8 @@ export interface TestFleetOptions {
   readonly preventForeignWrites?: boolean;
   /** The application writes orders while its gate is open. */
   readonly writes?: boolean;
+  /** The URL of the member from which the agent of this number (from 1) reads its copy; default: none. */
+  readonly memberUrl?: (set: ReplicaSet, number: number) => string | undefined;
   /** What stands between agents and members, where something does. */
   readonly network?: Network;
   /** Where agent and member of this number (from 1) run; default: on the loopback. */
@@ -114,6 +116,7 @@ export async function startFleet(
           TEST_MONGO_URL: set.url("things"),
           TEST_AGENT: name,
           TEST_HOLDS: holds,
+          TEST_MEMBER_URL: options.memberUrl?.(set, number) ?? "",
           TEST_PREVENT: options.preventForeignWrites ? "yes" : "no",
           TEST_WRITES: options.writes ? "yes" : "no",
         }),

@@ -33,6 +33,7 @@ export function record(agent: string, more: Partial<AgentRecord> = {}): AgentRec
     retry: null,
     freeBytes: 0,
     backups: [],
+    memberTrouble: null,
     host: "h",
     pid: 1,
     ...more,

@@ -8,7 +8,7 @@ import { gateWrites } from "../../src/upgrade/gate.ts";
 import { initializeVersions } from "../../src/upgrade/versions.ts";
 import { from, join } from "./facts.ts";
 
-const facts = { blocked: null, freeBytes: 1, backups: [] };
+const facts = { blocked: null, freeBytes: 1, backups: [], memberTrouble: null };
 const open = { agent: "a1", incarnation: 1, version: from };
 
 test("its heartbeat is refused and its gate stays shut, until it registers again", async () => {

@@ -61,7 +61,7 @@ test("an acceptance waits for an opening that has not committed yet", async () =
   await initializeVersions(plain, "1.0.0");
   const facts = { role: "state-server", version: "1.0.0", startable: [], backups: [] } as const;
   const incarnation = await register(plain, "a1", {
-    ...{ ...facts, freeBytes: 0, incarnationAtLeast: 1, host: "", pid: 1 },
+    ...{ ...facts, freeBytes: 0, memberTrouble: null, incarnationAtLeast: 1, host: "", pid: 1 },
   });
 
   const held = watching(await openClient(), {

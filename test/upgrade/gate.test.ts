@@ -35,6 +35,7 @@ async function agent(store: Store, version: string, listener = {}) {
     version,
     startable: [],
     backups: [],
+    memberTrouble: null,
     freeBytes: 0,
   };
   const incarnation = await register(store, "a1", {

@@ -53,7 +53,9 @@ test("an agent whose disk hangs is heard, with what was last known of it", async
   let asked = 0;
   const { run, closed } = processOf(store, clock, async () => {
     asked += 1;
-    return asked === 1 ? { freeBytes: 7, backups: ["u1"] } : new Promise(() => {});
+    return asked === 1
+      ? { freeBytes: 7, backups: ["u1"], memberTrouble: null }
+      : new Promise(() => {});
   });
   const runtime = await run();
   await clock.advance(100);
@@ -82,7 +84,11 @@ test("a process that cannot take its actors over leaves nothing running", async 
       return store.entries(...asked);
     },
   };
-  const { run, closed } = processOf(away, clock, async () => ({ freeBytes: 0, backups: [] }));
+  const { run, closed } = processOf(away, clock, async () => ({
+    freeBytes: 0,
+    backups: [],
+    memberTrouble: null,
+  }));
   await expect(run()).rejects.toMatchObject({ code: "database-unreachable" });
   expect(closed()).toBe(1);
   await clock.advance(60_000);
