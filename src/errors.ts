@@ -13,6 +13,7 @@ export type ErrorCode =
   | "entry-not-readable"
   | "fenced"
   | "file-trouble"
+  | "files-short"
   | "foreign-writes"
   | "heartbeat-fresh"
   | "invariant-broken"

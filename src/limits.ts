@@ -98,6 +98,8 @@ export const limits = {
   loadBatchDocumentsMax: 10_000,
   loadBatchBytesMax: 8 * 1024 * 1024,
   collectionsMax: 10_000,
+  /** Files that a mongod has open beside its data (some 70 when idle), and those that a step may add. */
+  filesReserve: 128,
   /** The server takes no longer name. */
   databaseNameBytesMax: 63,
   /** What the longest name made from a fleet's, its last scratch database, leaves of that. */

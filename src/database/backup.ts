@@ -15,6 +15,7 @@ import {
   isCapped,
   readCatalogue,
 } from "./catalogue.ts";
+import { scratchDatabaseNames } from "./database-names.ts";
 import type { Digests } from "./digest.ts";
 import { dumpDatabase, dumpError } from "./dump.ts";
 import type { Control } from "./fences.ts";
@@ -23,6 +24,8 @@ import { historyError } from "./history-error.ts";
 import { loadDatabase } from "./load-database.ts";
 import { type Manifest, manifestName, sealed } from "./manifest.ts";
 import type { WithMember } from "./members.ts";
+import { requireNamesFit } from "./name-lengths.ts";
+import { filesOf, requireFilesForCopy } from "./open-files.ts";
 import { partialEnding } from "./retention.ts";
 import { type Scratch, withScratch } from "./scratch.ts";
 import { checkServerVersions } from "./server-versions.ts";
@@ -50,6 +53,14 @@ export interface BackupOptions {
   readonly seam: Seam;
   readonly clock: Clock;
   readonly log: Log;
+}
+
+/** What the catalogue asks for, before anything is written. */
+async function requireFit(options: BackupOptions): Promise<void> {
+  const catalogue = await readCatalogue(options.client, options.databaseName);
+  requireNamesFit(catalogue, scratchDatabaseNames(options.control.databaseName));
+  const files = filesOf(catalogue);
+  await requireFilesForCopy(options, { liveFiles: files, addedFiles: files });
 }
 
 async function requireRoom(options: BackupOptions): Promise<void> {
@@ -193,12 +204,14 @@ async function createOnce(
  * Takes a backup of a database that is in use, at one moment, and proves it: restored beside the live
  * database it is read again, byte for byte.
  * @throws LockstepError `moment-gone` after three moments, `backup-failed`, `backup-mismatch`,
- *   `bad-argument` for an id that is taken, `database-not-supported`, `disk-full`
+ *   `bad-argument` for an id that is taken, `database-not-supported`, `disk-full`,
+ *   `files-short`
  */
 export async function createBackup(options: BackupOptions): Promise<Manifest> {
   const directory = join(options.root, options.backupId);
   await requireFreeFolder(directory);
   await checkServerVersions(options);
+  await requireFit(options);
   await requireRoom(options);
   const { dataSizeBytes } = await databaseSize(options.client, options.databaseName);
   await requireHistory(options, dataSizeBytes);

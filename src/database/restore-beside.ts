@@ -10,6 +10,8 @@ import { requireApplicationDatabaseName } from "./database-names.ts";
 import { loadDatabase } from "./load-database.ts";
 import type { Manifest } from "./manifest.ts";
 import type { WithMember } from "./members.ts";
+import { requireNamesFit } from "./name-lengths.ts";
+import { filesOf, requireFilesForCopy } from "./open-files.ts";
 import { checkServerVersions } from "./server-versions.ts";
 import { requireRoomForCopy } from "./space.ts";
 
@@ -127,7 +129,8 @@ async function restoreClaimed(options: RestoreBesideOptions, claim: Claim): Prom
  * Restores a backup into a database that does not exist, and proves it. Nothing else is touched: the name is
  * claimed for the whole time, nothing is loaded over a collection that is there, and what is dropped when it
  * fails is what it created itself. A restore that was cut short is cleared away by the next one into that name.
- * @throws LockstepError `bad-argument`, `backup-mismatch`, `database-not-supported`, `disk-full`
+ * @throws LockstepError `bad-argument`, `backup-mismatch`, `database-not-supported`, `disk-full`,
+ *   `files-short`
  */
 export async function restoreBeside(options: RestoreBesideOptions): Promise<RestorePlan> {
   const { client, databaseName, manifest } = options;
@@ -141,6 +144,8 @@ export async function restoreBeside(options: RestoreBesideOptions): Promise<Rest
     documents: sum("documents"),
     bytes: sum("bytes"),
   };
+  requireNamesFit(manifest, [databaseName]);
+  await requireFilesForCopy(options, { liveFiles: 0, addedFiles: filesOf(manifest) });
   // The documents, and once more for the oplog.
   await requireRoomForCopy(options, 2 * plan.bytes + limits.spaceMarginBytes);
   if (options.dryRun) {

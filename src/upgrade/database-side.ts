@@ -6,7 +6,7 @@ import type { Holdings } from "./agents.ts";
 import { dumpCopy, sweepOldBackups } from "./backup-effects.ts";
 import { coordinatorEffects } from "./coordinator-effects.ts";
 import { backupsDirectory } from "./names.ts";
-import { preflightUpgrade } from "./preflight-upgrade.ts";
+import { type ExtraCopy, preflightUpgrade } from "./preflight-upgrade.ts";
 import type { Connections, DatabaseWorld, World } from "./world.ts";
 
 /** What an agent does with the application's data and its own copies of it: a port. */
@@ -18,7 +18,7 @@ export interface DatabaseSide {
   /** Deletes copies that nobody needs any more. */
   sweepBackups(world: World, upgrade: string): Promise<void>;
   /** Refuses by name what cannot be upgraded; answers with what an operator should know. */
-  preflight(world: World, extraBytes: number): Promise<readonly string[]>;
+  preflight(world: World, extra: ExtraCopy): Promise<readonly string[]>;
   /** Bytes free where copies go, the ids of those that are there, and how the agent's own member is. */
   holdings(world: Pick<World, "dataDirectory">): Promise<Holdings>;
 }
@@ -34,7 +34,7 @@ export function createDatabaseSide(connections: Connections): DatabaseSide {
     coordinatorEffects: (world) => coordinatorEffects(joined(world)),
     dumpCopy: (world) => dumpCopy(joined(world)),
     sweepBackups: (world, upgrade) => sweepOldBackups(joined(world), upgrade),
-    preflight: (world, extraBytes) => preflightUpgrade(joined(world), extraBytes),
+    preflight: (world, extra) => preflightUpgrade(joined(world), extra),
     async holdings({ dataDirectory }) {
       const free = await statfs(dataDirectory).catch(() => ({ bavail: 0, bsize: 0 }));
       return {

@@ -13,6 +13,8 @@ export type Request =
         readonly digest: string;
         readonly version: string;
         readonly bytes: number;
+        /** That the server keeps it in: one for each collection and index. */
+        readonly files: number;
       };
       readonly deadlines: Record<string, number>;
     }

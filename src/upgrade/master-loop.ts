@@ -19,6 +19,7 @@ import {
   withdrawWrite,
 } from "./inbox.ts";
 import { coordinatorId, masterRole, participantId } from "./names.ts";
+import type { ExtraCopy } from "./preflight-upgrade.ts";
 import { unreadable } from "./readable.ts";
 import { activeCoordinator, isAbsent, type UnderWay } from "./under-way.ts";
 import { noVersionError, readVersions } from "./versions.ts";
@@ -31,7 +32,7 @@ export interface MasterWorld {
   readonly hearing: Hearing;
   readonly foreignWrites: ForeignWritesPolicy;
   /** Refuses by name what cannot be upgraded here: deployment, database, space. */
-  preflight(extraBytes: number): Promise<readonly string[]>;
+  preflight(extra: ExtraCopy): Promise<readonly string[]>;
 }
 
 const owner = { kind: "role", role: masterRole } as const;
@@ -71,7 +72,9 @@ async function acceptUpgrade(
     deadlines: request.deadlines as Partial<Deadlines>,
     nowMs,
   });
-  const warnings = await world.preflight(request.kind === "restore" ? request.backup.bytes : 0);
+  const warnings = await world.preflight(
+    request.kind === "restore" ? request.backup : { bytes: 0, files: 0 },
+  );
   const what = input.restoreOf ? `restore of ${input.restoreOf.backupId},` : "upgrade";
   const answer: Answer = {
     ok: true,

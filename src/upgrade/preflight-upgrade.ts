@@ -1,6 +1,9 @@
 import { readCatalogue } from "../database/catalogue.ts";
+import { scratchDatabaseNames } from "../database/database-names.ts";
 import { requireHistory } from "../database/history.ts";
 import { requireMajorityWrite } from "../database/majority-write.ts";
+import { requireNamesFit } from "../database/name-lengths.ts";
+import { filesOf, requireFilesForCopy } from "../database/open-files.ts";
 import { checkDeployment, checkMajority } from "../database/preflight.ts";
 import { checkServerVersions } from "../database/server-versions.ts";
 import {
@@ -17,6 +20,12 @@ import { limits } from "../limits.ts";
 import { type AgentRecord, readAgents } from "./agents.ts";
 import type { DatabaseWorld } from "./world.ts";
 
+/** What is held on each member beside an upgrade's own copies: a backup that is to be restored. */
+export interface ExtraCopy {
+  readonly bytes: number;
+  readonly files: number;
+}
+
 /** Refuses while a state server could not read its copy. Pure. */
 function requireOwnMembers(keepers: readonly AgentRecord[]): void {
   const troubled = keepers.filter(({ memberTrouble }) => typeof memberTrouble === "string");
@@ -31,25 +40,35 @@ function requireOwnMembers(keepers: readonly AgentRecord[]): void {
 
 /**
  * What must hold before an upgrade is accepted: nothing has been written yet.
- * @param extraBytes of a backup that is to be restored: a member holds it in the scratch database, then
+ * @param extra of a backup that is to be restored: a member holds it in the scratch database, then
  *   beside the live one with its oplog
  * @returns what the operator should know and may accept
  * @throws LockstepError `not-a-replica-set`, `no-majority`, `database-not-supported`, `disk-full`,
- *   `peers-missing`
+ *   `files-short`, `peers-missing`
  */
 export async function preflightUpgrade(
   world: DatabaseWorld,
-  extraBytes: number,
+  extra: ExtraCopy,
 ): Promise<readonly string[]> {
   await checkDeployment(world.client, world.databaseName);
-  await checkServerVersions(world);
   await checkMajority(world.client);
   const control = { client: world.client, databaseName: world.controlDatabaseName };
   await requireMajorityWrite(control, limits.majorityAnswerMs);
-  refuseUnsupported(await readCatalogue(world.client, world.databaseName));
+  const catalogue = await readCatalogue(world.client, world.databaseName);
+  refuseUnsupported(catalogue);
+  requireNamesFit(catalogue, scratchDatabaseNames(world.controlDatabaseName));
+  const files = filesOf(catalogue);
   const size = await databaseSize(world.client, world.databaseName);
   const needed = spaceNeeded(size);
-  requireMemberSpace(await readMemberSpace(world), needed.memberBytes + 3 * extraBytes);
+  // The rehearsal's copy, then a restore; and a backup that is put in place twice more.
+  const neededFiles = { liveFiles: files, addedFiles: 2 * files + 2 * extra.files };
+  // Side by side: a member that is away costs its time-out once.
+  const [space] = await Promise.all([
+    readMemberSpace(world),
+    checkServerVersions(world),
+    requireFilesForCopy(world, neededFiles),
+  ]);
+  requireMemberSpace(space, needed.memberBytes + 3 * extra.bytes);
   const keepers = (await readAgents(world.store)).filter(({ role }) => role === "state-server");
   requireOwnMembers(keepers);
   const short = keepers.filter(({ freeBytes }) => freeBytes < needed.agentBytes);

@@ -220,7 +220,7 @@ export async function runAgent(options: RunOptions, ports: RunPorts): Promise<Ru
       engine,
       hearing,
       foreignWrites: world.foreignWrites,
-      preflight: (extraBytes) => database.preflight(world, extraBytes),
+      preflight: (extra) => database.preflight(world, extra),
     };
     const masterPulse = createPulse(clock);
     const unsubscribe = store.watch(() => masterPulse.hint());

@@ -81,9 +81,16 @@ const preflight = () => {
     databaseName: controlDatabaseName("things"),
     seam: openSeam,
   });
-  const world = { client, store, databaseName: "things", log: silentLog };
+  const controlDatabase = controlDatabaseName("things");
+  const world = {
+    ...{ client, store, databaseName: "things", log: silentLog },
+    controlDatabaseName: controlDatabase,
+  };
   const withMember = memberOpener(set.url("things"), "test");
-  return preflightUpgrade({ ...world, withMember } as unknown as DatabaseWorld, 0);
+  return preflightUpgrade({ ...world, withMember } as unknown as DatabaseWorld, {
+    bytes: 0,
+    files: 0,
+  });
 };
 
 const setFeature = (version: string) =>

@@ -1,4 +1,5 @@
 import type { Manifest } from "../../database/manifest.ts";
+import { filesOf } from "../../database/open-files.ts";
 import { requireSameServer } from "../../database/restore-beside.ts";
 import { checkServerVersions } from "../../database/server-versions.ts";
 import { verifyDump } from "../../database/verify-dump.ts";
@@ -83,7 +84,7 @@ export async function restoreLive(
   }
   await requireConfirmation(databaseName, options, terminal);
   return withFleet(options, terminal, async (fleet) => {
-    const backup = { backupId: id, digest, version, bytes };
+    const backup = { backupId: id, digest, version, bytes, files: filesOf(manifest) };
     const accepted = await fleet.request({ kind: "restore", backup, deadlines: {} });
     tellAccepted(accepted, options, terminal);
     return waitForEnd(fleet, accepted.upgrade ?? "", options, terminal);
