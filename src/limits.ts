@@ -98,6 +98,10 @@ export const limits = {
   loadBatchDocumentsMax: 10_000,
   loadBatchBytesMax: 8 * 1024 * 1024,
   collectionsMax: 10_000,
+  /** Collections whose indexes are read at once. */
+  catalogueLanes: 8,
+  /** What schema steps may add to the definitions that the journal carries. */
+  definitionsGrowthBytes: 256 * 1024,
   /** Files that a mongod has open beside its data (some 70 when idle), and those that a step may add. */
   filesReserve: 128,
   /** The server takes no longer name. */

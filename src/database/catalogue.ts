@@ -1,4 +1,4 @@
-import type { BSON, Document, MongoClient } from "mongodb";
+import { type BSON, type Document, type MongoClient, UUID } from "mongodb";
 import { LockstepError, messageOf } from "../errors.ts";
 import { limits } from "../limits.ts";
 import { comparableIndex, comparableOptions } from "./comparable.ts";
@@ -44,7 +44,8 @@ export function isCapped({ options }: Pick<CollectionEntry, "options">): boolean
   return isTrue(definitionField(options, "capped"));
 }
 
-type Described = Pick<CollectionEntry, "name" | "type" | "options" | "uuid">;
+/** What `listCollections` says of one. */
+export type Described = Pick<CollectionEntry, "name" | "type" | "options" | "uuid">;
 
 function described(bytes: Uint8Array): Described {
   const fields = new Map(rawFields(bytes).map((field) => [field.name, field]));
@@ -121,11 +122,15 @@ function isBookkeeping(name: string, all: readonly Described[]): boolean {
   return all.some((entry) => entry.type === "timeseries" && dataCollection(entry) === name);
 }
 
-/** Every view that the server has a definition of. */
-async function readViews(client: MongoClient, databaseName: string): Promise<readonly Described[]> {
+/** Every view that the server has a definition of, and that matches the filter. */
+async function readViews(
+  client: MongoClient,
+  databaseName: string,
+  filter: Document = {},
+): Promise<readonly Described[]> {
   const found = await client
     .db(databaseName)
-    .runCursorCommand({ find: "system.views" }, { raw: true })
+    .runCursorCommand({ find: "system.views", filter }, { raw: true })
     .toArray()
     .catch((error: unknown) => {
       // Without the right to read them nobody can know more than the server lists.
@@ -159,6 +164,33 @@ async function listAll(client: MongoClient, databaseName: string): Promise<reado
   return [...described, ...views.filter(({ name }) => !names.has(name))];
 }
 
+/**
+ * One collection without its indexes, or undefined. The server finds a name without a look at the other
+ * collections, so an act on each of thousands can afford it.
+ */
+export async function findCollection(
+  client: MongoClient,
+  databaseName: string,
+  name: string,
+): Promise<Described | undefined> {
+  const [found] = await listCollections(client, databaseName, { name });
+  if (found !== undefined && found.type !== "timeseries") return found;
+  const data = dataCollection({ name, type: "timeseries" }) ?? "";
+  const [buckets] = found ? await listCollections(client, databaseName, { name: data }) : [];
+  if (found && buckets) return { ...found, uuid: buckets.uuid };
+  const [view] = await readViews(client, databaseName, { _id: `${databaseName}.${name}` });
+  return view ?? found;
+}
+
+/** The collection of this UUID without its indexes, or undefined. */
+export async function findByUuid(
+  client: MongoClient,
+  databaseName: string,
+  uuid: string,
+): Promise<Described | undefined> {
+  return (await listCollections(client, databaseName, { "info.uuid": new UUID(uuid) }))[0];
+}
+
 /** Reads names, UUIDs, options and indexes of a database, in the order of the names. */
 export async function readCatalogue(client: MongoClient, databaseName: string): Promise<Catalogue> {
   const database = client.db(databaseName);
@@ -170,13 +202,19 @@ export async function readCatalogue(client: MongoClient, databaseName: string): 
     );
   }
   const uuids = new Map(all.map(({ name, uuid }) => [name, uuid]));
-  const collections: CollectionEntry[] = [];
-  for (const { name, type, options } of all.filter((entry) => !isBookkeeping(entry.name, all))) {
+  const read = async ({ name, type, options }: Described): Promise<CollectionEntry[]> => {
     // The server lets nobody drop it: an empty one holds nothing.
-    if (name === "system.js" && !(await database.collection(name).findOne())) continue;
+    if (name === "system.js" && !(await database.collection(name).findOne())) return [];
     const uuid = uuids.get(dataCollection({ name, type }) ?? "") ?? "";
     const indexes = uuid === "" ? [] : await listIndexes(client, databaseName, name);
-    collections.push({ name, type, uuid, options, indexes });
+    return [{ name, type, uuid, options, indexes }];
+  };
+  const kept = all.filter((entry) => !isBookkeeping(entry.name, all));
+  const collections: CollectionEntry[] = [];
+  // Each costs a round trip: several are under way at once.
+  for (let start = 0; start < kept.length; start += limits.catalogueLanes) {
+    const some = kept.slice(start, start + limits.catalogueLanes);
+    collections.push(...(await Promise.all(some.map(read))).flat());
   }
   return { collections };
 }

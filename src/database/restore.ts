@@ -7,6 +7,7 @@ import {
   type CollectionEntry,
   dataCollection,
   differences,
+  findCollection,
   readCatalogue,
 } from "./catalogue.ts";
 import { type Digests, digestDatabase, digestOf } from "./digest.ts";
@@ -165,8 +166,7 @@ async function loadVerified(
       );
     }
   }
-  const { collections: live } = await readCatalogue(client, databaseName);
-  return live.find(({ name }) => name === under)?.uuid ?? "";
+  return (await findCollection(client, databaseName, under))?.uuid ?? "";
 }
 
 /** Everything is what was backed up, or this throws. */

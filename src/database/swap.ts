@@ -4,7 +4,7 @@ import { limits } from "../limits.ts";
 import { systemClock } from "../ports/clock.ts";
 import type { Seam } from "../ports/seam.ts";
 import { isNetworkTrouble } from "../store/transient.ts";
-import { bucketsPrefix, type CollectionEntry, readCatalogue } from "./catalogue.ts";
+import { bucketsPrefix, type Described, findByUuid, findCollection } from "./catalogue.ts";
 import { dropIfThere } from "./load.ts";
 import { hasCode, serverErrors } from "./server-errors.ts";
 
@@ -39,7 +39,7 @@ async function endIndexBuilds(target: SwapTarget, name: string): Promise<void> {
 }
 
 /** Renames exactly the collection of this UUID; the caller looks at what came of it. */
-async function rename(target: SwapTarget, from: CollectionEntry, to: string): Promise<void> {
+async function rename(target: SwapTarget, from: Described, to: string): Promise<void> {
   const { client, databaseName, seam } = target;
   await seam.write("restore-swap", () =>
     client.db("admin").command({
@@ -57,8 +57,7 @@ async function advance(
   { name, uuid, replaces }: Swap,
   aside: string,
 ): Promise<boolean> {
-  const { collections } = await readCatalogue(target.client, target.databaseName);
-  const live = collections.find((entry) => entry.name === name);
+  const live = await findCollection(target.client, target.databaseName, name);
   if (uuid === null ? live === undefined : live?.uuid === uuid) return true;
   if (live?.type === "collection") {
     // Whoever wakes up after a successor finds its collection here, and has no business with it.
@@ -78,7 +77,8 @@ async function advance(
     await rename(target, live, `${aside}.${live.uuid}`);
   } else if (live) await dropIfThere(target.client, target.databaseName, name);
   else {
-    const loaded = collections.find((entry) => entry.uuid === uuid);
+    const loaded =
+      uuid === null ? undefined : await findByUuid(target.client, target.databaseName, uuid);
     if (!loaded) {
       throw new LockstepError(
         "restore-failed",

@@ -18,6 +18,7 @@ import { refuseUnsupported } from "../database/supported.ts";
 import { LockstepError } from "../errors.ts";
 import { limits } from "../limits.ts";
 import { type AgentRecord, readAgents } from "./agents.ts";
+import { requireDefinitionsFit } from "./definitions-size.ts";
 import type { DatabaseWorld } from "./world.ts";
 
 /** What is held on each member beside an upgrade's own copies: a backup that is to be restored. */
@@ -56,6 +57,7 @@ export async function preflightUpgrade(
   await requireMajorityWrite(control, limits.majorityAnswerMs);
   const catalogue = await readCatalogue(world.client, world.databaseName);
   refuseUnsupported(catalogue);
+  requireDefinitionsFit(catalogue);
   requireNamesFit(catalogue, scratchDatabaseNames(world.controlDatabaseName));
   const files = filesOf(catalogue);
   const size = await databaseSize(world.client, world.databaseName);
