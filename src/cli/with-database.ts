@@ -3,7 +3,9 @@ import { controlDatabaseName } from "../database/database-names.ts";
 import type { Control } from "../database/fences.ts";
 import { requireMajorityWrite } from "../database/majority-write.ts";
 import type { WithMember } from "../database/members.ts";
+import type { Work } from "../database/needed-rights.ts";
 import { checkDeployment } from "../database/preflight.ts";
+import { requireRights } from "../database/rights.ts";
 import { isLockstepError } from "../errors.ts";
 import { limits } from "../limits.ts";
 import { systemClock } from "../ports/clock.ts";
@@ -50,13 +52,20 @@ async function failWithoutMajority(
   return new Promise<never>(() => {});
 }
 
+/** What a command is about to do: its user has to have every right for that. */
+export interface Intent {
+  readonly work?: Work;
+  /** The database that it is done to; default: the application's. */
+  readonly target?: string;
+}
+
 /**
  * Opens the database for one command and closes it whatever happens.
  * @param isReading it writes nothing, so it may also run where a majority acknowledges nothing
- * @throws LockstepError `no-majority`, `database-unreachable`, `not-a-replica-set`, `bad-argument`
+ * @throws LockstepError `rights-missing`, `no-majority`, `database-unreachable`, `not-a-replica-set`, `bad-argument`
  */
 export async function withDatabase(
-  options: DatabaseOptions,
+  options: DatabaseOptions & Intent,
   act: (database: OpenDatabase) => Promise<number>,
   isReading = false,
 ): Promise<number> {
@@ -68,6 +77,10 @@ export async function withDatabase(
   const withMember = memberOpener(options.mongoUrl, "lockstep:backup");
   try {
     await checkDeployment(client, databaseName);
+    if (options.work) {
+      const scope = { databaseName: options.target ?? databaseName, controlDatabaseName: control };
+      await requireRights(client, options.work, scope);
+    }
     await requireFleet(client, { databaseName, controlDatabaseName: control });
     const writeTimeoutMs = timeoutMs ?? limits.majorityLateMs;
     const store = createMongoStore({

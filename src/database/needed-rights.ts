@@ -83,6 +83,11 @@ const holding: Grant = [
   "to hold TTL deletion, and to make members keep history for a copy",
   true,
 ];
+const countingFiles: Grant = [
+  ["hostInfo", "serverStatus"],
+  "to see that members can open the files of a copy",
+  true,
+];
 const endingMore: Grant = [
   ["killAnySession", "killop", "serverStatus"],
   "to end operations and index builds of other users, and to tell apart their transactions",
@@ -109,7 +114,7 @@ export function neededRights(work: Work, scope: RightsScope): readonly NeededRig
     ...onDatabase(controlDatabaseName, bookkeeping),
     ...onDatabase(sharedDatabaseName, registering),
   ];
-  const asked = on(cluster, askingHealth, askingVersions);
+  const asked = on(cluster, askingHealth, askingVersions, countingFiles);
   if (work === "init") return [...own, ...on(cluster, askingHealth)];
   const isWithSteps = work === "upgrade" || work === "rehearsal";
   const inScratch = scratchDatabaseNames(controlDatabaseName).flatMap((name) => [

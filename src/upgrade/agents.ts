@@ -1,4 +1,5 @@
 import type { Role } from "../../machines/vocabulary.ts";
+import type { Lacking } from "../database/rights.ts";
 import { LockstepError } from "../errors.ts";
 import { limits } from "../limits.ts";
 import { collections, type Plain, type Store } from "../store/store.ts";
@@ -24,6 +25,8 @@ export interface AgentRecord {
   readonly retry: string | null;
   /** Bytes free where its backups go. */
   readonly freeBytes: number;
+  /** Rights that the user of this state server lacks for an upgrade; absent while that is not known. */
+  readonly rights?: Lacking;
   /** Ids of the backups that this agent holds. */
   readonly backups: readonly string[];
   /** Why this agent cannot read a copy from its own member, or null. */
@@ -62,6 +65,7 @@ export async function register(
     startable: readonly string[];
     incarnationAtLeast: number;
     freeBytes: number;
+    rights?: Lacking;
     backups: readonly string[];
     memberTrouble: string | null;
     host: string;
@@ -77,6 +81,7 @@ export async function register(
       version: facts.version,
       startable: [...facts.startable],
       freeBytes: facts.freeBytes,
+      ...(facts.rights ? { rights: { ...facts.rights } } : {}),
       backups: [...facts.backups],
       memberTrouble: facts.memberTrouble,
       host: facts.host,
@@ -103,8 +108,8 @@ export async function register(
   );
 }
 
-/** What an agent's host says of its disk, and of its own member. */
-export type Holdings = Pick<AgentRecord, "freeBytes" | "backups" | "memberTrouble">;
+/** What an agent's host says of its disk and of its own member, and the server of its user. */
+export type Holdings = Pick<AgentRecord, "freeBytes" | "rights" | "backups" | "memberTrouble">;
 
 /**
  * Tells the fleet that this incarnation lives, at this time by the store's clock. False when a newer one has
@@ -115,13 +120,13 @@ export async function heartbeat(
   agent: string,
   incarnation: number,
   lastSeenAt: number,
-  facts: { readonly blocked: string | null } & Partial<Holdings>,
+  { rights, ...facts }: { readonly blocked: string | null } & Partial<Holdings>,
 ): Promise<boolean> {
   const seen = {
     collection: collections.agents,
     id: agent,
     expect: { incarnation, forgotten: false },
-    set: { lastSeenAt, ...facts },
+    set: { lastSeenAt, ...facts, ...(rights ? { rights: { ...rights } } : {}) },
   };
   return (await store.write([seen], "heartbeat")) === null;
 }

@@ -1,6 +1,7 @@
 import { statfs } from "node:fs/promises";
 import { readMemberTrouble } from "../database/own-member.ts";
 import { backupsIn } from "../database/retention.ts";
+import { readLacking } from "../database/rights.ts";
 import type { EffectHandler } from "../engine/engine.ts";
 import type { Holdings } from "./agents.ts";
 import { dumpCopy, sweepOldBackups } from "./backup-effects.ts";
@@ -19,8 +20,11 @@ export interface DatabaseSide {
   sweepBackups(world: World, upgrade: string): Promise<void>;
   /** Refuses by name what cannot be upgraded; answers with what an operator should know. */
   preflight(world: World, extra: ExtraCopy): Promise<readonly string[]>;
-  /** Bytes free where copies go, the ids of those that are there, and how the agent's own member is. */
-  holdings(world: Pick<World, "dataDirectory">): Promise<Holdings>;
+  /**
+   * Bytes free where copies go, the ids of those that are there, how the agent's own member is, and which rights a
+   * state server's user lacks.
+   */
+  holdings(world: Pick<World, "dataDirectory" | "role">): Promise<Holdings>;
 }
 
 /** The real one, on MongoDB and this host's disk. */
@@ -35,9 +39,16 @@ export function createDatabaseSide(connections: Connections): DatabaseSide {
     dumpCopy: (world) => dumpCopy(joined(world)),
     sweepBackups: (world, upgrade) => sweepOldBackups(joined(world), upgrade),
     preflight: (world, extra) => preflightUpgrade(joined(world), extra),
-    async holdings({ dataDirectory }) {
+    async holdings({ dataDirectory, role }) {
       const free = await statfs(dataDirectory).catch(() => ({ bavail: 0, bsize: 0 }));
+      const { client } = connections;
+      // Where the database does not answer, what was last known of the rights stays.
+      const rights =
+        role === "state-server"
+          ? await readLacking(client, "upgrade", connections).catch(() => undefined)
+          : undefined;
       return {
+        ...(rights ? { rights } : {}),
         freeBytes: free.bavail * free.bsize,
         memberTrouble: (await readMemberTrouble(connections))?.words ?? null,
         backups: await backupsIn(backupsDirectory(dataDirectory)).catch(() => []),

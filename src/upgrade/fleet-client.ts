@@ -2,6 +2,7 @@ import type { Deadlines } from "../../machines/vocabulary.ts";
 import { controlDatabaseName } from "../database/database-names.ts";
 import { requireMajorityWrite } from "../database/majority-write.ts";
 import { checkDeployment, checkMajority } from "../database/preflight.ts";
+import { requireRights } from "../database/rights.ts";
 import { allowWrites } from "../database/write-block.ts";
 import { isLockstepError, LockstepError } from "../errors.ts";
 import { limits } from "../limits.ts";
@@ -172,6 +173,7 @@ export async function createFleetClient(options: {
   return {
     async init(version) {
       requireSemver(version);
+      await requireRights(client, "init", registration);
       await requireMajority();
       await registerFleet(client, registration, openSeam);
       return initializeVersions(store, version);

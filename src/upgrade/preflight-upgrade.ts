@@ -5,6 +5,7 @@ import { requireMajorityWrite } from "../database/majority-write.ts";
 import { requireNamesFit } from "../database/name-lengths.ts";
 import { filesOf, requireFilesForCopy } from "../database/open-files.ts";
 import { checkDeployment, checkMajority } from "../database/preflight.ts";
+import { readLacking } from "../database/rights.ts";
 import { checkServerVersions } from "../database/server-versions.ts";
 import {
   databaseSize,
@@ -17,6 +18,7 @@ import {
 import { refuseUnsupported } from "../database/supported.ts";
 import { LockstepError } from "../errors.ts";
 import { limits } from "../limits.ts";
+import { requireAgentRights } from "./agent-rights.ts";
 import { type AgentRecord, readAgents } from "./agents.ts";
 import { requireDefinitionsFit } from "./definitions-size.ts";
 import type { DatabaseWorld } from "./world.ts";
@@ -44,7 +46,7 @@ function requireOwnMembers(keepers: readonly AgentRecord[]): void {
  * @param extra of a backup that is to be restored: a member holds it in the scratch database, then
  *   beside the live one with its oplog
  * @returns what the operator should know and may accept
- * @throws LockstepError `not-a-replica-set`, `no-majority`, `database-not-supported`, `disk-full`,
+ * @throws LockstepError `not-a-replica-set`, `rights-missing`, `no-majority`, `database-not-supported`, `disk-full`,
  *   `files-short`, `peers-missing`
  */
 export async function preflightUpgrade(
@@ -52,6 +54,10 @@ export async function preflightUpgrade(
   extra: ExtraCopy,
 ): Promise<readonly string[]> {
   await checkDeployment(world.client, world.databaseName);
+  const keepers = (await readAgents(world.store)).filter(({ role }) => role === "state-server");
+  const own = { agent: world.agent, rights: await readLacking(world.client, "upgrade", world) };
+  const others = keepers.filter(({ agent }) => agent !== world.agent);
+  const lacked = requireAgentRights([own, ...others]);
   await checkMajority(world.client);
   const control = { client: world.client, databaseName: world.controlDatabaseName };
   await requireMajorityWrite(control, limits.majorityAnswerMs);
@@ -71,7 +77,6 @@ export async function preflightUpgrade(
     requireFilesForCopy(world, neededFiles),
   ]);
   requireMemberSpace(space, needed.memberBytes + 3 * extra.bytes);
-  const keepers = (await readAgents(world.store)).filter(({ role }) => role === "state-server");
   requireOwnMembers(keepers);
   const short = keepers.filter(({ freeBytes }) => freeBytes < needed.agentBytes);
   if (short.length > 0) {
@@ -84,6 +89,7 @@ export async function preflightUpgrade(
     );
   }
   const warnings = [
+    lacked,
     oplogWarning(await readOplogBytes(world.client), size),
     await requireHistory(world, size.dataSizeBytes),
   ].filter((warning) => warning !== null);

@@ -66,7 +66,7 @@ export function createBackupCommand(
   options: CreateOptions,
   terminal: Terminal,
 ): Promise<number> {
-  return withDatabase(options, async (database) => {
+  return withDatabase({ ...options, work: "backup" }, async (database) => {
     const { client, withMember, store, databaseName, controlDatabaseName } = database;
     backupFolder(options.directory, id);
     const { dataSizeBytes } = await databaseSize(client, databaseName);

@@ -35,7 +35,7 @@ export function rehearseCommand(
   options: RehearseOptions,
   terminal: Terminal,
 ): Promise<number> {
-  return withDatabase(options, async (database) => {
+  return withDatabase({ ...options, work: "rehearsal" }, async (database) => {
     const steps = await readSteps(options.steps);
     const root = resolve(options.directory);
     const { dataSizeBytes } = await databaseSize(database.client, database.databaseName);

@@ -1,4 +1,5 @@
 import { restoreBeside } from "../../database/restore-beside.ts";
+import { requireRights } from "../../database/rights.ts";
 import { isStockDump, readStockDump } from "../../database/stock-dump.ts";
 import { verifyDump } from "../../database/verify-dump.ts";
 import { silentLog } from "../../log.ts";
@@ -37,7 +38,7 @@ function restoreInto(
   terminal: Terminal,
 ): Promise<number> {
   return withDatabase(
-    options,
+    { ...options, work: "restore", target: options.toDb },
     async ({ client, withMember, controlDatabaseName: fleet }) => {
       const directory = backupFolder(options.directory, id);
       const manifest = (await isStockDump(directory))
@@ -47,6 +48,11 @@ function restoreInto(
             );
           })
         : await verifyDump(directory, interruptible(terminal));
+      const timeSeries = manifest.collections.filter(({ type }) => type === "timeseries");
+      await requireRights(client, "restore", {
+        ...{ databaseName: options.toDb, controlDatabaseName: fleet },
+        timeSeries: timeSeries.map(({ name }) => name),
+      });
       const totalBytes = manifest.collections.reduce((sum, { bytes }) => sum + bytes, 0);
       const onBytes = createProgress(totalBytes, options, terminal);
       const plan = await restoreBeside({

@@ -1,0 +1,139 @@
+// Aim: a right that any part of an upgrade needs, forward or back, is asked for before anything is accepted: no gate is
+// shut for one that would be found missing later. Method: a fleet of real processes on a set with users, whose role
+// is made of the rights that are needed, without one of them.
+import { resolve } from "node:path";
+import { MongoClient } from "mongodb";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type NeededRight, neededRights } from "../../src/database/needed-rights.ts";
+import { runCommand } from "../../src/ports/process.ts";
+import { startTestFleet, type TestFleet } from "../support/fleet.ts";
+
+const authorityPath = resolve("test/fixtures/tls/authority.pem");
+const names = { databaseName: "things", controlDatabaseName: "lockstep_things", timeSeries: [] };
+const needed = neededRights("upgrade", names);
+const required = needed.filter(({ isOptional }) => !isOptional);
+
+let fleet: TestFleet;
+let root: MongoClient;
+beforeAll(async () => {
+  fleet = await startTestFleet({
+    secure: {
+      authorityPath,
+      certificateKeyPath: resolve("test/fixtures/tls/server.pem"),
+      username: "keeper",
+      password: "secret",
+    },
+  });
+  const admin = fleet.client.db("admin");
+  await admin.command({ createUser: "root", pwd: "secret", roles: ["root"] });
+  root = new MongoClient(fleet.set.url("things").replace("keeper:", "root:"));
+  await root.db("admin").command({ createRole: "agent", roles: [], privileges: [] });
+});
+afterAll(async () => {
+  await root?.close();
+  await fleet?.stop();
+});
+
+/** The rights but one action; on one database where one is named. */
+const without = (action: string, db?: string): readonly NeededRight[] =>
+  required.map((right) =>
+    db === undefined || right.resource.db === db
+      ? { ...right, actions: right.actions.filter((each) => each !== action) }
+      : right,
+  );
+
+async function grant(rights: readonly NeededRight[]): Promise<void> {
+  const admin = root.db("admin");
+  const privileges = rights
+    .filter(({ actions }) => actions.length > 0)
+    .map(({ resource, actions }) => ({ resource, actions }));
+  await admin.command({ updateRole: "agent", privileges });
+  await admin.command({ updateUser: "keeper", roles: ["agent"] });
+}
+
+/** What each state server says of its user's rights. */
+const told = () =>
+  root
+    .db("lockstep_things")
+    .collection("agents")
+    .find()
+    .map(({ rights }) => rights)
+    .toArray();
+
+const gates = async () => (await fleet.fleet.status()).agents.map(({ gate }) => gate);
+const wereShut = async () => {
+  const lines = await Promise.all(fleet.servers.map((server) => server.lastLines(100_000)));
+  return lines.flat().filter((line) => line.includes("gate shut")).length;
+};
+
+describe("one right is missing", () => {
+  test.each([
+    ["changeStream", "things", 'changeStream on the database "things"'],
+    ["collMod", "things", 'collMod on the database "things"'],
+    ["collStats", "things", 'collStats on the database "things"'],
+    ["bypassDocumentValidation", "things", 'bypassDocumentValidation on the database "things"'],
+    ["dbHash", "things", 'dbHash on the database "things"'],
+    ["createCollection", "lockstep_things_scratch_3", 'the database "lockstep_things_scratch_3"'],
+    ["inprog", undefined, "inprog on the cluster"],
+    ["getParameter", undefined, "getParameter on the cluster"],
+  ])("%s on %s: refused by name, and no gate was shut", async (action, db, words) => {
+    await grant(without(action, db));
+    const before = await wereShut();
+    const refusal = await fleet.fleet.upgrade("1.1.0").catch((error: unknown) => error);
+    expect(refusal).toMatchObject({
+      code: "rights-missing",
+      message: expect.stringMatching(/missing for a\d/),
+    });
+    expect(String((refusal as Error).message)).toContain(words);
+    expect(await gates()).toEqual(["open", "open", "open"]);
+    expect(await wereShut()).toBe(before);
+    expect(await fleet.fleet.history()).toEqual([]);
+    const status = await fleet.fleet.status();
+    expect(status.versions?.upgrade).toBeNull();
+    await fleet.until("each state server says what its user lacks", async () =>
+      (await told()).every((rights) => rights?.missing.includes(words)),
+    );
+  });
+
+  test("by hand: a backup, a rehearsal, a restore and `init` ask for theirs first", async () => {
+    const main = resolve("dist/src/cli/main.js");
+    const ask = async (...words: readonly string[]) => {
+      const url = fleet.set.url("things");
+      const ran = await runCommand(process.execPath, [main, ...words, "--mongo-url", url], {
+        timeoutMs: 60_000,
+      });
+      return { code: ran?.exitCode, text: `${ran?.stdout}${ran?.stderr}` };
+    };
+    const directory = ["--directory", fleet.directoryOf("a1")];
+    await grant(without("dbHash", "lockstep_things_scratch_4"));
+    const steps = ["--steps", resolve("dist/test/fixtures/application.js")];
+    for (const command of [
+      ["backup", "create", "by-hand", ...directory],
+      ["rehearse", "1.1.0", ...directory, ...steps],
+    ]) {
+      const { code, text } = await ask(...command);
+      expect({ code, text }).toMatchObject({ code: 1 });
+      expect(text).toContain("rights-missing: expected the user of the URL");
+      expect(text).toContain('dbHash on the database "lockstep_things_scratch_4"');
+    }
+    const restored = await ask("restore", "by-hand", "--to-db", "beside", ...directory);
+    expect(restored.text).toMatch(/rights-missing: .*insert, .* on the database "beside"/);
+    await grant(without("createIndex", "lockstep"));
+    const init = await ask("init", "1.0.0");
+    expect(init.text).toMatch(/rights-missing: .*createIndex on the database "lockstep"/);
+  });
+});
+
+test("what is needed is enough: an upgrade, and a way back with a restore", async () => {
+  await grant(required);
+  await fleet.until("nobody lacks anything", async () =>
+    (await told()).every((rights) => rights?.missing === ""),
+  );
+  const shutBefore = await wereShut();
+  const { upgrade, message } = await fleet.fleet.upgrade("1.1.0");
+  expect(message).toContain("killAnySession");
+  await fleet.ended(upgrade, "done", "1.1.0");
+  expect(await wereShut()).toBeGreaterThan(shutBefore);
+  const second = await fleet.fleet.upgrade("1.2.1");
+  await fleet.turnedBack(second.upgrade, "step-failed", "1.1.0");
+});
