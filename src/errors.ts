@@ -1,3 +1,5 @@
+import { limits } from "./limits.ts";
+
 /** Every code that an expected failure may carry: part of the public surface, listed in the README. */
 export type ErrorCode =
   | "aborted"
@@ -36,6 +38,7 @@ export type ErrorCode =
   | "step-not-deterministic"
   | "steps-differ"
   | "timeout"
+  | "too-many-requests"
   | "unexpected"
   | "unknown-agent"
   | "upgrade-active"
@@ -79,13 +82,34 @@ export function isPassing(error: unknown): boolean {
   return isLockstepError(error) && codes.includes(error.code);
 }
 
-/** An error as it is journalled, answered, and shown. */
+/** A text that is not longer than it may be, with a mark where it was cut. Pure. */
+export function cutTo(text: string, lengthMax: number): string {
+  return text.length <= lengthMax
+    ? text
+    : `${text.slice(0, lengthMax)}… (cut: ${text.length} characters)`;
+}
+
+/** An error as it is journalled, answered, and shown: bounded, whatever threw it. */
 export function reasonOf({ code, message, details }: LockstepError): {
   readonly code: ErrorCode;
   readonly message: string;
   readonly details: Readonly<Record<string, unknown>>;
 } {
-  return { code, message, details };
+  const length = lengthOf(details);
+  return {
+    code,
+    message: cutTo(message, limits.reasonMessageLengthMax),
+    details: length <= limits.reasonDetailsLengthMax ? details : { cut: String(length) },
+  };
+}
+
+/** Of a value as JSON; infinite where it has none: a step's own error may carry anything. */
+function lengthOf(value: unknown): number {
+  try {
+    return JSON.stringify(value).length;
+  } catch {
+    return Number.POSITIVE_INFINITY;
+  }
 }
 
 /** An invariant of the code, checked in production too. */

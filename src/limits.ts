@@ -50,6 +50,15 @@ export const limits = {
   /** How long a request is kept: its answer is read within seconds. */
   requestKeptMs: 24 * 3_600_000,
   transactionRetryDelayMs: 50,
+  /** A larger control document is not read, a larger request not filed. */
+  controlDocumentBytesMax: 256 * 1024,
+  requestBytesMax: 16 * 1024,
+  /** Requests that may wait before no more is filed, and those that a master serves between two looks at the upgrade. */
+  requestsWaitingMax: 200,
+  requestsPerPassMax: 20,
+  /** A reason is cut where it is longer: it travels in snapshots, answers and logs. */
+  reasonMessageLengthMax: 8 * 1024,
+  reasonDetailsLengthMax: 64 * 1024,
 
   /** Schema steps. */
   batchDocumentsMax: 1_000,

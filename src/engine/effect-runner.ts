@@ -105,10 +105,8 @@ export function runEffect(options: {
 }
 
 function failure(effect: Effect, error: unknown): EffectEvent {
-  const reason = isLockstepError(error)
-    ? reasonOf(error)
-    : { code: "step-failed", message: messageOf(error), details: {} };
-  return effectFailed(effect.name, reason);
+  const known = isLockstepError(error) ? error : new LockstepError("step-failed", messageOf(error));
+  return effectFailed(effect.name, reasonOf(known));
 }
 
 /** The event that says that an effect has failed for good: it is not tried again. */

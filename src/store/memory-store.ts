@@ -1,4 +1,5 @@
 import { assert } from "../errors.ts";
+import { limits } from "../limits.ts";
 import {
   type AppendResult,
   type ControlDocument,
@@ -49,6 +50,17 @@ function holds(fields: Fields | undefined, expect: Write["expect"]): boolean {
   return Object.entries(expect).every(
     ([path, value]) => JSON.stringify(readPath(fields, path) ?? null) === JSON.stringify(value),
   );
+}
+
+/** Only a text that large makes a document too large: nothing else is measured, for the simulation's sake. */
+function withinBounds(fields: Fields): Fields {
+  const sizes = Object.values(fields).map((value) =>
+    typeof value === "string" ? value.length : 0,
+  );
+  const bytes = sizes.reduce((sum, size) => sum + size, 0);
+  return bytes > limits.controlDocumentBytesMax
+    ? { at: fields["at"], oversizedBytes: bytes }
+    : fields;
 }
 
 function isHint({ collection, id, set = {} }: Write): boolean {
@@ -149,11 +161,15 @@ export function createMemoryStore(options: { now: () => number }): Store {
         .map((actor) => journal.get(actor)?.at(-1) as Entry),
     entries: async (actor, fromRevision = 0) => (journal.get(actor) ?? []).slice(fromRevision),
     get: async (collection, id) => collectionOf(collection).get(id) as ControlDocument | undefined,
-    list: async (collection, where = {}) =>
-      [...collectionOf(collection)]
+    list: async (collection, where = {}, page) => {
+      const found = [...collectionOf(collection)]
         .filter(([, fields]) => holds(fields, where))
         .toSorted(([left], [right]) => (left < right ? -1 : 1))
-        .map(([_id, fields]) => ({ ...fields, _id })),
+        .map(([_id, fields]) => ({ ...withinBounds(fields), _id }));
+      if (page === undefined) return found;
+      const place = (document: Fields) => Number(document[page.orderBy]);
+      return found.toSorted((left, right) => place(left) - place(right)).slice(0, page.limit);
+    },
     watch(onHint) {
       watchers.add(onHint);
       return () => watchers.delete(onHint);

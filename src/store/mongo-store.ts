@@ -1,5 +1,4 @@
 import {
-  type ChangeStreamDocument,
   type ClientSession,
   type Collection,
   type Document,
@@ -14,15 +13,8 @@ import { assert, LockstepError } from "../errors.ts";
 import { limits } from "../limits.ts";
 import { systemClock } from "../ports/clock.ts";
 import type { Seam } from "../ports/seam.ts";
-import {
-  type AppendResult,
-  collections,
-  documentIds,
-  type Entry,
-  hintingAgentFields,
-  type Store,
-  type Write,
-} from "./store.ts";
+import { hints, whatOf } from "./hints.ts";
+import { type AppendResult, collections, type Entry, type Store, type Write } from "./store.ts";
 import {
   asUnreachable,
   isNetworkTrouble,
@@ -51,31 +43,11 @@ function prefixRange(prefix: string): Document {
   return { "_id.actor": { $gte: prefix, $lt: `${prefix}\uffff` } };
 }
 
-/** The changes that are hints, as a change stream's pipeline. */
-const hints: Document[] = [
-  {
-    $match: {
-      $or: [
-        {
-          "ns.coll": { $in: [collections.journal, collections.versions, collections.inbox] },
-        },
-        { "ns.coll": collections.leases, "updateDescription.updatedFields.expiresAt": 0 },
-        { "ns.coll": collections.fences, "documentKey._id": documentIds.writeBlock },
-        { "ns.coll": collections.agents, operationType: "insert" },
-        ...hintingAgentFields.map((field) => ({
-          "ns.coll": collections.agents,
-          [`updateDescription.updatedFields.${field}`]: { $exists: true },
-        })),
-      ],
-    },
-  },
-];
-
-/** What a change that is a hint is about: an actor, or a collection. */
-function whatOf(change: ChangeStreamDocument): string {
-  if (!("ns" in change) || !("coll" in change.ns)) return "";
-  if (change.ns.coll !== collections.journal || !("documentKey" in change)) return change.ns.coll;
-  return String((change.documentKey._id as unknown as Stored["_id"]).actor);
+/** A document, or what it is ordered by and how large it is, where it is too large to be read. */
+function withinBounds(orderBy: string): Document {
+  const bytes = { $bsonSize: "$$ROOT" };
+  const head = { _id: "$_id", [orderBy]: `$${orderBy}`, oversizedBytes: bytes };
+  return { $cond: [{ $gt: [bytes, limits.controlDocumentBytesMax] }, head, "$$ROOT"] };
 }
 
 class Refused extends Error {
@@ -354,8 +326,26 @@ export function createMongoStore(options: {
         const { _id, ...fields } = found;
         return fields;
       }),
-    list: (collection, where = {}) =>
-      reading(() => named(collection).find(where).sort({ _id: 1 }).limit(limits.listMax).toArray()),
+    list: (
+      collection,
+      where = {},
+      { orderBy, limit } = { orderBy: "_id", limit: limits.listMax },
+    ) =>
+      reading(() =>
+        named(collection)
+          .aggregate<{ _id: string } & Document>(
+            [
+              { $match: where },
+              // Before they are ordered: the server has 100 MB for that.
+              { $replaceWith: withinBounds(orderBy) },
+              { $sort: { [orderBy]: 1, _id: 1 } },
+              { $limit: limit },
+            ],
+            // A text with invalid bytes in one document must not keep the others from being read.
+            { enableUtf8Validation: false },
+          )
+          .toArray(),
+      ),
     watch(onHint) {
       const stop = new AbortController();
       const either = AbortSignal.any([stop.signal, closing.signal]);

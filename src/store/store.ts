@@ -95,6 +95,12 @@ export interface Versions {
   readonly generation: number;
 }
 
+/** Which documents of a list are wanted. */
+export interface Page {
+  readonly orderBy: string;
+  readonly limit: number;
+}
+
 /** A control document as read: its fields, without `_id`. */
 export type ControlDocument = Readonly<Record<string, unknown>>;
 
@@ -122,12 +128,15 @@ export interface Store {
   entries(actor: string, fromRevision?: number): Promise<readonly Entry[]>;
   get(collection: string, id: string): Promise<ControlDocument | undefined>;
   /**
-   * All documents of a collection, with `_id`, ordered by it.
+   * Documents of a collection, with `_id`, ordered by it. One that is too large to be read is answered with its
+   * `_id` and `oversizedBytes` alone.
    * @param where fields that must equal, as in `Write.expect`
+   * @param page the first so many, ordered by a field
    */
   list(
     collection: string,
     where?: Readonly<Record<string, Plain>>,
+    page?: Page,
   ): Promise<readonly (ControlDocument & { readonly _id: string })[]>;
   /**
    * Calls back soon after an entry, the versions, the inbox, the block of writers or what

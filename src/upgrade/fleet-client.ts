@@ -152,13 +152,26 @@ export async function createFleetClient(options: {
     );
   };
 
+  /** Others may have filed so many that a master needs some seconds to serve them. */
+  const fileWhenThereIsRoom = async (id: string, wanted: Request, end: number): Promise<void> => {
+    for (;;) {
+      try {
+        return await fileRequest(store, id, wanted, waitMs);
+      } catch (error) {
+        const isOver = clock.monotonicMs() >= end || options.signal?.aborted;
+        if (isOver || !isLockstepError(error, "too-many-requests")) throw error;
+        await clock.sleep(limits.leaseAcquirePollMs, options.signal);
+      }
+    }
+  };
+
   const request: FleetClient["request"] = async (wanted) => {
     await checkMajority(client);
     await requireMajority();
     options.signal?.throwIfAborted();
     const id = random.hex(12);
-    await toldAsOpen(id, () => fileRequest(store, id, wanted, waitMs));
     const end = clock.monotonicMs() + waitMs;
+    await toldAsOpen(id, () => fileWhenThereIsRoom(id, wanted, end));
     while (clock.monotonicMs() < end && !options.signal?.aborted) {
       const answer = requireOk(await whileAway(() => readAnswer(store, id)));
       if (answer) return answer;

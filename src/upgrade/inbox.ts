@@ -1,5 +1,16 @@
-import type { ErrorCode } from "../errors.ts";
+import { cutTo, type ErrorCode, LockstepError } from "../errors.ts";
 import { limits } from "../limits.ts";
+import {
+  count,
+  fields,
+  figure,
+  flag,
+  oneOf,
+  optional,
+  record,
+  type Shape,
+  text,
+} from "../shape.ts";
 import { collections, type Plain, type Store, type Write } from "../store/store.ts";
 
 /** What people ask for; deduplicated by the client's id. */
@@ -37,17 +48,95 @@ export interface InboxItem {
   /** Nobody waits for the answer after that; milliseconds by the store's clock. */
   readonly waitedForUntil: number;
   readonly request: Request;
+  /** What is wrong with it, so that it cannot be served; or null. */
+  readonly trouble: string | null;
   /** A master has begun with it, in writes before the one that answers. */
   readonly begun: boolean;
 }
 
-/** Files a request that its client waits for so long; filing it twice under one id is one request. */
+const ofKind: Readonly<Record<Request["kind"], Shape>> = {
+  upgrade: fields<Request & { kind: "upgrade" }>({
+    ...{ kind: text, to: text },
+    deadlines: record(figure),
+  }),
+  restore: fields<Request & { kind: "restore" }>({
+    kind: text,
+    backup: fields<(Request & { kind: "restore" })["backup"]>({
+      ...{ backupId: text, digest: text, version: text },
+      ...{ bytes: count, files: count },
+    }),
+    deadlines: record(figure),
+  }),
+  abort: fields<Request & { kind: "abort" }>({ kind: text, why: text }),
+  retry: fields<Request & { kind: "retry" }>({ kind: text }),
+  forget: fields<Request & { kind: "forget" }>({ kind: text, agent: text }),
+};
+const kinds = Object.keys(ofKind) as Request["kind"][];
+const anyKind = fields<Request>({ kind: oneOf(...kinds) });
+
+/** A request that can be served: of a known kind, with its fields, and not too large. */
+const requestShape: Shape = (value, path) => {
+  const wrong = anyKind(value, path) ?? ofKind[(value as Request).kind](value, path);
+  if (wrong !== null) return wrong;
+  const bytes = Buffer.byteLength(JSON.stringify(value));
+  return bytes <= limits.requestBytesMax
+    ? null
+    : `${path}: expected at most ${limits.requestBytesMax} bytes, found ${bytes}`;
+};
+
+const itemShape = fields<Omit<InboxItem, "trouble" | "id"> & { _id: string }>({
+  _id: text,
+  at: figure,
+  waitedForUntil: figure,
+  request: requestShape,
+  begun: optional(flag),
+});
+
+function itemOf(document: { readonly _id: string } & Readonly<Record<string, unknown>>): InboxItem {
+  const { _id: id, oversizedBytes } = document;
+  const trouble =
+    oversizedBytes === undefined
+      ? itemShape(document, "")
+      : `expected at most ${limits.requestBytesMax} bytes, found ${oversizedBytes}`;
+  return { ...document, id, trouble } as unknown as InboxItem;
+}
+
+/** @throws LockstepError `bad-argument` for what no master could serve */
+function requireRequest(request: Request): void {
+  const wrong = requestShape(request, "request");
+  if (wrong === null) return;
+  throw new LockstepError("bad-argument", `${wrong}: nothing is filed: ask for it in fewer words`);
+}
+
+/** The error of a request that came when as many as may wait were waiting. */
+export function tooManyRequests(): LockstepError {
+  const most = limits.requestsWaitingMax;
+  return new LockstepError(
+    "too-many-requests",
+    `expected fewer than ${most} requests waiting for a master, found that many: nothing is done: find out what files so many, then ask again`,
+    { most },
+  );
+}
+
+/** @throws LockstepError `too-many-requests` */
+async function requireRoom(store: Store): Promise<void> {
+  const most = { orderBy: "at", limit: limits.requestsWaitingMax };
+  const waiting = await store.list(collections.inbox, { answer: null }, most);
+  if (waiting.length >= limits.requestsWaitingMax) throw tooManyRequests();
+}
+
+/**
+ * Files a request that its client waits for so long; filing it twice under one id is one request.
+ * @throws LockstepError `bad-argument`, `too-many-requests`
+ */
 export async function fileRequest(
   store: Store,
   id: string,
   request: Request,
   waitMs: number = limits.answerTimeoutMs,
 ): Promise<void> {
+  requireRequest(request);
+  await requireRoom(store);
   const at = await store.now();
   await store.write([
     {
@@ -67,12 +156,25 @@ export async function fileRequest(
   ]);
 }
 
-/** Requests without an answer, in the order of their filing. */
-export async function readInbox(store: Store): Promise<readonly InboxItem[]> {
-  const found = await store.list(collections.inbox, { answer: null });
-  return found
-    .map((document) => ({ ...document, id: document._id }) as unknown as InboxItem)
-    .toSorted((left, right) => left.at - right.at || (left.id < right.id ? -1 : 1));
+/** The first requests without an answer, in the order of their filing. */
+export async function readInbox(
+  store: Store,
+  limit: number = limits.requestsPerPassMax,
+): Promise<readonly InboxItem[]> {
+  const page = { orderBy: "at", limit };
+  return (await store.list(collections.inbox, { answer: null }, page)).map(itemOf);
+}
+
+/** Refuses a request that cannot be served, and removes it: with the answer beside it, the document might be too large. */
+export function refuseWrite({ id, trouble }: InboxItem, nowMs: number): Write {
+  const message = cutTo(
+    `this request cannot be served: ${trouble}: file it by \`lockstep\`, or by a client of this version`,
+    limits.reasonMessageLengthMax,
+  );
+  const answer: Answer = { ok: false, code: "bad-argument", message, details: {} };
+  const write = answerWrite(id, answer);
+  const expiresAt = new Date(nowMs + limits.requestKeptMs);
+  return { ...write, set: { ...write.set, expiresAt }, remove: ["request"] };
 }
 
 export async function readAnswer(store: Store, id: string): Promise<Answer | null> {
@@ -103,6 +205,11 @@ export function answerWrite(id: string, answer: Answer): Write {
     collection: collections.inbox,
     id,
     expect: { answer: null },
-    set: { answer: answer as unknown as Plain },
+    set: {
+      answer: {
+        ...answer,
+        message: cutTo(answer.message, limits.reasonMessageLengthMax),
+      } as unknown as Plain,
+    },
   };
 }

@@ -3,6 +3,8 @@ import type { UpgradeContext, UpgradeEvent } from "../../machines/upgrade-contex
 import type { Deadlines, ForeignWritesPolicy } from "../../machines/vocabulary.ts";
 import type { Engine, SendResult } from "../engine/engine.ts";
 import { isLockstepError, LockstepError, messageOf, reasonOf } from "../errors.ts";
+import { limits } from "../limits.ts";
+import type { Log } from "../log.ts";
 import { collections, documentIds, type Store, type Write } from "../store/store.ts";
 import { asUnreachable } from "../store/transient.ts";
 import { decideAcceptance, type Wanted } from "./accept.ts";
@@ -16,6 +18,8 @@ import {
   type InboxItem,
   type Request,
   readInbox,
+  refuseWrite,
+  tooManyRequests,
   withdrawWrite,
 } from "./inbox.ts";
 import { coordinatorId, masterRole, participantId } from "./names.ts";
@@ -31,6 +35,7 @@ export interface MasterWorld {
   readonly engine: Engine;
   readonly hearing: Hearing;
   readonly foreignWrites: ForeignWritesPolicy;
+  readonly log: Log;
   /** Refuses by name what cannot be upgraded here: deployment, database, space. */
   preflight(extra: ExtraCopy): Promise<readonly string[]>;
 }
@@ -235,21 +240,64 @@ async function serve(world: MasterWorld, item: InboxItem): Promise<void> {
 /** After these nobody's request can be judged just now; after `conflict` this one is judged again. */
 const passing: readonly string[] = ["fenced", "lease-lost", "database-unreachable"];
 
-/**
- * Serves what people asked for; a failure is an answer, so that it keeps no later request waiting.
- * @throws LockstepError what passes: who could not be served is served in a later pass
- */
-export async function serveInbox(world: MasterWorld): Promise<void> {
-  const items = await readInbox(world.store);
-  if (items.length === 0) return;
-  const inConflict: LockstepError[] = [];
+/** Whether a request that cannot be served has its answer now; one that cannot even be answered is passed over. */
+async function refuse({ store, log }: MasterWorld, item: InboxItem, nowMs: number) {
+  try {
+    return (await store.write([refuseWrite(item, nowMs)])) === null;
+  } catch (thrown) {
+    const error = asUnreachable(thrown);
+    if (isLockstepError(error)) throw error;
+    log.debug({ trouble: item.trouble, error: messageOf(error) }, "a request is passed over");
+    return false;
+  }
+}
+
+/** What became of the requests of one pass. */
+export interface Served {
+  /** More requests may be waiting. */
+  readonly isMore: boolean;
+  /** So many requests can neither be served nor answered: the next pass looks behind them. */
+  readonly passedOver: number;
+}
+
+/** Answers at once what is not to be served; the requests to serve are left, in their order. */
+async function dismiss(
+  world: MasterWorld,
+  items: readonly InboxItem[],
+): Promise<{ waiting: readonly InboxItem[]; passedOver: number }> {
   const nowMs = await world.store.now();
-  for (const item of items) {
+  const broken = items.filter(({ trouble }) => trouble !== null);
+  const answered = await Promise.all(broken.map((item) => refuse(world, item, nowMs)));
+  const sound = items.filter(({ trouble }) => trouble === null);
+  // The client of such a request may have died: nobody would know that it is done.
+  const isLeft = ({ waitedForUntil, begun }: InboxItem) => nowMs > waitedForUntil && !begun;
+  const wanted = sound.filter((item) => !isLeft(item));
+  const tooMany = { ok: false, ...reasonOf(tooManyRequests()) } as const;
+  const excess = wanted.slice(limits.requestsWaitingMax).filter(({ begun }) => !begun);
+  await Promise.all([
+    ...sound.filter(isLeft).map(({ id }) => world.store.write([withdrawWrite(id)])),
+    ...excess.map(({ id }) => world.store.write([answerWrite(id, tooMany)])),
+  ]);
+  return {
+    waiting: wanted.filter((item) => !excess.includes(item)),
+    passedOver: answered.filter((isAnswered) => !isAnswered).length,
+  };
+}
+
+/**
+ * Serves the first requests that are waiting. A failure is an answer, so that it keeps no later request waiting.
+ * @param passedOver as the previous pass answered
+ * @throws LockstepError what passes: a request that could not be served is served in a later pass
+ */
+export async function serveInbox(world: MasterWorld, passedOver = 0): Promise<Served> {
+  const limit = Math.min(2 * limits.requestsWaitingMax + passedOver, limits.listMax);
+  const items = await readInbox(world.store, limit);
+  if (items.length === 0) return { isMore: false, passedOver: 0 };
+  const { waiting, passedOver: isPassedOver } = await dismiss(world, items);
+  const inConflict: LockstepError[] = [];
+  for (const item of waiting.slice(0, limits.requestsPerPassMax)) {
     try {
-      // Whoever asked may have died: nobody would know that it is done.
-      const isLeft = nowMs > item.waitedForUntil && !item.begun;
-      if (isLeft) await world.store.write([withdrawWrite(item.id)]);
-      else await serve(world, item);
+      await serve(world, item);
     } catch (thrown) {
       const error = asUnreachable(thrown);
       const known = isLockstepError(error) ? error : surprise(error);
@@ -260,6 +308,11 @@ export async function serveInbox(world: MasterWorld): Promise<void> {
   }
   const [first] = inConflict;
   if (first) throw first;
+  const isFull = items.length === limit && limit < limits.listMax;
+  return {
+    isMore: isFull || waiting.length > limits.requestsPerPassMax,
+    passedOver: isPassedOver,
+  };
 }
 
 /** Reads the participants and tells the coordinator what is new. */

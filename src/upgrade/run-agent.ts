@@ -220,13 +220,20 @@ export async function runAgent(options: RunOptions, ports: RunPorts): Promise<Ru
       engine,
       hearing,
       foreignWrites: world.foreignWrites,
+      log,
       preflight: (extra) => database.preflight(world, extra),
     };
+    let passedOver = 0;
     const masterPulse = createPulse(clock);
     const unsubscribe = store.watch(() => masterPulse.hint());
     const { controller, unlink } = linkController([held.signal, stopping.signal]);
     while (!controller.signal.aborted) {
-      await pass("inbox", () => serveInbox(masterWorld));
+      await pass("inbox", async () => {
+        const served = await serveInbox(masterWorld, passedOver);
+        passedOver = served.passedOver;
+        // The upgrade has its turn in between, so that no number of requests keeps it waiting.
+        if (served.isMore) masterPulse.hint();
+      });
       await pass("master", async () => {
         const { underWay, mayLead } = await readSlot();
         // A master that the upgrade's state does not allow gives the lease up.

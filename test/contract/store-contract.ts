@@ -1,5 +1,6 @@
 import { expect, onTestFinished, test } from "vitest";
 import { isLockstepError } from "../../src/errors.ts";
+import { limits } from "../../src/limits.ts";
 import {
   collections,
   documentIds,
@@ -176,6 +177,19 @@ export function storeContract(open: () => Promise<StoreUnderTest>): void {
     ]);
     expect(await again.tails("")).toHaveLength(3);
     expect(await again.tail("nobody")).toBeUndefined();
+  });
+
+  test("a page of a list is ordered by its field; of a document too large to be read there is its size", async () => {
+    const { store } = await open();
+    const large = "x".repeat(limits.controlDocumentBytesMax + 1);
+    for (const [id, set] of Object.entries({ a: { at: 3 }, b: { at: 1, large }, c: { at: 2 } })) {
+      await store.write([{ collection: collections.inbox, id, expect: null, set }]);
+    }
+    const page = await store.list(collections.inbox, {}, { orderBy: "at", limit: 2 });
+    expect(page.map(({ _id }) => _id)).toEqual(["b", "c"]);
+    expect(page[0]).toMatchObject({ at: 1, oversizedBytes: expect.any(Number) });
+    expect(page[0]).not.toHaveProperty("large");
+    expect((await store.list(collections.inbox)).map(({ _id }) => _id)).toEqual(["a", "b", "c"]);
   });
 
   test("a watcher gets a hint", async () => {

@@ -1,9 +1,11 @@
 // Aim: what people ask for is answered where it can be judged: a retry is taken where somebody is stuck, be
 // it the upgrade or one agent alone; nobody is called missing by a master that has not listened long enough.
 // Method: the master's inbox over the memory store.
+import { array, asyncProperty, assert as check, object } from "fast-check";
 import { expect, test } from "vitest";
-import { LockstepError } from "../../src/errors.ts";
+import { LockstepError, reasonOf } from "../../src/errors.ts";
 import { limits } from "../../src/limits.ts";
+import { silentLog } from "../../src/log.ts";
 import { createMemoryStore } from "../../src/store/memory-store.ts";
 import { collections, type Store, type Write } from "../../src/store/store.ts";
 import { createHearing } from "../../src/upgrade/hearing.ts";
@@ -313,4 +315,82 @@ test("a master that is new does not call missing whom it could not hear yet", as
   }
   await serveInbox(world);
   expect(await readAnswer(store, "r1")).toMatchObject({ ok: false, code: "peers-missing" });
+});
+
+test("as many as a pass serves, then the upgrade has its turn; more than may wait are refused", async () => {
+  const store = createMemoryStore({ now: () => 1_000 });
+  await initializeVersions(store, from);
+  const most = limits.requestsWaitingMax;
+  for (let number = 0; number < most; number += 1) {
+    await fileRequest(store, `r${number}`, { kind: "retry" });
+  }
+  const late = fileRequest(store, "late", { kind: "retry" });
+  await expect(late).rejects.toMatchObject({ code: "too-many-requests" });
+  // By hand, or by clients that have all seen the same room.
+  const first = await store.get(collections.inbox, "r0");
+  const set = first as NonNullable<Write["set"]>;
+  await store.write([{ collection: collections.inbox, id: "s", expect: null, set }]);
+  expect(await serveInbox({ store } as MasterWorld)).toEqual({ isMore: true, passedOver: 0 });
+  expect(await readAnswer(store, "s")).toMatchObject({ code: "too-many-requests" });
+  expect(await readInbox(store, most)).toHaveLength(most - limits.requestsPerPassMax);
+  while ((await serveInbox({ store } as MasterWorld)).isMore);
+  expect(await readInbox(store)).toEqual([]);
+});
+
+test("those that cannot even be answered are passed over, however many come first", async () => {
+  const memory = createMemoryStore({ now: () => 1_000 });
+  await initializeVersions(memory, from);
+  const broken = { collection: collections.inbox, expect: null, set: { at: 0, answer: null } };
+  const many = 3 * limits.requestsWaitingMax;
+  for (let number = 0; number < many; number += 1) {
+    await memory.write([{ ...broken, id: `broken ${number}` }]);
+  }
+  const store: Store = {
+    ...memory,
+    async write(writes: readonly Write[]) {
+      if (writes[0]?.id.startsWith("broken")) throw new Error("too large");
+      return memory.write(writes);
+    },
+  };
+  const world = { store, log: silentLog } as unknown as MasterWorld;
+  await memory.write([
+    {
+      collection: collections.inbox,
+      id: "r1",
+      expect: null,
+      set: { at: 1, waitedForUntil: 2_000, answer: null, begun: false, request: { kind: "retry" } },
+    },
+  ]);
+  let served = await serveInbox(world);
+  while (served.isMore) served = await serveInbox(world, served.passedOver);
+  expect(await readAnswer(store, "r1")).toMatchObject({ code: "no-upgrade" });
+});
+
+test("whatever stands in a request, it is answered and keeps no later one waiting", async () => {
+  await check(
+    asyncProperty(array(object({ withNullPrototype: false }), { maxLength: 30 }), async (drawn) => {
+      const store = createMemoryStore({ now: () => 1_000 });
+      await initializeVersions(store, from);
+      for (const [number, set] of drawn.entries()) {
+        const write = { collection: collections.inbox, id: `r${number}`, expect: null };
+        const { answer: _answer, ...others } = set;
+        await store.write([{ ...write, set: others as NonNullable<Write["set"]> }]);
+      }
+      await fileRequest(store, "last", { kind: "retry" });
+      const world = { store, log: silentLog } as unknown as MasterWorld;
+      while ((await serveInbox(world)).isMore);
+      expect(await readAnswer(store, "last")).toMatchObject({ code: "no-upgrade" });
+      expect(await readInbox(store)).toEqual([]);
+    }),
+  );
+});
+
+test("an answer and a reason are bounded, whatever an error carries", () => {
+  const message = "x".repeat(9 * 1024 * 1024);
+  const cyclic: Record<string, unknown> = {};
+  cyclic["itself"] = cyclic;
+  for (const details of [{ message }, cyclic, { big: 5n }]) {
+    const reason = reasonOf(new LockstepError("step-failed", message, details));
+    expect(JSON.stringify(reason).length).toBeLessThan(limits.requestBytesMax);
+  }
 });
