@@ -51,6 +51,24 @@ async function dropSeen({ client, claim, seam }: ClaimedDatabase, found: Found):
 }
 
 /**
+ * Drops the collection that the server keeps views in, which is empty by now. Not even the role root has a right
+ * to it: then it stays, and holds nothing.
+ * @returns false where it stays
+ */
+async function dropViewsRecord(
+  database: ClaimedDatabase,
+  found: readonly Found[],
+): Promise<boolean> {
+  try {
+    for (const each of found) await dropSeen(database, each);
+    return true;
+  } catch (error) {
+    if (!hasCode(error, serverErrors.unauthorized)) throw error;
+    return false;
+  }
+}
+
+/**
  * Empties a claimed database and never drops it. The collections are listed before the claim is held, so all
  * of them were created while it was ours: what a later owner creates has other UUIDs.
  * @throws LockstepError `conflict` where the claim is another's, or another keeps creating collections
@@ -64,7 +82,7 @@ export async function emptyDatabase(database: ClaimedDatabase): Promise<void> {
     const isLast = ({ name }: Found) => name === viewsName;
     for (const each of found.filter((one) => !isLast(one))) await dropSeen(database, each);
     // Views are kept in it: it is only dropped where there was none any more.
-    if (found.every(isLast)) for (const each of found) await dropSeen(database, each);
+    if (found.every(isLast) && !(await dropViewsRecord(database, found))) return;
   }
   throw new LockstepError(
     "conflict",
@@ -108,7 +126,7 @@ export async function dropCreated(database: ClaimedDatabase): Promise<void> {
   }
   const after = await list(client, claim.name);
   if (after.every(({ name }) => name === viewsName)) {
-    for (const found of after) await dropSeen(database, found);
+    await dropViewsRecord(database, after);
   }
   await claim.hold({ $set: { created: [] } });
 }
