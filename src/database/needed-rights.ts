@@ -48,7 +48,7 @@ const proving: Grant = [["dbHash"], "to prove that a copy is equal"];
 const loading: Grant = [
   [
     ...["insert", "update", "createCollection", "createIndex", "dropCollection", "collMod"],
-    "bypassDocumentValidation",
+    ...["bypassDocumentValidation", "convertToCapped"],
   ],
   "to load a copy",
 ];

@@ -14,6 +14,7 @@ import {
 } from "../../src/database/needed-rights.ts";
 import { readPrivileges } from "../../src/database/rights.ts";
 import { type ReplicaSet, startReplicaSet } from "../../src/local/replica-set.ts";
+import { documentedRole } from "../support/documented-role.ts";
 
 const need = (resource: Resource, ...actions: string[]): NeededRight => ({
   ...{ resource, actions, purpose: "to try", isOptional: false },
@@ -226,4 +227,24 @@ describe("on a real set", () => {
       });
     },
   );
+});
+
+describe("the role in docs/operations.md", () => {
+  const names = { application: "things", restoredBeside: "things_before" };
+  const scope = { controlDatabaseName: "lockstep_things", timeSeries: ["weather"] };
+
+  test.each<[Work, string]>([
+    ["init", "things"],
+    ["upgrade", "things"],
+    ["backup", "things"],
+    ["rehearsal", "things"],
+    ["restore", "things_before"],
+  ])("has every right that is asked for: %s", async (work, databaseName) => {
+    const { smallest, more } = await documentedRole(names);
+    const needed = neededRights(work, { ...scope, databaseName });
+    const missing = missingRights(needed, smallest["privileges"]);
+    expect(missing.filter(({ isOptional }) => !isOptional)).toEqual([]);
+    const privileges = [...smallest["privileges"], ...more["privileges"]];
+    expect(missingRights(needed, privileges)).toEqual([]);
+  });
 });

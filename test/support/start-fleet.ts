@@ -20,7 +20,10 @@ export const itemsCount = 5_000;
 export interface TestFleet {
   readonly set: ReplicaSet;
   readonly fleet: FleetClient;
+  /** As the test itself: on a secure set, as root. */
   readonly client: MongoClient;
+  /** The URL that agents and commands get. */
+  readonly mongoUrl: string;
   readonly servers: readonly Server[];
   /** A file of a write's name in this folder stops whoever comes to that write. */
   readonly holds: string;
@@ -55,7 +58,11 @@ const versions = Array.from({ length: 30 }, (_, number) =>
 
 export interface TestFleetOptions {
   readonly secure?: ReplicaSetOptions["secure"];
+  /** Makes the user that agents and commands log in as, on a secure set; default: root. */
+  readonly createUser?: (root: MongoClient) => Promise<{ username: string; password: string }>;
   readonly preventForeignWrites?: boolean;
+  /** 1.1.0 has a step that uses every operation of schema steps. */
+  readonly wide?: boolean;
   /** The application writes orders while its gate is open. */
   readonly writes?: boolean;
   /** The URL of the member from which the agent of this number (from 1) reads its copy; default: none. */
@@ -94,7 +101,15 @@ export async function startFleet(
     await rm(root, { recursive: true, force: true });
   };
   let fleet: FleetClient | undefined;
+  let mongoUrl = set.url("things");
   try {
+    if (options.createUser) {
+      const { username, password } = await options.createUser(client);
+      mongoUrl = mongoUrl.replace(
+        /\/\/[^@]*@/,
+        `//${encodeURIComponent(username)}:${encodeURIComponent(password)}@`,
+      );
+    }
     const items = Array.from({ length: itemsCount }, (_, index) => ({
       _id: index as never,
       index,
@@ -102,7 +117,7 @@ export async function startFleet(
     await client.db().collection("items").insertMany(items);
     // There from the start: what is new after a roll-back is a finding.
     if (options.writes) await client.db().createCollection("orders");
-    fleet = await createFleetClient({ mongoUrl: set.url("things") });
+    fleet = await createFleetClient({ mongoUrl });
     await fleet.init("1.0.0");
     for (const number of [1, 2, 3]) {
       const name = `a${number}`;
@@ -113,11 +128,12 @@ export async function startFleet(
         main: resolve("dist/test/fixtures/application.js"),
         versions,
         environment: () => ({
-          TEST_MONGO_URL: set.url("things"),
+          TEST_MONGO_URL: mongoUrl,
           TEST_AGENT: name,
           TEST_HOLDS: holds,
           TEST_MEMBER_URL: options.memberUrl?.(set, number) ?? "",
           TEST_PREVENT: options.preventForeignWrites ? "yes" : "no",
+          TEST_WIDE: options.wide ? "yes" : "no",
           TEST_WRITES: options.writes ? "yes" : "no",
         }),
         enter: options.place?.(number).enter ?? [],
@@ -141,6 +157,7 @@ export async function startFleet(
     set,
     fleet: connected,
     client,
+    mongoUrl,
     servers,
     holds,
     stop,
