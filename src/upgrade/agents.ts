@@ -2,7 +2,19 @@ import type { Role } from "../../machines/vocabulary.ts";
 import type { Lacking } from "../database/rights.ts";
 import { LockstepError } from "../errors.ts";
 import { limits } from "../limits.ts";
-import { collections, type Plain, type Store } from "../store/store.ts";
+import {
+  count,
+  fields,
+  figure,
+  flag,
+  list,
+  nullable,
+  oneOf,
+  optional,
+  type Shape,
+  text,
+} from "../shape.ts";
+import { type ControlDocument, collections, type Plain, type Store } from "../store/store.ts";
 
 /** One agent as the fleet knows it: a document of the `agents` collection. */
 export interface AgentRecord {
@@ -36,11 +48,45 @@ export interface AgentRecord {
   readonly pid: number;
 }
 
+const shapes: { readonly [Field in Exclude<keyof AgentRecord, "agent">]: Shape } = {
+  ...{ role: oneOf("state-server", "machine"), incarnation: count, version: text },
+  ...{ startable: list(text), gate: oneOf("open", "shut"), owes: nullable(text) },
+  ...{ lastSeenAt: figure, forgotten: flag, blocked: nullable(text), retry: nullable(text) },
+  ...{ freeBytes: figure, backups: list(text), memberTrouble: optional(nullable(text)) },
+  rights: optional(fields<Lacking>({ missing: text, optional: text })),
+  ...{ host: text, pid: figure },
+};
+const recordShape = fields<Omit<AgentRecord, "agent">>(shapes);
+
+/** Of a record that is broken: no upgrade waits for it, and it is silent where nobody knows when it was heard. */
+const unknownFacts: Omit<AgentRecord, "agent" | "blocked"> = {
+  ...{ role: "machine", incarnation: 0, version: "unknown", startable: [], owes: null },
+  // One that was heard lately may write: its gate counts as open.
+  ...{ gate: "open", lastSeenAt: 0, forgotten: false, retry: null, freeBytes: 0, backups: [] },
+  ...{ memberTrouble: null, host: "unknown", pid: 0 },
+};
+
+/** A record as read; of a broken one what can be read, and what is wrong with it as what it is stuck on. Pure. */
+export function agentRecordOf(agent: string, document: ControlDocument): AgentRecord {
+  const wrong = recordShape(document, "");
+  if (wrong === null) return { ...document, agent } as unknown as AgentRecord;
+  const readable = Object.entries(shapes).filter(
+    ([field, shape]) => document[field] !== undefined && shape(document[field], field) === null,
+  );
+  return {
+    ...unknownFacts,
+    ...Object.fromEntries(readable.map(([field]) => [field, document[field]])),
+    agent,
+    blocked: `the record of this agent in \`agents\` is broken: ${wrong}: restart the agent, which writes it anew, or \`lockstep forget\` it where it is gone for good`,
+  };
+}
+
 /** All agents, forgotten ones left out. */
 export async function readAgents(store: Store): Promise<readonly AgentRecord[]> {
   const found = await store.list(collections.agents);
   return found
-    .map((document) => ({ ...document, agent: document._id }) as unknown as AgentRecord)
+    .filter(({ _id }) => typeof _id === "string")
+    .map((document) => agentRecordOf(document._id, document))
     .filter(({ forgotten }) => !forgotten);
 }
 
@@ -74,7 +120,8 @@ export async function register(
 ): Promise<number> {
   for (let attempt = 0; attempt < limits.appendConflictRetriesMax; attempt += 1) {
     const known = await store.get(collections.agents, agent);
-    const previous = known ? (known["incarnation"] as number) : 0;
+    const last = known && agentRecordOf(agent, known);
+    const previous = last?.incarnation ?? 0;
     const incarnation = Math.max(previous + 1, facts.incarnationAtLeast);
     const set: Record<string, Plain> = {
       role: facts.role,
@@ -96,8 +143,8 @@ export async function register(
       {
         collection: collections.agents,
         id: agent,
-        expect: known ? { incarnation: previous } : null,
-        set: known ? set : { ...set, owes: null, retry: null },
+        expect: known ? { incarnation: (known["incarnation"] ?? null) as Plain } : null,
+        set: { ...set, owes: last?.owes ?? null, retry: last?.retry ?? null },
       },
     ]);
     if (refused === null) return incarnation;

@@ -149,7 +149,8 @@ async function forgetAgent(world: MasterWorld, item: InboxItem, agent: string): 
       collection: collections.agents,
       id: agent,
       // Who is back meanwhile is not forgotten, and stays in the upgrade.
-      expect: { incarnation: record.incarnation },
+      // The record of a broken one may have lost it.
+      expect: record.incarnation === 0 ? {} : { incarnation: record.incarnation },
       set: { forgotten: true, gate: "shut", owes: null },
     },
   ];
