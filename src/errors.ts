@@ -125,8 +125,31 @@ export function assert(
 const refusedCommand =
   /not authorized on (\S+) to execute command \{ (\w+): ("[^"]*"|[^\s,]+).*\}/s;
 
+/** Actions of a role, where a command is named otherwise. */
+const actionsOf: Readonly<Record<string, string>> = {
+  aggregate: "find",
+  count: "find",
+  create: "createCollection",
+  createIndexes: "createIndex",
+  delete: "remove",
+  distinct: "find",
+  drop: "dropCollection",
+  dropIndexes: "dropIndex",
+  findAndModify: "find, update",
+  renameCollection: "renameCollectionSameDB",
+};
+
+/** The server's refusal of a command without what it quotes, and with the actions that a role has to grant. */
+function refusalText(quoted: string, database: string, command: string, name: string): string {
+  const actions = [
+    quoted.includes("$changeStream: ") ? "find, changeStream" : (actionsOf[command] ?? command),
+    ...(quoted.includes(" bypassDocumentValidation: true") ? ["bypassDocumentValidation"] : []),
+  ];
+  return `not authorized on ${database} to execute the command ${command} (${name}), which needs ${actions.join(", ")} there`;
+}
+
 /** The message of anything that was thrown, without the command that a server quotes. */
 export function messageOf(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error);
-  return text.replace(refusedCommand, "not authorized on $1 to execute the command $2 ($3)");
+  return text.replace(refusedCommand, refusalText);
 }

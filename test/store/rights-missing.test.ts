@@ -30,12 +30,19 @@ beforeAll(async () => {
 afterAll(() => set?.stop());
 
 test.each([
-  ["insert", "insertOne", [{ secretValue: "told" }]],
-  ["insert", "insertMany", [[{ secretValue: "told" }]]],
-  ["update", "updateMany", [{ a: { $gt: "}" } }, { $set: { secretValue: "told" } }]],
-  ["createIndexes", "createIndex", [{ secretValue: 1 }]],
-  ["drop", "drop", []],
-] as const)("%s by %s", async (command, method, given) => {
+  ["insert", "insertOne", "insert", [{ secretValue: "told" }]],
+  ["insert", "insertMany", "insert", [[{ secretValue: "told" }]]],
+  ["update", "updateMany", "update", [{ a: { $gt: "}" } }, { $set: { secretValue: "told" } }]],
+  ["createIndexes", "createIndex", "createIndex", [{ secretValue: 1 }]],
+  ["drop", "drop", "dropCollection", []],
+  ["delete", "deleteMany", "remove", [{ secretValue: 1 }]],
+  [
+    "insert",
+    "insertOne",
+    "insert, bypassDocumentValidation",
+    [{ secretValue: 1 }, { bypassDocumentValidation: true }],
+  ],
+] as const)("%s by %s needs %s", async (command, method, actions, given) => {
   const client = new MongoClient(url);
   const items = client.db("things").collection("items") as unknown as Record<
     string,
@@ -45,9 +52,25 @@ test.each([
   await client.close();
   expect(asUnreachable(thrown)).toMatchObject({ code: "rights-missing" });
   const text = messageOf(asUnreachable(thrown));
-  expect(text).toContain(`not authorized on things to execute the command ${command} ("items")`);
+  expect(text).toContain(
+    `not authorized on things to execute the command ${command} ("items"), which needs ${actions} there`,
+  );
   expect(text).not.toMatch(/signature|clusterTime|secretValue|lsid/);
   expect(messageOf(thrown)).not.toMatch(/signature|clusterTime|secretValue|lsid/);
+});
+
+test("a change stream", async () => {
+  const roles = [{ role: "readWrite", db: "other" }];
+  const root = new MongoClient(set.url("things"));
+  await root.db("admin").command({ createUser: "elsewhere", pwd: "secret", roles });
+  await root.close();
+  const client = new MongoClient(set.url("things").replace("keeper:", "elsewhere:"));
+  const opening = client.db("things").command({
+    ...{ aggregate: 1, pipeline: [{ $changeStream: {} }], cursor: {} },
+  });
+  const thrown = await opening.catch((error: unknown) => error);
+  await client.close();
+  expect(messageOf(thrown)).toContain("(1), which needs find, changeStream there");
 });
 
 test("on the command line", async () => {
