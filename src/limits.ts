@@ -93,7 +93,7 @@ export const limits = {
   historySlackSeconds: 60,
   historySecondsMax: 24 * 3_600,
   dumpBytesPerSecondMin: 5_000_000,
-  /** What is measured as a rule: only what is too large at this rate is refused before. */
+  /** The usual rate: only a copy that is too large at this rate is refused before. */
   dumpBytesPerSecondLikely: 70_000_000,
   /** A backup by hand renews its hold four times as often; where it dies, that ends then. */
   historyHandHoldMs: 60_000,
@@ -109,13 +109,13 @@ export const limits = {
   collectionsMax: 10_000,
   /** Collections whose indexes are read at once. */
   catalogueLanes: 8,
-  /** What schema steps may add to the definitions that the journal carries. */
+  /** The room for definitions that schema steps add to those that the journal carries. */
   definitionsGrowthBytes: 256 * 1024,
   /** Files that a mongod has open beside its data (some 70 when idle), and those that a step may add. */
   filesReserve: 128,
   /** The server takes no longer name. */
   databaseNameBytesMax: 63,
-  /** What the longest name made from a fleet's, its last scratch database, leaves of that. */
+  /** The longest name made from a fleet's is that of its last scratch database. */
   fleetNameBytesMax: 44,
   /** Databases in which a fleet proves copies and rehearses: so many can do so at once. */
   scratchDatabases: 4,

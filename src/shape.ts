@@ -1,5 +1,5 @@
 /**
- * What a value that was read from a database or a disk has to be: answers with what is wrong with it, by
+ * The shape that a value read from a database or a disk must have: answers with what is wrong with it, by
  * path, expected and found; or with null.
  */
 export type Shape = (value: unknown, path: string) => string | null;

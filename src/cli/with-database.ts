@@ -52,7 +52,7 @@ async function failWithoutMajority(
   return new Promise<never>(() => {});
 }
 
-/** What a command is about to do: its user has to have every right for that. */
+/** The work that a command is about to do: its user needs every right for it. */
 export interface Intent {
   readonly work?: Work;
   /** The database that it is done to; default: the application's. */

@@ -45,9 +45,9 @@ export interface BackupOptions {
   readonly gzip?: boolean;
   /** Hears of bytes that are dumped, and again when they are loaded to prove them. */
   onBytes?(bytes: number): void;
-  /** What the scratch database is claimed for, in which the copy is proven. */
+  /** The purpose of the claim on the scratch database in which the copy is proven. */
   readonly purpose: string;
-  /** What else is done in it before it is emptied. */
+  /** Further work in it before it is emptied. */
   inScratch?(manifest: Manifest, scratch: Scratch): Promise<void>;
   readonly signal: AbortSignal;
   readonly seam: Seam;
@@ -55,7 +55,7 @@ export interface BackupOptions {
   readonly log: Log;
 }
 
-/** What the catalogue asks for, before anything is written. */
+/** Refuses by the catalogue, before anything is written. */
 async function requireFit(options: BackupOptions): Promise<void> {
   const catalogue = await readCatalogue(options.client, options.databaseName);
   requireNamesFit(catalogue, scratchDatabaseNames(options.control.databaseName));

@@ -15,7 +15,7 @@ export interface Unit {
   readonly update: TypedBytes | null;
 }
 
-/** What a batch does: its units, and how many of its documents they come from. */
+/** The work of a batch: its units, and how many of its documents they come from. */
 export interface Work {
   readonly units: readonly Unit[];
   readonly documents: number;

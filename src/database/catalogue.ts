@@ -44,7 +44,7 @@ export function isCapped({ options }: Pick<CollectionEntry, "options">): boolean
   return isTrue(definitionField(options, "capped"));
 }
 
-/** What `listCollections` says of one. */
+/** One answer of `listCollections`. */
 export type Described = Pick<CollectionEntry, "name" | "type" | "options" | "uuid">;
 
 function described(bytes: Uint8Array): Described {
@@ -152,7 +152,7 @@ async function listAll(client: MongoClient, databaseName: string): Promise<reado
   const first = await listCollections(client, databaseName);
   if (!first.some(({ name }) => name === "system.views")) return first;
   const views = await readViews(client, databaseName);
-  // What was defined between the two looks is listed by now.
+  // A definition that was made between the two looks is listed by now.
   const listed = await listCollections(client, databaseName);
   const names = new Set(listed.map(({ name }) => name));
   const described = listed.map((entry) =>

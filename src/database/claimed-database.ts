@@ -9,7 +9,7 @@ import { dropExactly, dropIfThere } from "./load.ts";
 import { anotherCollection } from "./raw-insert.ts";
 import { hasCode, serverErrors } from "./server-errors.ts";
 
-/** What is done to a claimed database, and by whom. */
+/** The acts on a claimed database, and their owner. */
 export interface ClaimedDatabase {
   readonly client: MongoClient;
   readonly claim: Claim;
@@ -21,7 +21,7 @@ type Found = Pick<CollectionEntry, "name" | "type" | "uuid">;
 
 const viewsName = "system.views";
 
-/** What is in a database, its bookkeeping too: each with the UUID of the collection that holds its data. */
+/** All entries of a database, its bookkeeping too: each with the UUID of the collection that holds its data. */
 async function list(
   client: MongoClient,
   databaseName: string,

@@ -55,7 +55,7 @@ export interface ClaimOptions {
   readonly log: Log;
 }
 
-/** What the owner of a claim has in hand. */
+/** The claim in its owner's hand. */
 export interface Claim {
   readonly name: string;
   /** Finds the claim in the database while it is this owner's. */
@@ -116,7 +116,7 @@ export function isOver(claim: SeenClaim, fleet: string, deposedEpoch: number): b
   return claim.fleet === fleet && claim.epoch <= deposedEpoch;
 }
 
-/** Who has claimed a database, and for what. Pure. */
+/** Describes a claim: its owner and its purpose. Pure. */
 export function claimText({ name, purpose, host, pid, fleet, since, epoch }: SeenClaim): string {
   const owner = epoch === null ? `process ${pid}` : `the master of epoch ${epoch} (process ${pid})`;
   return `"${name}" by ${owner} on ${host} for ${purpose} (${fleet}), since ${since.toISOString()}`;

@@ -1,7 +1,7 @@
 import { filterMeaning, valueMeaning } from "./meaning.ts";
 import { bsonType, decodedValue, fieldOf, isTrue, type RawField, rawFields } from "./raw-bson.ts";
 
-/** What the server assumes of an index that does not say it. */
+/** The server's defaults for an index. */
 export const indexDefaults: Readonly<Record<string, unknown>> = {
   ...{ v: 2, textIndexVersion: 3, "2dsphereIndexVersion": 3 },
   ...{ unique: false, sparse: false, hidden: false, prepareUnique: false, background: false },
@@ -9,7 +9,7 @@ export const indexDefaults: Readonly<Record<string, unknown>> = {
   ...{ bits: 26, min: -180, max: 180, collation: { locale: "simple" } },
 };
 
-/** What the server assumes of a collection that does not say it. */
+/** The server's defaults for a collection. */
 export const optionDefaults: Readonly<Record<string, unknown>> = {
   ...{ capped: false, recordPreImages: false, validator: {}, collation: { locale: "simple" } },
   ...{ changeStreamPreAndPostImages: { enabled: false } },

@@ -92,7 +92,7 @@ const leaves = new Set([
   ...["$binary,$type", "$timestamp", "$minKey", "$maxKey", "$symbol", "$uuid"],
 ]);
 
-/** What a wrapper stands for, or undefined for any other document. */
+/** The value of a wrapper, or undefined for any other document. */
 function wrapped(name: string, numbered: { readonly [key: string]: Json }): RawField | undefined {
   const value = plain(numbered) as { readonly [key: string]: Json };
   const keys = Object.entries(numbered).map(([key]) => nameOf(key));
@@ -134,7 +134,7 @@ function wrapped(name: string, numbered: { readonly [key: string]: Json }): RawF
   }
 }
 
-/** What a wrapper of a plain value stands for. One that holds none, as a literal may, is a document. */
+/** The value of a wrapper of a plain value. One that holds none, as a literal may, is a document. */
 function leafField(name: string, value: { readonly [key: string]: Json }): RawField | undefined {
   try {
     return fieldOf(name, BSON.EJSON.parse(JSON.stringify(value), { relaxed: false }));

@@ -14,7 +14,7 @@ const assigning = ["$set", "$setOnInsert", "$min", "$max"];
 const arithmetic = ["$inc", "$mul"];
 const pushing = ["$push", "$addToSet"];
 
-/** What stands at a dotted path of a document; a number names an element of an array. */
+/** The value at a dotted path of a document; a number names an element of an array. */
 function originalAt({ bytes }: DocumentReading, path: string): TypedBytes | undefined {
   let found: TypedBytes | undefined = { type: bsonType.document, value: bytes };
   for (const part of path.split(".")) {
@@ -50,7 +50,7 @@ function writeOperator(
   });
 }
 
-/** What is put into an array, and the modifiers beside it, whose numbers are no values of the document. */
+/** The values that are put into an array, and the modifiers beside them, whose numbers are no values of the document. */
 function writePushed(
   reading: DocumentReading,
   value: unknown,
@@ -66,7 +66,7 @@ function writePushed(
 }
 
 /**
- * What a step's function returns for a document, byte for byte: what it did not change keeps its bytes.
+ * The bytes of the change that a step's function returns for a document: unchanged values keep their bytes.
  * @throws LockstepError for a number whose type cannot be known
  */
 function writeUpdate(reading: DocumentReading, update: unknown): TypedBytes {

@@ -5,7 +5,7 @@ import { readWindows } from "./history.ts";
 import type { WithMember } from "./members.ts";
 import { hasCode, serverErrors } from "./server-errors.ts";
 
-/** What a copy is read with. */
+/** The client and the window that a copy is read with. */
 export interface Reading {
   readonly client: MongoClient;
   readonly withMember: WithMember;

@@ -1,6 +1,6 @@
 import type { Document } from "mongodb";
 
-/** Who needs history, and for how long. */
+/** A holder that needs history, and for how long. */
 export interface HistoryHolder {
   readonly holder: string;
   readonly seconds: number;
@@ -8,7 +8,7 @@ export interface HistoryHolder {
   readonly untilMs: number | null;
 }
 
-/** What a member had before, and what it was set to: another value is an operator's. */
+/** A member's value before, and the value that it was set to: any other one is an operator's. */
 export interface HistoryMember {
   readonly host: string;
   readonly previous: number;
@@ -34,7 +34,7 @@ export type HistoryPlan =
   | { readonly kind: "lower"; readonly to: number | null };
 
 /**
- * What to do about one member. Pure.
+ * Decides about one member. Pure.
  * @param mine what this very process has just set: a release may have struck the member out before
  */
 export function historyPlan(

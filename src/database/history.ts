@@ -11,7 +11,7 @@ import { type Control, fencesOf, readFence } from "./fences.ts";
 import { type HistoryRecord, historyPlan, holding, remembering } from "./history-record.ts";
 import { dataMembers, type WithMember } from "./members.ts";
 
-/** What the members' snapshot history is held with: a copy is read at a moment that must stay readable. */
+/** The means to hold the members' snapshot history: a copy is read at a moment that must stay readable. */
 export interface History {
   readonly client: MongoClient;
   readonly control: Control;

@@ -18,9 +18,9 @@ export interface Renewed {
   readonly notices: readonly string[];
 }
 
-/** What drivers of old have sent with an index, and servers of old have kept: it never meant anything. */
+/** Fields that old drivers sent with an index, and old servers kept: they never had a meaning. */
 const meaninglessOfIndex = ["safe", "flags", "dropDups", "w", "wtimeout", "j", "fsync"];
-/** What dumps of old say of a collection; the server takes none of it, or does not keep it. */
+/** Options of a collection in old dumps; the server takes none of them, or does not keep them. */
 const meaninglessOfCollection = ["create", "flags", "temp", "nExtents", "$nExtents"];
 
 /** True for a direction or a kind that the server still takes. */

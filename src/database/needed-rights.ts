@@ -1,7 +1,7 @@
 import { bucketsPrefix } from "./catalogue.ts";
 import { scratchDatabaseNames, sharedDatabaseName } from "./database-names.ts";
 
-/** What a right is granted on, as the server writes it: an empty name means any. */
+/** The resource of a right, as the server writes it: an empty name means any. */
 export interface Resource {
   readonly db?: string;
   readonly collection?: string;
@@ -164,11 +164,11 @@ function covers(granted: Resource, wanted: Resource): boolean {
   }
   if (granted.db === undefined || !["", db].includes(granted.db)) return false;
   if (granted.collection === collection) return true;
-  // What is granted on a whole database says nothing of the server's own collections in it.
+  // A grant on a whole database does not cover the server's own collections in it.
   return granted.collection === "" && !collection.startsWith("system.");
 }
 
-/** What is needed and not granted: each entry keeps the actions that are missing. Pure. */
+/** The needed rights that are not granted: each entry keeps the actions that are missing. Pure. */
 export function missingRights(
   needed: readonly NeededRight[],
   privileges: readonly Privilege[],

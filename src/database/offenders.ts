@@ -16,7 +16,7 @@ interface Offender {
   readonly error: string;
 }
 
-/** What a second look needs: nothing that it tries is ever committed. */
+/** The state of a second look: nothing that it tries is ever committed. */
 interface Look {
   readonly runner: Runner;
   readonly collection: string;

@@ -3,7 +3,7 @@ import { messageOf } from "../errors.ts";
 import { limits } from "../limits.ts";
 import { hasCode, serverErrors } from "./server-errors.ts";
 
-/** What a server says of itself: its answer to `hello`, and two facts that take rights to read. */
+/** A server's answer to `hello`, and two facts that take rights to read. */
 export interface ServerFacts {
   readonly hello: Readonly<Document>;
   /** The id that the set was given when it was initiated, or null where it may not be read. */

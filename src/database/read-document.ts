@@ -65,7 +65,7 @@ export class DocumentReading {
     return span && this.#bytesOf(span);
   }
 
-  /** What lies behind a property that the step has left as it was handed out. */
+  /** The stored value behind a property that the step has left as it was handed out. */
   untouched({ get }: PropertyDescriptor): (TypedBytes & { isUnnameable: boolean }) | undefined {
     const guarded = get && this.#guards.get(get as () => unknown);
     return guarded && { ...this.#bytesOf(guarded.span), isUnnameable: guarded.isUnnameable };

@@ -105,7 +105,7 @@ async function restoreClaimed(options: RestoreBesideOptions, claim: Claim): Prom
   const signal = AbortSignal.any([options.signal, claim.signal]);
   const database: ClaimedDatabase = { client, claim, signal, seam };
   try {
-    // What a restore that was cut short has left.
+    // Remains of a restore that was cut short.
     await dropCreated(database);
     await requireFreeName(client, claim.name);
     await loadDatabase(

@@ -12,7 +12,7 @@ import {
 import { hasCode, serverErrors } from "./server-errors.ts";
 
 /**
- * What the user of a client may do. Nothing is tried for it.
+ * The rights of a client's user. Nothing is tried to find them out.
  * @returns null where nobody has logged in: authentication is off, or the server refuses each command by itself
  */
 export async function readPrivileges(client: MongoClient): Promise<readonly Privilege[] | null> {
@@ -37,7 +37,7 @@ async function readTimeSeries(
   return found.map(({ name }) => name);
 }
 
-/** What the user of a client lacks, in words; empty where nothing is missing. */
+/** The rights that a client's user lacks, in words; empty where nothing is missing. */
 export interface Lacking {
   readonly missing: string;
   /** Rights without which the work goes on, less well. */

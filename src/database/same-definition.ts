@@ -17,7 +17,7 @@ export function bytesOfOptions(options: object): Uint8Array {
   return BSON.serialize(options, { ignoreUndefined: true });
 }
 
-/** What `create` assumes of a collation; `createIndexes` takes the locale's own defaults instead. */
+/** The defaults that `create` takes for a collation; `createIndexes` takes the locale's own instead. */
 export const collationOfCreate = {
   ...{ caseLevel: false, caseFirst: "off", strength: 3, numericOrdering: false },
   ...{ alternate: "non-ignorable", maxVariable: "punct", normalization: false },

@@ -16,7 +16,7 @@ export interface ScratchOptions {
   readonly client: MongoClient;
   /** The fleet's: its name is part of the names of its scratch databases. */
   readonly control: Control;
-  /** What it is taken for, in words. */
+  /** Its purpose, in words. */
   readonly purpose: string;
   /** Of the master that takes it: its claim lasts until a successor raises the fence. A command gives none. */
   readonly fenced?: Fenced;
@@ -29,7 +29,7 @@ export interface ScratchOptions {
 /** An empty database that is claimed for one piece of work. */
 export interface Scratch {
   readonly name: string;
-  /** What a backup is loaded with. */
+  /** The means to load a backup. */
   readonly target: Omit<LoadTarget, "onBytes" | "holdExpiry" | "isFresh">;
   /** The fence of this database, raised for this claim: schema steps by hand run at it. */
   readonly fenced: Fenced;

@@ -83,7 +83,7 @@ function nameOfFile(folder: string, file: string): string {
 
 type Definition = CollectionEntry & { readonly file: string };
 
-/** What a metadata file says; one that is missing says nothing. */
+/** The contents of a metadata file; a missing one has none. */
 async function readDefinition(
   folder: string,
   file: string,

@@ -13,13 +13,13 @@ export interface StockFiles {
   readonly metadata: readonly string[];
   /** Names of files with documents, without their ending. */
   readonly data: readonly string[];
-  /** What is left out, as mongorestore leaves it out. */
+  /** Files that are left out, as mongorestore leaves them out. */
   readonly notices: readonly string[];
-  /** What cannot be restored and must not be left out. */
+  /** Files that cannot be restored and must not be left out. */
   readonly problems: readonly string[];
 }
 
-/** What is not restored from a folder of a stock dump, and why. Pure. */
+/** The files of a stock dump's folder that are not restored, and why. Pure. */
 function noticeOf({ name, kind }: FoundFile): string | null {
   if (kind === "folder") return `the folder "${name}" is left out`;
   if (name.startsWith(".")) return `"${name}" is left out: it is no file of mongodump`;
@@ -40,7 +40,7 @@ export function isOplog(name: string): boolean {
   return /^oplog\.bson(\.gz)?$/.test(name);
 }
 
-/** What a file at the top of a stock dump, beside the databases' folders, means. Pure. */
+/** The meaning of a file at the top of a stock dump, beside the databases' folders. Pure. */
 export function topFile(file: FoundFile): { readonly notice?: string; readonly problem?: string } {
   const { name, kind } = file;
   if (kind === "other") return { problem: `"${name}" is a link or no plain file` };

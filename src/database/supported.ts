@@ -33,7 +33,7 @@ const carriedIndexFields = [
   ...["background", "storageEngine", "prepareUnique"],
 ];
 
-/** What the server still describes, and makes no more: it stands there from an older one. */
+/** Definitions that the server still describes and no longer makes: they come from an older one. */
 function refusedByServer(index: Definition): readonly string[] {
   const version = definitionField(index, "v");
   const odd = keyOddities(index).map((field) => `key of "${field}"`);
@@ -41,7 +41,7 @@ function refusedByServer(index: Definition): readonly string[] {
   return odd;
 }
 
-/** What only looks like a time series' own: stock mongorestore would put it where it does not belong. */
+/** Collections that only look like a time series' own: stock mongorestore would put them where they do not belong. */
 function oddBuckets({ name, options }: CollectionEntry): string | null {
   if (name.startsWith(bucketsPrefix)) return `"${name}", which no time series has as its buckets`;
   const viewOn = definitionField(options, "viewOn");

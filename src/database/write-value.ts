@@ -9,7 +9,7 @@ import { documentOf, elementsOf, isEqual, type TypedBytes } from "./typed-bytes.
 /** Where a value is to stand. */
 export interface Place {
   readonly path: string;
-  /** What stands there now. */
+  /** The present value. */
   readonly original: TypedBytes | undefined;
   /** False where a number is no value of the document: a condition, or an operand. */
   readonly isStored: boolean;

@@ -6,7 +6,7 @@ import type { Definition } from "./step.ts";
 /** The right to append to the actors of one owner. */
 export interface Ownership {
   readonly owner: Owner;
-  /** What the ids of all its actors start with: others' are not read. */
+  /** The prefix of the ids of all its actors: other actors are not read. */
   readonly prefix: string;
   readonly epoch: number;
   /** Aborts when the right is lost: nothing new starts from then on. */

@@ -36,7 +36,7 @@ export function createEngine(options: {
   clock: Clock;
   log: Log;
   machines: Readonly<Record<string, EngineMachine>>;
-  /** What this build is called in the entries that it writes. */
+  /** The name of this build in the entries that it writes. */
   build?: string;
   onStuckEffect(effect: Effect): void;
 }): Engine {

@@ -5,11 +5,11 @@ import { entryShape } from "../store/entry-shape.ts";
 import type { Entry } from "../store/store.ts";
 import { readSnapshot, takesEvent } from "./xstate-adapter.ts";
 
-/** What a build has to know of a machine to read its entries. */
+/** The facts of a machine that a build needs to read its entries. */
 export interface Readable {
   readonly machine: AnyStateMachine;
   readonly protocol: number;
-  /** What its context has to be. */
+  /** The shape that its context must have. */
   readonly context?: Shape;
   /** The effects that it may leave pending, by name. */
   readonly effects: Readonly<Record<string, unknown>>;

@@ -33,7 +33,7 @@ export async function syncPath(path: string): Promise<void> {
 /** Whose a file is, and who may use it. */
 export type Owned = Pick<Stats, "mode" | "uid" | "gid">;
 
-/** What Lockstep keeps on a disk is as secret as the data it comes from: for this user alone. */
+/** Lockstep's files are as secret as the data that they come from: they are for this user alone. */
 const privateFileMode = 0o600;
 const privateFolderMode = 0o700;
 

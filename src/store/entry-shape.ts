@@ -31,7 +31,7 @@ export function isAtEnd({ status }: { readonly status: unknown }): boolean {
   return status === "done" || status === "error";
 }
 
-/** What every build that knows the journal can rely on in an entry. */
+/** The fields of an entry that every build that knows the journal relies on. */
 export const entryShape = fields<Entry>({
   actor: text,
   revision: count,

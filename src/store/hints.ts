@@ -23,7 +23,7 @@ export const hints: Document[] = [
   { $project: { operationType: 1, ns: 1, documentKey: 1 } },
 ];
 
-/** What a change that is a hint is about: an actor, or a collection. */
+/** The subject of a change that is a hint: an actor, or a collection. */
 export function whatOf(change: ChangeStreamDocument): string {
   if (!("ns" in change) || !("coll" in change.ns)) return "";
   if (change.ns.coll !== collections.journal || !("documentKey" in change)) return change.ns.coll;

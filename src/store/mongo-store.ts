@@ -121,7 +121,7 @@ export function createMongoStore(options: {
       throw asUnreachable(error);
     }
   };
-  /** Who only reads needs no index, and can tell how things stand where no majority would acknowledge one. */
+  /** Reading needs no index, and works where no majority would acknowledge one. */
   const guarded = <Result>(act: () => Promise<Result>): Promise<Result> =>
     reading(async () => {
       await prepare();

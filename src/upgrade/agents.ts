@@ -155,7 +155,7 @@ export async function register(
   );
 }
 
-/** What an agent's host says of its disk and of its own member, and the server of its user. */
+/** An agent's facts about its host's disk, its own member, and its user's rights. */
 export type Holdings = Pick<AgentRecord, "freeBytes" | "rights" | "backups" | "memberTrouble">;
 
 /**

@@ -33,7 +33,7 @@ const backup = nullable(
 );
 const copy = fields<Copy>({ digest: nullable(text), reason });
 
-/** What others read and decide by in a coordinator's context. */
+/** The fields of a coordinator's context that others read and decide by. */
 export const upgradeContextShape = fields<UpgradeContext>({
   upgrade: text,
   from: text,
@@ -70,7 +70,7 @@ export const upgradeContextShape = fields<UpgradeContext>({
   foreignWritesAccepted: flag,
 });
 
-/** What others read and decide by in a participant's context. */
+/** The fields of a participant's context that others read and decide by. */
 export const agentContextShape = fields<AgentContext>({
   agent: text,
   role,

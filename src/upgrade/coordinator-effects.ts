@@ -80,7 +80,7 @@ function deathProbe(
   };
 }
 
-/** What a master claims a scratch database with. */
+/** The means by which a master claims a scratch database. */
 function scratchOptions(
   world: DatabaseWorld,
   control: ScratchOptions["control"],

@@ -5,7 +5,7 @@ import { limits } from "../limits.ts";
 /** Of a digest in the journal, beside the collection's name. */
 const digestBytes = 80;
 
-/** What one entry of an upgrade's journal takes: the definitions as they were, those rehearsed, the digests. Pure. */
+/** The size of one entry of an upgrade's journal: the definitions as they were, those rehearsed, the digests. Pure. */
 export function journalBytes(catalogue: Catalogue): number {
   const names = catalogue.collections.map(({ name }) => Buffer.byteLength(name) + digestBytes);
   const digests = names.reduce((sum, bytes) => sum + bytes, 0);

@@ -48,7 +48,7 @@ export interface InboxItem {
   /** Nobody waits for the answer after that; milliseconds by the store's clock. */
   readonly waitedForUntil: number;
   readonly request: Request;
-  /** What is wrong with it, so that it cannot be served; or null. */
+  /** The reason why it cannot be served, or null. */
   readonly trouble: string | null;
   /** A master has begun with it, in writes before the one that answers. */
   readonly begun: boolean;

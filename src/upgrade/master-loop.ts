@@ -253,7 +253,7 @@ async function refuse({ store, log }: MasterWorld, item: InboxItem, nowMs: numbe
   }
 }
 
-/** What became of the requests of one pass. */
+/** The outcome of one pass over the requests. */
 export interface Served {
   /** More requests may be waiting. */
   readonly isMore: boolean;
@@ -334,7 +334,7 @@ export async function driveCoordinator(world: MasterWorld, underWay: UnderWay): 
   const derived = [
     ...fromRecords(coordinator, agents, (record) => isAbsent(underWay, record)),
     ...participants.flatMap((tail) => {
-      // What an agent has written that this build cannot read says nothing yet: the deadline decides.
+      // An entry that this build cannot read says nothing yet: the deadline decides.
       if (!tail || unreadable(tail)) return [];
       const view = viewOf<AgentContext>(tail);
       const record = agents.find(({ agent }) => agent === view.context.agent);

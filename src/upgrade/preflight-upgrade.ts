@@ -23,7 +23,7 @@ import { type AgentRecord, readAgents } from "./agents.ts";
 import { requireDefinitionsFit } from "./definitions-size.ts";
 import type { DatabaseWorld } from "./world.ts";
 
-/** What is held on each member beside an upgrade's own copies: a backup that is to be restored. */
+/** Room on each member beside an upgrade's own copies: for a backup that is to be restored. */
 export interface ExtraCopy {
   readonly bytes: number;
   readonly files: number;

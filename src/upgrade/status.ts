@@ -108,7 +108,7 @@ function waitingFor(
   }
 }
 
-/** What can be told of an upgrade whose journal this build cannot read. Pure. */
+/** The status of an upgrade whose journal this build cannot read. Pure. */
 function unreadStatus(tail: Entry, entries: readonly Entry[], error: LockstepError): UpgradeStatus {
   return {
     upgrade: tail.actor.slice(coordinatorPrefix.length),

@@ -28,7 +28,7 @@ import { createSetting, never, type Setting, takeCopy } from "./setting.ts";
 
 type Named = Pick<Setting, "client" | "name">;
 
-/** What the server says of each definition, as hexadecimal digits. */
+/** Each definition as the server describes it, in hexadecimal digits. */
 async function rawDefinitions({ client, name }: Named): Promise<Record<string, string>> {
   const found: Record<string, string> = {};
   const read = async (command: object) =>

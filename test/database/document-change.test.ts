@@ -23,7 +23,7 @@ function updateOf(elements: readonly RawElement[], change: Change, types?: "plai
   return documentChange({ change, ...(types ? { types } : {}) }).changeOf(documentOf(elements));
 }
 
-/** What `$set` gives a field. */
+/** The value that `$set` gives a field. */
 function setBy(elements: readonly RawElement[], change: Change, name: string, types?: "bson") {
   const update = updateOf(elements, change, types);
   return shown(fieldAt(fieldAt(update?.value as Uint8Array, "$set")?.value as Uint8Array, name));

@@ -111,7 +111,7 @@ export async function defineOddly({
   await database.command({ createIndexes: "twice", indexes });
 }
 
-/** What databases hold that grew up on older servers, and what few people know of. */
+/** Definitions that databases from older servers hold, and that few people know of. */
 async function defineAsOfOld({ client, name }: Pick<Setting, "client" | "name">): Promise<void> {
   const database = client.db(name);
   const configured = { storageEngine: { wiredTiger: { configString: "block_compressor=zlib" } } };

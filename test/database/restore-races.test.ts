@@ -19,7 +19,7 @@ interface Stage {
   readonly setting: Setting;
   readonly target: string;
   restore(extra?: Partial<RestoreBesideOptions>): Promise<unknown>;
-  /** What the claim on the target says, or null. */
+  /** The claim on the target as a text, or null. */
   claim(): Promise<Record<string, unknown> | null>;
   /** The claim's lease runs out. */
   expire(): Promise<void>;
@@ -150,7 +150,7 @@ describe("a restore that stands still past its claim, and another that takes it 
       expect(await outcomeOf(stage.restore())).toBe("restored");
       await stage.setting.client.db(stage.target).collection("users").insertOne({ name: "Ada" });
       held.release();
-      // What it says depends on where it was; that it was restored it does not say.
+      // Its message depends on where it was; it never says that it has restored.
       const codes = ["conflict", "restore-failed", "backup-mismatch", "bad-argument"];
       expect(codes).toContain(await first);
       await stage.expectRestored();

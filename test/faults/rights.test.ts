@@ -51,7 +51,7 @@ async function grant(rights: readonly NeededRight[]): Promise<void> {
   await admin.command({ updateUser: "keeper", roles: ["agent"] });
 }
 
-/** What each state server says of its user's rights. */
+/** The rights that each state server reports of its user. */
 const told = () =>
   root
     .db("lockstep_things")
