@@ -40,8 +40,10 @@ async function isHeld(deletions: Deletions, host: string): Promise<boolean> {
   return (await read(deletions)).hosts.includes(host);
 }
 
-function setMonitor(member: MongoClient, on: boolean): Promise<Document> {
-  return member.db("admin").command({ setParameter: 1, [parameter]: on });
+/** One that is so already needs no right to set it: a user without that has paused nothing. */
+async function setMonitor(member: MongoClient, on: boolean): Promise<void> {
+  if ((await isOn(member)) === on) return;
+  await member.db("admin").command({ setParameter: 1, [parameter]: on });
 }
 
 function settleMonitor(deletions: Deletions, host: string, member: MongoClient): Promise<void> {

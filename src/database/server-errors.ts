@@ -3,7 +3,6 @@ import { MongoServerError } from "mongodb";
 /** The server's codes that mean something to us, by its names for them. */
 export const serverErrors = {
   unauthorized: 13,
-  authenticationFailed: 18,
   namespaceNotFound: 26,
   indexNotFound: 27,
   namespaceExists: 48,
