@@ -1,9 +1,20 @@
 // Aim: a database that goes away in the middle is waited for, told as such, and costs nothing. Method:
 // two of three members killed with -9 while a batch is held; brought back later.
 import { resolve } from "node:path";
+import { MongoClient } from "mongodb";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { runCommand } from "../../src/ports/process.ts";
 import { startTestFleet, type TestFleet } from "../support/fleet.ts";
+import { until } from "../support/until.ts";
+
+async function isPrimary(directUrl: string): Promise<boolean> {
+  const client = new MongoClient(directUrl);
+  try {
+    return (await client.db("admin").command({ hello: 1 }))["isWritablePrimary"] === true;
+  } finally {
+    await client.close();
+  }
+}
 
 let fleet: TestFleet;
 beforeAll(async () => {
@@ -22,6 +33,11 @@ test.each([
   const lost = fleet.set.members.slice(0, 2);
   await Promise.all(lost.map((member) => member.kill()));
   await fleet.release(write);
+  // A primary that is left alone answers reads until it steps down.
+  await until("the primary to step down", async () => {
+    const left = fleet.set.members.at(-1);
+    return left !== undefined && !(await isPrimary(left.directUrl));
+  });
   const asked = await runCommand(
     process.execPath,
     [
