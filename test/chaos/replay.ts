@@ -28,8 +28,12 @@ function plain(value: unknown): unknown {
 function made(before: Entry | undefined, entry: Entry): Entry {
   const definition = definitions[entry.machine];
   if (definition === undefined) throw new Error(`no machine is named "${entry.machine}"`);
-  const { epoch, at, eventKey } = entry;
-  const stamp = { epoch, at, ...(eventKey === undefined ? {} : { eventKey }) };
+  const { epoch, at, eventKey, build } = entry;
+  const stamp = {
+    ...{ epoch, at },
+    ...(eventKey === undefined ? {} : { eventKey }),
+    ...(build === undefined ? {} : { build }),
+  };
   if (before === undefined) {
     const { input } = entry.event as { input?: unknown };
     const { actor, machine, owner } = entry;
