@@ -1,8 +1,10 @@
 import { statfs } from "node:fs/promises";
 import { readMemberTrouble } from "../database/own-member.ts";
 import { backupsIn } from "../database/retention.ts";
-import { readLacking } from "../database/rights.ts";
+import { type Lacking, readLacking } from "../database/rights.ts";
 import type { EffectHandler } from "../engine/engine.ts";
+import { limits } from "../limits.ts";
+import { systemClock } from "../ports/clock.ts";
 import type { Holdings } from "./agents.ts";
 import { dumpCopy, sweepOldBackups } from "./backup-effects.ts";
 import { coordinatorEffects } from "./coordinator-effects.ts";
@@ -34,6 +36,22 @@ export function createDatabaseSide(connections: Connections): DatabaseSide {
     Object.defineProperties({ ...connections } as DatabaseWorld, {
       ...Object.getOwnPropertyDescriptors(world),
     });
+  let known: { readonly rights: Lacking; readonly atMs: number } | undefined;
+  /** Rights change seldom, and holdings are asked for with each heartbeat. */
+  const readRights = async (): Promise<Lacking | undefined> => {
+    const nowMs = systemClock.monotonicMs();
+    if (known && nowMs - known.atMs < limits.rightsLookMs) return known.rights;
+    try {
+      known = {
+        rights: await readLacking(connections.client, "upgrade", connections),
+        atMs: nowMs,
+      };
+    } catch {
+      // The database does not answer: the last known rights stay in the record.
+      return undefined;
+    }
+    return known.rights;
+  };
   return {
     coordinatorEffects: (world) => coordinatorEffects(joined(world)),
     dumpCopy: (world) => dumpCopy(joined(world)),
@@ -41,12 +59,7 @@ export function createDatabaseSide(connections: Connections): DatabaseSide {
     preflight: (world, extra) => preflightUpgrade(joined(world), extra),
     async holdings({ dataDirectory, role }) {
       const free = await statfs(dataDirectory).catch(() => ({ bavail: 0, bsize: 0 }));
-      const { client } = connections;
-      // Where the database does not answer, what was last known of the rights stays.
-      const rights =
-        role === "state-server"
-          ? await readLacking(client, "upgrade", connections).catch(() => undefined)
-          : undefined;
+      const rights = role === "state-server" ? await readRights() : undefined;
       return {
         ...(rights ? { rights } : {}),
         freeBytes: free.bavail * free.bsize,
