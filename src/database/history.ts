@@ -10,6 +10,7 @@ import { type Fenced, writeFenced } from "./fenced-transaction.ts";
 import { type Control, fencesOf, readFence } from "./fences.ts";
 import { type HistoryRecord, historyPlan, holding, remembering } from "./history-record.ts";
 import { dataMembers, type WithMember } from "./members.ts";
+import { readPrivileges } from "./rights.ts";
 
 /** The means to hold the members' snapshot history: a copy is read at a moment that must stay readable. */
 export interface History {
@@ -34,12 +35,17 @@ function setWindow(member: MongoClient, seconds: number): Promise<Document> {
   return member.db("admin").command({ setParameter: 1, [parameter]: seconds });
 }
 
-async function read({ client, control }: History): Promise<HistoryRecord> {
-  const found = await readFence(control, documentIds.history);
-  if (!found) return { holders: [], members: [], nowMs: 0 };
+/** Milliseconds by the database's clock. */
+async function databaseNowMs({ client }: Pick<History, "client">): Promise<number> {
   const { localTime } = await client.db("admin").command({ hello: 1 });
+  return (localTime as Date).getTime();
+}
+
+async function read(history: History): Promise<HistoryRecord> {
+  const found = await readFence(history.control, documentIds.history);
+  if (!found) return { holders: [], members: [], nowMs: 0 };
   const { holders = [], members = [] } = found;
-  return { holders, members, nowMs: (localTime as Date).getTime() };
+  return { holders, members, nowMs: await databaseNowMs(history) };
 }
 
 /**
@@ -194,8 +200,7 @@ export async function holdingHistory<Result>(
   const windows = await readWindows(history);
   const isNeeded = windows.some((window) => window.seconds < seconds);
   const keep = async () => {
-    const { localTime } = await history.client.db("admin").command({ hello: 1 });
-    const untilMs = (localTime as Date).getTime() + limits.historyHandHoldMs;
+    const untilMs = (await databaseNowMs(history)) + limits.historyHandHoldMs;
     await history.seam.write("history-hold", () =>
       fencesOf(history.control).updateOne(id, holding({ holder, seconds, untilMs }), {
         upsert: true,
@@ -228,11 +233,8 @@ export async function holdingHistory<Result>(
 
 /** Whether this user may set a parameter of the server: nothing is tried for it. */
 async function maySetParameter(client: MongoClient): Promise<boolean> {
-  const { authInfo } = await client
-    .db("admin")
-    .command({ connectionStatus: 1, showPrivileges: true });
-  if ((authInfo.authenticatedUsers ?? []).length === 0) return true;
-  const privileges = (authInfo.authenticatedUserPrivileges ?? []) as { actions: string[] }[];
+  const privileges = await readPrivileges(client);
+  if (privileges === null) return true;
   return privileges.some(({ actions }) =>
     actions.some((action) => action === "setParameter" || action === "anyAction"),
   );

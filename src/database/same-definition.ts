@@ -93,14 +93,19 @@ function indexMeanings(fields: readonly RawField[]): Meanings {
   return new Map(counted.map((field) => [field.name, indexFieldMeaning(field)]));
 }
 
+/** The fields that are asked for, with the collation as the server completes it. */
+function askedFields(asked: Uint8Array, collation: RawField | null): readonly RawField[] {
+  const fields = rawFields(asked).filter(({ name }) => name !== "collation");
+  return collation === null ? fields : [...fields, collation];
+}
+
 /** True where an index is the one that is asked for, apart from its name. Pure. */
 export function isSameIndex(
   found: Definition,
   asked: Uint8Array,
   collation: RawField | null,
 ): boolean {
-  const fields = rawFields(asked).filter(({ name }) => name !== "collation");
-  const wanted = collation === null ? fields : [...fields, collation];
+  const wanted = askedFields(asked, collation);
   return areEqual(indexMeanings(definitionFields(found)), indexMeanings(wanted));
 }
 
@@ -134,8 +139,7 @@ export function hasOptions(
   asked: Uint8Array,
   collation: RawField | null,
 ): boolean {
-  const fields = rawFields(asked).filter(({ name }) => name !== "collation");
-  const wanted = collation === null ? fields : [...fields, collation];
+  const wanted = askedFields(asked, collation);
   return areEqual(collectionMeanings(definitionFields(found)), collectionMeanings(wanted));
 }
 

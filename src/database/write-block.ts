@@ -4,6 +4,7 @@ import type { Seam } from "../ports/seam.ts";
 import { documentIds } from "../store/store.ts";
 import { type Fenced, writeFenced } from "./fenced-transaction.ts";
 import { type Control, fencesOf, readFence } from "./fences.ts";
+import { readPrivileges } from "./rights.ts";
 import { settle } from "./settle.ts";
 
 export interface WriteBlock {
@@ -21,10 +22,7 @@ const blockedMode = 2;
  * @throws LockstepError `bad-argument`
  */
 export async function checkWriteBlock(client: MongoClient): Promise<void> {
-  const { authInfo } = await client
-    .db("admin")
-    .command({ connectionStatus: 1, showPrivileges: true });
-  const privileges = (authInfo.authenticatedUserPrivileges ?? []) as { actions: string[] }[];
+  const privileges = (await readPrivileges(client)) ?? [];
   const missing = needed.filter(
     (action) => !privileges.some(({ actions }) => actions.includes(action)),
   );

@@ -9,6 +9,7 @@ import { allowWrites, blockWrites } from "../../src/database/write-block.ts";
 import { startReplicaSet } from "../../src/local/replica-set.ts";
 import { silentLog } from "../../src/log.ts";
 import { openSeam } from "../../src/ports/seam.ts";
+import { memberOpener } from "../../src/upgrade/connect.ts";
 import { createSetting, dyingSeam, never } from "./setting.ts";
 
 const always = async () => true;
@@ -18,14 +19,7 @@ test("paused and resumed, killed at each durable write; what was off stays off",
   onTestFinished(() => set.stop());
   const client = new MongoClient(set.url());
   const setting = await createSetting(client);
-  const withMember: WithMember = async (host, act) => {
-    const member = new MongoClient(memberUrl(set.url(), host));
-    try {
-      return await act(member);
-    } finally {
-      await member.close();
-    }
-  };
+  const withMember = memberOpener(set.url(), "test");
   const hosts = await dataMembers(client);
   expect(hosts.toSorted()).toEqual(set.members.map(({ host }) => host).toSorted());
   const states = () =>

@@ -1,22 +1,13 @@
 // Aim: what can still write when all gates are shut is ended, whoever sent it, and what only reads goes on; where
 // the right to end it is missing, it is waited for and named. Method: real operations of two users on a set with
 // users, held by slow functions and by the server's own waiting; the server says when each is at work.
-import { resolve } from "node:path";
 import { type AnyBulkWriteOperation, MongoClient } from "mongodb";
-import {
-  afterAll,
-  beforeAll,
-  beforeEach,
-  describe,
-  expect,
-  inject,
-  onTestFinished,
-  test,
-} from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { endEarlierOperations } from "../../src/database/operations.ts";
-import { type ReplicaSet, startReplicaSet } from "../../src/local/replica-set.ts";
+import type { ReplicaSet } from "../../src/local/replica-set.ts";
 import { silentLog } from "../../src/log.ts";
 import { systemClock } from "../../src/ports/clock.ts";
+import { startSecureSet } from "../support/secure.ts";
 import { until } from "../support/until.ts";
 
 let set: ReplicaSet;
@@ -33,16 +24,7 @@ async function open(username: string, appName: string): Promise<MongoClient> {
 }
 
 beforeAll(async () => {
-  set = await startReplicaSet({
-    mongodPath: inject("mongodPath"),
-    members: 1,
-    secure: {
-      authorityPath: resolve("test/fixtures/tls/authority.pem"),
-      certificateKeyPath: resolve("test/fixtures/tls/server.pem"),
-      username: "keeper",
-      password: "secret",
-    },
-  });
+  set = await startSecureSet();
   root = new MongoClient(set.url("things"), { appName: "keeper" });
   await root.connect();
   const admin = root.db("admin");

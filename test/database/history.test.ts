@@ -1,7 +1,6 @@
 // Aim: a copy may take longer than the servers keep history; what is changed for it is put back, whoever dies, and what
 // an operator has set since stays. Method: a real set with a window of one second; a seam that dies at each durable
 // write, or that holds a dump until the moment of the copy is out of the window.
-import { resolve } from "node:path";
 import { type Document, MongoClient } from "mongodb";
 import { describe, expect, inject, onTestFinished, test } from "vitest";
 import { createBackup } from "../../src/database/backup.ts";
@@ -13,11 +12,13 @@ import {
   requireHistory,
 } from "../../src/database/history.ts";
 import { historyPlan } from "../../src/database/history-record.ts";
-import { dataMembers, memberUrl, type WithMember } from "../../src/database/members.ts";
+import { dataMembers, type WithMember } from "../../src/database/members.ts";
 import { startReplicaSet } from "../../src/local/replica-set.ts";
 import { silentLog } from "../../src/log.ts";
 import { systemClock } from "../../src/ports/clock.ts";
 import { openSeam, type Seam } from "../../src/ports/seam.ts";
+import { memberOpener } from "../../src/upgrade/connect.ts";
+import { secureWith } from "../support/secure.ts";
 import { until } from "../support/until.ts";
 import { createSetting, dyingSeam, never } from "./setting.ts";
 
@@ -29,14 +30,7 @@ async function startSet() {
   const client = new MongoClient(set.url());
   onTestFinished(() => client.close());
   const setting = await createSetting(client);
-  const withMember: WithMember = async (host, act) => {
-    const member = new MongoClient(memberUrl(set.url(), host));
-    try {
-      return await act(member);
-    } finally {
-      await member.close();
-    }
-  };
+  const withMember = memberOpener(set.url(), "test");
   const hosts = await dataMembers(client);
   const setWindow = (host: string, seconds: number) =>
     withMember(host, (member) =>
@@ -213,12 +207,7 @@ describe("a dump that is slower than the servers' history", () => {
 test("a user who may set no parameter: what is too large is refused with the figures, the rest is warned of", async () => {
   const set = await startReplicaSet({
     mongodPath: inject("mongodPath"),
-    secure: {
-      username: "admin",
-      password: "secret",
-      certificateKeyPath: resolve("test/fixtures/tls/server.pem"),
-      authorityPath: resolve("test/fixtures/tls/authority.pem"),
-    },
+    secure: secureWith({ username: "admin" }),
   });
   onTestFinished(() => set.stop());
   const root = new MongoClient(set.url());
@@ -228,15 +217,7 @@ test("a user who may set no parameter: what is too large is refused with the fig
   const url = set.url().replace(/\/\/[^@]*@/, "//few:few@");
   const client = new MongoClient(url);
   onTestFinished(() => client.close());
-  const withMember: WithMember = async (host, act) => {
-    const member = new MongoClient(memberUrl(url, host));
-    try {
-      return await act(member);
-    } finally {
-      await member.close();
-    }
-  };
-  const asked = { client, withMember };
+  const asked = { client, withMember: memberOpener(url, "test") };
   expect(await requireHistory(asked, 0)).toBeNull();
   expect(await requireHistory(asked, 2_000_000_000)).toContain("(300 s)");
   await expect(requireHistory(asked, 40_000_000_000)).rejects.toMatchObject({

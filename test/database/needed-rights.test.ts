@@ -1,9 +1,8 @@
 // Aim: what a user lacks is found as the server itself would find it, before anything is tried. Method: tables for
 // the forms in which rights are granted; and each form granted on a real set with users, where what is said to be
 // covered is done, and what is said to be missing is refused.
-import { resolve } from "node:path";
 import { MongoClient } from "mongodb";
-import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import {
   missingRights,
   type NeededRight,
@@ -13,8 +12,9 @@ import {
   type Work,
 } from "../../src/database/needed-rights.ts";
 import { readPrivileges } from "../../src/database/rights.ts";
-import { type ReplicaSet, startReplicaSet } from "../../src/local/replica-set.ts";
+import type { ReplicaSet } from "../../src/local/replica-set.ts";
 import { documentedRole } from "../support/documented-role.ts";
+import { startSecureSet } from "../support/secure.ts";
 
 const need = (resource: Resource, ...actions: string[]): NeededRight => ({
   ...{ resource, actions, purpose: "to try", isOptional: false },
@@ -121,16 +121,7 @@ describe("on a real set", () => {
   let set: ReplicaSet;
   let root: MongoClient;
   beforeAll(async () => {
-    set = await startReplicaSet({
-      mongodPath: inject("mongodPath"),
-      members: 1,
-      secure: {
-        authorityPath: resolve("test/fixtures/tls/authority.pem"),
-        certificateKeyPath: resolve("test/fixtures/tls/server.pem"),
-        username: "keeper",
-        password: "secret",
-      },
-    });
+    set = await startSecureSet();
     root = new MongoClient(set.url("things"));
     await root.db("things").createCollection("a", { timeseries: { timeField: "at" } });
     await root.db("things").createCollection("seen", { viewOn: "items", pipeline: [] });

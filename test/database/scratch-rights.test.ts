@@ -1,29 +1,20 @@
 // Aim: a scratch database that held a view can be used again by a user without a right to the server's own
 // collection of views, which not even the role root has. Method: a real set with users, the pool as a command uses it.
-import { resolve } from "node:path";
 import { MongoClient } from "mongodb";
-import { afterAll, beforeAll, expect, inject, test } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { scratchDatabaseNames } from "../../src/database/database-names.ts";
 import { type ScratchOptions, withScratch } from "../../src/database/scratch.ts";
-import { type ReplicaSet, startReplicaSet } from "../../src/local/replica-set.ts";
+import type { ReplicaSet } from "../../src/local/replica-set.ts";
 import { silentLog } from "../../src/log.ts";
 import { systemClock } from "../../src/ports/clock.ts";
 import { openSeam } from "../../src/ports/seam.ts";
+import { startSecureSet } from "../support/secure.ts";
 import { never } from "./setting.ts";
 
 let set: ReplicaSet;
 let root: MongoClient;
 beforeAll(async () => {
-  set = await startReplicaSet({
-    mongodPath: inject("mongodPath"),
-    members: 1,
-    secure: {
-      authorityPath: resolve("test/fixtures/tls/authority.pem"),
-      certificateKeyPath: resolve("test/fixtures/tls/server.pem"),
-      username: "keeper",
-      password: "secret",
-    },
-  });
+  set = await startSecureSet();
   root = new MongoClient(set.url("things"));
 });
 afterAll(async () => {

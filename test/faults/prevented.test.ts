@@ -1,10 +1,10 @@
 // Aim: where an operator asked for it, nobody outside the fleet can write from the copies to the end, and
 // everybody can afterwards, whatever the end was and whoever died. Method: a fleet of real processes on a
 // set with users; somebody with the role readWrite tries.
-import { resolve } from "node:path";
 import { MongoClient } from "mongodb";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { startTestFleet, type TestFleet } from "../support/fleet.ts";
+import { secureWith } from "../support/secure.ts";
 
 const user = { username: "somebody", password: "else" };
 let fleet: TestFleet;
@@ -12,12 +12,7 @@ let somebody: MongoClient;
 beforeAll(async () => {
   fleet = await startTestFleet({
     preventForeignWrites: true,
-    secure: {
-      authorityPath: resolve("test/fixtures/tls/authority.pem"),
-      certificateKeyPath: resolve("test/fixtures/tls/server.pem"),
-      username: "keeper",
-      password: "of the set",
-    },
+    secure: secureWith({ password: "of the set" }),
   });
   const roles = [{ role: "readWrite", db: "things" }];
   const create = { createUser: user.username, pwd: user.password, roles };

@@ -7,8 +7,8 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type NeededRight, neededRights } from "../../src/database/needed-rights.ts";
 import { runCommand } from "../../src/ports/process.ts";
 import { startTestFleet, type TestFleet } from "../support/fleet.ts";
+import { secureWith } from "../support/secure.ts";
 
-const authorityPath = resolve("test/fixtures/tls/authority.pem");
 const names = { databaseName: "things", controlDatabaseName: "lockstep_things", timeSeries: [] };
 const needed = neededRights("upgrade", names);
 const required = needed.filter(({ isOptional }) => !isOptional);
@@ -17,12 +17,7 @@ let fleet: TestFleet;
 let root: MongoClient;
 beforeAll(async () => {
   fleet = await startTestFleet({
-    secure: {
-      authorityPath,
-      certificateKeyPath: resolve("test/fixtures/tls/server.pem"),
-      username: "keeper",
-      password: "secret",
-    },
+    secure: secureWith(),
   });
   const admin = fleet.client.db("admin");
   await admin.command({ createUser: "root", pwd: "secret", roles: ["root"] });

@@ -4,20 +4,15 @@ import { resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { runCommand } from "../../src/ports/process.ts";
 import { startTestFleet, type TestFleet } from "../support/fleet.ts";
+import { secureWith } from "../support/secure.ts";
 
 const password = "p@ss/word:?#-never-told";
-const authorityPath = resolve("test/fixtures/tls/authority.pem");
 
 describe("a set with TLS and users", () => {
   let fleet: TestFleet;
   beforeAll(async () => {
     fleet = await startTestFleet({
-      secure: {
-        authorityPath,
-        certificateKeyPath: resolve("test/fixtures/tls/server.pem"),
-        username: "keeper",
-        password,
-      },
+      secure: secureWith({ password }),
     });
   });
   afterAll(() => fleet?.stop());

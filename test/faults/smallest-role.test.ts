@@ -9,6 +9,7 @@ import { digestDatabase } from "../../src/database/digest.ts";
 import { runCommand } from "../../src/ports/process.ts";
 import { documentedRole } from "../support/documented-role.ts";
 import { startTestFleet, type TestFleet } from "../support/fleet.ts";
+import { secureWith } from "../support/secure.ts";
 
 /** Each kind of collection that asks for rights of its own. */
 async function fillWithKinds(database: Db): Promise<void> {
@@ -56,12 +57,7 @@ describe("a user with the documented role alone", () => {
     role = await documentedRole({ application: "things", restoredBeside: beside });
     folder = await mkdtemp(join(tmpdir(), "lockstep-role-"));
     fleet = await startTestFleet({
-      secure: {
-        authorityPath: resolve("test/fixtures/tls/authority.pem"),
-        certificateKeyPath: resolve("test/fixtures/tls/server.pem"),
-        username: "keeper",
-        password: "root",
-      },
+      secure: secureWith({ password: "root" }),
       async createUser(root) {
         await fillWithKinds(root.db("things"));
         await root.db("admin").command(role.smallest);

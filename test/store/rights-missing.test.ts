@@ -2,25 +2,17 @@
 // Method: the server's real refusal of users without rights, on a set with users.
 import { resolve } from "node:path";
 import { MongoClient } from "mongodb";
-import { afterAll, beforeAll, expect, inject, test } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { messageOf } from "../../src/errors.ts";
-import { type ReplicaSet, startReplicaSet } from "../../src/local/replica-set.ts";
+import type { ReplicaSet } from "../../src/local/replica-set.ts";
 import { runCommand } from "../../src/ports/process.ts";
 import { asUnreachable } from "../../src/store/transient.ts";
+import { startSecureSet } from "../support/secure.ts";
 
 let set: ReplicaSet;
 let url: string;
 beforeAll(async () => {
-  set = await startReplicaSet({
-    mongodPath: inject("mongodPath"),
-    members: 1,
-    secure: {
-      authorityPath: resolve("test/fixtures/tls/authority.pem"),
-      certificateKeyPath: resolve("test/fixtures/tls/server.pem"),
-      username: "keeper",
-      password: "secret",
-    },
-  });
+  set = await startSecureSet();
   const root = new MongoClient(set.url("things"));
   const roles = [{ role: "read", db: "things" }];
   await root.db("admin").command({ createUser: "reader", pwd: "secret", roles });
