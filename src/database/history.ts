@@ -6,10 +6,17 @@ import { systemClock } from "../ports/clock.ts";
 import { systemRandom } from "../ports/random.ts";
 import type { Seam } from "../ports/seam.ts";
 import { documentIds } from "../store/store.ts";
+import { sharedDatabaseName } from "./database-names.ts";
 import { type Fenced, writeFenced } from "./fenced-transaction.ts";
 import { type Control, fencesOf, readFence } from "./fences.ts";
-import { type HistoryRecord, historyPlan, holding, remembering } from "./history-record.ts";
-import { dataMembers, type WithMember } from "./members.ts";
+import {
+  type HistoryHolder,
+  type HistoryRecord,
+  historyPlan,
+  holding,
+  remembering,
+} from "./history-record.ts";
+import { storageMembers, type WithMember } from "./members.ts";
 import { readPrivileges } from "./rights.ts";
 
 /** The means to hold the members' snapshot history: a copy is read at a moment that must stay readable. */
@@ -24,6 +31,12 @@ export interface History {
 const parameter = "minSnapshotHistoryWindowInSeconds";
 const majority = { writeConcern: { w: "majority", journal: true } } as const;
 const id = { _id: documentIds.history };
+
+/** The members are the set's: all its fleets hold their history in one record. */
+const recordIn = ({ client }: Pick<History, "client">): Control => ({
+  client,
+  databaseName: sharedDatabaseName,
+});
 
 /** For how many seconds a member keeps history at the least. */
 export async function readWindowSeconds(member: MongoClient): Promise<number> {
@@ -42,7 +55,7 @@ async function databaseNowMs({ client }: Pick<History, "client">): Promise<numbe
 }
 
 async function read(history: History): Promise<HistoryRecord> {
-  const found = await readFence(history.control, documentIds.history);
+  const found = await readFence(recordIn(history), documentIds.history);
   if (!found) return { holders: [], members: [], nowMs: 0 };
   const { holders = [], members = [] } = found;
   return { holders, members, nowMs: await databaseNowMs(history) };
@@ -53,8 +66,8 @@ async function read(history: History): Promise<HistoryRecord> {
  * whether it holds or lets go. What the member had is written down before it is changed.
  */
 function reconcile(history: History, host: string): Promise<void> {
-  const { control, seam, withMember } = history;
-  const fences = fencesOf(control);
+  const { seam, withMember } = history;
+  const fences = fencesOf(recordIn(history));
   return withMember(host, async (member) => {
     let mine: { readonly previous: number; readonly value: number } | null = null;
     for (let look = 0; look < limits.holdLooksMax; look += 1) {
@@ -109,13 +122,27 @@ async function reconcileAll(
 export async function readWindows(
   history: Pick<History, "client" | "withMember">,
 ): Promise<readonly { host: string; seconds: number }[]> {
-  const hosts = await dataMembers(history.client);
+  const hosts = await storageMembers(history.client);
   const found = await Promise.allSettled(
     hosts.map((host) => history.withMember(host, readWindowSeconds)),
   );
   return found.flatMap((one, index) =>
     one.status === "fulfilled" ? [{ host: hosts[index] ?? "", seconds: one.value }] : [],
   );
+}
+
+/** Fleets number their upgrades alike, so a holder's name begins with its fleet's. */
+const holderName = ({ control }: Pick<History, "control">, name: string): string =>
+  `${control.databaseName}/${name}`;
+
+/** Writes a hold down, also where another hold keeps the members' history long enough: that one may end first. */
+async function hold(
+  history: History,
+  holder: HistoryHolder,
+  write: (update: Document[]) => Promise<unknown>,
+): Promise<void> {
+  await history.seam.write("history-hold", () => write(holding(holder)));
+  await reconcileAll(history, await storageMembers(history.client));
 }
 
 /**
@@ -129,25 +156,16 @@ export async function holdHistory(
   holder: string,
   seconds: number,
 ): Promise<void> {
-  const windows = await readWindows(history);
-  if (windows.every((window) => window.seconds >= seconds)) return;
-  await history.seam.write("history-hold", () =>
+  await hold(history, { holder: holderName(history, holder), seconds, untilMs: null }, (update) =>
     writeFenced(history, (session) =>
-      fencesOf(history.control).updateOne(id, holding({ holder, seconds, untilMs: null }), {
-        upsert: true,
-        session,
-      }),
+      fencesOf(recordIn(history)).updateOne(id, update, { upsert: true, session }),
     ),
-  );
-  await reconcileAll(
-    history,
-    windows.map(({ host }) => host),
   );
 }
 
 /**
- * Gives back what is held for an upgrade, and what a backup by hand has left that died. Somebody having done it
- * already is a success; a value that an operator has set meanwhile stays.
+ * Gives back what is held for an upgrade of this fleet, and what a backup by hand has left that died. Somebody having
+ * done it already is a success; a value that an operator has set meanwhile stays.
  * @param isWanted asked once it is known what is held: a later hold stays
  * @throws what the driver throws for a member that is away: this is tried again
  */
@@ -156,26 +174,24 @@ export async function releaseHistory(
   isWanted: () => Promise<boolean>,
   ofHand: string | null = null,
 ): Promise<void> {
-  const { client, control, seam } = history;
+  const { client, seam } = history;
+  const ours = holderName(history, "");
+  const record = fencesOf(recordIn(history));
   const { holders, members, nowMs } = await read(history);
   if ((holders.length === 0 && members.length === 0) || !(await isWanted())) return;
   const over = holders.filter(
     ({ holder, untilMs }) =>
-      (ofHand === null ? untilMs === null : holder === ofHand) ||
+      (ofHand === null ? untilMs === null && holder.startsWith(ours) : holder === ofHand) ||
       (untilMs !== null && untilMs < nowMs),
   );
   const names = over.map(({ holder }) => holder);
   await seam.write("history-release", () =>
-    fencesOf(control).updateOne(
-      id,
-      { $pull: { holders: { holder: { $in: names } } } } as Document,
-      majority,
-    ),
+    record.updateOne(id, { $pull: { holders: { holder: { $in: names } } } } as Document, majority),
   );
-  const present = await dataMembers(client);
+  const present = await storageMembers(client);
   const gone = members.filter(({ host }) => !present.includes(host)).map(({ host }) => host);
   if (gone.length > 0) {
-    await fencesOf(control).updateOne(
+    await record.updateOne(
       id,
       { $pull: { members: { host: { $in: gone } } } } as Document,
       majority,
@@ -195,21 +211,12 @@ export async function holdingHistory<Result>(
   seconds: number,
   act: () => Promise<Result>,
 ): Promise<Result> {
-  const holder = `hand-${systemRandom.hex(8)}`;
+  const holder = holderName(history, `hand-${systemRandom.hex(8)}`);
   const over = new AbortController();
-  const windows = await readWindows(history);
-  const isNeeded = windows.some((window) => window.seconds < seconds);
   const keep = async () => {
     const untilMs = (await databaseNowMs(history)) + limits.historyHandHoldMs;
-    await history.seam.write("history-hold", () =>
-      fencesOf(history.control).updateOne(id, holding({ holder, seconds, untilMs }), {
-        upsert: true,
-        ...majority,
-      }),
-    );
-    await reconcileAll(
-      history,
-      windows.map(({ host }) => host),
+    await hold(history, { holder, seconds, untilMs }, (update) =>
+      fencesOf(recordIn(history)).updateOne(id, update, { upsert: true, ...majority }),
     );
   };
   const keepAlive = async () => {
@@ -218,8 +225,8 @@ export async function holdingHistory<Result>(
       if (!over.signal.aborted) await keep().catch(() => {});
     }
   };
-  if (isNeeded) await keep();
-  const keeping = isNeeded ? keepAlive() : Promise.resolve();
+  await keep();
+  const keeping = keepAlive();
   try {
     return await act();
   } finally {

@@ -2,52 +2,65 @@
 // an operator has set since stays. Method: a real set with a window of one second; a seam that dies at each durable
 // write, or that holds a dump until the moment of the copy is out of the window.
 import { type Document, MongoClient } from "mongodb";
-import { describe, expect, inject, onTestFinished, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test } from "vitest";
 import { createBackup } from "../../src/database/backup.ts";
 import {
   historySecondsNeeded,
   holdHistory,
+  holdingHistory,
   readWindowSeconds,
   releaseHistory,
   requireHistory,
 } from "../../src/database/history.ts";
 import { historyPlan } from "../../src/database/history-record.ts";
-import { dataMembers, type WithMember } from "../../src/database/members.ts";
-import { startReplicaSet } from "../../src/local/replica-set.ts";
+import { storageMembers, type WithMember } from "../../src/database/members.ts";
+import { type ReplicaSet, startReplicaSet } from "../../src/local/replica-set.ts";
 import { silentLog } from "../../src/log.ts";
 import { systemClock } from "../../src/ports/clock.ts";
 import { openSeam, type Seam } from "../../src/ports/seam.ts";
 import { memberOpener } from "../../src/upgrade/connect.ts";
-import { secureWith } from "../support/secure.ts";
+import { startSecureSet } from "../support/secure.ts";
 import { until } from "../support/until.ts";
 import { createSetting, dyingSeam, never } from "./setting.ts";
 
 const always = async () => true;
 
-async function startSet() {
-  const set = await startReplicaSet({ mongodPath: inject("mongodPath") });
-  onTestFinished(() => set.stop());
-  const client = new MongoClient(set.url());
-  onTestFinished(() => client.close());
+let set: ReplicaSet;
+let client: MongoClient;
+beforeAll(async () => {
+  set = await startReplicaSet({ mongodPath: inject("mongodPath") });
+  client = new MongoClient(set.url());
+  // A hidden member is a good one to read a copy from.
+  const primary = await set.primary();
+  const { config } = await client.db("admin").command({ replSetGetConfig: 1 });
+  const hidden = (config.members as Document[]).findLast(({ host }) => host !== primary.host);
+  Object.assign(hidden ?? {}, { priority: 0, hidden: true });
+  const replSetReconfig = { ...config, version: config.version + 1 };
+  await client.db("admin").command({ replSetReconfig });
+});
+afterAll(async () => {
+  await client?.close();
+  await set?.stop();
+});
+
+/** Every member keeps history for one second, and nobody holds it. */
+async function startHistory() {
   const setting = await createSetting(client);
   const withMember = memberOpener(set.url(), "test");
-  const hosts = await dataMembers(client);
+  const hosts = await storageMembers(client);
   const setWindow = (host: string, seconds: number) =>
     withMember(host, (member) =>
       member.db("admin").command({ setParameter: 1, minSnapshotHistoryWindowInSeconds: seconds }),
     );
   const windows = () => Promise.all(hosts.map((host) => withMember(host, readWindowSeconds)));
   for (const host of hosts) await setWindow(host, 1);
-  const record = () =>
-    client
-      .db(setting.control.databaseName)
-      .collection<{ _id: string }>("fences")
-      .findOne({ _id: "history" });
+  const records = client.db("lockstep").collection<{ _id: string }>("fences");
+  const record = () => records.findOne({ _id: "history" });
   const history = {
     ...{ client, control: setting.control, withMember, log: silentLog, seam: openSeam },
     ...{ mastership: await setting.master(1), signal: never },
   };
-  return { set, client, setting, withMember, hosts, setWindow, windows, record, history };
+  return { setting, withMember, hosts, setWindow, windows, records, record, history };
 }
 
 /** A member that refuses to set parameters, as one does whose user may not. */
@@ -91,7 +104,7 @@ test("the seconds that a copy needs grow with the data, up to the deadline", () 
 });
 
 test("held and put back, killed at each durable write; an operator's later value stays", async () => {
-  const { client, hosts, setWindow, windows, record, history, withMember } = await startSet();
+  const { hosts, setWindow, windows, records, record, history, withMember } = await startHistory();
   await setWindow(hosts[2] as string, 500);
   for (let at = 1; at <= 4; at += 1) {
     for (const when of ["before", "after"] as const) {
@@ -117,9 +130,8 @@ test("held and put back, killed at each durable write; an operator's later value
 
   // Away: the others need not wait for it. Taken out of the set: nobody waits for it.
   await holdHistory(history, "third", 400);
-  const fences = client.db(history.control.databaseName).collection<{ _id: string }>("fences");
   const gone = { $push: { members: { host: "gone.invalid:1", previous: 1, values: [400] } } };
-  await fences.updateOne({ _id: "history" }, gone as Document);
+  await records.updateOne({ _id: "history" }, gone as Document);
   const oneAway: WithMember = (host, act) =>
     host === hosts[0] ? Promise.reject(new Error("away")) : withMember(host, act);
   const late = releaseHistory({ ...history, withMember: oneAway }, always);
@@ -146,10 +158,67 @@ test("held and put back, killed at each durable write; an operator's later value
 
   // A backup by hand that died: whoever comes next puts its values back.
   await holdHistory(history, "fifth", 400);
-  const dead = { holder: "hand-dead", seconds: 400, untilMs: 1 };
-  await fences.updateOne({ _id: "history" }, { $set: { holders: [dead] } });
+  const dead = { holder: "lockstep_another/hand-dead", seconds: 400, untilMs: 1 };
+  await records.updateOne({ _id: "history" }, { $set: { holders: [dead] } });
   await releaseHistory(history, always);
   expect(await windows()).toEqual([1, 77, 500]);
+});
+
+describe("a second hold keeps its window when the first one ends", () => {
+  const upgrade = "an upgrade";
+  const byHand = "a backup by hand";
+  test.each([
+    [upgrade, byHand, 400, 400],
+    [upgrade, byHand, 400, 300],
+    [byHand, upgrade, 400, 400],
+    [byHand, byHand, 400, 400],
+    [byHand, byHand, 300, 400],
+    ["another fleet's upgrade", upgrade, 400, 400],
+    ["another fleet's upgrade", byHand, 400, 300],
+  ])("%s, then %s: %i s and %i s", async (first, second, firstSeconds, secondSeconds) => {
+    const { windows, record, history } = await startHistory();
+    const other = { ...history, ...(await startHistory()).history };
+    const highest = Math.max(firstSeconds, secondSeconds);
+    /** Begins a hold; answers with what ends it. */
+    const begin = async (kind: string, seconds: number) => {
+      const own = kind.startsWith("another") ? other : history;
+      if (kind !== byHand) {
+        await holdHistory(own, "u000002/3/0", seconds);
+        return () => releaseHistory(own, always);
+      }
+      let end = () => {};
+      const held = new Promise<void>((resolve) => {
+        end = resolve;
+      });
+      let whole: Promise<void> = Promise.resolve();
+      await new Promise<void>((begun) => {
+        whole = holdingHistory(own, seconds, async () => {
+          begun();
+          await held;
+        });
+      });
+      return async () => {
+        end();
+        await whole;
+      };
+    };
+    const endFirst = await begin(first, firstSeconds);
+    const endSecond = await begin(second, secondSeconds);
+    expect(await windows()).toEqual([highest, highest, highest]);
+    await endFirst();
+    for (const seconds of await windows()) expect(seconds).toBeGreaterThanOrEqual(secondSeconds);
+    await endSecond();
+    expect(await windows()).toEqual([1, 1, 1]);
+    expect(await record()).toMatchObject({ holders: [], members: [] });
+  });
+
+  test("what an operator has set long enough is held by nobody, and stays", async () => {
+    const { hosts, setWindow, windows, history } = await startHistory();
+    for (const host of hosts) await setWindow(host, 900);
+    await holdHistory(history, "u000002/3/0", 400);
+    await releaseHistory(history, always);
+    expect(await windows()).toEqual([900, 900, 900]);
+  });
 });
 
 describe("a dump that is slower than the servers' history", () => {
@@ -172,8 +241,11 @@ describe("a dump that is slower than the servers' history", () => {
       return action();
     },
   });
-  const backup = async (world: Awaited<ReturnType<typeof startSet>>, withMember: WithMember) => {
-    const { client, setting } = world;
+  const backup = async (
+    world: Awaited<ReturnType<typeof startHistory>>,
+    withMember: WithMember,
+  ) => {
+    const { setting } = world;
     const things = client.db(setting.name).collection("things");
     await things.insertMany(Array.from({ length: 20 }, (_, index) => ({ index })));
     return createBackup({
@@ -184,7 +256,7 @@ describe("a dump that is slower than the servers' history", () => {
   };
 
   test("by hand: every member keeps its history until it is read, and no longer", async () => {
-    const world = await startSet();
+    const world = await startHistory();
     const manifest = await backup(world, world.withMember);
     expect(manifest.collections).toMatchObject([{ name: "things", documents: 20 }]);
     expect(await world.windows()).toEqual([1, 1, 1]);
@@ -192,7 +264,7 @@ describe("a dump that is slower than the servers' history", () => {
   });
 
   test("where they may not be set: the reason names the member and its window", async () => {
-    const world = await startSet();
+    const world = await startHistory();
     const error = await backup(world, unwilling(world.withMember)).catch(
       (thrown: unknown) => thrown,
     );
@@ -205,16 +277,13 @@ describe("a dump that is slower than the servers' history", () => {
 });
 
 test("a user who may set no parameter: what is too large is refused with the figures, the rest is warned of", async () => {
-  const set = await startReplicaSet({
-    mongodPath: inject("mongodPath"),
-    secure: secureWith({ username: "admin" }),
-  });
-  onTestFinished(() => set.stop());
-  const root = new MongoClient(set.url());
+  const secure = await startSecureSet();
+  onTestFinished(() => secure.stop());
+  const root = new MongoClient(secure.url());
   onTestFinished(() => root.close());
   const roles = ["readWriteAnyDatabase", "clusterMonitor"];
   await root.db("admin").command({ createUser: "few", pwd: "few", roles });
-  const url = set.url().replace(/\/\/[^@]*@/, "//few:few@");
+  const url = secure.url().replace(/\/\/[^@]*@/, "//few:few@");
   const client = new MongoClient(url);
   onTestFinished(() => client.close());
   const asked = { client, withMember: memberOpener(url, "test") };
