@@ -156,13 +156,28 @@ export async function fencedTransaction<Prepared>(
 ): Promise<Prepared> {
   const { mastership, seam } = fenced;
   const fences = fencesOf(fenced.control);
+  const filter = { _id: fenceIdOf(fenced.control) };
   let committing: { readonly prepared: Prepared } | undefined;
+  const readTicks = async (session: ClientSession): Promise<number> => {
+    const fence = await fences.findOne(filter, { session });
+    if (Number(fence?.["epoch"]) !== mastership.epoch) throw deposed(mastership.epoch);
+    return Number(fence?.[tick.field]?.ticks);
+  };
   const act = async (session: ClientSession) => {
+    // A commit whose answer was lost may have taken effect. The fence is read before anything is prepared, since a
+    // step's function must not get the documents that this commit has changed. (The first tick cannot tell this run
+    // from an earlier one. It changes no documents, and is made again.)
+    if (committing && tick.ticks > 0 && (await readTicks(session)) !== tick.ticks) {
+      // This commit waits until a majority has the earlier one.
+      await fences.updateOne(filter, { $inc: { sequence: 1 } }, { session });
+      await session.commitTransaction();
+      return committing.prepared;
+    }
     const { prepared, progress } = await prepare(session);
     const sessions = sessionsChange(session, tick);
     const touched = await fences.updateOne(
       {
-        _id: fenceIdOf(fenced.control),
+        ...filter,
         epoch: mastership.epoch,
         ...(tick.ticks === 0 ? {} : { [`${tick.field}.ticks`]: tick.ticks }),
       },
@@ -174,12 +189,8 @@ export async function fencedTransaction<Prepared>(
       { session },
     );
     if (touched.matchedCount !== 1) {
-      const fence = await fences.findOne({ _id: fenceIdOf(fenced.control) }, { session });
-      if (Number(fence?.["epoch"]) !== mastership.epoch) throw deposed(mastership.epoch);
-      // An earlier commit of ours, whose answer was lost, did take effect.
-      assert(committing, "nobody else moves our progress", { ticks: tick.ticks });
-      await session.abortTransaction();
-      return committing.prepared;
+      const found = await readTicks(session);
+      assert(false, "nobody else moves our progress", { expected: tick.ticks, found });
     }
     await write(session, prepared);
     // An attempt gets here only when no earlier one can still commit: both lock the fence document.

@@ -4,7 +4,7 @@ import { Binary, Double, Long, ObjectId } from "mongodb";
 import { describe, expect, test } from "vitest";
 import type { RunOptions } from "../../src/database/runner.ts";
 import { runSchemaSteps } from "../../src/database/schema-steps.ts";
-import { createSetting, dyingSeam, runOptions, type Setting } from "./setting.ts";
+import { createSetting, dyingSeam, losingSeam, runOptions, type Setting } from "./setting.ts";
 
 const step = (run: RunOptions["steps"][number]["run"], name = "one"): RunOptions["steps"] => [
   { name, run },
@@ -120,6 +120,40 @@ describe("schema steps", () => {
       expect(result).toMatchObject({ kind: "done", documents: 4_400 });
       const isDone = { old: { $exists: false }, $expr: { $eq: ["$seen", "$n"] } };
       expect(await items.countDocuments(isDone)).toBe(2_200);
+    },
+  );
+
+  test.each(["progress", "rehearsal"] as const)(
+    "each commit whose answer is lost counts once in the %s, also where a change may not be made twice",
+    async (progressField) => {
+      const setting = await createSetting();
+      await fill(setting, 1_200);
+      const steps = step(async (context) => {
+        await context.addCollection("made");
+        await context.applyToCollection("items", {
+          change: ({ touched }) => {
+            if (touched !== undefined) throw new Error("it is touched already");
+            return { $set: { touched: 1 } };
+          },
+        });
+        await context.renameField("items", "n", "m");
+        await context.transaction(async (database) => {
+          await database.collection("made").insertOne({ at: context.now });
+        });
+        await context.dropCollection("made");
+      });
+      const seam = losingSeam();
+      const options = await runOptions(setting, 1, steps, { seam, progressField });
+      expect(await runSchemaSteps(options)).toMatchObject({ kind: "done", documents: 2_400 });
+      expect(seam.lost).toEqual(
+        new Set([
+          ...["attempt", "operation-begin", "add-collection", `${progressField}-batch`],
+          ...["operation-end", "step-transaction", "step-end"],
+        ]),
+      );
+      expect(await touched(setting)).toEqual([{ _id: 1, count: 1_200 }]);
+      const items = setting.client.db(setting.name).collection("items");
+      expect(await items.countDocuments({ n: { $exists: false }, m: { $gte: 0 } })).toBe(1_200);
     },
   );
 

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { MongoClient } from "mongodb";
+import { type MongoClient, MongoNetworkError } from "mongodb";
 import { inject, onTestFinished } from "vitest";
 import { chooseBackupTime } from "../../src/database/backup-time.ts";
 import { readCatalogue } from "../../src/database/catalogue.ts";
@@ -119,6 +119,24 @@ export function dyingSeam(
       const result = await action();
       if (writes === at && when === "after") throw new Error("killed here");
       return result;
+    },
+  };
+}
+
+/** A seam that loses the answers of commits after they took effect, but never two of one name in a row. */
+export function losingSeam(): Seam & { readonly lost: ReadonlySet<string> } {
+  const lost = new Set<string>();
+  let last = "";
+  return {
+    lost,
+    async write(name, action) {
+      const result = await action();
+      // A commit answers nothing. A definition has an answer, and is looked for in the catalogue.
+      const isLost = result === undefined && name !== last;
+      last = isLost ? name : "";
+      if (!isLost) return result;
+      lost.add(name);
+      throw new MongoNetworkError("the answer is lost");
     },
   };
 }
