@@ -170,6 +170,8 @@ export const limits = {
   answerTimeoutMs: 30_000,
   watchTimeoutMs: 24 * 60 * 60_000,
   statusPollMs: 500,
+  /** How long a command's process may live on after its work: a step that is left behind may keep it alive. */
+  exitGraceMs: 1_000,
 
   /** Upgrades: durable deadlines, used where the operator names none. */
   waitingDeadlineMs: 15 * 60_000,

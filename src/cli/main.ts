@@ -2,7 +2,9 @@
 import { createInterface } from "node:readline/promises";
 import { Command, CommanderError } from "commander";
 import { isLockstepError, messageOf } from "../errors.ts";
+import { limits } from "../limits.ts";
 import { redactUrl } from "../log.ts";
+import { exitAfter } from "../ports/process.ts";
 import { asUnreachable } from "../store/transient.ts";
 import { allowWrites } from "./commands/allow-writes.ts";
 import { ask } from "./commands/ask.ts";
@@ -120,3 +122,5 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
   });
 }
 process.exitCode = await main(process.argv);
+// A step that is left behind may hold a timer or a connection of its own.
+exitAfter(limits.exitGraceMs);

@@ -15,22 +15,24 @@ function noProgress(step: string, noProgressMs: number): StepsResult {
 }
 
 /**
- * Runs schema steps on a copy, and gives them up when they commit nothing for too long. A step that ignores
- * its signal is left behind: it reaches nothing but the copy, and each of its operations is refused from then on.
- * (On the live data the coordinator's durable deadline ends such a step, since a restore must not overlap it.)
+ * Runs schema steps on a copy, and gives them up when they commit nothing for too long. A step that ignores its
+ * signal is left behind after a grace: it reaches nothing but the copy, and each of its operations is refused from
+ * then on. (On the live data the coordinator's durable deadline ends such a step, since a restore must not overlap it.)
  */
 export async function runStepsWithDeadline(
   options: RunOptions,
   noProgressMs: number,
   clock: Clock,
 ): Promise<StepsResult> {
-  const { controller, unlink } = linkController([options.signal]);
+  const stops = [options.signal, options.mastership.signal];
+  const stopping = linkController(stops);
   const settled = new AbortController();
+  const waking = linkController([stopping.controller.signal, settled.signal]);
   let step = options.steps[0]?.name ?? "";
   let movedAtMs = clock.monotonicMs();
   const running = runSchemaSteps({
     ...options,
-    signal: controller.signal,
+    signal: stopping.controller.signal,
     onProgress: (progress) => {
       step = progress.stepName;
       movedAtMs = clock.monotonicMs();
@@ -38,17 +40,17 @@ export async function runStepsWithDeadline(
   }).finally(() => settled.abort());
   let failed: StepsResult | null = null;
   const watch = async (): Promise<void> => {
-    while (!settled.signal.aborted && !options.signal.aborted) {
+    while (!waking.controller.signal.aborted) {
       const leftMs = movedAtMs + noProgressMs - clock.monotonicMs();
       if (leftMs > 0) {
-        await clock.sleep(leftMs, settled.signal);
+        await clock.sleep(leftMs, waking.controller.signal);
         continue;
       }
       failed = noProgress(step, noProgressMs);
-      controller.abort(new LockstepError("aborted", "the step has committed nothing for too long"));
-      await clock.sleep(limits.effectStopGraceMs, settled.signal);
-      return;
+      const words = "the step has committed nothing for too long";
+      stopping.controller.abort(new LockstepError("aborted", words));
     }
+    await clock.sleep(limits.effectStopGraceMs, settled.signal);
   };
   // Its end is asked for below, unless the step is left behind.
   const quietly = running.then(
@@ -57,8 +59,11 @@ export async function runStepsWithDeadline(
   );
   try {
     await Promise.race([watch(), quietly]);
-    return failed ?? (await running);
+    if (failed) return failed;
+    if (!settled.signal.aborted) for (const signal of stops) signal.throwIfAborted();
+    return await running;
   } finally {
-    unlink();
+    waking.unlink();
+    stopping.unlink();
   }
 }

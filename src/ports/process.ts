@@ -60,3 +60,8 @@ export function exited(
     child.once("error", () => resolve({ code: 127, signal: null }));
   });
 }
+
+/** Ends this process with its exit code after so long, if something keeps it alive until then. */
+export function exitAfter(graceMs: number): void {
+  setTimeout(() => process.exit(), graceMs).unref();
+}

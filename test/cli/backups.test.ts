@@ -368,4 +368,15 @@ describe("lockstep rehearse", () => {
     const none = await run("rehearse", "1.1.0", ...on, "--steps", join(folder, "none.mjs"));
     expect([none.code, none.text.includes("export `steps`")], none.text).toEqual([2, true]);
   });
+
+  test("a step that hangs and ignores its signal does not keep an interrupted command alive", async () => {
+    await setting.client.db(setting.name).collection("things").insertOne({ a: 1 });
+    await run("init", "1.0.0", "--mongo-url", urlOf(setting.name));
+    const body = `process.kill(process.pid, "SIGINT");
+      await new Promise(() => setInterval(() => {}, 1_000));`;
+    const answer = await run("rehearse", "1.1.0", ...on, ...(await steps(body)));
+    expect(answer.code, answer.text).toBe(130);
+    expect(await databases()).toEqual([setting.name]);
+    expect(await readdir(folder)).toEqual(["steps.mjs"]);
+  });
 });

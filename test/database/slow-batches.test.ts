@@ -7,6 +7,7 @@ import { readProgress } from "../../src/database/progress.ts";
 import type { RunOptions } from "../../src/database/runner.ts";
 import { runSchemaSteps } from "../../src/database/schema-steps.ts";
 import { runStepsWithDeadline } from "../../src/database/steps-with-deadline.ts";
+import { limits } from "../../src/limits.ts";
 import { type ReplicaSet, startReplicaSet } from "../../src/local/replica-set.ts";
 import { until } from "../support/until.ts";
 import { createVirtualClock } from "../support/virtual-clock.ts";
@@ -109,6 +110,40 @@ describe("a slow batch ends", () => {
     expect(result).toMatchObject({ kind: "failed", reason: { code: "timeout" } });
     expect(await client.db(setting.name).collection("items").countDocuments()).toBe(1);
   });
+
+  test.each(["an interruption", "the loss of its claim"])(
+    "a rehearsal whose step hangs and ignores its signal ends after %s",
+    async (why) => {
+      const setting = await createSetting(client);
+      const stopping = new AbortController();
+      const hanging = step(async (context) => {
+        await context.addCollection("made");
+        await new Promise<void>(() => {});
+      });
+      const clock = createVirtualClock();
+      const options = await runOptions(setting, 1, hanging, { progressField: "rehearsal" });
+      const running = runStepsWithDeadline(
+        why === "an interruption"
+          ? { ...options, signal: stopping.signal }
+          : { ...options, mastership: { ...options.mastership, signal: stopping.signal } },
+        600_000,
+        clock,
+      );
+      const ended = running.catch((error: unknown) => error);
+      await until(
+        "the step to hang",
+        async () =>
+          (await readProgress(setting.control, "rehearsal", options.upgrade))?.operation === 1,
+      );
+      stopping.abort(new Error(why));
+      await clock.advance(limits.effectStopGraceMs - 1);
+      expect(await Promise.race([ended, Promise.resolve("still waiting")])).toBe("still waiting");
+      await clock.advance(1);
+      expect(await Promise.race([ended, new Promise((resolve) => setImmediate(resolve))])).toEqual(
+        new Error(why),
+      );
+    },
+  );
 
   test.each([
     ["hangs", true],
