@@ -3,7 +3,7 @@ import { LockstepError } from "../errors.ts";
 import { limits } from "../limits.ts";
 import type { Seam } from "../ports/seam.ts";
 import { type CollectionEntry, dataCollection, listCollections } from "./catalogue.ts";
-import { type Claim, type Created, claimsOf } from "./claims.ts";
+import { type Claim, type ClaimDocument, type Created, claimsOf } from "./claims.ts";
 import { transaction } from "./fenced-transaction.ts";
 import { dropExactly, dropIfThere } from "./load.ts";
 import { anotherCollection } from "./raw-insert.ts";
@@ -107,6 +107,30 @@ export function isCreated(
   );
 }
 
+/** True for what the owner of a claim has created; whether it is empty is only looked up where that decides. */
+async function isOwn(
+  client: MongoClient,
+  databaseName: string,
+  created: readonly Created[],
+  found: Found,
+): Promise<boolean> {
+  if (!created.some(({ name }) => name === found.name)) return false;
+  const source = dataCollection(found);
+  const isEmpty = source !== null && !(await client.db(databaseName).collection(source).findOne());
+  return isCreated(created, { ...found, isEmpty });
+}
+
+/** True where a database holds more than the remains of its claim, so that it stays when these are dropped. */
+export async function holdsMore(
+  client: MongoClient,
+  { name, created }: Pick<ClaimDocument, "name" | "created">,
+): Promise<boolean> {
+  for (const found of await list(client, name)) {
+    if (found.name !== viewsName && !(await isOwn(client, name, created, found))) return true;
+  }
+  return false;
+}
+
 /**
  * Drops what the claim says was created under it, and nothing else.
  * @throws LockstepError `conflict` where the claim is another's
@@ -120,9 +144,7 @@ export async function dropCreated(database: ClaimedDatabase): Promise<void> {
   const before = (await list(client, claim.name)).filter(isNamed);
   await claim.hold();
   for (const found of before) {
-    const source = dataCollection(found);
-    const isEmpty = source !== null && !(await client.db(claim.name).collection(source).findOne());
-    if (isCreated(created, { ...found, isEmpty })) await dropSeen(database, found);
+    if (await isOwn(client, claim.name, created, found)) await dropSeen(database, found);
   }
   const after = await list(client, claim.name);
   if (after.every(({ name }) => name === viewsName)) {

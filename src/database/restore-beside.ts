@@ -4,7 +4,7 @@ import { limits } from "../limits.ts";
 import type { Log } from "../log.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Seam } from "../ports/seam.ts";
-import { type ClaimedDatabase, createClaimed, dropCreated } from "./claimed-database.ts";
+import { type ClaimedDatabase, createClaimed, dropCreated, holdsMore } from "./claimed-database.ts";
 import { type Claim, claimText, isOver, readClaims, type SeenClaim, takeClaim } from "./claims.ts";
 import { requireApplicationDatabaseName } from "./database-names.ts";
 import { loadDatabase } from "./load-database.ts";
@@ -34,9 +34,18 @@ async function requireFreeName(client: MongoClient, name: string): Promise<void>
   );
 }
 
-/** @throws LockstepError `bad-argument` where another process restores into the database of this name */
+/**
+ * @throws LockstepError `bad-argument` where another process restores into the database of this name, or was cut
+ *   short in one whose name differs in case only: the remains are cleared under their own name
+ */
 function requireUnclaimed(seen: SeenClaim | undefined, name: string, fleet: string): void {
-  if (!seen || isOver(seen, fleet, 0)) return;
+  if (!seen) return;
+  if (isOver(seen, fleet, 0)) {
+    if (seen.name === name || seen.created.length === 0) return;
+    throw refuse(
+      `"${name}" differs in case only from "${seen.name}", where a restore was cut short: restore into "${seen.name}", or name another`,
+    );
+  }
   throw refuse(
     `"${name}" is claimed: ${claimText(seen)}: wait until that has ended, or name another; the claim of a process that was killed ends within ${limits.claimTtlMs / 1000} s`,
   );
@@ -99,6 +108,20 @@ export interface RestoreBesideOptions {
   readonly log: Log;
 }
 
+/**
+ * Writes down, before the claim ends, that nothing is this restore's to drop any more. The database is the
+ * user's from here on: the next restore into that name must not take it for the remains of this one.
+ */
+async function handOver({ client, seam }: RestoreBesideOptions, claim: Claim): Promise<void> {
+  try {
+    await seam.write("restore-hand-over", () => claim.hold({ $set: { created: [] } }));
+  } catch (error) {
+    // The answer may be lost: the claim says whether it is written.
+    const [own] = await readClaims(client, [claim.name]);
+    if (own?.owner !== claim.key.owner || own.created.length > 0) throw error;
+  }
+}
+
 /** Loads the backup under the claim; where that fails, drops what it created itself. */
 async function restoreClaimed(options: RestoreBesideOptions, claim: Claim): Promise<void> {
   const { client, seam, log } = options;
@@ -113,6 +136,7 @@ async function restoreClaimed(options: RestoreBesideOptions, claim: Claim): Prom
       options.directory,
       options.manifest,
     );
+    await handOver(options, claim);
   } catch (error) {
     await dropCreated(database)
       .then(() => claim.release())
@@ -122,7 +146,11 @@ async function restoreClaimed(options: RestoreBesideOptions, claim: Claim): Prom
       });
     throw error;
   }
-  await claim.release();
+  // Nothing that was restored is at stake any more: the lease of a claim that stays runs out.
+  await claim.release().catch((error: unknown) => {
+    claim.abandon();
+    log.warn({ name: claim.name, error: messageOf(error) }, "the claim of a restore is left");
+  });
 }
 
 /**
@@ -151,7 +179,7 @@ export async function restoreBeside(options: RestoreBesideOptions): Promise<Rest
   if (options.dryRun) {
     const [seen] = await readClaims(client, [databaseName]);
     requireUnclaimed(seen, databaseName, options.fleet);
-    if (!seen) await requireFreeName(client, databaseName);
+    if (!seen || (await holdsMore(client, seen))) await requireFreeName(client, databaseName);
     return plan;
   }
   await restoreClaimed(options, await claimName(options));

@@ -12,7 +12,6 @@ import { silentLog } from "../../src/log.ts";
 import { systemClock } from "../../src/ports/clock.ts";
 import { openSeam, type Seam } from "../../src/ports/seam.ts";
 import { holdingSeam, stoppedClock } from "../support/holding-seam.ts";
-import { fillWithEverything } from "./everything.ts";
 import { createSetting, never, type Setting, takeCopy, withMember } from "./setting.ts";
 
 interface Stage {
@@ -27,9 +26,7 @@ interface Stage {
   expectRestored(): Promise<void>;
 }
 
-async function createStage(
-  fill: (setting: Setting) => Promise<void> = fillWithEverything,
-): Promise<Stage> {
+async function createStage(fill: (setting: Setting) => Promise<void> = oneOfEach): Promise<Stage> {
   const setting = await createSetting();
   const { client, name } = setting;
   await fill(setting);
@@ -71,6 +68,17 @@ const outcomeOf = (restoring: Promise<unknown>) =>
     () => "restored",
     (error: unknown) => (isLockstepError(error) ? error.code : messageOf(error)),
   );
+
+/** One of each kind, small: where a restore is held does not depend on more. */
+const oneOfEach = async ({ client, name }: Setting) => {
+  const database = client.db(name);
+  const rows = Array.from({ length: 100 }, (_, n) => ({ n, at: new Date() }));
+  await database.collection("things").insertMany(rows);
+  await database.collection("things").createIndex({ at: 1 }, { expireAfterSeconds: 86_400 });
+  await database.createCollection("measured", { timeseries: { timeField: "at" } });
+  await database.collection("measured").insertMany(rows.slice(0, 10));
+  await database.createCollection("seen", { viewOn: "things", pipeline: [] });
+};
 
 const fewThings = async ({ client, name }: Setting) => {
   const rows = Array.from({ length: 500 }, (_, n) => ({ n }));
@@ -125,9 +133,7 @@ describe("two restores into one new database", () => {
   });
 });
 
-describe("a restore that stands still past its claim, and another that takes it over", {
-  timeout: 300_000,
-}, () => {
+describe("a restore that stands still past its claim, and another that takes it over", () => {
   test.each([
     ["claim", "inside"],
     ["load-create", "before"],
@@ -138,7 +144,7 @@ describe("a restore that stands still past its claim, and another that takes it 
     ["load-indexes", "inside"],
     ["load-expiry", "before"],
     ["load-expiry", "inside"],
-    ["claim-release", "before"],
+    ["restore-hand-over", "before"],
   ] as const)(
     "held at %s, %s it: the other ends, the first then fails and touches nothing",
     async (write, when) => {
@@ -178,7 +184,79 @@ describe("a restore that stands still past its claim, and another that takes it 
   });
 });
 
+describe("a restore that died once all was proven: the database is the user's", () => {
+  const writes = [
+    ["restore-hand-over", "inside"],
+    ["claim-release", "before"],
+  ] as const;
+
+  test.each(writes)(
+    "at %s, %s it: the next one is refused, nothing is lost",
+    async (write, when) => {
+      const stage = await createStage(fewThings);
+      const held = holdingSeam(write, when);
+      const first = outcomeOf(stage.restore({ seam: held.seam, clock: stoppedClock }));
+      await held.reached;
+      const { client } = stage.setting;
+      await client.db(stage.target).collection("users").insertOne({ name: "Ada" });
+      await client.db(stage.target).collection("things").insertOne({ n: "since" });
+      const before = await digestDatabase(client, stage.target);
+      await stage.expire();
+      for (const dryRun of [true, false]) {
+        await expect(stage.restore({ dryRun })).rejects.toMatchObject({
+          code: "bad-argument",
+          message: expect.stringContaining(`"${stage.target}" exists`),
+        });
+      }
+      expect(await digestDatabase(client, stage.target)).toEqual(before);
+      held.release();
+      expect(await first).toBe("restored");
+      expect(await digestDatabase(client, stage.target)).toEqual(before);
+      expect(await stage.claim()).toBeNull();
+    },
+  );
+
+  test.each(["restore-hand-over", "claim-release"])(
+    "where the answer of %s is lost, or it fails, the restore is done",
+    async (write) => {
+      const stage = await createStage(fewThings);
+      const seam: Seam = {
+        async write(name, action) {
+          if (name === write && name === "claim-release") throw new Error("no answer");
+          const result = await action();
+          if (name === write) throw new Error("no answer");
+          return result;
+        },
+      };
+      expect(await outcomeOf(stage.restore({ seam }))).toBe("restored");
+      await stage.setting.client.db(stage.target).collection("users").insertOne({ name: "Ada" });
+      await stage.expectRestored();
+    },
+  );
+});
+
 describe("a restore drops only what it created", () => {
+  test("a dry run sees what a restore that was cut short would leave, and the case of its name", async () => {
+    const stage = await createStage(fewThings);
+    const held = holdingSeam("load-batch", "inside");
+    void stage.restore({ seam: held.seam, clock: stoppedClock });
+    await held.reached;
+    await stage.expire();
+    expect(await outcomeOf(stage.restore({ dryRun: true }))).toBe("restored");
+    for (const dryRun of [true, false]) {
+      const databaseName = stage.target.toLowerCase();
+      await expect(stage.restore({ dryRun, databaseName })).rejects.toMatchObject({
+        code: "bad-argument",
+        message: expect.stringContaining(`restore into "${stage.target}"`),
+      });
+    }
+    const users = stage.setting.client.db(stage.target).collection("users");
+    await users.insertOne({ name: "Ada" });
+    expect(await outcomeOf(stage.restore({ dryRun: true }))).toBe("bad-argument");
+    await users.drop();
+    expect(await outcomeOf(stage.restore())).toBe("restored");
+  });
+
   test.each(["collection", "view", "time series"])(
     "somebody else's %s stays where it fails",
     async (kind) => {
