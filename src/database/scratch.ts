@@ -87,6 +87,21 @@ async function claimOne(
   return takeClaim({ ...options, name, fleet: control.databaseName }, seen);
 }
 
+/** Empties and frees one scratch database. False where another process was first. */
+async function clearOne(options: ScratchOptions, seen: SeenClaim): Promise<boolean> {
+  const claim = await claimOne(options, seen.name, seen);
+  if (claim === null) return false;
+  try {
+    await occupy(options, claim);
+    await claim.release();
+    return true;
+  } catch (error) {
+    // A claim that is renewed for ever would keep its process alive, and the database from everybody.
+    claim.abandon();
+    throw error;
+  }
+}
+
 /**
  * Empties and frees the scratch databases whose owners are proven dead: a deposed master, or a command whose
  * lease has run out.
@@ -100,10 +115,7 @@ export async function clearScratch(options: ScratchOptions): Promise<readonly st
   for (const seen of await readClaims(client, pool)) {
     if (!isOver(seen, control.databaseName, deposed)) continue;
     try {
-      const claim = await claimOne(options, seen.name, seen);
-      if (claim === null) continue;
-      await occupy(options, claim);
-      await claim.release();
+      if (!(await clearOne(options, seen))) continue;
       cleared.push(seen.name);
       log.info({ claim: claimText(seen) }, "a scratch database that was left is cleared");
     } catch (error) {

@@ -15,8 +15,8 @@ import {
 } from "../../src/database/scratch.ts";
 import { isLockstepError, messageOf } from "../../src/errors.ts";
 import { silentLog } from "../../src/log.ts";
-import { systemClock } from "../../src/ports/clock.ts";
-import { openSeam } from "../../src/ports/seam.ts";
+import { type Clock, systemClock } from "../../src/ports/clock.ts";
+import { openSeam, type Seam } from "../../src/ports/seam.ts";
 import { holdingSeam, stoppedClock } from "../support/holding-seam.ts";
 import { fillWithEverything } from "./everything.ts";
 import { createSetting, never, type Setting, takeCopy } from "./setting.ts";
@@ -193,6 +193,40 @@ describe("an owner that stands still past its claim, and wakes up while the next
     expect([await stage.left(), await stage.claimed()]).toEqual([[], []]);
   });
 });
+
+test.each(["claim-fence", "claim-drop", "claim-release"])(
+  "where %s fails as a database is cleared that was left, its claim is renewed no more",
+  async (write) => {
+    const stage = await createStage();
+    const { client } = stage.setting;
+    const held = holdingSeam("claim-release");
+    void withScratch(stage.options({ seam: held.seam, clock: stoppedClock }), async () => {});
+    await held.reached;
+    await client.db(stage.pool[0]).collection("left").insertOne({ a: 1 });
+    await stage.expire();
+    const renewals: AbortSignal[] = [];
+    const clock: Clock = {
+      ...systemClock,
+      sleep(_ms, signal) {
+        if (signal) renewals.push(signal);
+        return new Promise((resolve) => signal?.addEventListener("abort", () => resolve()));
+      },
+    };
+    const failing: Seam = {
+      async write(name, action) {
+        if (name === write) throw new Error("no answer");
+        return action();
+      },
+    };
+    await expect(clearScratch(stage.options({ seam: failing, clock }))).rejects.toThrow(
+      "no answer",
+    );
+    expect(renewals.map(({ aborted }) => aborted)).toEqual([true]);
+    await stage.expire();
+    expect(await clearScratch(stage.options())).toEqual([stage.pool[0]]);
+    expect([await stage.left(), await stage.claimed()]).toEqual([[], []]);
+  },
+);
 
 describe("masters", () => {
   test("what a deposed one left is cleared by the next, which works in another; commands see that it is over", async () => {
