@@ -196,12 +196,17 @@ async function defineView(target: LoadTarget, from: DumpedCollection, name: stri
   await create(target, from, name);
 }
 
+/** @throws LockstepError `restore-failed` where it is gone: another process has dropped it since it was created */
 async function identityOf({ client, databaseName }: LoadTarget, source: string): Promise<Identity> {
   const [found] = await listCollections(client, databaseName, { name: source });
-  return found === undefined ? {} : { collectionUUID: new UUID(found.uuid) };
+  if (found === undefined) throw anotherCollection(source);
+  return { collectionUUID: new UUID(found.uuid) };
 }
 
-/** Inserts the documents of a dump file, byte for byte. */
+/**
+ * Inserts the documents of a dump file, byte for byte. It ends when every lane has ended: after a failure no lane
+ * writes any more, and the file is closed.
+ */
 async function fill(
   target: LoadTarget,
   path: string,
@@ -209,9 +214,11 @@ async function fill(
   name: string,
   identity: Identity,
 ): Promise<void> {
-  const { client, databaseName, signal, seam } = target;
+  const { client, databaseName, seam } = target;
   const source = batches(path);
-  const lane = async () => {
+  const failed = new AbortController();
+  const signal = AbortSignal.any([target.signal, failed.signal]);
+  const load = async () => {
     for (;;) {
       const next = await source.next();
       if (next.done) return;
@@ -222,9 +229,12 @@ async function fill(
       target.onBytes?.(next.value.length);
     }
   };
+  const lane = () => load().catch((error: unknown) => failed.abort(error));
   // A capped collection keeps the order of its insertion.
   const lanes = isCapped(from) ? 1 : limits.loadLanes;
   await Promise.all(Array.from({ length: lanes }, lane));
+  await source.return(undefined);
+  failed.signal.throwIfAborted();
 }
 
 /**
