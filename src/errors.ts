@@ -76,10 +76,15 @@ export function isFileTrouble(error: unknown): error is LockstepError {
   return isLockstepError(error, "disk-full") || isLockstepError(error, "file-trouble");
 }
 
+/** True where the database does not answer, or a majority acknowledges nothing: the same work is tried again. */
+export function isAway(error: unknown): error is LockstepError {
+  return isLockstepError(error, "database-unreachable") || isLockstepError(error, "no-majority");
+}
+
 /** True for what says nothing of the work itself: whoever is master next, or is there again, goes on with it. */
 export function isPassing(error: unknown): boolean {
-  const codes: readonly ErrorCode[] = ["fenced", "lease-lost", "aborted", "database-unreachable"];
-  return isLockstepError(error) && codes.includes(error.code);
+  const codes: readonly ErrorCode[] = ["fenced", "lease-lost", "aborted"];
+  return isAway(error) || (isLockstepError(error) && codes.includes(error.code));
 }
 
 /** A text that is not longer than it may be, with a mark where it was cut. Pure. */

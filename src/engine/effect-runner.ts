@@ -1,5 +1,5 @@
 import type { EventObject } from "xstate";
-import { isLockstepError, LockstepError, messageOf, reasonOf } from "../errors.ts";
+import { isAway, isLockstepError, LockstepError, messageOf, reasonOf } from "../errors.ts";
 import { limits } from "../limits.ts";
 import type { Log } from "../log.ts";
 import type { Clock } from "../ports/clock.ts";
@@ -72,7 +72,7 @@ export function runEffect(options: {
         }
         log.warn({ attempt, error: messageOf(error) }, "an effect failed");
         // An unreachable database is no fault of the effect: it is tried until its deadline.
-        const counted = options.mayFail && !isLockstepError(error, "database-unreachable");
+        const counted = options.mayFail && !isAway(error);
         if (counted && attempt >= limits.effectAttemptsMax) {
           await options.onResult(failure(effect, error));
           return;

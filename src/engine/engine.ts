@@ -1,4 +1,4 @@
-import { assert, isLockstepError, LockstepError, messageOf } from "../errors.ts";
+import { assert, isAway, isLockstepError, LockstepError, messageOf } from "../errors.ts";
 import { limits } from "../limits.ts";
 import type { Log } from "../log.ts";
 import type { Clock } from "../ports/clock.ts";
@@ -123,8 +123,7 @@ export function createEngine(options: {
         await sendTo(actor, event, { key });
         return;
       } catch (error) {
-        const waiting = isLockstepError(error, "database-unreachable");
-        if (!waiting || attempt >= limits.deliverAttemptsMax) throw error;
+        if (!isAway(error) || attempt >= limits.deliverAttemptsMax) throw error;
         await clock.sleep(limits.effectRetryDelayMs, stopping.signal);
       }
     }

@@ -1,4 +1,4 @@
-import { isLockstepError, LockstepError, messageOf } from "../errors.ts";
+import { isAway, LockstepError, messageOf } from "../errors.ts";
 import { limits } from "../limits.ts";
 import type { Log } from "../log.ts";
 import type { Clock } from "../ports/clock.ts";
@@ -151,8 +151,7 @@ export function createLeadership(options: {
       });
       failures = 0;
     } catch (error) {
-      const isPassing = isLockstepError(error, "database-unreachable");
-      if (!isPassing && !mine.lost.signal.aborted) failures += 1;
+      if (!isAway(error) && !mine.lost.signal.aborted) failures += 1;
       log.warn({ error: messageOf(error) }, "the master's work ended");
     } finally {
       await giveUp(mine, "its work ended");

@@ -74,7 +74,8 @@ export function createMongoStore(options: {
   writeTimeoutMs?: number;
 }): Store {
   const { client, seam } = options;
-  const writeConcern = new WriteConcern("majority", options.writeTimeoutMs, true);
+  // Where a transaction names no time, the driver gives its commit 10 s.
+  const writeConcern = new WriteConcern("majority", options.writeTimeoutMs ?? 0, true);
   const database = client.db(options.databaseName, {
     writeConcern,
     readConcern: new ReadConcern("majority"),

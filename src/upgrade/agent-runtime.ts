@@ -1,12 +1,14 @@
 import { hostname } from "node:os";
 import type { MongoClient } from "mongodb";
+import { requireMajorityWrite } from "../database/majority-write.ts";
 import { ownMemberUrl } from "../database/members.ts";
 import { readMemberTrouble } from "../database/own-member.ts";
 import { checkDeployment } from "../database/preflight.ts";
 import { checkWriteBlock } from "../database/write-block.ts";
-import { isLockstepError, LockstepError, messageOf } from "../errors.ts";
+import { isAway, isLockstepError, LockstepError, messageOf } from "../errors.ts";
 import { killPredecessor } from "../leadership/kill-predecessor.ts";
 import { createLeaseStore, leaseTtlFor, readElectionTimeoutMs } from "../leadership/lease.ts";
+import { limits } from "../limits.ts";
 import type { Log } from "../log.ts";
 import type { Clock } from "../ports/clock.ts";
 import { createPrivateFolder } from "../ports/files.ts";
@@ -91,6 +93,11 @@ export async function startAgent(options: RuntimeOptions): Promise<Runtime> {
     const store = createMongoStore({ client, databaseName: controlDatabaseName, seam });
     await requireFleet(client, options);
     if (!options.initialize && !(await readVersions(store))) throw noVersionError();
+    // What follows waits for a majority without an end: where there is none, the launcher has to hear of it.
+    await requireMajorityWrite(
+      { client, databaseName: controlDatabaseName },
+      limits.majorityAnswerMs,
+    );
     await registerFleet(client, options, seam);
     if (!(await readVersions(store))) await initializeVersions(store, options.version);
     const database = createDatabaseSide({
@@ -125,7 +132,7 @@ export async function startAgent(options: RuntimeOptions): Promise<Runtime> {
       },
     );
   } catch (error) {
-    if (isLockstepError(asUnreachable(error), "database-unreachable")) options.reportDatabaseAway();
+    if (isAway(asUnreachable(error))) options.reportDatabaseAway();
     await closeClients();
     throw error;
   }

@@ -66,7 +66,7 @@ export interface Agent {
   on: Lifecycle["on"];
   /**
    * Registers, then drives its part until `stop`.
-   * @throws LockstepError `database-unreachable`, `not-a-replica-set`, `no-version`, `bad-argument`
+   * @throws LockstepError `database-unreachable`, `no-majority`, `not-a-replica-set`, `no-version`, `bad-argument`
    */
   start(): Promise<void>;
   /** Drains the gate, gives the lease up, ends in good order. */

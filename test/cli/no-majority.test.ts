@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { withDatabase } from "../../src/cli/with-database.ts";
 import { requireMajorityWrite } from "../../src/database/majority-write.ts";
 import { type ReplicaSet, startReplicaSet } from "../../src/local/replica-set.ts";
-import { runCommand } from "../../src/ports/process.ts";
+import { exited, runCommand, startProcess } from "../../src/ports/process.ts";
 import { openSeam } from "../../src/ports/seam.ts";
 import { createMongoStore } from "../../src/store/mongo-store.ts";
 import type { Store } from "../../src/store/store.ts";
@@ -55,6 +55,9 @@ afterAll(async () => {
 
 describe("healthy, but nothing reaches a majority", () => {
   let lost: ReplicaSet["members"][number] | undefined;
+  /** Asked for in the outage, and looked at after all commands. */
+  const patient = { isSettled: false, written: Promise.resolve<number | null>(null) };
+  const start = { told: [] as string[], ended: Promise.resolve<unknown>(null) };
   beforeAll(async () => {
     expect((await run("init", "1.0.0")).code).toBe(0);
     expect((await run("backup", "create", "before", "--directory", folder)).code).toBe(0);
@@ -63,6 +66,24 @@ describe("healthy, but nothing reaches a majority", () => {
     await delay(slow?.name ?? "");
     lost = other;
     await lost?.kill();
+    const agents = createMongoStore({ client, databaseName: "lockstep_late", seam: openSeam });
+    const one = { collection: "inbox", id: "patient-1", expect: null };
+    patient.written = agents.write([one, { ...one, id: "patient-2" }]);
+    const settle = () => {
+      patient.isSettled = true;
+    };
+    void patient.written.then(settle, settle);
+    const words = `import { createAgent } from ${JSON.stringify(resolve("dist/src/index.js"))};
+      const agent = createAgent({ agent: "a2", version: "1.0.0", steps: [],
+        dataDirectory: ${JSON.stringify(join(folder, "a2"))} });
+      await agent.start().catch(({ code }) => process.send({ type: code }));
+      process.exit();`;
+    const child = startProcess(process.execPath, ["--input-type=module", "-e", words], {
+      stdio: ["ignore", "ignore", "ignore", "ipc"],
+      env: { ...process.env, LOCKSTEP_MONGO_URL: set.url("x") },
+    });
+    child.on("message", ({ type }: { type: string }) => start.told.push(type));
+    start.ended = exited(child);
   });
 
   test("the other two members look healthy", async () => {
@@ -99,6 +120,11 @@ describe("healthy, but nothing reaches a majority", () => {
     expect([plan.code, plan.text]).toEqual([0, expect.stringContaining("nothing was written")]);
   });
 
+  test("the start of an agent ends, and its launcher hears that this is no fault of its version", async () => {
+    await start.ended;
+    expect(start.told).toEqual(["database-away", "no-majority"]);
+  });
+
   test("a write that ran out of time is no refusal: it is there once the majority is", async () => {
     const one = { collection: "inbox", id: "one", expect: null, set: { n: 1 } };
     for (const writes of [
@@ -114,7 +140,10 @@ describe("healthy, but nothing reaches a majority", () => {
       });
     }
     expect(await store.list("inbox")).toEqual([]);
+    // An agent has nothing better to do than to wait, longer than the driver would.
+    expect(patient.isSettled).toBe(false);
     await lost?.restart();
+    expect(await patient.written).toBe(null);
     await until("a majority", () =>
       requireMajorityWrite({ client, databaseName: "lockstep_late" }, 1_000).then(
         () => true,
@@ -122,7 +151,7 @@ describe("healthy, but nothing reaches a majority", () => {
       ),
     );
     const ids = (await store.list("inbox")).map(({ _id }) => _id);
-    expect(ids).toEqual(["one", "three", "two"]);
+    expect(ids).toEqual(["one", "patient-1", "patient-2", "three", "two"]);
     expect((await run("init", "1.0.0")).code).toBe(0);
   });
 

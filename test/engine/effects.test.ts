@@ -75,6 +75,54 @@ test("an effect that goes on failing ends as effectFailed", async () => {
   await one.stop();
 });
 
+test.each(["database-unreachable", "no-majority"] as const)(
+  "%s is no failure of an effect: it is tried until it is done",
+  async (code) => {
+    const { clock, engine, ownership, store } = world();
+    let attempts = 0;
+    const one = engine(async () => {
+      attempts += 1;
+      if (attempts > 2 * limits.effectAttemptsMax) return { type: "worked" };
+      throw new LockstepError(code, "away");
+    });
+    await one.own(ownership(1).held);
+    await one.create("job/1", "job", { deadlineMs: 1_000_000 }, { owner });
+    await until("its end", async () => {
+      await clock.advance(limits.effectRetryDelayMsMax);
+      return (await store.tail("job/1"))?.status === "done";
+    });
+    expect(await store.tail("job/1")).toMatchObject({ state: "done" });
+    await one.stop();
+  },
+);
+
+test.each(["database-unreachable", "no-majority"] as const)(
+  "%s keeps no result from the journal: it is told again",
+  async (code) => {
+    const { clock, engine, ownership, store } = world();
+    let refusals = 0;
+    const through: Store = {
+      ...store,
+      async append(entries, writes) {
+        if (entries.some(({ event }) => event.type === "worked") && refusals < 3) {
+          refusals += 1;
+          throw new LockstepError(code, "away");
+        }
+        return store.append(entries, writes);
+      },
+    };
+    const one = engine(async () => ({ type: "worked" }), forever, through);
+    await one.own(ownership(1).held);
+    await one.create("job/1", "job", { deadlineMs: 1_000_000 }, { owner });
+    await until("its end", async () => {
+      await clock.advance(limits.effectRetryDelayMs);
+      return (await store.tail("job/1"))?.state === "done";
+    });
+    expect(refusals).toBe(3);
+    await one.stop();
+  },
+);
+
 test("fenced is no failure: the effect stays pending for a successor", async () => {
   const { engine, ownership, store } = world();
   const one = engine(() => Promise.reject(new LockstepError("fenced", "deposed")));
