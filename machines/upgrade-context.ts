@@ -47,8 +47,8 @@ export interface UpgradeContext extends UpgradeInput {
   readonly copies: Readonly<Record<string, Copy>>;
   /** How often the time T was too old, or the catalogue had changed, before all copies were made. */
   readonly momentsGone: number;
-  /** The catalogue that the rehearsal ended with: what the live one must become. */
-  readonly expected: unknown;
+  /** Digest by which the catalogue that the rehearsal ended with is stored: what the live one must become. */
+  readonly expected: string | null;
   readonly rehearsed: readonly StepFigures[];
   /** How much more room the database took after the steps than before, in bytes; null before that. */
   readonly growthBytes: number | null;
@@ -82,7 +82,7 @@ export type UpgradeEvent =
   | ({ type: "copyReported"; agent: string; time: string } & Copy)
   | {
       type: "rehearsalPassed";
-      expected: unknown;
+      expected: string;
       figures: readonly StepFigures[];
       growthBytes: number;
     }

@@ -70,7 +70,7 @@ export const upgradeSetup = setup({
     migrate: (_, _params: WorkParams) => {},
     verifyCatalogue: (
       _,
-      _params: { upgrade: string; to: string; expected: unknown; backup: unknown },
+      _params: { upgrade: string; to: string; expected: string | null; backup: unknown },
     ) => {},
     restore: (
       _,

@@ -28,8 +28,8 @@ export interface BackupPoint {
   readonly foreignWrites: ForeignWritesPolicy;
   /** Digest of the live data at T. */
   readonly digest: string;
-  /** Collections with UUIDs, indexes, options, counts and hashes: the database room's business. */
-  readonly catalogue: unknown;
+  /** Digest by which the collections' UUIDs, indexes, options, counts and hashes are stored. */
+  readonly catalogue: string;
 }
 
 /** A backup that a fleet is to be put back on: the live data is replaced by it. */

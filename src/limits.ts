@@ -109,7 +109,11 @@ export const limits = {
   collectionsMax: 10_000,
   /** Collections whose indexes are read at once. */
   catalogueLanes: 8,
-  /** The room for definitions that schema steps add to those that the journal carries. */
+  /** The definitions and hashes of a database, as the control database keeps them for an upgrade, in parts. */
+  catalogueBytesMax: 64 * 1024 * 1024,
+  cataloguePartBytes: 4 * 1024 * 1024,
+  cataloguePartsMax: 16,
+  /** The room for definitions that schema steps add. */
   definitionsGrowthBytes: 256 * 1024,
   /** Files that a mongod has open beside its data (some 70 when idle), and those that a step may add. */
   filesReserve: 128,

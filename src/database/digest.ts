@@ -15,13 +15,13 @@ export async function digestDatabase(
     dbHash: 1,
     ...(collections ? { collections: [...collections] } : {}),
   });
-  const digests: Record<string, { hash: string; count: number }> = {};
+  const digests = new Map<string, { hash: string; count: number }>();
   for (const name of Object.keys(hashes as object).toSorted()) {
     if (name.startsWith("system.") && !name.startsWith("system.buckets.")) continue;
     const count = await database.collection(name).countDocuments({}, { hint: { _id: 1 } });
-    digests[name] = { hash: String((hashes as Record<string, string>)[name]), count };
+    digests.set(name, { hash: String((hashes as Record<string, string>)[name]), count });
   }
-  return digests;
+  return Object.fromEntries(digests);
 }
 
 /** One text for all of it, whatever the order of the collections. Pure. */

@@ -153,6 +153,9 @@ export function createMemoryStore(options: { now: () => number }): Store {
       for (const write of writes) if (isHint(write)) hint(write.collection);
       return null;
     },
+    async erase(collection, ids) {
+      for (const id of ids) collectionOf(collection).delete(id);
+    },
     tail: async (actor) => journal.get(actor)?.at(-1),
     tails: async (prefix) =>
       [...journal.keys()]

@@ -291,6 +291,11 @@ export function createMongoStore(options: {
           throw error;
         }
       }),
+    erase: (collection, ids, name) =>
+      reading(async () => {
+        if (ids.length === 0) return;
+        await seam.write(name, () => named(collection).deleteMany({ _id: { $in: [...ids] } }));
+      }),
     tail: (actor) =>
       reading(async () => {
         const [found] = await journal

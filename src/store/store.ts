@@ -121,6 +121,11 @@ export interface Store {
    * @param name what the seam calls it
    */
   write(writes: readonly Write[], name?: string): Promise<number | null>;
+  /**
+   * Removes documents; one that is not there is a success.
+   * @param name what the seam calls it
+   */
+  erase(collection: string, ids: readonly string[], name: string): Promise<void>;
   tail(actor: string): Promise<Entry | undefined>;
   /** The tails of all actors whose id starts with `prefix`, ordered by actor. */
   tails(prefix: string): Promise<readonly Entry[]>;
@@ -159,6 +164,8 @@ export const collections = {
   leases: "leases",
   fences: "fences",
   inbox: "inbox",
+  catalogues: "catalogues",
+  catalogueParts: "catalogue-parts",
 } as const;
 
 /** Ids in `versions`, `leases` and `fences`. */

@@ -7,7 +7,7 @@ import { sweepBackups } from "../database/retention.ts";
 import type { EffectHandler } from "../engine/engine.ts";
 import { isLockstepError, reasonOf } from "../errors.ts";
 import { limits } from "../limits.ts";
-import type { Catalogued } from "./backup-point.ts";
+import { cataloguedAt } from "./backup-point.ts";
 import { backupDirectory, backupsDirectory, coordinatorPrefix, isUpgradeId } from "./names.ts";
 import { unreadable } from "./readable.ts";
 import { contextOf, isFinal } from "./views.ts";
@@ -44,15 +44,16 @@ async function whereToRead(world: DatabaseWorld): Promise<MongoClient> {
 export function dumpCopy(world: DatabaseWorld): EffectHandler {
   return async (params, context) => {
     const upgrade = String(params["upgrade"]);
-    const backup = params["backup"] as BackupPoint & { catalogue: Catalogued };
+    const backup = params["backup"] as BackupPoint;
     try {
+      const { catalogue, digest } = await cataloguedAt(world.store, upgrade, backup);
       const manifest = await dumpDatabase({
         client: await whereToRead(world),
         withMember: world.withMember,
         databaseName: world.databaseName,
         time: backup.time,
-        catalogue: backup.catalogue.catalogue,
-        digest: backup.catalogue.digest,
+        catalogue,
+        digest,
         directory: backupDirectory(world.dataDirectory, upgrade),
         backupId: upgrade,
         fleet: world.controlDatabaseName,

@@ -1,8 +1,24 @@
+import type { BackupPoint } from "../../machines/vocabulary.ts";
 import type { Catalogue } from "../database/catalogue.ts";
+import type { Digests } from "../database/digest.ts";
+import type { Store } from "../store/store.ts";
+import { readKeptCatalogue } from "./kept-catalogues.ts";
 
-/** What the coordinator's context carries about the database at the time T. */
+/** The database at the time T. It is stored once for an upgrade; the journal refers to it. */
 export interface Catalogued {
   readonly catalogue: Catalogue;
   /** Per collection: dbHash and count. */
-  readonly digest: Readonly<Record<string, { readonly hash: string; readonly count: number }>>;
+  readonly digest: Digests;
+}
+
+/**
+ * The database at the time T, as it is stored.
+ * @throws LockstepError `backup-mismatch`
+ */
+export async function cataloguedAt(
+  store: Store,
+  upgrade: string,
+  { catalogue }: BackupPoint,
+): Promise<Catalogued> {
+  return (await readKeptCatalogue(store, upgrade, catalogue)) as Catalogued;
 }

@@ -29,7 +29,7 @@ const reason = nullable(fields<Reason>({ code: text, message: text, details: rec
 const role = oneOf("state-server", "machine");
 const plan = { hash: text, schemaSteps: count, protocol: count };
 const backup = nullable(
-  fields<BackupPoint>({ time: text, foreignWrites: text, digest: text, catalogue: anything }),
+  fields<BackupPoint>({ time: text, foreignWrites: text, digest: text, catalogue: text }),
 );
 const copy = fields<Copy>({ digest: nullable(text), reason });
 
@@ -53,7 +53,7 @@ export const upgradeContextShape = fields<UpgradeContext>({
   backup,
   copies: record(copy),
   momentsGone: count,
-  expected: anything,
+  expected: nullable(text),
   rehearsed: list(
     fields<StepFigures>({ step: text, durationMs: figure, documents: figure, batches: figure }),
   ),

@@ -1,6 +1,6 @@
 import type { UpgradeInput } from "../../machines/upgrade-context.ts";
-import type { RestoreOf } from "../../machines/vocabulary.ts";
-import { differences, readCatalogue } from "../database/catalogue.ts";
+import type { BackupPoint, RestoreOf } from "../../machines/vocabulary.ts";
+import { type Catalogue, differences, readCatalogue } from "../database/catalogue.ts";
 import { pauseDeletions, resumeDeletions } from "../database/deletions.ts";
 import { digestDatabase, digestOf } from "../database/digest.ts";
 import { historySecondsNeeded, holdHistory, releaseHistory } from "../database/history.ts";
@@ -26,16 +26,10 @@ import { isLockstepError, isPassing, LockstepError, messageOf, reasonOf } from "
 import type { Mastership } from "../leadership/mastership.ts";
 import { limits } from "../limits.ts";
 import { isSilent, readAgents } from "./agents.ts";
-import type { Catalogued } from "./backup-point.ts";
-import {
-  chooseBackup,
-  copyOf,
-  hasBegun,
-  type Point,
-  readLive,
-  refuseForeign,
-} from "./live-data.ts";
-import { backupDirectory, coordinatorId } from "./names.ts";
+import { cataloguedAt } from "./backup-point.ts";
+import { keepCatalogue, readKeptCatalogue, sweepCatalogues } from "./kept-catalogues.ts";
+import { chooseBackup, copyOf, hasBegun, readLive, refuseForeign } from "./live-data.ts";
+import { backupDirectory, coordinatorId, coordinatorPrefix } from "./names.ts";
 import {
   heldBackup,
   restoreByHand,
@@ -99,6 +93,12 @@ function scratchOptions(
 export function coordinatorEffects(world: DatabaseWorld): Record<string, EffectHandler> {
   const control = { client: world.client, databaseName: world.controlDatabaseName };
   const deletions = deletionsOf(world);
+  /** Stores a value once for an upgrade: the journal refers to it by the digest. */
+  const keep = (context: EffectContext, value: unknown): Promise<string> => {
+    const { fence } = requireMastership(world, context);
+    const upgrade = context.actor.slice(coordinatorPrefix.length);
+    return keepCatalogue({ store: world.store, fence }, upgrade, value);
+  };
   const history = { ...world, control };
 
   const runSteps = async (
@@ -150,7 +150,8 @@ export function coordinatorEffects(world: DatabaseWorld): Record<string, EffectH
   };
 
   return {
-    async chooseBackupTime(_params, { id, actor, epoch, signal }) {
+    async chooseBackupTime(_params, context) {
+      const { id, actor, epoch, signal } = context;
       const holding = { ...deletions, mastership: requireMastership(world, { epoch }), signal };
       await pauseDeletions(holding, actor);
       const { dataSizeBytes } = await databaseSize(world.client, world.databaseName);
@@ -162,7 +163,10 @@ export function coordinatorEffects(world: DatabaseWorld): Record<string, EffectH
         clock: world.clock,
         log: world.log,
       });
-      return { type: "backupTimeChosen", backup: await chooseBackup(world) };
+      const { catalogued, ...chosen } = await chooseBackup(world);
+      const { foreignWrites } = world;
+      const catalogue = await keep(context, catalogued);
+      return { type: "backupTimeChosen", backup: { ...chosen, foreignWrites, catalogue } };
     },
 
     rehearse: (params, context) =>
@@ -175,7 +179,7 @@ export function coordinatorEffects(world: DatabaseWorld): Record<string, EffectH
           world.log.warn({ error: messageOf(error) }, "it is given back when the upgrade ends");
         });
         const upgrade = String(params["upgrade"]);
-        const point = params["backup"] as Point;
+        const point = params["backup"] as BackupPoint;
         const restoreOf = params["restoreOf"] as RestoreOf | null;
         const directory = backupDirectory(world.dataDirectory, restoreOf?.backupId ?? upgrade);
         await untilHoldersHadTime(world, params, context.signal);
@@ -203,9 +207,10 @@ export function coordinatorEffects(world: DatabaseWorld): Record<string, EffectH
                   { databaseName: scratch.name, progressField: "rehearsal" },
                 ),
               );
-          const expected = await readCatalogue(world.client, scratch.name);
+          const rehearsed = await readCatalogue(world.client, scratch.name);
           const sizeAfter = await databaseSize(world.client, scratch.name);
           if (result.kind === "failed") return { type: "rehearsalFailed", reason: result.reason };
+          const expected = await keep(context, rehearsed);
           const growthBytes = Math.max(0, occupied(sizeAfter) - occupied(sizeBefore));
           return { type: "rehearsalPassed", expected, figures: result.figures, growthBytes };
         });
@@ -213,11 +218,12 @@ export function coordinatorEffects(world: DatabaseWorld): Record<string, EffectH
 
     migrate: (params, context) =>
       attempt("migrationFailed", context, async () => {
-        const point = params["backup"] as Point;
-        if (!(await hasBegun(world, String(params["upgrade"])))) {
+        const upgrade = String(params["upgrade"]);
+        const point = params["backup"] as BackupPoint;
+        if (!(await hasBegun(world, upgrade))) {
           const live = await readLive(world);
           const got = digestOf(live.digest);
-          const known = point.catalogue.catalogue;
+          const { catalogue: known } = await cataloguedAt(world.store, upgrade, point);
           const changed = differences(known, live.catalogue, { ignoreUuid: false });
           if (got !== point.digest || changed.length > 0) {
             const reason = {
@@ -239,7 +245,7 @@ export function coordinatorEffects(world: DatabaseWorld): Record<string, EffectH
         const act = (signal: AbortSignal): Promise<StepsResult> =>
           restoreOf
             ? restoreByHand(world, restoreOf, {
-                upgrade: String(params["upgrade"]),
+                upgrade,
                 mastership: requireMastership(world, context),
                 signal,
               })
@@ -258,12 +264,14 @@ export function coordinatorEffects(world: DatabaseWorld): Record<string, EffectH
       }),
 
     async verifyCatalogue(params, context) {
-      const expected = params["expected"] as Catalogued["catalogue"] | null;
-      const point = params["backup"] as Point | null;
+      const upgrade = String(params["upgrade"]);
+      const expected = params["expected"] as string | null;
+      const point = params["backup"] as BackupPoint | null;
       if (expected !== null && point !== null) {
         await refuseForeign(world, point, context.signal);
+        const rehearsed = await readKeptCatalogue(world.store, upgrade, expected);
         const live = await readCatalogue(world.client, world.databaseName);
-        const found = differences(expected, live, { ignoreUuid: true });
+        const found = differences(rehearsed as Catalogue, live, { ignoreUuid: true });
         if (found.length > 0) {
           throw new LockstepError(
             "schema-conflict",
@@ -278,7 +286,7 @@ export function coordinatorEffects(world: DatabaseWorld): Record<string, EffectH
     restore: (params, context) =>
       attempt("restoreFailed", context, async () => {
         const upgrade = String(params["upgrade"]);
-        const point = params["backup"] as Point | null;
+        const point = params["backup"] as BackupPoint | null;
         const mastership = requireMastership(world, context);
         await clearScratch(scratchOptions(world, control, context, upgrade));
         if (point === null) return { type: "dataRestored", digest: null };
@@ -307,6 +315,7 @@ export function coordinatorEffects(world: DatabaseWorld): Record<string, EffectH
           const reason = { code, message, details: { ...details, agent: world.agent } };
           return { type: "copyLost", agent: world.agent, reason };
         }
+        const { catalogue, digest } = await cataloguedAt(world.store, upgrade, point);
         // Room for it was kept; a member that has less than its reserve all the same would soon be none.
         const keep = { neededBytes: 0 };
         const act = (signal: AbortSignal) =>
@@ -317,8 +326,8 @@ export function coordinatorEffects(world: DatabaseWorld): Record<string, EffectH
             mastership,
             directory,
             manifest,
-            catalogue: point.catalogue.catalogue,
-            digest: point.catalogue.digest,
+            catalogue,
+            digest,
             signal,
             seam: world.seam,
             log: world.log,
@@ -338,6 +347,7 @@ export function coordinatorEffects(world: DatabaseWorld): Record<string, EffectH
         releaseHistory(history, isFree),
       ]);
       for (const one of lifted) if (one.status === "rejected") throw one.reason;
+      await sweepCatalogues(world.store);
       return { type: "holdsLifted" };
     },
   };

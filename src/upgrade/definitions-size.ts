@@ -1,29 +1,30 @@
-import type { Catalogue } from "../database/catalogue.ts";
+import { type Catalogue, dataCollection } from "../database/catalogue.ts";
 import { LockstepError } from "../errors.ts";
 import { limits } from "../limits.ts";
+import type { Catalogued } from "./backup-point.ts";
+import { keptBytes } from "./kept-catalogues.ts";
 
-/** Of a digest in the journal, beside the collection's name. */
-const digestBytes = 80;
+/** A digest as long as any: the real ones are not known yet. */
+const anyDigest = { hash: "0".repeat(32), count: Number.MAX_SAFE_INTEGER };
 
-/** The size of one entry of an upgrade's journal: the definitions as they were, those rehearsed, the digests. Pure. */
-export function journalBytes(catalogue: Catalogue): number {
-  const names = catalogue.collections.map(({ name }) => Buffer.byteLength(name) + digestBytes);
-  const digests = names.reduce((sum, bytes) => sum + bytes, 0);
-  return 2 * Buffer.byteLength(JSON.stringify(catalogue)) + digests;
+/** The bytes that an upgrade stores of a database's definitions and hashes. Pure. */
+export function catalogueBytes(catalogue: Catalogue): number {
+  const names = catalogue.collections.map((entry) => dataCollection(entry) ?? entry.name);
+  const digest = Object.fromEntries(names.map((name) => [name, anyDigest]));
+  return keptBytes({ catalogue, digest } satisfies Catalogued);
 }
 
 /**
- * Refuses definitions that the upgrade's journal could not carry: its first entry that is too large would end
- * the upgrade with all gates shut. Pure.
+ * Refuses definitions that are too large to be stored for an upgrade. Pure.
  * @throws LockstepError `database-not-supported`, with the figures
  */
 export function requireDefinitionsFit(catalogue: Catalogue): void {
-  const neededBytes = journalBytes(catalogue) + limits.definitionsGrowthBytes;
-  if (neededBytes <= limits.snapshotBytesMax) return;
+  const neededBytes = catalogueBytes(catalogue) + limits.definitionsGrowthBytes;
+  if (neededBytes <= limits.catalogueBytesMax) return;
   const count = catalogue.collections.length;
   throw new LockstepError(
     "database-not-supported",
-    `expected definitions of collections and indexes that an upgrade's journal can carry, found ${count} collections that take ${neededBytes} bytes of it, and it takes ${limits.snapshotBytesMax}: nothing was touched; move some of them to another database`,
-    { collections: count, neededBytes, maxBytes: limits.snapshotBytesMax },
+    `expected definitions of collections and indexes of at most ${limits.catalogueBytesMax} bytes as an upgrade stores them, found ${count} collections that take ${neededBytes}: nothing was touched; move some of them to another database`,
+    { collections: count, neededBytes, maxBytes: limits.catalogueBytesMax },
   );
 }

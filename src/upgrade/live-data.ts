@@ -12,9 +12,6 @@ import { collections, documentIds } from "../store/store.ts";
 import type { Catalogued } from "./backup-point.ts";
 import type { DatabaseWorld } from "./world.ts";
 
-/** The time T and all that is known of the live data at it. */
-export type Point = BackupPoint & { readonly catalogue: Catalogued };
-
 /** Reads the catalogue and the digest of the live database, refusing what cannot be carried. */
 export async function readLive(world: DatabaseWorld): Promise<Catalogued> {
   const catalogue = await readCatalogue(world.client, world.databaseName);
@@ -22,11 +19,16 @@ export async function readLive(world: DatabaseWorld): Promise<Catalogued> {
   return { catalogue, digest: await digestDatabase(world.client, world.databaseName) };
 }
 
+/** A time T, and the database at it. */
+interface Chosen extends Pick<BackupPoint, "time" | "digest"> {
+  readonly catalogued: Catalogued;
+}
+
 /**
  * Chooses a time T at which nobody writes.
  * @throws LockstepError `backup-failed`, `database-not-supported`
  */
-export async function chooseBackup(world: DatabaseWorld): Promise<Point> {
+export async function chooseBackup(world: DatabaseWorld): Promise<Chosen> {
   for (let attempt = 0; attempt < limits.backupTimeTriesMax; attempt += 1) {
     const before = await readLive(world);
     const time = await chooseBackupTime({
@@ -37,8 +39,7 @@ export async function chooseBackup(world: DatabaseWorld): Promise<Point> {
     const same =
       digestOf(before.digest) === digestOf(after.digest) &&
       differences(before.catalogue, after.catalogue, { ignoreUuid: false }).length === 0;
-    const { foreignWrites } = world;
-    if (same) return { time, foreignWrites, digest: digestOf(after.digest), catalogue: after };
+    if (same) return { time, digest: digestOf(after.digest), catalogued: after };
     world.log.warn({}, "somebody else writes to the database: another time is tried");
   }
   throw new LockstepError(
@@ -51,7 +52,7 @@ export async function chooseBackup(world: DatabaseWorld): Promise<Point> {
  * The copy that this host holds, proven to be the one of the time T.
  * @throws LockstepError `backup-mismatch`
  */
-export async function copyOf(point: Point, directory: string): Promise<Manifest> {
+export async function copyOf(point: BackupPoint, directory: string): Promise<Manifest> {
   const manifest = await verifyDump(directory);
   if (manifest.time === point.time) return manifest;
   throw new LockstepError(
@@ -69,7 +70,7 @@ export async function hasBegun(world: DatabaseWorld, upgrade: string): Promise<b
 /** Nobody but the upgrade has written since the copies were made. */
 export function refuseForeign(
   world: DatabaseWorld,
-  point: Point,
+  point: BackupPoint,
   signal: AbortSignal,
   whatNext?: string,
 ): Promise<void> {

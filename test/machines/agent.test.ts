@@ -8,7 +8,7 @@ import { play } from "./play.ts";
 const input = { agent: "a1", role: "state-server", upgrade: "u1", from: "1.0.0", to: "1.1.0" };
 const { from, to } = input;
 const reason = { code: "step-failed", message: "it failed", details: {} };
-const backup = { time: "1:1", foreignWrites: "prevented", digest: "d", catalogue: null } as const;
+const backup = { time: "1:1", foreignWrites: "prevented", digest: "d", catalogue: "c" } as const;
 const plan = { hash: "h", schemaSteps: 1, protocol: 1 };
 
 const started = (version: string, more: { cannotStart?: typeof reason } = {}): AgentEvent => ({

@@ -13,7 +13,7 @@ const [own] = participant("a1", []);
 const agent = contextOf<AgentContext>(own as NonNullable<typeof own>);
 const plan = { incarnation: 1, hash: "h", schemaSteps: 1, protocol: 1 };
 const ready = { ready: { a1: plan, a2: plan }, gatesShut: true };
-const backup = { time: "1:1", foreignWrites: "prevented", digest: "d", catalogue: null } as const;
+const backup = { time: "1:1", foreignWrites: "prevented", digest: "d", catalogue: "c" } as const;
 const voted = { verified: true, voted: ["a1", "a2"] };
 const settled = { restored: true, undone: ["a1", "a2"] };
 

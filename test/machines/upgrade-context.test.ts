@@ -35,7 +35,7 @@ const plan = (more: object = {}) => ({
 });
 const held = { digest: "d", reason: null };
 const missing = { digest: null, reason };
-const backup = { time: "1:1", foreignWrites: "prevented", digest: "d", catalogue: null } as const;
+const backup = { time: "1:1", foreignWrites: "prevented", digest: "d", catalogue: "c" } as const;
 const restoreOf = { backupId: "b", digest: "d", holders: ["a7"] };
 const required = (...names: readonly string[]) =>
   names.map((agent) => ({

@@ -18,7 +18,7 @@ export const backup = {
   time: "1:1",
   foreignWrites: "prevented",
   digest: "d",
-  catalogue: null,
+  catalogue: "c",
 } as const;
 export const figures = [{ step: "s", durationMs: 2, documents: 1, batches: 1 }];
 
@@ -42,7 +42,7 @@ export const backingUp = [...names.map((agent) => ready(agent)), event("gatesShu
 export const chosen = [...backingUp, event("backupTimeChosen", { backup })];
 export const rehearsing = [...chosen, copy("a1"), copy("a2")];
 export const tooOld = copy("a1", { digest: null, reason: gone });
-export const passed = event("rehearsalPassed", { expected: { c: 1 }, figures, growthBytes: 7 });
+export const passed = event("rehearsalPassed", { expected: "e", figures, growthBytes: 7 });
 export const migrating = [...rehearsing, passed];
 export const awaiting = [...migrating, event("migrationDone")];
 export const back = [...migrating, event("migrationFailed", { reason })];

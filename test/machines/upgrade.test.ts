@@ -112,7 +112,7 @@ const forward: readonly Row[] = [
     rehearsing,
     passed,
     "migrating",
-    { expected: { c: 1 }, rehearsed: figures, growthBytes: 7, touched: true },
+    { expected: "e", rehearsed: figures, growthBytes: 7, touched: true },
     [timer(6), ask("migrate", work(7, names))],
   ],
   ["progress", migrating, event("progressSeen", { sequence: 1 }), "migrating", {}, [timer(6)]],
@@ -124,7 +124,7 @@ const forward: readonly Row[] = [
     { backup: null, copies: {}, momentsGone: 1, touched: false },
     choose,
   ],
-  ["migrated", migrating, event("migrationDone"), "awaiting-peers", {}, verify({ c: 1 }, backup)],
+  ["migrated", migrating, event("migrationDone"), "awaiting-peers", {}, verify("e", backup)],
   ["verified", awaiting, event("catalogueVerified"), "awaiting-peers", { verified: true }],
   ["a vote", awaiting, of("participantVoted", "a1"), "awaiting-peers", { voted: ["a1"] }],
   [

@@ -43,7 +43,7 @@ const point: BackupPoint = {
   time: "1:1",
   foreignWrites: "only detected",
   digest: "d",
-  catalogue: null,
+  catalogue: "c",
 };
 
 const upgradeEvents: readonly UpgradeEvent[] = [
@@ -67,7 +67,7 @@ const upgradeEvents: readonly UpgradeEvent[] = [
     digest: null,
     reason: { code: "moment-gone", message: "too old", details: {} },
   },
-  { type: "rehearsalPassed", expected: null, figures: [], growthBytes: 0 },
+  { type: "rehearsalPassed", expected: "e", figures: [], growthBytes: 0 },
   { type: "rehearsalFailed", reason },
   { type: "liveDataDiffers", reason },
   { type: "progressSeen", sequence: 1 },

@@ -130,6 +130,7 @@ export function createLife(options: {
         const act = () => store.write(writes);
         return writes.length === 1 ? writeAlone(act) : write(act);
       },
+      erase: (collection, ids, name) => write(() => store.erase(collection, ids, name)),
       tail: (actor) => read(() => store.tail(actor)),
       tails: (prefix) => read(() => store.tails(prefix)),
       entries: (actor, from) => read(() => store.entries(actor, from)),

@@ -1,6 +1,6 @@
 import type { UpgradeContext } from "../../machines/upgrade-context.ts";
 import type { BackupPoint, Reason } from "../../machines/vocabulary.ts";
-import type { EffectContext, EffectHandler } from "../../src/engine/engine.ts";
+import type { EffectContext } from "../../src/engine/engine.ts";
 import { LockstepError } from "../../src/errors.ts";
 import { limits } from "../../src/limits.ts";
 import {
@@ -11,7 +11,12 @@ import {
   type Write,
 } from "../../src/store/store.ts";
 import type { DatabaseSide } from "../../src/upgrade/database-side.ts";
-import { coordinatorId } from "../../src/upgrade/names.ts";
+import {
+  keepCatalogue,
+  readKeptCatalogue,
+  sweepCatalogues,
+} from "../../src/upgrade/kept-catalogues.ts";
+import { coordinatorId, coordinatorPrefix } from "../../src/upgrade/names.ts";
 import { planOf, type Step } from "../../src/upgrade/steps.ts";
 import { contextOf } from "../../src/upgrade/views.ts";
 import type { World } from "../../src/upgrade/world.ts";
@@ -151,10 +156,20 @@ export function createSimulatedDatabase(options: {
       signal.addEventListener("abort", () => reject(signal.reason), { once: true });
     });
 
+  /** As the real one: stored once, and the journal refers to it. */
+  const keep = (context: EffectContext, epoch: number, data: Data) =>
+    keepCatalogue(
+      { store, fence: fenceOf(epoch) },
+      context.actor.slice(coordinatorPrefix.length),
+      data,
+    );
+  const dataOf = async (upgrade: string, digest: string) =>
+    (await readKeptCatalogue(store, upgrade, digest)) as Data;
+
   /** Null while nobody has written from outside since the moment. */
-  const foreignSince = async (backup: BackupPoint): Promise<Reason | null> => {
+  const foreignSince = async (upgrade: string, backup: BackupPoint): Promise<Reason | null> => {
     const { foreign } = await readData(store);
-    const isQuiet = foreign === (backup.catalogue as Data).foreign;
+    const isQuiet = foreign === (await dataOf(upgrade, backup.catalogue)).foreign;
     return isQuiet ? null : failure("foreign-writes", "somebody wrote");
   };
 
@@ -200,7 +215,7 @@ export function createSimulatedDatabase(options: {
       if (known !== null && known > done) continue;
       await apply(epoch, upgrade, done, batches[done] as string);
     }
-    const reason = await foreignSince(backup);
+    const reason = await foreignSince(upgrade, backup);
     return reason ? { type: "migrationFailed", reason } : { type: "migrationDone" };
   };
 
@@ -229,6 +244,9 @@ export function createSimulatedDatabase(options: {
         ? { type: "copyLost", agent: world.agent, reason }
         : { type: "restoreFailed", reason };
     }
+    if (!same(await dataOf(upgrade, backup.catalogue), copy.data)) {
+      options.problem("S6: a copy is not what the journal refers to");
+    }
     const { applied, application, foreign } = copy.data;
     const asBefore: Record<string, Plain> =
       params["acceptForeignWrites"] === true ? {} : { foreign };
@@ -249,8 +267,9 @@ export function createSimulatedDatabase(options: {
     return { type: "dataRestored", digest: digestOf(copy.data) };
   };
 
-  const chooseBackupTime: EffectHandler = async (_params, context) => {
+  const chooseBackupTime = async (world: World, context: EffectContext) => {
     await options.started(context.id);
+    const epoch = requireEpoch(world, context);
     await work(50, context.signal);
     context.signal.throwIfAborted();
     const [data, time] = [await readData(store), await store.now()];
@@ -258,14 +277,14 @@ export function createSimulatedDatabase(options: {
       time: `${time}:${context.id}`,
       foreignWrites: "only detected",
       digest: digestOf(data),
-      catalogue: data,
+      catalogue: await keep(context, epoch, data),
     };
     return { type: "backupTimeChosen", backup };
   };
 
   return {
     coordinatorEffects: (world) => ({
-      chooseBackupTime,
+      chooseBackupTime: (_params, context) => chooseBackupTime(world, context),
       async rehearse(params, context) {
         await options.started(context.id);
         const { upgrade, from, to, backup } = read(params);
@@ -281,23 +300,26 @@ export function createSimulatedDatabase(options: {
         if (options.misbehaviour(to).kind === "fails-in-rehearsal") {
           return { type: "rehearsalFailed", reason: failure("step-failed", "as drawn") };
         }
-        const expected = after(copy.data, batchesBetween(from, to));
+        const rehearsed = after(copy.data, batchesBetween(from, to));
+        const expected = await keep(context, requireEpoch(world, context), rehearsed);
         return { type: "rehearsalPassed", expected, figures: [], growthBytes: 0 };
       },
       migrate: (params, context) => migrate(world, params, context),
       async verifyCatalogue(params, context) {
         await work(50, context.signal);
-        const { expected } = params as { expected: Data | null };
-        const { backup } = read(params);
-        const reason = backup === null ? null : await foreignSince(backup);
+        const { expected } = params as { expected: string | null };
+        const { upgrade, backup } = read(params);
+        const reason = backup === null ? null : await foreignSince(upgrade, backup);
         if (reason) throw new LockstepError("foreign-writes", reason.message);
-        if (expected !== null && !same(expected, await readData(store))) {
+        const rehearsed = expected === null ? null : await dataOf(upgrade, expected);
+        if (rehearsed !== null && !same(rehearsed, await readData(store))) {
           throw new LockstepError("schema-conflict", "the live data is not what was rehearsed");
         }
         return { type: "catalogueVerified" };
       },
       restore: (params, context) => restore(world, params, context),
       async liftHolds() {
+        await sweepCatalogues(store);
         return { type: "holdsLifted" };
       },
     }),
@@ -313,7 +335,7 @@ export function createSimulatedDatabase(options: {
       if (options.diskIsFull()) {
         return { type: "copyFailed", reason: failure("disk-full", "as drawn") };
       }
-      const data = backup.catalogue as Data;
+      const data = await dataOf(upgrade, backup.catalogue);
       copies.set(upgrade, { time: backup.time, data, damaged: false });
       return { type: "copyMade", digest: backup.digest };
     },

@@ -16,7 +16,7 @@ import { coordinator, from, participant, reason, record, to } from "./facts.ts";
 
 const place = (batches: number) => ({ step: 0, operation: 0, batches });
 
-const backup = { time: "1:1", foreignWrites: "prevented", digest: "d", catalogue: null } as const;
+const backup = { time: "1:1", foreignWrites: "prevented", digest: "d", catalogue: "c" } as const;
 const plan = { hash: "h", schemaSteps: 1, protocol: 1 };
 const started: AgentEvent = {
   ...{ type: "started", version: to, incarnation: 2, ...plan },

@@ -35,7 +35,7 @@ const backup: BackupPoint = {
   time: "1:1",
   foreignWrites: "only detected",
   digest: "d",
-  catalogue: null,
+  catalogue: "c",
 };
 const shut: readonly AgentEvent[] = [started(to), { type: "gateShut" }];
 const copied: readonly AgentEvent[] = [

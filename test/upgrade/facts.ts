@@ -100,7 +100,7 @@ const backup: BackupPoint = {
   time: "1:1",
   foreignWrites: "only detected",
   digest: "d",
-  catalogue: null,
+  catalogue: "c",
 };
 
 /** Events that lead a coordinator to each state. */
@@ -116,7 +116,7 @@ export const ways: Readonly<Record<string, readonly UpgradeEvent[]>> = (() => {
   ];
   const migrating: UpgradeEvent[] = [
     ...rehearsing,
-    { type: "rehearsalPassed", expected: null, figures: [], growthBytes: 0 },
+    { type: "rehearsalPassed", expected: "e", figures: [], growthBytes: 0 },
   ];
   const awaiting: UpgradeEvent[] = [...migrating, { type: "migrationDone" }];
   const done: UpgradeEvent[] = [
