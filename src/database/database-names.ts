@@ -15,8 +15,10 @@ const scratchInfix = "_scratch_";
 
 /** True for a name that the server takes for a database. Pure. */
 export function isDatabaseName(name: string): boolean {
+  // Nor half a character of JavaScript: it is none in UTF-8.
   return (
-    /^[^/\\. "$*<>:|?\0]+$/.test(name) && Buffer.byteLength(name) <= limits.databaseNameBytesMax
+    /^[^/\\. "$*<>:|?\0\p{Surrogate}]+$/u.test(name) &&
+    Buffer.byteLength(name) <= limits.databaseNameBytesMax
   );
 }
 

@@ -19,10 +19,10 @@ import { parseBackupTime } from "./backup-time.ts";
 import { type Catalogue, type CollectionEntry, dataCollection, isCapped } from "./catalogue.ts";
 import type { Digests } from "./digest.ts";
 import { appendDumpFile, endingsOf } from "./dump-files.ts";
+import { fileNameOf } from "./file-names.ts";
 import { historyError } from "./history-error.ts";
 import {
   type DumpedCollection,
-  escapeName,
   type Manifest,
   manifestDigest,
   manifestFormat,
@@ -85,7 +85,7 @@ async function dumpCollection(
   entry: CollectionEntry,
   folder: string,
 ): Promise<DumpedCollection> {
-  const file = escapeName(entry.name);
+  const file = fileNameOf(entry.name);
   const source = dataCollection(entry);
   const dumped =
     source === null
@@ -114,7 +114,7 @@ async function dumpDocuments(
 ): Promise<Pick<DumpedCollection, "dataFile" | "bytes" | "documents" | "sha256" | "hash">> {
   const { client, databaseName, signal } = options;
   const expected = options.digest[source];
-  const dataFile = escapeName(source);
+  const dataFile = fileNameOf(source);
   const hash = createHash("sha256");
   let bytes = 0;
   let documents = 0;
@@ -216,7 +216,7 @@ export async function dumpDatabase(options: DumpOptions): Promise<Manifest> {
 
 async function dumpInto(options: DumpOptions, partial: string): Promise<Manifest> {
   const { directory, databaseName, seam } = options;
-  const folder = join(partial, escapeName(databaseName));
+  const folder = join(partial, databaseName);
   await createPrivateFolder(folder);
   const collections: DumpedCollection[] = [];
   for (const entry of options.catalogue.collections) {

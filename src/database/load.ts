@@ -13,7 +13,8 @@ import {
 } from "./definition.ts";
 import { documentRuns } from "./dump-documents.ts";
 import { endingsOf } from "./dump-files.ts";
-import { type DumpedCollection, escapeName, type Manifest } from "./manifest.ts";
+import { folderOf } from "./file-names.ts";
+import type { DumpedCollection, Manifest } from "./manifest.ts";
 import { fieldOf, rawArray, rawDocument, rawFields, rawOptions } from "./raw-bson.ts";
 import { anotherCollection, insertRaw } from "./raw-insert.ts";
 import { hasCode, serverErrors } from "./server-errors.ts";
@@ -262,7 +263,7 @@ export async function loadCollection(
   const data = dataCollection({ name, type: from.type });
   if (data === null || from.dataFile === null) return {};
   const file = `${from.dataFile}${endingsOf(manifest).data}`;
-  const path = join(directory, escapeName(manifest.databaseName), file);
+  const path = join(await folderOf(directory, manifest.databaseName), file);
   const identity = uuid ? { collectionUUID: new UUID(uuid) } : await identityOf(target, data);
   await fill(target, path, from, data, identity);
   await buildIndexes(target, name, from, identity);

@@ -2,7 +2,7 @@ import { limits } from "../limits.ts";
 import { type CollectionEntry, dataCollection } from "./catalogue.ts";
 import { isDatabaseName } from "./database-names.ts";
 import { bytesOfDefinition } from "./definition.ts";
-import { escapeName } from "./manifest.ts";
+import { fileNameOf } from "./file-names.ts";
 import { rawFields } from "./raw-bson.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -14,8 +14,13 @@ const isHex = (value: unknown, digits: number) =>
 
 /** True for a name that a collection can have. Pure. */
 export function isCollectionName(name: unknown): name is string {
-  const isPlain = isText(name) && name !== "" && !name.startsWith(".") && !name.includes("\0");
-  return isPlain && Buffer.byteLength(name) <= limits.namespaceBytesMax;
+  const isPlain = isText(name) && !name.startsWith(".");
+  // Nor half a character of JavaScript: it is none in UTF-8.
+  return (
+    isPlain &&
+    /^[^\0\p{Surrogate}]+$/u.test(name) &&
+    Buffer.byteLength(name) <= limits.namespaceBytesMax
+  );
 }
 
 /** A definition of format 3 is BSON in base64; of format 2 it is a text that is parsed where it is used. */
@@ -41,8 +46,8 @@ function entryProblem(entry: Fields, format: unknown): string | null {
     uuid: entry["uuid"] === "" || isHex(entry["uuid"], 32),
     options: isDefinition(options, format),
     indexes: Array.isArray(indexes) && indexes.every((index) => isDefinition(index, format)),
-    file: entry["file"] === escapeName(name),
-    dataFile: entry["dataFile"] === (data === null ? null : escapeName(data)),
+    file: entry["file"] === fileNameOf(name),
+    dataFile: entry["dataFile"] === (data === null ? null : fileNameOf(data)),
     bytes: isCount(entry["bytes"]),
     documents: isCount(entry["documents"]),
     sha256: entry["sha256"] === "" || isHex(entry["sha256"], 64),

@@ -107,12 +107,3 @@ function metadataWith(
   const all = type === "collection" ? [idIndex, ...own] : own;
   return `{"indexes":[${all.join(",")}],"uuid":"${uuid}","collectionName":${JSON.stringify(name)},"type":"${type}","options":${text(options)}}`;
 }
-
-/** The file name of a collection, as mongodump escapes it. Pure. */
-export function escapeName(name: string): string {
-  return encodeURIComponent(name)
-    .replace(/%20/g, "+")
-    .replace(/[!'()*]/g, (character) => {
-      return `%${character.charCodeAt(0).toString(16).toUpperCase()}`;
-    });
-}

@@ -9,10 +9,10 @@ import { bytesOfText } from "./definition-text.ts";
 import { createDocumentSum } from "./document-sum.ts";
 import { documentRuns } from "./dump-documents.ts";
 import { endingsOf, readDumpText } from "./dump-files.ts";
+import { collectionOfFile, fileNameOf, isCut } from "./file-names.ts";
 import { renewedIndex, renewedOptions } from "./legacy-definition.ts";
 import {
   type DumpedCollection,
-  escapeName,
   type Manifest,
   manifestDigest,
   manifestFormat,
@@ -29,11 +29,6 @@ import {
   topFile,
 } from "./stock-files.ts";
 import { refuseUnsupported } from "./supported.ts";
-
-/** The name of a collection or database whose escaped name this is. */
-function unescapeName(name: string): string {
-  return decodeURIComponent(name.replaceAll("+", " "));
-}
 
 /** True for a directory without our manifest. */
 export async function isStockDump(directory: string): Promise<boolean> {
@@ -68,17 +63,14 @@ async function measure(path: string, isOrdered: boolean) {
 
 /** The name of a collection that no metadata names. mongodump cuts long ones: then only the metadata has it. */
 function nameOfFile(folder: string, file: string): string {
-  if (/^.{208}%24/.test(file)) {
-    throw damaged(
-      join(folder, file),
-      "has a name that was cut, without a metadata file that says it",
-    );
-  }
-  try {
-    return unescapeName(file);
-  } catch {
-    throw damaged(join(folder, file), "has a name that mongodump does not write");
-  }
+  const name = collectionOfFile(file);
+  if (name !== null) return name;
+  throw damaged(
+    join(folder, file),
+    isCut(file)
+      ? "has a name that was cut, without a metadata file that says it"
+      : 'has a name that mongodump does not write (a "%" of the collection\'s name is "%25" in it)',
+  );
 }
 
 type Definition = CollectionEntry & { readonly file: string };
@@ -123,9 +115,10 @@ async function readDefinition(
 }
 
 /** The file that has the documents of a collection, without its ending; null for a view. Pure. */
-function dataFileOf(entry: Definition): string | null {
+function dataFileOf(entry: Definition, files: StockFiles): string | null {
   const source = dataCollection(entry);
-  return entry.type === "timeseries" && source !== null ? escapeName(source) : source && entry.file;
+  if (entry.type !== "timeseries" || source === null) return source && entry.file;
+  return files.data.find((file) => collectionOfFile(file) === source) ?? fileNameOf(source);
 }
 
 async function withDocuments(
@@ -133,7 +126,7 @@ async function withDocuments(
   entry: Definition,
   files: StockFiles,
 ): Promise<DumpedCollection> {
-  const dataFile = dataFileOf(entry);
+  const dataFile = dataFileOf(entry, files);
   if (dataFile === null) {
     return { ...entry, dataFile, bytes: 0, documents: 0, sha256: "", hash: "" };
   }
@@ -166,7 +159,7 @@ async function readDefinitions(
   );
   // The definition of a time series says that of its buckets as well.
   const own = all.filter(({ name }) => !buckets.includes(name));
-  const used = new Set(own.map(dataFileOf));
+  const used = new Set(own.map((entry) => dataFileOf(entry, files)));
   for (const file of files.data.toSorted().filter((each) => !used.has(each))) {
     const same = own.find((entry) => entry.file === file);
     if (same) throw damaged(folder, `holds documents of "${same.name}", which is a ${same.type}`);
@@ -255,7 +248,7 @@ export async function readStockDump(
     format: manifestFormat,
     backupId: "",
     fleet: "",
-    databaseName: nameOfFile(directory, only),
+    databaseName: only,
     version: "",
     time: "0:0",
     serverVersion: "",

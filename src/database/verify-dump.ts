@@ -1,15 +1,15 @@
 import { createHash } from "node:crypto";
-import { lstat } from "node:fs/promises";
+import { lstat, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { LockstepError, messageOf } from "../errors.ts";
 import { limits } from "../limits.ts";
 import { readJsonFile, writeFileAtomic } from "../ports/files.ts";
 import { endingsOf, readDumpFile, readDumpText } from "./dump-files.ts";
+import { earlierFolderOf, folderOf } from "./file-names.ts";
 import {
   type DumpedCollection,
   earlierMetadataOf,
-  escapeName,
   fromFormat2,
   type Manifest,
   manifestDigest,
@@ -56,6 +56,17 @@ async function readPlainJson(path: string): Promise<unknown> {
   });
 }
 
+/** False too where a field that we never write is nested so deeply that it has no text. */
+function isIntact(manifest: Manifest): boolean {
+  try {
+    return (
+      manifestDigest(manifest.collections) === manifest.digest && sealOf(manifest) === manifest.seal
+    );
+  } catch {
+    return false;
+  }
+}
+
 /**
  * Reads a manifest and proves that it is as it was written.
  * @throws LockstepError `backup-mismatch`
@@ -71,14 +82,13 @@ export async function readManifest(directory: string): Promise<Manifest> {
   const format = (value as { format?: unknown } | null)?.format;
   const isOld = format === 2;
   if (!isOld && format !== manifestFormat) {
-    throw mismatch(path, `is of format ${String(format)}, expected ${manifestFormat}`);
+    const found = typeof format === "number" ? `format ${format}` : "a format that is no number";
+    throw mismatch(path, `is of ${found}, expected ${manifestFormat}`);
   }
   const problem = manifestProblem(value);
   if (problem !== null) throw mismatch(path, `holds ${problem}`);
   const manifest = value as Manifest;
-  const intact =
-    manifestDigest(manifest.collections) === manifest.digest && sealOf(manifest) === manifest.seal;
-  if (!intact) throw mismatch(path, "was edited");
+  if (!isIntact(manifest)) throw mismatch(path, "was edited");
   if (!isOld) return manifest;
   try {
     return fromFormat2(manifest);
@@ -89,7 +99,7 @@ export async function readManifest(directory: string): Promise<Manifest> {
 
 /** The path of a file of a dump, which must be a plain file within it. */
 async function plainFile(directory: string, manifest: Manifest, name: string): Promise<string> {
-  const folder = join(directory, escapeName(manifest.databaseName));
+  const folder = await folderOf(directory, manifest.databaseName);
   const path = join(folder, name);
   if (/[/\\]/.test(name) || name.startsWith(".")) throw mismatch(path, "lies outside the backup");
   const around = await lstat(folder).catch(() => null);
@@ -114,6 +124,16 @@ async function checkMetadata(path: string, written: string, entry: DumpedCollect
 }
 
 /**
+ * Gives the folder of an earlier build the database's very name: a stock restore takes the folder's name for it. Where
+ * it cannot be renamed, it stays as it is.
+ */
+async function mendFolder(directory: string, { databaseName }: Manifest): Promise<void> {
+  const folder = join(directory, databaseName);
+  if ((await folderOf(directory, databaseName)) === folder) return;
+  await rename(join(directory, earlierFolderOf(databaseName)), folder).catch(() => {});
+}
+
+/**
  * Hashes all files of a dump again.
  * @param onBytes hears of bytes that are read
  * @throws LockstepError `backup-mismatch` naming the file
@@ -124,6 +144,7 @@ export async function verifyDump(
 ): Promise<Manifest> {
   const manifest = await readManifest(directory);
   const endings = endingsOf(manifest);
+  await mendFolder(directory, manifest);
   for (const entry of manifest.collections) {
     const { file, dataFile, sha256, bytes } = entry;
     const definition = await plainFile(directory, manifest, `${file}${endings.metadata}`);

@@ -289,8 +289,13 @@ describe("what cannot be carried is refused by name", () => {
   const kinds: Readonly<Record<string, (setting: Setting) => Promise<unknown>>> = {
     '"system.js"': ({ client, name }) =>
       client.db(name).collection<{ _id: string }>("system.js").insertOne({ _id: "f" }),
+    '%20+" (its escaped name is too long for a file)': ({ client, name }) =>
+      client
+        .db(name)
+        .collection(`${"名".repeat(30)}%20+`)
+        .insertOne({ a: 1 }),
     "too long for a file": ({ client, name }) =>
-      client.db(name).collection("名".repeat(30)).insertOne({ a: 1 }),
+      client.db(name).createCollection("名".repeat(30), { timeseries: { timeField: "t" } }),
     '"system.buckets.plain", which no time series has': ({ client, name }) =>
       client.db(name).collection("system.buckets.plain").insertOne({ a: 1 }),
     '"system.buckets.renamed", which no time series has': async ({ client, name }) => {

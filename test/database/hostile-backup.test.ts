@@ -40,11 +40,36 @@ describe("names of a manifest", () => {
   });
 
   test.each([
-    ...["..", ".", "../..", "/etc", "a/b", "a\\b", "", "a\0b", "x".repeat(64), "$db", "a b"],
+    ...[
+      "..",
+      ".",
+      "../..",
+      "/etc",
+      "a/b",
+      "a\\b",
+      "",
+      "a\0b",
+      "x".repeat(64),
+      "$db",
+      "a b",
+      "a\ud800",
+    ],
     ...[null, 7, {}, ["shop"]],
   ])("a database named %j", async (databaseName) => {
     const directory = await write("u000001", manifestWith({ databaseName }));
     await expect(readManifest(directory)).rejects.toMatchObject(mismatch);
+  });
+
+  test("no name of a manifest makes anything but a backup-mismatch, broken ones of JavaScript too", () => {
+    const text = fc.string({ unit: "binary", maxLength: 8 });
+    const broken = fc.constantFrom("\ud800", "\udfff", "a\udbff%", "%", "%00");
+    const name = fc.oneof(text, broken);
+    fc.assert(
+      fc.property(name, name, (databaseName, collection) => {
+        const own = { ...entry, name: collection, file: collection, dataFile: collection };
+        expect(() => manifestProblem(manifestWith({ databaseName }, [own]))).not.toThrow();
+      }),
+    );
   });
 
   test.each([
@@ -57,6 +82,7 @@ describe("names of a manifest", () => {
     { name: "", file: "", dataFile: "" },
     { name: ".hidden", file: ".hidden", dataFile: ".hidden" },
     { name: "x".repeat(300) },
+    { name: "a\udc00", file: "a", dataFile: "a" },
     { type: "folder" },
     { uuid: "x" },
     { options: "{}" },
@@ -102,6 +128,20 @@ describe("names of a manifest", () => {
         expect(problem === null || typeof problem === "string").toBe(true);
       }),
     );
+  });
+
+  test.each([
+    ["a format that has no text", '{"format":{"toString":{}}}'],
+    ["a format of a thousand digits", `{"format":${"9".repeat(1_000)}}`],
+    [
+      "a field that is nested deeply",
+      `${JSON.stringify(manifestWith({})).slice(0, -1)},"x":${"[".repeat(200_000)}${"]".repeat(200_000)}}`,
+    ],
+    ["a list that is nested deeply", `${"[".repeat(200_000)}${"]".repeat(200_000)}`],
+  ])("%s", async (_, text) => {
+    const directory = await write("u000001", {});
+    await writeFile(join(directory, manifestName), text);
+    await expect(readManifest(directory)).rejects.toMatchObject(mismatch);
   });
 
   test("files that are links, or a folder that is one", async () => {

@@ -2,9 +2,9 @@
 // are mongodump's. Method: one manifest, one field changed at a time.
 import { createHash } from "node:crypto";
 import { expect, test } from "vitest";
+import { collectionOfFile, fileNameOf, isCut } from "../../src/database/file-names.ts";
 import {
   type DumpedCollection,
-  escapeName,
   type Manifest,
   manifestDigest,
   manifestName,
@@ -58,6 +58,27 @@ test.each([
   ["a%b", "a%25b"],
   ["it's (all)!*", "it%27s+%28all%29%21%2A"],
   ["é", "%C3%A9"],
+  ["a@b", "a%40b"],
+  ["shop=eu", "shop%3Deu"],
+  ["a+b", "a%2Bb"],
+  ["a~b_c-d.e", "a~b_c-d.e"],
 ])("the file of %s is %s", (name, file) => {
-  expect(escapeName(name)).toBe(file);
+  expect(fileNameOf(name)).toBe(file);
+  expect(collectionOfFile(file)).toBe(name);
+});
+
+test("a name that is too long for a file is cut as mongodump cuts it", () => {
+  expect(fileNameOf("x".repeat(238))).toBe("x".repeat(238));
+  // As mongodump wrote it.
+  const file = `${"%E5%90%8D".repeat(24).slice(0, 208)}%24FfUztXjEy_48tS-UvZ_ES8rhD1U`;
+  expect(fileNameOf("名".repeat(60))).toBe(file);
+  expect([isCut(file), collectionOfFile(file), isCut("x".repeat(238))]).toEqual([
+    true,
+    null,
+    false,
+  ]);
+});
+
+test.each(["a%b", "%", "%zz", "%ff"])("%s is no name of a file", (file) => {
+  expect(collectionOfFile(file)).toBeNull();
 });
