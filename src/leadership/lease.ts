@@ -31,17 +31,26 @@ export async function readElectionTimeoutMs(client: MongoClient): Promise<number
   }
 }
 
+/** A bid for the lease. */
+export interface LeaseClaim {
+  readonly holder: string;
+  readonly incarnation: number;
+  /** Drawn anew for each bid. */
+  readonly nonce: string;
+  readonly appName: string;
+  readonly ttlMs: number;
+}
+
+export interface LeaseGrant {
+  readonly granted: LeaseDocument;
+  readonly previous: LeaseDocument;
+}
+
 export interface LeaseStore {
   /** Milliseconds until it runs out unless it is renewed, by the database's clock; 0 when nobody holds it. */
   freeInMs(): Promise<number>;
   /** Takes an expired lease by compare-and-set; null when somebody else holds it. */
-  acquire(claim: {
-    holder: string;
-    incarnation: number;
-    nonce: string;
-    appName: string;
-    ttlMs: number;
-  }): Promise<{ granted: LeaseDocument; previous: LeaseDocument } | null>;
+  acquire(claim: LeaseClaim): Promise<LeaseGrant | null>;
   /** False when it is not ours any more. */
   renew(nonce: string, epoch: number, ttlMs: number): Promise<boolean>;
   /** Ends it at once, so that a successor need not wait. */
@@ -68,107 +77,102 @@ const isFree = {
   ],
 };
 
+const majority = { writeConcern: { w: "majority", journal: true } } as const;
+const filter = { _id: documentIds.master };
+const unheld = {
+  ...{ holder: null, incarnation: 0, epoch: 0, nonce: "" },
+  ...{ grantedAt: 0, expiresAt: 0, appName: "" },
+};
+
+interface LeaseStoreOptions {
+  readonly client: MongoClient;
+  /** A client of its own, so that a renewal never waits behind other work. */
+  readonly renewClient: MongoClient;
+  readonly databaseName: string;
+  readonly seam: Seam;
+}
+
 /** The lease and the fence in the control database. */
-export function createLeaseStore(options: {
-  client: MongoClient;
-  renewClient: MongoClient;
-  databaseName: string;
-  seam: Seam;
-}): LeaseStore {
-  const { seam } = options;
-  const leasesOf = (client: MongoClient): Collection<LeaseDocument> =>
-    client.db(options.databaseName).collection<LeaseDocument>(collections.leases);
-  const leases = leasesOf(options.client);
-  const renewing = leasesOf(options.renewClient);
-  const fences = options.client
-    .db(options.databaseName)
-    .collection<{ _id: string; epoch: number }>(collections.fences);
-  const majority = { writeConcern: { w: "majority", journal: true } } as const;
-  const filter = { _id: documentIds.master };
-  let seeded = false;
+export function createLeaseStore(options: LeaseStoreOptions): LeaseStore {
+  return new MongoLeaseStore(options);
+}
 
-  const seed = async () => {
-    if (seeded) return;
-    const free = {
-      holder: null,
-      incarnation: 0,
-      epoch: 0,
-      nonce: "",
-      grantedAt: 0,
-      expiresAt: 0,
-      appName: "",
-    };
-    await leases.updateOne(filter, { $setOnInsert: free }, { upsert: true, ...majority });
-    await fences.updateOne(
-      filter,
-      { $setOnInsert: { epoch: 0, sequence: 0 } },
-      { upsert: true, ...majority },
-    );
-    seeded = true;
-  };
+class MongoLeaseStore implements LeaseStore {
+  readonly #leases: Collection<LeaseDocument>;
+  readonly #renewing: Collection<LeaseDocument>;
+  readonly #fences: Collection<{ _id: string; epoch: number }>;
+  readonly #seam: Seam;
+  #isSeeded = false;
 
-  return {
-    async freeInMs() {
-      const left = { leftMs: { $cond: [isFree, 0, { $subtract: ["$expiresAt", nowMs] }] } };
-      const found = await leases.findOne<{ leftMs: number }>(filter, { projection: left });
-      return Math.max(0, found?.leftMs ?? 0);
-    },
-    async acquire({ holder, incarnation, nonce, appName, ttlMs }) {
-      await seed();
-      const previous = await leases.findOne(filter);
-      if (!previous) return null;
-      try {
-        await seam.write("lease", () =>
-          leases.updateOne(
-            { ...filter, epoch: previous.epoch, $expr: isFree },
-            [
-              {
-                $set: {
-                  holder,
-                  incarnation,
-                  nonce,
-                  appName,
-                  epoch: { $add: ["$epoch", 1] },
-                  grantedAt: nowMs,
-                  ttlMs,
-                  expiresAt: { $add: [nowMs, ttlMs] },
-                },
-              },
-            ],
-            majority,
-          ),
-        );
-      } catch (error) {
-        // The answer may be lost: the nonce tells whether the lease is ours.
-        const found = await leases.findOne(filter);
-        if (found?.nonce !== nonce) throw error;
-      }
-      const granted = await leases.findOne(filter, { readConcern: { level: "majority" } });
-      return granted?.nonce === nonce ? { granted, previous } : null;
-    },
-    async renew(nonce, epoch, ttlMs) {
-      const result = await renewing.updateOne(
-        { ...filter, nonce, epoch },
-        [{ $set: { expiresAt: { $add: [nowMs, ttlMs] } } }],
-        majority,
-      );
-      return result.matchedCount === 1;
-    },
-    async release(nonce, epoch) {
-      await seam.write("lease-release", () =>
-        leases.updateOne({ ...filter, nonce, epoch }, { $set: { expiresAt: 0 } }, majority),
-      );
-    },
-    async raiseFence(epoch, holder) {
-      const result = await seam.write("fence", () =>
-        fences.updateOne(
-          { ...filter, epoch: { $lt: epoch } },
-          { $set: { epoch, holder }, $inc: { sequence: 1 } },
+  constructor({ client, renewClient, databaseName, seam }: LeaseStoreOptions) {
+    this.#leases = client.db(databaseName).collection(collections.leases);
+    this.#renewing = renewClient.db(databaseName).collection(collections.leases);
+    this.#fences = client.db(databaseName).collection(collections.fences);
+    this.#seam = seam;
+  }
+
+  async freeInMs(): Promise<number> {
+    const left = { leftMs: { $cond: [isFree, 0, { $subtract: ["$expiresAt", nowMs] }] } };
+    const found = await this.#leases.findOne<{ leftMs: number }>(filter, { projection: left });
+    return Math.max(0, found?.leftMs ?? 0);
+  }
+
+  async acquire(claim: LeaseClaim): Promise<LeaseGrant | null> {
+    await this.#seed();
+    const previous = await this.#leases.findOne(filter);
+    if (!previous) return null;
+    const { holder, nonce, ttlMs } = claim;
+    // In a pipeline a text that begins with a dollar sign would name a field.
+    const taken = { ...claim, holder: { $literal: holder }, epoch: { $add: ["$epoch", 1] } };
+    try {
+      await this.#seam.write("lease", () =>
+        this.#leases.updateOne(
+          { ...filter, epoch: previous.epoch, $expr: isFree },
+          [{ $set: { ...taken, grantedAt: nowMs, expiresAt: { $add: [nowMs, ttlMs] } } }],
           majority,
         ),
       );
-      if (result.matchedCount === 1) return true;
-      return (await fences.findOne(filter))?.epoch === epoch;
-    },
-  };
+    } catch (error) {
+      // The answer may be lost: the nonce says whether the lease is ours.
+      const found = await this.#leases.findOne(filter);
+      if (found?.nonce !== nonce) throw error;
+    }
+    const granted = await this.#leases.findOne(filter, { readConcern: { level: "majority" } });
+    return granted?.nonce === nonce ? { granted, previous } : null;
+  }
+
+  async renew(nonce: string, epoch: number, ttlMs: number): Promise<boolean> {
+    const result = await this.#renewing.updateOne(
+      { ...filter, nonce, epoch },
+      [{ $set: { expiresAt: { $add: [nowMs, ttlMs] } } }],
+      majority,
+    );
+    return result.matchedCount === 1;
+  }
+
+  async release(nonce: string, epoch: number): Promise<void> {
+    await this.#seam.write("lease-release", () =>
+      this.#leases.updateOne({ ...filter, nonce, epoch }, { $set: { expiresAt: 0 } }, majority),
+    );
+  }
+
+  async raiseFence(epoch: number, holder: string): Promise<boolean> {
+    const result = await this.#seam.write("fence", () =>
+      this.#fences.updateOne(
+        { ...filter, epoch: { $lt: epoch } },
+        { $set: { epoch, holder }, $inc: { sequence: 1 } },
+        majority,
+      ),
+    );
+    if (result.matchedCount === 1) return true;
+    return (await this.#fences.findOne(filter))?.epoch === epoch;
+  }
+
+  async #seed(): Promise<void> {
+    if (this.#isSeeded) return;
+    const upsert = { upsert: true, ...majority };
+    await this.#leases.updateOne(filter, { $setOnInsert: unheld }, upsert);
+    await this.#fences.updateOne(filter, { $setOnInsert: { epoch: 0, sequence: 0 } }, upsert);
+    this.#isSeeded = true;
+  }
 }
