@@ -28,6 +28,14 @@ const guardedTypes: readonly number[] = [
 
 const plainProperty = { enumerable: true, configurable: true, writable: true };
 
+/** A field that holds an Int32, whose number a Long or a Double of the same document may hold, too. */
+interface Int32Field {
+  readonly held: object;
+  readonly name: string;
+  readonly span: Span;
+  readonly read: number;
+}
+
 /** Objects of these types are always written as they were read. */
 const writtenAlike: readonly number[] = [bsonType.objectId, bsonType.date];
 
@@ -46,17 +54,21 @@ export class DocumentReading {
   readonly document: StepDocument;
   readonly types: ValueTypes;
   readonly bytes: Buffer;
-  /** Primitives that were read and lost their type, with that type. */
-  readonly lostTypes = new Map<unknown, number>();
+  /** By primitive that was read: the types that it had there, where a type was lost or several fields hold the number. */
+  readonly typesRead = new Map<unknown, Set<number>>();
   readonly #origins = new Map<object, Span>();
   readonly #guards = new Map<() => unknown, Guarded>();
+  readonly #guardedOffsets = new Set<number>();
   readonly #readOffsets = new Set<number>();
+  readonly #lostNumbers = new Set<number>();
+  #int32Fields: Int32Field[] = [];
 
   constructor(bytes: Uint8Array, types: ValueTypes) {
     this.types = types;
     this.bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     const root = { type: bsonType.document, start: 0, end: bytes.length };
     this.document = this.#readContainer(root, "") as StepDocument;
+    this.#guardTwins();
   }
 
   /** The bytes from which an object was read that was handed out. */
@@ -71,9 +83,18 @@ export class DocumentReading {
     return guarded && { ...this.#bytesOf(guarded.span), isUnnameable: guarded.isUnnameable };
   }
 
-  /** True where the step has read this very value, and it is a guarded one. */
-  wasRead({ value }: TypedBytes): boolean {
-    return this.#readOffsets.has(value.byteOffset - this.bytes.byteOffset);
+  /** True where the step has read this very value, and reading it is noticed. */
+  wasRead(element: TypedBytes): boolean {
+    return this.#readOffsets.has(this.#offsetOf(element));
+  }
+
+  /** True where reading this very value would be noticed. */
+  isGuarded(element: TypedBytes): boolean {
+    return this.#guardedOffsets.has(this.#offsetOf(element));
+  }
+
+  #offsetOf({ value }: TypedBytes): number {
+    return value.byteOffset - this.bytes.byteOffset;
   }
 
   #bytesOf({ type, start, end }: Span): TypedBytes {
@@ -105,7 +126,7 @@ export class DocumentReading {
   }
 
   #readField(held: object, name: string, span: Span, path: string): void {
-    const { type, start } = span;
+    const { type } = span;
     let read: unknown;
     try {
       const isContainer = type === bsonType.document || type === bsonType.array;
@@ -117,9 +138,14 @@ export class DocumentReading {
       this.#refuse(held, name, guarded, `"${path}" holds ${messageOf(error)}`);
       return;
     }
-    if (typeof read === "object" || !guardedTypes.includes(type)) {
-      if (typeof read === "object" && read !== null && !writtenAlike.includes(type)) {
-        this.#origins.set(read, span);
+    if (typeof read === "object" && read !== null && !writtenAlike.includes(type)) {
+      this.#origins.set(read, span);
+    }
+    // A Long beyond the safe integers is an object: it keeps its type, but a number made from it does not.
+    const isLong = this.types === "plain" && type === bsonType.long;
+    if ((typeof read === "object" && !isLong) || !guardedTypes.includes(type)) {
+      if (type === bsonType.int32 && typeof read === "number") {
+        this.#int32Fields.push({ held, name, span, read });
       }
       if (name === "__proto__") {
         Object.defineProperty(held, name, { ...plainProperty, value: read });
@@ -128,12 +154,32 @@ export class DocumentReading {
       (held as Record<string, unknown>)[name] = read;
       return;
     }
-    const isLost = typeof read !== "number" || typeOfNumber(read) !== type;
+    const isLost =
+      typeof read === "number" ? typeOfNumber(read) !== type : typeof read !== "object";
+    this.#guardRead(held, name, span, read, isLost);
+  }
+
+  /** Notices when a value is read, and the type that it loses. */
+  #guardRead(held: object, name: string, span: Span, read: unknown, isLost: boolean): void {
+    const { type, start } = span;
+    this.#guardedOffsets.add(start);
+    if (isLost && typeof read === "number") this.#lostNumbers.add(read);
     this.#guard(held, name, { span, isUnnameable: false }, () => {
-      if (isLost) this.lostTypes.set(read, type);
+      if (isLost) {
+        const types = this.typesRead.get(read) ?? new Set();
+        this.typesRead.set(read, types.add(type));
+      }
       this.#readOffsets.add(start);
       return read;
     });
+  }
+
+  /** Only where a Long or a Double holds the same number does it matter that an Int32 was read. */
+  #guardTwins(): void {
+    for (const { held, name, span, read } of this.#int32Fields) {
+      if (this.#lostNumbers.has(read)) this.#guardRead(held, name, span, read, true);
+    }
+    this.#int32Fields = [];
   }
 
   /** A document that the driver takes for a reference to another one is handed out as the driver does it. */

@@ -13,12 +13,15 @@ export interface Place {
   readonly original: TypedBytes | undefined;
   /** False where a number is no value of the document: a condition, or an operand. */
   readonly isStored: boolean;
+  /** True for an element of an array: a number there may have come from another index. */
+  readonly isElement?: boolean;
 }
 
 const typeNames: Readonly<Record<number, string>> = {
-  [bsonType.double]: "Double",
-  [bsonType.long]: "Long",
-  [bsonType.symbol]: "Symbol",
+  [bsonType.double]: "a Double",
+  [bsonType.long]: "a Long",
+  [bsonType.int32]: "an Int32",
+  [bsonType.symbol]: "a Symbol",
   [bsonType.undefined]: "undefined",
 };
 
@@ -40,7 +43,9 @@ export function writeValue(
   const origin = isObject(value) ? reading.originOf(value) : undefined;
   if (isContainer(value, origin)) return writeContainer(reading, value, place);
   for (const known of [origin, place.original]) {
-    if (known && isSame(reading, value, known)) return known;
+    if (!known || !isSame(reading, value, known)) continue;
+    if (known === place.original) refuseOtherTypes(reading, value, place, known);
+    return known;
   }
   if (place.isStored) refuseAmbiguous(reading, value, place);
   const [written] = elementsOf(BSON.serialize({ v: value }, { ignoreUndefined: false }));
@@ -81,15 +86,37 @@ function isSame({ types }: DocumentReading, value: unknown, known: TypedBytes): 
   return Buffer.compare(BSON.serialize({ v: value }), BSON.serialize({ v: before })) === 0;
 }
 
+const namesOf = (types: ReadonlySet<number>) =>
+  [...types].map((type) => `${typeNames[type]}`).join(" and as ");
+
+/**
+ * Refuses a number that is equal to the one in its place but was read elsewhere with another type. In an array the
+ * place says nothing once the number was read with several types, since its elements may have been moved.
+ */
+function refuseOtherTypes(
+  reading: DocumentReading,
+  value: unknown,
+  place: Place,
+  original: TypedBytes,
+): void {
+  const types = reading.typesRead.get(value);
+  if (typeof value !== "number" || types === undefined || !reading.isGuarded(original)) return;
+  const isFromElsewhere = !reading.wasRead(original) && !types.has(original.type);
+  if (isFromElsewhere || (place.isElement && types.size > 1)) {
+    throw ambiguous(place, value, `which was read as ${namesOf(types)}`);
+  }
+}
+
 function refuseAmbiguous(reading: DocumentReading, value: unknown, place: Place): void {
-  const lost = reading.lostTypes.get(value);
-  if (lost !== undefined) {
-    throw ambiguous(place, value, `which was read as a ${typeNames[lost]}`);
+  const lost = reading.typesRead.get(value);
+  const isInt32 = lost?.size === 1 && lost.has(bsonType.int32);
+  if (lost !== undefined && !isInt32) {
+    throw ambiguous(place, value, `which was read as ${namesOf(lost)}`);
   }
   const { original } = place;
   if (typeof value !== "number" || original === undefined || !reading.wasRead(original)) return;
   if (typeOfNumber(value) !== original.type) {
-    throw ambiguous(place, value, `where a ${typeNames[original.type]} was read`);
+    throw ambiguous(place, value, `where ${typeNames[original.type]} was read`);
   }
 }
 
@@ -116,7 +143,10 @@ function writeContainer(reading: DocumentReading, value: object, place: Place): 
     const held =
       // A name that is there twice is handed out once.
       (guarded?.isUnnameable ? original : guarded) ??
-      writeValue(reading, heldIn(value, property), { path, original, isStored: place.isStored });
+      writeValue(reading, heldIn(value, property), {
+        ...{ path, original, isStored: place.isStored },
+        isElement: type === bsonType.array,
+      });
     if (held) fields.set(name, held);
     else if (type === bsonType.array) fields.set(name, nothing);
   }
