@@ -149,8 +149,8 @@ export const limits = {
   leaveGraceMs: 30_000,
   heartbeatMs: 1_000,
   heartbeatStaleMs: 5_000,
-  /** How long a state server relies on the rights that it has read of its user. */
-  rightsLookMs: 5_000,
+  /** How long a state server relies on what it has read of its users' rights and of its own member. */
+  holdingsLookMs: 5_000,
   hearingGapMs: 3_000,
   hearingGapsMax: 12,
   clockJumpMs: 1_000,

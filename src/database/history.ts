@@ -17,7 +17,7 @@ import {
   remembering,
 } from "./history-record.ts";
 import { storageMembers, type WithMember } from "./members.ts";
-import { readPrivileges } from "./rights.ts";
+import { isOpenToAll, readPrivileges } from "./rights.ts";
 
 /** The means to hold the members' snapshot history: a copy is read at a moment that must stay readable. */
 export interface History {
@@ -240,11 +240,10 @@ export async function holdingHistory<Result>(
 
 /** Whether this user may set a parameter of the server: nothing is tried for it. */
 async function maySetParameter(client: MongoClient): Promise<boolean> {
-  const privileges = await readPrivileges(client);
-  if (privileges === null) return true;
-  return privileges.some(({ actions }) =>
+  const isGranted = (await readPrivileges(client)).some(({ actions }) =>
     actions.some((action) => action === "setParameter" || action === "anyAction"),
   );
+  return isGranted || isOpenToAll(client);
 }
 
 /** Seconds for which history has to be kept to read so many bytes, at a rate that every server reaches. Pure. */

@@ -26,9 +26,9 @@ export interface NeededRight extends Privilege {
 
 /**
  * `upgrade`: an agent's part, forward and back. `restore`: by hand, into a new database. `backup` and `rehearsal`: by
- * hand too. `init`: the first command of a fleet.
+ * hand too. `init`: the first command of a fleet. `member-copy`: the part of an upgrade that the user of a `memberUrl` has.
  */
-export type Work = "upgrade" | "backup" | "rehearsal" | "restore" | "init";
+export type Work = "upgrade" | "member-copy" | "backup" | "rehearsal" | "restore" | "init";
 
 export interface RightsScope {
   /** The application's database; for a restore the one that it goes into. */
@@ -44,6 +44,7 @@ const copying: Grant = [
   ["find", "listCollections", "listIndexes", "dbStats"],
   "to copy the data and its definitions",
 ];
+const copyingMember: Grant = [["find"], "to read a copy from its own member"];
 const proving: Grant = [["dbHash"], "to prove that a copy is equal"];
 const loading: Grant = [
   [
@@ -83,9 +84,13 @@ const holding: Grant = [
   "to hold TTL deletion, and to make members keep history for a copy",
   true,
 ];
+const askingFiles: Grant = [
+  ["hostInfo"],
+  "to see that members can open the files of a copy: one that cannot ends, and does not come up again",
+];
 const countingFiles: Grant = [
-  ["hostInfo", "serverStatus"],
-  "to see that members can open the files of a copy",
+  ["serverStatus", "listDatabases"],
+  "to count the files that members have open: without it the worst is expected",
   true,
 ];
 const endingMore: Grant = [
@@ -114,7 +119,13 @@ export function neededRights(work: Work, scope: RightsScope): readonly NeededRig
     ...onDatabase(controlDatabaseName, bookkeeping),
     ...onDatabase(sharedDatabaseName, registering),
   ];
-  const asked = on(cluster, askingHealth, askingVersions, countingFiles);
+  const asked = on(cluster, askingHealth, askingVersions, askingFiles, countingFiles);
+  if (work === "member-copy") {
+    return [
+      ...onDatabase(databaseName, copyingMember),
+      ...onBuckets(databaseName, scope, bucketsReading),
+    ];
+  }
   if (work === "init") return [...own, ...on(cluster, askingHealth)];
   const isWithSteps = work === "upgrade" || work === "rehearsal";
   const inScratch = scratchDatabaseNames(controlDatabaseName).flatMap((name) => [

@@ -11,9 +11,10 @@ import { hasCode, serverErrors } from "./server-errors.ts";
 export interface MemberFiles {
   readonly host: string;
   readonly maxFiles: number;
-  /** Of data; null where the member does not let this user know. */
+  /** Of data; null where this user may not ask. */
   readonly openFiles: number | null;
-  readonly connections: number;
+  /** Null where this user may not ask. */
+  readonly connections: number | null;
 }
 
 /** The files that a database may come to need. */
@@ -36,16 +37,30 @@ export function filesOf({ collections }: Catalogue): number {
   return files.reduce((sum, count) => sum + count, 0);
 }
 
-/** The most files that a member could have open once all is created. Pure. */
+/** The most files that a member could have open once all is created: infinite where that cannot be known. Pure. */
 function peakFiles(
   { openFiles, connections }: MemberFiles,
   { liveFiles, addedFiles }: FilesNeeded,
   allFiles: number,
 ): number {
-  // Nobody can say which of the database's files are among the open ones.
-  const open = openFiles ?? limits.filesReserve;
-  const data = Math.max(open, Math.min(open + liveFiles, allFiles));
-  return data + addedFiles + connections + limits.filesReserve;
+  // Nobody can say which of the database's files are among the open ones; any file may be.
+  const data =
+    openFiles === null ? allFiles : Math.max(openFiles, Math.min(openFiles + liveFiles, allFiles));
+  return data + addedFiles + (connections ?? limits.filesReserve) + limits.filesReserve;
+}
+
+const known = (files: number | null): string =>
+  files === null || !Number.isFinite(files) ? "an unknown number" : String(files);
+
+/** The rights by which less than the worst could be counted. Pure. */
+function countingAdvice(short: readonly MemberFiles[], allFiles: number): string {
+  const cluster = [
+    ...(short.some(({ openFiles }) => openFiles === null) ? ["serverStatus"] : []),
+    ...(Number.isFinite(allFiles) ? [] : ["listDatabases"]),
+  ];
+  if (cluster.length === 0) return "";
+  const counted = Number.isFinite(allFiles) ? "" : " and dbStats on every database";
+  return `; or grant the user ${cluster.join(" and ")} on the cluster${counted}: without them the worst is expected`;
 }
 
 /**
@@ -65,15 +80,16 @@ export function requireFiles(
   if (short.length === 0) return;
   const words = short.map(
     ({ host, maxFiles, openFiles, neededFiles }) =>
-      `${host} (may open ${maxFiles}, has ${openFiles ?? "an unknown number"} of data open, could need ${neededFiles})`,
+      `${host} (may open ${maxFiles}, has ${known(openFiles)} of data open, could need ${known(neededFiles)})`,
   );
   throw new LockstepError(
     "files-short",
-    `expected every mongod to be able to open ${needed.addedFiles} files more, one for each collection and index of a copy, too few on: ${words.join(", ")}: raise its limit of open files (\`ulimit -n\`, or LimitNOFILE of its systemd unit), restart it, then try again; nothing was touched`,
+    `expected every mongod to be able to open ${needed.addedFiles} files more, one for each collection and index of a copy, too few on: ${words.join(", ")}: raise its limit of open files (\`ulimit -n\`, or LimitNOFILE of its systemd unit), restart it, then try again${countingAdvice(short, allFiles)}; nothing was touched`,
     {
       addedFiles: needed.addedFiles,
       short: short.map(({ host, maxFiles, openFiles, neededFiles }) => ({
-        ...{ host, maxFiles, openFiles, neededFiles },
+        ...{ host, maxFiles, openFiles },
+        neededFiles: Number.isFinite(neededFiles) ? neededFiles : null,
       })),
     },
   );
@@ -100,7 +116,7 @@ async function askMember(member: MongoClient, host: string): Promise<MemberFiles
     // A process without a limit says zero, or less.
     maxFiles: maxFiles > 0 ? maxFiles : Number.POSITIVE_INFINITY,
     openFiles: openFiles === undefined ? null : Number(openFiles),
-    connections: Number(status?.["connections"]?.current ?? 0),
+    connections: status === null ? null : Number(status["connections"]?.current ?? 0),
   };
 }
 
@@ -125,9 +141,13 @@ async function readMemberFiles({ client, withMember, log }: Asking): Promise<Mem
 
 /** The files of all databases, infinite where this user may not count them. */
 async function countAllFiles(client: MongoClient): Promise<number> {
-  const { databases } = await client.db("admin").admin().listDatabases({ nameOnly: true });
+  // Without the right to see all of them a server would list this user's own.
+  const listed = await allowed(
+    client.db("admin").command({ listDatabases: 1, nameOnly: true, authorizedDatabases: false }),
+  );
+  if (listed === null) return Number.POSITIVE_INFINITY;
   let files = 0;
-  for (const { name } of databases) {
+  for (const { name } of listed["databases"] as readonly { name: string }[]) {
     const stats = await allowed(client.db(name).command({ dbStats: 1 }));
     if (stats === null) return Number.POSITIVE_INFINITY;
     files += Number(stats["collections"]) + Number(stats["indexes"]);

@@ -1,6 +1,7 @@
 import type { MongoClient } from "mongodb";
 import { LockstepError, messageOf } from "../errors.ts";
 import { requireApplicationDatabaseName } from "./database-names.ts";
+import { hasCode, serverErrors } from "./server-errors.ts";
 
 const versionMin = 6;
 
@@ -57,7 +58,7 @@ interface MemberHealth {
 /**
  * Refuses to begin while a majority write could not be acknowledged: fewer voting members that hold
  * data are healthy than it needs. (An arbiter keeps a primary up that cannot commit anything.)
- * @throws LockstepError `no-majority`
+ * @throws LockstepError `no-majority`, `rights-missing`
  */
 export async function checkMajority(client: MongoClient): Promise<void> {
   const admin = client.db("admin");
@@ -78,9 +79,15 @@ export async function checkMajority(client: MongoClient): Promise<void> {
       .filter(({ votes, arbiterOnly }) => votes > 0 && !arbiterOnly)
       .map(({ host }) => host);
   } catch (error) {
+    if (hasCode(error, serverErrors.unauthorized)) {
+      throw new LockstepError(
+        "rights-missing",
+        "expected the user of the URL to be allowed to ask for the members' health, it lacks replSetGetStatus or replSetGetConfig on the cluster: grant both (the role clusterMonitor has them), then try again; nothing was touched",
+      );
+    }
     throw new LockstepError(
       "no-majority",
-      `expected the set to tell its members' health, got: ${messageOf(error)}: the user needs the role clusterMonitor`,
+      `expected the set to tell its members' health, got: ${messageOf(error)}: try again when it does`,
     );
   }
   const healthy = members

@@ -12,18 +12,32 @@ import {
 import { hasCode, serverErrors } from "./server-errors.ts";
 
 /**
- * The rights of a client's user. Nothing is tried to find them out.
- * @returns null where nobody has logged in: authentication is off, or the server refuses each command by itself
+ * True where the server keeps nobody from anything, although somebody may have logged in. Only the server's command
+ * line says so, and where rights count it takes one to read that: so it is asked only when a right is missing.
  */
-export async function readPrivileges(client: MongoClient): Promise<readonly Privilege[] | null> {
+export async function isOpenToAll(client: MongoClient): Promise<boolean> {
+  try {
+    const { parsed } = await client.db("admin").command({ getCmdLineOpts: 1 });
+    const { authorization, keyFile, clusterAuthMode, transitionToAuth } = parsed.security ?? {};
+    const isOn =
+      authorization === "enabled" || keyFile !== undefined || clusterAuthMode !== undefined;
+    return !isOn || transitionToAuth === true;
+  } catch (error) {
+    if (hasCode(error, serverErrors.unauthorized)) return false;
+    throw error;
+  }
+}
+
+/** The rights of a client's user, none where nobody has logged in. Nothing is tried to find them out. */
+export async function readPrivileges(client: MongoClient): Promise<readonly Privilege[]> {
   const { authInfo } = await client
     .db("admin")
     .command({ connectionStatus: 1, showPrivileges: true });
-  if ((authInfo.authenticatedUsers ?? []).length === 0) return null;
   return (authInfo.authenticatedUserPrivileges ?? []) as readonly Privilege[];
 }
 
-async function readTimeSeries(
+/** The names of a database's time series, none where this user may not list them. */
+export async function readTimeSeries(
   client: MongoClient,
   databaseName: string,
 ): Promise<readonly string[]> {
@@ -54,13 +68,14 @@ export async function readLacking(
   scope: Omit<RightsScope, "timeSeries"> & Partial<Pick<RightsScope, "timeSeries">>,
 ): Promise<Lacking> {
   const privileges = await readPrivileges(client);
-  if (privileges === null) return { missing: "", optional: "" };
   const timeSeries = scope.timeSeries ?? (await readTimeSeries(client, scope.databaseName));
   const { databaseName, controlDatabaseName } = scope;
   const needed = neededRights(work, { databaseName, controlDatabaseName, timeSeries });
   const missing = missingRights(needed, privileges);
+  const required = missing.filter(({ isOptional }) => !isOptional);
+  if (required.length > 0 && (await isOpenToAll(client))) return { missing: "", optional: "" };
   return {
-    missing: rightsText(missing.filter(({ isOptional }) => !isOptional)),
+    missing: rightsText(required),
     optional: rightsText(missing.filter(({ isOptional }) => isOptional)),
   };
 }

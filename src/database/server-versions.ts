@@ -62,8 +62,9 @@ async function readFeature(
     .catch((error: unknown) => {
       if (!hasCode(error, serverErrors.unauthorized)) throw error;
       throw new LockstepError(
-        "bad-argument",
-        `expected to be allowed to read the set's ${parameter}, got: ${messageOf(error)}: grant the user the action getParameter on the cluster (the role clusterMonitor has it)`,
+        "rights-missing",
+        `expected the user of the URL to be allowed to read the set's ${parameter}, it lacks getParameter on the cluster: grant that (the role clusterMonitor has it), then try again; nothing was touched`,
+        { missing: "getParameter on the cluster" },
       );
     });
   const { version, targetVersion } = answer[parameter] as Record<string, unknown>;
@@ -75,7 +76,7 @@ async function readFeature(
 
 /**
  * Asks the set and each member that can be reached for their versions.
- * @throws LockstepError `database-not-supported`; `bad-argument` without the right to ask
+ * @throws LockstepError `database-not-supported`; `rights-missing`
  */
 export async function checkServerVersions(options: {
   client: MongoClient;

@@ -22,7 +22,7 @@ const blockedMode = 2;
  * @throws LockstepError `bad-argument`
  */
 export async function checkWriteBlock(client: MongoClient): Promise<void> {
-  const privileges = (await readPrivileges(client)) ?? [];
+  const privileges = await readPrivileges(client);
   const missing = needed.filter(
     (action) => !privileges.some(({ actions }) => actions.includes(action)),
   );

@@ -1,6 +1,7 @@
-import type { Lacking } from "../database/rights.ts";
+import { type Lacking, readLacking, readTimeSeries } from "../database/rights.ts";
 import { LockstepError } from "../errors.ts";
 import type { AgentRecord } from "./agents.ts";
+import type { Connections } from "./world.ts";
 
 /** An agent that has a user of its own. */
 type Rights = Pick<AgentRecord, "agent" | "rights">;
@@ -32,4 +33,23 @@ export function requireAgentRights(agents: readonly Rights[]): string | null {
   const optional = words(agents, "optional");
   if (optional === "") return null;
   return `an upgrade can do without these rights, less well; missing for ${optional}`;
+}
+
+/**
+ * The rights that an agent's users lack for an upgrade: that of its URL, and that of its `memberUrl`, which may be
+ * another one and reads the copy.
+ */
+export async function readAgentRights(connections: Connections): Promise<Lacking> {
+  const { client, memberClient } = connections;
+  const own = await readLacking(client, "upgrade", connections);
+  if (memberClient === client) return own;
+  const asked = {
+    ...connections,
+    timeSeries: await readTimeSeries(client, connections.databaseName),
+  };
+  // A member that does not answer is told of as such, and no copy is read from it then.
+  const ofMember = await readLacking(memberClient, "member-copy", asked).catch(() => null);
+  if (ofMember === null || ofMember.missing === "") return own;
+  const missing = [own.missing, `the user of its memberUrl: ${ofMember.missing}`];
+  return { ...own, missing: missing.filter((text) => text !== "").join("; ") };
 }

@@ -1,10 +1,10 @@
 import { statfs } from "node:fs/promises";
 import { readMemberTrouble } from "../database/own-member.ts";
 import { backupsIn } from "../database/retention.ts";
-import { type Lacking, readLacking } from "../database/rights.ts";
 import type { EffectHandler } from "../engine/engine.ts";
 import { limits } from "../limits.ts";
 import { systemClock } from "../ports/clock.ts";
+import { readAgentRights } from "./agent-rights.ts";
 import type { Holdings } from "./agents.ts";
 import { dumpCopy, sweepOldBackups } from "./backup-effects.ts";
 import { coordinatorEffects } from "./coordinator-effects.ts";
@@ -29,6 +29,18 @@ export interface DatabaseSide {
   holdings(world: Pick<World, "dataDirectory" | "role">): Promise<Holdings>;
 }
 
+/** Holdings are asked for with each heartbeat: what changes seldom, and costs commands, is read less often. */
+function seldom<Found>(read: () => Promise<Found>): () => Promise<Found> {
+  let known: { readonly found: Found; readonly atMs: number } | undefined;
+  return async () => {
+    const nowMs = systemClock.monotonicMs();
+    if (!known || nowMs - known.atMs >= limits.holdingsLookMs) {
+      known = { found: await read(), atMs: nowMs };
+    }
+    return known.found;
+  };
+}
+
 /** The real one, on MongoDB and this host's disk. */
 export function createDatabaseSide(connections: Connections): DatabaseSide {
   // Whether an agent is master changes: a copy of the world would not.
@@ -36,22 +48,8 @@ export function createDatabaseSide(connections: Connections): DatabaseSide {
     Object.defineProperties({ ...connections } as DatabaseWorld, {
       ...Object.getOwnPropertyDescriptors(world),
     });
-  let known: { readonly rights: Lacking; readonly atMs: number } | undefined;
-  /** Rights change seldom, and holdings are asked for with each heartbeat. */
-  const readRights = async (): Promise<Lacking | undefined> => {
-    const nowMs = systemClock.monotonicMs();
-    if (known && nowMs - known.atMs < limits.rightsLookMs) return known.rights;
-    try {
-      known = {
-        rights: await readLacking(connections.client, "upgrade", connections),
-        atMs: nowMs,
-      };
-    } catch {
-      // The database does not answer: the last known rights stay in the record.
-      return undefined;
-    }
-    return known.rights;
-  };
+  const rightsOf = seldom(() => readAgentRights(connections));
+  const troubleOf = seldom(() => readMemberTrouble(connections));
   return {
     coordinatorEffects: (world) => coordinatorEffects(joined(world)),
     dumpCopy: (world) => dumpCopy(joined(world)),
@@ -59,11 +57,12 @@ export function createDatabaseSide(connections: Connections): DatabaseSide {
     preflight: (world, extra) => preflightUpgrade(joined(world), extra),
     async holdings({ dataDirectory, role }) {
       const free = await statfs(dataDirectory).catch(() => ({ bavail: 0, bsize: 0 }));
-      const rights = role === "state-server" ? await readRights() : undefined;
+      // Where the database does not answer, the last known rights stay in the record.
+      const rights = role === "state-server" ? await rightsOf().catch(() => null) : null;
       return {
         ...(rights ? { rights } : {}),
         freeBytes: free.bavail * free.bsize,
-        memberTrouble: (await readMemberTrouble(connections))?.words ?? null,
+        memberTrouble: (await troubleOf())?.words ?? null,
         backups: await backupsIn(backupsDirectory(dataDirectory)).catch(() => []),
       };
     },

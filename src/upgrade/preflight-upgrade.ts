@@ -5,7 +5,6 @@ import { requireMajorityWrite } from "../database/majority-write.ts";
 import { requireNamesFit } from "../database/name-lengths.ts";
 import { filesOf, requireFilesForCopy } from "../database/open-files.ts";
 import { checkDeployment, checkMajority } from "../database/preflight.ts";
-import { readLacking } from "../database/rights.ts";
 import { checkServerVersions } from "../database/server-versions.ts";
 import {
   databaseSize,
@@ -18,7 +17,7 @@ import {
 import { refuseUnsupported } from "../database/supported.ts";
 import { LockstepError } from "../errors.ts";
 import { limits } from "../limits.ts";
-import { requireAgentRights } from "./agent-rights.ts";
+import { readAgentRights, requireAgentRights } from "./agent-rights.ts";
 import { type AgentRecord, readAgents } from "./agents.ts";
 import { requireDefinitionsFit } from "./definitions-size.ts";
 import type { DatabaseWorld } from "./world.ts";
@@ -55,7 +54,7 @@ export async function preflightUpgrade(
 ): Promise<readonly string[]> {
   await checkDeployment(world.client, world.databaseName);
   const keepers = (await readAgents(world.store)).filter(({ role }) => role === "state-server");
-  const own = { agent: world.agent, rights: await readLacking(world.client, "upgrade", world) };
+  const own = { agent: world.agent, rights: await readAgentRights(world) };
   const others = keepers.filter(({ agent }) => agent !== world.agent);
   const lacked = requireAgentRights([own, ...others]);
   await checkMajority(world.client);

@@ -2,7 +2,8 @@
 // the forms in which rights are granted; and each form granted on a real set with users, where what is said to be
 // covered is done, and what is said to be missing is refused.
 import { MongoClient } from "mongodb";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { requireHistory } from "../../src/database/history.ts";
 import {
   missingRights,
   type NeededRight,
@@ -11,8 +12,16 @@ import {
   rightsText,
   type Work,
 } from "../../src/database/needed-rights.ts";
-import { readPrivileges } from "../../src/database/rights.ts";
+import { requireFilesForCopy } from "../../src/database/open-files.ts";
+import { checkMajority } from "../../src/database/preflight.ts";
+import { readPrivileges, requireRights } from "../../src/database/rights.ts";
+import { checkServerVersions } from "../../src/database/server-versions.ts";
+import { checkWriteBlock } from "../../src/database/write-block.ts";
 import type { ReplicaSet } from "../../src/local/replica-set.ts";
+import { silentLog } from "../../src/log.ts";
+import { readAgentRights } from "../../src/upgrade/agent-rights.ts";
+import { memberOpener } from "../../src/upgrade/connect.ts";
+import { freshDatabaseName } from "../support/database.ts";
 import { documentedRole } from "../support/documented-role.ts";
 import { startSecureSet } from "../support/secure.ts";
 
@@ -170,7 +179,7 @@ describe("on a real set", () => {
     "find granted on %s",
     async (_, resource) => {
       await withUser("finder", [{ resource, actions: ["find"] }], [], async (client) => {
-        const privileges = (await readPrivileges(client)) ?? [];
+        const privileges = await readPrivileges(client);
         for (const collection of ["items", "system.views", "system.buckets.a"]) {
           const wanted = need({ db: "things", collection }, "find");
           const isAllowed = await client
@@ -191,11 +200,11 @@ describe("on a real set", () => {
     missingRights(neededRights(work, scope), privileges).filter(({ isOptional }) => !isOptional);
 
   test("the role root has all; the role readWrite alone lacks what is named", async () => {
-    const ofRoot = (await readPrivileges(root)) ?? [];
+    const ofRoot = await readPrivileges(root);
     for (const work of works) expect(names(work, ofRoot)).toEqual([]);
     const roles = [{ role: "readWrite", db: "things" }];
     await withUser("writer", [], roles, async (client) => {
-      const missing = names("upgrade", (await readPrivileges(client)) ?? []);
+      const missing = names("upgrade", await readPrivileges(client));
       const live = missing.filter(({ resource }) => resource.db === "things");
       expect(live.map(({ resource, actions }) => [resource.collection, ...actions])).toEqual([
         ["", "collMod", "bypassDocumentValidation"],
@@ -209,15 +218,113 @@ describe("on a real set", () => {
     async (work) => {
       const needed = neededRights(work, scope);
       await withUser("exact", needed, [], async (client) => {
-        expect(missingRights(needed, (await readPrivileges(client)) ?? [])).toEqual([]);
+        expect(missingRights(needed, await readPrivileges(client))).toEqual([]);
       });
       const [first, ...others] = needed;
       await withUser("less", others, [], async (client) => {
-        const missing = missingRights(needed, (await readPrivileges(client)) ?? []);
+        const missing = missingRights(needed, await readPrivileges(client));
         expect(missing.map(({ purpose }) => purpose)).toEqual([first?.purpose]);
       });
     },
   );
+
+  describe("a user who lacks the right to ask", () => {
+    const cluster = { cluster: true };
+    const asking = (client: MongoClient, name: string) => ({
+      ...{ client, log: silentLog },
+      withMember: memberOpener(set.url("things").replace("keeper:", `${name}:`), "test"),
+    });
+    const ask = (
+      actions: readonly string[],
+      act: (asked: ReturnType<typeof asking>) => Promise<unknown>,
+    ) =>
+      withUser("asker", [{ resource: cluster, actions: ["hostInfo", ...actions] }], [], (client) =>
+        act(asking(client, "asker")).then(
+          () => "accepted",
+          (error: unknown) => error,
+        ),
+      );
+
+    test("the version of the set: refused by the name of the right", async () => {
+      const refused = { code: "rights-missing", message: expect.stringContaining("getParameter") };
+      expect(await ask([], checkServerVersions)).toMatchObject(refused);
+      expect(await ask(["getParameter"], checkServerVersions)).toBe("accepted");
+    });
+
+    test("the health of the members: refused by the name of the right", async () => {
+      const health = ["replSetGetStatus", "replSetGetConfig"];
+      for (const missing of health) {
+        const granted = health.filter((action) => action !== missing);
+        expect(await ask(granted, ({ client }) => checkMajority(client))).toMatchObject({
+          code: "rights-missing",
+          message: expect.stringContaining(missing),
+        });
+      }
+      expect(await ask(health, ({ client }) => checkMajority(client))).toBe("accepted");
+    });
+
+    test("the files of all databases: the worst is expected, not the user's own databases", async () => {
+      const { extra } = await root.db("admin").command({ hostInfo: 1 });
+      const mostFiles = Number(extra.maxOpenFiles ?? extra.extra.maxOpenFiles);
+      const files = { liveFiles: mostFiles, addedFiles: 1 };
+      const fits = (asked: ReturnType<typeof asking>) => requireFilesForCopy(asked, files);
+      const short = (words: string) => ({
+        code: "files-short",
+        message: expect.stringContaining(words),
+      });
+      await fits(asking(root, "keeper"));
+      expect(await ask(["serverStatus"], fits)).toMatchObject(short("listDatabases"));
+      expect(await ask([], fits)).toMatchObject(short("serverStatus and listDatabases"));
+    });
+  });
+
+  test("the user of a memberUrl, who may be another one, is asked for the rights to read a copy", async () => {
+    const names = { databaseName: "things", controlDatabaseName: "lockstep_things" };
+    const connections = (memberClient: MongoClient) => ({
+      ...{ client: root, memberClient, ...names },
+      withMember: memberOpener(set.url("things"), "test"),
+    });
+    const none = { missing: "", optional: "" };
+    expect(await readAgentRights(connections(root))).toEqual(none);
+    const lacking = {
+      missing: expect.stringMatching(
+        /^the user of its memberUrl: find on .*"things" .*"things\.system\.buckets\.a"/,
+      ),
+    };
+    const nobody = new MongoClient(set.url("things").replace(/\/\/[^@]*@/, "//"));
+    expect(await readAgentRights(connections(nobody))).toMatchObject(lacking);
+    await nobody.close();
+    expect(
+      await withUser("other", [], [], (client) => readAgentRights(connections(client))),
+    ).toMatchObject(lacking);
+    const find = [things, buckets].map((resource) => ({ resource, actions: ["find"] }));
+    expect(
+      await withUser("reader", find, [], (client) => readAgentRights(connections(client))),
+    ).toEqual(none);
+  });
+});
+
+describe("on a set without authorization", () => {
+  test("a user who has logged in with few rights, or none, lacks nothing", async () => {
+    const url = inject("mongoUrl");
+    const open = new MongoClient(url);
+    const name = freshDatabaseName();
+    await open.db("admin").command({ createUser: name, pwd: "secret", roles: ["root"] });
+    const client = new MongoClient(`${url.replace("//", `//${name}:secret@`)}&authSource=admin`);
+    try {
+      for (const roles of [["root"], ["read"], []]) {
+        await open.db("admin").command({ updateUser: name, roles });
+        for (const work of works) await requireRights(client, work, scope);
+      }
+      // The write block counts them all the same: it would shut this user out too.
+      await expect(checkWriteBlock(client)).rejects.toThrow("preventForeignWrites expects");
+      await requireHistory({ client, withMember: memberOpener(url, "test") }, 40_000_000_000);
+    } finally {
+      await client.close();
+      await open.db("admin").command({ dropUser: name });
+      await open.close();
+    }
+  });
 });
 
 describe("the role in docs/operations.md", () => {

@@ -34,7 +34,16 @@ test.each([
   ["no limit", { maxFiles: Number.POSITIVE_INFINITY }, Number.POSITIVE_INFINITY],
   // All databases together have less than would be counted twice.
   ["all of it is open already", { maxFiles: 250 + 300 + 10 + spare, openFiles: 200 }, 250],
-  ["the number that is open may not be known", { maxFiles: 2 * spare + 510, openFiles: null }, 1e9],
+  [
+    "the number that is open may not be known: all may be",
+    { maxFiles: 400 + 300 + 10 + spare, openFiles: null },
+    400,
+  ],
+  [
+    "the connections may not be known",
+    { maxFiles: 100 + 200 + 300 + 2 * spare, connections: null },
+    Number.POSITIVE_INFINITY,
+  ],
 ])("accepted: %s", (_kind, more, allFiles) => {
   expect(() => requireFiles([member(more)], needed, allFiles)).not.toThrow();
   const less = { ...member(more), maxFiles: (more.maxFiles ?? 0) - 1, host: "b:1" };
@@ -42,6 +51,15 @@ test.each([
   expect(() => requireFiles([member(more), less], needed, allFiles)).toThrow(
     /300 files more.*b:1 \(may open \d+, has .* could need \d+\).*ulimit -n/,
   );
+});
+
+test.each([
+  ["neither may be counted", null, Number.POSITIVE_INFINITY, /serverStatus and listDatabases on/],
+  ["all databases may not be counted", 500, Number.POSITIVE_INFINITY, /user listDatabases on/],
+  ["the open ones may not be counted", null, 10_000, /user serverStatus on the cluster:/],
+  ["all is counted", 500, 10_000, /then try again; nothing was touched$/],
+])("refused, with the right that is missing: %s", (_kind, openFiles, allFiles, words) => {
+  expect(() => requireFiles([member({ openFiles })], needed, allFiles)).toThrow(words);
 });
 
 let set: ReplicaSet;
@@ -75,7 +93,8 @@ const takeBackup = (backupId: string) =>
   });
 const preflight = (files: number) => {
   const store = createMongoStore({ client, databaseName: control, seam: openSeam });
-  const world = { ...asking(), store, databaseName: "things", controlDatabaseName: control };
+  const names = { databaseName: "things", controlDatabaseName: control };
+  const world = { ...asking(), ...names, store, memberClient: client };
   return preflightUpgrade(world as unknown as DatabaseWorld, { bytes: 0, files });
 };
 const short = {

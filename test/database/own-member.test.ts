@@ -17,7 +17,8 @@ import {
 import { createAgent } from "../../src/index.ts";
 import { type ReplicaSet, startReplicaSet, startStandalone } from "../../src/local/replica-set.ts";
 import { silentLog } from "../../src/log.ts";
-import { connect } from "../../src/upgrade/connect.ts";
+import { connect, memberOpener } from "../../src/upgrade/connect.ts";
+import { createDatabaseSide } from "../../src/upgrade/database-side.ts";
 import { until } from "../support/until.ts";
 
 const facts = (hello: Document, more: Partial<ServerFacts> = {}): ServerFacts => ({
@@ -127,6 +128,24 @@ async function reconfigure(change: (members: Document[]) => void): Promise<void>
   const next = { ...config, version: config.version + 1 };
   await client.db("admin").command({ replSetReconfig: next });
 }
+
+test("its own member is asked seldom, not with each heartbeat", async () => {
+  const memberClient = new MongoClient(real.members[0]?.directUrl ?? "", { monitorCommands: true });
+  let commands = 0;
+  memberClient.on("commandStarted", () => {
+    commands += 1;
+  });
+  const names = { databaseName: "things", controlDatabaseName: "lockstep_things" };
+  const withMember = memberOpener(real.url(), "test");
+  const side = createDatabaseSide({ client, memberClient, withMember, ...names });
+  const ask = () => side.holdings({ dataDirectory: folder, role: "state-server" });
+  expect(await ask()).toMatchObject({ memberTrouble: null, rights: { missing: "" } });
+  const once = commands;
+  expect(once).toBeGreaterThan(0);
+  for (let heartbeat = 0; heartbeat < 10; heartbeat += 1) await ask();
+  expect(commands).toBeLessThan(3 * once);
+  await memberClient.close();
+});
 
 test("real members: the primary, an arbiter, hidden, recovering, delayed, removed, away", async () => {
   const primary = await real.primary();

@@ -87,10 +87,13 @@ const preflight = () => {
     controlDatabaseName: controlDatabase,
   };
   const withMember = memberOpener(set.url("things"), "test");
-  return preflightUpgrade({ ...world, withMember } as unknown as DatabaseWorld, {
-    bytes: 0,
-    files: 0,
-  });
+  return preflightUpgrade(
+    { ...world, memberClient: client, withMember } as unknown as DatabaseWorld,
+    {
+      bytes: 0,
+      files: 0,
+    },
+  );
 };
 
 const setFeature = (version: string) =>

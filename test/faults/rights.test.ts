@@ -71,6 +71,7 @@ describe("one right is missing", () => {
     ["createCollection", "lockstep_things_scratch_3", 'the database "lockstep_things_scratch_3"'],
     ["inprog", undefined, "inprog on the cluster"],
     ["getParameter", undefined, "getParameter on the cluster"],
+    ["hostInfo", undefined, "hostInfo on the cluster"],
   ])("%s on %s: refused by name, and no gate was shut", async (action, db, words) => {
     await grant(without(action, db));
     const before = await wereShut();
