@@ -13,6 +13,7 @@ export type ErrorCode =
   | "disk-full"
   | "duplicate-step"
   | "entry-not-readable"
+  | "entry-too-large"
   | "fenced"
   | "file-trouble"
   | "files-short"

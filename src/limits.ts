@@ -24,7 +24,12 @@ export const limits = {
   deliverAttemptsMax: 7_200,
   groupCommitEntriesMax: 200,
   timerPollMsMax: 1_000,
+  /** Of an actor, and of a whole journal entry; an event that says that something failed may take it so much further. */
   snapshotBytesMax: 4 * 1024 * 1024,
+  entryBytesMax: 8 * 1024 * 1024,
+  failureReserveBytes: 1024 * 1024,
+  eventTypeLengthMax: 256,
+  eventKeyLengthMax: 1_024,
 
   /** Store and server. */
   serverSelectionTimeoutMs: 30_000,

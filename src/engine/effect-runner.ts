@@ -1,10 +1,18 @@
 import type { EventObject } from "xstate";
-import { isAway, isLockstepError, LockstepError, messageOf, reasonOf } from "../errors.ts";
+import {
+  isAway,
+  isLockstepError,
+  isPassing,
+  LockstepError,
+  messageOf,
+  reasonOf,
+} from "../errors.ts";
 import { limits } from "../limits.ts";
 import type { Log } from "../log.ts";
 import type { Clock } from "../ports/clock.ts";
 import { linkController } from "../ports/linked-controller.ts";
 import type { Effect } from "../store/store.ts";
+import { effectFailed } from "./effect-failed.ts";
 
 /** What an effect knows of itself. */
 export interface EffectContext {
@@ -56,6 +64,17 @@ export function runEffect(options: {
   const { signal } = controller;
   const log = options.log.child({ effect: effect.id, name: effect.name });
 
+  /** A failure that cannot be told is no reason to stand still: the effect is tried again. */
+  const isReported = async (event: EffectEvent): Promise<boolean> => {
+    try {
+      await options.onResult(event);
+      return true;
+    } catch (error) {
+      if (signal.aborted || isPassing(error)) throw error;
+      log.error({ error: messageOf(error) }, "the failure of an effect could not be appended");
+      return false;
+    }
+  };
   const work = async (): Promise<void> => {
     await options.after;
     for (let attempt = 1; !signal.aborted; attempt += 1) {
@@ -73,10 +92,8 @@ export function runEffect(options: {
         log.warn({ attempt, error: messageOf(error) }, "an effect failed");
         // An unreachable database is no fault of the effect: it is tried until its deadline.
         const counted = options.mayFail && !isAway(error);
-        if (counted && attempt >= limits.effectAttemptsMax) {
-          await options.onResult(failure(effect, error));
-          return;
-        }
+        const isOver = counted && attempt >= limits.effectAttemptsMax;
+        if (isOver && (await isReported(failure(effect, error)))) return;
         const delay = limits.effectRetryDelayMs * 2 ** Math.min(attempt - 1, 10);
         await clock.sleep(Math.min(delay, limits.effectRetryDelayMsMax), signal);
       }
@@ -107,17 +124,4 @@ export function runEffect(options: {
 function failure(effect: Effect, error: unknown): EffectEvent {
   const known = isLockstepError(error) ? error : new LockstepError("step-failed", messageOf(error));
   return effectFailed(effect.name, reasonOf(known));
-}
-
-/** The event that says that an effect has failed for good: it is not tried again. */
-export function effectFailed(
-  effect: string,
-  reason: {
-    readonly code: string;
-    readonly message: string;
-    readonly details: Readonly<Record<string, unknown>>;
-  },
-): EffectEvent {
-  const event = { type: "effectFailed", effect, reason };
-  return event;
 }

@@ -37,7 +37,7 @@ export interface Engine {
   /**
    * Creates an actor; one that exists already is a success.
    * @param options.protocol the machine's, where it is not the latest that this build ships
-   * @throws LockstepError `entry-not-readable` where one exists that this build cannot read
+   * @throws LockstepError `entry-not-readable` where one exists that this build cannot read, `entry-too-large`
    */
   create(
     actor: string,
@@ -50,7 +50,9 @@ export interface Engine {
    * an event that the actor ignores takes nothing else with it.
    * @throws LockstepError `fenced` when this engine does not own the actor (any more);
    *   `conflict` when a write of the caller's is refused; `entry-not-readable` when this build cannot read
-   *   the actor: the event is not consumed
+   *   the actor: the event is not consumed; `entry-too-large` when the snapshot or the entry would be: the event is
+   *   consumed, and the journal says that it was rejected and why
+   * @param options.key makes the event count once: any text, a space of its own beside results and timers
    */
   send(
     actor: string,

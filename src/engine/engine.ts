@@ -1,30 +1,20 @@
-import { assert, isAway, isLockstepError, LockstepError, messageOf } from "../errors.ts";
-import { limits } from "../limits.ts";
+import { assert, isLockstepError, LockstepError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import type { Clock } from "../ports/clock.ts";
-import { linkController } from "../ports/linked-controller.ts";
 import { isAtEnd, isOwner } from "../store/entry-shape.ts";
-import type { Effect, Entry, Owner, Store, Write } from "../store/store.ts";
+import type { Effect, Entry, Owner, Store } from "../store/store.ts";
+import { Actor, type ActorPorts, notOwned } from "./actor.ts";
 import { createBatcher } from "./batcher.ts";
-import { type EffectEvent, runEffect } from "./effect-runner.ts";
-import type { Engine, EngineMachine, Ownership, SendResult } from "./engine-types.ts";
+import type { Engine, EngineMachine, Ownership } from "./engine-types.ts";
+import { callerKey } from "./event-key.ts";
 import { fireTimers } from "./fire-timers.ts";
+import { lookAgain, whileOwned } from "./look-again.ts";
 import { findMachine, notReadable, readEntry } from "./readable.ts";
 import { refuseMachine } from "./refuse-machine.ts";
-import { firstStep, nextStep, type Step, takeoverStep } from "./step.ts";
+import { firstStep } from "./step.ts";
 
 export type { EffectContext, EffectHandler } from "./effect-runner.ts";
 export type { Engine, EngineMachine, Ownership, SendResult } from "./engine-types.ts";
-
-interface Live {
-  tail: Entry;
-  readonly ownership: Ownership;
-  deposed: boolean;
-  queue: Promise<unknown>;
-  readonly running: Map<string, ReturnType<typeof runEffect>>;
-  /** Resolves when all cancelled effects have really ended. */
-  drained: Promise<unknown>;
-}
 
 const sameOwner = (left: Owner, right: Owner): boolean =>
   left.kind === "role"
@@ -51,224 +41,44 @@ export function createEngine(options: {
     at,
     ...(options.build === undefined ? {} : { build: options.build }),
   });
-  const batcher = createBatcher(store);
-  const live = new Map<string, Live>();
+  const live = new Map<string, Actor>();
   /** Actors that this build could not read when they were looked at, and whose they are. */
   const unread = new Map<string, Ownership>();
   const owned: Ownership[] = [];
   const listeners = new Set<(entry: Entry) => void>();
   const stopping = new AbortController();
   const loops = new Set<Promise<void>>();
-
-  const definitionOf = (tail: Entry): EngineMachine => {
-    const definition = findMachine(machines, tail.machine, tail.protocol);
-    if (definition === undefined) throw notReadable(tail, "this build ships no such machine");
-    return definition;
+  const ports: ActorPorts = {
+    ...{ store, clock, log, stampOf, batcher: createBatcher(store), stopping: stopping.signal },
+    definitionOf(tail) {
+      const definition = findMachine(machines, tail.machine, tail.protocol);
+      if (definition) return definition;
+      throw notReadable(tail, "this build ships no such machine");
+    },
+    onTransition(entry) {
+      for (const listener of listeners) listener(entry);
+    },
+    onStuckEffect: options.onStuckEffect,
   };
-  const fenced = (actor: string): LockstepError =>
-    new LockstepError("fenced", `this process does not own "${actor}" (any more)`, { actor });
   const ownershipOf = (owner: Owner): Ownership | undefined =>
     owned.find((held) => sameOwner(held.owner, owner) && !held.signal.aborted);
 
-  /** What has to happen after an entry is durable: effects started and stopped, listeners told. */
-  const committed = (actor: Live, entry: Entry): void => {
-    actor.tail = entry;
-    const wanted = new Set(entry.effects.map(({ id }) => id));
-    const gone = [...actor.running.values()].filter(({ effect }) => !wanted.has(effect.id));
-    for (const { effect } of gone) actor.running.delete(effect.id);
-    const answered = gone.filter(({ effect }) => effect.id !== entry.eventKey);
-    if (answered.length > 0) {
-      actor.drained = Promise.all([actor.drained, ...answered.map((running) => running.stop())]);
-    }
-    for (const listener of listeners) listener(entry);
-    startEffects(actor);
-  };
-
-  const startEffects = (actor: Live): void => {
-    const { ownership, tail } = actor;
-    if (actor.deposed || ownership.signal.aborted || stopping.signal.aborted) return;
-    // A predecessor's: nothing starts before an entry of our own is durable.
-    if (tail.epoch < ownership.epoch) return;
-    const definition = definitionOf(tail);
-    for (const effect of tail.effects) {
-      if (actor.running.has(effect.id)) continue;
-      const handler = definition.effects[effect.name];
-      assert(handler, `somebody implements the effect "${effect.name}"`, { effect: effect.id });
-      actor.running.set(
-        effect.id,
-        runEffect({
-          effect,
-          actor: tail.actor,
-          epoch: ownership.epoch,
-          handler,
-          mayFail: tail.status === "active",
-          after: actor.drained,
-          signals: [ownership.signal, stopping.signal],
-          clock,
-          log,
-          onStuck: () => options.onStuckEffect(effect),
-          onResult: (event) => deliver(actor, event, effect.id),
-        }),
-      );
-    }
-  };
-
-  /**
-   * A result has to reach the journal even while there is no primary. It is its owner's: who owns the actor
-   * anew, and be it this process, runs the effect again.
-   */
-  const deliver = async (actor: Live, event: EffectEvent, key: string): Promise<void> => {
-    for (let attempt = 1; !stopping.signal.aborted; attempt += 1) {
-      try {
-        await sendTo(actor, event, { key });
-        return;
-      } catch (error) {
-        if (!isAway(error) || attempt >= limits.deliverAttemptsMax) throw error;
-        await clock.sleep(limits.effectRetryDelayMs, stopping.signal);
-      }
-    }
-  };
-
-  /** Entries that are durable though their answer was lost: what follows a commit follows now. */
-  const catchUp = async (actor: Live): Promise<void> => {
-    const { tail, ownership } = actor;
-    const missed = await store.entries(tail.actor, tail.revision + 1);
-    if (missed.some(({ epoch }) => epoch > ownership.epoch)) {
-      actor.deposed = true;
-      throw fenced(tail.actor);
-    }
-    for (const entry of missed) committed(actor, entry);
-  };
-
-  /** Until it has ended, the ownership is lost, or the engine stops. */
-  const whileOwned = async (
-    ownership: Ownership,
-    act: (signal: AbortSignal) => Promise<void>,
-  ): Promise<void> => {
-    const { controller, unlink } = linkController([ownership.signal, stopping.signal]);
-    await act(controller.signal).finally(unlink);
-  };
-
-  /**
-   * What may have become durable although its answer was lost is looked for until it is known: nobody
-   * else may come by and collide with it. Each look waits twice as long as the one before, two minutes in
-   * all: a write may land long after its sender was told that the way is lost.
-   */
-  const lookAgain = (ownership: Ownership, isKnown: () => Promise<boolean>): Promise<void> =>
-    whileOwned(ownership, async (signal) => {
-      let looks = 0;
-      for (let attempt = 0; attempt < limits.deliverAttemptsMax && !signal.aborted; attempt += 1) {
-        await clock.sleep(limits.effectRetryDelayMs * 2 ** looks, signal);
-        try {
-          if (signal.aborted || (await isKnown())) return;
-          looks += 1;
-        } catch (error) {
-          if (isLockstepError(error, "fenced")) return;
-          log.info({ error: messageOf(error) }, "it is not known yet what became of a write");
-        }
-        if (looks >= limits.unknownOutcomeReadsMax) return;
-      }
-    });
-
-  const append = async (
-    actor: Live,
-    make: (tail: Entry, at: number) => Step,
-    extra: readonly Write[],
-  ): Promise<Entry | "duplicate"> => {
-    const { ownership } = actor;
-    for (let attempt = 0; attempt < limits.appendConflictRetriesMax; attempt += 1) {
-      if (actor.deposed || ownership.signal.aborted) throw fenced(actor.tail.actor);
-      const { entry, writes } = make(actor.tail, await store.now());
-      const result = await batcher
-        .append({
-          entry,
-          writes: [...ownership.writes, ...writes, ...(entry.outcome === "applied" ? extra : [])],
-        })
-        .catch((error: unknown) => {
-          const isKnown = async () => {
-            await catchUp(actor);
-            // Be it this entry or another of its revision, which it can follow no more.
-            return actor.tail.revision >= entry.revision;
-          };
-          void lookAgain(ownership, () => serialised(actor, isKnown));
-          throw error;
-        });
-      switch (result.kind) {
-        case "appended":
-          committed(actor, entry);
-          return entry;
-        case "duplicate":
-          await catchUp(actor);
-          return "duplicate";
-        case "refused":
-          if (result.write < ownership.writes.length) {
-            actor.deposed = true;
-            throw fenced(entry.actor);
-          }
-          throw new LockstepError("conflict", "a write that belongs to this event is refused", {
-            write: result.write - ownership.writes.length,
-          });
-        case "conflict":
-        case "undone":
-          await catchUp(actor);
-      }
-    }
-    throw new LockstepError("conflict", "somebody else appends all the time", {
-      actor: actor.tail.actor,
-    });
-  };
-
-  const serialised = <Result>(actor: Live, act: () => Promise<Result>): Promise<Result> => {
-    const result = actor.queue.then(act);
-    actor.queue = result.catch(() => {});
-    return result;
-  };
-
-  const send: Engine["send"] = (id, event, options) => {
+  const send: Engine["send"] = async (id, event, { key, writes = [] } = {}) => {
+    const eventKey = key === undefined ? undefined : callerKey(key);
     const actor = live.get(id);
     const ownership = unread.get(id);
-    if (stopping.signal.aborted || (!actor && !ownership)) return Promise.reject(fenced(id));
-    if (actor) return sendTo(actor, event, options);
+    if (stopping.signal.aborted || (!actor && !ownership)) throw notOwned(id);
+    if (actor) return actor.send(event, eventKey, { writes });
     // Somebody may have put it right since it was looked at.
-    const again = async () => {
-      const tail = await store.tail(id);
-      if (!tail || !ownership) throw fenced(id);
-      return sendTo(await adopt(tail, ownership), event, options);
-    };
-    return again();
+    const tail = await store.tail(id);
+    if (!tail || !ownership) throw notOwned(id);
+    return (await adopt(tail, ownership)).send(event, eventKey, { writes });
   };
 
-  const sendTo = (
-    actor: Live,
-    event: EffectEvent,
-    { key, writes = [] }: { key?: string; writes?: readonly Write[] } = {},
-  ): Promise<SendResult> =>
-    serialised(actor, async () => {
-      const known = actor.tail;
-      const id = known.actor;
-      const spent =
-        key?.startsWith(`${id}/`) &&
-        ![...known.effects, ...known.timers].some((pending) => pending.id === key);
-      if (spent) return { kind: "duplicate", entry: known };
-      const definition = definitionOf(known);
-      const result = await append(
-        actor,
-        (tail, at) =>
-          nextStep(definition, tail, event, {
-            ...stampOf(actor.ownership, at),
-            ...(key === undefined ? {} : { eventKey: key }),
-          }),
-        writes,
-      );
-      if (result === "duplicate") return { kind: "duplicate", entry: actor.tail };
-      assert(result.outcome !== "takeover", "an event is no takeover", { actor: id });
-      return { kind: result.outcome, entry: result };
-    });
-
   /** @throws LockstepError `entry-not-readable`, `fenced` */
-  const adopt = async (tail: Entry, ownership: Ownership): Promise<Live> => {
+  const adopt = async (tail: Entry, ownership: Ownership): Promise<Actor> => {
     const previous = live.get(tail.actor);
-    if (previous && previous.ownership.epoch >= ownership.epoch && !previous.deposed) {
+    if (previous && previous.ownership.epoch >= ownership.epoch && !previous.isDeposed) {
       return previous;
     }
     const read = readEntry(machines, tail);
@@ -277,26 +87,9 @@ export function createEngine(options: {
       throw read;
     }
     unread.delete(tail.actor);
-    const actor: Live = {
-      tail,
-      ownership,
-      deposed: false,
-      queue: Promise.resolve(),
-      running: new Map(),
-      drained: Promise.all(
-        [...(previous?.running.values() ?? [])].map((running) => running.stop()),
-      ),
-    };
+    const actor = new Actor(ports, tail, ownership, previous);
     live.set(tail.actor, actor);
-    if (tail.epoch > ownership.epoch) {
-      actor.deposed = true;
-      throw fenced(tail.actor);
-    }
-    if (tail.epoch < ownership.epoch) {
-      await serialised(actor, () =>
-        append(actor, (latest, at) => takeoverStep(latest, stampOf(ownership, at)), []),
-      );
-    } else startEffects(actor);
+    await actor.takeOver();
     return actor;
   };
 
@@ -319,12 +112,10 @@ export function createEngine(options: {
     async own(ownership) {
       owned.push(ownership);
       await adoptAll(ownership);
-      const ownedTails = () =>
-        [...live.values()].flatMap((actor) =>
-          actor.ownership === ownership && !actor.deposed ? [actor.tail] : [],
-        );
-      const loop = whileOwned(ownership, (signal) =>
-        fireTimers({ tails: ownedTails, send, store, clock, log, signal }),
+      const actors = () =>
+        [...live.values()].filter((actor) => actor.ownership === ownership && !actor.isDeposed);
+      const loop = whileOwned(ownership, stopping.signal, (signal) =>
+        fireTimers({ actors, store, clock, log, signal }),
       );
       loops.add(loop);
       void loop.finally(() => loops.delete(loop));
@@ -332,21 +123,21 @@ export function createEngine(options: {
 
     async create(id, machine, input, { owner, writes = [], protocol }) {
       const ownership = ownershipOf(owner);
-      if (!ownership || stopping.signal.aborted) throw fenced(id);
+      if (!ownership || stopping.signal.aborted) throw notOwned(id);
       const definition = findMachine(machines, machine, protocol);
       assert(definition, `the engine knows the machine "${machine}"`, { machine, protocol });
       const at = await store.now();
       const base = { actor: id, machine, owner };
       const step = firstStep(definition, base, input, stampOf(ownership, at));
       const outcome = async () => {
-        const result = await batcher.append({
+        const result = await ports.batcher.append({
           entry: step.entry,
           writes: [...ownership.writes, ...step.writes, ...writes],
         });
         return [result, await store.tail(id)] as const;
       };
       const [result, tail] = await outcome().catch((error: unknown) => {
-        void lookAgain(ownership, async () => {
+        void lookAgain(ports, ownership, async () => {
           const found = await store.tail(id);
           if (found && !live.has(id)) await adopt(found, ownership);
           return found !== undefined;
@@ -354,7 +145,7 @@ export function createEngine(options: {
         throw error;
       });
       if (result.kind === "refused") {
-        if (result.write < ownership.writes.length) throw fenced(id);
+        if (result.write < ownership.writes.length) throw notOwned(id);
         throw new LockstepError("conflict", `"${id}" cannot be created: a write is refused`, {
           write: result.write - ownership.writes.length,
         });
@@ -375,10 +166,10 @@ export function createEngine(options: {
 
     async stop() {
       stopping.abort(new LockstepError("aborted", "the engine stops"));
-      const running = [...live.values()].flatMap((actor) => [...actor.running.values()]);
-      await Promise.all(running.map((effect) => effect.stop()));
-      await Promise.allSettled([...live.values()].map(({ queue }) => queue));
-      await batcher.idle();
+      const actors = [...live.values()];
+      await Promise.all(actors.map((actor) => actor.stopEffects()));
+      await Promise.allSettled(actors.map((actor) => actor.idle()));
+      await ports.batcher.idle();
       await Promise.allSettled([...loops]);
     },
   };

@@ -6,24 +6,23 @@ import type { Entry, Store, Timer } from "../store/store.ts";
 
 /** Fires what is due by the store's clock, until aborted; asks it only when something may be due. */
 export async function fireTimers(options: {
-  /** The latest entries of the actors that are owned. */
-  tails(): readonly Entry[];
-  send(actor: string, event: Timer["event"], options: { key: string }): Promise<unknown>;
+  /** The actors that are owned. */
+  actors(): readonly { readonly tail: Entry; fire(timer: Timer): Promise<void> }[];
   store: Store;
   clock: Clock;
   log: Log;
   signal: AbortSignal;
 }): Promise<void> {
-  const { send, store, clock, log, signal } = options;
+  const { store, clock, log, signal } = options;
   while (!signal.aborted) {
-    const armed = options.tails().filter(({ timers }) => timers.length > 0);
+    const armed = options.actors().filter(({ tail }) => tail.timers.length > 0);
     let waitMs: number = limits.timerPollMsMax;
     if (armed.length > 0) {
       try {
         const now = await store.now();
-        for (const { actor, timers } of armed) {
-          for (const timer of timers) {
-            if (timer.dueAt <= now) await send(actor, timer.event, { key: timer.id });
+        for (const actor of armed) {
+          for (const timer of actor.tail.timers) {
+            if (timer.dueAt <= now) await actor.fire(timer);
             else waitMs = Math.min(waitMs, timer.dueAt - now);
           }
         }

@@ -1,7 +1,10 @@
 import type { AnyStateMachine, EventObject } from "xstate";
-import { assert, isLockstepError, messageOf } from "../errors.ts";
+import { assert, cutTo, isLockstepError, LockstepError, messageOf, reasonOf } from "../errors.ts";
 import { limits } from "../limits.ts";
 import type { Effect, Entry, Owner, Timer, Write } from "../store/store.ts";
+import { effectFailed, isEffectFailed } from "./effect-failed.ts";
+import { tooLarge } from "./entry-size.ts";
+import { type EventKey, effectKey, timerKey } from "./event-key.ts";
 import { notReadable } from "./readable.ts";
 import {
   type Asked,
@@ -31,7 +34,7 @@ export interface Definition {
 export interface Stamp {
   readonly epoch: number;
   readonly at: number;
-  readonly eventKey?: string;
+  readonly eventKey?: EventKey;
   /** The build that appends. */
   readonly build?: string;
 }
@@ -108,10 +111,6 @@ function build(
     final ? { timers: [], effects: [] } : before,
     { ...base, ...stamp },
   );
-  assert(outcome.snapshot.length <= limits.snapshotBytesMax, "the snapshot is too large", {
-    actor: base.actor,
-    bytes: outcome.snapshot.length,
-  });
   const entry: Entry = {
     ...base,
     event,
@@ -130,7 +129,10 @@ function build(
   return { entry, writes: demands.writes };
 }
 
-/** Revision 0 of an actor. Pure. */
+/**
+ * Revision 0 of an actor. Pure.
+ * @throws LockstepError `entry-too-large`
+ */
 export function firstStep(
   definition: Definition,
   base: { actor: string; machine: string; owner: Owner },
@@ -140,11 +142,23 @@ export function firstStep(
   const outcome = firstOutcome(definition.machine, input);
   const event = { type: "lockstep.created", input };
   const nothing = { timers: [], effects: [] };
-  return build(definition, { ...base, revision: 0 }, event, outcome, nothing, stamp);
+  const step = build(definition, { ...base, revision: 0 }, event, outcome, nothing, stamp);
+  const trouble = tooLarge(step.entry, 0);
+  if (trouble) throw trouble;
+  return step;
+}
+
+/** The timers and effects that still wait. A result answers its effect, and a timer that has fired is spent. */
+function pendingAfter(tail: Entry, { eventKey }: Stamp) {
+  return {
+    timers: tail.timers.filter(({ id }) => timerKey(id) !== eventKey),
+    effects: tail.effects.filter(({ id }) => effectKey(id) !== eventKey),
+  };
 }
 
 /**
- * The entry that follows the tail when the event reaches it. Pure.
+ * The entry that follows the tail when the event reaches it. An entry that would be too large is none: the result of
+ * an effect becomes the effect's failure, any other event is rejected with the reason. Pure.
  * @throws LockstepError `entry-not-readable`
  */
 export function nextStep(
@@ -156,32 +170,57 @@ export function nextStep(
   assert(tail.epoch <= stamp.epoch, "the chain rule: never append on a higher epoch", {
     actor: tail.actor,
   });
-  const base = {
-    actor: tail.actor,
-    revision: tail.revision + 1,
-    machine: tail.machine,
-    owner: tail.owner,
-  };
-  // A result answers its effect, a fired timer is spent: neither is pending any more.
-  const before = {
-    timers: tail.timers.filter(({ id }) => id !== stamp.eventKey),
-    effects: tail.effects.filter(({ id }) => id !== stamp.eventKey),
-  };
+  const step = stepOfAnySize(definition, tail, event, stamp);
+  const isFailure = isEffectFailed(event);
+  const trouble = tooLarge(step.entry, isFailure ? limits.failureReserveBytes : 0);
+  if (trouble === null) return step;
+  const answered = tail.effects.find(({ id }) => effectKey(id) === stamp.eventKey);
+  if (answered === undefined || isFailure) return rejectedStep(tail, event, trouble, stamp);
+  return nextStep(definition, tail, effectFailed(answered.name, reasonOf(trouble)), stamp);
+}
+
+/** The entry that says that an event was not taken, and why: its key is consumed, the state stays. Pure. */
+export function rejectedStep(
+  tail: Entry,
+  event: EventObject,
+  error: LockstepError,
+  stamp: Stamp,
+): Step {
+  const isTooLarge = isLockstepError(error, "entry-too-large");
+  const type = cutTo(event.type, limits.eventTypeLengthMax);
+  const { entry, writes } = settled(
+    tail,
+    isTooLarge ? { type } : event,
+    stamp,
+    pendingAfter(tail, stamp),
+    "rejected",
+  );
+  return { entry: { ...entry, reason: reasonOf(error) }, writes };
+}
+
+function stepOfAnySize(
+  definition: Definition,
+  tail: Entry,
+  event: EventObject,
+  stamp: Stamp,
+): Step {
+  const before = pendingAfter(tail, stamp);
   const unchanged = { snapshot: tail.snapshot, state: tail.state, status: tail.status, asked: [] };
-  if (tail.status !== "active") {
-    return settled(base, tail, event, stamp, before, "ignored");
-  }
+  if (tail.status !== "active") return settled(tail, event, stamp, before, "ignored");
   const revived = revive(definition, tail);
   let outcome: Outcome;
   try {
     outcome = nextOutcome(definition.machine, revived, event);
   } catch (error) {
     if (isLockstepError(error, "machine-not-supported")) throw error;
-    // Poison: a guard or an assign threw. The key is consumed, the state stays.
-    return settled(base, tail, event, stamp, before, "rejected");
+    // Poison: a guard or an assign threw.
+    const thrown = isLockstepError(error)
+      ? error
+      : new LockstepError("unexpected", `the machine threw: ${messageOf(error)}`);
+    return rejectedStep(tail, event, thrown, stamp);
   }
   const kept = outcome.taken ? outcome : { ...outcome, ...unchanged };
-  return build(definition, base, event, kept, before, stamp);
+  return build(definition, baseAfter(tail), event, kept, before, stamp);
 }
 
 /**
@@ -200,8 +239,11 @@ function revive(definition: Definition, tail: Entry): ReturnType<typeof rehydrat
   }
 }
 
+function baseAfter({ actor, revision, machine, owner }: Entry) {
+  return { actor, revision: revision + 1, machine, owner };
+}
+
 function settled(
-  base: { actor: string; revision: number; machine: string; owner: Owner },
   tail: Entry,
   event: Entry["event"],
   stamp: Stamp,
@@ -209,7 +251,7 @@ function settled(
   outcome: Entry["outcome"],
 ): Step {
   const entry: Entry = {
-    ...base,
+    ...baseAfter(tail),
     event,
     outcome,
     snapshot: tail.snapshot,
@@ -229,11 +271,5 @@ function settled(
 /** A new owner's first entry: from here on no older epoch can append. Pure. */
 export function takeoverStep(tail: Entry, stamp: Stamp): Step {
   assert(tail.epoch < stamp.epoch, "a takeover raises the epoch", { actor: tail.actor });
-  const base = {
-    actor: tail.actor,
-    revision: tail.revision + 1,
-    machine: tail.machine,
-    owner: tail.owner,
-  };
-  return settled(base, tail, { type: "lockstep.takeover" }, stamp, tail, "takeover");
+  return settled(tail, { type: "lockstep.takeover" }, stamp, tail, "takeover");
 }

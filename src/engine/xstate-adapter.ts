@@ -79,6 +79,20 @@ export function rehydrate(machine: AnyStateMachine, text: string): AnyMachineSna
   return actor.getSnapshot() as AnyMachineSnapshot;
 }
 
+/**
+ * Whether a state takes the event. A transition that enters its own state anew, without an action, answers with the
+ * snapshot that was there before.
+ */
+function isTaken(
+  machine: AnyStateMachine,
+  before: AnyMachineSnapshot,
+  event: EventObject,
+): boolean {
+  return machine
+    .getTransitionData(before, event as never)
+    .some(({ target, actions }) => target !== undefined || actions.length > 0);
+}
+
 /** What the machine makes of the event. Throws what a guard or an assign throws. */
 export function nextOutcome(
   machine: AnyStateMachine,
@@ -90,8 +104,7 @@ export function nextOutcome(
     machine,
     after as AnyMachineSnapshot,
     actions as readonly ActionObject[],
-    // A transition that changes neither state nor context answers with the same object.
-    after !== before || actions.length > 0,
+    after !== before || actions.length > 0 || isTaken(machine, before, event),
   );
 }
 

@@ -44,6 +44,9 @@ export const entryShape = fields<Entry>({
   status: oneOf("active", "done", "error"),
   timers: list(timer),
   effects: list(effect),
+  reason: optional(
+    fields<NonNullable<Entry["reason"]>>({ code: text, message: text, details: record(anything) }),
+  ),
   eventKey: optional(text),
   epoch: figure,
   protocol: count,

@@ -41,7 +41,10 @@ export interface Entry {
   readonly machine: string;
   readonly owner: Owner;
   readonly event: { readonly type: string };
-  /** What this event did: `applied`, `ignored` by the state, `rejected` (a guard threw), or a `takeover`. */
+  /**
+   * What this event did: `applied`, `ignored` by the state, `rejected` (a guard threw, or the entry would have been too
+   * large), or a `takeover`.
+   */
   readonly outcome: "applied" | "ignored" | "rejected" | "takeover";
   /** XState's persisted snapshot, as JSON text (its keys may hold dots). */
   readonly snapshot: string;
@@ -53,6 +56,13 @@ export interface Entry {
   readonly timers: readonly Timer[];
   /** All effects that are pending after this transition, the new ones last. */
   readonly effects: readonly Effect[];
+  /** Why the event was rejected. */
+  readonly reason?: {
+    readonly code: string;
+    readonly message: string;
+    readonly details: Readonly<Record<string, unknown>>;
+  };
+  /** Makes the event count once; the engine's `EventKey`, as text. */
   readonly eventKey?: string;
   readonly epoch: number;
   readonly protocol: number;

@@ -1,4 +1,4 @@
-import { effectFailed } from "../engine/effect-runner.ts";
+import { effectFailed } from "../engine/effect-failed.ts";
 import type { EffectHandler, EngineMachine } from "../engine/engine.ts";
 import { LockstepError } from "../errors.ts";
 import { asUnreachable } from "../store/transient.ts";

@@ -1,6 +1,6 @@
 import type { UpgradeContext } from "../../machines/upgrade-context.ts";
 import type { Reason } from "../../machines/vocabulary.ts";
-import { effectFailed } from "../engine/effect-runner.ts";
+import { effectFailed } from "../engine/effect-failed.ts";
 import type { EffectHandler } from "../engine/engine.ts";
 import { LockstepError, messageOf } from "../errors.ts";
 import { exitForVersionChange } from "../launcher/agent-side.ts";

@@ -126,6 +126,12 @@ function unreadStatus(tail: Entry, entries: readonly Entry[], error: LockstepErr
   };
 }
 
+/** Why the last event that was rejected in the state could not be taken, or null. Pure. */
+function rejectionIn(entries: readonly Entry[], state: string): Reason | null {
+  const isRejection = (entry: Entry) => entry.reason !== undefined && entry.state === state;
+  return entries.findLast(isRejection)?.reason ?? null;
+}
+
 /** The view of one upgrade. Pure. */
 function upgradeStatus(
   entries: readonly Entry[],
@@ -152,7 +158,7 @@ function upgradeStatus(
       : tail.state === "blocked"
         ? "lockstep retry"
         : "nothing to stop",
-    reason: context.blockedReason ?? context.reason,
+    reason: context.blockedReason ?? context.reason ?? rejectionIn(entries, tail.state),
     batches,
     restoring: ["migrating", "rolling-back"].includes(tail.state) ? restoring : null,
     foreignWrites: context.backup?.foreignWrites ?? null,

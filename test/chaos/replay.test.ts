@@ -4,6 +4,7 @@ import { describe, expect, test } from "vitest";
 import { upgradeMachine } from "../../machines/upgrade.ts";
 import type { UpgradeEvent, UpgradeInput } from "../../machines/upgrade-context.ts";
 import { protocol } from "../../machines/vocabulary.ts";
+import { callerKey } from "../../src/engine/event-key.ts";
 import { type Definition, firstStep, nextStep, takeoverStep } from "../../src/engine/step.ts";
 import type { Entry } from "../../src/store/store.ts";
 import { replay } from "./replay.ts";
@@ -42,7 +43,7 @@ function journal(): readonly Entry[] {
   const last = () => entries.at(-1) as Entry;
   entries.push(takeoverStep(last(), { epoch: 2, at: 11 }).entry);
   for (const event of events) {
-    const stamp = { epoch: 2, at: 12, eventKey: `key-${entries.length}` };
+    const stamp = { epoch: 2, at: 12, eventKey: callerKey(`key-${entries.length}`) };
     entries.push(nextStep(definition, last(), event, stamp).entry);
   }
   return entries;

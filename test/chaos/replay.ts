@@ -1,4 +1,12 @@
-import { type Definition, firstStep, nextStep, takeoverStep } from "../../src/engine/step.ts";
+import { eventKeyOf } from "../../src/engine/event-key.ts";
+import {
+  type Definition,
+  firstStep,
+  nextStep,
+  rejectedStep,
+  takeoverStep,
+} from "../../src/engine/step.ts";
+import { LockstepError } from "../../src/errors.ts";
 import type { Entry } from "../../src/store/store.ts";
 import type { DatabaseSide } from "../../src/upgrade/database-side.ts";
 import { fleetMachines } from "../../src/upgrade/fleet-machines.ts";
@@ -28,10 +36,10 @@ function plain(value: unknown): unknown {
 function made(before: Entry | undefined, entry: Entry): Entry {
   const definition = definitions[entry.machine];
   if (definition === undefined) throw new Error(`no machine is named "${entry.machine}"`);
-  const { epoch, at, eventKey, build } = entry;
+  const { epoch, at, build } = entry;
   const stamp = {
     ...{ epoch, at },
-    ...(eventKey === undefined ? {} : { eventKey }),
+    ...eventKeyOf(entry),
     ...(build === undefined ? {} : { build }),
   };
   if (before === undefined) {
@@ -40,6 +48,12 @@ function made(before: Entry | undefined, entry: Entry): Entry {
     return firstStep(definition, { actor, machine, owner }, input, stamp).entry;
   }
   if (entry.outcome === "takeover") return takeoverStep(before, stamp).entry;
+  const { reason } = entry;
+  if (reason?.code === "entry-too-large") {
+    // What made it too large was not written down.
+    const error = new LockstepError(reason.code, reason.message, reason.details);
+    return rejectedStep(before, entry.event, error, stamp).entry;
+  }
   return nextStep(definition, before, entry.event, stamp).entry;
 }
 

@@ -17,7 +17,7 @@ test("an effect's result is one entry, keyed by the effect", async () => {
   await until("done", async () => (await store.tail("job/1"))?.state === "done");
   const entries = await store.entries("job/1");
   expect(entries.map(({ event }) => event.type)).toEqual(["lockstep.created", "worked"]);
-  expect(entries[1]?.eventKey).toBe("job/1/0/1");
+  expect(entries[1]?.eventKey).toBe("effect:job/1/0/1");
   expect(entries[1]?.timers).toEqual([]);
   await one.stop();
 });

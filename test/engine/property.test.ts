@@ -5,6 +5,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { setup } from "xstate";
 import { createEngine } from "../../src/engine/engine.ts";
+import { eventKeyOf } from "../../src/engine/event-key.ts";
 import { type Definition, nextStep } from "../../src/engine/step.ts";
 import { isLockstepError, LockstepError } from "../../src/errors.ts";
 import { silentLog } from "../../src/log.ts";
@@ -123,14 +124,14 @@ async function play(
     const epochs = entries.map(({ epoch }) => epoch);
     expect(epochs).toEqual(epochs.toSorted());
     for (const [index, entry] of entries.entries()) {
-      if (entry.eventKey !== undefined) {
-        const id = `${actor}/${entry.eventKey}`;
+      if (entry.eventKey?.startsWith("caller:")) {
+        const id = `${actor}/${entry.eventKey.slice("caller:".length)}`;
         inJournal.set(id, (inJournal.get(id) ?? 0) + 1);
       }
       const before = entries[index - 1] as Entry;
       if (index === 0 || entry.outcome === "takeover") continue;
-      const { epoch, at, eventKey } = entry;
-      const stamp = { epoch, at, ...(eventKey === undefined ? {} : { eventKey }) };
+      const { epoch, at } = entry;
+      const stamp = { epoch, at, ...eventKeyOf(entry) };
       expect(nextStep(definition, before, entry.event, stamp).entry).toEqual(entry);
     }
   }

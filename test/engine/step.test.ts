@@ -2,6 +2,7 @@
 // Method: small machines, every field of the next entry.
 import { describe, expect, test } from "vitest";
 import { setup } from "xstate";
+import { callerKey, type EventKey, effectKey, timerKey } from "../../src/engine/event-key.ts";
 import { refuseMachine } from "../../src/engine/refuse-machine.ts";
 import { type Definition, firstStep, nextStep, takeoverStep } from "../../src/engine/step.ts";
 import type { Entry } from "../../src/store/store.ts";
@@ -75,7 +76,7 @@ const first = firstStep(definition, base, { some: "input" }, { epoch: 1, at: 100
 const after = (...events: readonly ({ type: string } & Record<string, unknown>)[]): Entry => {
   let tail = first.entry;
   for (const { key, ...event } of events) {
-    const stamp = { epoch: 1, at: tail.at + 10, ...(key ? { eventKey: String(key) } : {}) };
+    const stamp = { epoch: 1, at: tail.at + 10, ...(key ? { eventKey: key as EventKey } : {}) };
     tail = nextStep(definition, tail, event as { type: string }, stamp).entry;
   }
   return tail;
@@ -107,10 +108,14 @@ test("the first entry", () => {
 
 test("the next entry, with its key", () => {
   const event = { type: "more" };
-  const { entry } = nextStep(definition, first.entry, event, { epoch: 2, at: 110, eventKey: "k" });
+  const { entry } = nextStep(definition, first.entry, event, {
+    epoch: 2,
+    at: 110,
+    eventKey: callerKey("k"),
+  });
   expect(entry).toEqual({
     ...first.entry,
-    ...{ revision: 1, event, eventKey: "k", epoch: 2, at: 110 },
+    ...{ revision: 1, event, eventKey: callerKey("k"), epoch: 2, at: 110 },
     effects: [work, { id: "job/1/1/0", name: "other", params: {} }],
   });
 });
@@ -133,7 +138,7 @@ describe("timers", () => {
   test("one is disarmed by its name; one that fired is spent", () => {
     expect(after({ type: "disarm", name: "deadline" }).timers).toEqual([]);
     expect(after({ type: "disarm", name: "another" }).timers).toEqual([deadline]);
-    expect(after({ type: "note", key: deadline.id })).toMatchObject({
+    expect(after({ type: "note", key: timerKey(deadline.id) })).toMatchObject({
       timers: [],
       effects: [work],
     });
@@ -148,7 +153,7 @@ describe("effects", () => {
     expect(after({ type: "stopOne", name: "nobody" }).effects).toEqual([work]);
   });
   test("one that was answered is pending no more", () => {
-    expect(after({ type: "note", key: work.id })).toMatchObject({
+    expect(after({ type: "note", key: effectKey(work.id) })).toMatchObject({
       timers: [deadline],
       effects: [],
     });
@@ -164,7 +169,7 @@ describe("effects", () => {
 });
 
 test("a named write joins its entry, told who writes and when", () => {
-  const stamp = { epoch: 1, at: 110, eventKey: "k" };
+  const stamp = { epoch: 1, at: 110, eventKey: callerKey("k") };
   const { entry, writes } = nextStep(definition, first.entry, { type: "write" }, stamp);
   expect(writes).toEqual([
     {
@@ -185,8 +190,12 @@ describe("what changes nothing is recorded all the same", () => {
     protocol: tail.protocol,
   });
   test("an event that the state does not take", () => {
-    const entry = after({ type: "unheard-of", key: "k" });
-    expect(entry).toMatchObject({ ...unchanged(first.entry), outcome: "ignored", eventKey: "k" });
+    const entry = after({ type: "unheard-of", key: callerKey("k") });
+    expect(entry).toMatchObject({
+      ...unchanged(first.entry),
+      outcome: "ignored",
+      eventKey: callerKey("k"),
+    });
     expect(entry.revision).toBe(1);
   });
   test("a snapshot that another release wrote stays as it wrote it", () => {
@@ -205,15 +214,20 @@ describe("what changes nothing is recorded all the same", () => {
     });
     expect(writes).toEqual([]);
     expect("eventKey" in entry).toBe(false);
-    const keyed = nextStep(definition, end, { type: "more" }, { ...stamp, eventKey: work.id });
-    expect(keyed.entry.eventKey).toBe(work.id);
+    const keyed = nextStep(
+      definition,
+      end,
+      { type: "more" },
+      { ...stamp, eventKey: effectKey(work.id) },
+    );
+    expect(keyed.entry.eventKey).toBe(effectKey(work.id));
   });
   test("one whose guard throws: its key is consumed, what it answers is pending no more", () => {
-    const entry = after({ type: "poison", key: work.id });
+    const entry = after({ type: "poison", key: effectKey(work.id) });
     expect(entry).toMatchObject({
       ...{ ...unchanged(first.entry), effects: [] },
       outcome: "rejected",
-      eventKey: work.id,
+      eventKey: effectKey(work.id),
     });
   });
   test("a takeover", () => {
@@ -244,7 +258,7 @@ test("a snapshot that is too large is refused", () => {
     firstStep({ machine: large, protocol: 1 }, base, length, { epoch: 1, at: 0 });
   expect(create(1_000).entry.state).toBe("{}");
   expect(() => create(4 * 1024 * 1024)).toThrow(
-    expect.objectContaining({ code: "invariant-broken" }),
+    expect.objectContaining({ code: "entry-too-large" }),
   );
 });
 

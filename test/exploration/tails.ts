@@ -2,6 +2,7 @@ import { agentMachine } from "../../machines/agent.ts";
 import { agentInvariants, upgradeInvariants } from "../../machines/invariants.ts";
 import { upgradeMachine } from "../../machines/upgrade.ts";
 import { protocol } from "../../machines/vocabulary.ts";
+import { type EventKey, effectKey, timerKey } from "../../src/engine/event-key.ts";
 import { type Definition, firstStep, nextStep, type Step } from "../../src/engine/step.ts";
 import type { Entry, Write } from "../../src/store/store.ts";
 import { controlWrites } from "../../src/upgrade/control-writes.ts";
@@ -130,9 +131,11 @@ export function create(machine: Machine, input: unknown): Move {
 /** What answers a pending effect or timer of the tail, by its place or its name. */
 export type Answered = { readonly effect: number } | { readonly timer: string } | null;
 
-function keyOf(answered: Answered): string | undefined {
+function keyOf(answered: Answered): EventKey | undefined {
   if (answered === null) return undefined;
-  return "effect" in answered ? `effect/${answered.effect}` : `timer/${answered.timer}`;
+  return "effect" in answered
+    ? effectKey(`effect/${answered.effect}`)
+    : timerKey(`timer/${answered.timer}`);
 }
 
 function edgesTaken(before: Tail, event: ModelEvent, { entry }: Step): readonly Edge[] {

@@ -17,7 +17,7 @@ export interface Mutant {
 }
 
 const gate = "src/upgrade/gate.ts";
-const engine = "src/engine/engine.ts";
+const actor = "src/engine/actor.ts";
 const step = "src/engine/step.ts";
 const versions = "src/upgrade/versions.ts";
 const store = "src/store/mongo-store.ts";
@@ -102,10 +102,10 @@ export const mutants: readonly Mutant[] = [
     says: /S4: the effect|S11/,
     edits: [
       {
-        file: engine,
-        find: "const { entry, writes } = make(actor.tail, await store.now());",
+        file: actor,
+        find: "const { entry, writes } = make(this.#tail, await store.now());",
         replace:
-          "const { entry, writes } = make(actor.tail, await store.now()); committed(actor, entry);",
+          "const { entry, writes } = make(this.#tail, await store.now()); this.#committed(entry);",
       },
     ],
   },
@@ -113,7 +113,7 @@ export const mutants: readonly Mutant[] = [
     name: "what was cancelled works on beside what follows it",
     layer: "simulation",
     says: /S4: a batch took effect|S9: /,
-    edits: [{ file: engine, find: "after: actor.drained,", replace: "after: Promise.resolve()," }],
+    edits: [{ file: actor, find: "after: this.#drained,", replace: "after: Promise.resolve()," }],
   },
   {
     name: "acknowledged before a majority has it",
@@ -149,9 +149,9 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: step,
-        find: 'return settled(base, tail, { type: "lockstep.takeover" }, stamp, tail, "takeover");',
+        find: 'return settled(tail, { type: "lockstep.takeover" }, stamp, tail, "takeover");',
         replace: `const timers = tail.timers.map((timer) => ({ ...timer, dueAt: stamp.at + timer.dueAt - tail.at }));
-  return settled(base, tail, { type: "lockstep.takeover" }, stamp, { ...tail, timers }, "takeover");`,
+  return settled(tail, { type: "lockstep.takeover" }, stamp, { ...tail, timers }, "takeover");`,
       },
     ],
   },
@@ -232,7 +232,7 @@ export const mutants: readonly Mutant[] = [
     says: /AssertionError/,
     edits: [
       {
-        file: engine,
+        file: actor,
         find: "if (missed.some(({ epoch }) => epoch > ownership.epoch)) {",
         replace: "if (missed.length < 0) {",
       },
@@ -269,8 +269,8 @@ export const mutants: readonly Mutant[] = [
     says: /L1/,
     edits: [
       {
-        file: engine,
-        find: "void lookAgain(ownership, () => serialised(actor, isKnown));",
+        file: actor,
+        find: "void lookAgain(this.#ports, ownership, () => this.#serialised(isKnown));",
         replace: "void isKnown;",
       },
     ],

@@ -3,6 +3,7 @@ import type { AgentEvent } from "../../machines/agent-context.ts";
 import { upgradeMachine } from "../../machines/upgrade.ts";
 import type { UpgradeEvent } from "../../machines/upgrade-context.ts";
 import type { BackupPoint, RestoreOf } from "../../machines/vocabulary.ts";
+import { callerKey } from "../../src/engine/event-key.ts";
 import { type Definition, firstStep, nextStep } from "../../src/engine/step.ts";
 import type { Entry, Store } from "../../src/store/store.ts";
 import { type AgentRecord, register } from "../../src/upgrade/agents.ts";
@@ -53,7 +54,7 @@ function play(definition: Definition, first: Entry, events: readonly { type: str
   const entries = [first];
   for (const [index, event] of events.entries()) {
     const tail = entries.at(-1) as Entry;
-    const stamp = { epoch: first.epoch, at: index + 1, eventKey: `k${index}` };
+    const stamp = { epoch: first.epoch, at: index + 1, eventKey: callerKey(`k${index}`) };
     entries.push(nextStep(definition, tail, event, stamp).entry);
   }
   return entries;

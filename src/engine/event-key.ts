@@ -1,0 +1,38 @@
+import { LockstepError } from "../errors.ts";
+import { limits } from "../limits.ts";
+import type { Entry } from "../store/store.ts";
+
+/**
+ * What makes an event count once for an actor. Each kind is a space of its own: the result of an effect, a timer that
+ * has fired, and the key that a caller chose, whatever text that is.
+ */
+export type EventKey = `effect:${string}` | `timer:${string}` | `caller:${string}`;
+
+/** The key of a journal entry, as it was read. */
+export function eventKeyOf({ eventKey }: Entry): { readonly eventKey?: EventKey } {
+  return eventKey === undefined ? {} : { eventKey: eventKey as EventKey };
+}
+
+/** The key of an effect's result. */
+export function effectKey(id: string): EventKey {
+  return `effect:${id}`;
+}
+
+/** The key of a timer that has fired. */
+export function timerKey(id: string): EventKey {
+  return `timer:${id}`;
+}
+
+/**
+ * The key that a caller chose for its event.
+ * @throws LockstepError `bad-argument` where it is empty or too long
+ */
+export function callerKey(key: string): EventKey {
+  if (key.length === 0 || key.length > limits.eventKeyLengthMax) {
+    throw new LockstepError(
+      "bad-argument",
+      `expected an event's key of 1 to ${limits.eventKeyLengthMax} characters, got ${key.length}: choose another`,
+    );
+  }
+  return `caller:${key}`;
+}
