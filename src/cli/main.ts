@@ -13,6 +13,7 @@ import { history } from "./commands/history.ts";
 import { init } from "./commands/init.ts";
 import { status } from "./commands/status.ts";
 import { type UpgradeOptions, upgrade } from "./commands/upgrade.ts";
+import { docsLinkOf } from "./docs-link.ts";
 import { exitCodeOf, exitCodes } from "./exit-codes.ts";
 import { addMongoUrlOptions, completeMongoUrl } from "./mongo-url.ts";
 import { printable } from "./printable.ts";
@@ -105,9 +106,10 @@ async function main(argv: readonly string[]): Promise<number> {
       return exitCodes.interrupted;
     const code = isLockstepError(error) ? error.code : "unexpected";
     const details = isLockstepError(error) ? error.details : {};
+    const docs = docsLinkOf(code);
     const text = argv.includes("--json")
-      ? JSON.stringify({ type: "error", code, message: messageOf(error), details })
-      : `lockstep: ${code}: ${messageOf(error)}`;
+      ? JSON.stringify({ type: "error", code, message: messageOf(error), details, docs })
+      : `lockstep: ${code}: ${messageOf(error)}\nsee ${docs}`;
     process.stderr.write(`${printable(redactUrl(text))}\n`);
     if (isInterrupted) return exitCodes.interrupted;
     return isLockstepError(error) ? exitCodeOf(error.code) : exitCodes.failed;

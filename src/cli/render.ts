@@ -1,5 +1,6 @@
 import type { LoadProgress } from "../database/load-progress.ts";
 import type { FleetStatus, HistoryItem, UpgradeStatus } from "../upgrade/status.ts";
+import { docsLinkOf } from "./docs-link.ts";
 
 /** A span of time for people: `3.2 s`, `4 min 10 s`. */
 export function duration(ms: number): string {
@@ -16,7 +17,7 @@ function reasonLines(upgrade: UpgradeStatus | HistoryItem, indent: string): stri
   if (!upgrade.reason) return [];
   const { code, message, details } = upgrade.reason;
   const facts = Object.keys(details).length > 0 ? [`${indent}${JSON.stringify(details)}`] : [];
-  return [`${indent}${code}: ${message}`, ...facts];
+  return [`${indent}${code}: ${message}`, ...facts, `${indent}see ${docsLinkOf(code)}`];
 }
 
 function kindOf({ upgrade, restoreOf }: UpgradeStatus | HistoryItem): string {

@@ -185,3 +185,12 @@ describe("lockstep", () => {
     expect([code, text.includes("bad-argument")]).toEqual([2, true]);
   });
 });
+
+test("an error names its heading in the documents, as text and as JSON", async () => {
+  const words = ["backup", "show", ".hidden", "--directory", "."];
+  const { code, text } = await run(...words);
+  expect([code, text.trimEnd().split("\n").at(-1)]).toEqual([2, "see docs/errors.md#bad-argument"]);
+  const { text: json } = await run(...words, "--json");
+  const docs = "docs/errors.md#bad-argument";
+  expect(JSON.parse(json)).toMatchObject({ type: "error", code: "bad-argument", docs });
+});

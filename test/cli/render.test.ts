@@ -104,6 +104,7 @@ test("the history", () => {
       "  waiting +0.0 s → rolled-back +3.0 s",
       "  timeout: too late",
       '  {"agent":"a3"}',
+      "  see docs/errors.md#timeout",
     ].join("\n"),
   );
 });
