@@ -43,10 +43,15 @@ export interface RestoreOf {
 
 /** How long each state may last, in milliseconds by the database's clock. */
 export interface Deadlines {
+  /** Until every agent is ready on the new build. Default: 15 minutes. */
   readonly waitingMs: number;
+  /** Until copies and rehearsal are done. Default: 1 hour. */
   readonly backingUpMs: number;
+  /** Until the next batch is committed. Default: 10 minutes. */
   readonly noProgressMs: number;
+  /** Until every agent has run its local steps. Default: 15 minutes. */
   readonly peersMs: number;
+  /** Until every agent is back; a later one is left behind. Default: 1 hour. */
   readonly rollingBackMs: number;
 }
 

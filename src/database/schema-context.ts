@@ -55,23 +55,32 @@ export interface StepDatabase {
 
 /** Options of a new collection: those whose change a restore can take back by a swap. */
 export interface CollectionOptions {
+  /** What each document has to match. Default: anything goes. */
   readonly validator?: Readonly<Document>;
+  /** Which writes are checked. Default: "strict", all of them. */
   readonly validationLevel?: "strict" | "moderate" | "off";
+  /** What happens to a document that does not match. Default: "error", it is refused. */
   readonly validationAction?: "error" | "warn";
+  /** Default: none, texts are compared byte by byte. */
   readonly collation?: Readonly<CollationOptions>;
+  /** Default: none, the collection has an index on `_id` beside it. */
   readonly clusteredIndex?: Readonly<Document>;
-  /** Seconds; for a clustered collection. */
+  /** In seconds; for a clustered collection. Default: documents do not expire. */
   readonly expireAfterSeconds?: number;
+  /** Default: not enabled. */
   readonly changeStreamPreAndPostImages?: { readonly enabled: boolean };
 }
 
 /** What the server checks, and what it does about it. */
 export interface ValidatorOptions {
+  /** Which writes are checked. Default: "strict". */
   readonly level?: "strict" | "moderate" | "off";
+  /** What happens to a document that does not match. Default: "error". */
   readonly action?: "error" | "warn";
 }
 
-type IndexKind = 1 | -1 | "text" | "2dsphere" | "2d" | "hashed";
+/** How one field is indexed. */
+export type IndexKind = 1 | -1 | "text" | "2dsphere" | "2d" | "hashed";
 
 /** Fields in their order; as pairs where a field's name looks like an integer. */
 export type IndexKeys =
@@ -80,15 +89,23 @@ export type IndexKeys =
 
 export interface IndexOptions {
   readonly name: string;
+  /** Default: false. */
   readonly unique?: boolean;
+  /** Leaves out documents without the field. Default: false. */
   readonly sparse?: boolean;
+  /** Keeps queries from using it. Default: false. */
   readonly hidden?: boolean;
-  /** Seconds. */
+  /** In seconds. Default: documents do not expire. */
   readonly expireAfterSeconds?: number;
+  /** Which documents are indexed. Default: all. */
   readonly partialFilterExpression?: Readonly<Document>;
+  /** Default: the collection's. */
   readonly collation?: Readonly<CollationOptions>;
+  /** Of the fields of a text index. Default: 1 for each. */
   readonly weights?: Readonly<Record<string, number>>;
+  /** Of a text index. Default: "english". */
   readonly default_language?: string;
+  /** Of a wildcard index over all fields. Default: all of them. */
   readonly wildcardProjection?: Readonly<Document>;
 }
 

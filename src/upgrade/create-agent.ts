@@ -15,7 +15,7 @@ import { openSeam, type Seam } from "../ports/seam.ts";
 import { startAgent } from "./agent-runtime.ts";
 import { databaseNameOf } from "./database-name.ts";
 import type { GateListener } from "./gate.ts";
-import { createLifecycle, type Lifecycle } from "./lifecycle.ts";
+import { createLifecycle, type LifecycleEvents } from "./lifecycle.ts";
 import { assertAgentName } from "./names.ts";
 import { defineSteps, type Step } from "./steps.ts";
 import { requireSemver } from "./versions.ts";
@@ -27,25 +27,30 @@ export interface AgentOptions {
   readonly agent: string;
   /** Version of this build. */
   readonly version: string;
+  /** What each version up to this one changes. */
   readonly steps: readonly Step[];
+  /** Starts and drains the application. Default: nothing is started. */
   readonly gate?: Partial<GateListener>;
   /** Where copies and before-images go. Default: what the launcher says. */
   readonly dataDirectory?: string;
+  /** "state-server" keeps copies and may become master, "machine" only follows. Default: "state-server". */
   readonly role?: Role;
-  /** Name of the fleet; default: the application's database. */
+  /** Name of the fleet. Default: the application's database. */
   readonly fleet?: string;
-  /** URL of this agent's own member, a single host, for its dump. */
+  /** URL of one member, a single host, from which the copy is read. Default: the set chooses one. */
   readonly memberUrl?: string;
-  /** Declares `version` for a fleet that has none. */
+  /** Declares `version` for a fleet that has none. Default: false. */
   readonly initialize?: boolean;
   /**
    * Shuts out every other writer of the cluster from the copies to the end of an upgrade
    * (`setUserWriteBlockMode`); wants authentication. Default: foreign writes are only detected.
    */
   readonly preventForeignWrites?: boolean;
+  /** How long a silent master stays master, in milliseconds. Default: one second more than the set's election timeout. */
   readonly leaseTtlMs?: number;
+  /** Default: one JSON object a line on standard output, from level "info" on. */
   readonly log?: Log;
-  /** Ports, for tests. */
+  /** For tests. Default: the real ones. */
   readonly ports?: Partial<Ports>;
 }
 
@@ -63,7 +68,11 @@ export interface Agent {
   readonly version: string;
   readonly gate: { readonly isOpen: boolean };
   readonly isMaster: boolean;
-  on: Lifecycle["on"];
+  /** Calls back at each event of this name. Returns how to stop. */
+  on<Name extends keyof LifecycleEvents>(
+    name: Name,
+    listener: (payload: LifecycleEvents[Name]) => void,
+  ): () => void;
   /**
    * Registers, then drives its part until `stop`.
    * @throws LockstepError `database-unreachable`, `no-majority`, `not-a-replica-set`, `no-version`, `bad-argument`

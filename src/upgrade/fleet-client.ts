@@ -28,16 +28,19 @@ import { fleetInvariants } from "./invariants.ts";
 import { type FleetStatus, type HistoryItem, readHistory, readStatus } from "./status.ts";
 import { initializeVersions, readVersions, requireSemver } from "./versions.ts";
 
-type Accepted = Answer & { readonly ok: true };
+/** A request that a master has accepted. */
+export type Accepted = Answer & { readonly ok: true };
 
 /** What an operator does with a fleet, from anywhere that reaches its database. */
 export interface FleetClient {
+  /** Declares the version of a fleet, once. */
   init(version: string): Promise<Versions>;
   /**
    * Files the request and waits for the master's answer; withdraws it when the wait ends without one.
    * @throws LockstepError `no-master`, `no-majority`, `database-unreachable`, and what the master refuses it for
    */
   request(request: Request): Promise<Accepted>;
+  /** @param options.deadlines in milliseconds; default: those of `lockstep upgrade` */
   upgrade(
     to: string,
     options?: { deadlines?: Partial<Deadlines> },
@@ -56,7 +59,10 @@ export interface FleetClient {
    * @throws LockstepError `upgrade-active`: its end lets them in
    */
   allowWrites(options?: { force?: boolean }): Promise<boolean>;
-  /** Calls back at each change until the listener answers true or the time is over. */
+  /**
+   * Calls back at each change until the listener answers true or the time is over.
+   * @param options.timeoutMs default: 24 hours
+   */
   watch(
     onStatus: (status: FleetStatus) => boolean,
     options?: { timeoutMs?: number; signal?: AbortSignal },
@@ -84,13 +90,19 @@ function requireNoUpgrade(versions: Versions | undefined, force: boolean): void 
  * @throws LockstepError `bad-argument`, `database-unreachable`, `not-a-replica-set`
  */
 export async function createFleetClient(options: {
+  /** URL of the replica set; its path is the application's database. */
   mongoUrl: string;
+  /** Name of the fleet. Default: the application's database. */
   fleet?: string;
+  /** How long to wait for the database, in milliseconds. Default: 30,000. */
   serverSelectionTimeoutMs?: number;
+  /** How long to wait for a master's answer and for a majority, in milliseconds. Default: 30,000. */
   answerTimeoutMs?: number;
-  /** Ends a wait for an answer. */
+  /** Ends a wait for an answer. Default: only time ends it. */
   signal?: AbortSignal;
+  /** For tests. Default: the real clock. */
   clock?: Clock;
+  /** For tests. Default: the real randomness. */
   random?: Random;
 }): Promise<FleetClient> {
   const applicationDatabaseName = databaseNameOf(options.mongoUrl);
