@@ -1,6 +1,6 @@
 import { limits } from "./limits.ts";
 
-/** Every code that an expected failure may carry: part of the public surface, listed in the README. */
+/** Every code that an expected failure may carry: part of the public surface, explained in docs/errors.md. */
 export type ErrorCode =
   | "aborted"
   | "backup-failed"

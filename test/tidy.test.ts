@@ -1,5 +1,5 @@
 // Aim: the house rules hold. Method: every source file is read as text.
-import { readdir, readFile } from "node:fs/promises";
+import { access, readdir, readFile } from "node:fs/promises";
 import { dirname, join, relative, resolve } from "node:path";
 import { describe, expect, test } from "vitest";
 import { mutants } from "./mutants/mutants.ts";
@@ -11,6 +11,18 @@ async function filesBelow(folder: string): Promise<string[]> {
   return entries
     .filter((entry) => entry.isFile() && entry.name.endsWith(".ts"))
     .map((entry) => relative(root, join(entry.parentPath, entry.name)));
+}
+
+const textOf = (path: string) => readFile(join(root, path), "utf8");
+
+/** The anchors of a page's headings, as GitHub makes them. */
+async function headingIds(page: string): Promise<readonly string[]> {
+  return [...(await textOf(page)).matchAll(/^#+ (.+)$/gm)].map(([, heading = ""]) =>
+    heading
+      .toLowerCase()
+      .replace(/[^\w\- ]/g, "")
+      .replaceAll(" ", "-"),
+  );
 }
 
 /** Who may import whom: what is not listed is refused. Leaves are open to all. */
@@ -53,12 +65,30 @@ const sources = await Promise.all(
 const product = sources.filter(({ file }) => !file.startsWith("test/"));
 
 describe("the house", () => {
-  test("the README knows every error code", async () => {
+  test("each error code has its heading in docs/errors.md", async () => {
     const source = await readFile(join(root, "src/errors.ts"), "utf8");
     const codes = [...source.matchAll(/^ {2}\| "([a-z-]+)"/gm)].map(([, code]) => code);
     expect(codes.length).toBeGreaterThan(30);
-    const readme = await readFile(join(root, "README.md"), "utf8");
-    expect(codes.filter((code) => !readme.includes(`\`${code}\``))).toEqual([]);
+    const page = await readFile(join(root, "docs/errors.md"), "utf8");
+    const headings = [...page.matchAll(/^## ([a-z-]+)$/gm)].map(([, heading]) => heading);
+    expect(headings).toEqual(codes.toSorted());
+  });
+
+  test("each link between documents leads to a file, and to a heading of it", async () => {
+    const pages = (await readdir(join(root, "docs"))).map((name) => `docs/${name}`);
+    const wrong: string[] = [];
+    for (const page of ["README.md", "CONTRIBUTING.md", "ARCHITECTURE.md", ...pages]) {
+      for (const [, link = ""] of (await textOf(page)).matchAll(/\]\((?!https?:)([^)]+)\)/g)) {
+        const [path = "", anchor] = link.split("#");
+        const target = path === "" ? page : join(dirname(page), path);
+        const isThere = await access(join(root, target)).then(
+          () => anchor === undefined || headingIds(target).then((ids) => ids.includes(anchor)),
+          () => false,
+        );
+        if (!isThere) wrong.push(`${page}: ${link}`);
+      }
+    }
+    expect(wrong).toEqual([]);
   });
 
   test("imports follow the arrows", () => {

@@ -13,9 +13,12 @@ import {
 } from "./edge-counts.ts";
 import { mermaidOf } from "./mermaid.ts";
 
-/** The README with the pictures between their markers made anew. Pure. */
-function withPictures(readme: string, pictures: ReadonlyMap<string, string>): string {
-  return readme.replace(
+/** The page that shows pictures between markers. */
+const picturePage = "docs/guide.md";
+
+/** A page whose pictures between their markers are drawn anew. Pure. */
+function withPictures(page: string, pictures: ReadonlyMap<string, string>): string {
+  return page.replace(
     /(<!-- diagram (\w+) -->\n)[\s\S]*?(<!-- \/diagram -->)/g,
     (_whole, open: string, name: string, close: string) =>
       `${open}\`\`\`mermaid\n${pictures.get(name) ?? ""}\`\`\`\n${close}`,
@@ -51,7 +54,7 @@ async function filesOf(
     files.set(join(directory, `${chart.name}.mmd`), mermaidOf(chart, counts));
     files.set(join(directory, `${chart.name}.md`), catalogueOf(chart, counts));
   }
-  files.set("README.md", withPictures(await readFile("README.md", "utf8"), pictures));
+  files.set(picturePage, withPictures(await readFile(picturePage, "utf8"), pictures));
   return files;
 }
 

@@ -11,7 +11,7 @@ async function folderOfItsOwn() {
   const root = await mkdtemp(join(tmpdir(), "lockstep-diagrams-"));
   onTestFinished(() => rm(root, { recursive: true, force: true }));
   await cp("diagrams", join(root, "diagrams"), { recursive: true });
-  await cp("README.md", join(root, "README.md"));
+  await cp("docs", join(root, "docs"), { recursive: true });
   await symlink(resolve("node_modules"), join(root, "node_modules"));
   const run = async (...words: string[]) =>
     runCommand(process.execPath, [resolve("dist/src/diagram/main.js"), ...words], {

@@ -101,7 +101,10 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
 const root = await mkdtemp(join(tmpdir(), "lockstep-mutants-"));
 let [caught, survivors] = [0, 0];
 try {
-  for (const name of ["src", "machines", "demo", "bench", "test", "diagrams", ".ci", "README.md"]) {
+  for (const name of [
+    ...["src", "machines", "demo", "bench", "test", "diagrams", "docs", ".ci"],
+    "README.md",
+  ]) {
     await cp(resolve(name), join(root, name), { recursive: true });
   }
   for (const name of ["package.json", "tsconfig.json", "tsconfig.build.json", "vitest.config.ts"]) {
