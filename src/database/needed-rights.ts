@@ -90,7 +90,7 @@ const askingFiles: Grant = [
 ];
 const countingFiles: Grant = [
   ["serverStatus", "listDatabases"],
-  "to count the files that members have open: without it the worst is expected",
+  "to count the files that members have open: there may be more than are expected",
   true,
 ];
 const endingMore: Grant = [

@@ -37,20 +37,17 @@ export function filesOf({ collections }: Catalogue): number {
   return files.reduce((sum, count) => sum + count, 0);
 }
 
-/** The most files that a member could have open once all is created: infinite where that cannot be known. Pure. */
+/** The most files that a member could have open once all is created. Pure. */
 function peakFiles(
   { openFiles, connections }: MemberFiles,
   { liveFiles, addedFiles }: FilesNeeded,
   allFiles: number,
 ): number {
-  // Nobody can say which of the database's files are among the open ones; any file may be.
-  const data =
-    openFiles === null ? allFiles : Math.max(openFiles, Math.min(openFiles + liveFiles, allFiles));
+  // Any file may be among the open ones. Where nothing can be counted, this is the least; the right is told.
+  const open = openFiles ?? (Number.isFinite(allFiles) ? allFiles : limits.filesReserve);
+  const data = Math.max(open, Math.min(open + liveFiles, allFiles));
   return data + addedFiles + (connections ?? limits.filesReserve) + limits.filesReserve;
 }
-
-const known = (files: number | null): string =>
-  files === null || !Number.isFinite(files) ? "an unknown number" : String(files);
 
 /** The rights by which less than the worst could be counted. Pure. */
 function countingAdvice(short: readonly MemberFiles[], allFiles: number): string {
@@ -60,7 +57,7 @@ function countingAdvice(short: readonly MemberFiles[], allFiles: number): string
   ];
   if (cluster.length === 0) return "";
   const counted = Number.isFinite(allFiles) ? "" : " and dbStats on every database";
-  return `; or grant the user ${cluster.join(" and ")} on the cluster${counted}: without them the worst is expected`;
+  return `; or grant the user ${cluster.join(" and ")} on the cluster${counted}: then more can be known`;
 }
 
 /**
@@ -80,7 +77,7 @@ export function requireFiles(
   if (short.length === 0) return;
   const words = short.map(
     ({ host, maxFiles, openFiles, neededFiles }) =>
-      `${host} (may open ${maxFiles}, has ${known(openFiles)} of data open, could need ${known(neededFiles)})`,
+      `${host} (may open ${maxFiles}, has ${openFiles ?? "an unknown number"} of data open, could need ${neededFiles})`,
   );
   throw new LockstepError(
     "files-short",
@@ -88,8 +85,7 @@ export function requireFiles(
     {
       addedFiles: needed.addedFiles,
       short: short.map(({ host, maxFiles, openFiles, neededFiles }) => ({
-        ...{ host, maxFiles, openFiles },
-        neededFiles: Number.isFinite(neededFiles) ? neededFiles : null,
+        ...{ host, maxFiles, openFiles, neededFiles },
       })),
     },
   );
@@ -161,10 +157,12 @@ async function countAllFiles(client: MongoClient): Promise<number> {
  */
 export async function requireFilesForCopy(asking: Asking, needed: FilesNeeded): Promise<void> {
   const members = await readMemberFiles(asking);
-  try {
-    requireFiles(members, needed, Number.POSITIVE_INFINITY);
-  } catch {
-    // All databases are counted only where it matters: there may be many.
-    requireFiles(members, needed, await countAllFiles(asking.client));
+  if (members.every(({ openFiles }) => openFiles !== null)) {
+    try {
+      return requireFiles(members, needed, Number.POSITIVE_INFINITY);
+    } catch {
+      // All databases are counted only where it matters: there may be many.
+    }
   }
+  requireFiles(members, needed, await countAllFiles(asking.client));
 }

@@ -263,7 +263,7 @@ describe("on a real set", () => {
       expect(await ask(health, ({ client }) => checkMajority(client))).toBe("accepted");
     });
 
-    test("the files of all databases: the worst is expected, not the user's own databases", async () => {
+    test("the files of all databases: not only those of the user's own databases", async () => {
       const { extra } = await root.db("admin").command({ hostInfo: 1 });
       const mostFiles = Number(extra.maxOpenFiles ?? extra.extra.maxOpenFiles);
       const files = { liveFiles: mostFiles, addedFiles: 1 };

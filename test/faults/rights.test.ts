@@ -18,6 +18,20 @@ let root: MongoClient;
 beforeAll(async () => {
   fleet = await startTestFleet({
     secure: secureWith(),
+    async createUser(keeper) {
+      const find = ["things", "elsewhere"].map((db) => ({
+        ...{ resource: { db, collection: "" }, actions: ["find"] },
+      }));
+      await keeper.db("admin").command({ createRole: "reader", roles: [], privileges: find });
+      const user = { createUser: "reader", pwd: "secret", roles: ["reader"] };
+      await keeper.db("admin").command({ ...user, writeConcern: { w: "majority" } });
+      return { username: "keeper", password: "secret" };
+    },
+    // Its own member is read as another user.
+    memberUrl: (set, number) =>
+      number === 3
+        ? `${set.members[2]?.directUrl.replace("//", "//reader:secret@")}&authSource=admin`
+        : undefined,
   });
   const admin = fleet.client.db("admin");
   await admin.command({ createUser: "root", pwd: "secret", roles: ["root"] });
@@ -89,6 +103,25 @@ describe("one right is missing", () => {
     await fleet.until("each state server says what its user lacks", async () =>
       (await told()).every((rights) => rights?.missing.includes(words)),
     );
+  });
+
+  test("find, for the user of one agent's memberUrl: refused by name, and no gate was shut", async () => {
+    await grant(required);
+    const before = await wereShut();
+    const revoke = async (privileges: object[]) => {
+      await root.db("admin").command({ updateRole: "reader", privileges });
+    };
+    await revoke([{ resource: { db: "elsewhere", collection: "" }, actions: ["find"] }]);
+    const words = 'the user of its memberUrl: find on the database "things"';
+    await fleet.until("the agent says what its other user lacks", async () =>
+      (await told()).some((rights) => rights?.missing.startsWith(words)),
+    );
+    await expect(fleet.fleet.upgrade("1.1.0")).rejects.toMatchObject({
+      code: "rights-missing",
+      message: expect.stringContaining(`missing for a3: ${words}`),
+    });
+    expect(await wereShut()).toBe(before);
+    await revoke([{ resource: { db: "things", collection: "" }, actions: ["find"] }]);
   });
 
   test("by hand: a backup, a rehearsal, a restore and `init` ask for theirs first", async () => {
