@@ -57,7 +57,11 @@ const stepping: Grant = [
   ["remove", "collStats", "renameCollectionSameDB"],
   "for schema steps, and to put a copy in place of the live data",
 ];
-const droppingIndexes: Grant = [["dropIndex"], "for schema steps that drop an index", true];
+const droppingIndexes: Grant = [
+  ["dropIndex"],
+  "for schema steps that drop an index, and to end index builds in a restore's way",
+  true,
+];
 const watching: Grant = [["changeStream"], "to find out foreign writes"];
 const bookkeeping: Grant = [
   ["find", "insert", "update", "remove", "createCollection", "createIndex"],
@@ -95,7 +99,7 @@ const countingFiles: Grant = [
 ];
 const endingMore: Grant = [
   ["killAnySession", "killop", "serverStatus"],
-  "to end operations and index builds of other users, and to tell apart their transactions",
+  "to end operations of other users, and to tell apart their transactions",
   true,
 ];
 

@@ -13,6 +13,7 @@ import {
 import { type Digests, digestDatabase, digestOf } from "./digest.ts";
 import { deposed, type Fenced, fencedTransaction } from "./fenced-transaction.ts";
 import { fencesOf, readFence } from "./fences.ts";
+import { makeInPlace } from "./in-place.ts";
 import { createPlainly, dropExactly, type LoadTarget, loadCollection } from "./load.ts";
 import { tellTenths } from "./load-progress.ts";
 import type { DumpedCollection, Manifest } from "./manifest.ts";
@@ -226,13 +227,18 @@ export async function restoreDatabase(
     const uuid = await loadVerified(options, wanted, under, onBytes);
     swaps.push({ name: wanted.name, uuid, replaces: replacedBy(wanted.name) });
   }
-  swaps.push(...added.map(({ name }) => ({ name, uuid: null, replaces: replacedBy(name) })));
+  const inPlace = stale.filter(({ type }) => type !== "collection");
+  // A collection where a view or a time series belongs is kept as well, until all is proven.
+  const isCollection = ({ name, type }: CollectionEntry) =>
+    type === "collection" && inPlace.some((wanted) => wanted.name === name);
+  const gone = [...added, ...before.live.collections.filter(isCollection)];
+  swaps.push(...gone.map(({ name }) => ({ name, uuid: null, replaces: replacedBy(name) })));
   await holdFence(options, { epoch, state: "swapping", swaps: swaps.map((each) => ({ ...each })) });
   for (const wanted of swaps) await swap(target, wanted, `${replacedPrefix}${epoch}`);
-  for (const wanted of stale.filter(({ type }) => type !== "collection")) {
+  await makeInPlace(inPlace, async (wanted) => {
     await holdFence(options, { epoch, state: "in-place", name: wanted.name });
     await loadVerified(options, wanted, wanted.name, onBytes);
-  }
+  });
 
   const digest = await proveEqual(options);
   await holdFence(options, { epoch, state: "restored" });

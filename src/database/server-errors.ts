@@ -2,6 +2,7 @@ import { MongoServerError } from "mongodb";
 
 /** The server's codes that mean something to us, by its names for them. */
 export const serverErrors = {
+  graphContainsCycle: 5,
   unauthorized: 13,
   namespaceNotFound: 26,
   indexNotFound: 27,
@@ -13,7 +14,9 @@ export const serverErrors = {
   invalidReplicaSetConfig: 93,
   notYetInitialized: 94,
   cappedPositionLost: 136,
+  viewDepthLimitExceeded: 165,
   commandNotSupportedOnView: 166,
+  optionNotSupportedOnView: 167,
   snapshotTooOld: 239,
   snapshotUnavailable: 246,
   changeStreamFatal: 280,

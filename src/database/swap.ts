@@ -1,10 +1,11 @@
-import { type MongoClient, ReadConcern, UUID } from "mongodb";
+import { type MongoClient, UUID } from "mongodb";
 import { LockstepError, messageOf } from "../errors.ts";
 import { limits } from "../limits.ts";
 import { systemClock } from "../ports/clock.ts";
 import type { Seam } from "../ports/seam.ts";
 import { isNetworkTrouble } from "../store/transient.ts";
 import { bucketsPrefix, type Described, findByUuid, findCollection } from "./catalogue.ts";
+import { endIndexBuilds } from "./index-builds.ts";
 import { dropIfThere } from "./load.ts";
 import { hasCode, serverErrors } from "./server-errors.ts";
 
@@ -23,25 +24,6 @@ const lookAgain = [
   serverErrors.collectionUuidMismatch,
   serverErrors.backgroundOperation,
 ];
-
-/** An index build holds its collection's name: what is replaced needs none of it. */
-async function endIndexBuilds(target: SwapTarget, name: string): Promise<void> {
-  const admin = target.client.db("admin", { readConcern: new ReadConcern("local") });
-  const builds = await admin
-    .aggregate<{ opid: number }>([
-      { $currentOp: { allUsers: true, idleConnections: false } },
-      { $match: { "command.createIndexes": name, "command.$db": target.databaseName } },
-      // Nobody need be able to decode the definition.
-      { $project: { opid: 1 } },
-    ])
-    .toArray();
-  for (const { opid } of builds) {
-    await admin.command({ killOp: 1, op: opid }).catch((error: unknown) => {
-      // Without the right to end it, it is waited for.
-      if (!hasCode(error, serverErrors.unauthorized)) throw error;
-    });
-  }
-}
 
 /** Renames exactly the collection of this UUID; the caller looks at what came of it. */
 async function rename(target: SwapTarget, from: Described, to: string): Promise<void> {
@@ -105,6 +87,14 @@ export interface Swap {
   readonly replaces: string | null;
 }
 
+/** Ends the index builds on the collection that is replaced, and on no other of its name. */
+async function endBuildsOn(
+  { client, databaseName }: SwapTarget,
+  { name, replaces }: Swap,
+): Promise<void> {
+  if (replaces !== null) await endIndexBuilds(client, databaseName, { name, uuid: replaces });
+}
+
 /**
  * Puts the collection of a UUID under a name (or nothing, for `null`), and the one that was there aside
  * under a name that begins with another: it is kept. The UUIDs say what has happened, so an answer that was
@@ -122,7 +112,8 @@ export async function swap(target: SwapTarget, wanted: Swap, aside: string): Pro
       const known = hasCode(error, ...lookAgain);
       if (!known && !isNetworkTrouble(error)) throw error;
       last = error;
-      if (hasCode(error, serverErrors.backgroundOperation)) await endIndexBuilds(target, name);
+      // An index build holds its collection's name: what is replaced needs none of it.
+      if (hasCode(error, serverErrors.backgroundOperation)) await endBuildsOn(target, wanted);
       await systemClock.sleep(limits.effectRetryDelayMs, target.signal);
     }
   }

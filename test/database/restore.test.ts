@@ -158,6 +158,94 @@ describe("restore", () => {
     expect(again.restored).toEqual([]);
   });
 
+  test.each([
+    "nothing",
+    "a collection",
+    "a view",
+    "another time series",
+    "a collection of its buckets",
+  ])(
+    "a time series where the live database has %s of its name; a view and a collection where it has one",
+    async (kind) => {
+      const setting = await createSetting();
+      const { client, name } = setting;
+      const database = client.db(name);
+      const series = async (called: string, more: object = {}) => {
+        await database.createCollection(called, { timeseries: { timeField: "t", ...more } });
+        await database.collection(called).insertOne({ t: new Date(0), m: 1 });
+      };
+      await series("weather", { metaField: "m" });
+      await database.collection("weather").createIndex({ m: 1, t: 1 });
+      await database.collection("plain").insertOne({ a: 1 });
+      await database.createCollection("seen", { viewOn: "weather", pipeline: [] });
+      const copy = await takeCopy(setting);
+      for (const each of ["weather", "plain", "seen"]) await database.dropCollection(each);
+      await series("plain");
+      await database.collection("seen").insertOne({ a: "a user's" });
+      if (kind === "a collection") await database.collection("weather").insertOne({ a: 1 });
+      if (kind === "a view") await database.createCollection("weather", { viewOn: "seen" });
+      if (kind === "another time series") await series("weather");
+      if (kind === "a collection of its buckets") {
+        await database.createCollection("system.buckets.weather");
+      }
+      const seam = dyingSeam(kind === "nothing" ? 12 : 9, "after");
+      await restoreDatabase(await options(setting, copy, 1, seam)).catch(() => {});
+      await restoreDatabase(await options(setting, copy, 2));
+      await expectEqual(setting, copy);
+      const again = await restoreDatabase(await options(setting, copy, 3));
+      expect(again.restored).toEqual([]);
+    },
+  );
+
+  test("views that would be in a circle with the old definitions of others are made in the order that works", async () => {
+    const setting = await createSetting();
+    const database = setting.client.db(setting.name);
+    const view = (called: string, over: string, from?: string) =>
+      database.createCollection(called, {
+        viewOn: over,
+        pipeline: from ? [{ $lookup: { from, as: "found", pipeline: [] } }] : [],
+      });
+    await database.collection("items").insertOne({ a: 1 });
+    const names = ["a", "b", "c", "d"];
+    await view("d", "items");
+    await view("c", "items", "d");
+    await view("b", "c");
+    await view("a", "items", "b");
+    const copy = await takeCopy(setting);
+    for (const each of names) await database.dropCollection(each);
+    await view("a", "items");
+    await view("b", "items", "a");
+    await view("c", "b");
+    await view("d", "items", "c");
+    await restoreDatabase(await options(setting, copy, 1));
+    await expectEqual(setting, copy);
+  });
+
+  test("a collection where the backup has a view or a time series is kept until all is proven", async () => {
+    const setting = await createSetting();
+    const database = setting.client.db(setting.name);
+    await database.createCollection("seen", { viewOn: "x", pipeline: [] });
+    await database.createCollection("weather", { timeseries: { timeField: "t" } });
+    const copy = await takeCopy(setting);
+    for (const each of ["weather", "seen"]) {
+      await database.dropCollection(each);
+      await database.collection(each).insertOne({ a: "a user's" });
+    }
+    const kept: string[] = [];
+    const seam: Seam = {
+      async write(name, action) {
+        if (name === "restore-sweep") {
+          const { collections } = await readCatalogue(setting.client, setting.name);
+          kept.push(...collections.map((entry) => entry.name));
+        }
+        return action();
+      },
+    };
+    await restoreDatabase(await options(setting, copy, 1, seam));
+    expect(new Set(kept.filter((name) => name.includes("replaced"))).size).toBe(2);
+    await expectEqual(setting, copy);
+  });
+
   test("what somebody has added under a name of the server's goes: buckets of nobody's, and a view over some", async () => {
     const setting = await createSetting();
     const { client, name } = setting;
@@ -224,38 +312,49 @@ describe("restore", () => {
     await expectEqual(setting, copy);
   });
 
-  test("an index build in the way is ended", async () => {
+  test("an index build in the way is ended, also one that has lost its client by a step-down", async () => {
     const set = await startReplicaSet({ mongodPath: inject("mongodPath") });
     onTestFinished(() => set.stop());
     const own = new MongoClient(set.url());
+    onTestFinished(() => own.close());
     const setting = await createSetting(own);
     await fill(setting);
     const copy = await takeCopy(setting);
-    await damage(setting);
-    const { client, name } = setting;
+    const database = own.db(setting.name);
     const primary = await set.primary();
     const away = set.members.find((member) => member !== primary);
-    away?.pause();
+    const isBuilding = async () => {
+      const described = { listIndexes: "changed", includeBuildUUIDs: true };
+      const { cursor } = await database.command(described);
+      return cursor.firstBatch.some((index: { buildUUID?: unknown }) => index.buildUUID);
+    };
     // It waits for every voter, and one of them does not answer.
-    const indexes = [{ key: { text: 1 }, name: "slow" }];
-    const building = client
-      .db(name)
-      .command({ createIndexes: "changed", indexes, commitQuorum: "votingMembers" })
-      .then(
+    const build = async () => {
+      const indexes = ["text", "more"].map((field) => ({ key: { [field]: 1 }, name: field }));
+      const command = { createIndexes: "changed", indexes, commitQuorum: "votingMembers" };
+      const outcome = database.command(command).then(
         () => "built",
-        (error: Error) => error.message,
+        () => "ended",
       );
-    await until("the build", async () => {
-      const operations = await client
-        .db("admin")
-        .command({ currentOp: 1, "command.createIndexes": "changed" });
-      return (operations["inprog"] as unknown[]).length > 0;
-    });
+      await until("the build", isBuilding);
+      return outcome;
+    };
+    away?.pause();
+    await damage(setting);
+    const building = build();
+    await until("the build", isBuilding);
     await restoreDatabase(await options(setting, copy, 1));
-    expect(await building).not.toBe("built");
+    expect(await building).toBe("ended");
+    await expectEqual(setting, copy);
+    await damage(setting);
+    const lost = build();
+    await until("the build", isBuilding);
+    await set.stepDown();
+    expect(await lost).toBe("ended");
+    expect(await isBuilding()).toBe(true);
+    await restoreDatabase(await options(setting, copy, 2));
     await expectEqual(setting, copy);
     away?.resume();
-    await own.close();
   });
 
   test("a deposed master's restore is fenced before it touches anything", async () => {
