@@ -49,7 +49,13 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   demo: ["src/index.ts", "src/local", "src/ports"],
   bench: ["src/index.ts", "src/database", "src/local", "src/ports", "demo"],
 };
-const leaves = ["src/errors.ts", "src/limits.ts", "src/log.ts", "src/shape.ts"];
+const leaves = [
+  "src/entity-names.ts",
+  "src/errors.ts",
+  "src/limits.ts",
+  "src/log.ts",
+  "src/shape.ts",
+];
 
 function roomOf(file: string): string {
   const parts = file.split("/");

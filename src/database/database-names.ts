@@ -1,3 +1,4 @@
+import { requireName } from "../entity-names.ts";
 import { LockstepError } from "../errors.ts";
 import { limits } from "../limits.ts";
 
@@ -35,20 +36,9 @@ export function isReservedName(name: string): boolean {
  * @throws LockstepError `bad-argument` for a fleet's name from which no database can be named
  */
 export function controlDatabaseName(fleet: string): string {
-  const bytes = Buffer.byteLength(fleet);
-  const advice = "name the fleet with --fleet (in an application: `fleet`), or name it otherwise";
-  if (bytes > limits.fleetNameBytesMax) {
-    throw new LockstepError(
-      "bad-argument",
-      `expected a fleet's name (by default the database's) of at most ${limits.fleetNameBytesMax} bytes, got ${bytes}: the names of its databases are made from it, and the server takes ${limits.databaseNameBytesMax}; ${advice}`,
-    );
-  }
-  if (!isDatabaseName(fleet)) {
-    throw new LockstepError(
-      "bad-argument",
-      `expected a fleet's name without /\\. "$*<>:|?, got "${fleet}": ${advice}`,
-    );
-  }
+  const advice =
+    "it is the database's name by default; name the fleet with --fleet (in an application: `fleet`)";
+  requireName("fleet", fleet, advice);
   // It would be the control database of one fleet and a scratch database of another.
   if (/_scratch_\d+$/i.test(fleet)) {
     throw new LockstepError(

@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import type { Role } from "../../machines/vocabulary.ts";
 import { controlDatabaseName } from "../database/database-names.ts";
+import { requireName } from "../entity-names.ts";
 import { LockstepError, messageOf } from "../errors.ts";
 import {
   createLauncherVersions,
@@ -16,7 +17,6 @@ import { startAgent } from "./agent-runtime.ts";
 import { databaseNameOf } from "./database-name.ts";
 import type { GateListener } from "./gate.ts";
 import { createLifecycle, type LifecycleEvents } from "./lifecycle.ts";
-import { assertAgentName } from "./names.ts";
 import { defineSteps, type Step } from "./steps.ts";
 import { requireSemver } from "./versions.ts";
 
@@ -87,7 +87,7 @@ export interface Agent {
  * @throws LockstepError `bad-argument`, `version-not-semver`, `duplicate-step`
  */
 export function createAgent(options: AgentOptions): Agent {
-  assertAgentName(options.agent);
+  requireName("agent", options.agent);
   requireSemver(options.version);
   const steps = defineSteps(options.steps);
   const launched = readLauncherEnvironment(process.env);
@@ -108,6 +108,7 @@ export function createAgent(options: AgentOptions): Agent {
   }
   const mongoUrl = options.mongoUrl ?? process.env["LOCKSTEP_MONGO_URL"]?.trim() ?? "";
   const databaseName = databaseNameOf(mongoUrl);
+  const controlDatabase = controlDatabaseName(options.fleet ?? databaseName);
   const log = options.log ?? createLog({});
   const lifecycle = createLifecycle((error) => {
     log.error({ agent: options.agent, error: messageOf(error) }, "a listener threw");
@@ -130,7 +131,7 @@ export function createAgent(options: AgentOptions): Agent {
         mongoUrl,
         memberUrl: options.memberUrl,
         databaseName,
-        controlDatabaseName: controlDatabaseName(options.fleet ?? databaseName),
+        controlDatabaseName: controlDatabase,
         agent: options.agent,
         role: options.role ?? "state-server",
         version: options.version,

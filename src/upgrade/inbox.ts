@@ -1,3 +1,4 @@
+import { nameOf } from "../entity-names.ts";
 import { cutTo, type ErrorCode, LockstepError } from "../errors.ts";
 import { limits } from "../limits.ts";
 import {
@@ -62,7 +63,7 @@ const ofKind: Readonly<Record<Request["kind"], Shape>> = {
   restore: fields<Request & { kind: "restore" }>({
     kind: text,
     backup: fields<(Request & { kind: "restore" })["backup"]>({
-      ...{ backupId: text, digest: text, version: text },
+      ...{ backupId: nameOf("backup"), digest: text, version: text },
       ...{ bytes: count, files: count },
     }),
     deadlines: record(figure),

@@ -1,6 +1,5 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
-import { LockstepError } from "../errors.ts";
 
 /** The role that coordinators follow. */
 export const masterRole = "master";
@@ -55,15 +54,4 @@ export function connectionNames(controlDatabase: string, agent: string, nonce: s
   const fleet = createHash("sha256").update(controlDatabase).digest("hex").slice(0, 8);
   const prefix = `lockstep:${fleet}:${agent}:`;
   return { own: `${prefix}${nonce}`, earlier: { $regex: `^${prefix}(?!${nonce})` } };
-}
-
-/** @throws LockstepError `bad-argument` unless the name may be an agent's */
-export function assertAgentName(name: string): void {
-  // A name of what every object has would be found where no agent is.
-  if (!/^[a-z0-9][a-z0-9-]{0,62}$/.test(name) || name in {}) {
-    throw new LockstepError(
-      "bad-argument",
-      `expected an agent name of 1 to 63 lower-case letters, digits and hyphens, got "${name}"`,
-    );
-  }
 }

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { compare, gt, lte, valid } from "semver";
 import type { SchemaContext } from "../database/schema-context.ts";
+import { requireName } from "../entity-names.ts";
 import { assert, LockstepError } from "../errors.ts";
 import { limits } from "../limits.ts";
 import type { Log } from "../log.ts";
@@ -67,12 +68,7 @@ export function defineSteps(steps: readonly Step[]): readonly Step[] {
   }
   const names = new Set<string>();
   for (const step of steps) {
-    if (!/^[a-z0-9][a-z0-9-]{0,99}$/.test(step.name)) {
-      throw new LockstepError(
-        "bad-argument",
-        `expected a step name of lower-case letters, digits and hyphens, got "${step.name}": rename it`,
-      );
-    }
+    requireName("step", step.name, "rename it");
     if (names.has(step.name)) {
       throw new LockstepError(
         "duplicate-step",

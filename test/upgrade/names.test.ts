@@ -1,7 +1,6 @@
 // Aim: ids and names are what others look for, to the letter.
 import { expect, test } from "vitest";
 import {
-  assertAgentName,
   coordinatorId,
   coordinatorPrefix,
   isUpgradeId,
@@ -31,14 +30,3 @@ test.each([
 ])("an upgrade's id: %s", (name, expected) => {
   expect(isUpgradeId(name)).toBe(expected);
 });
-
-test.each(["a", "7", "a-1", "a".repeat(63)])("an agent's name: %s", (name) => {
-  expect(() => assertAgentName(name)).not.toThrow();
-});
-
-test.each(["", "-a", "A", "a_b", "a b", " a", "a ", "a".repeat(64), "constructor"])(
-  "none: %j",
-  (name) => {
-    expect(() => assertAgentName(name)).toThrow(expect.objectContaining({ code: "bad-argument" }));
-  },
-);

@@ -4,6 +4,7 @@ import type { Manifest } from "../../database/manifest.ts";
 import { backupsIn } from "../../database/retention.ts";
 import { databaseSize } from "../../database/space.ts";
 import { readManifest, verifyDump } from "../../database/verify-dump.ts";
+import { requireName } from "../../entity-names.ts";
 import { LockstepError, messageOf } from "../../errors.ts";
 import { silentLog } from "../../log.ts";
 import { systemClock } from "../../ports/clock.ts";
@@ -27,12 +28,7 @@ export type CreateOptions = BackupOptions & { readonly gzip?: boolean };
 
 /** The folder of one backup, which must lie within the directory. */
 export function backupFolder(directory: string, id: string): string {
-  if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/.test(id)) {
-    throw new LockstepError(
-      "bad-argument",
-      `expected a backup's id of letters, digits, dots, hyphens and underscores, got "${id}"`,
-    );
-  }
+  requireName("backup", id);
   return join(resolve(directory), id);
 }
 
