@@ -10,6 +10,7 @@ import {
   type Store,
   type Write,
 } from "./store.ts";
+import { wholeList } from "./whole-list.ts";
 
 type Fields = Record<string, unknown>;
 
@@ -169,7 +170,7 @@ export function createMemoryStore(options: { now: () => number }): Store {
         .filter(([, fields]) => holds(fields, where))
         .toSorted(([left], [right]) => (left < right ? -1 : 1))
         .map(([_id, fields]) => ({ ...withinBounds(fields), _id }));
-      if (page === undefined) return found;
+      if (page === undefined) return wholeList(collection, found);
       const place = (document: Fields) => Number(document[page.orderBy]);
       return found.toSorted((left, right) => place(left) - place(right)).slice(0, page.limit);
     },

@@ -22,6 +22,7 @@ import {
   isUnknownOutcome,
   isWriteTimeout,
 } from "./transient.ts";
+import { wholeList } from "./whole-list.ts";
 
 type Stored = Omit<Entry, "actor" | "revision"> & { _id: { actor: string; revision: number } };
 
@@ -332,13 +333,10 @@ export function createMongoStore(options: {
         const { _id, ...fields } = found;
         return fields;
       }),
-    list: (
-      collection,
-      where = {},
-      { orderBy, limit } = { orderBy: "_id", limit: limits.listMax },
-    ) =>
-      reading(() =>
-        named(collection)
+    list: (collection, where = {}, page) =>
+      reading(async () => {
+        const { orderBy, limit } = page ?? { orderBy: "_id", limit: limits.listMax + 1 };
+        const found = await named(collection)
           .aggregate<{ _id: string } & Document>(
             [
               { $match: where },
@@ -350,8 +348,9 @@ export function createMongoStore(options: {
             // A text with invalid bytes in one document must not keep the others from being read.
             { enableUtf8Validation: false },
           )
-          .toArray(),
-      ),
+          .toArray();
+        return page ? found : wholeList(collection, found);
+      }),
     watch(onHint) {
       const stop = new AbortController();
       const either = AbortSignal.any([stop.signal, closing.signal]);

@@ -146,7 +146,8 @@ export interface Store {
    * Documents of a collection, with `_id`, ordered by it. One that is too large to be read is answered with its
    * `_id` and `oversizedBytes` alone.
    * @param where fields that must equal, as in `Write.expect`
-   * @param page the first so many, ordered by a field
+   * @param page the first so many, ordered by a field; without it the list is whole
+   * @throws LockstepError `database-not-supported` where there are more than may be listed: none is left out
    */
   list(
     collection: string,

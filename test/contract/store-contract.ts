@@ -14,6 +14,8 @@ export interface StoreUnderTest {
   readonly store: Store;
   /** The same data through a new store, as after a restart. */
   reopen(): Promise<Store>;
+  /** Puts documents there, whose ids are their numbers. */
+  fill(collection: string, ids: readonly string[]): Promise<unknown>;
   /** The next write takes effect, and its answer is lost. */
   loseNextAnswer(): void;
 }
@@ -66,6 +68,25 @@ export function storeContract(open: () => Promise<StoreUnderTest>): void {
     const other = entry("a", 0, { snapshot: "{}", epoch: 2 });
     expect(await store.append([other])).toEqual([{ kind: "conflict" }]);
     expect((await store.tail("a"))?.epoch).toBe(1);
+  });
+
+  test("a list is whole, or refused: none is left out without a word", async () => {
+    const { store, fill } = await opened();
+    const ids = Array.from({ length: limits.listMax }, (_, number) => `d${100_000 + number}`);
+    await fill("many", ids);
+    expect((await store.list("many")).map(({ _id }) => _id)).toEqual(ids);
+    await fill("many", ["one more"]);
+    await expect(store.list("many")).rejects.toMatchObject({ code: "database-not-supported" });
+    expect(await store.list("many", {}, { orderBy: "at", limit: 3 })).toHaveLength(3);
+  });
+
+  test("what is erased is gone, and erasing it again is a success", async () => {
+    const { store, fill } = await opened();
+    await fill("some", ["a", "b", "c"]);
+    for (let round = 0; round < 2; round += 1) await store.erase("some", ["a", "c"], "a test");
+    expect((await store.list("some")).map(({ _id }) => _id)).toEqual(["b"]);
+    await store.erase("some", [], "a test");
+    expect(await store.list("some")).toHaveLength(1);
   });
 
   test("an event's key counts once an actor, in the same write", async () => {

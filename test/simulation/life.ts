@@ -135,7 +135,7 @@ export function createLife(options: {
       tails: (prefix) => read(() => store.tails(prefix)),
       entries: (actor, from) => read(() => store.entries(actor, from)),
       get: (collection, id) => read(() => store.get(collection, id)),
-      list: (collection, where) => read(() => store.list(collection, where)),
+      list: (collection, where, page) => read(() => store.list(collection, where, page)),
       watch(onHint) {
         return store.watch((what) => {
           if (weather.lost > 0 && draw.chance(weather.lost)) return;

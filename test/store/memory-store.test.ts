@@ -7,6 +7,8 @@ describe("memory store", () => {
   storeContract(async () => {
     const store = createMemoryStore({ now: () => 0 });
     // In memory no answer can be lost; the contract holds all the same.
-    return { store, reopen: async () => store, loseNextAnswer: () => {} };
+    const fill = (collection: string, ids: readonly string[]) =>
+      store.write(ids.map((id) => ({ collection, id, expect: null, set: { at: 0 } })));
+    return { store, fill, reopen: async () => store, loseNextAnswer: () => {} };
   });
 });

@@ -25,6 +25,11 @@ describe("mongo store", () => {
     const open = () => createMongoStore({ client, databaseName, seam });
     return {
       store: open(),
+      fill: (collection, ids) =>
+        client
+          .db(databaseName)
+          .collection<{ _id: string; at: number }>(collection)
+          .insertMany(ids.map((_id) => ({ _id, at: 0 }))),
       reopen: async () => open(),
       loseNextAnswer: () => {
         lose = true;
