@@ -171,6 +171,9 @@ export const limits = {
   logPendingBytesMax: 1_048_576,
   /** A file that holds a URL. */
   secretFileBytesMax: 65_536,
+  /** A pipe in place of such a file has this time to be written. */
+  secretPipeWaitMs: 30_000,
+  secretPipePollMs: 20,
   looksMax: 1_000_000,
   incarnationsMax: 1_000_000,
   factsLooksMax: 50,

@@ -16,7 +16,8 @@ const secrets = /(password|authMechanismProperties|tlsCertificateKeyFilePassword
 
 /** Masks what a MongoDB URL must not tell, wherever it stands in a text. */
 export function redactUrl(text: string): string {
-  return text.replace(/(mongodb(?:\+srv)?:\/\/)[^@\s"']*@/gi, "$1***@").replace(secrets, "$1=***");
+  // Up to the last "@": a password that is not percent-encoded may hold one.
+  return text.replace(/(mongodb(?:\+srv)?:\/\/)[^\s"']*@/gi, "$1***@").replace(secrets, "$1=***");
 }
 
 /** Nobody hears what cannot be written, as to a full disk: that is no reason to end. */

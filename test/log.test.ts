@@ -23,6 +23,10 @@ test("user and password of any MongoDB URL are masked, the rest stays", () => {
     "x?tlsCertificateKeyFilePassword=***&tls=true",
   );
   expect(redactUrl("nothing to hide")).toBe("nothing to hide");
+  // A password that should have been percent-encoded.
+  for (const word of ["a@Zz9", "Zz9/b", "Zz9:c", "Zz9?d", "Zz9#e", "@/Zz9@"]) {
+    expect(redactUrl(`mongodb://me:${word}@h/x failed`)).toBe("mongodb://***@h/x failed");
+  }
 });
 
 test("the log masks in fields and messages, keeps the fields of its children, and its level", () => {

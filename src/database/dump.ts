@@ -27,6 +27,7 @@ import {
   manifestDigest,
   manifestFormat,
   manifestName,
+  markerName,
   metadataOf,
   sealed,
 } from "./manifest.ts";
@@ -217,6 +218,11 @@ export async function dumpDatabase(options: DumpOptions): Promise<Manifest> {
 async function dumpInto(options: DumpOptions, partial: string): Promise<Manifest> {
   const { directory, databaseName, seam } = options;
   const folder = join(partial, databaseName);
+  // First of all, so that what a killed process leaves is taken for no dump of another tool.
+  await writeFileAtomic(
+    join(partial, markerName),
+    `${JSON.stringify({ about: `a backup by Lockstep: without its ${manifestName} it is unfinished` })}\n`,
+  );
   await createPrivateFolder(folder);
   const collections: DumpedCollection[] = [];
   for (const entry of options.catalogue.collections) {

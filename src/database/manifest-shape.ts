@@ -39,7 +39,7 @@ function isDefinition(value: unknown, format: unknown): boolean {
 function entryProblem(entry: Fields, format: unknown): string | null {
   const { name, type, options, indexes } = entry;
   if (!isCollectionName(name)) return "a collection without a usable name";
-  const at = (field: string) => `collection "${name}" with an unusable "${field}"`;
+  const at = (field: string) => `collection ${JSON.stringify(name)} with an unusable "${field}"`;
   if (!["collection", "view", "timeseries"].includes(type as string)) return at("type");
   const data = dataCollection({ name, type: type as CollectionEntry["type"] });
   const checks: Readonly<Record<string, boolean>> = {
@@ -68,7 +68,9 @@ export function manifestProblem(value: unknown): string | null {
   if (!isObject(value)) return "no object";
   const { format, collections } = value;
   const checks: Readonly<Record<string, boolean>> = {
-    backupId: isText(value["backupId"]),
+    // Of an upgrade, of a rehearsal, or as it was given by hand.
+    backupId:
+      isText(value["backupId"]) && /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/.test(value["backupId"]),
     fleet: isText(value["fleet"]),
     databaseName: isText(value["databaseName"]) && isDatabaseName(value["databaseName"]),
     version: isText(value["version"]),

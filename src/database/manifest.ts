@@ -43,6 +43,9 @@ export interface Manifest {
 
 export const manifestName = "manifest.json";
 
+/** A file that says from the first moment that a folder is a copy of ours. Without its manifest that copy is unfinished. */
+export const markerName = "lockstep.json";
+
 /** The digest of a dump: over names and contents, not over when or where it was taken. Pure. */
 export function manifestDigest(collections: readonly DumpedCollection[]): string {
   const lines = collections.map(({ name, type, sha256, documents, options, indexes }) =>

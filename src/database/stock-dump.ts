@@ -17,10 +17,12 @@ import {
   manifestDigest,
   manifestFormat,
   manifestName,
+  markerName,
   sealed,
 } from "./manifest.ts";
 import { isCollectionName } from "./manifest-shape.ts";
 import { bsonType, decodedValue, rawDocument, rawFields } from "./raw-bson.ts";
+import { partialEnding } from "./retention.ts";
 import {
   type FoundFile,
   isOplog,
@@ -30,10 +32,19 @@ import {
 } from "./stock-files.ts";
 import { refuseUnsupported } from "./supported.ts";
 
-/** True for a directory without our manifest. */
+/**
+ * True for a directory that another tool wrote.
+ * @throws LockstepError `backup-mismatch` for a copy of ours that is unfinished, or has lost its manifest
+ */
 export async function isStockDump(directory: string): Promise<boolean> {
   const names = await readdir(directory).catch(() => [manifestName]);
-  return !names.includes(manifestName);
+  if (names.includes(manifestName)) return false;
+  if (!names.includes(markerName) && !directory.endsWith(partialEnding)) return true;
+  throw new LockstepError(
+    "backup-mismatch",
+    `expected ${manifestName} in ${directory}, found none: this backup was never finished, or has lost its manifest, so nothing proves that it is whole; use another copy`,
+    { path: directory },
+  );
 }
 
 function damaged(path: string, what: string): LockstepError {

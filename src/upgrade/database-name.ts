@@ -14,6 +14,14 @@ function decoded(path: string): string {
  */
 export function databaseNameOf(mongoUrl: string): string {
   const path = /^mongodb(?:\+srv)?:\/\/[^/]+\/([^?]*)/.exec(mongoUrl)?.[1] ?? "";
+  // A slash within a password ends what the URL standard takes for the host: the rest of the password would be a name.
+  const isCut = /^mongodb(?:\+srv)?:\/\/[^@/]*\/.*@/.test(mongoUrl);
+  if (isCut || path.includes("@")) {
+    throw new LockstepError(
+      "bad-argument",
+      'expected a MongoDB URL with a percent-encoded user and password ("/" as %2F, "@" as %40, ":" as %3A), found an "@" after the first slash: encode each of them there, too',
+    );
+  }
   const name = decoded(path);
   if (name === "") {
     throw new LockstepError(

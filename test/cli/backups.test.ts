@@ -1,6 +1,15 @@
 // Aim: backups by hand are taken, shown, proven and restored beside the live database, and what must
 // not be done is refused before anything is touched. Method: the compiled program on the real set.
-import { mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import {
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  truncate,
+  writeFile,
+} from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
@@ -29,6 +38,11 @@ beforeEach(async () => {
   files = ["--directory", folder];
   on = [...files, "--mongo-url", urlOf(setting.name)];
 });
+
+/** Without our own files a backup is mongodump's own form, to the letter. */
+const asStockDump = async (id: string) => {
+  for (const own of ["manifest.json", "lockstep.json"]) await rm(join(folder, id, own));
+};
 
 const databases = async () => {
   const { databases: found } = await setting.client.db("admin").admin().listDatabases();
@@ -100,8 +114,7 @@ describe("lockstep backup and restore", () => {
       await setting.client.db(setting.name).collection("many").insertMany(rows);
       const before = await digestDatabase(setting.client, setting.name);
       await run("backup", "create", "stock", ...how, ...on);
-      // What is left without our manifest is mongodump's own form, to the letter.
-      await rm(join(folder, "stock", "manifest.json"));
+      await asStockDump("stock");
       const target = `${setting.name}_stock`;
       onTestFinished(async () => void (await setting.client.db(target).dropDatabase()));
       const restored = await run("restore", "stock", ...on, "--to-db", target);
@@ -169,11 +182,31 @@ describe("lockstep backup and restore", () => {
     expect(await databases()).toEqual(before);
   });
 
+  test("a copy that was cut short or has lost its manifest is no stock dump", async () => {
+    await setting.client.db(setting.name).collection("things").insertOne({ a: 1 });
+    await run("backup", "create", "b", ...on);
+    const target = `${setting.name}_cut`;
+    await rm(join(folder, "b", "manifest.json"));
+    await rename(join(folder, "b"), join(folder, "c.partial"));
+    await mkdir(join(folder, "d.partial", setting.name), { recursive: true });
+    for (const id of ["c.partial", "d.partial"]) {
+      const refused = await run("restore", id, ...on, "--to-db", target);
+      expect([refused.code, refused.text]).toEqual([
+        1,
+        expect.stringMatching(/backup-mismatch.*never finished, or has lost its manifest/s),
+      ]);
+    }
+    await rename(join(folder, "c.partial"), join(folder, "b"));
+    const lost = await run("restore", "b", ...on, "--to-db", target);
+    expect([lost.code, lost.text]).toEqual([1, expect.stringContaining("backup-mismatch")]);
+    expect(await databases()).toEqual([setting.name]);
+  });
+
   test("a stock dump with stored functions is refused; one that does not name its collections is read", async () => {
     await setting.client.db(setting.name).collection("th%ings").insertOne({ a: 1 });
     await run("backup", "create", "old", ...on);
     const below = join(folder, "old", setting.name);
-    await rm(join(folder, "old", "manifest.json"));
+    await asStockDump("old");
     const definition = join(below, "th%25ings.metadata.json");
     const text = await readFile(definition, "utf8");
     await writeFile(definition, text.replace('"collectionName":"th%ings",', ""));
@@ -200,7 +233,7 @@ describe("lockstep backup and restore", () => {
     await database.collection("things").insertMany([{ a: 1 }, { a: 2 }]);
     await database.createCollection("log", { capped: true, size: 4096 });
     await run("backup", "create", "older", ...on);
-    await rm(join(folder, "older", "manifest.json"));
+    await asStockDump("older");
     const write = (name: string, indexes: readonly object[], options: object) =>
       writeFile(
         join(folder, "older", setting.name, `${name}.metadata.json`),
@@ -287,7 +320,7 @@ describe("lockstep backup and restore", () => {
     await things.insertMany([{ a: 1 }, { a: 1 }]);
     await things.createIndex({ a: 1 }, { name: "by-a" });
     await run("backup", "create", "b", ...on);
-    await rm(join(folder, "b", "manifest.json"));
+    await asStockDump("b");
     const path = join(folder, "b", setting.name, "things.metadata.json");
     const text = await readFile(path, "utf8");
     const unique = text.replace('"name":"by-a"', '"name":"by-a","unique":true');

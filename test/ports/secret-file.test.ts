@@ -64,4 +64,9 @@ test("a pipe is read whatever its mode", async () => {
     writeFile(path, "mongodb://h/x\n"),
   ]);
   expect(found).toBe("mongodb://h/x");
+  // Nobody writes to it any more.
+  await expect(readSecretFile(path, "a URL", 100)).rejects.toMatchObject({
+    code: "bad-argument",
+    message: expect.stringContaining("it is empty"),
+  });
 });
