@@ -31,7 +31,7 @@ beforeAll(async () => {
   const cluster = { resource: { cluster: true }, actions: ["inprog", "serverStatus"] };
   await admin.command({
     createRole: "looker",
-    roles: ["readWriteAnyDatabase"],
+    roles: ["readWriteAnyDatabase", "dbAdminAnyDatabase"],
     privileges: [cluster],
   });
   const ender = { resource: { cluster: true }, actions: ["killAnySession"] };
@@ -45,8 +45,9 @@ beforeAll(async () => {
   for (const role of ["looker", "ender", "blind"]) {
     await admin.command({ createUser: role, pwd: "secret", roles: [role] });
   }
-  const roles = ["readWriteAnyDatabase"];
+  const roles = ["readWriteAnyDatabase", "dbAdminAnyDatabase"];
   await admin.command({ createUser: "stranger", pwd: "secret", roles });
+  await admin.command({ createUser: "operator", pwd: "secret", roles: ["root"] });
 });
 afterAll(async () => {
   await Promise.all(opened.map((client) => client.close()));
@@ -190,6 +191,44 @@ describe.each([
     expect(await root.db("things").collection("items").countDocuments({ late: true })).toBe(0);
     expect(await root.db("things").listCollections({ name: "late" }).toArray()).toEqual([]);
   });
+
+  const definitions = {
+    createIndexes: { createIndexes: "items", indexes: [{ key: { index: 1 }, name: "late" }] },
+    dropIndexes: { dropIndexes: "items", index: "early" },
+    collMod: { collMod: "items", validator: { late: true } },
+    convertToCapped: { convertToCapped: "items", size: 100_000 },
+    create: { create: "late" },
+    drop: { drop: "items" },
+  };
+  test.each(Object.entries(definitions))(
+    "a definition under way ends: %s",
+    async (name, command) => {
+      const appName = `${name} of ${user}`;
+      const writer = await open(user, appName);
+      await root.db("things").collection("items").createIndex({ index: -1 }, { name: "early" });
+      const catalogue = () => root.db("things").listCollections().toArray();
+      const indexes = () => root.db("things").collection("items").indexes();
+      const before = [await catalogue(), await indexes()];
+      const operator = await open("operator", "operator");
+      // Every write waits from here on, also that of a definition.
+      await operator.db("admin").command({ fsync: 1, lock: true });
+      try {
+        const ended = writer
+          .db("things")
+          .command(command)
+          .then(
+            () => "went on",
+            () => "ended",
+          );
+        await atWork(appName);
+        await endAs(await open(ender, "ender"));
+        expect(await ended).toBe("ended");
+      } finally {
+        await operator.db("admin").command({ fsyncUnlock: 1 });
+      }
+      expect([await catalogue(), await indexes()]).toEqual(before);
+    },
+  );
 
   test.each(["find", "insert"])(
     "an idle transaction with a %s ends; of another database goes on",
