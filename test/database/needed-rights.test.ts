@@ -8,6 +8,7 @@ import {
   missingRights,
   type NeededRight,
   neededRights,
+  type Privilege,
   type Resource,
   rightsText,
   type Work,
@@ -344,5 +345,34 @@ describe("the role in docs/operations.md", () => {
     expect(missing.filter(({ isOptional }) => !isOptional)).toEqual([]);
     const privileges = [...smallest["privileges"], ...more["privileges"]];
     expect(missingRights(needed, privileges)).toEqual([]);
+  });
+
+  test("each action of it, left out alone, is found to be missing by its name", async () => {
+    const { smallest } = await documentedRole(names);
+    const privileges: readonly Privilege[] = smallest["privileges"];
+    const needed = [
+      ...works.flatMap((work) => neededRights(work, { ...scope, databaseName: "things" })),
+      ...neededRights("restore", { ...scope, databaseName: "things_before" }),
+    ];
+    const unasked: string[] = [];
+    for (const [at, { resource, actions }] of privileges.entries()) {
+      for (const action of actions) {
+        const less = privileges.with(at, {
+          resource,
+          actions: actions.filter((each) => each !== action),
+        });
+        const missing = missingRights(needed, less).filter(
+          ({ actions: [only] }) => only === action,
+        );
+        const { db = "the cluster", collection = "buckets" } = resource;
+        if (missing.length === 0) unasked.push(`${action}: ${db}.${collection}`);
+      }
+    }
+    // Without these the work goes on: views over buckets, and short disks and oplogs, are not known of.
+    const others = /^(find|dropCollection): \S+\.system\.views$/;
+    expect(unasked.filter((text) => !others.test(text))).toEqual([
+      "dbStats: admin.",
+      "collStats: local.oplog.rs",
+    ]);
   });
 });
