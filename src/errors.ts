@@ -31,6 +31,7 @@ export type ErrorCode =
   | "no-version"
   | "not-a-replica-set"
   | "peers-missing"
+  | "record-broken"
   | "restore-failed"
   | "rights-missing"
   | "schema-conflict"

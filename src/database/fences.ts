@@ -1,4 +1,5 @@
 import type { Collection, Document, MongoClient } from "mongodb";
+import { requireRecord } from "../store/control-records.ts";
 import { collections, documentIds } from "../store/store.ts";
 
 /** Where the fence is, and what is written down beside it. */
@@ -22,7 +23,15 @@ export function fencesOf({
   return client.db(databaseName).collection<{ _id: string } & Document>(collections.fences);
 }
 
-/** One of them, as a majority has it. */
-export function readFence(control: Control, id: string): Promise<Document | null> {
-  return fencesOf(control).findOne({ _id: id }, { readConcern: { level: "majority" } });
+/**
+ * One of them, as a majority has it; null where there is none.
+ * @throws LockstepError `record-broken`
+ */
+export async function readFence(control: Control, id: string): Promise<Document | null> {
+  const found = await fencesOf(control).findOne(
+    { _id: id },
+    { readConcern: { level: "majority" } },
+  );
+  if (found !== null) requireRecord(collections.fences, id, found);
+  return found;
 }

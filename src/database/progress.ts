@@ -1,4 +1,7 @@
 import type { Binary } from "mongodb";
+import { anything, count, fields, flag, list, nullable, text } from "../shape.ts";
+import { brokenRecord, requireRecord } from "../store/control-records.ts";
+import { collections } from "../store/store.ts";
 import { type Control, fenceIdOf, fencesOf } from "./fences.ts";
 import { orderedField } from "./ordered-bson.ts";
 import { type TypedBytes, unwrapValue } from "./typed-bytes.ts";
@@ -64,10 +67,20 @@ export async function readProgress(
     { _id: fenceIdOf(control) },
     { readConcern: { level: "majority" }, raw: true, projection: { [field]: 1 } },
   )) as unknown as Uint8Array | null;
+  if (bytes === null) requireRecord(collections.fences, fenceIdOf(control), bytes);
   const found = bytes === null ? undefined : orderedField(bytes, field);
-  if (!(found instanceof Map) || found.get("upgrade") !== upgrade) return undefined;
-  return progressOf(found);
+  if (found === undefined) return undefined;
+  const progress = found instanceof Map ? progressOf(found) : undefined;
+  const wrong = progressShape(progress, field);
+  if (wrong !== null) throw brokenRecord(collections.fences, fenceIdOf(control), wrong);
+  return progress?.upgrade === upgrade ? progress : undefined;
 }
+
+const progressShape = fields<Progress>({
+  ...{ upgrade: text, step: count, stepName: text, operation: count, kind: nullable(text) },
+  ...{ target: nullable(text), dropped: list(text), cursor: nullable(anything), batches: count },
+  ...{ documents: count, starters: list(text), ticks: count, finished: flag },
+});
 
 /** A progress as it was written. */
 function progressOf(stored: ReadonlyMap<string, unknown>): Progress {

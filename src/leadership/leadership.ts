@@ -1,4 +1,4 @@
-import { isAway, LockstepError, messageOf } from "../errors.ts";
+import { isAway, isLockstepError, LockstepError, messageOf } from "../errors.ts";
 import { limits } from "../limits.ts";
 import type { Log } from "../log.ts";
 import type { Clock } from "../ports/clock.ts";
@@ -98,10 +98,14 @@ class LeaseLeadership implements Leadership {
           wait = clock.sleep;
           const mine = await this.#acquire();
           if (mine) await this.#serve(mine, onMaster);
-          waitMs = Math.min(waitMs * 2 ** Math.min(this.#failures, 20), limits.leasePauseMsMax);
+          waitMs = this.#pauseMs();
         }
       } catch (error) {
-        log.info({ error: messageOf(error) }, "the lease could not be read");
+        if (isLockstepError(error, "record-broken")) {
+          log.warn({ error: error.message }, "nobody can be master");
+          this.#failures += 1;
+          waitMs = this.#pauseMs();
+        } else log.info({ error: messageOf(error) }, "the lease could not be read");
       }
       await wait(waitMs, this.#stopping.signal);
     }
@@ -189,6 +193,11 @@ class LeaseLeadership implements Leadership {
     } finally {
       await this.#giveUp(mine, "its work ended");
     }
+  }
+
+  #pauseMs(): number {
+    const times = 2 ** Math.min(this.#failures, 20);
+    return Math.min(limits.leaseAcquirePollMs * times, limits.leasePauseMsMax);
   }
 
   #lose(mine: Granted, why: string): void {

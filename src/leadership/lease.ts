@@ -1,6 +1,7 @@
 import type { Collection, Document, MongoClient } from "mongodb";
 import { limits } from "../limits.ts";
 import type { Seam } from "../ports/seam.ts";
+import { requireRecord } from "../store/control-records.ts";
 import { collections, documentIds } from "../store/store.ts";
 
 /** The lease as stored: who is master until when, by the database's clock. */
@@ -61,6 +62,8 @@ export interface LeaseStore {
 
 const nowMs = { $toLong: "$$NOW" };
 
+const ttlMs = { $cond: [{ $isNumber: "$ttlMs" }, "$ttlMs", limits.leaseTtlMsDefault] };
+
 /**
  * Run out; or granted by the clock of an earlier primary that was so far ahead that it could not have been
  * granted by now (a holder that lives renews it within a third of its time).
@@ -69,10 +72,7 @@ const isFree = {
   $or: [
     { $lte: ["$expiresAt", nowMs] },
     {
-      $gt: [
-        "$expiresAt",
-        { $add: [nowMs, { $ifNull: ["$ttlMs", limits.leaseTtlMsDefault] }, limits.leaseAheadMs] },
-      ],
+      $gt: ["$expiresAt", { $add: [nowMs, ttlMs, limits.leaseAheadMs] }],
     },
   ],
 };
@@ -80,7 +80,7 @@ const isFree = {
 const majority = { writeConcern: { w: "majority", journal: true } } as const;
 const filter = { _id: documentIds.master };
 const unheld = {
-  ...{ holder: null, incarnation: 0, epoch: 0, nonce: "" },
+  ...{ holder: null, incarnation: 0, nonce: "" },
   ...{ grantedAt: 0, expiresAt: 0, appName: "" },
 };
 
@@ -102,7 +102,6 @@ class MongoLeaseStore implements LeaseStore {
   readonly #renewing: Collection<LeaseDocument>;
   readonly #fences: Collection<{ _id: string; epoch: number }>;
   readonly #seam: Seam;
-  #isSeeded = false;
 
   constructor({ client, renewClient, databaseName, seam }: LeaseStoreOptions) {
     this.#leases = client.db(databaseName).collection(collections.leases);
@@ -118,9 +117,10 @@ class MongoLeaseStore implements LeaseStore {
   }
 
   async acquire(claim: LeaseClaim): Promise<LeaseGrant | null> {
-    await this.#seed();
+    if (!(await this.#leases.findOne(filter))) await this.#seed();
     const previous = await this.#leases.findOne(filter);
     if (!previous) return null;
+    requireRecord(collections.leases, documentIds.master, previous);
     const { holder, nonce, ttlMs } = claim;
     // In a pipeline a text that begins with a dollar sign would name a field.
     const taken = { ...claim, holder: { $literal: holder }, epoch: { $add: ["$epoch", 1] } };
@@ -165,14 +165,21 @@ class MongoLeaseStore implements LeaseStore {
       ),
     );
     if (result.matchedCount === 1) return true;
-    return (await this.#fences.findOne(filter))?.epoch === epoch;
+    return (await this.#fenceEpoch()) === epoch;
   }
 
+  /** @throws LockstepError `record-broken` */
+  async #fenceEpoch(): Promise<number | undefined> {
+    const found = await this.#fences.findOne(filter);
+    requireRecord(collections.fences, documentIds.master, found);
+    return found?.epoch;
+  }
+
+  /** The first lease, or one that was deleted: its epochs go on from the fence's, else no later one would be ours. */
   async #seed(): Promise<void> {
-    if (this.#isSeeded) return;
     const upsert = { upsert: true, ...majority };
-    await this.#leases.updateOne(filter, { $setOnInsert: unheld }, upsert);
     await this.#fences.updateOne(filter, { $setOnInsert: { epoch: 0, sequence: 0 } }, upsert);
-    this.#isSeeded = true;
+    const free = { ...unheld, epoch: (await this.#fenceEpoch()) ?? 0 };
+    await this.#leases.updateOne(filter, { $setOnInsert: free }, upsert);
   }
 }

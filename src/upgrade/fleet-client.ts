@@ -26,7 +26,7 @@ import {
 } from "./inbox.ts";
 import { fleetInvariants } from "./invariants.ts";
 import { type FleetStatus, type HistoryItem, readHistory, readStatus } from "./status.ts";
-import { initializeVersions, readVersions, requireSemver } from "./versions.ts";
+import { initializeVersions, readVersions, requireRecords, requireSemver } from "./versions.ts";
 
 /** A request that a master has accepted. */
 export type Accepted = Answer & { readonly ok: true };
@@ -180,6 +180,7 @@ export async function createFleetClient(options: {
   const request: FleetClient["request"] = async (wanted) => {
     await checkMajority(client);
     await requireMajority();
+    await requireRecords(store);
     options.signal?.throwIfAborted();
     const id = random.hex(12);
     const end = clock.monotonicMs() + waitMs;

@@ -8,6 +8,7 @@ import { refuseUnsupported } from "../database/supported.ts";
 import { verifyDump } from "../database/verify-dump.ts";
 import { LockstepError } from "../errors.ts";
 import { limits } from "../limits.ts";
+import { requireRecord } from "../store/control-records.ts";
 import { collections, documentIds } from "../store/store.ts";
 import type { Catalogued } from "./backup-point.ts";
 import type { DatabaseWorld } from "./world.ts";
@@ -64,6 +65,8 @@ export async function copyOf(point: BackupPoint, directory: string): Promise<Man
 /** A schema step of this upgrade has begun on the live data: it says so in the fence first. */
 export async function hasBegun(world: DatabaseWorld, upgrade: string): Promise<boolean> {
   const fence = await world.store.get(collections.fences, documentIds.master);
+  // A record that is gone or broken must not be taken for live data that nobody has changed.
+  requireRecord(collections.fences, documentIds.master, fence);
   return (fence?.["progress"] as { upgrade?: string } | undefined)?.upgrade === upgrade;
 }
 

@@ -11,7 +11,7 @@ import type { LocalJournal } from "./local-journal.ts";
 import { coordinatorId, coordinatorPrefix, participantId, participantPrefix } from "./names.ts";
 import { unreadable } from "./readable.ts";
 import { planOf, type Step } from "./steps.ts";
-import { notInstalled, readVersions } from "./versions.ts";
+import { notInstalled, noVersionError, readVersions } from "./versions.ts";
 import { contextOf, isFinal, isOver, viewOf } from "./views.ts";
 
 /** What the participant's loop acts on. */
@@ -245,10 +245,17 @@ function isHome({ version }: GateWorld, versions: Versions): boolean {
  * its application writes on.
  */
 export async function guardGate(world: GateWorld): Promise<void> {
-  const versions = await readVersions(world.store);
-  // Shut also where it does not look open: an opening may be under way.
-  if (!versions || isHome(world, versions) || (!world.gate.isOpen && !world.gate.isOpening)) return;
-  moveGate(world, "shut");
+  const shut = () => {
+    // Also where it does not look open: an opening may be under way.
+    if (world.gate.isOpen || world.gate.isOpening) moveGate(world, "shut");
+  };
+  try {
+    const versions = await readVersions(world.store);
+    if (!versions || !isHome(world, versions)) shut();
+  } catch (error) {
+    if (isLockstepError(error, "record-broken")) shut();
+    throw error;
+  }
 }
 
 /** What is read here may be old: whether the gate opens is decided in its transaction. */
@@ -295,12 +302,17 @@ async function handOver(world: ParticipantWorld, error: LockstepError): Promise<
 
 /** One pass. What this build cannot read is left alone, the gate stays shut, and the reason is told. */
 export async function lookAround(world: ParticipantWorld): Promise<Look> {
-  const versions = await readVersions(world.store);
-  if (!versions) return { blocked: null };
+  let versions: Versions | undefined;
   try {
+    versions = await readVersions(world.store);
+    if (!versions) throw noVersionError();
     return await act(world, versions);
   } catch (error) {
-    if (!isLockstepError(error, "entry-not-readable")) throw error;
+    // The gate is shut by its guard.
+    const isUnknown =
+      isLockstepError(error, "record-broken") || isLockstepError(error, "no-version");
+    if (isUnknown) return { blocked: error.message };
+    if (!versions || !isLockstepError(error, "entry-not-readable")) throw error;
     await tendGate(world, versions, false);
     await handOver(world, error);
     return { blocked: error.message };

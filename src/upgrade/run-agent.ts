@@ -185,7 +185,8 @@ export async function runAgent(options: RunOptions, ports: RunPorts): Promise<Ru
       notRead = null;
       return { underWay, mayLead: mayBeMaster(underWay, options) };
     } catch (error) {
-      if (!isLockstepError(error, "entry-not-readable")) throw error;
+      const isUnread = isLockstepError(error, "entry-not-readable");
+      if (!isUnread && !isLockstepError(error, "record-broken")) throw error;
       if (notRead !== error.message)
         log.warn({ error: error.message }, "the lease is not for this build");
       notRead = error.message;

@@ -7,7 +7,7 @@ import { collections, documentIds, type Entry, type Store, type Versions } from 
 import { type AgentRecord, isSilent, readAgents } from "./agents.ts";
 import { coordinatorId, coordinatorPrefix } from "./names.ts";
 import { unreadable } from "./readable.ts";
-import { noVersionError, readVersions } from "./versions.ts";
+import { noVersionError, readVersions, requireRecords } from "./versions.ts";
 import { contextOf, enteredAt, isFinal } from "./views.ts";
 
 export interface AgentStatus {
@@ -172,8 +172,9 @@ function upgradeStatus(
   };
 }
 
-/** @throws LockstepError `no-version` */
+/** @throws LockstepError `no-version`, `record-broken` */
 export async function readStatus(store: Store): Promise<FleetStatus> {
+  await requireRecords(store);
   const versions = await readVersions(store);
   if (!versions) throw noVersionError();
   const now = await store.now();

@@ -1,5 +1,6 @@
 import { valid } from "semver";
 import { LockstepError } from "../errors.ts";
+import { requireRecord } from "../store/control-records.ts";
 import { collections, documentIds, type Store, type Versions, type Write } from "../store/store.ts";
 import { generationOf, upgradeId } from "./names.ts";
 
@@ -71,10 +72,28 @@ export function nextUpgradeId(versions: Versions): string {
   return upgradeId(versions.generation + 1);
 }
 
-/** The versions document, or undefined where nobody has declared a version. */
+/**
+ * The versions document, or undefined where nobody has declared a version.
+ * @throws LockstepError `record-broken`
+ */
 export async function readVersions(store: Store): Promise<Versions | undefined> {
   const found = await store.get(collections.versions, documentIds.versions);
-  return found as Versions | undefined;
+  if (found === undefined) return undefined;
+  requireRecord(collections.versions, documentIds.versions, found);
+  return found as unknown as Versions;
+}
+
+/**
+ * Refuses to go on where a record that a master relies on is broken, before anything is asked of a master.
+ * @throws LockstepError `record-broken`
+ */
+export async function requireRecords(store: Store): Promise<void> {
+  await readVersions(store);
+  for (const collection of [collections.leases, collections.fences]) {
+    const found = await store.get(collection, documentIds.master);
+    // There is none before the first master.
+    if (found !== undefined) requireRecord(collection, documentIds.master, found);
+  }
 }
 
 /** The error of a fleet without a version. */

@@ -137,6 +137,64 @@ describe("leadership", () => {
     expect(taken?.granted.expiresAt).toBeLessThan(Date.now());
   });
 
+  test("a lease that lacks fields is named, and made anew above the fence's epoch once it is deleted", async () => {
+    const name = freshDatabaseName();
+    const client = await openClient();
+    const leases = createLeaseStore({
+      ...{ client, renewClient: client, databaseName: name, seam: openSeam },
+    });
+    const documents = client.db(name).collection<{ _id: string }>("leases");
+    const claim = { holder: "a1", incarnation: 1, appName: "a1", ttlMs: 1 };
+    for (let epoch = 1; epoch <= 2; epoch += 1) {
+      expect(await leases.acquire({ ...claim, nonce: `n${epoch}` })).not.toBe(null);
+      expect(await leases.raiseFence(epoch, "a1")).toBe(true);
+      await leases.release(`n${epoch}`, epoch);
+    }
+    // Times that make no sense are in nobody's way.
+    await documents.updateOne({}, { $set: { ttlMs: "soon", expiresAt: "later" } });
+    expect(await leases.freeInMs()).toBe(0);
+    for (const [field, value] of Object.entries({
+      epoch: "3",
+      nonce: null,
+      appName: 5,
+      holder: 5,
+    })) {
+      await documents.updateOne({}, { $set: { [field]: value } });
+      await expect(leases.acquire({ ...claim, nonce: "n3" })).rejects.toMatchObject({
+        code: "record-broken",
+        message: expect.stringMatching(new RegExp(`${field}: expected .* delete it in mongosh`)),
+      });
+      await documents.updateOne({}, { $set: { epoch: 2, nonce: "", appName: "", holder: null } });
+    }
+    await documents.deleteOne({});
+    const taken = await leases.acquire({ ...claim, nonce: "n3" });
+    expect(taken?.granted.epoch).toBe(3);
+    expect(await leases.raiseFence(3, "a1")).toBe(true);
+  });
+
+  test.each([
+    ["whose epoch is a text", { $set: { epoch: "1" } }],
+    ["without its epoch", { $unset: { epoch: true as const } }],
+    ["that is gone", null],
+  ])(
+    "a fence %s is named: nobody leads on it, or takes it for a successor's",
+    async (_, change) => {
+      const name = freshDatabaseName();
+      const client = await openClient();
+      const leases = createLeaseStore({
+        ...{ client, renewClient: client, databaseName: name, seam: openSeam },
+      });
+      const claim = { holder: "a1", incarnation: 1, nonce: "n", appName: "a1", ttlMs: 1_000 };
+      expect(await leases.acquire(claim)).not.toBe(null);
+      const fences = client.db(name).collection<{ _id: string }>("fences");
+      await (change ? fences.updateOne({}, change) : fences.deleteOne({}));
+      await expect(leases.raiseFence(1, "a1")).rejects.toMatchObject({
+        code: "record-broken",
+        details: { collection: "fences", id: "master" },
+      });
+    },
+  );
+
   test("the lease's length", () => {
     expect(leaseTtlFor(2_000)).toBe(3_000);
   });

@@ -1,5 +1,6 @@
-// Aim: an agent's record that lacks fields, or holds others than an agent writes, is named, keeps no upgrade waiting,
-// can be forgotten and registered anew; one that was heard lately is never taken for shut. Method: the memory store.
+// Aim: a control record that lacks fields, or holds others than are written there, is named and fails safe. One of an
+// agent keeps no upgrade waiting, can be forgotten and registered anew, and is never taken for shut where the agent was
+// heard lately. Method: the memory store.
 import {
   asyncProperty,
   assert as check,
@@ -10,15 +11,23 @@ import {
 } from "fast-check";
 import { expect, test } from "vitest";
 import type { UpgradeContext } from "../../machines/upgrade-context.ts";
+import { silentLog } from "../../src/log.ts";
 import { createMemoryStore } from "../../src/store/memory-store.ts";
 import { collections, type Entry, type Plain, type Store } from "../../src/store/store.ts";
 import { isSilent, readAgents } from "../../src/upgrade/agents.ts";
 import { fromRecords } from "../../src/upgrade/derive.ts";
 import { fileRequest, readAnswer } from "../../src/upgrade/inbox.ts";
+import { hasBegun } from "../../src/upgrade/live-data.ts";
 import { type MasterWorld, serveInbox } from "../../src/upgrade/master-loop.ts";
+import {
+  guardGate,
+  lookAround,
+  type ParticipantWorld,
+} from "../../src/upgrade/participant-loop.ts";
 import { readStatus } from "../../src/upgrade/status.ts";
 import { initializeVersions } from "../../src/upgrade/versions.ts";
 import { viewOf } from "../../src/upgrade/views.ts";
+import type { DatabaseWorld } from "../../src/upgrade/world.ts";
 import { coordinator, from, join, record, ways } from "./facts.ts";
 
 const nowMs = 100_000;
@@ -71,4 +80,111 @@ test("whatever stands in a record: it is read, shown, and written anew by its ag
       expect(anew).toMatchObject({ incarnation, owes, blocked: null, gate: "shut" });
     }),
   );
+});
+
+/** Each field in turn: gone, null, or of another type. */
+const brokenForms = (whole: Readonly<Record<string, Plain>>, nullable: readonly string[] = []) =>
+  Object.keys(whole).flatMap((field) =>
+    [undefined, null, { not: "this" }]
+      .filter((value) => value !== null || !nullable.includes(field))
+      .map((value) => ({ field, value })),
+  );
+
+async function breakRecord(
+  store: Store,
+  collection: string,
+  id: string,
+  field: string,
+  value: unknown,
+) {
+  const write = { collection, id, expect: {} };
+  await store.write([
+    value === undefined
+      ? { ...write, remove: [field] }
+      : { ...write, set: { [field]: value as Plain } },
+  ]);
+}
+
+const wholeVersions = { agentVersion: from, databaseVersion: from, upgrade: null, generation: 1 };
+
+test.each(brokenForms(wholeVersions, ["upgrade"]))(
+  "versions whose $field is $value are named, and shut every gate",
+  async ({ field, value }) => {
+    const store = createMemoryStore({ now: () => nowMs });
+    await initializeVersions(store, from);
+    const asked: string[] = [];
+    const gate = {
+      isOpen: true,
+      isOpening: false,
+      shut: async () => void asked.push("shut"),
+      open: async () => asked.push("open"),
+    };
+    const world = { store, gate, version: from, log: silentLog } as unknown as ParticipantWorld;
+    await guardGate(world);
+    expect(asked).toEqual([]);
+    await breakRecord(store, "versions", "versions", field, value);
+    const named = { code: "record-broken", message: expect.stringContaining(`${field}: expected`) };
+    await expect(guardGate(world)).rejects.toMatchObject(named);
+    expect(asked).toEqual(["shut"]);
+    expect((await lookAround(world)).blocked).toContain(`${field}: expected`);
+    await expect(readStatus(store)).rejects.toMatchObject(named);
+  },
+);
+
+test("versions that are gone shut every gate", async () => {
+  const store = createMemoryStore({ now: () => nowMs });
+  let shut = 0;
+  const gate = {
+    isOpen: true,
+    shut: async () => {
+      shut += 1;
+    },
+  };
+  const world = { store, gate, version: from, log: silentLog } as unknown as ParticipantWorld;
+  await guardGate(world);
+  expect(shut).toBe(1);
+  expect((await lookAround(world)).blocked).toContain("no version is declared");
+});
+
+const wholeFence = {
+  epoch: 3,
+  progress: { upgrade: "u1", step: 0, operation: 0, batches: 0 },
+  sessions: [] as string[],
+};
+const wholeLease = { holder: "a1", epoch: 3, nonce: "n", appName: "a" };
+
+test.each([
+  ...brokenForms(wholeFence)
+    .filter(({ field, value }) => field === "epoch" || value !== undefined)
+    .map((form) => ({ collection: "fences", whole: wholeFence, ...form })),
+  ...brokenForms(wholeLease, ["holder"]).map((form) => ({
+    ...{ collection: "leases", whole: wholeLease },
+    ...form,
+  })),
+])(
+  "a record of $collection whose $field is $value is named before anything is asked of a master",
+  async ({ collection, whole, field, value }) => {
+    const store = createMemoryStore({ now: () => nowMs });
+    await initializeVersions(store, from);
+    await store.write([{ collection, id: "master", expect: null, set: whole }]);
+    await readStatus(store);
+    await breakRecord(store, collection, "master", field, value);
+    await expect(readStatus(store)).rejects.toMatchObject({
+      code: "record-broken",
+      message: expect.stringContaining(field),
+      details: { collection, id: "master" },
+    });
+  },
+);
+
+test("a fence that is gone or broken is not taken for live data that nobody has changed", async () => {
+  const store = createMemoryStore({ now: () => nowMs });
+  const world = { store } as unknown as DatabaseWorld;
+  const broken = { code: "record-broken" };
+  await expect(hasBegun(world, "u1")).rejects.toMatchObject(broken);
+  await store.write([{ collection: "fences", id: "master", expect: null, set: wholeFence }]);
+  expect(await hasBegun(world, "u1")).toBe(true);
+  expect(await hasBegun(world, "u2")).toBe(false);
+  await breakRecord(store, "fences", "master", "progress", {});
+  await expect(hasBegun(world, "u1")).rejects.toMatchObject(broken);
 });
