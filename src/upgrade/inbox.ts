@@ -119,11 +119,16 @@ export function tooManyRequests(): LockstepError {
   );
 }
 
+const waiting = { answer: null };
+/** An operator's way out: others that wait take no room from it, and do not come before it where they are many. */
+const waitingAborts = { ...waiting, "request.kind": "abort" };
+
 /** @throws LockstepError `too-many-requests` */
-async function requireRoom(store: Store): Promise<void> {
+async function requireRoom(store: Store, { kind }: Request): Promise<void> {
   const most = { orderBy: "at", limit: limits.requestsWaitingMax };
-  const waiting = await store.list(collections.inbox, { answer: null }, most);
-  if (waiting.length >= limits.requestsWaitingMax) throw tooManyRequests();
+  const where = kind === "abort" ? waitingAborts : waiting;
+  const found = await store.list(collections.inbox, where, most);
+  if (found.length >= limits.requestsWaitingMax) throw tooManyRequests();
 }
 
 /**
@@ -137,7 +142,8 @@ export async function fileRequest(
   waitMs: number = limits.answerTimeoutMs,
 ): Promise<void> {
   requireRequest(request);
-  await requireRoom(store);
+  if ((await store.get(collections.inbox, id)) !== undefined) return;
+  await requireRoom(store, request);
   const at = await store.now();
   await store.write([
     {
@@ -157,13 +163,21 @@ export async function fileRequest(
   ]);
 }
 
-/** The first requests without an answer, in the order of their filing. */
+/**
+ * The first requests without an answer, in the order of their filing. Where they are more than a pass serves, all that
+ * ask for an abort come first, also from behind the limit.
+ */
 export async function readInbox(
   store: Store,
   limit: number = limits.requestsPerPassMax,
 ): Promise<readonly InboxItem[]> {
   const page = { orderBy: "at", limit };
-  return (await store.list(collections.inbox, { answer: null }, page)).map(itemOf);
+  const first = await store.list(collections.inbox, waiting, page);
+  if (first.length <= limits.requestsPerPassMax) return first.map(itemOf);
+  const aborts = await store.list(collections.inbox, waitingAborts, page);
+  const ids = new Set(aborts.map(({ _id }) => JSON.stringify(_id)));
+  const others = first.filter(({ _id }) => !ids.has(JSON.stringify(_id)));
+  return [...aborts, ...others].map(itemOf);
 }
 
 /** Refuses a request that cannot be served, and removes it: with the answer beside it, the document might be too large. */

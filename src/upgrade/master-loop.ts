@@ -309,7 +309,7 @@ export async function serveInbox(world: MasterWorld, passedOver = 0): Promise<Se
   }
   const [first] = inConflict;
   if (first) throw first;
-  const isFull = items.length === limit && limit < limits.listMax;
+  const isFull = items.length >= limit && limit < limits.listMax;
   return {
     isMore: isFull || waiting.length > limits.requestsPerPassMax,
     passedOver: isPassedOver,

@@ -135,6 +135,16 @@ test("a few hundred that wait are served or refused, and a later request is serv
   expect(await answerTo("many 0")).toMatchObject({ code: "no-upgrade" });
 });
 
+test("an abort is served before thousands that were filed by hand", async () => {
+  const many = Array.from({ length: 5_000 }, (_, number) => filed(`flood ${number}`));
+  await inbox(client).insertMany(many as never);
+  await expect(fleet.request({ kind: "abort", why: "enough" })).rejects.toMatchObject({
+    code: "no-upgrade",
+  });
+  expect(await inbox(client).countDocuments({ answer: null })).toBeGreaterThan(0);
+  await inbox(client).deleteMany({});
+});
+
 test("large requests do not end the stream of hints", async () => {
   const hints: string[] = [];
   const store = createMongoStore({ client, databaseName: control, seam: openSeam });
