@@ -4,6 +4,7 @@ import { MongoClient, UUID } from "mongodb";
 import { describe, expect, inject, onTestFinished, test } from "vitest";
 import { differences, readCatalogue } from "../../src/database/catalogue.ts";
 import { digestDatabase, digestOf } from "../../src/database/digest.ts";
+import { firstProgress } from "../../src/database/progress.ts";
 import { type RestoreOptions, restoreDatabase } from "../../src/database/restore.ts";
 import { startReplicaSet } from "../../src/local/replica-set.ts";
 import { silentLog } from "../../src/log.ts";
@@ -107,7 +108,10 @@ describe("restore", () => {
     await setting.client
       .db(setting.control.databaseName)
       .collection<{ _id: string }>("fences")
-      .updateOne({ _id: "master" }, { $set: { progress: { kind: "add-index", target } } });
+      .updateOne(
+        { _id: "master" },
+        { $set: { progress: { ...firstProgress("u000002", "one"), kind: "add-index", target } } },
+      );
     expect((await restoreDatabase(given)).restored).toEqual(["kept"]);
     expect(await kept()).not.toBe(target);
     await expectEqual(setting, copy);
