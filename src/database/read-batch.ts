@@ -1,4 +1,5 @@
-import { type ClientSession, type Document, type Filter, MaxKey } from "mongodb";
+import { type ClientSession, type Document, type Filter, type FindCursor, MaxKey } from "mongodb";
+import { limits } from "../limits.ts";
 import { type BatchSize, firstBatchSize } from "./batch-size.ts";
 import type { CollectionChange } from "./collection-change.ts";
 import { bsonType } from "./raw-bson.ts";
@@ -57,18 +58,33 @@ export async function readBatch(
     .batchSize(size + 2);
   // `$gt` would stay within one BSON type; `min` walks the index across all of them.
   if (last !== null) next = next.min({ _id: sentAs("_id", last) });
-  const batch = batchOf(await next.toArray()).filter(({ id }) => !isEqual(id, last));
-  if (batch.length >= size || last === null || batch.at(-1)?.id.type === bsonType.maxKey) {
-    return batch.slice(0, size);
-  }
+  const { batch, isWhole } = await take(next, last, size);
+  if (!isWhole || last === null || batch.at(-1)?.id.type === bsonType.maxKey) return batch;
   // A walk from `min` on ends before the greatest value of all.
   const greatest = find({ $and: [change.filter, { _id: { $eq: new MaxKey() as never } }] });
-  return [...batch, ...batchOf(await greatest.toArray())];
+  return [...batch, ...(await take(greatest, null, 1)).batch];
 }
 
-function batchOf(found: readonly Document[]): Batch {
-  return (found as unknown as readonly Uint8Array[]).map((bytes) => ({
-    id: fieldAt(bytes, "_id") as TypedBytes,
-    bytes,
-  }));
+/**
+ * The first documents of a cursor without the last one of the batch before. A size by the average bounds no memory,
+ * since documents of one size may lie together: so their bytes end a batch too.
+ */
+async function take(
+  cursor: FindCursor<Document>,
+  last: TypedBytes | null,
+  size: number,
+): Promise<{ readonly batch: Batch; readonly isWhole: boolean }> {
+  const batch: Batch[number][] = [];
+  let bytesRead = 0;
+  for await (const document of cursor) {
+    const bytes = document as unknown as Uint8Array;
+    const id = fieldAt(bytes, "_id") as TypedBytes;
+    if (isEqual(id, last)) continue;
+    batch.push({ id, bytes });
+    bytesRead += bytes.byteLength;
+    if (batch.length >= size || bytesRead >= limits.batchBytesMax) {
+      return { batch, isWhole: false };
+    }
+  }
+  return { batch, isWhole: true };
 }

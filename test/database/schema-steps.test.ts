@@ -2,8 +2,11 @@
 // real set; a seam that dies at each durable write in turn; successors with higher epochs.
 import { Binary, Double, Long, ObjectId } from "mongodb";
 import { describe, expect, test } from "vitest";
-import type { RunOptions } from "../../src/database/runner.ts";
+import { type Batch, batchSizeOf, readBatch } from "../../src/database/read-batch.ts";
+import type { Runner, RunOptions } from "../../src/database/runner.ts";
 import { runSchemaSteps } from "../../src/database/schema-steps.ts";
+import type { TypedBytes } from "../../src/database/typed-bytes.ts";
+import { limits } from "../../src/limits.ts";
 import { createSetting, dyingSeam, losingSeam, runOptions, type Setting } from "./setting.ts";
 
 const step = (run: RunOptions["steps"][number]["run"], name = "one"): RunOptions["steps"] => [
@@ -229,6 +232,36 @@ describe("schema steps", () => {
     );
     const result = await runSchemaSteps(await runOptions(setting, 1, touch));
     expect(result).toMatchObject({ kind: "done", batches: 5, documents: 9 });
+  });
+
+  test("a run of large documents among small ones does not make a large batch", async () => {
+    const setting = await createSetting();
+    const { client, name: databaseName } = setting;
+    const items = client.db(databaseName).collection<{ _id: number }>("items");
+    const small = Array.from({ length: 3_000 }, (_, _id) => ({ _id }));
+    const large = Array.from({ length: 24 }, (_, n) => ({
+      ...{ _id: 3_000 + n, text: "x".repeat(1024 * 1024) },
+    }));
+    await items.insertMany([...small, ...large]);
+    const runner = { options: { client, databaseName } } as unknown as Runner;
+    const { documents: size } = await batchSizeOf(runner, "items");
+    const change = { filter: {}, changeOf: () => null };
+    let walked = 0;
+    for (let last: TypedBytes | null = null; ; ) {
+      const batch: Batch = await readBatch(runner, "items", change, last, size);
+      if (batch.length === 0) break;
+      const bytes = batch.reduce((sum, document) => sum + document.bytes.byteLength, 0);
+      expect(bytes).toBeLessThan(limits.batchBytesMax + 2 * 1024 * 1024);
+      walked += batch.length;
+      last = batch.at(-1)?.id ?? null;
+    }
+    expect(walked).toBe(3_024);
+    const touch = step((context) =>
+      context.applyToCollection("items", { change: () => ({ $set: { touched: 1 } }) }),
+    );
+    const result = await runSchemaSteps(await runOptions(setting, 1, touch));
+    expect(result).toMatchObject({ kind: "done", documents: 3_024 });
+    expect(await items.countDocuments({ touched: 1 } as object)).toBe(3_024);
   });
 
   test("nested ids are told as they are", async () => {
