@@ -1,9 +1,8 @@
-import type { Document } from "mongodb";
 import { messageOf } from "../errors.ts";
 import type { CollectionEntry } from "./catalogue.ts";
 import { conflict, define, requirePlain } from "./define.ts";
 import { indexName } from "./definition.ts";
-import { documentsWith, duplicatesOf, notUnique } from "./index-duplicates.ts";
+import { blameForIndex } from "./index-offenders.ts";
 import { type RawField, rawArray } from "./raw-bson.ts";
 import { moveProgress, nextOperation, type Runner } from "./runner.ts";
 import {
@@ -56,10 +55,6 @@ export async function addIndex(
   const database = runner.options.client.db(runner.options.databaseName);
   const collation =
     index.collation === undefined ? undefined : await completedCollation(database, index.collation);
-  if (index.unique) {
-    const duplicates = await duplicatesOf(runner, collection, key, index);
-    if (duplicates.length > 0) throw notUnique(collection, index.name, duplicates);
-  }
   await define(
     runner,
     "add-index",
@@ -82,13 +77,7 @@ export async function addIndex(
         `index "${index.name}" of "${collection}" is in conflict with another one: ${messageOf(error)}`,
       );
     }
-    // Only the build can see elements of arrays.
-    if (!hasCode(error, serverErrors.duplicateKey)) throw error;
-    const value = (error as { keyValue?: Document }).keyValue ?? {};
-    const duplicates = [
-      { value, documents: await documentsWith(runner, collection, value, index) },
-    ];
-    throw notUnique(collection, index.name, duplicates);
+    throw await blameForIndex(runner, collection, { asked, key, index, collation }, error);
   });
   await moveProgress(runner, "operation-end", nextOperation(runner));
 }

@@ -34,20 +34,38 @@ export function notUnique(
   );
 }
 
-/** Looks for the first values that a unique index would refuse, as the index will: but for arrays. */
+/** Each path that leads to the field, and the field's own. Pure. */
+export function pathsTo(field: string): readonly string[] {
+  const names = field.split(".");
+  return names.map((_, index) => names.slice(0, index + 1).join("."));
+}
+
+/** The field's value where no array is on its path: also where a name is a number, or begins with a dollar. */
+const plainValue = (path: string): unknown =>
+  path
+    .split(".")
+    .reduce<unknown>(
+      (input, name) => ({ $getField: { field: { $literal: name }, input } }),
+      "$$ROOT",
+    );
+
+/**
+ * Looks for the first values that occur in more than one document, as an index holds them. An index holds each element
+ * of an array, so documents with an array on the path of a field are left out.
+ */
 export async function duplicatesOf(
   { options }: Runner,
   collection: string,
-  keys: ReadonlyMap<string, unknown>,
+  fields: readonly string[],
   { partialFilterExpression, sparse, collation }: IndexOptions,
 ): Promise<readonly Duplicate[]> {
-  const fields = [...keys.keys()];
   // An index holds null for a field that is missing.
   const group = Object.fromEntries(
-    fields.map((field, index) => [`k${index}`, { $ifNull: [`$${field}`, null] }]),
+    fields.map((field, index) => [`k${index}`, { $ifNull: [plainValue(field), null] }]),
   );
   const some = { $or: fields.map((field) => ({ [field]: { $exists: true } })) };
   const matches = [
+    { $nor: fields.flatMap(pathsTo).map((path) => ({ [path]: { $type: "array" } })) },
     ...(partialFilterExpression ? [partialFilterExpression] : []),
     ...(sparse ? [some] : []),
   ];
@@ -78,26 +96,4 @@ export async function duplicatesOf(
       documents: ids.map(idText),
     };
   });
-}
-
-/** The first documents whose fields, or elements of them, have these values. */
-export async function documentsWith(
-  { options }: Runner,
-  collection: string,
-  value: Document,
-  { collation, partialFilterExpression }: IndexOptions,
-): Promise<readonly string[]> {
-  const filter = { $and: [value, ...(partialFilterExpression ? [partialFilterExpression] : [])] };
-  const found = await options.client
-    .db(options.databaseName)
-    .collection(collection)
-    .find(filter as Document, {
-      projection: { _id: 1 },
-      raw: true,
-      ...(collation ? { collation: { ...collation } } : {}),
-    })
-    .sort({ _id: 1 })
-    .limit(limits.offendingDocumentsMax)
-    .toArray();
-  return (found as unknown as readonly Uint8Array[]).map((bytes) => idText(fieldAt(bytes, "_id")));
 }

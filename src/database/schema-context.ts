@@ -136,8 +136,8 @@ export interface SchemaContext {
     options?: ValidatorOptions,
   ): Promise<void>;
   /**
-   * Builds an index and waits for a majority. For a unique one duplicates are looked for first, and
-   * up to ten are named. Replay: an index of this name is a success if the server means the same by it.
+   * Builds an index and waits for a majority. Where the data does not allow it, up to ten documents are named.
+   * Replay: an index of this name is a success if the server means the same by it.
    */
   addIndex(collection: string, keys: IndexKeys, options: IndexOptions): Promise<void>;
   /** Drops an index by its name. Replay: none is a success. */

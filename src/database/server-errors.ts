@@ -2,6 +2,7 @@ import { MongoServerError } from "mongodb";
 
 /** The server's codes that mean something to us, by its names for them. */
 export const serverErrors = {
+  badValue: 2,
   graphContainsCycle: 5,
   unauthorized: 13,
   namespaceNotFound: 26,
@@ -17,6 +18,7 @@ export const serverErrors = {
   viewDepthLimitExceeded: 165,
   commandNotSupportedOnView: 166,
   optionNotSupportedOnView: 167,
+  parallelArrays: 171,
   snapshotTooOld: 239,
   snapshotUnavailable: 246,
   changeStreamFatal: 280,
@@ -25,6 +27,7 @@ export const serverErrors = {
   duplicateKey: 11_000,
   backgroundOperation: 12_587,
   outOfDiskSpace: 14_031,
+  hashedArray: 16_766,
   unknownField: 40_415,
   indexNotDescribable: 5_254_501,
 } as const;
