@@ -2,7 +2,7 @@ import type { DumpedCollection } from "./manifest.ts";
 import { hasCode, serverErrors } from "./server-errors.ts";
 
 /** The server's refusals of a view for what other views are at the moment. */
-const othersInTheWay = [
+export const othersInTheWay = [
   serverErrors.graphContainsCycle,
   serverErrors.viewDepthLimitExceeded,
   serverErrors.optionNotSupportedOnView,

@@ -3,7 +3,7 @@ import { type Document, Int32, type MongoClient, MongoServerError, UUID } from "
 import { LockstepError, messageOf } from "../errors.ts";
 import { limits } from "../limits.ts";
 import type { Seam } from "../ports/seam.ts";
-import { isNetworkTrouble } from "../store/transient.ts";
+import { isNetworkTrouble, isTransient } from "../store/transient.ts";
 import { type CollectionEntry, dataCollection, isCapped, listCollections } from "./catalogue.ts";
 import {
   bytesOfDefinition,
@@ -14,6 +14,7 @@ import {
 import { documentRuns } from "./dump-documents.ts";
 import { endingsOf } from "./dump-files.ts";
 import { folderOf } from "./file-names.ts";
+import { othersInTheWay } from "./in-place.ts";
 import type { DumpedCollection, Manifest } from "./manifest.ts";
 import { fieldOf, rawArray, rawDocument, rawFields, rawOptions } from "./raw-bson.ts";
 import { anotherCollection, insertRaw } from "./raw-insert.ts";
@@ -116,6 +117,20 @@ export interface Identity {
   readonly collectionUUID?: UUID;
 }
 
+/** The server's refusal of a definition with the collection's name; any other trouble as it is. */
+function uncreated(from: DumpedCollection, error: unknown): unknown {
+  // A view that is refused for what others are at the moment is put off by its own code.
+  const isOther = hasCode(error, serverErrors.unauthorized, ...othersInTheWay);
+  if (!(error instanceof MongoServerError) || isOther) return error;
+  if (isNetworkTrouble(error) || isTransient(error)) return error;
+  return new LockstepError(
+    "restore-failed",
+    `"${from.name}" cannot be created: ${messageOf(error)}: mend its definition in the backup's metadata, or restore by hand`,
+    { collection: from.name },
+    { cause: error },
+  );
+}
+
 /** Creates a collection with exactly the options that it had. */
 async function create(
   target: LoadTarget,
@@ -130,7 +145,7 @@ async function create(
     ? target.create(command, from.type)
     : createPlainly(target, command);
   return creating.catch((error: unknown) => {
-    if (!hasCode(error, serverErrors.namespaceExists)) throw error;
+    if (!hasCode(error, serverErrors.namespaceExists)) throw uncreated(from, error);
     if (target.isFresh) throw anotherCollection(name);
     return null;
   });

@@ -97,8 +97,12 @@ async function readDefinition(
   const metadata = await read().catch((error: unknown) => {
     throw damaged(String(path), `cannot be read (${messageOf(error)})`);
   });
-  const held = (field: string, type: number) =>
-    metadata.find((candidate) => candidate.name === field && candidate.type === type);
+  const held = (field: string, type: number) => {
+    const found = metadata.find(({ name }) => name === field);
+    if (found === undefined || found.type === bsonType.null) return undefined;
+    if (found.type === type) return found;
+    throw damaged(path ?? join(folder, file), `has an unusable "${field}"`);
+  };
   const said = (field: string) => {
     const found = held(field, bsonType.string);
     return found && String(decodedValue(found));

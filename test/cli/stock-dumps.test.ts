@@ -127,6 +127,26 @@ const refusedFiles: readonly (readonly [string, Readonly<Record<string, string>>
     { "b.bson": "", "b.metadata.json": metadata({ type: "__proto__" }) },
     /type/,
   ],
+  [
+    "a name that the server refuses",
+    { "b.bson": "", "b.metadata.json": metadata({ collectionName: "a$b" }) },
+    /restore-failed.*"a\$b" cannot be created/,
+  ],
+  [
+    "indexes that are no list",
+    { "b.bson": "", "b.metadata.json": metadata({ indexes: {} }) },
+    /b\.metadata\.json has an unusable "indexes"/,
+  ],
+  [
+    "options that are no document",
+    { "b.bson": "", "b.metadata.json": metadata({ options: [] }) },
+    /b\.metadata\.json has an unusable "options"/,
+  ],
+  [
+    "a name that is no text",
+    { "b.bson": "", "b.metadata.json": metadata({ collectionName: 5 }) },
+    /b\.metadata\.json has an unusable "collectionName"/,
+  ],
   ["a name of nobody's", { "%zz.bson": "" }, /%zz/],
   ["a name that was cut", { [`${"x".repeat(208)}%24${"h".repeat(27)}.bson`]: "" }, /was cut/],
   ["a zipped file beside plain ones", { "b.bson.gz": "" }, /zipped files lie beside plain/],
@@ -138,7 +158,7 @@ test.each(refusedFiles)("refused by name: %s", async (_, found, words) => {
   for (const [name, content] of Object.entries(found)) await write(name, content);
   const restored = await restore();
   expect([restored.code, restored.text]).toEqual([1, expect.stringMatching(words)]);
-  expect(restored.text).toMatch(/backup-mismatch|database-not-supported/);
+  expect(restored.text).toMatch(/backup-mismatch|database-not-supported|restore-failed/);
   expect(await there()).toEqual([]);
 });
 
