@@ -1,8 +1,15 @@
 import { messageOf } from "../errors.ts";
 import type { CollectionEntry } from "./catalogue.ts";
 import { conflict, define, requirePlain } from "./define.ts";
-import { indexName } from "./definition.ts";
+import {
+  bytesOfDefinition,
+  type Definition,
+  definitionOf,
+  indexName,
+  withoutFields,
+} from "./definition.ts";
 import { blameForIndex } from "./index-offenders.ts";
+import { isTakenForSame } from "./index-trial.ts";
 import { type RawField, rawArray } from "./raw-bson.ts";
 import { moveProgress, nextOperation, type Runner } from "./runner.ts";
 import {
@@ -18,20 +25,40 @@ function keyMap(keys: IndexKeys): Map<string, unknown> {
   return new Map(Array.isArray(keys) ? keys : Object.entries(keys));
 }
 
+/** The server itself says whether two of these mean the same: it simplifies them, and they can be spelled in many ways. */
+const fieldsOfDocuments = ["partialFilterExpression", "wildcardProjection"];
+
+/** True where the server takes the index for the one that is there, whose filter may be spelled in another way. */
+async function isSpelledOtherwise(
+  runner: Runner,
+  inherited: RawField | null,
+  there: Definition,
+  asked: Uint8Array,
+  collation: RawField | null,
+): Promise<boolean> {
+  const definition = bytesOfDefinition(there);
+  const bare = definitionOf(withoutFields(definition, fieldsOfDocuments));
+  if (!isSameIndex(bare, withoutFields(asked, fieldsOfDocuments), collation)) return false;
+  return isTakenForSame(runner, { definition, collation: inherited }, asked);
+}
+
 /**
  * True where the index is there, false where none of its name is.
  * @throws LockstepError `schema-conflict` where another one has its name, or it has another name
  */
-function isThere(
+async function isThere(
+  runner: Runner,
   { name: collection, options, indexes }: CollectionEntry,
   name: string,
   asked: Uint8Array,
   collation: RawField | null | undefined,
-): boolean {
-  const wanted = collation === undefined ? inheritedCollation(options) : collation;
+): Promise<boolean> {
+  const inherited = inheritedCollation(options);
+  const wanted = collation === undefined ? inherited : collation;
   const named = indexes.find((index) => indexName(index) === name);
   if (named !== undefined) {
     if (isSameIndex(named, asked, wanted)) return true;
+    if (await isSpelledOtherwise(runner, inherited, named, asked, wanted)) return true;
     throw conflict(
       `another index of "${collection}" is named "${name}", with other keys or options: name this one differently, or drop that one first`,
     );
@@ -60,7 +87,7 @@ export async function addIndex(
     "add-index",
     (entries) => {
       const entry = entries.find(({ name }) => name === collection);
-      return isThere(requirePlain(entry, collection), index.name, asked, collation);
+      return isThere(runner, requirePlain(entry, collection), index.name, asked, collation);
     },
     (collectionUUID) => ({
       database: "application",

@@ -47,7 +47,7 @@ export function requireUnused({ progress }: Runner, name: string): void {
 export async function define(
   runner: Runner,
   name: string,
-  isDone: (entries: readonly CollectionEntry[]) => boolean,
+  isDone: (entries: readonly CollectionEntry[]) => boolean | Promise<boolean>,
   command: (uuid: UUID) => {
     readonly database: "application" | "admin";
     readonly command: Document;
@@ -57,7 +57,7 @@ export async function define(
   for (let attempt = 1; ; attempt += 1) {
     options.signal.throwIfAborted();
     options.mastership.signal.throwIfAborted();
-    if (isDone(await entriesOf(runner))) return;
+    if (await isDone(await entriesOf(runner))) return;
     if (progress.target === null) throw conflict("expected a collection to act on, found none");
     const asked = command(new UUID(progress.target));
     const database = options.client.db(asked.database === "admin" ? "admin" : options.databaseName);

@@ -180,6 +180,57 @@ describe("an index that the server means the same by is a success", () => {
   });
 });
 
+/** Ways to spell a filter, or the paths of a wildcard; each row means the same, and no other row does. */
+const spellings: readonly (readonly [Document, readonly Document[]])[] = [
+  [{ a: 1 }, [{ a: { $eq: 1 } }, { $and: [{ a: 1 }] }, { a: { $in: [1] } }, { $or: [{ a: 1 }] }]],
+  [{ a: 1, b: 2 }, [{ $and: [{ b: 2 }, { a: { $eq: 1 } }] }, { b: 2, $and: [{ a: 1 }] }]],
+  [{ a: { $in: [1, 2] } }, [{ a: { $in: [2, 1, 1] } }, { $or: [{ a: 2 }, { a: 1 }] }]],
+  [{ a: { $in: [1, 3] } }, []],
+  [{ a: { $type: "string" } }, [{ a: { $type: 2 } }, { a: { $type: ["string"] } }]],
+  [{ a: { $type: "number" } }, []],
+  [{ a: { $gt: 1, $lt: 5 } }, [{ $and: [{ a: { $lt: 5 } }, { a: { $gt: 1 } }] }]],
+  [{ a: { x: 1, y: 2 } }, [{ a: { $eq: { x: 1, y: 2 } } }]],
+  [{ a: { y: 2, x: 1 } }, []],
+  [{ a: [1, 2] }, []],
+  [{ $or: [{ a: 1 }, { b: 2 }] }, [{ $or: [{ b: 2 }, { a: 1 }] }]],
+];
+
+const wildcardSpellings: readonly (readonly [Document, readonly Document[]])[] = [
+  [
+    { a: 1 },
+    [
+      { a: 1, _id: 0 },
+      { a: true, _id: false },
+    ],
+  ],
+  [{ a: 1, _id: 1 }, []],
+  [{ a: 0 }, [{ a: 0, _id: 0 }]],
+  [{ a: 0, _id: 1 }, []],
+];
+
+test.each([
+  ["a filter", { a: 1 }, "partialFilterExpression", spellings],
+  ["the paths of a wildcard", { "$**": 1 }, "wildcardProjection", wildcardSpellings],
+] as const)("%s that is spelled otherwise is the same, another one is not", async (...row) => {
+  const [, key, field, all] = row;
+  const setting = await createSetting();
+  const items = setting.client.db(setting.name).collection("items");
+  let epoch = 0;
+  const add = (value: Document): Promise<string> => {
+    epoch += 1;
+    const run: Run = (context) =>
+      context.addIndex("items", key as never, { name: "it", [field]: value });
+    return verdict(setting, run, { upgrade: `u${epoch}` }, epoch);
+  };
+  for (const [at, [first, others]] of all.entries()) {
+    await items.createIndex(key as never, { name: "it", [field]: first });
+    for (const other of others) expect(await add(other), JSON.stringify(other)).toBe("done");
+    const another = all[(at + 1) % all.length]?.[0] as Document;
+    expect(await add(another), JSON.stringify(another)).toMatch(/^schema-conflict/);
+    await items.dropIndex("it");
+  }
+});
+
 test("an index that is there under another name is a conflict that names it", async () => {
   const setting = await createSetting();
   const items = setting.client.db(setting.name).collection("items");
