@@ -7,19 +7,6 @@ import { type Batch, batchSizeOf, readBatch } from "./read-batch.ts";
 import type { Runner } from "./runner.ts";
 import { idText, type TypedBytes } from "./typed-bytes.ts";
 
-function requireField(field: string): void {
-  const parts = field.split(".");
-  const isPath = parts.every(
-    (part) => part !== "" && !part.startsWith("$") && !part.includes("\0"),
-  );
-  if (!isPath || parts[0] === "_id") {
-    throw new LockstepError(
-      "bad-argument",
-      `expected a field or a dotted path without "$", and nothing of _id, got "${field}"`,
-    );
-  }
-}
-
 /** Looks through a collection for documents that a change refuses, and writes nothing. */
 async function refusedBy(
   runner: Runner,
@@ -79,8 +66,6 @@ export function fieldRenaming(
   from: string,
   to: string,
 ): Promise<DocumentChange> {
-  requireField(from);
-  requireField(to);
   if (`${to}.`.startsWith(`${from}.`) || `${from}.`.startsWith(`${to}.`)) {
     throw new LockstepError(
       "bad-argument",
@@ -96,6 +81,5 @@ export function fieldRemoval(
   collection: string,
   field: string,
 ): Promise<DocumentChange> {
-  requireField(field);
   return fieldChange(runner, collection, field, (bytes) => removalOf(bytes, field));
 }

@@ -19,6 +19,7 @@ import { fencedTransaction } from "./fenced-transaction.ts";
 import type { Progress } from "./progress.ts";
 import { moved, moveProgress, nextOperation, type Runner } from "./runner.ts";
 import type { Application, SchemaContext } from "./schema-context.ts";
+import { withArgumentsJudged } from "./step-arguments.ts";
 import { stepDatabase } from "./step-database.ts";
 
 /** Notes what the operation is and which collection it acts on, before anything is changed. */
@@ -102,7 +103,7 @@ export function contextOf(runner: Runner, step: string, track: Set<Promise<void>
     return work.finally(() => track.delete(work));
   };
 
-  return {
+  return withArgumentsJudged({
     now: options.now,
     id: (seed) => {
       const hash = createHash("sha256").update(`${options.upgrade}/${step}/${seed}`).digest("hex");
@@ -135,5 +136,5 @@ export function contextOf(runner: Runner, step: string, track: Set<Promise<void>
         apply(runner, name, () => changeOf(application)),
       ),
     transaction: (body) => operation("transaction", null, () => transact(runner, body)),
-  };
+  });
 }

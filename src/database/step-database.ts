@@ -2,6 +2,7 @@ import type { ClientSession, Collection, Db, Document } from "mongodb";
 import type { CollectionEntry } from "./catalogue.ts";
 import { conflict, requirePlain } from "./define.ts";
 import type { StepCollection, StepDatabase } from "./schema-context.ts";
+import { requireCollectionName } from "./step-arguments.ts";
 
 function stepCollection(collection: Collection<Document>, session: ClientSession): StepCollection {
   return {
@@ -31,6 +32,7 @@ export function stepDatabase(
 ): StepDatabase {
   return {
     collection(name) {
+      requireCollectionName("transaction", name);
       const entry = entries.find((candidate) => candidate.name === name);
       if (entry) requirePlain(entry, name);
       if (name.startsWith("system.") || (!entry && dropped.includes(name))) {

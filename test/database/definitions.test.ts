@@ -176,6 +176,14 @@ describe("refused by name, and nothing is touched", () => {
       (context) => context.renameField("items", "a", "b"),
       /both "a" and "b": 1/,
     ],
+    "a field that is a number": [
+      (context) => context.renameField("items", 5 as never, "a"),
+      /renameField: expected a field .* got 5/,
+    ],
+    "a validator that is missing": [
+      (context) => context.setValidator("items", undefined as never),
+      /setValidator: expected a validator, or null, got undefined/,
+    ],
     "a field that is an operator": [(context) => context.removeField("items", "$a"), /"\$a"/],
   };
 
