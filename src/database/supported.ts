@@ -8,7 +8,7 @@ import {
 import { type Definition, definitionField, definitionFields, indexName } from "./definition.ts";
 import { fileNameOf, isCut } from "./file-names.ts";
 import { keyOddities } from "./legacy-definition.ts";
-import { decodedValue, isTrue } from "./raw-bson.ts";
+import { bsonType, decodedValue, isTrue } from "./raw-bson.ts";
 
 /** Options that a backup carries, by type: each is in the fixture of the tests. */
 const carriedOptions: Readonly<Record<CollectionEntry["type"], readonly string[]>> = {
@@ -46,6 +46,15 @@ function oddBuckets({ name, options }: CollectionEntry): string | null {
   return over.startsWith(bucketsPrefix) ? `view "${name}" over "${over}"` : null;
 }
 
+/** An expiry that the server takes only for time series and clustered collections, or that is none at all. */
+function hasOddExpiry({ type, options }: CollectionEntry): boolean {
+  const expiry = definitionField(options, "expireAfterSeconds");
+  // The server takes nothing for a no.
+  if (expiry === undefined || expiry.type === bsonType.null || type === "view") return false;
+  const isTaken = type === "timeseries" || definitionField(options, "clusteredIndex") !== undefined;
+  return !isTaken || !(Number(decodedValue(expiry)) >= 0);
+}
+
 function oddities(entry: CollectionEntry): string[] {
   const { name, type, options, indexes } = entry;
   const odder = oddBuckets(entry);
@@ -66,6 +75,11 @@ function oddities(entry: CollectionEntry): string[] {
   const autoIndexId = definitionField(options, "autoIndexId");
   if (autoIndexId !== undefined && !isTrue(autoIndexId)) {
     odd.push(`collection "${name}" without an index of _id (autoIndexId: false)`);
+  }
+  if (hasOddExpiry(entry)) {
+    odd.push(
+      `${type} "${name}" with an option "expireAfterSeconds" that only a time series or a clustered collection may have, 0 or more`,
+    );
   }
   for (const index of indexes) {
     const fields = definitionFields(index)
