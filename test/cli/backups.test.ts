@@ -142,6 +142,20 @@ describe("lockstep backup and restore", () => {
     );
   });
 
+  test("a definition that stock mongorestore cannot read is a notice, and ours restores it", async () => {
+    const validator = { $expr: { $ne: ["$a", { $literal: { $oid: "x" } }] } };
+    await setting.client.db(setting.name).createCollection("strict", { validator });
+    const created = await run("backup", "create", "b", ...on);
+    expect(created.code, created.text).toBe(0);
+    expect(created.out).toMatch(/^notice: stock mongorestore cannot restore .* "strict"/m);
+    const target = `${setting.name}_back`;
+    onTestFinished(async () => void (await setting.client.db(target).dropDatabase()));
+    const restored = await run("restore", "b", ...on, "--to-db", target);
+    expect(restored.code, restored.text).toBe(0);
+    const [found] = await setting.client.db(target).listCollections({ name: "strict" }).toArray();
+    expect(found).toMatchObject({ options: { validator } });
+  });
+
   test("an id that is taken is refused: the backup that has it stays", async () => {
     await run("backup", "create", "b", ...on);
     const before = await readFile(join(folder, "b", "manifest.json"), "utf8");

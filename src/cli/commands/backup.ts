@@ -1,5 +1,6 @@
 import { join, resolve } from "node:path";
 import { createBackup } from "../../database/backup.ts";
+import { lookAlikes } from "../../database/look-alikes.ts";
 import type { Manifest } from "../../database/manifest.ts";
 import { backupsIn } from "../../database/retention.ts";
 import { databaseSize } from "../../database/space.ts";
@@ -56,6 +57,16 @@ function line(manifest: Manifest): string {
   );
 }
 
+/** Lockstep's own restore reads definitions as bytes; stock mongorestore has only the metadata files. */
+function printLookAlikes(manifest: Manifest, options: CreateOptions, terminal: Terminal): void {
+  for (const name of lookAlikes(manifest.collections)) {
+    const text = printableLine(
+      `stock mongorestore cannot restore this backup: a definition of "${name}" holds a literal that looks like Extended JSON (as {"$oid": "x"}); lockstep restore can`,
+    );
+    terminal.out(options.json ? JSON.stringify({ type: "notice", text }) : `notice: ${text}`);
+  }
+}
+
 /** `lockstep backup create ID`. */
 export function createBackupCommand(
   id: string,
@@ -81,6 +92,7 @@ export function createBackupCommand(
         ? JSON.stringify({ type: "backup", ...summary(manifest) })
         : `backed up and proven\n${line(manifest)}`,
     );
+    printLookAlikes(manifest, options, terminal);
     return exitCodes.done;
   });
 }
