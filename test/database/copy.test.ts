@@ -369,14 +369,6 @@ test("what stands there from an older server, and today's makes no more, is refu
     });
   expect(() => refused({}, {}, { key: { a: -1.5, b: "2d" } })).not.toThrow();
   expect(() => refused({ autoIndexId: false })).toThrow('"x" without an index of _id');
-  const expiry = 'collection "x" with an option "expireAfterSeconds"';
-  const clusteredIndex = { key: { _id: 1 }, unique: true };
-  expect(() => refused({ expireAfterSeconds: 5 })).toThrow(expiry);
-  expect(() => refused({ expireAfterSeconds: 5, capped: true, size: 4096 })).toThrow(expiry);
-  expect(() => refused({ expireAfterSeconds: -5, clusteredIndex })).toThrow(expiry);
-  expect(() => refused({ expireAfterSeconds: "off", clusteredIndex })).toThrow(expiry);
-  expect(() => refused({ expireAfterSeconds: 5, clusteredIndex })).not.toThrow();
-  expect(() => refused({ expireAfterSeconds: null })).not.toThrow();
   expect(() => refused({}, { v: 0 })).toThrow('index "a" of "x" (version 0)');
   const keys = { a: true, b: 0, c: "", d: null, e: 1 };
   expect(() => refused({}, { key: keys })).toThrow(
