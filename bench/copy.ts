@@ -1,14 +1,14 @@
 import { join } from "node:path";
 import type { MongoClient } from "mongodb";
-import { chooseBackupTime } from "../src/database/backup-time.ts";
-import { readCatalogue } from "../src/database/catalogue.ts";
-import { digestDatabase } from "../src/database/digest.ts";
-import { dumpDatabase } from "../src/database/dump.ts";
-import { loadCollection } from "../src/database/load.ts";
-import { verifyDump } from "../src/database/verify-dump.ts";
+import { chooseBackupTime } from "../src/database/backup/backup-time.ts";
+import { readCatalogue } from "../src/mongo/catalogue/catalogue.ts";
+import { digestDatabase } from "../src/mongo/catalogue/digest.ts";
+import { dumpDatabase } from "../src/database/backup/dump.ts";
+import { loadCollection } from "../src/database/restore/load.ts";
+import { verifyDump } from "../src/database/backup/verify-dump.ts";
 import { silentLog } from "../src/log.ts";
 import { systemClock } from "../src/ports/clock.ts";
-import { openSeam } from "../src/ports/seam.ts";
+import { openSeam } from "../src/ports/fault-point.ts";
 import type { Run } from "./figures.ts";
 import { documentsFrom, fillCollection, type Material, withMaterial } from "./material.ts";
 

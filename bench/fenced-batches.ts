@@ -1,6 +1,6 @@
-import { runSchemaSteps } from "../src/database/schema-steps.ts";
+import { runSchemaSteps } from "../src/database/migration/schema-steps.ts";
 import { silentLog } from "../src/log.ts";
-import { openSeam } from "../src/ports/seam.ts";
+import { openSeam } from "../src/ports/fault-point.ts";
 import { seconds } from "./copy.ts";
 import type { Run } from "./figures.ts";
 import { documentsFrom, withMaterial } from "./material.ts";

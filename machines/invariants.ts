@@ -1,4 +1,4 @@
-import type { AgentContext } from "./agent-context.ts";
+import type { AgentContext } from "./participant-context.ts";
 import {
   everyoneSettled,
   everyoneVoted,

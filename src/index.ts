@@ -5,7 +5,7 @@ export type {
   Reason,
   Role,
 } from "../machines/vocabulary.ts";
-export type { LoadProgress } from "./database/load-progress.ts";
+export type { LoadProgress } from "./database/backup/load-progress.ts";
 export type {
   Application,
   CollectionOptions,
@@ -17,23 +17,23 @@ export type {
   StepDatabase,
   StepDocument,
   ValidatorOptions,
-} from "./database/schema-context.ts";
+} from "./database/migration/schema-context.ts";
 export { type ErrorCode, isLockstepError, LockstepError } from "./errors.ts";
 export { createLog, type Log } from "./log.ts";
 export type { Clock } from "./ports/clock.ts";
 export type { Random } from "./ports/random.ts";
-export type { Seam } from "./ports/seam.ts";
-export type { Effect, Entry, Owner, Timer, Versions } from "./store/store.ts";
-export { type Agent, type AgentOptions, createAgent, type Ports } from "./upgrade/create-agent.ts";
-export { type Accepted, createFleetClient, type FleetClient } from "./upgrade/fleet-client.ts";
-export type { GateListener } from "./upgrade/gate.ts";
-export type { Answer, Request } from "./upgrade/inbox.ts";
-export type { LifecycleEvents } from "./upgrade/lifecycle.ts";
-export type { AgentStatus, FleetStatus, HistoryItem, UpgradeStatus } from "./upgrade/status.ts";
+export type { Seam } from "./ports/fault-point.ts";
+export type { Effect, Entry, Owner, Timer, Versions } from "./journal/store.ts";
+export { type Agent, type AgentOptions, createAgent, type Ports } from "./agent/create-agent.ts";
+export { type Accepted, createFleetClient, type FleetClient } from "./operator/fleet-client.ts";
+export type { GateListener } from "./upgrade/participant/gate.ts";
+export type { Answer, Request } from "./control/inbox.ts";
+export type { LifecycleEvents } from "./agent/lifecycle.ts";
+export type { AgentStatus, FleetStatus, HistoryItem, UpgradeStatus } from "./operator/status.ts";
 export {
   defineSteps,
   type LocalStep,
   type LocalStepContext,
   type SchemaStep,
   type Step,
-} from "./upgrade/steps.ts";
+} from "./upgrade/protocol/steps.ts";

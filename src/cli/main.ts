@@ -5,7 +5,7 @@ import { isLockstepError, messageOf } from "../errors.ts";
 import { limits } from "../limits.ts";
 import { redactUrl } from "../log.ts";
 import { exitAfter } from "../ports/process.ts";
-import { asUnreachable } from "../store/transient.ts";
+import { asUnreachable } from "../mongo/transient.ts";
 import { allowWrites } from "./commands/allow-writes.ts";
 import { ask } from "./commands/ask.ts";
 import { addBackupCommands } from "./commands/backups.ts";

@@ -1,4 +1,4 @@
-import { tellTenths } from "../database/load-progress.ts";
+import { tellTenths } from "../database/backup/load-progress.ts";
 import { bytesText, duration } from "./render.ts";
 import type { Terminal } from "./run.ts";
 

@@ -1,5 +1,5 @@
-import type { LoadProgress } from "../database/load-progress.ts";
-import type { FleetStatus, HistoryItem, UpgradeStatus } from "../upgrade/status.ts";
+import type { LoadProgress } from "../database/backup/load-progress.ts";
+import type { FleetStatus, HistoryItem, UpgradeStatus } from "../operator/status.ts";
 import { docsLinkOf } from "./docs-link.ts";
 
 /** A span of time for people: `3.2 s`, `4 min 10 s`. */

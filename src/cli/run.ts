@@ -1,4 +1,4 @@
-import { createFleetClient, type FleetClient } from "../upgrade/fleet-client.ts";
+import { createFleetClient, type FleetClient } from "../operator/fleet-client.ts";
 import { parseSecondsMs } from "./seconds.ts";
 
 /** Options that every command shares. */

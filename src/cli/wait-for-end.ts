@@ -1,4 +1,4 @@
-import type { FleetClient } from "../upgrade/fleet-client.ts";
+import type { FleetClient } from "../operator/fleet-client.ts";
 import { exitCodeOfState, exitCodes } from "./exit-codes.ts";
 import { renderChange, renderStatus } from "./render.ts";
 import type { Terminal } from "./run.ts";

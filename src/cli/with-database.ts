@@ -1,20 +1,20 @@
 import type { MongoClient } from "mongodb";
-import { controlDatabaseName } from "../database/database-names.ts";
-import type { Control } from "../database/fences.ts";
-import { requireMajorityWrite } from "../database/majority-write.ts";
-import type { WithMember } from "../database/members.ts";
-import type { Work } from "../database/needed-rights.ts";
-import { checkDeployment } from "../database/preflight.ts";
-import { requireRights } from "../database/rights.ts";
+import { controlDatabaseName } from "../mongo/database-names.ts";
+import type { Control } from "../leadership/fences.ts";
+import { requireMajorityWrite } from "../leadership/majority-write.ts";
+import type { WithMember } from "../mongo/members.ts";
+import type { Work } from "../mongo/requirements/needed-rights.ts";
+import { checkDeployment } from "../mongo/preflight.ts";
+import { requireRights } from "../mongo/requirements/rights.ts";
 import { isLockstepError } from "../errors.ts";
 import { limits } from "../limits.ts";
 import { systemClock } from "../ports/clock.ts";
-import { openSeam } from "../ports/seam.ts";
-import { createMongoStore } from "../store/mongo-store.ts";
-import type { Store } from "../store/store.ts";
-import { connect, memberOpener } from "../upgrade/connect.ts";
-import { databaseNameOf } from "../upgrade/database-name.ts";
-import { requireFleet } from "../upgrade/fleet-registry.ts";
+import { openSeam } from "../ports/fault-point.ts";
+import { createMongoStore } from "../journal/mongo-store.ts";
+import type { Store } from "../journal/store.ts";
+import { connect, memberOpener } from "../mongo/connect.ts";
+import { databaseNameOf } from "../mongo/database-name.ts";
+import { requireFleet } from "../control/fleet-registry.ts";
 import { parseSecondsMs } from "./seconds.ts";
 
 /** Options of commands that work on the database themselves. */

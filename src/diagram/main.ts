@@ -1,6 +1,6 @@
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { agentMachine } from "../../machines/agent.ts";
+import { agentMachine } from "../../machines/participant.ts";
 import { upgradeMachine } from "../../machines/upgrade.ts";
 import { catalogueOf } from "./catalogue.ts";
 import { type Chart, chartOf } from "./chart.ts";

@@ -2,13 +2,13 @@ import { assert, isAway, isLockstepError, LockstepError } from "../errors.ts";
 import { limits } from "../limits.ts";
 import type { Log } from "../log.ts";
 import type { Clock } from "../ports/clock.ts";
-import type { Effect, Entry, Store, Timer, Write } from "../store/store.ts";
+import type { Effect, Entry, Store, Timer, Write } from "../journal/store.ts";
 import type { Batcher } from "./batcher.ts";
 import { type EffectEvent, runEffect } from "./effect-runner.ts";
 import type { EngineMachine, Ownership, SendResult } from "./engine-types.ts";
 import { type EventKey, effectKey, timerKey } from "./event-key.ts";
 import { lookAgain } from "./look-again.ts";
-import { nextStep, type Stamp, type Step, takeoverStep } from "./step.ts";
+import { nextStep, type Stamp, type Step, takeoverStep } from "./transition.ts";
 
 /** What the actors of one engine share. */
 export interface ActorPorts {

@@ -1,6 +1,6 @@
 import { limits } from "../limits.ts";
-import type { AppendResult, Store } from "../store/store.ts";
-import type { Step } from "./step.ts";
+import type { AppendResult, Store } from "../journal/store.ts";
+import type { Step } from "./transition.ts";
 
 /** Group commit: what waits while one append is under way goes in the next, together. */
 export interface Batcher {

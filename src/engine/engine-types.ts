@@ -1,7 +1,7 @@
-import type { Entry, Owner, Write } from "../store/store.ts";
+import type { Entry, Owner, Write } from "../journal/store.ts";
 import type { EffectEvent, EffectHandler } from "./effect-runner.ts";
 import type { Readable } from "./readable.ts";
-import type { Definition } from "./step.ts";
+import type { Definition } from "./transition.ts";
 
 /** The right to append to the actors of one owner. */
 export interface Ownership {

@@ -1,8 +1,8 @@
 import { assert, isLockstepError, LockstepError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import type { Clock } from "../ports/clock.ts";
-import { isAtEnd, isOwner } from "../store/entry-shape.ts";
-import type { Effect, Entry, Owner, Store } from "../store/store.ts";
+import { isAtEnd, isOwner } from "../journal/entry-shape.ts";
+import type { Effect, Entry, Owner, Store } from "../journal/store.ts";
 import { Actor, type ActorPorts, notOwned } from "./actor.ts";
 import { createBatcher } from "./batcher.ts";
 import type { Engine, EngineMachine, Ownership } from "./engine-types.ts";
@@ -11,7 +11,7 @@ import { fireTimers } from "./fire-timers.ts";
 import { lookAgain, whileOwned } from "./look-again.ts";
 import { findMachine, notReadable, readEntry } from "./readable.ts";
 import { refuseMachine } from "./refuse-machine.ts";
-import { firstStep } from "./step.ts";
+import { firstStep } from "./transition.ts";
 
 export type { EffectContext, EffectHandler } from "./effect-runner.ts";
 export type { Engine, EngineMachine, Ownership, SendResult } from "./engine-types.ts";

@@ -1,5 +1,5 @@
 import { LockstepError } from "../errors.ts";
-import { type Definition, reservedActions } from "./step.ts";
+import { type Definition, reservedActions } from "./transition.ts";
 import { inspect } from "./xstate-adapter.ts";
 
 /**

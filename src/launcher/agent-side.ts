@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { writeFileAtomic } from "../ports/files.ts";
-import type { Seam } from "../ports/seam.ts";
+import type { Seam } from "../ports/fault-point.ts";
 
 /** The exit code of an agent that wants its launcher to start another version. */
 export const exitForVersionChange = 75;

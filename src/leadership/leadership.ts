@@ -2,9 +2,9 @@ import { isAway, isLockstepError, LockstepError, messageOf } from "../errors.ts"
 import { limits } from "../limits.ts";
 import type { Log } from "../log.ts";
 import type { Clock } from "../ports/clock.ts";
-import { createPulse, type Pulse } from "../ports/pulse.ts";
+import { createPulse, type Pulse } from "../ports/wake-up.ts";
 import type { Random } from "../ports/random.ts";
-import { collections, documentIds } from "../store/store.ts";
+import { collections, documentIds } from "../journal/store.ts";
 import type { LeaseDocument, LeaseStore } from "./lease.ts";
 import type { Mastership } from "./mastership.ts";
 

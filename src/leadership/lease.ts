@@ -1,8 +1,8 @@
 import type { Collection, Document, MongoClient } from "mongodb";
 import { limits } from "../limits.ts";
-import type { Seam } from "../ports/seam.ts";
-import { requireRecord } from "../store/control-records.ts";
-import { collections, documentIds } from "../store/store.ts";
+import type { Seam } from "../ports/fault-point.ts";
+import { requireRecord } from "../journal/control-records.ts";
+import { collections, documentIds } from "../journal/store.ts";
 
 /** The lease as stored: who is master until when, by the database's clock. */
 export interface LeaseDocument extends Document {

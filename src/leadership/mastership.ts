@@ -1,4 +1,4 @@
-import type { Write } from "../store/store.ts";
+import type { Write } from "../journal/store.ts";
 
 /** Proof of being master: handed to whatever acts as one. */
 export interface Mastership {

@@ -1,15 +1,15 @@
 import { statfs } from "node:fs/promises";
-import { readMemberTrouble } from "../database/own-member.ts";
-import { backupsIn } from "../database/retention.ts";
+import { readMemberTrouble } from "../mongo/own-member.ts";
+import { backupsIn } from "../database/backup/retention.ts";
 import type { EffectHandler } from "../engine/engine.ts";
 import { limits } from "../limits.ts";
 import { systemClock } from "../ports/clock.ts";
-import { readAgentRights } from "./agent-rights.ts";
-import type { Holdings } from "./agents.ts";
-import { dumpCopy, sweepOldBackups } from "./backup-effects.ts";
-import { coordinatorEffects } from "./coordinator-effects.ts";
-import { backupsDirectory } from "./names.ts";
-import { type ExtraCopy, preflightUpgrade } from "./preflight-upgrade.ts";
+import { readAgentRights } from "./coordinator/agent-rights.ts";
+import type { Holdings } from "../control/agents.ts";
+import { dumpCopy, sweepOldBackups } from "./participant/backup-effects.ts";
+import { coordinatorEffects } from "./coordinator/coordinator-effects.ts";
+import { backupsDirectory } from "../control/names.ts";
+import { type ExtraCopy, preflightUpgrade } from "./coordinator/preflight-upgrade.ts";
 import type { Connections, DatabaseWorld, World } from "./world.ts";
 
 /** What an agent does with the application's data and its own copies of it: a port. */

@@ -1,14 +1,14 @@
 import { effectFailed } from "../engine/effect-failed.ts";
 import type { EffectHandler, EngineMachine } from "../engine/engine.ts";
 import { LockstepError } from "../errors.ts";
-import { asUnreachable } from "../store/transient.ts";
-import { controlWrites } from "./control-writes.ts";
+import { asUnreachable } from "../mongo/transient.ts";
+import { controlWrites } from "./coordinator/control-writes.ts";
 import type { DatabaseSide } from "./database-side.ts";
-import { goesForward, isRequired } from "./eligible.ts";
-import { otherStepsHere } from "./other-steps.ts";
-import { participantEffects, untilAborted } from "./participant-effects.ts";
+import { goesForward, isRequired } from "./protocol/eligible.ts";
+import { otherStepsHere } from "./protocol/other-steps.ts";
+import { participantEffects, untilAborted } from "./participant/participant-effects.ts";
 import { shipped } from "./readable.ts";
-import { mayBeMaster, readUnderWay } from "./under-way.ts";
+import { mayBeMaster, readUnderWay } from "./coordinator/active-upgrade.ts";
 import type { World } from "./world.ts";
 
 type Handlers = Readonly<Record<string, EffectHandler>>;

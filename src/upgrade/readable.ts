@@ -1,11 +1,11 @@
-import { agentMachine } from "../../machines/agent.ts";
+import { agentMachine } from "../../machines/participant.ts";
 import { upgradeMachine } from "../../machines/upgrade.ts";
 import { protocol } from "../../machines/vocabulary.ts";
 import { type Readable, readEntry } from "../engine/readable.ts";
 import { inspect } from "../engine/xstate-adapter.ts";
 import { LockstepError } from "../errors.ts";
-import type { Entry } from "../store/store.ts";
-import { agentContextShape, upgradeContextShape } from "./context-shapes.ts";
+import type { Entry } from "../journal/store.ts";
+import { agentContextShape, upgradeContextShape } from "./protocol/context-shapes.ts";
 
 /** Both machines, in each protocol that this build can go on with. */
 export const shipped = {

@@ -1,6 +1,6 @@
-import { isAtEnd } from "../store/entry-shape.ts";
-import type { Entry } from "../store/store.ts";
-import type { ActorView } from "./derive.ts";
+import { isAtEnd } from "../journal/entry-shape.ts";
+import type { Entry } from "../journal/store.ts";
+import type { ActorView } from "./protocol/derive.ts";
 import { contextOf, unreadable } from "./readable.ts";
 
 export { contextOf } from "./readable.ts";

@@ -1,15 +1,15 @@
 import type { MongoClient } from "mongodb";
 import type { ForeignWritesPolicy, Reason, Role } from "../../machines/vocabulary.ts";
-import type { WithMember } from "../database/members.ts";
+import type { WithMember } from "../mongo/members.ts";
 import type { Mastership } from "../leadership/mastership.ts";
 import type { Log } from "../log.ts";
 import type { Clock } from "../ports/clock.ts";
-import type { Seam } from "../ports/seam.ts";
-import type { Store } from "../store/store.ts";
-import type { Gate } from "./gate.ts";
-import type { Hearing } from "./hearing.ts";
-import type { LocalJournal } from "./local-journal.ts";
-import type { Step } from "./steps.ts";
+import type { Seam } from "../ports/fault-point.ts";
+import type { Store } from "../journal/store.ts";
+import type { Gate } from "./participant/gate.ts";
+import type { Hearing } from "../control/failure-detector.ts";
+import type { LocalJournal } from "./participant/local-journal.ts";
+import type { Step } from "./protocol/steps.ts";
 
 /** What the effects of both machines act on: one process of one agent. */
 export interface World {

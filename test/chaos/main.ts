@@ -1,9 +1,9 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { Command } from "commander";
 import { findMongod } from "../../src/local/find-mongod.ts";
-import { openSeam } from "../../src/ports/seam.ts";
-import { createMongoStore } from "../../src/store/mongo-store.ts";
-import type { Entry } from "../../src/store/store.ts";
+import { openSeam } from "../../src/ports/fault-point.ts";
+import { createMongoStore } from "../../src/journal/mongo-store.ts";
+import type { Entry } from "../../src/journal/store.ts";
 import { createDraw } from "../simulation/draw.ts";
 import { createEdgeCounter } from "../support/edge-counts.ts";
 import { startFleet, type TestFleet } from "../support/start-fleet.ts";

@@ -5,8 +5,8 @@ import { upgradeMachine } from "../../machines/upgrade.ts";
 import type { UpgradeEvent, UpgradeInput } from "../../machines/upgrade-context.ts";
 import { protocol } from "../../machines/vocabulary.ts";
 import { callerKey } from "../../src/engine/event-key.ts";
-import { type Definition, firstStep, nextStep, takeoverStep } from "../../src/engine/step.ts";
-import type { Entry } from "../../src/store/store.ts";
+import { type Definition, firstStep, nextStep, takeoverStep } from "../../src/engine/transition.ts";
+import type { Entry } from "../../src/journal/store.ts";
 import { replay } from "./replay.ts";
 
 const none = () => [];

@@ -5,9 +5,9 @@ import {
   nextStep,
   rejectedStep,
   takeoverStep,
-} from "../../src/engine/step.ts";
+} from "../../src/engine/transition.ts";
 import { LockstepError } from "../../src/errors.ts";
-import type { Entry } from "../../src/store/store.ts";
+import type { Entry } from "../../src/journal/store.ts";
 import type { DatabaseSide } from "../../src/upgrade/database-side.ts";
 import { fleetMachines } from "../../src/upgrade/fleet-machines.ts";
 import type { World } from "../../src/upgrade/world.ts";

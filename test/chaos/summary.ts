@@ -1,4 +1,4 @@
-import type { Entry } from "../../src/store/store.ts";
+import type { Entry } from "../../src/journal/store.ts";
 import type { UpgradeResult } from "./run-upgrade.ts";
 
 /** From the loss of a master to the next entry of the coordinator in a later epoch. Pure. */

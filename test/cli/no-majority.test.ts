@@ -7,12 +7,12 @@ import { join, resolve } from "node:path";
 import { MongoClient } from "mongodb";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { withDatabase } from "../../src/cli/with-database.ts";
-import { requireMajorityWrite } from "../../src/database/majority-write.ts";
+import { requireMajorityWrite } from "../../src/leadership/majority-write.ts";
 import { type ReplicaSet, startReplicaSet } from "../../src/local/replica-set.ts";
 import { exited, runCommand, startProcess } from "../../src/ports/process.ts";
-import { openSeam } from "../../src/ports/seam.ts";
-import { createMongoStore } from "../../src/store/mongo-store.ts";
-import type { Store } from "../../src/store/store.ts";
+import { openSeam } from "../../src/ports/fault-point.ts";
+import { createMongoStore } from "../../src/journal/mongo-store.ts";
+import type { Store } from "../../src/journal/store.ts";
 import { until } from "../support/until.ts";
 
 const main = resolve("dist/src/cli/main.js");

@@ -3,7 +3,7 @@
 import { mkdir, readFile, rename, rm, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { digestDatabase } from "../../src/database/digest.ts";
+import { digestDatabase } from "../../src/mongo/catalogue/digest.ts";
 import { fillWithEverything } from "../database/everything.ts";
 import { asStockDump, databases, folder, on, run, setting } from "./backup-stage.ts";
 

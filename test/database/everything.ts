@@ -17,7 +17,7 @@ import {
   fieldOfBytes,
   RawValue,
   rawDocument,
-} from "../../src/database/raw-bson.ts";
+} from "../../src/mongo/bson/raw-bson.ts";
 import type { Setting } from "./setting.ts";
 
 /** One value of each BSON type, and the documents that JavaScript would change on their way. */

@@ -3,17 +3,17 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type MongoClient, MongoNetworkError } from "mongodb";
 import { inject, onTestFinished } from "vitest";
-import { chooseBackupTime } from "../../src/database/backup-time.ts";
-import { readCatalogue } from "../../src/database/catalogue.ts";
-import { digestDatabase } from "../../src/database/digest.ts";
-import { dumpDatabase } from "../../src/database/dump.ts";
-import type { Manifest } from "../../src/database/manifest.ts";
-import type { WithMember } from "../../src/database/members.ts";
-import type { RunOptions } from "../../src/database/runner.ts";
+import { chooseBackupTime } from "../../src/database/backup/backup-time.ts";
+import { readCatalogue } from "../../src/mongo/catalogue/catalogue.ts";
+import { digestDatabase } from "../../src/mongo/catalogue/digest.ts";
+import { dumpDatabase } from "../../src/database/backup/dump.ts";
+import type { Manifest } from "../../src/database/backup/manifest.ts";
+import type { WithMember } from "../../src/mongo/members.ts";
+import type { RunOptions } from "../../src/database/migration/runner.ts";
 import type { Mastership } from "../../src/leadership/mastership.ts";
 import { silentLog } from "../../src/log.ts";
-import { openSeam, type Seam } from "../../src/ports/seam.ts";
-import { memberOpener } from "../../src/upgrade/connect.ts";
+import { openSeam, type Seam } from "../../src/ports/fault-point.ts";
+import { memberOpener } from "../../src/mongo/connect.ts";
 import { freshDatabaseName, openClient } from "../support/database.ts";
 
 /** Opens a member of the shared set. */

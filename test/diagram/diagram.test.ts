@@ -3,7 +3,7 @@
 import { readFile } from "node:fs/promises";
 import { expect, test } from "vitest";
 import { setup } from "xstate";
-import { agentMachine } from "../../machines/agent.ts";
+import { agentMachine } from "../../machines/participant.ts";
 import { upgradeMachine } from "../../machines/upgrade.ts";
 import { catalogueOf } from "../../src/diagram/catalogue.ts";
 import { chartOf } from "../../src/diagram/chart.ts";

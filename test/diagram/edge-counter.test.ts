@@ -1,9 +1,9 @@
 // Aim: the counter of a journal counts what was applied, once. Method: entries made by the pure step,
 // given in order, twice, with a gap, and of a machine that nobody draws.
 import { expect, test } from "vitest";
-import { agentMachine } from "../../machines/agent.ts";
-import { firstStep, nextStep } from "../../src/engine/step.ts";
-import type { Entry } from "../../src/store/store.ts";
+import { agentMachine } from "../../machines/participant.ts";
+import { firstStep, nextStep } from "../../src/engine/transition.ts";
+import type { Entry } from "../../src/journal/store.ts";
 import { createEdgeCounter } from "../support/edge-counts.ts";
 
 const definition = { machine: agentMachine, protocol: 1 };

@@ -2,9 +2,9 @@
 // two would let the second in where the first is refused. Method: a store that is slow on purpose.
 import { expect, test } from "vitest";
 import { createBatcher } from "../../src/engine/batcher.ts";
-import type { Step } from "../../src/engine/step.ts";
-import { createMemoryStore } from "../../src/store/memory-store.ts";
-import type { Entry, Store } from "../../src/store/store.ts";
+import type { Step } from "../../src/engine/transition.ts";
+import { createMemoryStore } from "../../src/journal/memory-store.ts";
+import type { Entry, Store } from "../../src/journal/store.ts";
 
 const step = (actor: string, revision: number): Step => {
   const entry: Entry = {

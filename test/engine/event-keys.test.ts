@@ -5,8 +5,8 @@ import { setup } from "xstate";
 import { createEngine } from "../../src/engine/engine.ts";
 import { limits } from "../../src/limits.ts";
 import { silentLog } from "../../src/log.ts";
-import { createMemoryStore } from "../../src/store/memory-store.ts";
-import type { Write } from "../../src/store/store.ts";
+import { createMemoryStore } from "../../src/journal/memory-store.ts";
+import type { Write } from "../../src/journal/store.ts";
 import { until } from "../support/until.ts";
 import { createVirtualClock } from "../support/virtual-clock.ts";
 

@@ -6,14 +6,14 @@ import { describe, expect, test } from "vitest";
 import { setup } from "xstate";
 import { createEngine } from "../../src/engine/engine.ts";
 import { eventKeyOf } from "../../src/engine/event-key.ts";
-import { type Definition, nextStep } from "../../src/engine/step.ts";
+import { type Definition, nextStep } from "../../src/engine/transition.ts";
 import { isLockstepError, LockstepError } from "../../src/errors.ts";
 import { silentLog } from "../../src/log.ts";
 import { systemClock } from "../../src/ports/clock.ts";
-import { openSeam } from "../../src/ports/seam.ts";
-import { createMemoryStore } from "../../src/store/memory-store.ts";
-import { createMongoStore } from "../../src/store/mongo-store.ts";
-import type { Entry, Owner, Store } from "../../src/store/store.ts";
+import { openSeam } from "../../src/ports/fault-point.ts";
+import { createMemoryStore } from "../../src/journal/memory-store.ts";
+import { createMongoStore } from "../../src/journal/mongo-store.ts";
+import type { Entry, Owner, Store } from "../../src/journal/store.ts";
 import { freshDatabaseName, openClient } from "../support/database.ts";
 
 const machine = setup({

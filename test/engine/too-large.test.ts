@@ -6,8 +6,8 @@ import { assign, setup } from "xstate";
 import { createEngine, type EffectHandler } from "../../src/engine/engine.ts";
 import { limits } from "../../src/limits.ts";
 import { silentLog } from "../../src/log.ts";
-import { createMemoryStore } from "../../src/store/memory-store.ts";
-import type { Entry } from "../../src/store/store.ts";
+import { createMemoryStore } from "../../src/journal/memory-store.ts";
+import type { Entry } from "../../src/journal/store.ts";
 import { until } from "../support/until.ts";
 import { createVirtualClock } from "../support/virtual-clock.ts";
 

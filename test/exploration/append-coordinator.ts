@@ -1,4 +1,4 @@
-import type { Write } from "../../src/store/store.ts";
+import type { Write } from "../../src/journal/store.ts";
 import { agentOf, applyWrites, type Model, nameOf, spent, withAgent } from "./model.ts";
 import type { Mastership, State } from "./state.ts";
 import { type Answered, eventId, type ModelEvent, move } from "./tails.ts";

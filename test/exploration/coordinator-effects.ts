@@ -1,4 +1,4 @@
-import { goesForward } from "../../src/upgrade/eligible.ts";
+import { goesForward } from "../../src/upgrade/protocol/eligible.ts";
 import {
   appendToCoordinator,
   deposed,

@@ -2,8 +2,8 @@ import {
   fromCoordinator as coordinatorSays,
   fromParticipant as participantSays,
   fromRecords as recordsSay,
-} from "../../src/upgrade/derive.ts";
-import { isEligible } from "../../src/upgrade/eligible.ts";
+} from "../../src/upgrade/protocol/derive.ts";
+import { isEligible } from "../../src/upgrade/protocol/eligible.ts";
 import { agentOf, nameOf, recordsOf, viewOf } from "./model.ts";
 import type { State } from "./state.ts";
 import type { ModelEvent } from "./tails.ts";

@@ -1,6 +1,6 @@
 import type { UpgradeInput } from "../../machines/upgrade-context.ts";
 import { isLockstepError } from "../../src/errors.ts";
-import { decideAcceptance } from "../../src/upgrade/accept.ts";
+import { decideAcceptance } from "../../src/upgrade/protocol/accept.ts";
 import {
   appended,
   appendToCoordinator,

@@ -1,4 +1,4 @@
-import { gateWrites } from "../../src/upgrade/gate.ts";
+import { gateWrites } from "../../src/upgrade/participant/gate.ts";
 import {
   appendStarted,
   appendToParticipant,

@@ -1,4 +1,4 @@
-import type { AgentContext } from "../../machines/agent-context.ts";
+import type { AgentContext } from "../../machines/participant-context.ts";
 import type { UpgradeContext } from "../../machines/upgrade-context.ts";
 import { failure, selfName } from "./vocabulary.ts";
 

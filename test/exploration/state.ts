@@ -1,4 +1,4 @@
-import type { Versions } from "../../src/store/store.ts";
+import type { Versions } from "../../src/journal/store.ts";
 import { createInterner } from "./interner.ts";
 import { eventId, eventOf, knownOf, renamed, tailOf } from "./tails.ts";
 import {

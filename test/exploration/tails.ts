@@ -1,11 +1,11 @@
-import { agentMachine } from "../../machines/agent.ts";
+import { agentMachine } from "../../machines/participant.ts";
 import { agentInvariants, upgradeInvariants } from "../../machines/invariants.ts";
 import { upgradeMachine } from "../../machines/upgrade.ts";
 import { protocol } from "../../machines/vocabulary.ts";
 import { type EventKey, effectKey, timerKey } from "../../src/engine/event-key.ts";
-import { type Definition, firstStep, nextStep, type Step } from "../../src/engine/step.ts";
-import type { Entry, Write } from "../../src/store/store.ts";
-import { controlWrites } from "../../src/upgrade/control-writes.ts";
+import { type Definition, firstStep, nextStep, type Step } from "../../src/engine/transition.ts";
+import type { Entry, Write } from "../../src/journal/store.ts";
+import { controlWrites } from "../../src/upgrade/coordinator/control-writes.ts";
 import { contextOf } from "../../src/upgrade/views.ts";
 import { createInterner } from "./interner.ts";
 import { type BothContexts, plainContext } from "./plain-context.ts";

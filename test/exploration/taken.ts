@@ -1,4 +1,4 @@
-import { agentMachine } from "../../machines/agent.ts";
+import { agentMachine } from "../../machines/participant.ts";
 import { upgradeMachine } from "../../machines/upgrade.ts";
 import { chartOf } from "../../src/diagram/chart.ts";
 

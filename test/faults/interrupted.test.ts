@@ -55,7 +55,7 @@ test("kill -9 of the story", async () => {
 test.each(["SIGINT", "SIGKILL"] as const)("%s of the tests", async (signal) => {
   const { folder, child, pid } = await start([
     resolve("node_modules/vitest/vitest.mjs"),
-    ...["run", "test/store/memory-store.test.ts"],
+    ...["run", "test/journal/memory-store.test.ts"],
   ]);
   await running(folder, "--replSet", 3);
   signalProcess(pid, signal);

@@ -4,7 +4,7 @@
 import { resolve } from "node:path";
 import { MongoClient } from "mongodb";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type NeededRight, neededRights } from "../../src/database/needed-rights.ts";
+import { type NeededRight, neededRights } from "../../src/mongo/requirements/needed-rights.ts";
 import { runCommand } from "../../src/ports/process.ts";
 import { startTestFleet, type TestFleet } from "../support/fleet.ts";
 import { secureWith } from "../support/secure.ts";

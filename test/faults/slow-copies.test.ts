@@ -3,7 +3,7 @@
 // before they read until the moment of the copy is out of that window.
 import { MongoClient } from "mongodb";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { readWindowSeconds } from "../../src/database/history.ts";
+import { readWindowSeconds } from "../../src/database/history/history.ts";
 import { signalProcess } from "../../src/ports/process.ts";
 import { startTestFleet, type TestFleet } from "../support/fleet.ts";
 

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import type { Db } from "mongodb";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { digestDatabase } from "../../src/database/digest.ts";
+import { digestDatabase } from "../../src/mongo/catalogue/digest.ts";
 import { runCommand } from "../../src/ports/process.ts";
 import { documentedRole } from "../support/documented-role.ts";
 import { startTestFleet, type TestFleet } from "../support/fleet.ts";

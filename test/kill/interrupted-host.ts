@@ -1,5 +1,5 @@
 import { LockstepError } from "../../src/errors.ts";
-import { collections, type Store, type Write } from "../../src/store/store.ts";
+import { collections, type Store, type Write } from "../../src/journal/store.ts";
 import { dataDocument } from "../simulation/simulated-data.ts";
 import { createHost, type Host, type Surroundings } from "../simulation/simulated-host.ts";
 

@@ -1,12 +1,12 @@
-import { createMemoryStore } from "../../src/store/memory-store.ts";
-import type { Entry, Store, Versions } from "../../src/store/store.ts";
-import { readFleetFacts } from "../../src/upgrade/fleet-facts.ts";
-import { fileRequest } from "../../src/upgrade/inbox.ts";
-import { fleetInvariants } from "../../src/upgrade/invariants.ts";
-import { initializeVersions, readVersions } from "../../src/upgrade/versions.ts";
+import { createMemoryStore } from "../../src/journal/memory-store.ts";
+import type { Entry, Store, Versions } from "../../src/journal/store.ts";
+import { readFleetFacts } from "../../src/operator/fleet-facts.ts";
+import { fileRequest } from "../../src/control/inbox.ts";
+import { fleetInvariants } from "../../src/operator/invariants.ts";
+import { initializeVersions, readVersions } from "../../src/control/versions.ts";
 import { watchStore } from "../simulation/checks.ts";
 import { createDraw } from "../simulation/draw.ts";
-import { fair } from "../simulation/nature.ts";
+import { fair } from "../simulation/environment.ts";
 import { createScheduler } from "../simulation/scheduler.ts";
 import {
   batchesBetween,

@@ -4,8 +4,8 @@
 import { writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { expect, inject, test } from "vitest";
-import { differences, readCatalogue } from "../../src/database/catalogue.ts";
-import { digestDatabase } from "../../src/database/digest.ts";
+import { differences, readCatalogue } from "../../src/mongo/catalogue/catalogue.ts";
+import { digestDatabase } from "../../src/mongo/catalogue/digest.ts";
 import { runCommand } from "../../src/ports/process.ts";
 import { damageEverything, fillWithEverything } from "../database/everything.ts";
 import { createSetting, takeCopy } from "../database/setting.ts";

@@ -5,10 +5,10 @@
 import { writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { expect, inject, test } from "vitest";
-import { differences, readCatalogue } from "../../src/database/catalogue.ts";
-import { digestDatabase } from "../../src/database/digest.ts";
+import { differences, readCatalogue } from "../../src/mongo/catalogue/catalogue.ts";
+import { digestDatabase } from "../../src/mongo/catalogue/digest.ts";
 import { exited, signalProcess, startProcess } from "../../src/ports/process.ts";
-import { openSeam } from "../../src/ports/seam.ts";
+import { openSeam } from "../../src/ports/fault-point.ts";
 import { createSetting, type Setting, takeCopy } from "../database/setting.ts";
 import { type Order, runAsMaster } from "../fixtures/master-work.ts";
 import { openClient } from "../support/database.ts";

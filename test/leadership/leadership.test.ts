@@ -10,8 +10,8 @@ import { limits } from "../../src/limits.ts";
 import { silentLog } from "../../src/log.ts";
 import { systemClock } from "../../src/ports/clock.ts";
 import { systemRandom } from "../../src/ports/random.ts";
-import { openSeam } from "../../src/ports/seam.ts";
-import { createMongoStore } from "../../src/store/mongo-store.ts";
+import { openSeam } from "../../src/ports/fault-point.ts";
+import { createMongoStore } from "../../src/journal/mongo-store.ts";
 import { freshDatabaseName, openClient } from "../support/database.ts";
 import { until } from "../support/until.ts";
 

@@ -6,7 +6,7 @@ import { createLeadership } from "../../src/leadership/leadership.ts";
 import { limits } from "../../src/limits.ts";
 import { silentLog } from "../../src/log.ts";
 import { systemRandom } from "../../src/ports/random.ts";
-import { createMemoryStore } from "../../src/store/memory-store.ts";
+import { createMemoryStore } from "../../src/journal/memory-store.ts";
 import { createSimulatedLeases } from "../simulation/simulated-leases.ts";
 import { createVirtualClock } from "../support/virtual-clock.ts";
 

@@ -5,7 +5,7 @@ import { expect, test } from "vitest";
 import { createLeadership } from "../../src/leadership/leadership.ts";
 import type { Mastership } from "../../src/leadership/mastership.ts";
 import { silentLog } from "../../src/log.ts";
-import { createMemoryStore } from "../../src/store/memory-store.ts";
+import { createMemoryStore } from "../../src/journal/memory-store.ts";
 import { createDraw } from "../simulation/draw.ts";
 import { createScheduler } from "../simulation/scheduler.ts";
 import { createSimulatedLeases } from "../simulation/simulated-leases.ts";

@@ -1,11 +1,11 @@
 // Aim: each invariant of a transition is named when it is broken, and by nothing else. Method: one
 // transition that breaks none, one fact bent at a time.
 import { expect, test } from "vitest";
-import type { AgentContext } from "../../machines/agent-context.ts";
+import type { AgentContext } from "../../machines/participant-context.ts";
 import { agentInvariants, upgradeInvariants } from "../../machines/invariants.ts";
 import type { UpgradeContext } from "../../machines/upgrade-context.ts";
 import { contextOf } from "../../src/upgrade/views.ts";
-import { coordinator, participant, reason } from "../upgrade/facts.ts";
+import { coordinator, participant, reason } from "../upgrade/protocol/facts.ts";
 
 const [first] = coordinator([]);
 const upgrade = contextOf<UpgradeContext>(first as NonNullable<typeof first>);

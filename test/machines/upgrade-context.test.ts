@@ -24,7 +24,7 @@ import {
 } from "../../machines/upgrade-reasons.ts";
 import type { Role } from "../../machines/vocabulary.ts";
 import { contextOf } from "../../src/upgrade/views.ts";
-import { coordinator, reason } from "../upgrade/facts.ts";
+import { coordinator, reason } from "../upgrade/protocol/facts.ts";
 
 const [first] = coordinator([]);
 const base = contextOf<UpgradeContext>(first as NonNullable<typeof first>);

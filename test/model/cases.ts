@@ -1,6 +1,6 @@
 import type { AnyMachineSnapshot, AnyStateMachine, EventObject } from "xstate";
-import { agentMachine } from "../../machines/agent.ts";
-import type { AgentContext, AgentEvent, AgentInput } from "../../machines/agent-context.ts";
+import { agentMachine } from "../../machines/participant.ts";
+import type { AgentContext, AgentEvent, AgentInput } from "../../machines/participant-context.ts";
 import { upgradeMachine } from "../../machines/upgrade.ts";
 import type { UpgradeContext, UpgradeEvent, UpgradeInput } from "../../machines/upgrade-context.ts";
 import type { BackupPoint } from "../../machines/vocabulary.ts";

@@ -1,9 +1,9 @@
 // Aim: the engine makes of each path what the pure machine makes of it, on both stores. Method: all
 // paths of xstate/graph, an actor for each, invariants after every transition.
 import { describe, expect, test } from "vitest";
-import { openSeam } from "../../src/ports/seam.ts";
-import { createMemoryStore } from "../../src/store/memory-store.ts";
-import { createMongoStore } from "../../src/store/mongo-store.ts";
+import { openSeam } from "../../src/ports/fault-point.ts";
+import { createMemoryStore } from "../../src/journal/memory-store.ts";
+import { createMongoStore } from "../../src/journal/mongo-store.ts";
 import { freshDatabaseName, openClient } from "../support/database.ts";
 import { cases } from "./cases.ts";
 import { runOnEngine } from "./run-on-engine.ts";

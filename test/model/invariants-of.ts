@@ -1,4 +1,4 @@
-import type { AgentContext } from "../../machines/agent-context.ts";
+import type { AgentContext } from "../../machines/participant-context.ts";
 import { agentInvariants, type Seen, upgradeInvariants } from "../../machines/invariants.ts";
 import type { UpgradeContext } from "../../machines/upgrade-context.ts";
 

@@ -16,11 +16,11 @@ export interface Mutant {
   }[];
 }
 
-const gate = "src/upgrade/gate.ts";
+const gate = "src/upgrade/participant/gate.ts";
 const actor = "src/engine/actor.ts";
-const step = "src/engine/step.ts";
-const versions = "src/upgrade/versions.ts";
-const store = "src/store/mongo-store.ts";
+const step = "src/engine/transition.ts";
+const versions = "src/control/versions.ts";
+const store = "src/journal/mongo-store.ts";
 
 /** Ways to get the protocol wrong, each of which somebody could think of in good faith. */
 export const mutants: readonly Mutant[] = [
@@ -31,12 +31,12 @@ export const mutants: readonly Mutant[] = [
     says: /AssertionError/,
     edits: [
       {
-        file: "src/database/fenced-transaction.ts",
+        file: "src/leadership/fenced-transaction.ts",
         find: "epoch: mastership.epoch,\n        ...(tick.ticks === 0 ? {} : { [`${tick.field}.ticks`]: tick.ticks }),",
         replace: "",
       },
       {
-        file: "src/database/fenced-transaction.ts",
+        file: "src/leadership/fenced-transaction.ts",
         find: "signal.throwIfAborted();\n    mastership.signal.throwIfAborted();",
         replace: "",
       },
@@ -57,7 +57,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: "a touch that changes nothing",
     layer: "tests",
-    files: ["test/upgrade/gate-touch.test.ts"],
+    files: ["test/upgrade/participant/gate-touch.test.ts"],
     says: /AssertionError/,
     edits: [
       { file: gate, find: "increment: { openings: 1 },", replace: "set: { upgrade: null }," },
@@ -118,7 +118,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: "acknowledged before a majority has it",
     layer: "tests",
-    files: ["test/store/majority.test.ts"],
+    files: ["test/journal/majority.test.ts"],
     says: /AssertionError/,
     edits: [
       {
@@ -132,7 +132,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: "trouble on the way counts as written",
     layer: "tests",
-    files: ["test/store/majority.test.ts"],
+    files: ["test/journal/majority.test.ts"],
     says: /AssertionError/,
     edits: [
       {
@@ -161,7 +161,7 @@ export const mutants: readonly Mutant[] = [
     says: /back only when told/,
     edits: [
       {
-        file: "machines/agent.ts",
+        file: "machines/participant.ts",
         find: 'localStepFailed: { actions: "noteFailure" },',
         replace: 'localStepFailed: { target: "rolling-back", actions: "noteFailure" },',
       },
@@ -195,11 +195,11 @@ export const mutants: readonly Mutant[] = [
   {
     name: "resumed from the wrong cursor",
     layer: "tests",
-    files: ["test/database/schema-steps.test.ts"],
+    files: ["test/database/migration/schema-steps.test.ts"],
     says: /AssertionError/,
     edits: [
       {
-        file: "src/database/progress.ts",
+        file: "src/database/migration/progress.ts",
         find: 'cursor: cursor instanceof Map ? { last: cursor.get("last") as Binary } : null,',
         replace: "cursor: cursor instanceof Map ? null : null,",
       },
@@ -208,11 +208,11 @@ export const mutants: readonly Mutant[] = [
   {
     name: "progress beside the batch's transaction",
     layer: "tests",
-    files: ["test/database/schema-steps.test.ts"],
+    files: ["test/database/migration/schema-steps.test.ts"],
     says: /AssertionError|invariant-broken/,
     edits: [
       {
-        file: "src/database/fenced-transaction.ts",
+        file: "src/leadership/fenced-transaction.ts",
         find: "...sessions.rest,\n      },\n      { session },",
         replace: "...sessions.rest,\n      },\n      {},",
       },
@@ -221,7 +221,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: "a duplicate key is ignored",
     layer: "tests",
-    files: ["test/store/mongo-store.test.ts"],
+    files: ["test/journal/mongo-store.test.ts"],
     says: /AssertionError/,
     edits: [{ file: store, find: "unique: true,", replace: "unique: false," }],
   },
@@ -257,7 +257,7 @@ export const mutants: readonly Mutant[] = [
     says: /AssertionError|invariants broken/,
     edits: [
       {
-        file: "src/upgrade/coordinator-effects.ts",
+        file: "src/upgrade/coordinator/coordinator-effects.ts",
         find: '{ databaseName: scratch.name, progressField: "rehearsal" },',
         replace: '{ databaseName: world.databaseName, progressField: "rehearsal" },',
       },
@@ -282,7 +282,7 @@ export const mutants: readonly Mutant[] = [
     says: /L1/,
     edits: [
       {
-        file: "src/upgrade/participant-loop.ts",
+        file: "src/upgrade/participant/participant-loop.ts",
         find: "joined = (await payDebt(world, owed, before)) || joined;",
         replace: "void payDebt;",
       },
@@ -295,7 +295,7 @@ export const mutants: readonly Mutant[] = [
     says: /local step of 1\.2\.0 on files of 1\.0\.0/,
     edits: [
       {
-        file: "src/upgrade/participant-loop.ts",
+        file: "src/upgrade/participant/participant-loop.ts",
         find: "if (!isOwed && !(await isWhereItStarts(world, { from, to }))) return false;",
         replace: "void [isOwed, isWhereItStarts];",
       },
@@ -308,7 +308,7 @@ export const mutants: readonly Mutant[] = [
     says: /L1/,
     edits: [
       {
-        file: "src/upgrade/eligible.ts",
+        file: "src/upgrade/protocol/eligible.ts",
         find: "if (isRequired(context, agent)) return version !== context.to;",
         replace: "if (isRequired(context, agent)) return false;",
       },
@@ -334,7 +334,7 @@ export const mutants: readonly Mutant[] = [
     says: /S5: a\d runs other local steps/,
     edits: [
       {
-        file: "src/upgrade/participant-effects.ts",
+        file: "src/upgrade/participant/participant-effects.ts",
         find: "isRequired(known, world.agent) ? otherStepsHere(known, world, coordinator.protocol) : null;",
         replace:
           "isRequired(known, otherStepsHere.name) ? otherStepsHere(known, world, coordinator.protocol) : null;",

@@ -1,5 +1,5 @@
 import { valid } from "semver";
-import type { AgentEvent } from "../../machines/agent-context.ts";
+import type { AgentEvent } from "../../machines/participant-context.ts";
 import type { UpgradeContext } from "../../machines/upgrade-context.ts";
 import {
   collections,
@@ -8,16 +8,16 @@ import {
   type Store,
   type Versions,
   type Write,
-} from "../../src/store/store.ts";
-import { readAgents } from "../../src/upgrade/agents.ts";
-import type { FleetFacts } from "../../src/upgrade/fleet-facts.ts";
+} from "../../src/journal/store.ts";
+import { readAgents } from "../../src/control/agents.ts";
+import type { FleetFacts } from "../../src/operator/fleet-facts.ts";
 import {
   fleetInvariants,
   machineInvariants,
   versionInvariants,
-} from "../../src/upgrade/invariants.ts";
-import { coordinatorId, participantId } from "../../src/upgrade/names.ts";
-import { readVersions } from "../../src/upgrade/versions.ts";
+} from "../../src/operator/invariants.ts";
+import { coordinatorId, participantId } from "../../src/control/names.ts";
+import { readVersions } from "../../src/control/versions.ts";
 import { contextOf } from "../../src/upgrade/views.ts";
 import { firstVersion } from "./plan.ts";
 import { batchesBetween, dataDocument, readData } from "./simulated-data.ts";

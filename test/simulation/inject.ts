@@ -1,4 +1,4 @@
-import type { Request } from "../../src/upgrade/inbox.ts";
+import type { Request } from "../../src/control/inbox.ts";
 import { createDraw } from "./draw.ts";
 import type { Fault, Moment, Plan } from "./plan.ts";
 import type { Scheduler } from "./scheduler.ts";

@@ -1,6 +1,6 @@
 import type { Draw } from "./draw.ts";
 import { createDraw } from "./draw.ts";
-import type { Weather } from "./life.ts";
+import type { Weather } from "./simulated-process.ts";
 import { batchesBetween, type Misbehaviour } from "./simulated-data.ts";
 
 /** When a fault comes: at a time, or soon after a coordinator has entered a state for the n-th time. */

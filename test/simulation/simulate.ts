@@ -1,20 +1,20 @@
 import { messageOf } from "../../src/errors.ts";
-import { createMemoryStore } from "../../src/store/memory-store.ts";
+import { createMemoryStore } from "../../src/journal/memory-store.ts";
 import {
   collections,
   documentIds,
   type Entry,
   type Store,
   type Versions,
-} from "../../src/store/store.ts";
-import { readFleetFacts } from "../../src/upgrade/fleet-facts.ts";
-import { fileRequest, type Request, readAnswer } from "../../src/upgrade/inbox.ts";
-import { fleetInvariants } from "../../src/upgrade/invariants.ts";
-import { initializeVersions, readVersions } from "../../src/upgrade/versions.ts";
+} from "../../src/journal/store.ts";
+import { readFleetFacts } from "../../src/operator/fleet-facts.ts";
+import { fileRequest, type Request, readAnswer } from "../../src/control/inbox.ts";
+import { fleetInvariants } from "../../src/operator/invariants.ts";
+import { initializeVersions, readVersions } from "../../src/control/versions.ts";
 import { type Watched, watchStore } from "./checks.ts";
-import { createDiary, type Diary } from "./diary.ts";
+import { createDiary, type Diary } from "./run-log.ts";
 import { createVisits, inject, type Visits } from "./inject.ts";
-import { createNature, type Nature } from "./nature.ts";
+import { createNature, type Nature } from "./environment.ts";
 import { drawPlan, firstVersion, inWords, type Plan, versions } from "./plan.ts";
 import { createScheduler, type Scheduler } from "./scheduler.ts";
 import { dataDocument, readData } from "./simulated-data.ts";

@@ -9,19 +9,19 @@ import {
   type Plain,
   type Store,
   type Write,
-} from "../../src/store/store.ts";
+} from "../../src/journal/store.ts";
 import type { DatabaseSide } from "../../src/upgrade/database-side.ts";
 import {
   keepCatalogue,
   readKeptCatalogue,
   sweepCatalogues,
-} from "../../src/upgrade/kept-catalogues.ts";
-import { coordinatorId, coordinatorPrefix } from "../../src/upgrade/names.ts";
-import { planOf, type Step } from "../../src/upgrade/steps.ts";
+} from "../../src/control/kept-catalogues.ts";
+import { coordinatorId, coordinatorPrefix } from "../../src/control/names.ts";
+import { planOf, type Step } from "../../src/upgrade/protocol/steps.ts";
 import { contextOf } from "../../src/upgrade/views.ts";
 import type { World } from "../../src/upgrade/world.ts";
 import type { Draw } from "./draw.ts";
-import type { Life } from "./life.ts";
+import type { Life } from "./simulated-process.ts";
 
 /** The application's data: how often each batch of each schema step was applied, and what it wrote itself. */
 export interface Data {

@@ -1,6 +1,6 @@
-import type { LocalJournal, LocalRecord } from "../../src/upgrade/local-journal.ts";
-import type { Step } from "../../src/upgrade/steps.ts";
-import type { Life } from "./life.ts";
+import type { LocalJournal, LocalRecord } from "../../src/upgrade/participant/local-journal.ts";
+import type { Step } from "../../src/upgrade/protocol/steps.ts";
+import type { Life } from "./simulated-process.ts";
 import type { Scheduler } from "./scheduler.ts";
 import { hasSchemaStep, minorOf, type SimulatedCopy } from "./simulated-data.ts";
 

@@ -5,17 +5,17 @@ import type { CannotStart } from "../../src/launcher/agent-side.ts";
 import { afterKeeping, decide, type LauncherState } from "../../src/launcher/decide.ts";
 import { limits } from "../../src/limits.ts";
 import { silentLog } from "../../src/log.ts";
-import { openSeam } from "../../src/ports/seam.ts";
-import { collections, type Entry, type Store } from "../../src/store/store.ts";
-import { register } from "../../src/upgrade/agents.ts";
-import { isRequired } from "../../src/upgrade/eligible.ts";
-import { createLifecycle } from "../../src/upgrade/lifecycle.ts";
-import { coordinatorId } from "../../src/upgrade/names.ts";
-import { type Runtime, runAgent } from "../../src/upgrade/run-agent.ts";
-import { readVersions } from "../../src/upgrade/versions.ts";
+import { openSeam } from "../../src/ports/fault-point.ts";
+import { collections, type Entry, type Store } from "../../src/journal/store.ts";
+import { register } from "../../src/control/agents.ts";
+import { isRequired } from "../../src/upgrade/protocol/eligible.ts";
+import { createLifecycle } from "../../src/agent/lifecycle.ts";
+import { coordinatorId } from "../../src/control/names.ts";
+import { type Runtime, runAgent } from "../../src/agent/run-agent.ts";
+import { readVersions } from "../../src/control/versions.ts";
 import { contextOf } from "../../src/upgrade/views.ts";
 import type { Draw } from "./draw.ts";
-import { createLife, type Life, type Primary, type Weather } from "./life.ts";
+import { createLife, type Life, type Primary, type Weather } from "./simulated-process.ts";
 import type { Scheduler } from "./scheduler.ts";
 import {
   createSimulatedDatabase,

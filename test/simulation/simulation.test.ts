@@ -7,7 +7,7 @@ import { expect, test } from "vitest";
 import type { UpgradeContext } from "../../machines/upgrade-context.ts";
 import { contextOf } from "../../src/upgrade/views.ts";
 import { runFixedSeeds } from "./fixed-seeds.ts";
-import { fair, well } from "./nature.ts";
+import { fair, well } from "./environment.ts";
 import { drawPlan, type Fault, type Plan } from "./plan.ts";
 import { shrink } from "./shrink.ts";
 import { simulate, simulatePlan } from "./simulate.ts";

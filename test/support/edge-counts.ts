@@ -4,11 +4,11 @@ import {
   createActor,
   type EventObject,
 } from "xstate";
-import { agentMachine } from "../../machines/agent.ts";
+import { agentMachine } from "../../machines/participant.ts";
 import { upgradeMachine } from "../../machines/upgrade.ts";
 import { chartOf, edgeOf } from "../../src/diagram/chart.ts";
 import { countableEdges, edgeKey } from "../../src/diagram/edge-counts.ts";
-import type { Entry } from "../../src/store/store.ts";
+import type { Entry } from "../../src/journal/store.ts";
 
 type Counts = Map<string, number>;
 

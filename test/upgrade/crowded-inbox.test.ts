@@ -2,12 +2,12 @@
 // Method: the master's inbox over the memory store.
 import { expect, test } from "vitest";
 import { limits } from "../../src/limits.ts";
-import { createMemoryStore } from "../../src/store/memory-store.ts";
-import { collections, type Write } from "../../src/store/store.ts";
-import { fileRequest } from "../../src/upgrade/inbox.ts";
-import { type MasterWorld, serveInbox } from "../../src/upgrade/master-loop.ts";
-import { acceptWrite, initializeVersions } from "../../src/upgrade/versions.ts";
-import { coordinator, from, join, to, upgrade } from "./facts.ts";
+import { createMemoryStore } from "../../src/journal/memory-store.ts";
+import { collections, type Write } from "../../src/journal/store.ts";
+import { fileRequest } from "../../src/control/inbox.ts";
+import { type MasterWorld, serveInbox } from "../../src/upgrade/coordinator/master-loop.ts";
+import { acceptWrite, initializeVersions } from "../../src/control/versions.ts";
+import { coordinator, from, join, to, upgrade } from "./protocol/facts.ts";
 
 test("an abort has room where others have none, and is served before them", async () => {
   const store = createMemoryStore({ now: () => 1_000 });

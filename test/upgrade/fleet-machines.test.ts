@@ -2,14 +2,14 @@
 // now; the way back is anybody's. Method: the effects as the engine gets them, over a database side that only answers.
 import { expect, test } from "vitest";
 import { silentLog } from "../../src/log.ts";
-import { createMemoryStore } from "../../src/store/memory-store.ts";
-import type { Store } from "../../src/store/store.ts";
+import { createMemoryStore } from "../../src/journal/memory-store.ts";
+import type { Store } from "../../src/journal/store.ts";
 import type { DatabaseSide } from "../../src/upgrade/database-side.ts";
 import { fleetMachines } from "../../src/upgrade/fleet-machines.ts";
-import { defineSteps, type Step } from "../../src/upgrade/steps.ts";
-import { acceptWrite, initializeVersions } from "../../src/upgrade/versions.ts";
+import { defineSteps, type Step } from "../../src/upgrade/protocol/steps.ts";
+import { acceptWrite, initializeVersions } from "../../src/control/versions.ts";
 import type { World } from "../../src/upgrade/world.ts";
-import { coordinator, from, join, to, upgrade, ways } from "./facts.ts";
+import { coordinator, from, join, to, upgrade, ways } from "./protocol/facts.ts";
 
 const forward = ["chooseBackupTime", "rehearse", "migrate", "verifyCatalogue"];
 const back = ["restore", "liftHolds"];

@@ -1,12 +1,12 @@
 // Aim: whom an operator has forgotten, and who lives on after all, is no member of the fleet until it has
 // registered anew: it neither counts as alive nor opens its gate. Method: the memory store.
 import { expect, test } from "vitest";
-import { createMemoryStore } from "../../src/store/memory-store.ts";
-import { collections } from "../../src/store/store.ts";
-import { heartbeat, readAgents } from "../../src/upgrade/agents.ts";
-import { gateWrites } from "../../src/upgrade/gate.ts";
-import { initializeVersions } from "../../src/upgrade/versions.ts";
-import { from, join } from "./facts.ts";
+import { createMemoryStore } from "../../src/journal/memory-store.ts";
+import { collections } from "../../src/journal/store.ts";
+import { heartbeat, readAgents } from "../../src/control/agents.ts";
+import { gateWrites } from "../../src/upgrade/participant/gate.ts";
+import { initializeVersions } from "../../src/control/versions.ts";
+import { from, join } from "./protocol/facts.ts";
 
 const facts = { blocked: null, freeBytes: 1, backups: [], memberTrouble: null };
 const open = { agent: "a1", incarnation: 1, version: from };

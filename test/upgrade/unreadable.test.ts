@@ -4,15 +4,15 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { silentLog } from "../../src/log.ts";
-import { createMemoryStore } from "../../src/store/memory-store.ts";
-import type { Entry } from "../../src/store/store.ts";
-import { fleetInvariants } from "../../src/upgrade/invariants.ts";
-import { lookAround, type ParticipantWorld } from "../../src/upgrade/participant-loop.ts";
+import { createMemoryStore } from "../../src/journal/memory-store.ts";
+import type { Entry } from "../../src/journal/store.ts";
+import { fleetInvariants } from "../../src/operator/invariants.ts";
+import { lookAround, type ParticipantWorld } from "../../src/upgrade/participant/participant-loop.ts";
 import { unreadable } from "../../src/upgrade/readable.ts";
-import { readHistory, readStatus } from "../../src/upgrade/status.ts";
-import { mayBeMaster, readUnderWay } from "../../src/upgrade/under-way.ts";
-import { acceptWrite, initializeVersions } from "../../src/upgrade/versions.ts";
-import { coordinator, from, join, participant, to, upgrade, ways } from "./facts.ts";
+import { readHistory, readStatus } from "../../src/operator/status.ts";
+import { mayBeMaster, readUnderWay } from "../../src/upgrade/coordinator/active-upgrade.ts";
+import { acceptWrite, initializeVersions } from "../../src/control/versions.ts";
+import { coordinator, from, join, participant, to, upgrade, ways } from "./protocol/facts.ts";
 
 const heard = { looked() {}, hasListened: () => true };
 const foreign = { machine: "elsewhere", build: "9.0.0" };

@@ -1,4 +1,4 @@
-import type { Request } from "../../upgrade/inbox.ts";
+import type { Request } from "../../control/inbox.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { type SharedOptions, type Terminal, withFleet } from "../run.ts";
 

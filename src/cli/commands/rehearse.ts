@@ -1,13 +1,13 @@
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { databaseSize } from "../../database/space.ts";
+import { databaseSize } from "../../mongo/requirements/space.ts";
 import { LockstepError, messageOf } from "../../errors.ts";
 import { silentLog } from "../../log.ts";
 import { systemClock } from "../../ports/clock.ts";
 import { systemRandom } from "../../ports/random.ts";
-import { openSeam } from "../../ports/seam.ts";
-import { rehearse } from "../../upgrade/rehearse.ts";
-import { defineSteps, type Step } from "../../upgrade/steps.ts";
+import { openSeam } from "../../ports/fault-point.ts";
+import { rehearse } from "../../operator/rehearse.ts";
+import { defineSteps, type Step } from "../../upgrade/protocol/steps.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { createProgress } from "../progress.ts";
 import { bytesText, duration } from "../render.ts";

@@ -1,8 +1,8 @@
-import type { Manifest } from "../../database/manifest.ts";
-import { filesOf } from "../../database/open-files.ts";
-import { requireSameServer } from "../../database/restore-beside.ts";
-import { checkServerVersions } from "../../database/server-versions.ts";
-import { verifyDump } from "../../database/verify-dump.ts";
+import type { Manifest } from "../../database/backup/manifest.ts";
+import { filesOf } from "../../mongo/requirements/open-files.ts";
+import { requireSameServer } from "../../database/restore/restore-beside.ts";
+import { checkServerVersions } from "../../mongo/server-versions.ts";
+import { verifyDump } from "../../database/backup/verify-dump.ts";
 import { LockstepError } from "../../errors.ts";
 import { silentLog } from "../../log.ts";
 import { exitCodes } from "../exit-codes.ts";

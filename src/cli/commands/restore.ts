@@ -1,10 +1,10 @@
-import { restoreBeside } from "../../database/restore-beside.ts";
-import { requireRights } from "../../database/rights.ts";
-import { isStockDump, readStockDump } from "../../database/stock-dump.ts";
-import { verifyDump } from "../../database/verify-dump.ts";
+import { restoreBeside } from "../../database/restore/restore-beside.ts";
+import { requireRights } from "../../mongo/requirements/rights.ts";
+import { isStockDump, readStockDump } from "../../database/restore/stock-dump.ts";
+import { verifyDump } from "../../database/backup/verify-dump.ts";
 import { silentLog } from "../../log.ts";
 import { systemClock } from "../../ports/clock.ts";
-import { openSeam } from "../../ports/seam.ts";
+import { openSeam } from "../../ports/fault-point.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { createProgress, interruptible } from "../progress.ts";
 import { bytesText } from "../render.ts";

@@ -1,0 +1,60 @@
+import type { Entry } from "../journal/store.ts";
+
+/**
+ * What an agent tells the application that embeds it. Sender is always the agent itself.
+ *
+ * | event | when | payload |
+ * | --- | --- | --- |
+ * | started | this process has registered | incarnation, version |
+ * | ready | its first look at the fleet is done | – |
+ * | gateOpened | the application may work | – |
+ * | gateShut | the application has drained | – |
+ * | becameMaster | it holds the lease and the fence | epoch |
+ * | lostMastership | it does not any more | epoch |
+ * | transition | an actor that it drives has moved | the journal entry |
+ * | blocked | it waits for an operator | why |
+ * | trouble | a pass failed and will be tried again | code, message |
+ * | leaving | this process ends | exit code |
+ */
+export interface LifecycleEvents {
+  started: { readonly incarnation: number; readonly version: string };
+  ready: Record<string, never>;
+  gateOpened: Record<string, never>;
+  gateShut: Record<string, never>;
+  becameMaster: { readonly epoch: number };
+  lostMastership: { readonly epoch: number };
+  transition: { readonly entry: Entry };
+  blocked: { readonly why: string };
+  trouble: { readonly code: string; readonly message: string };
+  leaving: { readonly exitCode: number };
+}
+
+type Listener<Name extends keyof LifecycleEvents> = (payload: LifecycleEvents[Name]) => void;
+
+/** Who listens to an agent. */
+export interface Lifecycle {
+  on<Name extends keyof LifecycleEvents>(name: Name, listener: Listener<Name>): () => void;
+  emit<Name extends keyof LifecycleEvents>(name: Name, payload: LifecycleEvents[Name]): void;
+}
+
+/** @param onThrown hears of a listener that threw: it must neither stop an engine nor end its process */
+export function createLifecycle(onThrown: (error: unknown) => void): Lifecycle {
+  const listeners = new Map<string, Set<(payload: never) => void>>();
+  return {
+    on(name, listener) {
+      const set = listeners.get(name) ?? new Set();
+      listeners.set(name, set);
+      set.add(listener as (payload: never) => void);
+      return () => set.delete(listener as (payload: never) => void);
+    },
+    emit(name, payload) {
+      for (const listener of listeners.get(name) ?? []) {
+        try {
+          listener(payload as never);
+        } catch (error) {
+          onThrown(error);
+        }
+      }
+    },
+  };
+}

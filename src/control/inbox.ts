@@ -1,0 +1,230 @@
+import { nameOf } from "../entity-names.ts";
+import { cutTo, type ErrorCode, LockstepError } from "../errors.ts";
+import { limits } from "../limits.ts";
+import {
+  count,
+  fields,
+  figure,
+  flag,
+  oneOf,
+  optional,
+  record,
+  type Shape,
+  text,
+} from "../shape.ts";
+import { collections, type Plain, type Store, type Write } from "../journal/store.ts";
+
+/** What people ask for; deduplicated by the client's id. */
+export type Request =
+  | { readonly kind: "upgrade"; readonly to: string; readonly deadlines: Record<string, number> }
+  | {
+      readonly kind: "restore";
+      /** What the manifest of the backup says. */
+      readonly backup: {
+        readonly backupId: string;
+        readonly digest: string;
+        readonly version: string;
+        readonly bytes: number;
+        /** That the server keeps it in: one for each collection and index. */
+        readonly files: number;
+      };
+      readonly deadlines: Record<string, number>;
+    }
+  | { readonly kind: "abort"; readonly why: string }
+  | { readonly kind: "retry" }
+  | { readonly kind: "forget"; readonly agent: string };
+
+export type Answer =
+  | { readonly ok: true; readonly upgrade: string | null; readonly message: string }
+  | {
+      readonly ok: false;
+      readonly code: ErrorCode;
+      readonly message: string;
+      readonly details: Readonly<Record<string, unknown>>;
+    };
+
+export interface InboxItem {
+  readonly id: string;
+  readonly at: number;
+  /** Nobody waits for the answer after that; milliseconds by the store's clock. */
+  readonly waitedForUntil: number;
+  readonly request: Request;
+  /** The reason why it cannot be served, or null. */
+  readonly trouble: string | null;
+  /** A master has begun with it, in writes before the one that answers. */
+  readonly begun: boolean;
+}
+
+const ofKind: Readonly<Record<Request["kind"], Shape>> = {
+  upgrade: fields<Request & { kind: "upgrade" }>({
+    ...{ kind: text, to: text },
+    deadlines: record(figure),
+  }),
+  restore: fields<Request & { kind: "restore" }>({
+    kind: text,
+    backup: fields<(Request & { kind: "restore" })["backup"]>({
+      ...{ backupId: nameOf("backup"), digest: text, version: text },
+      ...{ bytes: count, files: count },
+    }),
+    deadlines: record(figure),
+  }),
+  abort: fields<Request & { kind: "abort" }>({ kind: text, why: text }),
+  retry: fields<Request & { kind: "retry" }>({ kind: text }),
+  forget: fields<Request & { kind: "forget" }>({ kind: text, agent: text }),
+};
+const kinds = Object.keys(ofKind) as Request["kind"][];
+const anyKind = fields<Request>({ kind: oneOf(...kinds) });
+
+/** A request that can be served: of a known kind, with its fields, and not too large. */
+const requestShape: Shape = (value, path) => {
+  const wrong = anyKind(value, path) ?? ofKind[(value as Request).kind](value, path);
+  if (wrong !== null) return wrong;
+  const bytes = Buffer.byteLength(JSON.stringify(value));
+  return bytes <= limits.requestBytesMax
+    ? null
+    : `${path}: expected at most ${limits.requestBytesMax} bytes, found ${bytes}`;
+};
+
+const itemShape = fields<Omit<InboxItem, "trouble" | "id"> & { _id: string }>({
+  _id: text,
+  at: figure,
+  waitedForUntil: figure,
+  request: requestShape,
+  begun: optional(flag),
+});
+
+function itemOf(document: { readonly _id: string } & Readonly<Record<string, unknown>>): InboxItem {
+  const { _id: id, oversizedBytes } = document;
+  const trouble =
+    oversizedBytes === undefined
+      ? itemShape(document, "")
+      : `expected at most ${limits.requestBytesMax} bytes, found ${oversizedBytes}`;
+  return { ...document, id, trouble } as unknown as InboxItem;
+}
+
+/** @throws LockstepError `bad-argument` for what no master could serve */
+function requireRequest(request: Request): void {
+  const wrong = requestShape(request, "request");
+  if (wrong === null) return;
+  throw new LockstepError("bad-argument", `${wrong}: nothing is filed: ask for it in fewer words`);
+}
+
+/** The error of a request that came when as many as may wait were waiting. */
+export function tooManyRequests(): LockstepError {
+  const most = limits.requestsWaitingMax;
+  return new LockstepError(
+    "too-many-requests",
+    `expected fewer than ${most} requests waiting for a master, found that many: nothing is done: find out what files so many, then ask again`,
+    { most },
+  );
+}
+
+const waiting = { answer: null };
+/** An operator's way out: others that wait take no room from it, and do not come before it where they are many. */
+const waitingAborts = { ...waiting, "request.kind": "abort" };
+
+/** @throws LockstepError `too-many-requests` */
+async function requireRoom(store: Store, { kind }: Request): Promise<void> {
+  const most = { orderBy: "at", limit: limits.requestsWaitingMax };
+  const where = kind === "abort" ? waitingAborts : waiting;
+  const found = await store.list(collections.inbox, where, most);
+  if (found.length >= limits.requestsWaitingMax) throw tooManyRequests();
+}
+
+/**
+ * Files a request that its client waits for so long; filing it twice under one id is one request.
+ * @throws LockstepError `bad-argument`, `too-many-requests`
+ */
+export async function fileRequest(
+  store: Store,
+  id: string,
+  request: Request,
+  waitMs: number = limits.answerTimeoutMs,
+): Promise<void> {
+  requireRequest(request);
+  if ((await store.get(collections.inbox, id)) !== undefined) return;
+  await requireRoom(store, request);
+  const at = await store.now();
+  await store.write([
+    {
+      collection: collections.inbox,
+      id,
+      expect: null,
+      set: {
+        at,
+        // The client withdraws it by itself, unless it has died.
+        waitedForUntil: at + waitMs + limits.requestSlackMs,
+        request: request as unknown as Plain,
+        answer: null,
+        begun: false,
+        expiresAt: new Date(at + limits.requestKeptMs),
+      },
+    },
+  ]);
+}
+
+/**
+ * The first requests without an answer, in the order of their filing. Where they are more than a pass serves, all that
+ * ask for an abort come first, also from behind the limit.
+ */
+export async function readInbox(
+  store: Store,
+  limit: number = limits.requestsPerPassMax,
+): Promise<readonly InboxItem[]> {
+  const page = { orderBy: "at", limit };
+  const first = await store.list(collections.inbox, waiting, page);
+  if (first.length <= limits.requestsPerPassMax) return first.map(itemOf);
+  const aborts = await store.list(collections.inbox, waitingAborts, page);
+  const ids = new Set(aborts.map(({ _id }) => JSON.stringify(_id)));
+  const others = first.filter(({ _id }) => !ids.has(JSON.stringify(_id)));
+  return [...aborts, ...others].map(itemOf);
+}
+
+/** Refuses a request that cannot be served, and removes it: with the answer beside it, the document might be too large. */
+export function refuseWrite({ id, trouble }: InboxItem, nowMs: number): Write {
+  const message = cutTo(
+    `this request cannot be served: ${trouble}: file it by \`lockstep\`, or by a client of this version`,
+    limits.reasonMessageLengthMax,
+  );
+  const answer: Answer = { ok: false, code: "bad-argument", message, details: {} };
+  const write = answerWrite(id, answer);
+  const expiresAt = new Date(nowMs + limits.requestKeptMs);
+  return { ...write, set: { ...write.set, expiresAt }, remove: ["request"] };
+}
+
+export async function readAnswer(store: Store, id: string): Promise<Answer | null> {
+  const found = await store.get(collections.inbox, id);
+  return (found?.["answer"] as Answer | null | undefined) ?? null;
+}
+
+/** Makes sure that it is answered, whoever waits, for what it asks for has begun. */
+export function beginWrite(id: string): Write {
+  return { collection: collections.inbox, id, expect: { answer: null }, set: { begun: true } };
+}
+
+/** The answer to a request that nobody waits for any more. */
+export const withdrawal = {
+  ...{ ok: false, code: "no-master", details: {} },
+  message:
+    "no master answered in time: expected a state server of the fleet to be running; the request is withdrawn",
+} as const satisfies Answer;
+
+/** What nobody waits for any more must not be done hours later, by the next master. */
+export function withdrawWrite(id: string): Write {
+  return { ...answerWrite(id, withdrawal), expect: { answer: null, begun: false } };
+}
+
+/** The answer, to be joined to the transaction that makes it true. */
+export function answerWrite(id: string, answer: Answer): Write {
+  return {
+    collection: collections.inbox,
+    id,
+    expect: { answer: null },
+    set: {
+      answer: {
+        ...answer,
+        message: cutTo(answer.message, limits.reasonMessageLengthMax),
+      } as unknown as Plain,
+    },
+  };
+}

@@ -1,0 +1,36 @@
+import { type MongoClient, Timestamp } from "mongodb";
+import { assert } from "../../errors.ts";
+import type { Seam } from "../../ports/fault-point.ts";
+import { collections, documentIds } from "../../journal/store.ts";
+
+interface Marking {
+  readonly control: { readonly client: MongoClient; readonly databaseName: string };
+  readonly seam: Seam;
+}
+
+/** A majority write that changes nothing but a counter; answers with its operation time. */
+export async function writeMarker({ control, seam }: Marking, name: string): Promise<Timestamp> {
+  const answer = await seam.write(name, () =>
+    control.client.db(control.databaseName).command({
+      update: collections.fences,
+      updates: [{ q: { _id: name }, u: { $inc: { chosen: 1 } }, upsert: true }],
+      writeConcern: { w: "majority", j: true },
+    }),
+  );
+  const time = answer["operationTime"] as Timestamp;
+  assert(time instanceof Timestamp, "a replica set answers with its operation time");
+  return time;
+}
+
+/** Chooses the cluster time T of a backup: the operation time of a majority write. */
+export async function chooseBackupTime(marking: Marking): Promise<string> {
+  const time = await writeMarker(marking, documentIds.backupTime);
+  return `${time.getHighBits()}:${time.getLowBits()}`;
+}
+
+/** The cluster time in its text form. */
+export function parseBackupTime(text: string): Timestamp {
+  const [seconds, increment] = text.split(":").map(Number);
+  assert(seconds !== undefined && increment !== undefined, "a backup time has two parts", { text });
+  return new Timestamp({ t: seconds, i: increment });
+}

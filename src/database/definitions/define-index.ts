@@ -1,0 +1,130 @@
+import { messageOf } from "../../errors.ts";
+import type { CollectionEntry } from "../../mongo/catalogue/catalogue.ts";
+import { conflict, define, requirePlain } from "./define.ts";
+import {
+  bytesOfDefinition,
+  type Definition,
+  definitionOf,
+  indexName,
+  withoutFields,
+} from "../../mongo/catalogue/definition.ts";
+import { blameForIndex } from "./index-offenders.ts";
+import { isTakenForSame } from "./index-trial.ts";
+import { type RawField, rawArray } from "../../mongo/bson/raw-bson.ts";
+import { moveProgress, nextOperation, type Runner } from "../migration/runner.ts";
+import {
+  bytesOfOptions,
+  completedCollation,
+  inheritedCollation,
+  isSameIndex,
+} from "../../mongo/catalogue/same-definition.ts";
+import type { IndexKeys, IndexOptions } from "../migration/schema-context.ts";
+import { hasCode, serverErrors } from "../../mongo/server-errors.ts";
+
+function keyMap(keys: IndexKeys): Map<string, unknown> {
+  return new Map(Array.isArray(keys) ? keys : Object.entries(keys));
+}
+
+/** The server itself says whether two of these mean the same: it simplifies them, and they can be spelled in many ways. */
+const fieldsOfDocuments = ["partialFilterExpression", "wildcardProjection"];
+
+/** True where the server takes the index for the one that is there, whose filter may be spelled in another way. */
+async function isSpelledOtherwise(
+  runner: Runner,
+  inherited: RawField | null,
+  there: Definition,
+  asked: Uint8Array,
+  collation: RawField | null,
+): Promise<boolean> {
+  const definition = bytesOfDefinition(there);
+  const bare = definitionOf(withoutFields(definition, fieldsOfDocuments));
+  if (!isSameIndex(bare, withoutFields(asked, fieldsOfDocuments), collation)) return false;
+  return isTakenForSame(runner, { definition, collation: inherited }, asked);
+}
+
+/**
+ * True where the index is there, false where none of its name is.
+ * @throws LockstepError `schema-conflict` where another one has its name, or it has another name
+ */
+async function isThere(
+  runner: Runner,
+  { name: collection, options, indexes }: CollectionEntry,
+  name: string,
+  asked: Uint8Array,
+  collation: RawField | null | undefined,
+): Promise<boolean> {
+  const inherited = inheritedCollation(options);
+  const wanted = collation === undefined ? inherited : collation;
+  const named = indexes.find((index) => indexName(index) === name);
+  if (named !== undefined) {
+    if (isSameIndex(named, asked, wanted)) return true;
+    if (await isSpelledOtherwise(runner, inherited, named, asked, wanted)) return true;
+    throw conflict(
+      `another index of "${collection}" is named "${name}", with other keys or options: name this one differently, or drop that one first`,
+    );
+  }
+  const same = indexes.find((index) => isSameIndex(index, asked, wanted));
+  if (same === undefined) return false;
+  throw conflict(
+    `index "${name}" of "${collection}" is there already, as "${indexName(same)}": use that name, or drop that one first`,
+  );
+}
+
+/** Builds an index on exactly the collection that was there when the operation began. */
+export async function addIndex(
+  runner: Runner,
+  collection: string,
+  keys: IndexKeys,
+  index: IndexOptions,
+): Promise<void> {
+  const key = keyMap(keys);
+  const asked = bytesOfOptions({ ...index, key });
+  const database = runner.options.client.db(runner.options.databaseName);
+  const collation =
+    index.collation === undefined ? undefined : await completedCollation(database, index.collation);
+  await define(
+    runner,
+    "add-index",
+    (entries) => {
+      const entry = entries.find(({ name }) => name === collection);
+      return isThere(runner, requirePlain(entry, collection), index.name, asked, collation);
+    },
+    (collectionUUID) => ({
+      database: "application",
+      command: {
+        createIndexes: collection,
+        indexes: rawArray([asked]),
+        collectionUUID,
+        commitQuorum: "majority",
+      },
+    }),
+  ).catch(async (error: unknown) => {
+    if (hasCode(error, serverErrors.indexOptionsConflict, serverErrors.indexKeySpecsConflict)) {
+      throw conflict(
+        `index "${index.name}" of "${collection}" is in conflict with another one: ${messageOf(error)}`,
+      );
+    }
+    throw await blameForIndex(runner, collection, { asked, key, index, collation }, error);
+  });
+  await moveProgress(runner, "operation-end", nextOperation(runner));
+}
+
+/** Drops an index by its name; one that is not there is a success. */
+export async function dropIndex(runner: Runner, collection: string, name: string): Promise<void> {
+  await define(
+    runner,
+    "drop-index",
+    (entries) => {
+      const entry = requirePlain(
+        entries.find((candidate) => candidate.name === collection),
+        collection,
+      );
+      return !entry.indexes.some((index) => indexName(index) === name);
+    },
+    (collectionUUID) => ({
+      database: "application",
+      command: { dropIndexes: collection, index: name, collectionUUID },
+    }),
+  );
+  await moveProgress(runner, "operation-end", nextOperation(runner));
+}

@@ -1,0 +1,133 @@
+import { type Document, MongoServerError } from "mongodb";
+import type { LockstepError } from "../../errors.ts";
+import { limits } from "../../limits.ts";
+import { systemClock } from "../../ports/clock.ts";
+import { isEndedByServer, isNetworkTrouble } from "../../mongo/transient.ts";
+import type { DocumentChange } from "../documents/collection-change.ts";
+import { conflict, entriesOf } from "./define.ts";
+import { withoutFields } from "../../mongo/catalogue/definition.ts";
+import { duplicatesOf, notUnique, pathsTo } from "./index-duplicates.ts";
+import { sharedKey } from "./index-holders.ts";
+import { type TrialIndex, tryIndex } from "./index-trial.ts";
+import type { RawField } from "../../mongo/bson/raw-bson.ts";
+import { type Batch, batchSizeOf, readBatch } from "../documents/read-batch.ts";
+import type { Runner } from "../migration/runner.ts";
+import { inheritedCollation } from "../../mongo/catalogue/same-definition.ts";
+import type { IndexOptions } from "../migration/schema-context.ts";
+import { hasCode, serverErrors } from "../../mongo/server-errors.ts";
+import { idText, type TypedBytes } from "../../mongo/bson/typed-bytes.ts";
+
+/** An index whose build has failed. */
+export interface FailedIndex {
+  readonly asked: Uint8Array;
+  readonly key: ReadonlyMap<string, unknown>;
+  readonly index: IndexOptions;
+  /** As the server completes the one that is asked for; undefined where none is. */
+  readonly collation: RawField | null | undefined;
+}
+
+/** Reasons that no document can be blamed for, and that a second look would meet again. */
+const otherReasons = [
+  ...[
+    serverErrors.unauthorized,
+    serverErrors.namespaceNotFound,
+    serverErrors.collectionUuidMismatch,
+  ],
+  serverErrors.outOfDiskSpace,
+];
+
+/** Documents that can be at fault: arrays are the reason of two errors, anything can be that of others. */
+function suspects(key: ReadonlyMap<string, unknown>, cause: unknown): Document {
+  const isOfArrays = hasCode(cause, serverErrors.parallelArrays, serverErrors.hashedArray);
+  if (!isOfArrays) return {};
+  const paths = [...key.keys()].flatMap(pathsTo);
+  return { $or: paths.map((path) => ({ [path]: { $type: "array" } })) };
+}
+
+/** Finds the documents that the index refuses, each for itself. */
+async function documentsRefused(
+  runner: Runner,
+  collection: string,
+  index: TrialIndex,
+  filter: Document,
+): Promise<readonly { readonly id: string; readonly error: string }[]> {
+  const untilMs = systemClock.monotonicMs() + limits.offenderLookMs;
+  const found: { id: string; error: string }[] = [];
+  const isOver = () =>
+    found.length >= limits.offendingDocumentsMax || systemClock.monotonicMs() > untilMs;
+  const { documents: size } = await batchSizeOf(runner, collection);
+  // Whole documents are read, as for a change of one by one.
+  const change: DocumentChange = { filter, changeOf: () => null };
+  let last: TypedBytes | null = null;
+  while (!isOver()) {
+    const batch: Batch = await readBatch(runner, collection, change, last, size);
+    if (batch.length === 0) break;
+    let left = batch;
+    while (left.length > 0 && !isOver()) {
+      const refusal = await tryIndex(
+        runner,
+        index,
+        left.map(({ bytes }) => bytes),
+      );
+      if (refusal === null || refusal.at < 0) break;
+      found.push({ id: idText(left[refusal.at]?.id), error: refusal.error });
+      left = left.slice(refusal.at + 1);
+    }
+    last = batch.at(-1)?.id ?? null;
+  }
+  return found;
+}
+
+/** Finds the values that a unique index refuses, and their documents. */
+async function notUniqueError(
+  runner: Runner,
+  collection: string,
+  { key, index }: FailedIndex,
+  trial: TrialIndex,
+  cause: MongoServerError,
+): Promise<LockstepError> {
+  const fields = [...key.keys()];
+  const isOfValues = [...key.values()].every((kind) => typeof kind === "number");
+  const plain = isOfValues ? await duplicatesOf(runner, collection, fields, index) : [];
+  if (plain.length > 0) return notUnique(collection, index.name, plain);
+  const keyValue = (cause["keyValue"] as Document | undefined) ?? {};
+  const shared = await sharedKey(runner, collection, index, trial, keyValue);
+  return notUnique(collection, index.name, [shared]);
+}
+
+/**
+ * Looks for the documents on which the build of an index has failed. The build decides whether the data allows the
+ * index, so this look only names documents, and commits nothing.
+ * @returns the error that names up to ten of them; the one given where no document is to blame
+ */
+export async function blameForIndex(
+  runner: Runner,
+  collection: string,
+  failed: FailedIndex,
+  cause: unknown,
+): Promise<unknown> {
+  const isRefusal = cause instanceof MongoServerError && !isNetworkTrouble(cause);
+  if (!isRefusal || isEndedByServer(cause) || hasCode(cause, ...otherReasons)) return cause;
+  const entry = (await entriesOf(runner)).find(({ name }) => name === collection);
+  if (entry === undefined) return cause;
+  const trial = { definition: failed.asked, collation: inheritedCollation(entry.options) };
+  try {
+    if (hasCode(cause, serverErrors.duplicateKey)) {
+      return await notUniqueError(runner, collection, failed, trial, cause);
+    }
+    // An index that the server refuses without any document is wrong in itself.
+    if ((await tryIndex(runner, trial, [])) !== null) return cause;
+    const each = { ...trial, definition: withoutFields(failed.asked, ["unique"]) };
+    const filter = suspects(failed.key, cause);
+    const documents = await documentsRefused(runner, collection, each, filter);
+    if (documents.length === 0) return cause;
+    const named = documents.map(({ id, error }) => `${id} (${error})`).join(", ");
+    return conflict(
+      `index "${failed.index.name}" of "${collection}" cannot be built, these documents do not allow it: ${named}: change or remove them first`,
+      { collection, documents },
+    );
+  } catch (error) {
+    if (isEndedByServer(error)) return cause;
+    throw error;
+  }
+}

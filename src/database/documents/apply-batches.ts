@@ -1,0 +1,124 @@
+import { Binary, MongoServerError } from "mongodb";
+import { isLockstepError, LockstepError } from "../../errors.ts";
+import { systemClock } from "../../ports/clock.ts";
+import { isNetworkTrouble } from "../../mongo/transient.ts";
+import { type BatchSize, batchAfterCommit, smallerBatch } from "./batch-size.ts";
+import { ChangeFailed, workOf, writeUnits } from "./batch-work.ts";
+import type { CollectionChange } from "./collection-change.ts";
+import { fencedTransaction } from "../../leadership/fenced-transaction.ts";
+import { blameDocuments } from "./offenders.ts";
+import { lastOf, type Progress } from "../migration/progress.ts";
+import { batchSizeOf, readBatch } from "./read-batch.ts";
+import { moved, type Runner, startersAfterCommit } from "../migration/runner.ts";
+import { idText, type TypedBytes, wrapValue } from "../../mongo/bson/typed-bytes.ts";
+
+/** True for a failure that some documents of the batch may be to blame for. */
+function isOfDocuments(error: unknown): boolean {
+  if (error instanceof ChangeFailed) return true;
+  return error instanceof MongoServerError && !isNetworkTrouble(error);
+}
+
+/** The size of the batches of one operation, as it changes. */
+interface Sizing {
+  size: BatchSize;
+}
+
+/** Halves the batch that was tried, and answers whether the next one is smaller. */
+function shrink(sizing: Sizing, tried: number): boolean {
+  const next = smallerBatch({ ...sizing.size, documents: tried });
+  sizing.size = next;
+  return next.documents < tried;
+}
+
+/** The progress once documents are committed, the last of which has this `_id`. */
+function progressAfter(runner: Runner, documents: number, last: TypedBytes | undefined): Progress {
+  const { progress } = runner;
+  if (last === undefined) return progress;
+  return {
+    ...progress,
+    cursor: { last: new Binary(wrapValue(last)) },
+    batches: progress.batches + 1,
+    documents: progress.documents + documents,
+    starters: startersAfterCommit(runner),
+  };
+}
+
+/** Commits one batch of documents after the cursor. */
+async function applyBatch(
+  runner: Runner,
+  collection: string,
+  change: CollectionChange,
+  sizing: Sizing,
+): Promise<{ readonly documents: number; readonly durationMs: number }> {
+  const { options, progress } = runner;
+  let startMs = 0;
+  let changed = 0;
+  let tried = sizing.size.documents;
+  const { documents, after } = await fencedTransaction(
+    options,
+    `${options.progressField}-batch`,
+    {
+      field: options.progressField,
+      ticks: progress.ticks,
+      shrink: () => shrink(sizing, tried),
+    },
+    async (session) => {
+      startMs = systemClock.monotonicMs();
+      const size = sizing.size.documents;
+      const last = lastOf(progress);
+      const batch = await readBatch(runner, collection, change, last, size, session);
+      const work = workOf(batch, change);
+      tried = work.documents;
+      const after = progressAfter(runner, work.documents, batch[work.documents - 1]?.id);
+      return { prepared: { ...work, after }, progress: { ...after } };
+    },
+    async (session, work) => {
+      // Of the attempt that is committed.
+      changed = 0;
+      if (work.documents === 0) return;
+      changed = await writeUnits(runner, collection, change, work.units, session);
+    },
+  );
+  runner.changed += changed;
+  moved(runner, after);
+  return { documents, durationMs: systemClock.monotonicMs() - startMs };
+}
+
+/** A batch that the server keeps ending is one document by then: the error names it. */
+async function withDocument(
+  runner: Runner,
+  collection: string,
+  change: CollectionChange,
+  error: LockstepError,
+): Promise<LockstepError> {
+  const batch = await readBatch(runner, collection, change, lastOf(runner.progress), 1);
+  const documents = batch.map(({ id }) => ({ id: idText(id) }));
+  const named = documents.map(({ id }) => id).join();
+  const message = `document ${named} of "${collection}": ${error.message}`;
+  return new LockstepError(error.code, message, { ...error.details, collection, documents });
+}
+
+/**
+ * Applies one operation to a collection, batch by fenced batch, from the cursor on. Batches get smaller
+ * while the server ends their transactions, and larger again while they are quick.
+ * @throws LockstepError `step-failed` with the documents that are to blame, `timeout`
+ */
+export async function applyBatches(
+  runner: Runner,
+  collection: string,
+  change: CollectionChange,
+): Promise<void> {
+  const sizing: Sizing = { size: await batchSizeOf(runner, collection) };
+  for (let documents = -1; documents !== 0; ) {
+    try {
+      const done = await applyBatch(runner, collection, change, sizing);
+      documents = done.documents;
+      sizing.size = batchAfterCommit(sizing.size, done.durationMs);
+    } catch (error) {
+      if (isLockstepError(error, "timeout"))
+        throw await withDocument(runner, collection, change, error);
+      if (!isOfDocuments(error)) throw error;
+      throw await blameDocuments(runner, collection, change, error);
+    }
+  }
+}

@@ -1,0 +1,49 @@
+import { bsonType } from "../../mongo/bson/raw-bson.ts";
+import { elementsOf, type RawElement, type TypedBytes } from "../../mongo/bson/typed-bytes.ts";
+
+const textOf = (name: Uint8Array) => Buffer.from(name).toString("utf8");
+
+/** The elements of what a document or an array was read from, under the names by which it was handed out. */
+export function originalsOf(source: TypedBytes | undefined): ReadonlyMap<string, RawElement> {
+  const isArray = source?.type === bsonType.array;
+  const originals = new Map<string, RawElement>();
+  for (const [index, element] of (source ? elementsOf(source.value) : []).entries()) {
+    const name = isArray ? String(index) : textOf(element.name);
+    if (!originals.has(name)) originals.set(name, element);
+  }
+  return originals;
+}
+
+/** Names in the order in which an object of JavaScript has them. */
+export function objectOrder(names: Iterable<string>): readonly string[] {
+  return Object.keys(Object.fromEntries([...names].map((name) => [name, null])));
+}
+
+/** The fields of a document or an array as the step returns it. */
+export function fieldsOf(value: object): readonly (readonly [string, PropertyDescriptor])[] {
+  if (value instanceof Map) {
+    return [...value].map(([name, held]) => [String(name), { value: held }] as const);
+  }
+  // By its length: to go through the elements would be to read them.
+  const names = Array.isArray(value)
+    ? Array.from({ length: value.length }, (_, index) => String(index))
+    : Object.keys(value);
+  return names.map(
+    (name) => [name, Object.getOwnPropertyDescriptor(value, name) ?? { value: undefined }] as const,
+  );
+}
+
+/** Fields in the order of the original, where JavaScript and not the step has changed their order. */
+export function inOrder(
+  fields: ReadonlyMap<string, TypedBytes>,
+  originals: ReadonlyMap<string, RawElement>,
+): readonly string[] {
+  const names = [...fields.keys()];
+  const kept = [...originals.keys()].filter((name) => fields.has(name));
+  const given = names.filter((name) => originals.has(name));
+  const isByJavaScript = objectOrder(kept).every((name, index) => given[index] === name);
+  const isMoved = kept.some((name, index) => given[index] !== name);
+  return isByJavaScript && isMoved
+    ? [...kept, ...names.filter((name) => !originals.has(name))]
+    : names;
+}

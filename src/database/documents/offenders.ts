@@ -1,0 +1,136 @@
+import { MongoServerError, ReadConcern } from "mongodb";
+import { LockstepError, messageOf } from "../../errors.ts";
+import { limits } from "../../limits.ts";
+import { systemClock } from "../../ports/clock.ts";
+import { isEndedByServer, isNetworkTrouble } from "../../mongo/transient.ts";
+import { ChangeFailed, changeOf, type Unit, writeUnits } from "./batch-work.ts";
+import type { CollectionChange } from "./collection-change.ts";
+import { lastOf } from "../migration/progress.ts";
+import { type Batch, batchSizeOf, readBatch } from "./read-batch.ts";
+import type { Runner } from "../migration/runner.ts";
+import { idText, type TypedBytes } from "../../mongo/bson/typed-bytes.ts";
+
+/** A document on which an operation fails, and why. */
+interface Offender {
+  readonly id: string;
+  readonly error: string;
+}
+
+/** The state of a second look: nothing that it tries is ever committed. */
+interface Look {
+  readonly runner: Runner;
+  readonly collection: string;
+  readonly change: CollectionChange;
+  readonly untilMs: number;
+  readonly found: Offender[];
+}
+
+const isOver = ({ untilMs, found }: Look) =>
+  found.length >= limits.offendingDocumentsMax || systemClock.monotonicMs() > untilMs;
+
+/** The server ended a trial for its duration, so nothing more can be found out. */
+class LookEnded extends Error {}
+
+/**
+ * Writes units in a transaction and takes them back.
+ * @returns the server's refusal, or null
+ */
+async function trial(look: Look, units: readonly Unit[]): Promise<MongoServerError | null> {
+  const { options } = look.runner;
+  options.signal.throwIfAborted();
+  const session = options.client.startSession();
+  try {
+    session.startTransaction({
+      readConcern: new ReadConcern("snapshot"),
+      readPreference: "primary",
+    });
+    await writeUnits(look.runner, look.collection, look.change, units, session);
+    return null;
+  } catch (error) {
+    if (isEndedByServer(error)) throw new LookEnded("a trial was ended", { cause: error });
+    if (!(error instanceof MongoServerError) || isNetworkTrouble(error)) throw error;
+    return error;
+  } finally {
+    if (session.inTransaction()) await session.abortTransaction().catch(() => {});
+    await session.endSession();
+  }
+}
+
+/**
+ * Finds the units that the server refuses, by halving: the last unit of the shortest prefix that fails is one.
+ * (By prefixes, so that two documents that only fail together are found as well.)
+ */
+async function findRefused(look: Look, units: readonly Unit[]): Promise<void> {
+  let left = [...units];
+  let passed = 0;
+  for (let error = await trial(look, left); error !== null; error = await trial(look, left)) {
+    let failed = left.length;
+    while (failed - passed > 1) {
+      const middle = Math.floor((passed + failed) / 2);
+      const refusal = await trial(look, left.slice(0, middle));
+      if (refusal === null) passed = middle;
+      else [failed, error] = [middle, refusal];
+    }
+    look.found.push({ id: idText(left[failed - 1]?.id), error: messageOf(error) });
+    left = left.toSpliced(failed - 1, 1);
+    if (isOver(look)) break;
+  }
+}
+
+/** Finds the documents of one batch on which the step's function throws, or which the server refuses. */
+async function findIn(look: Look, batch: Batch): Promise<void> {
+  const { change } = look;
+  if ("update" in change) {
+    const units = batch.map(({ id }) => ({ id, update: null }));
+    return findRefused(look, units);
+  }
+  const units: Unit[] = [];
+  for (const { id, bytes } of batch) {
+    try {
+      const update = changeOf(change, bytes);
+      if (update !== null) units.push({ id, update });
+    } catch (error) {
+      if (!(error instanceof ChangeFailed)) throw error;
+      look.found.push({ id: idText(id), error: error.message });
+    }
+    if (isOver(look)) return;
+  }
+  await findRefused(look, units);
+}
+
+/**
+ * Looks for the documents on which an operation fails, from the cursor on, and writes nothing.
+ * @returns the error that names up to ten of them; the one given where no document is to blame
+ */
+export async function blameDocuments(
+  runner: Runner,
+  collection: string,
+  change: CollectionChange,
+  cause: unknown,
+): Promise<unknown> {
+  const untilMs = systemClock.monotonicMs() + limits.offenderLookMs;
+  const look: Look = { runner, collection, change, untilMs, found: [] };
+  try {
+    // An operation that fails on no document at all is wrong in itself.
+    if ("update" in change && (await trial(look, [])) !== null) return cause;
+    const { documents: size } = await batchSizeOf(runner, collection);
+    let last: TypedBytes | null = lastOf(runner.progress);
+    while (!isOver(look)) {
+      const batch: Batch = await readBatch(runner, collection, change, last, size);
+      if (batch.length === 0) break;
+      await findIn(look, batch);
+      last = batch.at(-1)?.id ?? null;
+    }
+  } catch (error) {
+    if (!(error instanceof LookEnded)) throw error;
+  }
+  const documents = look.found.slice(0, limits.offendingDocumentsMax);
+  if (documents.length === 0) return cause;
+  const named = documents.map(({ id, error }) => `${id} (${error})`).join(", ");
+  return new LockstepError(
+    "step-failed",
+    `it fails on ${isOver(look) ? "at least " : ""}${documents.length} documents of "${collection}": ${named}`,
+    { collection, documents },
+    { cause },
+  );
+}

@@ -1,0 +1,40 @@
+import type { MongoClient } from "mongodb";
+import { LockstepError, messageOf } from "../../errors.ts";
+import { parseBackupTime } from "../backup/backup-time.ts";
+import { readWindows } from "./history.ts";
+import type { WithMember } from "../../mongo/members.ts";
+import { hasCode, serverErrors } from "../../mongo/server-errors.ts";
+
+/** The client and the window that a copy is read with. */
+export interface Reading {
+  readonly client: MongoClient;
+  readonly withMember: WithMember;
+  readonly time: string;
+}
+
+/**
+ * Says of a read that came too late how long the copy took, and which members keep history for less; anything
+ * else stays as it is.
+ */
+export async function historyError(
+  { client, withMember, time }: Reading,
+  cause: unknown,
+): Promise<unknown> {
+  if (!hasCode(cause, serverErrors.snapshotTooOld)) return cause;
+  const hello = await client
+    .db("admin")
+    .command({ hello: 1 })
+    .catch(() => null);
+  if (hello === null) return cause;
+  const nowSeconds = (hello["localTime"] as Date).getTime() / 1000;
+  const tookSeconds = Math.round(nowSeconds - parseBackupTime(time).getHighBits());
+  const windows = await readWindows({ client, withMember }).catch(() => []);
+  const short = windows.filter(({ seconds }) => seconds <= tookSeconds);
+  const kept = short.map(({ host, seconds }) => `${host} keeps history, ${seconds} s`);
+  return new LockstepError(
+    "moment-gone",
+    `the copy was ${tookSeconds} s under way, longer than ${kept.join(", or ") || "the server keeps history"} (minSnapshotHistoryWindowInSeconds): grant the user of Lockstep setParameter, set it higher yourself, or make the read faster; the server said: ${messageOf(cause)}`,
+    { short, tookSeconds },
+    { cause },
+  );
+}

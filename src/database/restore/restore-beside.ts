@@ -1,0 +1,187 @@
+import type { MongoClient } from "mongodb";
+import { LockstepError, messageOf } from "../../errors.ts";
+import { limits } from "../../limits.ts";
+import type { Log } from "../../log.ts";
+import type { Clock } from "../../ports/clock.ts";
+import type { Seam } from "../../ports/fault-point.ts";
+import { type ClaimedDatabase, createClaimed, dropCreated, holdsMore } from "./claimed-database.ts";
+import { type Claim, claimText, isOver, readClaims, type SeenClaim, takeClaim } from "../../leadership/claims.ts";
+import { requireApplicationDatabaseName } from "../../mongo/database-names.ts";
+import { loadDatabase } from "./load-database.ts";
+import type { Manifest } from "../backup/manifest.ts";
+import type { WithMember } from "../../mongo/members.ts";
+import { requireNamesFit } from "../../mongo/catalogue/name-lengths.ts";
+import { filesOf, requireFilesForCopy } from "../../mongo/requirements/open-files.ts";
+import { checkServerVersions } from "../../mongo/server-versions.ts";
+import { requireRoomForCopy } from "../../mongo/requirements/space.ts";
+
+function refuse(message: string): LockstepError {
+  return new LockstepError("bad-argument", message);
+}
+
+/**
+ * Refuses a name that is, or would shadow, a database that is there.
+ * @throws LockstepError `bad-argument`
+ */
+async function requireFreeName(client: MongoClient, name: string): Promise<void> {
+  const { databases } = await client.db("admin").admin().listDatabases({ nameOnly: true });
+  const same = databases.find((found) => found.name.toLowerCase() === name.toLowerCase());
+  if (!same) return;
+  throw refuse(
+    same.name === name
+      ? `"${name}" exists: name a database that does not, or drop that one`
+      : `"${name}" differs from "${same.name}" in case only: name another`,
+  );
+}
+
+/**
+ * @throws LockstepError `bad-argument` where another process restores into the database of this name, or was cut
+ *   short in one whose name differs in case only: the remains are cleared under their own name
+ */
+function requireUnclaimed(seen: SeenClaim | undefined, name: string, fleet: string): void {
+  if (!seen) return;
+  if (isOver(seen, fleet, 0)) {
+    if (seen.name === name || seen.created.length === 0) return;
+    throw refuse(
+      `"${name}" differs in case only from "${seen.name}", where a restore was cut short: restore into "${seen.name}", or name another`,
+    );
+  }
+  throw refuse(
+    `"${name}" is claimed: ${claimText(seen)}: wait until that has ended, or name another; the claim of a process that was killed ends within ${limits.claimTtlMs / 1000} s`,
+  );
+}
+
+/**
+ * Claims the name before anything is looked at.
+ * @throws LockstepError `bad-argument`
+ */
+async function claimName(options: RestoreBesideOptions): Promise<Claim> {
+  const { client, databaseName: name, fleet, seam, log, clock } = options;
+  const [seen] = await readClaims(client, [name]);
+  requireUnclaimed(seen, name, fleet);
+  const purpose = "a restore";
+  const claim = await takeClaim({ client, name, purpose, fleet, seam, log, clock }, seen);
+  if (claim) return claim;
+  const [first] = await readClaims(client, [name]);
+  requireUnclaimed(first, name, fleet);
+  throw refuse(`another process has restored into "${name}" meanwhile: name another`);
+}
+
+/**
+ * A server of another major version may read the same files differently: nobody has tried.
+ * @throws LockstepError `database-not-supported`
+ */
+export async function requireSameServer(client: MongoClient, backupVersion: string): Promise<void> {
+  // A stock dump may not say.
+  if (backupVersion === "") return;
+  const { version } = await client.db("admin").command({ buildInfo: 1 });
+  const major = (text: string) => text.split(".")[0];
+  if (major(String(version)) === major(backupVersion)) return;
+  throw new LockstepError(
+    "database-not-supported",
+    `expected a backup of MongoDB ${major(String(version))}, got one of ${backupVersion}: restore it there, or by hand with mongorestore`,
+  );
+}
+
+/** What a restore would do. */
+export interface RestorePlan {
+  readonly collections: number;
+  readonly documents: number;
+  readonly bytes: number;
+}
+
+export interface RestoreBesideOptions {
+  readonly client: MongoClient;
+  readonly withMember: WithMember;
+  readonly databaseName: string;
+  /** The control database of the fleet whose command it is. */
+  readonly fleet: string;
+  readonly directory: string;
+  /** Of verified files. */
+  readonly manifest: Manifest;
+  /** Checks everything and writes nothing. */
+  readonly dryRun: boolean;
+  onBytes?(bytes: number): void;
+  readonly signal: AbortSignal;
+  readonly seam: Seam;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/**
+ * Writes down, before the claim ends, that nothing is this restore's to drop any more. The database is the
+ * user's from here on: the next restore into that name must not take it for the remains of this one.
+ */
+async function handOver({ client, seam }: RestoreBesideOptions, claim: Claim): Promise<void> {
+  try {
+    await seam.write("restore-hand-over", () => claim.hold({ $set: { created: [] } }));
+  } catch (error) {
+    // The answer may be lost: the claim says whether it is written.
+    const [own] = await readClaims(client, [claim.name]);
+    if (own?.owner !== claim.key.owner || own.created.length > 0) throw error;
+  }
+}
+
+/** Loads the backup under the claim; where that fails, drops what it created itself. */
+async function restoreClaimed(options: RestoreBesideOptions, claim: Claim): Promise<void> {
+  const { client, seam, log } = options;
+  const signal = AbortSignal.any([options.signal, claim.signal]);
+  const database: ClaimedDatabase = { client, claim, signal, seam };
+  try {
+    // Remains of a restore that was cut short.
+    await dropCreated(database);
+    await requireFreeName(client, claim.name);
+    await loadDatabase(
+      { ...options, signal, create: (command, type) => createClaimed(database, command, type) },
+      options.directory,
+      options.manifest,
+    );
+    await handOver(options, claim);
+  } catch (error) {
+    await dropCreated(database)
+      .then(() => claim.release())
+      .catch((left: unknown) => {
+        claim.abandon();
+        log.warn({ name: claim.name, error: messageOf(left) }, "what was begun is left");
+      });
+    throw error;
+  }
+  // Nothing that was restored is at stake any more: the lease of a claim that stays runs out.
+  await claim.release().catch((error: unknown) => {
+    claim.abandon();
+    log.warn({ name: claim.name, error: messageOf(error) }, "the claim of a restore is left");
+  });
+}
+
+/**
+ * Restores a backup into a database that does not exist, and proves it. Nothing else is touched: the name is
+ * claimed for the whole time, nothing is loaded over a collection that is there, and what is dropped when it
+ * fails is what it created itself. A restore that was cut short is cleared away by the next one into that name.
+ * @throws LockstepError `bad-argument`, `backup-mismatch`, `database-not-supported`, `disk-full`,
+ *   `files-short`
+ */
+export async function restoreBeside(options: RestoreBesideOptions): Promise<RestorePlan> {
+  const { client, databaseName, manifest } = options;
+  requireApplicationDatabaseName(databaseName);
+  await checkServerVersions(options);
+  await requireSameServer(client, manifest.serverVersion);
+  const sum = (field: "documents" | "bytes") =>
+    manifest.collections.reduce((total, entry) => total + entry[field], 0);
+  const plan: RestorePlan = {
+    collections: manifest.collections.length,
+    documents: sum("documents"),
+    bytes: sum("bytes"),
+  };
+  requireNamesFit(manifest, [databaseName]);
+  await requireFilesForCopy(options, { liveFiles: 0, addedFiles: filesOf(manifest) });
+  // The documents, and once more for the oplog.
+  await requireRoomForCopy(options, 2 * plan.bytes + limits.spaceMarginBytes);
+  if (options.dryRun) {
+    const [seen] = await readClaims(client, [databaseName]);
+    requireUnclaimed(seen, databaseName, options.fleet);
+    if (!seen || (await holdsMore(client, seen))) await requireFreeName(client, databaseName);
+    return plan;
+  }
+  await restoreClaimed(options, await claimName(options));
+  return plan;
+}

@@ -1,0 +1,225 @@
+import { hostname } from "node:os";
+import type { Collection, Document, MongoClient, UpdateOptions } from "mongodb";
+import { LockstepError, messageOf } from "../errors.ts";
+import { limits } from "../limits.ts";
+import type { Log } from "../log.ts";
+import type { Clock } from "../ports/clock.ts";
+import { systemRandom } from "../ports/random.ts";
+import type { Seam } from "../ports/fault-point.ts";
+import { claimsCollectionName, sharedDatabaseName } from "../mongo/database-names.ts";
+import { type Fenced, writeFenced } from "./fenced-transaction.ts";
+
+/** A collection that the owner of a claim has begun to create. */
+export interface Created {
+  readonly name: string;
+  readonly type: string;
+  /** Of the collection that holds the data, empty for a view; null until it is known to be created. */
+  readonly uuid: string | null;
+}
+
+/** A database that one process has taken for itself. */
+export interface ClaimDocument extends Document {
+  /** The database's name in lower case: the server takes no two names that differ in case only. */
+  readonly _id: string;
+  readonly name: string;
+  /** Drawn: it says whose the claim is, whatever else two owners have in common. */
+  readonly owner: string;
+  readonly purpose: string;
+  /** The control database of the fleet that it is for. */
+  readonly fleet: string;
+  readonly host: string;
+  readonly pid: number;
+  /** Of the master that owns it; null for a command, whose claim lives by a lease. */
+  readonly epoch: number | null;
+  /** By the database's clock. */
+  readonly since: Date;
+  /** Milliseconds by the database's clock; null for a master's. */
+  readonly expiresAt: number | null;
+  readonly created: readonly Created[];
+}
+
+/** A claim as it was read: the database's clock says whether its lease has run out. */
+export type SeenClaim = ClaimDocument & { readonly isExpired: boolean };
+
+export interface ClaimOptions {
+  readonly client: MongoClient;
+  /** The database that is claimed. */
+  readonly name: string;
+  readonly purpose: string;
+  /** The control database of the fleet that it is for. */
+  readonly fleet: string;
+  /** Of the master that claims it; a command gives none. */
+  readonly fenced?: Fenced;
+  readonly seam: Seam;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** The claim in its owner's hand. */
+export interface Claim {
+  readonly name: string;
+  /** Finds the claim in the database while it is this owner's. */
+  readonly key: { readonly _id: string; readonly owner: string };
+  /** Aborts once another process is known to have taken the claim over. */
+  readonly signal: AbortSignal;
+  /**
+   * Changes the claim in the database, which only its owner can.
+   * @throws LockstepError `conflict`
+   */
+  hold(change?: Document, options?: UpdateOptions): Promise<void>;
+  /**
+   * Ends the claim: the name is free.
+   * @throws LockstepError `conflict` where it was another's already
+   */
+  release(): Promise<void>;
+  /** Stops to renew it and leaves it as it is: the next owner clears away what is left. */
+  abandon(): void;
+}
+
+const majority = { writeConcern: { w: "majority", journal: true } } as const;
+const nowMs = { $toLong: "$$NOW" };
+
+/** Run out; or granted by the clock of an earlier primary that was too far ahead to be believed. */
+const isExpired = {
+  $or: [
+    { $lte: ["$expiresAt", nowMs] },
+    { $gt: ["$expiresAt", { $add: [nowMs, limits.claimTtlMs, limits.leaseAheadMs] }] },
+  ],
+};
+
+export function claimsOf(client: MongoClient): Collection<ClaimDocument> {
+  return client.db(sharedDatabaseName).collection<ClaimDocument>(claimsCollectionName);
+}
+
+/** The claims on databases, as a majority has them. */
+export async function readClaims(
+  client: MongoClient,
+  names: readonly string[],
+): Promise<readonly SeenClaim[]> {
+  return claimsOf(client)
+    .aggregate<SeenClaim>(
+      [
+        { $match: { _id: { $in: names.map((name) => name.toLowerCase()) } } },
+        { $set: { isExpired: { $and: [{ $eq: ["$epoch", null] }, isExpired] } } },
+      ],
+      { readConcern: { level: "majority" }, readPreference: "primary" },
+    )
+    .toArray();
+}
+
+/**
+ * True where the owner is proven dead: its lease has run out, or a successor has raised its fleet's fence. Pure.
+ * @param deposedEpoch masters of the fleet up to this epoch are deposed
+ */
+export function isOver(claim: SeenClaim, fleet: string, deposedEpoch: number): boolean {
+  if (claim.epoch === null) return claim.isExpired;
+  return claim.fleet === fleet && claim.epoch <= deposedEpoch;
+}
+
+/** Describes a claim: its owner and its purpose. Pure. */
+export function claimText({ name, purpose, host, pid, fleet, since, epoch }: SeenClaim): string {
+  const owner = epoch === null ? `process ${pid}` : `the master of epoch ${epoch} (process ${pid})`;
+  return `"${name}" by ${owner} on ${host} for ${purpose} (${fleet}), since ${since.toISOString()}`;
+}
+
+function lost(name: string): LockstepError {
+  return new LockstepError(
+    "conflict",
+    `expected the claim on "${name}" to be this process's still, another process has taken it over: this one was silent for too long; ask again`,
+    { databaseName: name },
+  );
+}
+
+/** One compare-and-set: from no claim, or from the one that was seen. */
+async function write(
+  options: ClaimOptions,
+  seen: SeenClaim | undefined,
+  owner: string,
+): Promise<void> {
+  const { client, name, purpose, fleet, fenced } = options;
+  const filter: Document = {
+    _id: name.toLowerCase(),
+    owner: seen?.owner ?? { $exists: false },
+    ...(seen?.epoch === null ? { $expr: isExpired } : {}),
+  };
+  const epoch = fenced?.mastership.epoch ?? null;
+  const literals = { name, owner, purpose, fleet, host: hostname(), pid: process.pid, epoch };
+  const pipeline = [
+    {
+      $set: {
+        ...Object.fromEntries(
+          Object.entries(literals).map(([field, value]) => [field, { $literal: value }]),
+        ),
+        since: "$$NOW",
+        expiresAt: epoch === null ? { $add: [nowMs, limits.claimTtlMs] } : null,
+        created: { $ifNull: ["$created", []] },
+      },
+    },
+  ];
+  const upsert = seen === undefined;
+  const claims = claimsOf(client);
+  await options.seam.write("claim", async () => {
+    if (fenced) {
+      await writeFenced(fenced, (session) =>
+        claims.updateOne(filter, pipeline, { upsert, session }),
+      );
+    } else await claims.updateOne(filter, pipeline, { upsert, ...majority });
+  });
+}
+
+/**
+ * Claims a database for one process: the name is a unique key, so of two processes one has it.
+ * @param seen the claim that is there and over, or undefined where none is
+ * @returns null where another process was first
+ */
+export async function takeClaim(
+  options: ClaimOptions,
+  seen: SeenClaim | undefined,
+): Promise<Claim | null> {
+  const { client, name, clock, log } = options;
+  const owner = systemRandom.hex(12);
+  const claims = claimsOf(client);
+  const key = { _id: name.toLowerCase(), owner };
+  const read = () => claims.findOne(key, { readConcern: { level: "majority" } });
+  try {
+    await write(options, seen, owner);
+  } catch (error) {
+    // The answer may be lost: the drawn owner tells whose the claim is.
+    if (!(await read()) && (error as { code?: unknown }).code !== 11_000) throw error;
+  }
+  if (!(await read())) return null;
+  const [over, losing] = [new AbortController(), new AbortController()];
+  const change = async (update: Document, how: UpdateOptions = {}): Promise<void> => {
+    const changed = await claims.updateOne(key, update, { ...how, ...majority });
+    if (changed.matchedCount === 1 || over.signal.aborted) return;
+    losing.abort(lost(name));
+    throw lost(name);
+  };
+  const renew = async (): Promise<void> => {
+    while (!over.signal.aborted && !losing.signal.aborted) {
+      await clock.sleep(limits.claimTtlMs / limits.leaseRenewFraction, over.signal);
+      if (over.signal.aborted) return;
+      const renewal = [{ $set: { expiresAt: { $add: [nowMs, limits.claimTtlMs] } } }];
+      await change(renewal as unknown as Document).catch((error: unknown) => {
+        if (over.signal.aborted) return;
+        log.warn({ name, error: messageOf(error) }, "a claim could not be renewed");
+      });
+    }
+  };
+  if (!options.fenced) void renew();
+  return {
+    name,
+    key,
+    signal: losing.signal,
+    // A change that really changes: a member that is primary no more could not confirm it.
+    hold: (update = { $inc: { looks: 1 } }, how) => change(update, how),
+    async release() {
+      over.abort();
+      const released = await options.seam.write("claim-release", () =>
+        claims.deleteOne(key, majority),
+      );
+      if (released.deletedCount !== 1) throw lost(name);
+    },
+    abandon: () => over.abort(),
+  };
+}

@@ -1,0 +1,168 @@
+import type { Document, MongoClient } from "mongodb";
+import { LockstepError, messageOf } from "../../errors.ts";
+import { limits } from "../../limits.ts";
+import type { Log } from "../../log.ts";
+import type { Catalogue } from "../catalogue/catalogue.ts";
+import { definitionField } from "../catalogue/definition.ts";
+import { storageMembers, type WithMember } from "../members.ts";
+import { hasCode, serverErrors } from "../server-errors.ts";
+
+/** How many files one member's process may open, and has open. */
+export interface MemberFiles {
+  readonly host: string;
+  readonly maxFiles: number;
+  /** Of data; null where this user may not ask. */
+  readonly openFiles: number | null;
+  /** Null where this user may not ask. */
+  readonly connections: number | null;
+}
+
+/** The files that a database may come to need. */
+export interface FilesNeeded {
+  /** Of the database that is read: the server opens a file when it is first used, and closes it late. */
+  readonly liveFiles: number;
+  /** Of what is created beside it. A dropped collection's files stay open for minutes. */
+  readonly addedFiles: number;
+}
+
+/** How many files the server keeps a database in: one for each collection, and one for each index. Pure. */
+export function filesOf({ collections }: Catalogue): number {
+  const files = collections
+    .filter(({ type }) => type !== "view")
+    .map(({ options, indexes }) => {
+      // A clustered collection is its own index by _id.
+      const own = definitionField(options, "clusteredIndex") === undefined ? 2 : 1;
+      return own + indexes.length;
+    });
+  return files.reduce((sum, count) => sum + count, 0);
+}
+
+/** The most files that a member could have open once all is created. Pure. */
+function peakFiles(
+  { openFiles, connections }: MemberFiles,
+  { liveFiles, addedFiles }: FilesNeeded,
+  allFiles: number,
+): number {
+  // Any file may be among the open ones. Where nothing can be counted, this is the least; the right is told.
+  const open = openFiles ?? (Number.isFinite(allFiles) ? allFiles : limits.filesReserve);
+  const data = Math.max(open, Math.min(open + liveFiles, allFiles));
+  return data + addedFiles + (connections ?? limits.filesReserve) + limits.filesReserve;
+}
+
+/** The rights by which less than the worst could be counted. Pure. */
+function countingAdvice(short: readonly MemberFiles[], allFiles: number): string {
+  const cluster = [
+    ...(short.some(({ openFiles }) => openFiles === null) ? ["serverStatus"] : []),
+    ...(Number.isFinite(allFiles) ? [] : ["listDatabases"]),
+  ];
+  if (cluster.length === 0) return "";
+  const counted = Number.isFinite(allFiles) ? "" : " and dbStats on every database";
+  return `; or grant the user ${cluster.join(" and ")} on the cluster${counted}: then more can be known`;
+}
+
+/**
+ * Refuses members whose process could run out of files: a mongod that cannot open one ends at once, and
+ * again after each restart. Pure.
+ * @param allFiles of all databases together, infinite where that is not known
+ * @throws LockstepError `files-short`, with the figures
+ */
+export function requireFiles(
+  members: readonly MemberFiles[],
+  needed: FilesNeeded,
+  allFiles: number,
+): void {
+  const short = members
+    .map((member) => ({ ...member, neededFiles: peakFiles(member, needed, allFiles) }))
+    .filter(({ maxFiles, neededFiles }) => neededFiles > maxFiles);
+  if (short.length === 0) return;
+  const words = short.map(
+    ({ host, maxFiles, openFiles, neededFiles }) =>
+      `${host} (may open ${maxFiles}, has ${openFiles ?? "an unknown number"} of data open, could need ${neededFiles})`,
+  );
+  throw new LockstepError(
+    "files-short",
+    `expected every mongod to be able to open ${needed.addedFiles} files more, one for each collection and index of a copy, too few on: ${words.join(", ")}: raise its limit of open files (\`ulimit -n\`, or LimitNOFILE of its systemd unit), restart it, then try again${countingAdvice(short, allFiles)}; nothing was touched`,
+    {
+      addedFiles: needed.addedFiles,
+      short: short.map(({ host, maxFiles, openFiles, neededFiles }) => ({
+        ...{ host, maxFiles, openFiles, neededFiles },
+      })),
+    },
+  );
+}
+
+/** Null where this user may not ask. */
+async function allowed(act: Promise<Document>): Promise<Document | null> {
+  return act.catch((error: unknown) => {
+    if (!hasCode(error, serverErrors.unauthorized)) throw error;
+    return null;
+  });
+}
+
+async function askMember(member: MongoClient, host: string): Promise<MemberFiles> {
+  const admin = member.db("admin");
+  const info = await allowed(admin.command({ hostInfo: 1 }));
+  const extra = info?.["extra"];
+  // Servers differ in where they say it.
+  const maxFiles = Number(extra?.maxOpenFiles ?? extra?.extra?.maxOpenFiles ?? 0);
+  const status = await allowed(admin.command({ serverStatus: 1 }));
+  const openFiles = status?.["wiredTiger"]?.connection?.["files currently open"];
+  return {
+    host,
+    // A process without a limit says zero, or less.
+    maxFiles: maxFiles > 0 ? maxFiles : Number.POSITIVE_INFINITY,
+    openFiles: openFiles === undefined ? null : Number(openFiles),
+    connections: status === null ? null : Number(status["connections"]?.current ?? 0),
+  };
+}
+
+interface Asking {
+  readonly client: MongoClient;
+  readonly withMember: WithMember;
+  readonly log: Log;
+}
+
+async function readMemberFiles({ client, withMember, log }: Asking): Promise<MemberFiles[]> {
+  const hosts = await storageMembers(client);
+  const found = await Promise.all(
+    hosts.map((host) =>
+      withMember(host, (member) => askMember(member, host)).catch((error: unknown) => {
+        log.warn({ host, error: messageOf(error) }, "this member's open files are not known");
+        return null;
+      }),
+    ),
+  );
+  return found.filter((member) => member !== null);
+}
+
+/** The files of all databases, infinite where this user may not count them. */
+async function countAllFiles(client: MongoClient): Promise<number> {
+  // Without the right to see all of them a server would list this user's own.
+  const listed = await allowed(
+    client.db("admin").command({ listDatabases: 1, nameOnly: true, authorizedDatabases: false }),
+  );
+  if (listed === null) return Number.POSITIVE_INFINITY;
+  let files = 0;
+  for (const { name } of listed["databases"] as readonly { name: string }[]) {
+    const stats = await allowed(client.db(name).command({ dbStats: 1 }));
+    if (stats === null) return Number.POSITIVE_INFINITY;
+    files += Number(stats["collections"]) + Number(stats["indexes"]);
+  }
+  return files;
+}
+
+/**
+ * Asks each member that can be reached whether its process can open what is to be created.
+ * @throws LockstepError `files-short`
+ */
+export async function requireFilesForCopy(asking: Asking, needed: FilesNeeded): Promise<void> {
+  const members = await readMemberFiles(asking);
+  if (members.every(({ openFiles }) => openFiles !== null)) {
+    try {
+      return requireFiles(members, needed, Number.POSITIVE_INFINITY);
+    } catch {
+      // All databases are counted only where it matters: there may be many.
+    }
+  }
+  requireFiles(members, needed, await countAllFiles(asking.client));
+}

@@ -1,0 +1,251 @@
+import type { Deadlines } from "../../machines/vocabulary.ts";
+import { controlDatabaseName } from "../mongo/database-names.ts";
+import { requireMajorityWrite } from "../leadership/majority-write.ts";
+import { checkDeployment, checkMajority } from "../mongo/preflight.ts";
+import { requireRights } from "../mongo/requirements/rights.ts";
+import { allowWrites } from "../database/isolation/write-block.ts";
+import { isLockstepError, LockstepError } from "../errors.ts";
+import { limits } from "../limits.ts";
+import { type Clock, systemClock } from "../ports/clock.ts";
+import { createPulse } from "../ports/wake-up.ts";
+import { type Random, systemRandom } from "../ports/random.ts";
+import { openSeam } from "../ports/fault-point.ts";
+import { createMongoStore } from "../journal/mongo-store.ts";
+import type { Versions } from "../journal/store.ts";
+import { connect } from "../mongo/connect.ts";
+import { databaseNameOf } from "../mongo/database-name.ts";
+import { readFleetFacts } from "./fleet-facts.ts";
+import { type Fleet, registerFleet, requireFleet } from "../control/fleet-registry.ts";
+import {
+  type Answer,
+  fileRequest,
+  type Request,
+  readAnswer,
+  withdrawal,
+  withdrawWrite,
+} from "../control/inbox.ts";
+import { fleetInvariants } from "./invariants.ts";
+import { type FleetStatus, type HistoryItem, readHistory, readStatus } from "./status.ts";
+import { initializeVersions, readVersions, requireRecords, requireSemver } from "../control/versions.ts";
+
+/** A request that a master has accepted. */
+export type Accepted = Answer & { readonly ok: true };
+
+/** What an operator does with a fleet, from anywhere that reaches its database. */
+export interface FleetClient {
+  /** Declares the version of a fleet, once. */
+  init(version: string): Promise<Versions>;
+  /**
+   * Files the request and waits for the master's answer; withdraws it when the wait ends without one.
+   * @throws LockstepError `no-master`, `no-majority`, `database-unreachable`, and what the master refuses it for
+   */
+  request(request: Request): Promise<Accepted>;
+  /** @param options.deadlines in milliseconds; default: those of `lockstep upgrade` */
+  upgrade(
+    to: string,
+    options?: { deadlines?: Partial<Deadlines> },
+  ): Promise<{
+    readonly upgrade: string;
+    /** What was accepted, and what the operator should know of it. */
+    readonly message: string;
+  }>;
+  status(): Promise<FleetStatus>;
+  history(): Promise<readonly HistoryItem[]>;
+  /** What is broken of the fleet's invariants, by name and place: empty when all of them hold. */
+  check(): Promise<readonly string[]>;
+  /**
+   * Lets writers in again that an upgrade had shut out and nobody is left to let in; false when none were.
+   * @param options.force also while an upgrade is active, or where no upgrade is known to have done it
+   * @throws LockstepError `upgrade-active`: its end lets them in
+   */
+  allowWrites(options?: { force?: boolean }): Promise<boolean>;
+  /**
+   * Calls back at each change until the listener answers true or the time is over.
+   * @param options.timeoutMs default: 24 hours
+   */
+  watch(
+    onStatus: (status: FleetStatus) => boolean,
+    options?: { timeoutMs?: number; signal?: AbortSignal },
+  ): Promise<FleetStatus>;
+  close(): Promise<void>;
+}
+
+/** The answer to a request, be it a refusal: that is thrown. Undefined while there is none. */
+function requireOk(answer: Answer | null | undefined): Accepted | undefined {
+  if (answer === null || answer === undefined || answer.ok) return answer ?? undefined;
+  throw new LockstepError(answer.code, answer.message, answer.details);
+}
+
+function requireNoUpgrade(versions: Versions | undefined, force: boolean): void {
+  if (!versions?.upgrade || force) return;
+  throw new LockstepError(
+    "upgrade-active",
+    `upgrade ${versions.upgrade} is active, and its end lets writers in: wait for it or abort it; --force lets them in now, and what they write will be found out`,
+    { upgrade: versions.upgrade },
+  );
+}
+
+/**
+ * Connects to a fleet by its database.
+ * @throws LockstepError `bad-argument`, `database-unreachable`, `not-a-replica-set`
+ */
+export async function createFleetClient(options: {
+  /** URL of the replica set; its path is the application's database. */
+  mongoUrl: string;
+  /** Name of the fleet. Default: the application's database. */
+  fleet?: string;
+  /** How long to wait for the database, in milliseconds. Default: 30,000. */
+  serverSelectionTimeoutMs?: number;
+  /** How long to wait for a master's answer and for a majority, in milliseconds. Default: 30,000. */
+  answerTimeoutMs?: number;
+  /** Ends a wait for an answer. Default: only time ends it. */
+  signal?: AbortSignal;
+  /** For tests. Default: the real clock. */
+  clock?: Clock;
+  /** For tests. Default: the real randomness. */
+  random?: Random;
+}): Promise<FleetClient> {
+  const applicationDatabaseName = databaseNameOf(options.mongoUrl);
+  const databaseName = controlDatabaseName(options.fleet ?? applicationDatabaseName);
+  const registration: Fleet = {
+    databaseName: applicationDatabaseName,
+    controlDatabaseName: databaseName,
+  };
+  const clock = options.clock ?? systemClock;
+  const random = options.random ?? systemRandom;
+  const client = await connect(
+    options.mongoUrl,
+    "lockstep:client",
+    options.serverSelectionTimeoutMs,
+  );
+  try {
+    await checkDeployment(client, applicationDatabaseName);
+    await requireFleet(client, registration);
+  } catch (error) {
+    await client.close();
+    throw error;
+  }
+  const waitMs = options.answerTimeoutMs ?? limits.answerTimeoutMs;
+  const store = createMongoStore({ client, databaseName, seam: openSeam, writeTimeoutMs: waitMs });
+  const requireMajority = () => requireMajorityWrite({ client, databaseName }, waitMs);
+
+  /** Undefined while the database is away: what is waited for goes on, and so does the wait. */
+  const whileAway = async <Result>(read: () => Promise<Result>): Promise<Result | undefined> => {
+    try {
+      return await read();
+    } catch (error) {
+      if (isLockstepError(error, "database-unreachable")) return undefined;
+      throw error;
+    }
+  };
+
+  /** What leaves open whether a master serves the request, as long as it was to be waited for, has to say so. */
+  const toldAsOpen = async <Result>(id: string, act: () => Promise<Result>): Promise<Result> => {
+    try {
+      return await act();
+    } catch (error) {
+      const isOpen = isLockstepError(error, "database-unreachable");
+      if (!isOpen && !isLockstepError(error, "no-majority")) throw error;
+      const message = `it is not known whether a master has begun with the request: see \`lockstep status\`; ${error.message}`;
+      const details = { ...error.details, request: id };
+      throw new LockstepError(error.code, message, details, { cause: error });
+    }
+  };
+
+  /** Answers with the answer that came first, if one did. */
+  const withdraw = async (id: string): Promise<Accepted | undefined> => {
+    if ((await store.write([withdrawWrite(id)])) === null) return undefined;
+    const answer = requireOk(await readAnswer(store, id));
+    if (answer) return answer;
+    throw new LockstepError(
+      "timeout",
+      "a master has begun with the request, its answer is not there yet: see `lockstep status`",
+      { request: id },
+    );
+  };
+
+  /** Others may have filed so many that a master needs some seconds to serve them. */
+  const fileWhenThereIsRoom = async (id: string, wanted: Request, end: number): Promise<void> => {
+    for (;;) {
+      try {
+        return await fileRequest(store, id, wanted, waitMs);
+      } catch (error) {
+        const isOver = clock.monotonicMs() >= end || options.signal?.aborted;
+        if (isOver || !isLockstepError(error, "too-many-requests")) throw error;
+        await clock.sleep(limits.leaseAcquirePollMs, options.signal);
+      }
+    }
+  };
+
+  const request: FleetClient["request"] = async (wanted) => {
+    await checkMajority(client);
+    await requireMajority();
+    await requireRecords(store);
+    options.signal?.throwIfAborted();
+    const id = random.hex(12);
+    const end = clock.monotonicMs() + waitMs;
+    await toldAsOpen(id, () => fileWhenThereIsRoom(id, wanted, end));
+    while (clock.monotonicMs() < end && !options.signal?.aborted) {
+      const answer = requireOk(await whileAway(() => readAnswer(store, id)));
+      if (answer) return answer;
+      await clock.sleep(limits.leaseAcquirePollMs, options.signal);
+    }
+    const late = await toldAsOpen(id, () => withdraw(id));
+    if (late) return late;
+    options.signal?.throwIfAborted();
+    throw new LockstepError(withdrawal.code, withdrawal.message, { request: id });
+  };
+
+  return {
+    async init(version) {
+      requireSemver(version);
+      await requireRights(client, "init", registration);
+      await requireMajority();
+      await registerFleet(client, registration, openSeam);
+      return initializeVersions(store, version);
+    },
+    request,
+    async upgrade(to, { deadlines = {} } = {}) {
+      const answer = await request({ kind: "upgrade", to, deadlines: { ...deadlines } });
+      return { upgrade: answer.upgrade ?? "", message: answer.message };
+    },
+    status: () => readStatus(store),
+    history: () => readHistory(store),
+    async allowWrites({ force = false } = {}) {
+      requireNoUpgrade(await readVersions(store), force);
+      await requireMajority();
+      const isWanted = async () => force || !(await readVersions(store))?.upgrade;
+      const block = { client, control: { client, databaseName }, seam: openSeam };
+      const lifted = await allowWrites(block, isWanted, force);
+      // One may have been accepted in between, and shut them out itself.
+      if (!lifted) requireNoUpgrade(await readVersions(store), force);
+      return lifted;
+    },
+    check: async () => fleetInvariants(await readFleetFacts(store)),
+    async watch(onStatus, { timeoutMs, signal = new AbortController().signal } = {}) {
+      const pulse = createPulse(clock);
+      const unsubscribe = store.watch(() => pulse.hint());
+      const end = clock.monotonicMs() + (timeoutMs ?? limits.watchTimeoutMs);
+      try {
+        for (;;) {
+          const status = await whileAway(() => readStatus(store));
+          if (status && onStatus(status)) return status;
+          signal.throwIfAborted();
+          if (clock.monotonicMs() > end) {
+            throw new LockstepError(
+              "timeout",
+              "the wait is over, the work goes on: see `lockstep status`",
+            );
+          }
+          await pulse.wait(limits.statusPollMs, signal);
+        }
+      } finally {
+        unsubscribe();
+      }
+    },
+    async close() {
+      await store.close();
+      await client.close();
+    },
+  };
+}

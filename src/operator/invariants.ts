@@ -1,0 +1,142 @@
+import { valid } from "semver";
+import type { AgentContext } from "../../machines/participant-context.ts";
+import { agentInvariants, upgradeInvariants } from "../../machines/invariants.ts";
+import type { UpgradeContext } from "../../machines/upgrade-context.ts";
+import type { Entry, Versions } from "../journal/store.ts";
+import type { FleetFacts } from "./fleet-facts.ts";
+import { coordinatorId, coordinatorPrefix } from "../control/names.ts";
+import { unreadable } from "../upgrade/readable.ts";
+import { inTransition } from "../control/versions.ts";
+import { contextOf, isFinal } from "../upgrade/views.ts";
+
+type Broken = readonly string[];
+
+/** S11 and S4: revisions without a gap, each key once, epochs that never fall. */
+function journalInvariants(actor: string, entries: readonly Entry[]): Broken {
+  const keys = entries.flatMap(({ eventKey }) => eventKey ?? []);
+  const revisions = entries.map(({ revision }) => revision);
+  const rules: readonly (readonly [string, boolean])[] = [
+    [
+      `S11: revisions have no gaps (${revisions.join()})`,
+      revisions.every((revision, index) => revision === index),
+    ],
+    ["S11: each event counts once", new Set(keys).size === keys.length],
+    [
+      "S4: no older epoch follows",
+      entries.every(({ epoch }, index) => epoch >= (entries[index - 1]?.epoch ?? 0)),
+    ],
+  ];
+  return rules.filter(([, holds]) => !holds).map(([name]) => `${actor}: ${name}`);
+}
+
+/** What each machine keeps from one state to the next, over all that was recorded. */
+export function machineInvariants(actor: string, entries: readonly Entry[]): Broken {
+  return entries.slice(1).flatMap((entry, index) => {
+    const before = entries[index];
+    if (before === undefined) return [];
+    const error = unreadable(entry) ?? unreadable(before);
+    // Told once, with the entry itself.
+    if (error) return unreadable(entry) ? [error.message] : [];
+    const broken =
+      entry.machine === "upgrade"
+        ? upgradeInvariants(
+            { state: before.state, context: contextOf<UpgradeContext>(before) },
+            { state: entry.state, context: contextOf<UpgradeContext>(entry) },
+          )
+        : agentInvariants(
+            { state: before.state, context: contextOf<AgentContext>(before) },
+            { state: entry.state, context: contextOf<AgentContext>(entry) },
+            entry.event.type,
+          );
+    return broken.map((name) => `${actor}@${entry.revision}: ${name}`);
+  });
+}
+
+/** S3: one upgrade at most is under way, and the slot names it. */
+function slotInvariants(
+  versions: Versions | undefined,
+  coordinators: readonly (readonly [string, Entry])[],
+): Broken {
+  const active = coordinators.filter(([, tail]) => !isFinal(tail)).map(([actor]) => actor);
+  const upgrade = versions?.upgrade ?? null;
+  const expected = upgrade === null ? [] : [coordinatorId(upgrade)];
+  return active.join() === expected.join()
+    ? []
+    : [`S3: the slot names ${upgrade ?? "no upgrade"}, under way: ${active.join() || "none"}`];
+}
+
+/** S8: no upgrade is active exactly when the database's version is one, and equals the agents'. */
+export function versionInvariants(versions: Versions | undefined, tail: Entry | undefined): Broken {
+  if (versions === undefined) return [];
+  const { agentVersion, databaseVersion, upgrade } = versions;
+  if (upgrade === null) {
+    const holds = valid(databaseVersion) !== null && databaseVersion === agentVersion;
+    return holds ? [] : [`S8: at rest on ${agentVersion}, the database on ${databaseVersion}`];
+  }
+  if (tail === undefined) return [`S8: ${upgrade} holds the slot and has no journal`];
+  if (unreadable(tail)) return [];
+  const { from, to } = contextOf<UpgradeContext>(tail);
+  const back = tail.state === "rolling-back" || tail.state === "blocked";
+  const holds =
+    databaseVersion === inTransition(from, to, upgrade) && agentVersion === (back ? from : to);
+  return holds
+    ? []
+    : [`S8: in ${tail.state}, the agents' ${agentVersion}, the database's ${databaseVersion}`];
+}
+
+/** S1 at rest, S2 in transition: who may have its gate open. */
+function gateInvariants(facts: FleetFacts, tail: Entry | undefined): Broken {
+  const { versions, agents } = facts;
+  const open = agents.filter(({ gate }) => gate === "open");
+  if (versions === undefined) return open.map(({ agent }) => `S1: ${agent} open, no version`);
+  if (versions.upgrade === null) {
+    return (
+      open
+        // A debt may be written down while one that was away has its gate open: it keeps it from opening.
+        .filter(({ version }) => version !== versions.databaseVersion)
+        .map(({ agent, version }) => `S1: ${agent} open on ${version}`)
+    );
+  }
+  if (tail === undefined || tail.state === "waiting" || unreadable(tail)) return [];
+  // Who was ready had shut its gate; turned back while waiting, others may not have been told.
+  const { ready, required } = contextOf<UpgradeContext>(tail);
+  const shut = new Set(required.filter(({ agent }) => ready[agent]).map(({ agent }) => agent));
+  return open.filter(({ agent }) => shut.has(agent)).map(({ agent }) => `S2: ${agent} open`);
+}
+
+/** S13: a pinned actor is run by its agent alone, at the agent's incarnation. */
+function pinnedInvariants(facts: FleetFacts): Broken {
+  return Object.entries(facts.journals).flatMap(([actor, entries]) => {
+    const tail = entries.at(-1);
+    if (!tail || unreadable(tail) || tail.owner.kind !== "pinned") return [];
+    const { agent } = tail.owner;
+    const record = facts.agents.find((candidate) => candidate.agent === agent);
+    const holds = record === undefined || tail.epoch <= record.incarnation;
+    return holds ? [] : [`S13: ${actor} in epoch ${tail.epoch}, ${agent} in ${record.incarnation}`];
+  });
+}
+
+/**
+ * What holds of a whole fleet at every moment (design: S1–S4, S8, S11, S13, and each machine's own
+ * over all that its journal recorded). Pure.
+ * @returns what is broken, by name and place; empty when all of it holds
+ */
+export function fleetInvariants(facts: FleetFacts): Broken {
+  const journals = Object.entries(facts.journals);
+  const coordinators = journals.flatMap(([actor, entries]) => {
+    const tail = entries.at(-1);
+    return tail && actor.startsWith(coordinatorPrefix) ? [[actor, tail] as const] : [];
+  });
+  const current = facts.versions?.upgrade;
+  const tail = current ? facts.journals[coordinatorId(current)]?.at(-1) : undefined;
+  const beyond = coordinators.filter(([, { epoch }]) => epoch > facts.fenceEpoch);
+  return [
+    ...journals.flatMap(([actor, entries]) => journalInvariants(actor, entries)),
+    ...journals.flatMap(([actor, entries]) => machineInvariants(actor, entries)),
+    ...slotInvariants(facts.versions, coordinators),
+    ...versionInvariants(facts.versions, tail),
+    ...gateInvariants(facts, tail),
+    ...pinnedInvariants(facts),
+    ...beyond.map(([actor, { epoch }]) => `S4: ${actor} in epoch ${epoch}, beyond the fence`),
+  ];
+}

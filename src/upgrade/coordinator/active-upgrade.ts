@@ -1,0 +1,65 @@
+import type { UpgradeContext } from "../../../machines/upgrade-context.ts";
+import type { Store } from "../../journal/store.ts";
+import { type AgentRecord, isSilent, readAgents } from "../../control/agents.ts";
+import type { ActorView } from "../protocol/derive.ts";
+import { isEligible } from "../protocol/eligible.ts";
+import type { Hearing } from "../../control/failure-detector.ts";
+import { coordinatorId } from "../../control/names.ts";
+import { readVersions } from "../../control/versions.ts";
+import { isFinal, viewOf } from "../views.ts";
+
+/** The upgrade that holds the slot, as its coordinator stands. */
+export type Coordinator = ActorView<UpgradeContext> & {
+  readonly final: boolean;
+  /** In which it began. */
+  readonly protocol: number;
+};
+
+/** What a master goes by, read once for each of its passes. */
+export interface UnderWay {
+  readonly coordinator: Coordinator;
+  readonly agents: readonly AgentRecord[];
+  readonly nowMs: number;
+  /** Nobody's silence counts before this process has listened long enough. */
+  readonly hasListened: boolean;
+}
+
+/** Whether an agent has been silent for too long, as far as that can be said. Pure. */
+export function isAbsent({ hasListened, nowMs }: UnderWay, record: AgentRecord): boolean {
+  return hasListened && isSilent(record, nowMs);
+}
+
+/** @throws LockstepError `entry-not-readable` where this build cannot go on with it */
+export async function activeCoordinator(store: Store): Promise<Coordinator | undefined> {
+  const versions = await readVersions(store);
+  if (!versions?.upgrade) return undefined;
+  const tail = await store.tail(coordinatorId(versions.upgrade));
+  if (!tail) return undefined;
+  return { ...viewOf<UpgradeContext>(tail), final: isFinal(tail), protocol: tail.protocol };
+}
+
+export async function readUnderWay(store: Store, hearing: Hearing): Promise<UnderWay | undefined> {
+  const coordinator = await activeCoordinator(store);
+  if (!coordinator) return undefined;
+  const agents = await readAgents(store);
+  const nowMs = await store.now();
+  const hasListened = hearing.hasListened(nowMs);
+  hearing.looked(nowMs);
+  return { coordinator, agents, nowMs, hasListened };
+}
+
+/** Whether this process may be master, as the upgrade under way stands. Pure. */
+export function mayBeMaster(
+  underWay: UnderWay | undefined,
+  candidate: { readonly agent: string; readonly version: string },
+): boolean {
+  if (!underWay) return true;
+  const { coordinator, agents } = underWay;
+  const heard = agents.filter((record) => !isAbsent(underWay, record));
+  const versions = new Map(heard.map(({ agent, version }) => [agent, version]));
+  const { agent, version } = candidate;
+  return isEligible(coordinator, {
+    ...{ agent, version },
+    versionOf: (other) => versions.get(other) ?? null,
+  });
+}

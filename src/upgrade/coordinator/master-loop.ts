@@ -1,0 +1,346 @@
+import type { AgentContext } from "../../../machines/participant-context.ts";
+import type { UpgradeContext, UpgradeEvent } from "../../../machines/upgrade-context.ts";
+import type { Deadlines, ForeignWritesPolicy } from "../../../machines/vocabulary.ts";
+import type { Engine, SendResult } from "../../engine/engine.ts";
+import { isLockstepError, LockstepError, messageOf, reasonOf } from "../../errors.ts";
+import { limits } from "../../limits.ts";
+import type { Log } from "../../log.ts";
+import { collections, documentIds, type Store, type Write } from "../../journal/store.ts";
+import { asUnreachable } from "../../mongo/transient.ts";
+import { decideAcceptance, type Wanted } from "../protocol/accept.ts";
+import { type AgentRecord, isSilent, readAgents } from "../../control/agents.ts";
+import { type ActorView, fromParticipant, fromProgress, fromRecords } from "../protocol/derive.ts";
+import type { Hearing } from "../../control/failure-detector.ts";
+import {
+  type Answer,
+  answerWrite,
+  beginWrite,
+  type InboxItem,
+  type Request,
+  readInbox,
+  refuseWrite,
+  tooManyRequests,
+  withdrawWrite,
+} from "../../control/inbox.ts";
+import { coordinatorId, masterRole, participantId } from "../../control/names.ts";
+import type { ExtraCopy } from "./preflight-upgrade.ts";
+import { unreadable } from "../readable.ts";
+import { activeCoordinator, isAbsent, type UnderWay } from "./active-upgrade.ts";
+import { noVersionError, readVersions } from "../../control/versions.ts";
+import { viewOf } from "../views.ts";
+
+/** What the master's loop acts on. */
+export interface MasterWorld {
+  readonly store: Store;
+  readonly engine: Engine;
+  readonly hearing: Hearing;
+  readonly foreignWrites: ForeignWritesPolicy;
+  readonly log: Log;
+  /** Refuses by name what cannot be upgraded here: deployment, database, space. */
+  preflight(extra: ExtraCopy): Promise<readonly string[]>;
+}
+
+const owner = { kind: "role", role: masterRole } as const;
+
+function surprise(error: unknown): LockstepError {
+  const message = `this request could not be judged: ${messageOf(error)}: mend that, then ask again`;
+  return new LockstepError("unexpected", message);
+}
+
+function noUpgrade(what: string): LockstepError {
+  return new LockstepError("no-upgrade", `expected an active upgrade to ${what}, there is none`);
+}
+
+function wantedBy(request: Request & { kind: "upgrade" | "restore" }): Wanted {
+  if (request.kind === "upgrade") return { to: request.to, restoreOf: null };
+  const { backupId, digest, version } = request.backup;
+  return { to: version, restoreOf: { backupId, digest } };
+}
+
+async function acceptUpgrade(
+  world: MasterWorld,
+  item: InboxItem,
+  request: Request & { kind: "upgrade" | "restore" },
+): Promise<void> {
+  const { store, engine } = world;
+  const versions = await readVersions(store);
+  if (!versions) throw noVersionError();
+  const [agents, nowMs] = [await readAgents(store), await store.now()];
+  const isUnheard = agents.some((agent) => agent.role === "state-server" && isSilent(agent, nowMs));
+  if (isUnheard && !world.hearing.hasListened(nowMs)) {
+    throw new LockstepError("database-unreachable", "not everybody could be heard yet");
+  }
+  const input = decideAcceptance({
+    versions,
+    agents,
+    wanted: wantedBy(request),
+    deadlines: request.deadlines as Partial<Deadlines>,
+    nowMs,
+  });
+  const warnings = await world.preflight(
+    request.kind === "restore" ? request.backup : { bytes: 0, files: 0 },
+  );
+  const what = input.restoreOf ? `restore of ${input.restoreOf.backupId},` : "upgrade";
+  const answer: Answer = {
+    ok: true,
+    upgrade: input.upgrade,
+    message: [
+      `accepted as ${input.upgrade}: ${what} ${input.from} to ${input.to}`,
+      `writers outside the fleet are ${world.foreignWrites}`,
+      ...warnings,
+    ].join("; "),
+  };
+  await engine.create(coordinatorId(input.upgrade), "upgrade", input, {
+    owner,
+    writes: [answerWrite(item.id, answer)],
+  });
+}
+
+async function sendToCoordinator(
+  world: MasterWorld,
+  item: InboxItem,
+  coordinator: ActorView<UpgradeContext>,
+  event: { type: string } & Record<string, unknown>,
+  message: string,
+): Promise<void> {
+  const { upgrade } = coordinator.context;
+  const writes = [answerWrite(item.id, { ok: true, upgrade, message })];
+  const key = `inbox/${item.id}`;
+  const result: SendResult = await world.engine.send(coordinator.actor, event, { key, writes });
+  if (result.kind === "applied") return;
+  if (result.kind === "duplicate") {
+    await world.store.write(writes);
+    return;
+  }
+  const { state, status } = result.entry;
+  if (status !== "active") {
+    throw new LockstepError(
+      "wrong-state",
+      `expected an active upgrade, ${upgrade} has come to its end meanwhile: ${state}`,
+      { upgrade, state },
+    );
+  }
+  throw new LockstepError("conflict", `${upgrade} is ${state} by now: this is judged again`);
+}
+
+async function forgetAgent(world: MasterWorld, item: InboxItem, agent: string): Promise<void> {
+  const { store } = world;
+  const record = (await readAgents(store)).find((candidate) => candidate.agent === agent);
+  if (!record) {
+    throw new LockstepError("unknown-agent", `expected an agent of this fleet, got "${agent}"`);
+  }
+  const nowMs = await store.now();
+  if (!world.hearing.hasListened(nowMs)) {
+    throw new LockstepError(
+      "heartbeat-fresh",
+      `it is not known yet whether agent "${agent}" is alive, the database was away or its master is new: ask again in some seconds`,
+    );
+  }
+  if (!isSilent(record, nowMs)) {
+    throw new LockstepError(
+      "heartbeat-fresh",
+      `agent "${agent}" is alive: stop it first, only who is gone for good can be forgotten`,
+    );
+  }
+  const answer: Answer = { ok: true, upgrade: null, message: `agent ${agent} is forgotten` };
+  const writes: readonly Write[] = [
+    answerWrite(item.id, answer),
+    {
+      collection: collections.agents,
+      id: agent,
+      // Who is back meanwhile is not forgotten, and stays in the upgrade.
+      // The record of a broken one may have lost it.
+      expect: record.incarnation === 0 ? {} : { incarnation: record.incarnation },
+      set: { forgotten: true, gate: "shut", owes: null },
+    },
+  ];
+  const coordinator = await activeCoordinator(store);
+  if (coordinator && !coordinator.final) {
+    const event: UpgradeEvent = { type: "agentForgotten", agent };
+    const key = `inbox/${item.id}`;
+    const result = await world.engine.send(coordinator.actor, event, { key, writes });
+    if (result.kind === "applied") return;
+  }
+  await store.write(writes);
+}
+
+function meanwhile(what: string): LockstepError {
+  return new LockstepError("conflict", `${what} meanwhile: the request is judged again`);
+}
+
+/** The upgrade that is stuck tries again, and each agent that is: it takes the request from its record. */
+async function retry(
+  world: MasterWorld,
+  item: InboxItem,
+  coordinator: ActorView<UpgradeContext> | undefined,
+): Promise<void> {
+  const agents = await readAgents(world.store);
+  // Each by itself: heartbeats change these records all the time, and of many in one transaction some would
+  // always be in conflict. Each with the request: once it is answered, a master that has overslept asks nobody.
+  const ask = async (asked: readonly AgentRecord[]) => {
+    for (const { agent } of asked) {
+      const refused = await world.store.write([
+        beginWrite(item.id),
+        { collection: collections.agents, id: agent, expect: {}, set: { retry: item.id } },
+      ]);
+      if (refused !== null) throw meanwhile("it is answered");
+    }
+  };
+  if (coordinator?.state === "blocked") {
+    // All of them: who has only just got stuck may not have said so yet.
+    await ask(agents);
+    const event: UpgradeEvent = { type: "retryRequested" };
+    return sendToCoordinator(world, item, coordinator, event, "the roll-back goes on");
+  }
+  const stuck = agents.filter(({ blocked }) => blocked !== null);
+  if (stuck.length > 0 || item.begun) {
+    await ask(stuck);
+    const names = stuck.map(({ agent }) => agent).join(", ");
+    const message = names === "" ? "who was stuck has tried again" : `tries again: ${names}`;
+    await world.store.write([answerWrite(item.id, { ok: true, upgrade: null, message })]);
+    return;
+  }
+  if (!coordinator) throw noUpgrade("retry");
+  throw new LockstepError(
+    "wrong-state",
+    `expected a blocked upgrade, it is ${coordinator.state}: nothing to retry`,
+  );
+}
+
+async function serve(world: MasterWorld, item: InboxItem): Promise<void> {
+  const { request } = item;
+  const coordinator = await activeCoordinator(world.store);
+  switch (request.kind) {
+    case "upgrade":
+    case "restore":
+      return acceptUpgrade(world, item, request);
+    case "abort": {
+      if (!coordinator) throw noUpgrade("abort");
+      if (coordinator.state === "blocked") {
+        throw new LockstepError(
+          "wrong-state",
+          "the upgrade is blocked on its way back already: mend the cause, then `lockstep retry`",
+        );
+      }
+      const message = "the fleet turns back";
+      if (coordinator.state === "rolling-back") {
+        const { upgrade } = coordinator.context;
+        await world.store.write([answerWrite(item.id, { ok: true, upgrade, message })]);
+        return;
+      }
+      const event = { type: "abortRequested", why: request.why };
+      return sendToCoordinator(world, item, coordinator, event, message);
+    }
+    case "retry":
+      return retry(world, item, coordinator);
+    case "forget":
+      return forgetAgent(world, item, request.agent);
+  }
+}
+
+/** After these nobody's request can be judged just now; after `conflict` this one is judged again. */
+const passing: readonly string[] = ["fenced", "lease-lost", "database-unreachable"];
+
+/** Whether a request that cannot be served has its answer now; one that cannot even be answered is passed over. */
+async function refuse({ store, log }: MasterWorld, item: InboxItem, nowMs: number) {
+  try {
+    return (await store.write([refuseWrite(item, nowMs)])) === null;
+  } catch (thrown) {
+    const error = asUnreachable(thrown);
+    if (isLockstepError(error)) throw error;
+    log.debug({ trouble: item.trouble, error: messageOf(error) }, "a request is passed over");
+    return false;
+  }
+}
+
+/** The outcome of one pass over the requests. */
+export interface Served {
+  /** More requests may be waiting. */
+  readonly isMore: boolean;
+  /** So many requests can neither be served nor answered: the next pass looks behind them. */
+  readonly passedOver: number;
+}
+
+/** Answers at once what is not to be served; the requests to serve are left, in their order. */
+async function dismiss(
+  world: MasterWorld,
+  items: readonly InboxItem[],
+): Promise<{ waiting: readonly InboxItem[]; passedOver: number }> {
+  const nowMs = await world.store.now();
+  const broken = items.filter(({ trouble }) => trouble !== null);
+  const answered = await Promise.all(broken.map((item) => refuse(world, item, nowMs)));
+  const sound = items.filter(({ trouble }) => trouble === null);
+  // The client of such a request may have died: nobody would know that it is done.
+  const isLeft = ({ waitedForUntil, begun }: InboxItem) => nowMs > waitedForUntil && !begun;
+  const wanted = sound.filter((item) => !isLeft(item));
+  const tooMany = { ok: false, ...reasonOf(tooManyRequests()) } as const;
+  const excess = wanted.slice(limits.requestsWaitingMax).filter(({ begun }) => !begun);
+  await Promise.all([
+    ...sound.filter(isLeft).map(({ id }) => world.store.write([withdrawWrite(id)])),
+    ...excess.map(({ id }) => world.store.write([answerWrite(id, tooMany)])),
+  ]);
+  return {
+    waiting: wanted.filter((item) => !excess.includes(item)),
+    passedOver: answered.filter((isAnswered) => !isAnswered).length,
+  };
+}
+
+/**
+ * Serves the first requests that are waiting. A failure is an answer, so that it keeps no later request waiting.
+ * @param passedOver as the previous pass answered
+ * @throws LockstepError what passes: a request that could not be served is served in a later pass
+ */
+export async function serveInbox(world: MasterWorld, passedOver = 0): Promise<Served> {
+  const limit = Math.min(2 * limits.requestsWaitingMax + passedOver, limits.listMax);
+  const items = await readInbox(world.store, limit);
+  if (items.length === 0) return { isMore: false, passedOver: 0 };
+  const { waiting, passedOver: isPassedOver } = await dismiss(world, items);
+  const inConflict: LockstepError[] = [];
+  for (const item of waiting.slice(0, limits.requestsPerPassMax)) {
+    try {
+      await serve(world, item);
+    } catch (thrown) {
+      const error = asUnreachable(thrown);
+      const known = isLockstepError(error) ? error : surprise(error);
+      if (known.code === "conflict") inConflict.push(known);
+      else if (passing.includes(known.code)) throw error;
+      else await world.store.write([answerWrite(item.id, { ok: false, ...reasonOf(known) })]);
+    }
+  }
+  const [first] = inConflict;
+  if (first) throw first;
+  const isFull = items.length >= limit && limit < limits.listMax;
+  return {
+    isMore: isFull || waiting.length > limits.requestsPerPassMax,
+    passedOver: isPassedOver,
+  };
+}
+
+/** Reads the participants and tells the coordinator what is new. */
+export async function driveCoordinator(world: MasterWorld, underWay: UnderWay): Promise<void> {
+  const { store, engine } = world;
+  const { coordinator, agents, nowMs } = underWay;
+  if (coordinator.final) return;
+  const fence = await store.get(collections.fences, documentIds.master);
+  const progress = fence?.["progress"] as
+    | { upgrade: string; batches: number; step: number; operation: number }
+    | undefined;
+  const mine = progress?.upgrade === coordinator.context.upgrade ? progress : undefined;
+  const participants = await Promise.all(
+    coordinator.context.required.map(({ agent }) =>
+      store.tail(participantId(agent, coordinator.context.upgrade)),
+    ),
+  );
+  const derived = [
+    ...fromRecords(coordinator, agents, (record) => isAbsent(underWay, record)),
+    ...participants.flatMap((tail) => {
+      // An entry that this build cannot read says nothing yet: the deadline decides.
+      if (!tail || unreadable(tail)) return [];
+      const view = viewOf<AgentContext>(tail);
+      const record = agents.find(({ agent }) => agent === view.context.agent);
+      return fromParticipant(coordinator, view, record);
+    }),
+    ...(mine ? fromProgress(coordinator, mine, nowMs) : []),
+  ];
+  for (const { event, key } of derived) await engine.send(coordinator.actor, event, { key });
+}

@@ -1,0 +1,118 @@
+import type { Stats } from "node:fs";
+import { lstat, readFile, rm, stat } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { assert, LockstepError } from "../../errors.ts";
+import { asFileTrouble, type Owned, readJsonFile, writeFileAtomic } from "../../ports/files.ts";
+import type { Seam } from "../../ports/fault-point.ts";
+
+/** A before-image: where a file was, and its copy, or null when there was no file. */
+interface Kept {
+  readonly path: string;
+  readonly copy: string | null;
+}
+
+/** What one host has done for one upgrade: durable before the next thing happens. */
+export interface LocalRecord {
+  readonly from: string;
+  readonly to: string;
+  readonly done: readonly string[];
+  /** Attempts are those of one effect: an operator's retry is another one, and counts anew. */
+  readonly running: {
+    readonly step: string;
+    readonly attempt: number;
+    readonly effect: string;
+  } | null;
+  readonly kept: readonly Kept[];
+}
+
+/** The journal of local steps, in the agent's data directory: readable by every version. */
+export interface LocalJournal {
+  read(upgrade: string): Promise<LocalRecord | undefined>;
+  write(upgrade: string, record: LocalRecord): Promise<void>;
+  /** Saves a before-image once; a path already kept stays as it was first seen. */
+  keep(upgrade: string, record: LocalRecord, path: string): Promise<LocalRecord>;
+  /** Puts all before-images back, the last first. */
+  putBack(record: LocalRecord): Promise<void>;
+  forget(upgrade: string): Promise<void>;
+  /** The version whose local steps this host has run, or undefined on a fresh host. */
+  stepsVersion(): Promise<string | undefined>;
+  setStepsVersion(version: string): Promise<void>;
+}
+
+/**
+ * What can be put back as it was is a file, or that there was none. A link would be put back as a file, and what it
+ * leads to would stay changed.
+ * @throws LockstepError `bad-argument`
+ */
+async function requireFile(path: string): Promise<void> {
+  let found: Stats;
+  try {
+    found = await lstat(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return;
+    throw asFileTrouble(path, error);
+  }
+  if (found.isFile()) return;
+  const what = found.isSymbolicLink()
+    ? "a symbolic link: keep the file that it leads to"
+    : "none: keep the files in it, or undo it in `revert`";
+  throw new LockstepError("bad-argument", `expected a file or nothing at ${path}, it is ${what}`);
+}
+
+/** With its owner and its mode: what only some may read stays theirs. False where there is no file. */
+async function copyDurably(from: string, to: string): Promise<boolean> {
+  let found: { readonly content: Uint8Array; readonly owned: Owned };
+  try {
+    found = { content: await readFile(from), owned: await stat(from) };
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return false;
+    throw asFileTrouble(from, error);
+  }
+  await writeFileAtomic(to, found.content, found.owned);
+  return true;
+}
+
+/** The journal on disk, below `<dataDirectory>/local`. */
+export function createLocalJournal(dataDirectory: string, seam: Seam): LocalJournal {
+  const root = join(resolve(dataDirectory), "local");
+  const directoryOf = (upgrade: string) => {
+    assert(/^[a-z0-9-]+$/.test(upgrade), "an upgrade's id is a safe file name", { upgrade });
+    return join(root, upgrade);
+  };
+  const recordPath = (upgrade: string) => join(directoryOf(upgrade), "journal.json");
+  const versionPath = join(root, "steps-version.json");
+  const save = (name: string, path: string, value: unknown) =>
+    seam.write(name, () => writeFileAtomic(path, `${JSON.stringify(value)}\n`));
+  const journal: LocalJournal = {
+    read: (upgrade) => readJsonFile<LocalRecord>(recordPath(upgrade)),
+    write: (upgrade, record) => save("local-journal", recordPath(upgrade), record),
+    async keep(upgrade, record, path) {
+      const absolute = resolve(path);
+      if (record.kept.some((kept) => kept.path === absolute)) return record;
+      await requireFile(absolute);
+      const copy = join(directoryOf(upgrade), "kept", String(record.kept.length));
+      const existed = await seam.write("before-image", () => copyDurably(absolute, copy));
+      const next = {
+        ...record,
+        kept: [...record.kept, { path: absolute, copy: existed ? copy : null }],
+      };
+      await journal.write(upgrade, next);
+      return next;
+    },
+    async putBack(record) {
+      for (const { path, copy } of record.kept.toReversed()) {
+        await seam.write("put-back", async () => {
+          if (copy === null) await rm(path, { force: true });
+          else await copyDurably(copy, path);
+        });
+      }
+    },
+    forget: (upgrade) =>
+      seam.write("forget-local", () => rm(directoryOf(upgrade), { recursive: true, force: true })),
+    async stepsVersion() {
+      return (await readJsonFile<{ version: string }>(versionPath))?.version;
+    },
+    setStepsVersion: (version) => save("steps-version", versionPath, { version }),
+  };
+  return journal;
+}

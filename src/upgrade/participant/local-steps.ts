@@ -1,0 +1,202 @@
+import { createHash } from "node:crypto";
+import type { AgentEvent } from "../../../machines/participant-context.ts";
+import type { Reason, Role } from "../../../machines/vocabulary.ts";
+import { isLockstepError, messageOf } from "../../errors.ts";
+import { limits } from "../../limits.ts";
+import type { Log } from "../../log.ts";
+import type { LocalJournal, LocalRecord } from "./local-journal.ts";
+import type { LocalStep, LocalStepContext, Step } from "../protocol/steps.ts";
+import { planOf } from "../protocol/steps.ts";
+
+/** What local steps run or are undone with. */
+export interface LocalRun {
+  readonly journal: LocalJournal;
+  readonly steps: readonly Step[];
+  readonly role: Role;
+  readonly upgrade: string;
+  readonly from: string;
+  readonly to: string;
+  /** Id of the effect that this is: the same for each process that goes on with it. */
+  readonly effect: string;
+  /** This process has not tried it before. */
+  readonly isFirstTry: boolean;
+  readonly now: Date;
+  readonly dataDirectory: string;
+  /** Somebody else goes on with it, or it is not wanted any more. */
+  readonly signal: AbortSignal;
+  /** Aborts when it has taken too long in this process; its reason says so. */
+  readonly overtime: AbortSignal;
+  readonly log: Log;
+}
+
+/** The local steps that this host owes between two versions, in order. */
+export function localStepsOf(
+  steps: readonly Step[],
+  from: string,
+  to: string,
+  role: Role,
+): readonly LocalStep[] {
+  return planOf(steps, from, to).local.filter(
+    ({ target }) => target === "AllMachines" || role === "state-server",
+  );
+}
+
+function contextOf(
+  run: LocalRun,
+  step: LocalStep,
+  attempt: number,
+  keep: (path: string) => Promise<void>,
+): LocalStepContext {
+  const { from, to, now, dataDirectory, upgrade } = run;
+  return {
+    from,
+    to,
+    now,
+    id: (seed) =>
+      createHash("sha256").update(`${upgrade}/${step.name}/${seed}`).digest("hex").slice(0, 24),
+    signal: AbortSignal.any([run.signal, run.overtime]),
+    log: run.log.child({ step: step.name }),
+    dataDirectory,
+    attempt,
+    keep,
+  };
+}
+
+function failed(step: string, code: string, message: string): Reason {
+  return { code, message: `local step "${step}": ${message}`, details: { step } };
+}
+
+function troubleOf(run: LocalRun, step: string, error: unknown): Reason {
+  return run.overtime.aborted
+    ? failed(step, "timeout", messageOf(run.overtime.reason))
+    : failed(step, "step-failed", messageOf(error));
+}
+
+/**
+ * Waits for the step itself, also after it was told to stop: nobody undoes what somebody still does.
+ * One that ignores its signal is the engine's business: its process has to leave.
+ */
+async function settle(work: Promise<void>, { signal, overtime }: LocalRun): Promise<void> {
+  await work;
+  signal.throwIfAborted();
+  overtime.throwIfAborted();
+}
+
+/**
+ * Writes down that a step, or its revert, starts now: an attempt of the effect that this is.
+ * @returns the record with the attempt, or why there is none any more
+ */
+async function begin(
+  run: LocalRun,
+  record: LocalRecord,
+  step: LocalStep,
+  what: string,
+): Promise<Reason | (LocalRecord & { readonly running: NonNullable<LocalRecord["running"]> })> {
+  const { running } = record;
+  const goesOn = running?.step === step.name && running.effect === run.effect;
+  // Another try within one process is no death of it.
+  const attempt = goesOn ? running.attempt + (run.isFirstTry ? 1 : 0) : 1;
+  if (attempt > limits.stepDeathsMax) {
+    const message = `its process died ${limits.stepDeathsMax} times in ${what}`;
+    return failed(step.name, "step-kills-process", message);
+  }
+  const next = { ...record, running: { step: step.name, attempt, effect: run.effect } };
+  await run.journal.write(run.upgrade, next);
+  return next;
+}
+
+/** A process that is told to stop, and stops, has not died in its step; one that it was too long for has. */
+async function forgetAttempt(
+  { journal, upgrade, overtime }: LocalRun,
+  record: LocalRecord,
+): Promise<void> {
+  if (!record.running || overtime.aborted) return;
+  const running = { ...record.running, attempt: record.running.attempt - 1 };
+  await journal.write(upgrade, { ...record, running });
+}
+
+/** Runs what this host has not run yet; each step at least once, its before-images durable first. */
+export async function runLocalSteps(run: LocalRun): Promise<AgentEvent> {
+  const { journal, upgrade, from, to } = run;
+  let record: LocalRecord = (await journal.read(upgrade)) ?? {
+    from,
+    to,
+    done: [],
+    running: null,
+    kept: [],
+  };
+  for (const step of localStepsOf(run.steps, from, to, run.role)) {
+    if (record.done.includes(step.name)) continue;
+    run.signal.throwIfAborted();
+    const begun = await begin(run, record, step, "it: mend the step, then upgrade again");
+    if ("code" in begun) return { type: "localStepFailed", reason: begun };
+    record = begun;
+    // One after the other, however they are asked for: each adds to what the one before has written. What cannot
+    // be kept fails the step, also where nobody awaits it.
+    let keeping: Promise<void> = Promise.resolve();
+    const context = contextOf(run, step, begun.running.attempt, (path) => {
+      keeping = keeping.then(async () => {
+        record = await journal.keep(upgrade, record, path);
+      });
+      keeping.catch(() => {});
+      return keeping;
+    });
+    try {
+      await settle(step.run(context), run);
+      await keeping;
+    } catch (error) {
+      await keeping.catch(() => {});
+      if (run.signal.aborted) await forgetAttempt(run, record);
+      if (run.signal.aborted || isLockstepError(error, "fenced")) throw error;
+      return { type: "localStepFailed", reason: troubleOf(run, step.name, error) };
+    }
+    record = { ...record, done: [...record.done, step.name], running: null };
+    await journal.write(upgrade, record);
+  }
+  await journal.setStepsVersion(to);
+  return { type: "localStepsDone" };
+}
+
+/** Undoes what this host has done for the upgrade; somebody having done it already is a success. */
+export async function undoLocalSteps(run: LocalRun, running: string): Promise<AgentEvent> {
+  const { journal, upgrade, from, to } = run;
+  let record = await journal.read(upgrade);
+  if (record === undefined) {
+    // Nothing was run. Files that are older than `from` are still: who missed an upgrade follows it yet.
+    const found = await journal.stepsVersion();
+    if (found === undefined || found === to) await journal.setStepsVersion(from);
+    return { type: "undone" };
+  }
+  const touched = [...record.done, ...(record.running ? [record.running.step] : [])];
+  const reverts = localStepsOf(run.steps, from, to, run.role).filter(
+    (step) => step.revert !== undefined && touched.includes(step.name),
+  );
+  const known = new Set(localStepsOf(run.steps, from, to, run.role).map(({ name }) => name));
+  const unknown = touched.filter((name) => !known.has(name));
+  if (unknown.length > 0) {
+    run.log.warn(
+      { unknown, running },
+      "this build does not know these steps: the files that they kept are put back, reverts are not run",
+    );
+  }
+  for (const step of reverts.toReversed()) {
+    const begun = await begin(run, record, step, "its revert: mend it, then `lockstep retry`");
+    if ("code" in begun) return { type: "undoFailed", reason: begun };
+    const context = contextOf(run, step, begun.running.attempt, async () => {});
+    try {
+      await settle(step.revert?.(context) ?? Promise.resolve(), run);
+    } catch (error) {
+      if (run.signal.aborted) await forgetAttempt(run, begun);
+      if (run.signal.aborted) throw error;
+      return { type: "undoFailed", reason: troubleOf(run, step.name, error) };
+    }
+    // The last goes back first: what ran last is out of the record before the next one is in it.
+    const done = begun.done.filter((name) => name !== step.name);
+    record = { ...begun, done, running: null };
+    await journal.write(upgrade, record);
+  }
+  await journal.putBack(record);
+  await journal.setStepsVersion(from);
+  await journal.forget(upgrade);
+  return { type: "undone" };
+}

@@ -1,0 +1,113 @@
+import { gt } from "semver";
+import type { UpgradeInput } from "../../../machines/upgrade-context.ts";
+import type { Deadlines } from "../../../machines/vocabulary.ts";
+import { LockstepError } from "../../errors.ts";
+import { limits } from "../../limits.ts";
+import type { Versions } from "../../journal/store.ts";
+import { type AgentRecord, isSilent } from "../../control/agents.ts";
+import { nextUpgradeId, requireSemver } from "../../control/versions.ts";
+
+/** The deadlines of an upgrade whose operator named none. */
+export const deadlinesDefault: Deadlines = {
+  waitingMs: limits.waitingDeadlineMs,
+  backingUpMs: limits.backingUpDeadlineMs,
+  noProgressMs: limits.noProgressDeadlineMs,
+  peersMs: limits.peersDeadlineMs,
+  rollingBackMs: limits.rollingBackDeadlineMs,
+};
+
+/** What is asked of a fleet: a higher version, or the version and data of a backup. */
+export interface Wanted {
+  readonly to: string;
+  readonly restoreOf: { readonly backupId: string; readonly digest: string } | null;
+}
+
+const named = (agents: readonly AgentRecord[]) => agents.map(({ agent }) => agent).join(", ");
+
+function holdersOf(
+  required: readonly AgentRecord[],
+  { restoreOf }: Wanted,
+): UpgradeInput["restoreOf"] {
+  if (restoreOf === null) return null;
+  const holders = required.filter(({ backups }) => backups.includes(restoreOf.backupId));
+  if (holders.length === 0) {
+    throw new LockstepError(
+      "backup-mismatch",
+      `expected a state server that holds backup "${restoreOf.backupId}", none does: copy its folder into the \`backups\` of a data directory`,
+      { backupId: restoreOf.backupId },
+    );
+  }
+  return { ...restoreOf, holders: holders.map(({ agent }) => agent) };
+}
+
+/**
+ * Decides whether an upgrade may be accepted, and what it is created with. Pure.
+ * @throws LockstepError `version-not-semver`, `version-not-higher`, `upgrade-active`,
+ *   `peers-missing`, `cannot-start`, `backup-mismatch`
+ */
+export function decideAcceptance(options: {
+  versions: Versions;
+  agents: readonly AgentRecord[];
+  wanted: Wanted;
+  deadlines: Partial<Deadlines>;
+  nowMs: number;
+}): UpgradeInput {
+  const { versions, agents, wanted, nowMs } = options;
+  const { to } = wanted;
+  requireSemver(to);
+  if (versions.upgrade !== null) {
+    throw new LockstepError(
+      "upgrade-active",
+      `an upgrade to ${versions.agentVersion} holds the slot: wait for it, or abort it first`,
+      { upgrade: versions.upgrade },
+    );
+  }
+  if (wanted.restoreOf === null && !gt(to, versions.agentVersion)) {
+    throw new LockstepError(
+      "version-not-higher",
+      `expected a version higher than ${versions.agentVersion}, got ${to}: going back after the commit is a restore`,
+      { from: versions.agentVersion, to },
+    );
+  }
+  const required = agents.filter(({ role }) => role === "state-server");
+  const missing = required.filter(
+    (agent) =>
+      isSilent(agent, nowMs) || agent.version !== versions.agentVersion || agent.owes !== null,
+  );
+  if (required.length === 0 || missing.length > 0) {
+    throw new LockstepError(
+      "peers-missing",
+      `expected all ${required.length} state servers present on ${versions.agentVersion}, missing: ${
+        named(missing) || "all"
+      }: start them, or \`lockstep forget AGENT\` who is gone for good`,
+      { missing: missing.map(({ agent }) => agent) },
+    );
+  }
+  const stuck = required.filter(({ blocked }) => blocked !== null);
+  if (stuck.length > 0) {
+    throw new LockstepError(
+      "peers-missing",
+      `expected no state server to be stuck, got: ${stuck.map(({ agent, blocked }) => `${agent}: ${blocked}`).join("; ")}: mend that, then \`lockstep retry\`; or stop it and \`lockstep forget\` it: started after the upgrade it follows`,
+      { missing: stuck.map(({ agent }) => agent) },
+    );
+  }
+  const unable = required.filter(
+    ({ startable, version }) => version !== to && !startable.includes(to),
+  );
+  if (unable.length > 0) {
+    throw new LockstepError(
+      "cannot-start",
+      `expected ${to} to be installed everywhere, cannot be started by: ${named(unable)}: install it there, restart the agent, then ask again`,
+      { unable: unable.map(({ agent, startable }) => ({ agent, startable })) },
+    );
+  }
+  return {
+    upgrade: nextUpgradeId(versions),
+    from: versions.agentVersion,
+    to,
+    required: required.map(({ agent, role }) => ({ agent, role })),
+    deadlines: { ...deadlinesDefault, ...options.deadlines },
+    restoreOf: holdersOf(required, wanted),
+    acceptedAt: nowMs,
+  };
+}

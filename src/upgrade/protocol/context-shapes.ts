@@ -1,0 +1,92 @@
+import type { AgentContext } from "../../../machines/participant-context.ts";
+import type {
+  Copy,
+  Required,
+  StepFigures,
+  UpgradeContext,
+} from "../../../machines/upgrade-context.ts";
+import type {
+  BackupPoint,
+  Deadlines,
+  PlanSummary,
+  Reason,
+  RestoreOf,
+} from "../../../machines/vocabulary.ts";
+import {
+  anything,
+  count,
+  fields,
+  figure,
+  flag,
+  list,
+  nullable,
+  oneOf,
+  record,
+  text,
+} from "../../shape.ts";
+
+const reason = nullable(fields<Reason>({ code: text, message: text, details: record(anything) }));
+const role = oneOf("state-server", "machine");
+const plan = { hash: text, schemaSteps: count, protocol: count };
+const backup = nullable(
+  fields<BackupPoint>({ time: text, foreignWrites: text, digest: text, catalogue: text }),
+);
+const copy = fields<Copy>({ digest: nullable(text), reason });
+
+/** The fields of a coordinator's context that others read and decide by. */
+export const upgradeContextShape = fields<UpgradeContext>({
+  upgrade: text,
+  from: text,
+  to: text,
+  required: list(fields<Required>({ agent: text, role })),
+  deadlines: fields<Deadlines>({
+    waitingMs: figure,
+    backingUpMs: figure,
+    noProgressMs: figure,
+    peersMs: figure,
+    rollingBackMs: figure,
+  }),
+  restoreOf: nullable(fields<RestoreOf>({ backupId: text, digest: text, holders: list(text) })),
+  acceptedAt: figure,
+  ready: record(fields<PlanSummary & { incarnation: number }>({ ...plan, incarnation: count })),
+  gatesShut: flag,
+  backup,
+  copies: record(copy),
+  momentsGone: count,
+  expected: nullable(text),
+  rehearsed: list(
+    fields<StepFigures>({ step: text, durationMs: figure, documents: figure, batches: figure }),
+  ),
+  growthBytes: nullable(figure),
+  touched: flag,
+  voted: list(text),
+  verified: flag,
+  restored: flag,
+  undone: list(text),
+  debtors: list(text),
+  excluded: list(text),
+  reason,
+  blockedReason: reason,
+  foreignWritesAccepted: flag,
+});
+
+/** The fields of a participant's context that others read and decide by. */
+export const agentContextShape = fields<AgentContext>({
+  agent: text,
+  role,
+  upgrade: text,
+  from: text,
+  to: text,
+  running: nullable(text),
+  incarnation: count,
+  plan: nullable(fields<PlanSummary>(plan)),
+  gateShut: flag,
+  leaving: flag,
+  late: flag,
+  turnedBack: flag,
+  superseded: flag,
+  backup,
+  copy: nullable(copy),
+  undone: flag,
+  reason,
+});

@@ -1,0 +1,31 @@
+import type { UpgradeContext } from "../../../machines/upgrade-context.ts";
+import type { PlanSummary, Reason } from "../../../machines/vocabulary.ts";
+import { planOf, type Step } from "./steps.ts";
+
+/**
+ * S5 after everybody was ready: why this agent's process must not go on with the upgrade, its build bringing
+ * other steps than those agreed on (somebody has installed another one since), or null. Pure.
+ */
+export function otherSteps(
+  { ready, to }: UpgradeContext,
+  agent: string,
+  found: Pick<PlanSummary, "hash" | "protocol">,
+): Reason | null {
+  const agreed = ready[agent];
+  if (agreed?.hash === found.hash && agreed.protocol === found.protocol) return null;
+  return {
+    code: "steps-differ",
+    message: `agent "${agent}" was ready with other steps for ${to} than its build has now: install the same build everywhere, then upgrade again`,
+    details: { agent, agreed: agreed ?? null, found },
+  };
+}
+
+/** The same of the very process that is about to run them. Pure. */
+export function otherStepsHere(
+  context: UpgradeContext,
+  { agent, steps }: { readonly agent: string; readonly steps: readonly Step[] },
+  protocol: number,
+): Reason | null {
+  const { hash } = planOf(steps, context.from, context.to);
+  return otherSteps(context, agent, { hash, protocol });
+}

@@ -1,0 +1,118 @@
+import { createHash } from "node:crypto";
+import { compare, gt, lte, valid } from "semver";
+import type { SchemaContext } from "../../database/migration/schema-context.ts";
+import { requireName } from "../../entity-names.ts";
+import { assert, LockstepError } from "../../errors.ts";
+import { limits } from "../../limits.ts";
+import type { Log } from "../../log.ts";
+
+/** What a local step gets. It has no database writes: it changes its own host only. */
+export interface LocalStepContext {
+  readonly from: string;
+  readonly to: string;
+  /** The moment the upgrade was accepted, equal on every host and every attempt. */
+  readonly now: Date;
+  /** A stable id made of the upgrade, the step and the seed. */
+  id(seed: string): string;
+  /** Aborts when the upgrade turns back; a step that ignores it makes its process leave. */
+  readonly signal: AbortSignal;
+  readonly log: Log;
+  readonly dataDirectory: string;
+  /** 1 for the first attempt on this host. */
+  readonly attempt: number;
+  /** Saves a before-image of a file; whichever version turns back puts it back. */
+  keep(path: string): Promise<void>;
+}
+
+interface StepBase {
+  /** Unique over all versions. */
+  readonly name: string;
+  /** The version that this step belongs to. */
+  readonly version: string;
+  readonly description: string;
+}
+
+/** A schema step: run once by the master, rehearsed on a copy first. Must be deterministic. */
+export interface SchemaStep extends StepBase {
+  readonly target: "MasterStateServer";
+  run(context: SchemaContext): Promise<void>;
+}
+
+/** A local step: run on every host of its target, at least once. */
+export interface LocalStep extends StepBase {
+  readonly target: "StateServer" | "AllMachines";
+  run(context: LocalStepContext): Promise<void>;
+  /** Undoes what is not a file kept by `keep`. */
+  revert?(context: LocalStepContext): Promise<void>;
+}
+
+export type Step = SchemaStep | LocalStep;
+
+/** What one version's binary would do to go from one version to another. */
+export interface Plan {
+  readonly schema: readonly SchemaStep[];
+  readonly local: readonly LocalStep[];
+  readonly hash: string;
+}
+
+/**
+ * Declares all steps in one place and one way.
+ * @throws LockstepError `duplicate-step`, `version-not-semver`, `bad-argument`
+ */
+export function defineSteps(steps: readonly Step[]): readonly Step[] {
+  if (steps.length > limits.stepsMax) {
+    throw new LockstepError(
+      "bad-argument",
+      `expected at most ${limits.stepsMax} steps, got ${steps.length}`,
+    );
+  }
+  const names = new Set<string>();
+  for (const step of steps) {
+    requireName("step", step.name, "rename it");
+    if (names.has(step.name)) {
+      throw new LockstepError(
+        "duplicate-step",
+        `two steps are named "${step.name}": step names are unique over all versions; rename one`,
+        { step: step.name },
+      );
+    }
+    names.add(step.name);
+    if (valid(step.version) !== step.version) {
+      throw new LockstepError(
+        "version-not-semver",
+        `step "${step.name}": expected a version like 1.2.3, got "${step.version}"`,
+        { step: step.name },
+      );
+    }
+  }
+  return Object.freeze([...steps]);
+}
+
+function hashOf(steps: readonly Step[]): string {
+  const hash = createHash("sha256");
+  for (const step of steps) {
+    const revert = "revert" in step && step.revert ? String(step.revert) : "";
+    hash.update(
+      JSON.stringify([
+        step.version,
+        step.name,
+        step.target,
+        step.description,
+        String(step.run),
+        revert,
+      ]),
+    );
+  }
+  return hash.digest("hex");
+}
+
+/** The steps with from < version ≤ to, by version, then list order; schema steps apart from local ones. */
+export function planOf(steps: readonly Step[], from: string, to: string): Plan {
+  const chosen = steps
+    .filter(({ version }) => gt(version, from) && lte(version, to))
+    .toSorted((left, right) => compare(left.version, right.version));
+  const schema = chosen.filter((step) => step.target === "MasterStateServer");
+  const local = chosen.filter((step) => step.target !== "MasterStateServer");
+  assert(schema.length + local.length === chosen.length, "every chosen step has one target");
+  return { schema, local, hash: hashOf(chosen) };
+}

@@ -1,0 +1,96 @@
+// Aim: a process of an agent is heard while its disk hangs, and one that could not start leaves nothing running.
+// Method: the loops of one machine agent over the memory store, in virtual time.
+import { expect, test } from "vitest";
+import { LockstepError } from "../../src/errors.ts";
+import { limits } from "../../src/limits.ts";
+import { silentLog } from "../../src/log.ts";
+import { createMemoryStore } from "../../src/journal/memory-store.ts";
+import { collections, type Store } from "../../src/journal/store.ts";
+import { coordinatorEffects } from "../../src/upgrade/coordinator/coordinator-effects.ts";
+import { createLifecycle } from "../../src/agent/lifecycle.ts";
+import { type RunOptions, type RunPorts, runAgent } from "../../src/agent/run-agent.ts";
+import { initializeVersions } from "../../src/control/versions.ts";
+import type { DatabaseWorld } from "../../src/upgrade/world.ts";
+import { createVirtualClock } from "../support/virtual-clock.ts";
+import { from, join, participant } from "../upgrade/protocol/facts.ts";
+
+function processOf(store: Store, clock: RunPorts["clock"], holdings: () => Promise<unknown>) {
+  let closed = 0;
+  const options = {
+    ...{
+      agent: "a1",
+      role: "machine",
+      version: from,
+      incarnation: 1,
+      steps: [],
+      startable: [from],
+    },
+    ...{ cannotStart: null, gate: { onOpen() {}, onShut() {} }, dataDirectory: "", leaseTtlMs: 1 },
+    lifecycle: createLifecycle(() => {}),
+    reportReady() {},
+  } as unknown as RunOptions;
+  const database = {
+    holdings,
+    coordinatorEffects: () => coordinatorEffects({ store } as DatabaseWorld),
+    dumpCopy: () => async () => ({ type: "copyMade" }),
+  };
+  const ports = {
+    ...{ store, database, clock, log: silentLog },
+    localJournal: { stepsVersion: async () => from },
+    async close() {
+      closed += 1;
+    },
+  } as unknown as RunPorts;
+  return { run: () => runAgent(options, ports), closed: () => closed };
+}
+
+test("an agent whose disk hangs is heard, with what was last known of it", async () => {
+  const clock = createVirtualClock();
+  const store = createMemoryStore({ now: () => clock.monotonicMs() });
+  await initializeVersions(store, from);
+  await join(store, "a1");
+  const record = () => store.get(collections.agents, "a1");
+  let asked = 0;
+  const { run, closed } = processOf(store, clock, async () => {
+    asked += 1;
+    return asked === 1
+      ? { freeBytes: 7, backups: ["u1"], memberTrouble: null }
+      : new Promise(() => {});
+  });
+  const runtime = await run();
+  await clock.advance(100);
+  // Told at once, not with the next heartbeat.
+  expect(await record()).toMatchObject({ freeBytes: 7, backups: ["u1"] });
+  await clock.advance(20 * limits.heartbeatMs);
+  expect(asked).toBe(2);
+  const { lastSeenAt } = (await record()) as { lastSeenAt: number };
+  expect(clock.monotonicMs() - lastSeenAt).toBeLessThan(2 * limits.heartbeatMs);
+  await runtime.stop();
+  expect(closed()).toBe(1);
+});
+
+test("a process that cannot take its actors over leaves nothing running", async () => {
+  const clock = createVirtualClock();
+  const store = createMemoryStore({ now: () => clock.monotonicMs() });
+  await initializeVersions(store, from);
+  await join(store, "a1");
+  for (const entry of participant("a1", [], 0)) await store.append([entry]);
+  let reads = 0;
+  const away: Store = {
+    ...store,
+    append: () => Promise.reject(new LockstepError("database-unreachable", "away")),
+    entries(...asked) {
+      reads += 1;
+      return store.entries(...asked);
+    },
+  };
+  const { run, closed } = processOf(away, clock, async () => ({
+    freeBytes: 0,
+    backups: [],
+    memberTrouble: null,
+  }));
+  await expect(run()).rejects.toMatchObject({ code: "database-unreachable" });
+  expect(closed()).toBe(1);
+  await clock.advance(60_000);
+  expect(reads).toBe(0);
+});

@@ -1,0 +1,109 @@
+// Aim: one database has one fleet, and one fleet one database: a second one, by mistake, is refused before it writes
+// anything of its own. Method: agents, fleet clients and the compiled program on the real set; of two that start at
+// once one is held between its look and its registration.
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { createAgent, createFleetClient, createLog } from "../../src/index.ts";
+import { runCommand } from "../../src/ports/process.ts";
+import { openSeam } from "../../src/ports/fault-point.ts";
+import { registerFleet, requireFleet } from "../../src/control/fleet-registry.ts";
+import { freshDatabaseName, openClient, urlOf } from "../support/database.ts";
+import { holdingSeam } from "../support/holding-fault-points.ts";
+
+const main = resolve("dist/src/cli/main.js");
+const run = async (...words: string[]) => {
+  const ran = await runCommand(process.execPath, [main, ...words], { timeoutMs: 60_000 });
+  return { code: ran?.exitCode, text: `${ran?.stdout}${ran?.stderr}` };
+};
+
+async function namesOf(name: string): Promise<readonly string[]> {
+  const { databases } = await (await openClient()).db("admin").admin().listDatabases();
+  return databases.map((database) => database.name).filter((one) => one.includes(name));
+}
+
+const refusal = (name: string) => ({
+  code: "bad-argument",
+  message: expect.stringContaining(name),
+});
+
+describe("a second fleet on one database", () => {
+  test("is refused by init, by each command and by an agent, with the first one's name; nothing of it is there", async () => {
+    const name = freshDatabaseName();
+    const [first, other] = [`${name}_first`, `${name}_other`];
+    const url = ["--mongo-url", urlOf(name)];
+    expect((await run("init", "1.0.0", ...url, "--fleet", first)).code).toBe(0);
+    const before = await namesOf(name);
+    const folder = await mkdtemp(join(tmpdir(), "lockstep-registry-"));
+    onTestFinished(() => rm(folder, { recursive: true, force: true }));
+    const commands = [
+      ["init", "1.0.0"],
+      ["status"],
+      ["history"],
+      ["upgrade", "1.1.0"],
+      ["backup", "create", "b", "--directory", folder],
+    ];
+    for (const words of commands) {
+      // The default name is another fleet too.
+      for (const fleet of [["--fleet", other], []]) {
+        const { code, text } = await run(...words, ...url, ...fleet);
+        expect([code, text.includes(`the fleet "${first}"`)], `${words}: ${text}`).toEqual([
+          2,
+          true,
+        ]);
+      }
+    }
+    const agent = createAgent({
+      ...{ mongoUrl: urlOf(name), fleet: other, agent: "a1", version: "1.0.0", steps: [] },
+      ...{ initialize: true, dataDirectory: folder, log: createLog({ level: "silent" }) },
+    });
+    await expect(agent.start()).rejects.toMatchObject(refusal(first));
+    expect(await namesOf(name)).toEqual(before);
+    expect((await run("status", ...url, "--fleet", first)).text).toContain("1.0.0");
+  });
+
+  test("at once: one is registered, the other refused, whichever was held between its look and its write", async () => {
+    const client = await openClient();
+    const name = freshDatabaseName();
+    const fleet = (of: string) => ({ databaseName: name, controlDatabaseName: `lockstep_${of}` });
+    const held = holdingSeam("register-fleet");
+    const late = registerFleet(client, fleet(`${name}_late`), held.seam).then(
+      () => "registered",
+      (error: { code: string }) => error.code,
+    );
+    await held.reached;
+    await registerFleet(client, fleet(`${name}_first`), openSeam);
+    held.release();
+    expect(await late).toBe("bad-argument");
+    expect(await requireFleet(client, fleet(`${name}_first`))).toBe(true);
+  });
+
+  test.each(["another database", "the same in another case"])(
+    "a fleet's name that is taken by %s",
+    async (kind) => {
+      const client = await openClient();
+      const [name, control] = [freshDatabaseName(), `lockstep_${freshDatabaseName()}`];
+      await registerFleet(client, { databaseName: name, controlDatabaseName: control }, openSeam);
+      const databaseName = kind === "another database" ? freshDatabaseName() : name.toUpperCase();
+      for (const controlDatabaseName of [control, control.toUpperCase()]) {
+        const second = { databaseName, controlDatabaseName };
+        await expect(registerFleet(client, second, openSeam)).rejects.toMatchObject(refusal(name));
+      }
+    },
+  );
+});
+
+test("registering again is a success, and commands that only read write nothing", async () => {
+  const name = freshDatabaseName();
+  const client = await openClient();
+  const fleet = { databaseName: name, controlDatabaseName: `lockstep_${name}` };
+  const reading = await createFleetClient({ mongoUrl: urlOf(name) });
+  onTestFinished(() => reading.close());
+  await expect(reading.status()).rejects.toMatchObject({ code: "no-version" });
+  expect(await requireFleet(client, fleet)).toBe(false);
+  expect(await namesOf(name)).toEqual([]);
+  await registerFleet(client, fleet, openSeam);
+  await registerFleet(client, fleet, openSeam);
+  expect(await requireFleet(client, fleet)).toBe(true);
+});

@@ -1,0 +1,183 @@
+// Aim: after T each write that is not the upgrade's own is found and named, and none of its own is:
+// however many masters it had, and whatever the foreign writer uses. Method: the real set.
+import {
+  BSON,
+  type Db,
+  type Document,
+  Long,
+  type MongoClient,
+  type RunCommandOptions,
+} from "mongodb";
+import { expect, test } from "vitest";
+import { chooseBackupTime } from "../../../src/database/backup/backup-time.ts";
+import { findForeignWrites, refuseForeignWrites } from "../../../src/database/isolation/foreign-writes.ts";
+import { restoreDatabase } from "../../../src/database/restore/restore.ts";
+import type { RunOptions } from "../../../src/database/migration/runner.ts";
+import { runSchemaSteps } from "../../../src/database/migration/schema-steps.ts";
+import { checkWriteBlock } from "../../../src/database/isolation/write-block.ts";
+import { silentLog } from "../../../src/log.ts";
+import { openSeam } from "../../../src/ports/fault-point.ts";
+import { openClient } from "../../support/database.ts";
+import { createSetting, dyingSeam, never, runOptions, type Setting, takeCopy } from "../setting.ts";
+
+const steps: RunOptions["steps"] = [
+  {
+    name: "one",
+    async run(context) {
+      await context.addCollection("made");
+      await context.applyToCollection("items", { update: [{ $set: { touched: 1 } }] });
+      await context.addIndex("items", { touched: 1 }, { name: "by-touched" });
+      await context.transaction(async (database) => {
+        await database.collection("made").insertOne({ _id: context.id("x") });
+      });
+      await context.removeField("items", "n");
+    },
+  },
+];
+
+async function fill({ client, name }: Setting): Promise<void> {
+  const documents = Array.from({ length: 2_500 }, (_, n) => ({ _id: n as never, n }));
+  await client.db(name).collection("items").insertMany(documents);
+}
+
+const optionsOf = (setting: Setting, time: string) => ({
+  client: setting.client,
+  databaseName: setting.name,
+  control: setting.control,
+  time,
+  seam: openSeam,
+  signal: never,
+});
+
+test("nothing of the upgrade's own, over two masters, an unfinished restore included", async () => {
+  const setting = await createSetting();
+  await fill(setting);
+  const copy = await takeCopy(setting);
+  const options = optionsOf(setting, copy.manifest.time);
+  expect(await findForeignWrites(options)).toEqual([]);
+  const dying = { seam: dyingSeam(5, "after") };
+  await runSchemaSteps(await runOptions(setting, 1, steps, dying)).catch(() => {});
+  const result = await runSchemaSteps(await runOptions(setting, 2, steps));
+  expect(result.kind).toBe("done");
+  expect(await findForeignWrites(options)).toEqual([]);
+  const restore = async (epoch: number, seam = openSeam) =>
+    restoreDatabase({
+      ...options,
+      ...copy,
+      mastership: await setting.master(epoch),
+      seam,
+      log: silentLog,
+    });
+  await restore(3, dyingSeam(4, "after")).catch(() => {});
+  expect(await findForeignWrites(options)).toEqual([]);
+  await restore(4);
+  expect(await findForeignWrites(options)).toEqual([]);
+});
+
+test("a plain write, one of a transaction, and one between our batches are named; earlier ones not", async () => {
+  const setting = await createSetting();
+  const { name, control } = setting;
+  await fill(setting);
+  const client = await openClient("somebody else");
+  const items = client.db(name).collection<{ _id: number | string; by?: string }>("items");
+  await items.insertOne({ _id: "before T" });
+  const time = await chooseBackupTime({ control, seam: openSeam });
+  const between: RunOptions["steps"] = [
+    {
+      name: "one",
+      async run(context) {
+        await context.applyToCollection("items", { update: [{ $set: { touched: 1 } }] });
+        await items.updateOne({ _id: 7 }, { $set: { by: "somebody" } });
+        await context.applyToCollection("items", { update: [{ $set: { touched: 2 } }] });
+      },
+    },
+  ];
+  expect((await runSchemaSteps(await runOptions(setting, 1, between))).kind).toBe("done");
+  await items.deleteOne({ _id: "before T" });
+  const session = client.startSession();
+  await session.withTransaction(() => items.insertOne({ _id: "in a transaction" }, { session }));
+  await session.endSession();
+  const options = optionsOf(setting, time);
+  const found = await findForeignWrites(options);
+  expect(found.map(({ operation, id }) => `${operation} ${id}`)).toEqual([
+    "update 7",
+    'delete "before T"',
+    'insert "in a transaction"',
+  ]);
+  await expect(refuseForeignWrites(options)).rejects.toMatchObject({
+    code: "foreign-writes",
+    message: expect.stringContaining('update of 7 in "items"'),
+  });
+});
+
+type Command = (db: Db, body: Document, options?: RunCommandOptions) => Promise<Document>;
+
+/** A client whose commands go another way. */
+function withCommand(client: MongoClient, command: Command): MongoClient {
+  return new Proxy(client, {
+    get: (target, key) => {
+      if (key !== "db") return Reflect.get(target, key).bind(target);
+      return (name: string) => {
+        const db = target.db(name);
+        return { command: (...given: [Document, RunCommandOptions]) => command(db, ...given) };
+      };
+    },
+  });
+}
+
+const asksForTheEnd = (body: Document) => body["pipeline"]?.[1]?.$match?.operationType === "none";
+
+test("a master that begins to migrate while somebody looks is no stranger", async () => {
+  const setting = await createSetting();
+  await fill(setting);
+  const { client, control } = setting;
+  const time = await chooseBackupTime({ control, seam: openSeam });
+  const migration = await runOptions(setting, 1, steps);
+  const meanwhile = withCommand(client, async (db, body, options) => {
+    if (asksForTheEnd(body)) expect((await runSchemaSteps(migration)).kind).toBe("done");
+    return db.command(body, options);
+  });
+  const options = { ...optionsOf(setting, time), client: meanwhile };
+  expect(await findForeignWrites(options)).toEqual([]);
+});
+
+test("a cursor whose number happens to be small is closed as any other", async () => {
+  const setting = await createSetting();
+  await fill(setting);
+  await setting.master(1);
+  const { client, control } = setting;
+  const time = await chooseBackupTime({ control, seam: openSeam });
+  let small = 0;
+  // One cursor in a thousand has a number that the driver would read as a plain one.
+  const lucky = withCommand(client, async (db, body, options) => {
+    const answer = await db.command(body, options);
+    if (!asksForTheEnd(body)) return answer;
+    small += 1;
+    const { id } = BSON.deserialize(BSON.serialize({ id: Long.fromNumber(7) }), options);
+    return { ...answer, cursor: { ...answer["cursor"], id } };
+  });
+  const options = { ...optionsOf(setting, time), client: lucky };
+  expect(await findForeignWrites(options)).toEqual([]);
+  expect(small).toBe(1);
+});
+
+test("at most ten are named", async () => {
+  const setting = await createSetting();
+  await fill(setting);
+  await setting.master(1);
+  const { client, control, name } = setting;
+  const time = await chooseBackupTime({ control, seam: openSeam });
+  await client
+    .db(name)
+    .collection<{ _id: number }>("items")
+    .deleteMany({ _id: { $lt: 50 } });
+  expect(await findForeignWrites(optionsOf(setting, time))).toHaveLength(10);
+});
+
+test("a set without users cannot shut anybody out: refused with the rights that are missing", async () => {
+  const client = await openClient();
+  await expect(checkWriteBlock(client)).rejects.toMatchObject({
+    code: "bad-argument",
+    details: { missing: ["setUserWriteBlockMode", "bypassWriteBlockingMode"] },
+  });
+});

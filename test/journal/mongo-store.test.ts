@@ -1,0 +1,39 @@
+// Aim: the MongoDB store keeps the contract of the journal, lost answers included. Method: the suite
+// that both stores pass, on a real replica set, with a seam that loses an answer on demand.
+import { MongoNetworkError } from "mongodb";
+import { describe } from "vitest";
+import type { Seam } from "../../src/ports/fault-point.ts";
+import { createMongoStore } from "../../src/journal/mongo-store.ts";
+import { storeContract } from "./store-contract.ts";
+import { freshDatabaseName, openClient } from "../support/database.ts";
+
+describe("mongo store", () => {
+  storeContract(async () => {
+    const client = await openClient();
+    const databaseName = freshDatabaseName();
+    let lose = false;
+    const seam: Seam = {
+      async write(_name, action) {
+        const result = await action();
+        if (lose) {
+          lose = false;
+          throw new MongoNetworkError("the answer is lost");
+        }
+        return result;
+      },
+    };
+    const open = () => createMongoStore({ client, databaseName, seam });
+    return {
+      store: open(),
+      fill: (collection, ids) =>
+        client
+          .db(databaseName)
+          .collection<{ _id: string; at: number }>(collection)
+          .insertMany(ids.map((_id) => ({ _id, at: 0 }))),
+      reopen: async () => open(),
+      loseNextAnswer: () => {
+        lose = true;
+      },
+    };
+  });
+});

@@ -1,0 +1,66 @@
+// Aim: local steps have a deadline in whatever process runs them: one that is told to stop ends as a typed
+// failure, one that does not listen takes its process along. Method: virtual time, the memory store.
+import { expect, test } from "vitest";
+import { limits } from "../../../src/limits.ts";
+import { silentLog } from "../../../src/log.ts";
+import { createMemoryStore } from "../../../src/journal/memory-store.ts";
+import { deadlinesDefault } from "../../../src/upgrade/protocol/accept.ts";
+import { localWork } from "../../../src/upgrade/participant/local-work.ts";
+import type { World } from "../../../src/upgrade/world.ts";
+import { createScheduler } from "../../simulation/scheduler.ts";
+
+function working(act: (run: Parameters<Parameters<typeof localWork>[4]>[0]) => Promise<void>) {
+  const scheduler = createScheduler();
+  const left: number[] = [];
+  const context = { id: "agent/a1/u000002/5/0", actor: "agent/a1/u000002", attempt: 1, epoch: 1 };
+  const world = {
+    store: createMemoryStore({ now: scheduler.nowMs }),
+    clock: { monotonicMs: scheduler.nowMs, sleep: scheduler.sleep },
+    leave: (code: number) => left.push(code),
+  } as unknown as World;
+  const signal = new AbortController().signal;
+  const params = { upgrade: "u000002", from: "1.0.0", to: "1.1.0" };
+  const ended = localWork(
+    world,
+    "peersMs",
+    params,
+    { ...context, signal, log: silentLog },
+    async (run) => {
+      await act(run);
+      return { type: "localStepsDone" };
+    },
+  );
+  return { scheduler, left, ended };
+}
+
+const limitMs = deadlinesDefault.peersMs;
+
+test("within the deadline nothing happens, then or later", async () => {
+  const { scheduler, left, ended } = working(async ({ overtime }) => {
+    expect(overtime.aborted).toBe(false);
+  });
+  expect(await ended).toEqual({ type: "localStepsDone" });
+  await scheduler.run(10 * limitMs);
+  expect(left).toEqual([]);
+});
+
+test("at the deadline the step is told; who listens keeps its process", async () => {
+  let toldAtMs = -1;
+  const { scheduler, left, ended } = working(async ({ overtime }) => {
+    await new Promise((resolve) => overtime.addEventListener("abort", resolve, { once: true }));
+    toldAtMs = scheduler.nowMs();
+  });
+  await scheduler.run(limitMs - 1);
+  expect(toldAtMs).toBe(-1);
+  await scheduler.run(10 * limitMs);
+  await ended;
+  expect([toldAtMs, left]).toEqual([limitMs, []]);
+});
+
+test("who does not listen takes its process along", async () => {
+  const { scheduler, left } = working(() => new Promise(() => {}));
+  await scheduler.run(limitMs + limits.effectStopGraceMs - 1);
+  expect(left).toEqual([]);
+  await scheduler.run(limitMs + limits.effectStopGraceMs);
+  expect(left).toEqual([70]);
+});
