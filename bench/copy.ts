@@ -1,14 +1,14 @@
 import { join } from "node:path";
 import type { MongoClient } from "mongodb";
 import { chooseBackupTime } from "../src/database/backup/backup-time.ts";
+import { dumpDatabase } from "../src/database/backup/dump.ts";
+import { verifyDump } from "../src/database/backup/verify-dump.ts";
+import { loadCollection } from "../src/database/restore/load.ts";
+import { silentLog } from "../src/log.ts";
 import { readCatalogue } from "../src/mongo/catalogue/catalogue.ts";
 import { digestDatabase } from "../src/mongo/catalogue/digest.ts";
-import { dumpDatabase } from "../src/database/backup/dump.ts";
-import { loadCollection } from "../src/database/restore/load.ts";
-import { verifyDump } from "../src/database/backup/verify-dump.ts";
-import { silentLog } from "../src/log.ts";
 import { systemClock } from "../src/ports/clock.ts";
-import { openSeam } from "../src/ports/fault-point.ts";
+import { noFaults } from "../src/ports/fault-point.ts";
 import type { Run } from "./figures.ts";
 import { documentsFrom, fillCollection, type Material, withMaterial } from "./material.ts";
 
@@ -29,14 +29,20 @@ export async function dump(
   const catalogue = await readCatalogue(client, databaseName);
   const digest = await digestDatabase(client, databaseName);
   const control = { client, databaseName: "lockstep_bench" };
-  const time = await chooseBackupTime({ control, seam: openSeam });
+  const time = await chooseBackupTime({ control, faultPoints: noFaults });
   const directory = join(folder, "copy");
   let bytes = 0;
   const took = await seconds(async () => {
     const manifest = await dumpDatabase({
       ...{ client, databaseName, catalogue, digest, time, directory, signal },
       withMember: (_host, act) => act(client),
-      ...{ backupId: "copy", fleet: "bench", version: "1.0.0", seam: openSeam, log: silentLog },
+      ...{
+        backupId: "copy",
+        fleet: "bench",
+        version: "1.0.0",
+        faultPoints: noFaults,
+        log: silentLog,
+      },
     });
     bytes = manifest.collections.reduce((sum, entry) => sum + entry.bytes, 0);
   });
@@ -46,7 +52,7 @@ export async function dump(
 /** Loads all collections of a dump with their indexes. */
 export async function load(client: MongoClient, databaseName: string, directory: string) {
   const manifest = await verifyDump(directory);
-  const target = { client, databaseName, signal, seam: openSeam };
+  const target = { client, databaseName, signal, faultPoints: noFaults };
   return seconds(async () => {
     for (const entry of manifest.collections) {
       await loadCollection(target, directory, manifest, entry, entry.name);

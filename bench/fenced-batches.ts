@@ -1,6 +1,6 @@
 import { runSchemaSteps } from "../src/database/migration/schema-steps.ts";
 import { silentLog } from "../src/log.ts";
-import { openSeam } from "../src/ports/fault-point.ts";
+import { noFaults } from "../src/ports/fault-point.ts";
 import { seconds } from "./copy.ts";
 import type { Run } from "./figures.ts";
 import { documentsFrom, withMaterial } from "./material.ts";
@@ -44,7 +44,7 @@ export function fencedBatches(): Promise<Run> {
       const result = await runSchemaSteps({
         ...{ client, databaseName: "bench", control, upgrade: "u000002", now: new Date(0) },
         ...{ progressField: "progress", holder: "a1:1", isDead: async () => false, signal },
-        ...{ seam: openSeam, log: silentLog },
+        ...{ faultPoints: noFaults, log: silentLog },
         mastership: {
           epoch: 1,
           signal,

@@ -1,4 +1,4 @@
-import type { AgentContext } from "./participant-context.ts";
+import type { ParticipantContext } from "./participant-context.ts";
 import {
   everyoneSettled,
   everyoneVoted,
@@ -52,14 +52,14 @@ export function upgradeInvariants(
 
 /** What every transition of a participant keeps. Pure. */
 export function agentInvariants(
-  before: Seen<AgentContext>,
-  after: Seen<AgentContext>,
+  before: Seen<ParticipantContext>,
+  after: Seen<ParticipantContext>,
   event: string,
 ): string[] {
   const [old, now] = [before.context, after.context];
   const moved = before.state !== after.state;
   const decided = ["committed", "turnBackAsked"].includes(event);
-  const frozen = (context: AgentContext) => [
+  const frozen = (context: ParticipantContext) => [
     context.agent,
     context.upgrade,
     context.from,

@@ -1,7 +1,7 @@
 import type { BackupPoint, EffectFailed, PlanSummary, Reason, Role } from "./vocabulary.ts";
 
 /** What a participant is created with. */
-export interface AgentInput {
+export interface ParticipantInput {
   readonly agent: string;
   readonly role: Role;
   readonly upgrade: string;
@@ -9,7 +9,7 @@ export interface AgentInput {
   readonly to: string;
 }
 
-export interface AgentContext extends AgentInput {
+export interface ParticipantContext extends ParticipantInput {
   /** The version of the process that reported last; null before the first report. */
   readonly running: string | null;
   readonly incarnation: number;

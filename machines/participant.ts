@@ -1,16 +1,16 @@
 import { assign, setup } from "xstate";
-import type { AgentContext, AgentEvent, AgentInput } from "./participant-context.ts";
+import type { AgentEvent, ParticipantContext, ParticipantInput } from "./participant-context.ts";
 import type { CancelEffectsParams } from "./vocabulary.ts";
 
 /**
  * The participant: one agent's part in one upgrade, driven by that agent alone.
  * It decides nothing: its failures are reports, and the coordinator's decision moves it.
  */
-export const agentMachine = setup({
+export const participantMachine = setup({
   types: {
-    context: {} as AgentContext,
+    context: {} as ParticipantContext,
     events: {} as AgentEvent,
-    input: {} as AgentInput,
+    input: {} as ParticipantInput,
   },
   actions: {
     cancelEffects: (_, _params: CancelEffectsParams) => {},

@@ -5,6 +5,9 @@ export type {
   Reason,
   Role,
 } from "../machines/vocabulary.ts";
+export { type Agent, type AgentOptions, createAgent, type Ports } from "./agent/create-agent.ts";
+export type { LifecycleEvents } from "./agent/lifecycle.ts";
+export type { Answer, Request } from "./control/inbox.ts";
 export type { LoadProgress } from "./database/backup/load-progress.ts";
 export type {
   Application,
@@ -19,17 +22,14 @@ export type {
   ValidatorOptions,
 } from "./database/migration/schema-context.ts";
 export { type ErrorCode, isLockstepError, LockstepError } from "./errors.ts";
-export { createLog, type Log } from "./log.ts";
-export type { Clock } from "./ports/clock.ts";
-export type { Random } from "./ports/random.ts";
-export type { Seam } from "./ports/fault-point.ts";
 export type { Effect, Entry, Owner, Timer, Versions } from "./journal/store.ts";
-export { type Agent, type AgentOptions, createAgent, type Ports } from "./agent/create-agent.ts";
+export { createLog, type Log } from "./log.ts";
 export { type Accepted, createFleetClient, type FleetClient } from "./operator/fleet-client.ts";
-export type { GateListener } from "./upgrade/participant/gate.ts";
-export type { Answer, Request } from "./control/inbox.ts";
-export type { LifecycleEvents } from "./agent/lifecycle.ts";
 export type { AgentStatus, FleetStatus, HistoryItem, UpgradeStatus } from "./operator/status.ts";
+export type { Clock } from "./ports/clock.ts";
+export type { FaultPoints } from "./ports/fault-point.ts";
+export type { Random } from "./ports/random.ts";
+export type { GateListener } from "./upgrade/participant/gate.ts";
 export {
   defineSteps,
   type LocalStep,

@@ -156,8 +156,8 @@ export const limits = {
   heartbeatStaleMs: 5_000,
   /** How long a state server relies on what it has read of its users' rights and of its own member. */
   holdingsLookMs: 5_000,
-  hearingGapMs: 3_000,
-  hearingGapsMax: 12,
+  detectorGapMs: 3_000,
+  detectorGapsMax: 12,
   clockJumpMs: 1_000,
   launcherStartsMax: 3,
   launcherRestartDelayMs: 300,

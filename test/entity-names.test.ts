@@ -2,10 +2,10 @@
 // whatever it names. Method: every door, with the same names.
 import { describe, expect, test } from "vitest";
 import { backupFolder } from "../src/cli/commands/backup.ts";
-import { controlDatabaseName } from "../src/mongo/database-names.ts";
+import { fileRequest } from "../src/control/inbox.ts";
 import { createAgent, defineSteps } from "../src/index.ts";
 import { createMemoryStore } from "../src/journal/memory-store.ts";
-import { fileRequest } from "../src/control/inbox.ts";
+import { controlDatabaseName } from "../src/mongo/database-names.ts";
 
 const mongoUrl = "mongodb://127.0.0.1:1/things";
 const dataDirectory = "/tmp/none";

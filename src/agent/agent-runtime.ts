@@ -1,31 +1,32 @@
 import { hostname } from "node:os";
 import type { MongoClient } from "mongodb";
+import { register } from "../control/agents.ts";
+import { registerFleet, requireFleet } from "../control/fleet-registry.ts";
+import { connectionNames } from "../control/names.ts";
+import { initializeVersions, noVersionError, readVersions } from "../control/versions.ts";
+import { checkWriteBlock } from "../database/isolation/write-block.ts";
+import { isAway, isLockstepError, LockstepError, messageOf } from "../errors.ts";
+import { createMongoStore } from "../journal/mongo-store.ts";
+import { killPredecessor } from "../leadership/kill-predecessor.ts";
+import { createLeaseStore, leaseTtlFor, readElectionTimeoutMs } from "../leadership/lease.ts";
 import { requireMajorityWrite } from "../leadership/majority-write.ts";
+import { limits } from "../limits.ts";
+import type { Log } from "../log.ts";
+import { connect, memberOpener } from "../mongo/connect.ts";
 import { ownMemberUrl } from "../mongo/members.ts";
 import { readMemberTrouble } from "../mongo/own-member.ts";
 import { checkDeployment } from "../mongo/preflight.ts";
-import { checkWriteBlock } from "../database/isolation/write-block.ts";
-import { isAway, isLockstepError, LockstepError, messageOf } from "../errors.ts";
-import { killPredecessor } from "../leadership/kill-predecessor.ts";
-import { createLeaseStore, leaseTtlFor, readElectionTimeoutMs } from "../leadership/lease.ts";
-import { limits } from "../limits.ts";
-import type { Log } from "../log.ts";
+import { asUnreachable } from "../mongo/transient.ts";
 import type { Clock } from "../ports/clock.ts";
+import type { FaultPoints } from "../ports/fault-point.ts";
 import { createPrivateFolder } from "../ports/files.ts";
 import type { Random } from "../ports/random.ts";
-import type { Seam } from "../ports/fault-point.ts";
-import { createMongoStore } from "../journal/mongo-store.ts";
-import { asUnreachable } from "../mongo/transient.ts";
-import { register } from "../control/agents.ts";
-import { connect, memberOpener } from "../mongo/connect.ts";
 import { createDatabaseSide } from "../upgrade/database-side.ts";
-import { registerFleet, requireFleet } from "../control/fleet-registry.ts";
 import { createLocalJournal } from "../upgrade/participant/local-journal.ts";
-import { connectionNames } from "../control/names.ts";
-import { type RunOptions, type Runtime, runAgent } from "./run-agent.ts";
-import { initializeVersions, noVersionError, readVersions } from "../control/versions.ts";
+import { type AgentProcessOptions, type Runtime, runAgent } from "./run-agent.ts";
 
-export interface RuntimeOptions extends Omit<RunOptions, "incarnation" | "appName" | "leaseTtlMs"> {
+export interface RuntimeOptions
+  extends Omit<AgentProcessOptions, "incarnation" | "appName" | "leaseTtlMs"> {
   readonly mongoUrl: string;
   readonly memberUrl: string | undefined;
   readonly databaseName: string;
@@ -37,7 +38,7 @@ export interface RuntimeOptions extends Omit<RunOptions, "incarnation" | "appNam
   readonly log: Log;
   readonly clock: Clock;
   readonly random: Random;
-  readonly seam: Seam;
+  readonly faultPoints: FaultPoints;
 }
 
 /** @throws LockstepError `bad-argument` for a member from which no copy could ever be read */
@@ -58,7 +59,7 @@ async function requireOwnMember(
 
 /** Starts one process of one agent: registers it, then drives its loops until it is stopped. */
 export async function startAgent(options: RuntimeOptions): Promise<Runtime> {
-  const { agent, seam, lifecycle, controlDatabaseName } = options;
+  const { agent, faultPoints, lifecycle, controlDatabaseName } = options;
   const names = connectionNames(controlDatabaseName, agent, options.random.hex(4));
   const appName = names.own;
   const clients: MongoClient[] = [];
@@ -90,7 +91,7 @@ export async function startAgent(options: RuntimeOptions): Promise<Runtime> {
       ? await openMember(ownMemberUrl(options.memberUrl))
       : client;
     await requireOwnMember({ memberClient, client }, options.log);
-    const store = createMongoStore({ client, databaseName: controlDatabaseName, seam });
+    const store = createMongoStore({ client, databaseName: controlDatabaseName, faultPoints });
     await requireFleet(client, options);
     if (!options.initialize && !(await readVersions(store))) throw noVersionError();
     // What follows waits for a majority without an end: where there is none, the launcher has to hear of it.
@@ -98,7 +99,7 @@ export async function startAgent(options: RuntimeOptions): Promise<Runtime> {
       { client, databaseName: controlDatabaseName },
       limits.majorityAnswerMs,
     );
-    await registerFleet(client, options, seam);
+    await registerFleet(client, options, faultPoints);
     if (!(await readVersions(store))) await initializeVersions(store, options.version);
     const database = createDatabaseSide({
       ...{ client, memberClient, databaseName: options.databaseName, controlDatabaseName },
@@ -121,10 +122,15 @@ export async function startAgent(options: RuntimeOptions): Promise<Runtime> {
     return await runAgent(
       { ...options, incarnation, appName, leaseTtlMs },
       {
-        ...{ store, database, seam, log, clock: options.clock, random: options.random },
-        leases: createLeaseStore({ client, renewClient, databaseName: controlDatabaseName, seam }),
+        ...{ store, database, faultPoints, log, clock: options.clock, random: options.random },
+        leases: createLeaseStore({
+          client,
+          renewClient,
+          databaseName: controlDatabaseName,
+          faultPoints,
+        }),
         endPredecessor: (predecessor) => killPredecessor({ client, appName: predecessor, log }),
-        localJournal: createLocalJournal(options.dataDirectory, seam),
+        localJournal: createLocalJournal(options.dataDirectory, faultPoints),
         async close() {
           await store.close();
           await closeClients();

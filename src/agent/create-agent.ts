@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 import type { Role } from "../../machines/vocabulary.ts";
-import { controlDatabaseName } from "../mongo/database-names.ts";
+import { requireSemver } from "../control/versions.ts";
 import { requireName } from "../entity-names.ts";
 import { LockstepError, messageOf } from "../errors.ts";
 import {
@@ -10,15 +10,15 @@ import {
   reportReady,
 } from "../launcher/agent-side.ts";
 import { createLog, type Log } from "../log.ts";
-import { type Clock, systemClock } from "../ports/clock.ts";
-import { type Random, systemRandom } from "../ports/random.ts";
-import { openSeam, type Seam } from "../ports/fault-point.ts";
-import { startAgent } from "./agent-runtime.ts";
 import { databaseNameOf } from "../mongo/database-name.ts";
+import { controlDatabaseName } from "../mongo/database-names.ts";
+import { type Clock, systemClock } from "../ports/clock.ts";
+import { type FaultPoints, noFaults } from "../ports/fault-point.ts";
+import { type Random, systemRandom } from "../ports/random.ts";
 import type { GateListener } from "../upgrade/participant/gate.ts";
-import { createLifecycle, type LifecycleEvents } from "./lifecycle.ts";
 import { defineSteps, type Step } from "../upgrade/protocol/steps.ts";
-import { requireSemver } from "../control/versions.ts";
+import { startAgent } from "./agent-runtime.ts";
+import { createLifecycle, type LifecycleEvents } from "./lifecycle.ts";
 
 export interface AgentOptions {
   /** URL of the replica set; its path is the application's database. Default: LOCKSTEP_MONGO_URL. */
@@ -57,7 +57,7 @@ export interface AgentOptions {
 export interface Ports {
   readonly clock: Clock;
   readonly random: Random;
-  readonly seam: Seam;
+  readonly faultPoints: FaultPoints;
   /** Ends the process. */
   exit(code: number): void;
 }
@@ -113,8 +113,8 @@ export function createAgent(options: AgentOptions): Agent {
   const lifecycle = createLifecycle((error) => {
     log.error({ agent: options.agent, error: messageOf(error) }, "a listener threw");
   });
-  const seam = options.ports?.seam ?? openSeam;
-  const versions = createLauncherVersions(directory, seam);
+  const faultPoints = options.ports?.faultPoints ?? noFaults;
+  const versions = createLauncherVersions(directory, faultPoints);
   let running: Awaited<ReturnType<typeof startAgent>> | undefined;
   return {
     name: options.agent,
@@ -151,7 +151,7 @@ export function createAgent(options: AgentOptions): Agent {
         log,
         clock: options.ports?.clock ?? systemClock,
         random: options.ports?.random ?? systemRandom,
-        seam,
+        faultPoints,
         exit: options.ports?.exit ?? ((code) => process.exit(code)),
         reportReady: () => reportReady(options.version),
         reportDatabaseAway,

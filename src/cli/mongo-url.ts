@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { LockstepError, messageOf } from "../errors.ts";
-import { readSecretFile } from "../ports/secret-file.ts";
 import { databaseNameOf } from "../mongo/database-name.ts";
+import { readSecretFile } from "../ports/secret-file.ts";
 
 /** Adds the two options by which a command names its database. */
 export function addMongoUrlOptions(command: Command): Command {

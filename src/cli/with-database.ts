@@ -1,20 +1,20 @@
 import type { MongoClient } from "mongodb";
-import { controlDatabaseName } from "../mongo/database-names.ts";
-import type { Control } from "../leadership/fences.ts";
-import { requireMajorityWrite } from "../leadership/majority-write.ts";
-import type { WithMember } from "../mongo/members.ts";
-import type { Work } from "../mongo/requirements/needed-rights.ts";
-import { checkDeployment } from "../mongo/preflight.ts";
-import { requireRights } from "../mongo/requirements/rights.ts";
+import { requireFleet } from "../control/fleet-registry.ts";
 import { isLockstepError } from "../errors.ts";
-import { limits } from "../limits.ts";
-import { systemClock } from "../ports/clock.ts";
-import { openSeam } from "../ports/fault-point.ts";
 import { createMongoStore } from "../journal/mongo-store.ts";
 import type { Store } from "../journal/store.ts";
+import type { Control } from "../leadership/fences.ts";
+import { requireMajorityWrite } from "../leadership/majority-write.ts";
+import { limits } from "../limits.ts";
 import { connect, memberOpener } from "../mongo/connect.ts";
 import { databaseNameOf } from "../mongo/database-name.ts";
-import { requireFleet } from "../control/fleet-registry.ts";
+import { controlDatabaseName } from "../mongo/database-names.ts";
+import type { WithMember } from "../mongo/members.ts";
+import { checkDeployment } from "../mongo/preflight.ts";
+import type { Work } from "../mongo/requirements/needed-rights.ts";
+import { requireRights } from "../mongo/requirements/rights.ts";
+import { systemClock } from "../ports/clock.ts";
+import { noFaults } from "../ports/fault-point.ts";
 import { parseSecondsMs } from "./seconds.ts";
 
 /** Options of commands that work on the database themselves. */
@@ -86,7 +86,7 @@ export async function withDatabase(
     const store = createMongoStore({
       client,
       databaseName: control,
-      seam: openSeam,
+      faultPoints: noFaults,
       writeTimeoutMs,
     });
     const over = new AbortController();

@@ -1,7 +1,8 @@
 import type { Role } from "../../machines/vocabulary.ts";
-import type { Lacking } from "../mongo/requirements/rights.ts";
 import { LockstepError } from "../errors.ts";
+import { type ControlDocument, collections, type Plain, type Store } from "../journal/store.ts";
 import { limits } from "../limits.ts";
+import type { Lacking } from "../mongo/requirements/rights.ts";
 import {
   count,
   fields,
@@ -14,7 +15,6 @@ import {
   type Shape,
   text,
 } from "../shape.ts";
-import { type ControlDocument, collections, type Plain, type Store } from "../journal/store.ts";
 
 /** One agent as the fleet knows it: a document of the `agents` collection. */
 export interface AgentRecord {

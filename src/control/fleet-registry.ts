@@ -1,8 +1,8 @@
 import type { Collection, MongoClient } from "mongodb";
+import { LockstepError } from "../errors.ts";
 import { sharedDatabaseName } from "../mongo/database-names.ts";
 import { hasCode, serverErrors } from "../mongo/server-errors.ts";
-import { LockstepError } from "../errors.ts";
-import type { Seam } from "../ports/fault-point.ts";
+import type { FaultPoints } from "../ports/fault-point.ts";
 
 /** A fleet, and the application's database that it upgrades: one of each for the other. */
 export interface Fleet {
@@ -64,7 +64,11 @@ export async function requireFleet(client: MongoClient, wanted: Fleet): Promise<
  * Registers a fleet as that of its database, once: both names are unique keys, so of two fleets one is.
  * @throws LockstepError `bad-argument`
  */
-export async function registerFleet(client: MongoClient, fleet: Fleet, seam: Seam): Promise<void> {
+export async function registerFleet(
+  client: MongoClient,
+  fleet: Fleet,
+  faultPoints: FaultPoints,
+): Promise<void> {
   if (await requireFleet(client, fleet)) return;
   const { databaseName, controlDatabaseName } = fleet;
   const literals = {
@@ -75,7 +79,7 @@ export async function registerFleet(client: MongoClient, fleet: Fleet, seam: Sea
   const fields = Object.entries(literals).map(([name, value]) => [name, { $literal: value }]);
   const fleets = fleetsOf(client);
   await fleets.createIndex({ control: 1 }, { name: "by-control", unique: true });
-  await seam
+  await faultPoints
     .write("register-fleet", () =>
       fleets.updateOne(
         { _id: databaseName.toLowerCase(), control: { $exists: false } },

@@ -1,5 +1,6 @@
 import { nameOf } from "../entity-names.ts";
 import { cutTo, type ErrorCode, LockstepError } from "../errors.ts";
+import { collections, type Plain, type Store, type Write } from "../journal/store.ts";
 import { limits } from "../limits.ts";
 import {
   count,
@@ -12,7 +13,6 @@ import {
   type Shape,
   text,
 } from "../shape.ts";
-import { collections, type Plain, type Store, type Write } from "../journal/store.ts";
 
 /** What people ask for; deduplicated by the client's id. */
 export type Request =

@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
 import { LockstepError } from "../errors.ts";
-import { limits } from "../limits.ts";
-import { count, fields, text } from "../shape.ts";
 import { isAtEnd } from "../journal/entry-shape.ts";
 import { collections, type Store, type Write } from "../journal/store.ts";
+import { limits } from "../limits.ts";
+import { count, fields, text } from "../shape.ts";
 import { coordinatorId } from "./names.ts";
 
 /** The head of a kept value: the text itself lies in numbered parts beside it. */

@@ -1,7 +1,13 @@
 import { valid } from "semver";
 import { LockstepError } from "../errors.ts";
 import { requireRecord } from "../journal/control-records.ts";
-import { collections, documentIds, type Store, type Versions, type Write } from "../journal/store.ts";
+import {
+  collections,
+  documentIds,
+  type Store,
+  type Versions,
+  type Write,
+} from "../journal/store.ts";
 import { generationOf, upgradeId } from "./names.ts";
 
 /** A value that equals no version: while it stands, no gate opens. */

@@ -1,6 +1,6 @@
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { agentMachine } from "../../machines/participant.ts";
+import { participantMachine } from "../../machines/participant.ts";
 import { upgradeMachine } from "../../machines/upgrade.ts";
 import { catalogueOf } from "./catalogue.ts";
 import { type Chart, chartOf } from "./chart.ts";
@@ -78,7 +78,7 @@ async function problemsOf(
 }
 
 const drawn = await Promise.all(
-  [upgradeMachine, agentMachine].map(async (machine) => {
+  [upgradeMachine, participantMachine].map(async (machine) => {
     const chart = chartOf(machine);
     return { chart, counts: await readCounts("diagrams", chart.name) };
   }),

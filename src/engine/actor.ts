@@ -1,14 +1,14 @@
 import { assert, isAway, isLockstepError, LockstepError } from "../errors.ts";
+import type { Effect, Entry, Store, Timer, Write } from "../journal/store.ts";
 import { limits } from "../limits.ts";
 import type { Log } from "../log.ts";
 import type { Clock } from "../ports/clock.ts";
-import type { Effect, Entry, Store, Timer, Write } from "../journal/store.ts";
 import type { Batcher } from "./batcher.ts";
 import { type EffectEvent, runEffect } from "./effect-runner.ts";
 import type { EngineMachine, Ownership, SendResult } from "./engine-types.ts";
 import { type EventKey, effectKey, timerKey } from "./event-key.ts";
 import { lookAgain } from "./look-again.ts";
-import { nextStep, type Stamp, type Step, takeoverStep } from "./transition.ts";
+import { nextTransition, type Stamp, type Transition, takeoverTransition } from "./transition.ts";
 
 /** What the actors of one engine share. */
 export interface ActorPorts {
@@ -71,7 +71,10 @@ export class Actor {
     }
     if (this.#tail.epoch === ownership.epoch) return this.#startEffects();
     await this.#serialised(() =>
-      this.#append((latest, at) => takeoverStep(latest, this.#ports.stampOf(ownership, at)), []),
+      this.#append(
+        (latest, at) => takeoverTransition(latest, this.#ports.stampOf(ownership, at)),
+        [],
+      ),
     );
   }
 
@@ -91,7 +94,7 @@ export class Actor {
       const result = await this.#append((tail, at) => {
         const stamp = this.#ports.stampOf(this.ownership, at);
         const keyed = eventKey === undefined ? stamp : { ...stamp, eventKey };
-        return nextStep(definition, tail, event, keyed);
+        return nextTransition(definition, tail, event, keyed);
       }, writes);
       if (result === "duplicate") return { kind: "duplicate", entry: this.#tail };
       const { outcome, reason, actor } = result;
@@ -200,7 +203,7 @@ export class Actor {
   }
 
   async #append(
-    make: (tail: Entry, at: number) => Step,
+    make: (tail: Entry, at: number) => Transition,
     extra: readonly Write[],
   ): Promise<Entry | "duplicate"> {
     const { ownership } = this;

@@ -1,16 +1,16 @@
-import { limits } from "../limits.ts";
 import type { AppendResult, Store } from "../journal/store.ts";
-import type { Step } from "./transition.ts";
+import { limits } from "../limits.ts";
+import type { Transition } from "./transition.ts";
 
 /** Group commit: what waits while one append is under way goes in the next, together. */
 export interface Batcher {
-  append(step: Step): Promise<AppendResult>;
+  append(step: Transition): Promise<AppendResult>;
   /** Resolves when nothing is under way any more. */
   idle(): Promise<void>;
 }
 
 interface Waiting {
-  readonly step: Step;
+  readonly step: Transition;
   readonly resolve: (result: AppendResult) => void;
   readonly reject: (error: unknown) => void;
 }

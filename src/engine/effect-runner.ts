@@ -7,11 +7,11 @@ import {
   messageOf,
   reasonOf,
 } from "../errors.ts";
+import type { Effect } from "../journal/store.ts";
 import { limits } from "../limits.ts";
 import type { Log } from "../log.ts";
 import type { Clock } from "../ports/clock.ts";
 import { linkController } from "../ports/linked-controller.ts";
-import type { Effect } from "../journal/store.ts";
 import { effectFailed } from "./effect-failed.ts";
 
 /** What an effect knows of itself. */

@@ -1,8 +1,8 @@
 import { assert, isLockstepError, LockstepError } from "../errors.ts";
-import type { Log } from "../log.ts";
-import type { Clock } from "../ports/clock.ts";
 import { isAtEnd, isOwner } from "../journal/entry-shape.ts";
 import type { Effect, Entry, Owner, Store } from "../journal/store.ts";
+import type { Log } from "../log.ts";
+import type { Clock } from "../ports/clock.ts";
 import { Actor, type ActorPorts, notOwned } from "./actor.ts";
 import { createBatcher } from "./batcher.ts";
 import type { Engine, EngineMachine, Ownership } from "./engine-types.ts";
@@ -11,7 +11,7 @@ import { fireTimers } from "./fire-timers.ts";
 import { lookAgain, whileOwned } from "./look-again.ts";
 import { findMachine, notReadable, readEntry } from "./readable.ts";
 import { refuseMachine } from "./refuse-machine.ts";
-import { firstStep } from "./transition.ts";
+import { firstTransition } from "./transition.ts";
 
 export type { EffectContext, EffectHandler } from "./effect-runner.ts";
 export type { Engine, EngineMachine, Ownership, SendResult } from "./engine-types.ts";
@@ -128,7 +128,7 @@ export function createEngine(options: {
       assert(definition, `the engine knows the machine "${machine}"`, { machine, protocol });
       const at = await store.now();
       const base = { actor: id, machine, owner };
-      const step = firstStep(definition, base, input, stampOf(ownership, at));
+      const step = firstTransition(definition, base, input, stampOf(ownership, at));
       const outcome = async () => {
         const result = await ports.batcher.append({
           entry: step.entry,

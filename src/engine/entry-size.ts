@@ -1,6 +1,6 @@
 import { cutTo, LockstepError } from "../errors.ts";
-import { limits } from "../limits.ts";
 import type { Entry } from "../journal/store.ts";
+import { limits } from "../limits.ts";
 
 /** The bytes of a value as JSON; infinite for one that has none, as one that contains itself. */
 function bytesOf(value: unknown): number {

@@ -1,6 +1,6 @@
 import { LockstepError } from "../errors.ts";
-import { limits } from "../limits.ts";
 import type { Entry } from "../journal/store.ts";
+import { limits } from "../limits.ts";
 
 /**
  * What makes an event count once for an actor. Each kind is a space of its own: the result of an effect, a timer that

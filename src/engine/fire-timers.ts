@@ -1,8 +1,8 @@
 import { messageOf } from "../errors.ts";
+import type { Entry, Store, Timer } from "../journal/store.ts";
 import { limits } from "../limits.ts";
 import type { Log } from "../log.ts";
 import type { Clock } from "../ports/clock.ts";
-import type { Entry, Store, Timer } from "../journal/store.ts";
 
 /** Fires what is due by the store's clock, until aborted; asks it only when something may be due. */
 export async function fireTimers(options: {

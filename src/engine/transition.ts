@@ -1,7 +1,7 @@
 import type { AnyStateMachine, EventObject } from "xstate";
 import { assert, cutTo, isLockstepError, LockstepError, messageOf, reasonOf } from "../errors.ts";
-import { limits } from "../limits.ts";
 import type { Effect, Entry, Owner, Timer, Write } from "../journal/store.ts";
+import { limits } from "../limits.ts";
 import { effectFailed, isEffectFailed } from "./effect-failed.ts";
 import { tooLarge } from "./entry-size.ts";
 import { type EventKey, effectKey, timerKey } from "./event-key.ts";
@@ -40,7 +40,7 @@ export interface Stamp {
 }
 
 /** The next entry, and the control writes that belong to it. */
-export interface Step {
+export interface Transition {
   readonly entry: Entry;
   readonly writes: readonly Write[];
 }
@@ -103,7 +103,7 @@ function build(
   outcome: Outcome,
   before: { timers: readonly Timer[]; effects: readonly Effect[] },
   stamp: Stamp,
-): Step {
+): Transition {
   const final = outcome.status !== "active";
   const demands = carryOut(
     definition,
@@ -133,12 +133,12 @@ function build(
  * Revision 0 of an actor. Pure.
  * @throws LockstepError `entry-too-large`
  */
-export function firstStep(
+export function firstTransition(
   definition: Definition,
   base: { actor: string; machine: string; owner: Owner },
   input: unknown,
   stamp: Stamp,
-): Step {
+): Transition {
   const outcome = firstOutcome(definition.machine, input);
   const event = { type: "lockstep.created", input };
   const nothing = { timers: [], effects: [] };
@@ -161,12 +161,12 @@ function pendingAfter(tail: Entry, { eventKey }: Stamp) {
  * an effect becomes the effect's failure, any other event is rejected with the reason. Pure.
  * @throws LockstepError `entry-not-readable`
  */
-export function nextStep(
+export function nextTransition(
   definition: Definition,
   tail: Entry,
   event: EventObject,
   stamp: Stamp,
-): Step {
+): Transition {
   assert(tail.epoch <= stamp.epoch, "the chain rule: never append on a higher epoch", {
     actor: tail.actor,
   });
@@ -176,7 +176,7 @@ export function nextStep(
   if (trouble === null) return step;
   const answered = tail.effects.find(({ id }) => effectKey(id) === stamp.eventKey);
   if (answered === undefined || isFailure) return rejectedStep(tail, event, trouble, stamp);
-  return nextStep(definition, tail, effectFailed(answered.name, reasonOf(trouble)), stamp);
+  return nextTransition(definition, tail, effectFailed(answered.name, reasonOf(trouble)), stamp);
 }
 
 /** The entry that says that an event was not taken, and why: its key is consumed, the state stays. Pure. */
@@ -185,7 +185,7 @@ export function rejectedStep(
   event: EventObject,
   error: LockstepError,
   stamp: Stamp,
-): Step {
+): Transition {
   const isTooLarge = isLockstepError(error, "entry-too-large");
   const type = cutTo(event.type, limits.eventTypeLengthMax);
   const { entry, writes } = settled(
@@ -203,7 +203,7 @@ function stepOfAnySize(
   tail: Entry,
   event: EventObject,
   stamp: Stamp,
-): Step {
+): Transition {
   const before = pendingAfter(tail, stamp);
   const unchanged = { snapshot: tail.snapshot, state: tail.state, status: tail.status, asked: [] };
   if (tail.status !== "active") return settled(tail, event, stamp, before, "ignored");
@@ -249,7 +249,7 @@ function settled(
   stamp: Stamp,
   before: { timers: readonly Timer[]; effects: readonly Effect[] },
   outcome: Entry["outcome"],
-): Step {
+): Transition {
   const entry: Entry = {
     ...baseAfter(tail),
     event,
@@ -269,7 +269,7 @@ function settled(
 }
 
 /** A new owner's first entry: from here on no older epoch can append. Pure. */
-export function takeoverStep(tail: Entry, stamp: Stamp): Step {
+export function takeoverTransition(tail: Entry, stamp: Stamp): Transition {
   assert(tail.epoch < stamp.epoch, "a takeover raises the epoch", { actor: tail.actor });
   return settled(tail, { type: "lockstep.takeover" }, stamp, tail, "takeover");
 }

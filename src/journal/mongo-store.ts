@@ -11,10 +11,6 @@ import {
 } from "mongodb";
 import { assert, LockstepError } from "../errors.ts";
 import { limits } from "../limits.ts";
-import { systemClock } from "../ports/clock.ts";
-import type { Seam } from "../ports/fault-point.ts";
-import { hints, whatOf } from "./hints.ts";
-import { type AppendResult, collections, type Entry, type Store, type Write } from "./store.ts";
 import {
   asUnreachable,
   isNetworkTrouble,
@@ -22,6 +18,10 @@ import {
   isUnknownOutcome,
   isWriteTimeout,
 } from "../mongo/transient.ts";
+import { systemClock } from "../ports/clock.ts";
+import type { FaultPoints } from "../ports/fault-point.ts";
+import { hints, whatOf } from "./hints.ts";
+import { type AppendResult, collections, type Entry, type Store, type Write } from "./store.ts";
 import { wholeList } from "./whole-list.ts";
 
 type Stored = Omit<Entry, "actor" | "revision"> & { _id: { actor: string; revision: number } };
@@ -67,14 +67,14 @@ function isDuplicateKey(error: unknown): boolean {
 export function createMongoStore(options: {
   client: MongoClient;
   databaseName: string;
-  seam: Seam;
+  faultPoints: FaultPoints;
   /**
    * How long a write waits for a majority; then its outcome is not known. Default: for ever, as an agent does,
    * which can do nothing else meanwhile.
    */
   writeTimeoutMs?: number;
 }): Store {
-  const { client, seam } = options;
+  const { client, faultPoints } = options;
   // Where a transaction names no time, the driver gives its commit 10 s.
   const writeConcern = new WriteConcern("majority", options.writeTimeoutMs ?? 0, true);
   const database = client.db(options.databaseName, {
@@ -223,7 +223,7 @@ export function createMongoStore(options: {
 
   const insertAll = async (entries: readonly Entry[]): Promise<readonly AppendResult[]> => {
     try {
-      await seam.write("journal", () =>
+      await faultPoints.write("journal", () =>
         journal.insertMany(entries.map(toStored), { ordered: false }),
       );
       return entries.map(() => ({ kind: "appended" }));
@@ -242,7 +242,7 @@ export function createMongoStore(options: {
     writes: readonly Write[],
   ): Promise<readonly AppendResult[]> => {
     try {
-      await seam.write("journal", () =>
+      await faultPoints.write("journal", () =>
         transact(async (session) => {
           for (const [index, write] of writes.entries()) await applyWrite(write, index, session);
           await journal.insertMany(entries.map(toStored), { session });
@@ -285,7 +285,7 @@ export function createMongoStore(options: {
     write: (writes, name = "control") =>
       guarded(async () => {
         try {
-          await seam.write(name, () => applyAll(writes));
+          await faultPoints.write(name, () => applyAll(writes));
           return null;
         } catch (error) {
           if (error instanceof Refused) return error.write;
@@ -295,7 +295,9 @@ export function createMongoStore(options: {
     erase: (collection, ids, name) =>
       reading(async () => {
         if (ids.length === 0) return;
-        await seam.write(name, () => named(collection).deleteMany({ _id: { $in: [...ids] } }));
+        await faultPoints.write(name, () =>
+          named(collection).deleteMany({ _id: { $in: [...ids] } }),
+        );
       }),
     tail: (actor) =>
       reading(async () => {

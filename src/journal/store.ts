@@ -128,12 +128,12 @@ export interface Store {
   append(entries: readonly Entry[], writes?: readonly Write[]): Promise<readonly AppendResult[]>;
   /**
    * Writes alone, as one transaction: the index of the first whose expectation failed, or null.
-   * @param name what the seam calls it
+   * @param name what the fault points calls it
    */
   write(writes: readonly Write[], name?: string): Promise<number | null>;
   /**
    * Removes documents; one that is not there is a success.
-   * @param name what the seam calls it
+   * @param name what the fault points calls it
    */
   erase(collection: string, ids: readonly string[], name: string): Promise<void>;
   tail(actor: string): Promise<Entry | undefined>;

@@ -1,6 +1,6 @@
 import { join } from "node:path";
+import type { FaultPoints } from "../ports/fault-point.ts";
 import { writeFileAtomic } from "../ports/files.ts";
-import type { Seam } from "../ports/fault-point.ts";
 
 /** The exit code of an agent that wants its launcher to start another version. */
 export const exitForVersionChange = 75;
@@ -67,9 +67,12 @@ export interface LauncherVersions {
   writeDefault(version: string): Promise<void>;
 }
 
-export function createLauncherVersions(directory: string, seam: Seam): LauncherVersions {
+export function createLauncherVersions(
+  directory: string,
+  faultPoints: FaultPoints,
+): LauncherVersions {
   const write = (name: string, version: string, because?: CannotStart) =>
-    seam.write(name, () =>
+    faultPoints.write(name, () =>
       writeFileAtomic(join(directory, name), `${JSON.stringify({ version, because })}\n`),
     );
   return {

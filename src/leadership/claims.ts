@@ -3,10 +3,10 @@ import type { Collection, Document, MongoClient, UpdateOptions } from "mongodb";
 import { LockstepError, messageOf } from "../errors.ts";
 import { limits } from "../limits.ts";
 import type { Log } from "../log.ts";
-import type { Clock } from "../ports/clock.ts";
-import { systemRandom } from "../ports/random.ts";
-import type { Seam } from "../ports/fault-point.ts";
 import { claimsCollectionName, sharedDatabaseName } from "../mongo/database-names.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { FaultPoints } from "../ports/fault-point.ts";
+import { systemRandom } from "../ports/random.ts";
 import { type Fenced, writeFenced } from "./fenced-transaction.ts";
 
 /** A collection that the owner of a claim has begun to create. */
@@ -50,7 +50,7 @@ export interface ClaimOptions {
   readonly fleet: string;
   /** Of the master that claims it; a command gives none. */
   readonly fenced?: Fenced;
-  readonly seam: Seam;
+  readonly faultPoints: FaultPoints;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -158,7 +158,7 @@ async function write(
   ];
   const upsert = seen === undefined;
   const claims = claimsOf(client);
-  await options.seam.write("claim", async () => {
+  await options.faultPoints.write("claim", async () => {
     if (fenced) {
       await writeFenced(fenced, (session) =>
         claims.updateOne(filter, pipeline, { upsert, session }),
@@ -215,7 +215,7 @@ export async function takeClaim(
     hold: (update = { $inc: { looks: 1 } }, how) => change(update, how),
     async release() {
       over.abort();
-      const released = await options.seam.write("claim-release", () =>
+      const released = await options.faultPoints.write("claim-release", () =>
         claims.deleteOne(key, majority),
       );
       if (released.deletedCount !== 1) throw lost(name);

@@ -7,19 +7,19 @@ import {
   WriteConcern,
 } from "mongodb";
 import { assert, LockstepError } from "../errors.ts";
-import type { Mastership } from "./mastership.ts";
 import { limits } from "../limits.ts";
-import { systemClock } from "../ports/clock.ts";
-import type { Seam } from "../ports/fault-point.ts";
 import { isEndedByServer, isNetworkTrouble } from "../mongo/transient.ts";
+import { systemClock } from "../ports/clock.ts";
+import type { FaultPoints } from "../ports/fault-point.ts";
 import { type Control, fenceIdOf, fencesOf, readFence } from "./fences.ts";
+import type { Mastership } from "./mastership.ts";
 
 export interface Fenced {
   readonly client: MongoClient;
   readonly control: Control;
   readonly mastership: Mastership;
   readonly signal: AbortSignal;
-  readonly seam: Seam;
+  readonly faultPoints: FaultPoints;
 }
 
 type TransactionOptions = Pick<Fenced, "client" | "signal"> & {
@@ -154,7 +154,7 @@ export async function fencedTransaction<Prepared>(
   prepare: (session: ClientSession) => Promise<{ prepared: Prepared; progress: Document }>,
   write: (session: ClientSession, prepared: Prepared) => Promise<void>,
 ): Promise<Prepared> {
-  const { mastership, seam } = fenced;
+  const { mastership, faultPoints } = fenced;
   const fences = fencesOf(fenced.control);
   const filter = { _id: fenceIdOf(fenced.control) };
   let committing: { readonly prepared: Prepared } | undefined;
@@ -195,7 +195,7 @@ export async function fencedTransaction<Prepared>(
     await write(session, prepared);
     // An attempt gets here only when no earlier one can still commit: both lock the fence document.
     committing = { prepared };
-    await seam.write(name, () => session.commitTransaction());
+    await faultPoints.write(name, () => session.commitTransaction());
     return prepared;
   };
   return transaction(fenced, tick.readConcern ?? "snapshot", act, tick.shrink);

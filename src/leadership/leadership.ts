@@ -1,10 +1,10 @@
 import { isAway, isLockstepError, LockstepError, messageOf } from "../errors.ts";
+import { collections, documentIds } from "../journal/store.ts";
 import { limits } from "../limits.ts";
 import type { Log } from "../log.ts";
 import type { Clock } from "../ports/clock.ts";
-import { createPulse, type Pulse } from "../ports/wake-up.ts";
 import type { Random } from "../ports/random.ts";
-import { collections, documentIds } from "../journal/store.ts";
+import { createWakeUp, type WakeUp } from "../ports/wake-up.ts";
 import type { LeaseDocument, LeaseStore } from "./lease.ts";
 import type { Mastership } from "./mastership.ts";
 
@@ -55,7 +55,7 @@ export function createLeadership(options: LeadershipOptions): Leadership {
 class LeaseLeadership implements Leadership {
   readonly #options: LeadershipOptions;
   readonly #stopping = new AbortController();
-  readonly #pulse: Pulse;
+  readonly #wakeUp: WakeUp;
   #held: Held | undefined;
   /** Masterships in a row that came to nothing. Each is followed by a longer pause, so that mastership does not flap. */
   #failures = 0;
@@ -63,7 +63,7 @@ class LeaseLeadership implements Leadership {
 
   constructor(options: LeadershipOptions) {
     this.#options = options;
-    this.#pulse = createPulse(options.clock);
+    this.#wakeUp = createWakeUp(options.clock);
   }
 
   run(onMaster: (mastership: Mastership) => Promise<void>): Promise<void> {
@@ -72,7 +72,7 @@ class LeaseLeadership implements Leadership {
   }
 
   hint(): void {
-    this.#pulse.hint();
+    this.#wakeUp.hint();
   }
 
   async release(): Promise<void> {
@@ -89,7 +89,7 @@ class LeaseLeadership implements Leadership {
     const { leases, clock, log } = this.#options;
     while (!this.#stopping.signal.aborted) {
       let waitMs: number = limits.leaseAcquirePollMs;
-      let wait = this.#pulse.wait;
+      let wait = this.#wakeUp.wait;
       try {
         const freeInMs = await leases.freeInMs();
         if (freeInMs > 0) waitMs = Math.max(waitMs, Math.min(freeInMs, limits.leaseLookMsMax));

@@ -1,8 +1,8 @@
 import type { Collection, Document, MongoClient } from "mongodb";
-import { limits } from "../limits.ts";
-import type { Seam } from "../ports/fault-point.ts";
 import { requireRecord } from "../journal/control-records.ts";
 import { collections, documentIds } from "../journal/store.ts";
+import { limits } from "../limits.ts";
+import type { FaultPoints } from "../ports/fault-point.ts";
 
 /** The lease as stored: who is master until when, by the database's clock. */
 export interface LeaseDocument extends Document {
@@ -89,7 +89,7 @@ interface LeaseStoreOptions {
   /** A client of its own, so that a renewal never waits behind other work. */
   readonly renewClient: MongoClient;
   readonly databaseName: string;
-  readonly seam: Seam;
+  readonly faultPoints: FaultPoints;
 }
 
 /** The lease and the fence in the control database. */
@@ -101,13 +101,13 @@ class MongoLeaseStore implements LeaseStore {
   readonly #leases: Collection<LeaseDocument>;
   readonly #renewing: Collection<LeaseDocument>;
   readonly #fences: Collection<{ _id: string; epoch: number }>;
-  readonly #seam: Seam;
+  readonly #faultPoints: FaultPoints;
 
-  constructor({ client, renewClient, databaseName, seam }: LeaseStoreOptions) {
+  constructor({ client, renewClient, databaseName, faultPoints }: LeaseStoreOptions) {
     this.#leases = client.db(databaseName).collection(collections.leases);
     this.#renewing = renewClient.db(databaseName).collection(collections.leases);
     this.#fences = client.db(databaseName).collection(collections.fences);
-    this.#seam = seam;
+    this.#faultPoints = faultPoints;
   }
 
   async freeInMs(): Promise<number> {
@@ -125,7 +125,7 @@ class MongoLeaseStore implements LeaseStore {
     // In a pipeline a text that begins with a dollar sign would name a field.
     const taken = { ...claim, holder: { $literal: holder }, epoch: { $add: ["$epoch", 1] } };
     try {
-      await this.#seam.write("lease", () =>
+      await this.#faultPoints.write("lease", () =>
         this.#leases.updateOne(
           { ...filter, epoch: previous.epoch, $expr: isFree },
           [{ $set: { ...taken, grantedAt: nowMs, expiresAt: { $add: [nowMs, ttlMs] } } }],
@@ -151,13 +151,13 @@ class MongoLeaseStore implements LeaseStore {
   }
 
   async release(nonce: string, epoch: number): Promise<void> {
-    await this.#seam.write("lease-release", () =>
+    await this.#faultPoints.write("lease-release", () =>
       this.#leases.updateOne({ ...filter, nonce, epoch }, { $set: { expiresAt: 0 } }, majority),
     );
   }
 
   async raiseFence(epoch: number, holder: string): Promise<boolean> {
-    const result = await this.#seam.write("fence", () =>
+    const result = await this.#faultPoints.write("fence", () =>
       this.#fences.updateOne(
         { ...filter, epoch: { $lt: epoch } },
         { $set: { epoch, holder }, $inc: { sequence: 1 } },

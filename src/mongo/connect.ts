@@ -1,8 +1,8 @@
 import { MongoClient } from "mongodb";
-import { memberUrl, type WithMember } from "./members.ts";
 import { LockstepError, messageOf } from "../errors.ts";
 import { limits } from "../limits.ts";
 import { redactUrl } from "../log.ts";
+import { memberUrl, type WithMember } from "./members.ts";
 
 /**
  * Connects with the concerns that everything here relies on.

@@ -1,20 +1,4 @@
 import type { Deadlines } from "../../machines/vocabulary.ts";
-import { controlDatabaseName } from "../mongo/database-names.ts";
-import { requireMajorityWrite } from "../leadership/majority-write.ts";
-import { checkDeployment, checkMajority } from "../mongo/preflight.ts";
-import { requireRights } from "../mongo/requirements/rights.ts";
-import { allowWrites } from "../database/isolation/write-block.ts";
-import { isLockstepError, LockstepError } from "../errors.ts";
-import { limits } from "../limits.ts";
-import { type Clock, systemClock } from "../ports/clock.ts";
-import { createPulse } from "../ports/wake-up.ts";
-import { type Random, systemRandom } from "../ports/random.ts";
-import { openSeam } from "../ports/fault-point.ts";
-import { createMongoStore } from "../journal/mongo-store.ts";
-import type { Versions } from "../journal/store.ts";
-import { connect } from "../mongo/connect.ts";
-import { databaseNameOf } from "../mongo/database-name.ts";
-import { readFleetFacts } from "./fleet-facts.ts";
 import { type Fleet, registerFleet, requireFleet } from "../control/fleet-registry.ts";
 import {
   type Answer,
@@ -24,9 +8,30 @@ import {
   withdrawal,
   withdrawWrite,
 } from "../control/inbox.ts";
+import {
+  initializeVersions,
+  readVersions,
+  requireRecords,
+  requireSemver,
+} from "../control/versions.ts";
+import { allowWrites } from "../database/isolation/write-block.ts";
+import { isLockstepError, LockstepError } from "../errors.ts";
+import { createMongoStore } from "../journal/mongo-store.ts";
+import type { Versions } from "../journal/store.ts";
+import { requireMajorityWrite } from "../leadership/majority-write.ts";
+import { limits } from "../limits.ts";
+import { connect } from "../mongo/connect.ts";
+import { databaseNameOf } from "../mongo/database-name.ts";
+import { controlDatabaseName } from "../mongo/database-names.ts";
+import { checkDeployment, checkMajority } from "../mongo/preflight.ts";
+import { requireRights } from "../mongo/requirements/rights.ts";
+import { type Clock, systemClock } from "../ports/clock.ts";
+import { noFaults } from "../ports/fault-point.ts";
+import { type Random, systemRandom } from "../ports/random.ts";
+import { createWakeUp } from "../ports/wake-up.ts";
+import { readFleetFacts } from "./fleet-facts.ts";
 import { fleetInvariants } from "./invariants.ts";
 import { type FleetStatus, type HistoryItem, readHistory, readStatus } from "./status.ts";
-import { initializeVersions, readVersions, requireRecords, requireSemver } from "../control/versions.ts";
 
 /** A request that a master has accepted. */
 export type Accepted = Answer & { readonly ok: true };
@@ -126,11 +131,18 @@ export async function createFleetClient(options: {
     throw error;
   }
   const waitMs = options.answerTimeoutMs ?? limits.answerTimeoutMs;
-  const store = createMongoStore({ client, databaseName, seam: openSeam, writeTimeoutMs: waitMs });
+  const store = createMongoStore({
+    client,
+    databaseName,
+    faultPoints: noFaults,
+    writeTimeoutMs: waitMs,
+  });
   const requireMajority = () => requireMajorityWrite({ client, databaseName }, waitMs);
 
   /** Undefined while the database is away: what is waited for goes on, and so does the wait. */
-  const whileAway = async <Result>(read: () => Promise<Result>): Promise<Result | undefined> => {
+  const undefinedIfUnreachable = async <Result>(
+    read: () => Promise<Result>,
+  ): Promise<Result | undefined> => {
     try {
       return await read();
     } catch (error) {
@@ -140,7 +152,10 @@ export async function createFleetClient(options: {
   };
 
   /** What leaves open whether a master serves the request, as long as it was to be waited for, has to say so. */
-  const toldAsOpen = async <Result>(id: string, act: () => Promise<Result>): Promise<Result> => {
+  const withOpenOutcome = async <Result>(
+    id: string,
+    act: () => Promise<Result>,
+  ): Promise<Result> => {
     try {
       return await act();
     } catch (error) {
@@ -184,13 +199,13 @@ export async function createFleetClient(options: {
     options.signal?.throwIfAborted();
     const id = random.hex(12);
     const end = clock.monotonicMs() + waitMs;
-    await toldAsOpen(id, () => fileWhenThereIsRoom(id, wanted, end));
+    await withOpenOutcome(id, () => fileWhenThereIsRoom(id, wanted, end));
     while (clock.monotonicMs() < end && !options.signal?.aborted) {
-      const answer = requireOk(await whileAway(() => readAnswer(store, id)));
+      const answer = requireOk(await undefinedIfUnreachable(() => readAnswer(store, id)));
       if (answer) return answer;
       await clock.sleep(limits.leaseAcquirePollMs, options.signal);
     }
-    const late = await toldAsOpen(id, () => withdraw(id));
+    const late = await withOpenOutcome(id, () => withdraw(id));
     if (late) return late;
     options.signal?.throwIfAborted();
     throw new LockstepError(withdrawal.code, withdrawal.message, { request: id });
@@ -201,7 +216,7 @@ export async function createFleetClient(options: {
       requireSemver(version);
       await requireRights(client, "init", registration);
       await requireMajority();
-      await registerFleet(client, registration, openSeam);
+      await registerFleet(client, registration, noFaults);
       return initializeVersions(store, version);
     },
     request,
@@ -215,7 +230,7 @@ export async function createFleetClient(options: {
       requireNoUpgrade(await readVersions(store), force);
       await requireMajority();
       const isWanted = async () => force || !(await readVersions(store))?.upgrade;
-      const block = { client, control: { client, databaseName }, seam: openSeam };
+      const block = { client, control: { client, databaseName }, faultPoints: noFaults };
       const lifted = await allowWrites(block, isWanted, force);
       // One may have been accepted in between, and shut them out itself.
       if (!lifted) requireNoUpgrade(await readVersions(store), force);
@@ -223,12 +238,12 @@ export async function createFleetClient(options: {
     },
     check: async () => fleetInvariants(await readFleetFacts(store)),
     async watch(onStatus, { timeoutMs, signal = new AbortController().signal } = {}) {
-      const pulse = createPulse(clock);
-      const unsubscribe = store.watch(() => pulse.hint());
+      const wakeUp = createWakeUp(clock);
+      const unsubscribe = store.watch(() => wakeUp.hint());
       const end = clock.monotonicMs() + (timeoutMs ?? limits.watchTimeoutMs);
       try {
         for (;;) {
-          const status = await whileAway(() => readStatus(store));
+          const status = await undefinedIfUnreachable(() => readStatus(store));
           if (status && onStatus(status)) return status;
           signal.throwIfAborted();
           if (clock.monotonicMs() > end) {
@@ -237,7 +252,7 @@ export async function createFleetClient(options: {
               "the wait is over, the work goes on: see `lockstep status`",
             );
           }
-          await pulse.wait(limits.statusPollMs, signal);
+          await wakeUp.wait(limits.statusPollMs, signal);
         }
       } finally {
         unsubscribe();

@@ -1,9 +1,15 @@
 import { isDeepStrictEqual } from "node:util";
-import { assert, LockstepError } from "../errors.ts";
-import { limits } from "../limits.ts";
-import { collections, documentIds, type Entry, type Store, type Versions } from "../journal/store.ts";
 import { type AgentRecord, readAgents } from "../control/agents.ts";
 import { readVersions } from "../control/versions.ts";
+import { assert, LockstepError } from "../errors.ts";
+import {
+  collections,
+  documentIds,
+  type Entry,
+  type Store,
+  type Versions,
+} from "../journal/store.ts";
+import { limits } from "../limits.ts";
 
 /** All of a fleet's control data as of one moment. */
 export interface FleetFacts {

@@ -1,13 +1,13 @@
 import { valid } from "semver";
-import type { AgentContext } from "../../machines/participant-context.ts";
 import { agentInvariants, upgradeInvariants } from "../../machines/invariants.ts";
+import type { ParticipantContext } from "../../machines/participant-context.ts";
 import type { UpgradeContext } from "../../machines/upgrade-context.ts";
-import type { Entry, Versions } from "../journal/store.ts";
-import type { FleetFacts } from "./fleet-facts.ts";
 import { coordinatorId, coordinatorPrefix } from "../control/names.ts";
-import { unreadable } from "../upgrade/readable.ts";
 import { inTransition } from "../control/versions.ts";
+import type { Entry, Versions } from "../journal/store.ts";
+import { unreadable } from "../upgrade/readable.ts";
 import { contextOf, isFinal } from "../upgrade/views.ts";
+import type { FleetFacts } from "./fleet-facts.ts";
 
 type Broken = readonly string[];
 
@@ -44,8 +44,8 @@ export function machineInvariants(actor: string, entries: readonly Entry[]): Bro
             { state: entry.state, context: contextOf<UpgradeContext>(entry) },
           )
         : agentInvariants(
-            { state: before.state, context: contextOf<AgentContext>(before) },
-            { state: entry.state, context: contextOf<AgentContext>(entry) },
+            { state: before.state, context: contextOf<ParticipantContext>(before) },
+            { state: entry.state, context: contextOf<ParticipantContext>(entry) },
             entry.event.type,
           );
     return broken.map((name) => `${actor}@${entry.revision}: ${name}`);

@@ -2,22 +2,22 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { MongoClient } from "mongodb";
 import { valid } from "semver";
+import { noVersionError, readVersions, requireSemver } from "../control/versions.ts";
 import { createBackup } from "../database/backup/backup.ts";
-import { differences, readCatalogue } from "../mongo/catalogue/catalogue.ts";
-import type { WithMember } from "../mongo/members.ts";
-import type { RunOptions } from "../database/migration/runner.ts";
+import type { SchemaRunOptions } from "../database/migration/runner.ts";
 import type { StepsResult } from "../database/migration/schema-steps.ts";
-import { databaseSize, occupied } from "../mongo/requirements/space.ts";
 import { runStepsWithDeadline } from "../database/migration/steps-with-deadline.ts";
 import { assert, LockstepError } from "../errors.ts";
+import type { Store } from "../journal/store.ts";
 import { limits } from "../limits.ts";
 import type { Log } from "../log.ts";
+import { differences, readCatalogue } from "../mongo/catalogue/catalogue.ts";
+import type { WithMember } from "../mongo/members.ts";
+import { databaseSize, occupied } from "../mongo/requirements/space.ts";
 import type { Clock } from "../ports/clock.ts";
+import type { FaultPoints } from "../ports/fault-point.ts";
 import type { Random } from "../ports/random.ts";
-import type { Seam } from "../ports/fault-point.ts";
-import type { Store } from "../journal/store.ts";
 import { planOf, type Step } from "../upgrade/protocol/steps.ts";
-import { noVersionError, readVersions, requireSemver } from "../control/versions.ts";
 
 export interface Rehearsal {
   readonly from: string;
@@ -47,11 +47,11 @@ export async function rehearse(options: {
   /** Hears of bytes that are dumped, and again when they are loaded. */
   onBytes?(bytes: number): void;
   signal: AbortSignal;
-  seam: Seam;
+  faultPoints: FaultPoints;
   clock: Clock;
   log: Log;
 }): Promise<Rehearsal> {
-  const { client, withMember, databaseName, to, root, signal, seam, clock, log } = options;
+  const { client, withMember, databaseName, to, root, signal, faultPoints, clock, log } = options;
   requireSemver(to);
   const versions = await readVersions(options.store);
   if (!versions) throw noVersionError();
@@ -69,11 +69,11 @@ export async function rehearse(options: {
   try {
     await createBackup({
       ...{ client, withMember, databaseName, control, root, backupId, version: from, clock },
-      ...{ signal, seam, log, ...(options.onBytes ? { onBytes: options.onBytes } : {}) },
+      ...{ signal, faultPoints, log, ...(options.onBytes ? { onBytes: options.onBytes } : {}) },
       purpose: `a rehearsal of ${to}`,
       async inScratch(manifest, { name, fenced }) {
         const sizeBefore = occupied(await databaseSize(client, name));
-        const steps: RunOptions = {
+        const steps: SchemaRunOptions = {
           // At the fence of the scratch database: it must neither hold nor move the fleet's.
           ...{ ...fenced, databaseName: name, steps: schema, upgrade: backupId },
           ...{ progressField: "rehearsal", holder: "rehearsal:1", isDead: async () => false },

@@ -1,13 +1,19 @@
 import { forwardStates, type UpgradeContext } from "../../machines/upgrade-context.ts";
 import { missing } from "../../machines/upgrade-reasons.ts";
 import type { ForeignWritesPolicy, Reason } from "../../machines/vocabulary.ts";
-import type { LoadProgress } from "../database/backup/load-progress.ts";
-import { type LockstepError, reasonOf } from "../errors.ts";
-import { collections, documentIds, type Entry, type Store, type Versions } from "../journal/store.ts";
 import { type AgentRecord, isSilent, readAgents } from "../control/agents.ts";
 import { coordinatorId, coordinatorPrefix } from "../control/names.ts";
-import { unreadable } from "../upgrade/readable.ts";
 import { noVersionError, readVersions, requireRecords } from "../control/versions.ts";
+import type { LoadProgress } from "../database/backup/load-progress.ts";
+import { type LockstepError, reasonOf } from "../errors.ts";
+import {
+  collections,
+  documentIds,
+  type Entry,
+  type Store,
+  type Versions,
+} from "../journal/store.ts";
+import { unreadable } from "../upgrade/readable.ts";
 import { contextOf, enteredAt, isFinal } from "../upgrade/views.ts";
 
 export interface AgentStatus {

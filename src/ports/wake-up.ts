@@ -1,13 +1,13 @@
 import type { Clock } from "./clock.ts";
 
 /** Wakes a loop by a hint, or by a slow poll when no hint comes. */
-export interface Pulse {
+export interface WakeUp {
   hint(): void;
   /** Until a hint that came since the last wait, for so long, or until aborted. */
   wait(ms: number, signal: AbortSignal): Promise<void>;
 }
 
-export function createPulse(clock: Clock): Pulse {
+export function createWakeUp(clock: Clock): WakeUp {
   let hinted = false;
   let waker: AbortController | undefined;
   return {

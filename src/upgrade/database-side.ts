@@ -1,15 +1,15 @@
 import { statfs } from "node:fs/promises";
-import { readMemberTrouble } from "../mongo/own-member.ts";
+import type { Holdings } from "../control/agents.ts";
+import { backupsDirectory } from "../control/names.ts";
 import { backupsIn } from "../database/backup/retention.ts";
 import type { EffectHandler } from "../engine/engine.ts";
 import { limits } from "../limits.ts";
+import { readMemberTrouble } from "../mongo/own-member.ts";
 import { systemClock } from "../ports/clock.ts";
 import { readAgentRights } from "./coordinator/agent-rights.ts";
-import type { Holdings } from "../control/agents.ts";
-import { dumpCopy, sweepOldBackups } from "./participant/backup-effects.ts";
 import { coordinatorEffects } from "./coordinator/coordinator-effects.ts";
-import { backupsDirectory } from "../control/names.ts";
 import { type ExtraCopy, preflightUpgrade } from "./coordinator/preflight-upgrade.ts";
+import { dumpCopy, sweepOldBackups } from "./participant/backup-effects.ts";
 import type { Connections, DatabaseWorld, World } from "./world.ts";
 
 /** What an agent does with the application's data and its own copies of it: a port. */
@@ -43,11 +43,7 @@ function seldom<Found>(read: () => Promise<Found>): () => Promise<Found> {
 
 /** The real one, on MongoDB and this host's disk. */
 export function createDatabaseSide(connections: Connections): DatabaseSide {
-  // Whether an agent is master changes: a copy of the world would not.
-  const joined = (world: World): DatabaseWorld =>
-    Object.defineProperties({ ...connections } as DatabaseWorld, {
-      ...Object.getOwnPropertyDescriptors(world),
-    });
+  const joined = (world: World): DatabaseWorld => ({ ...connections, ...world });
   const rightsOf = seldom(() => readAgentRights(connections));
   const troubleOf = seldom(() => readMemberTrouble(connections));
   return {

@@ -2,13 +2,13 @@ import { effectFailed } from "../engine/effect-failed.ts";
 import type { EffectHandler, EngineMachine } from "../engine/engine.ts";
 import { LockstepError } from "../errors.ts";
 import { asUnreachable } from "../mongo/transient.ts";
+import { mayBeMaster, readActiveUpgrade } from "./coordinator/active-upgrade.ts";
 import { controlWrites } from "./coordinator/control-writes.ts";
 import type { DatabaseSide } from "./database-side.ts";
+import { participantEffects, untilAborted } from "./participant/participant-effects.ts";
 import { goesForward, isRequired } from "./protocol/eligible.ts";
 import { otherStepsHere } from "./protocol/other-steps.ts";
-import { participantEffects, untilAborted } from "./participant/participant-effects.ts";
 import { shipped } from "./readable.ts";
-import { mayBeMaster, readUnderWay } from "./coordinator/active-upgrade.ts";
 import type { World } from "./world.ts";
 
 type Handlers = Readonly<Record<string, EffectHandler>>;
@@ -44,14 +44,14 @@ function onlyReady(world: World, handlers: Handlers) {
   const wrap =
     (name: string, handler: EffectHandler): EffectHandler =>
     async (params, context) => {
-      const underWay = await readUnderWay(world.store, world.hearing);
-      const coordinator = underWay?.coordinator;
+      const activeUpgrade = await readActiveUpgrade(world.store, world.failureDetector);
+      const coordinator = activeUpgrade?.coordinator;
       const known = coordinator?.context;
       if (known && goesForward(known, world)) {
         const differ = otherStepsHere(known, world, coordinator.protocol);
         return differ === null ? handler(params, context) : effectFailed(name, differ);
       }
-      if (!mayBeMaster(underWay, world)) {
+      if (!mayBeMaster(activeUpgrade, world)) {
         throw new LockstepError("lease-lost", "the upgrade's state is for another build to drive");
       }
       // Nobody that it is for can be heard: they may be back before its deadline.

@@ -1,4 +1,4 @@
-import { agentMachine } from "../../machines/participant.ts";
+import { participantMachine } from "../../machines/participant.ts";
 import { upgradeMachine } from "../../machines/upgrade.ts";
 import { protocol } from "../../machines/vocabulary.ts";
 import { type Readable, readEntry } from "../engine/readable.ts";
@@ -10,7 +10,7 @@ import { agentContextShape, upgradeContextShape } from "./protocol/context-shape
 /** Both machines, in each protocol that this build can go on with. */
 export const shipped = {
   upgrade: { machine: upgradeMachine, protocol, context: upgradeContextShape },
-  agent: { machine: agentMachine, protocol, context: agentContextShape },
+  agent: { machine: participantMachine, protocol, context: agentContextShape },
 } as const;
 
 function withEffects(known: Omit<Readable, "effects">): Readable {

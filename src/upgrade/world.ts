@@ -1,13 +1,13 @@
 import type { MongoClient } from "mongodb";
 import type { ForeignWritesPolicy, Reason, Role } from "../../machines/vocabulary.ts";
-import type { WithMember } from "../mongo/members.ts";
+import type { FailureDetector } from "../control/failure-detector.ts";
+import type { Store } from "../journal/store.ts";
 import type { Mastership } from "../leadership/mastership.ts";
 import type { Log } from "../log.ts";
+import type { WithMember } from "../mongo/members.ts";
 import type { Clock } from "../ports/clock.ts";
-import type { Seam } from "../ports/fault-point.ts";
-import type { Store } from "../journal/store.ts";
+import type { FaultPoints } from "../ports/fault-point.ts";
 import type { Gate } from "./participant/gate.ts";
-import type { Hearing } from "../control/failure-detector.ts";
 import type { LocalJournal } from "./participant/local-journal.ts";
 import type { Step } from "./protocol/steps.ts";
 
@@ -26,13 +26,13 @@ export interface World {
   readonly foreignWrites: ForeignWritesPolicy;
   readonly localJournal: LocalJournal;
   readonly gate: Gate;
-  readonly hearing: Hearing;
+  readonly failureDetector: FailureDetector;
   readonly clock: Clock;
-  readonly seam: Seam;
+  readonly faultPoints: FaultPoints;
   readonly log: Log;
   /** Proof of being master at this epoch, or undefined. */
   mastership(epoch: number): Mastership | undefined;
-  readonly isMaster: boolean;
+  isMaster(): boolean;
   /** The journal revision at which this process took the actor over. */
   takenOverAt(actor: string): number;
   /** @param because why this build hands over, where it does */

@@ -1,15 +1,15 @@
 // Aim: a process of an agent is heard while its disk hangs, and one that could not start leaves nothing running.
 // Method: the loops of one machine agent over the memory store, in virtual time.
 import { expect, test } from "vitest";
+import { createLifecycle } from "../../src/agent/lifecycle.ts";
+import { type AgentProcessOptions, type RunPorts, runAgent } from "../../src/agent/run-agent.ts";
+import { initializeVersions } from "../../src/control/versions.ts";
 import { LockstepError } from "../../src/errors.ts";
-import { limits } from "../../src/limits.ts";
-import { silentLog } from "../../src/log.ts";
 import { createMemoryStore } from "../../src/journal/memory-store.ts";
 import { collections, type Store } from "../../src/journal/store.ts";
+import { limits } from "../../src/limits.ts";
+import { silentLog } from "../../src/log.ts";
 import { coordinatorEffects } from "../../src/upgrade/coordinator/coordinator-effects.ts";
-import { createLifecycle } from "../../src/agent/lifecycle.ts";
-import { type RunOptions, type RunPorts, runAgent } from "../../src/agent/run-agent.ts";
-import { initializeVersions } from "../../src/control/versions.ts";
 import type { DatabaseWorld } from "../../src/upgrade/world.ts";
 import { createVirtualClock } from "../support/virtual-clock.ts";
 import { from, join, participant } from "../upgrade/protocol/facts.ts";
@@ -28,7 +28,7 @@ function processOf(store: Store, clock: RunPorts["clock"], holdings: () => Promi
     ...{ cannotStart: null, gate: { onOpen() {}, onShut() {} }, dataDirectory: "", leaseTtlMs: 1 },
     lifecycle: createLifecycle(() => {}),
     reportReady() {},
-  } as unknown as RunOptions;
+  } as unknown as AgentProcessOptions;
   const database = {
     holdings,
     coordinatorEffects: () => coordinatorEffects({ store } as DatabaseWorld),

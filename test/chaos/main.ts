@@ -1,9 +1,9 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { Command } from "commander";
-import { findMongod } from "../../src/local/find-mongod.ts";
-import { openSeam } from "../../src/ports/fault-point.ts";
 import { createMongoStore } from "../../src/journal/mongo-store.ts";
 import type { Entry } from "../../src/journal/store.ts";
+import { findMongod } from "../../src/local/find-mongod.ts";
+import { noFaults } from "../../src/ports/fault-point.ts";
 import { createDraw } from "../simulation/draw.ts";
 import { createEdgeCounter } from "../support/edge-counts.ts";
 import { startFleet, type TestFleet } from "../support/start-fleet.ts";
@@ -20,7 +20,7 @@ async function readJournals(fleet: TestFleet): Promise<readonly (readonly Entry[
   const store = createMongoStore({
     client: fleet.client,
     databaseName: "lockstep_things",
-    seam: openSeam,
+    faultPoints: noFaults,
   });
   const tails = await store.tails("");
   const journals = await Promise.all(tails.map(({ actor }) => store.entries(actor)));

@@ -5,7 +5,12 @@ import { upgradeMachine } from "../../machines/upgrade.ts";
 import type { UpgradeEvent, UpgradeInput } from "../../machines/upgrade-context.ts";
 import { protocol } from "../../machines/vocabulary.ts";
 import { callerKey } from "../../src/engine/event-key.ts";
-import { type Definition, firstStep, nextStep, takeoverStep } from "../../src/engine/transition.ts";
+import {
+  type Definition,
+  firstTransition,
+  nextTransition,
+  takeoverTransition,
+} from "../../src/engine/transition.ts";
 import type { Entry } from "../../src/journal/store.ts";
 import { replay } from "./replay.ts";
 
@@ -39,12 +44,12 @@ function journal(): readonly Entry[] {
     machine: "upgrade",
     owner: { kind: "role", role: "master" } as const,
   };
-  const entries = [firstStep(definition, base, input, { epoch: 1, at: 10 }).entry];
+  const entries = [firstTransition(definition, base, input, { epoch: 1, at: 10 }).entry];
   const last = () => entries.at(-1) as Entry;
-  entries.push(takeoverStep(last(), { epoch: 2, at: 11 }).entry);
+  entries.push(takeoverTransition(last(), { epoch: 2, at: 11 }).entry);
   for (const event of events) {
     const stamp = { epoch: 2, at: 12, eventKey: callerKey(`key-${entries.length}`) };
-    entries.push(nextStep(definition, last(), event, stamp).entry);
+    entries.push(nextTransition(definition, last(), event, stamp).entry);
   }
   return entries;
 }

@@ -1,10 +1,10 @@
 import { eventKeyOf } from "../../src/engine/event-key.ts";
 import {
   type Definition,
-  firstStep,
-  nextStep,
+  firstTransition,
+  nextTransition,
   rejectedStep,
-  takeoverStep,
+  takeoverTransition,
 } from "../../src/engine/transition.ts";
 import { LockstepError } from "../../src/errors.ts";
 import type { Entry } from "../../src/journal/store.ts";
@@ -45,16 +45,16 @@ function made(before: Entry | undefined, entry: Entry): Entry {
   if (before === undefined) {
     const { input } = entry.event as { input?: unknown };
     const { actor, machine, owner } = entry;
-    return firstStep(definition, { actor, machine, owner }, input, stamp).entry;
+    return firstTransition(definition, { actor, machine, owner }, input, stamp).entry;
   }
-  if (entry.outcome === "takeover") return takeoverStep(before, stamp).entry;
+  if (entry.outcome === "takeover") return takeoverTransition(before, stamp).entry;
   const { reason } = entry;
   if (reason?.code === "entry-too-large") {
     // What made it too large was not written down.
     const error = new LockstepError(reason.code, reason.message, reason.details);
     return rejectedStep(before, entry.event, error, stamp).entry;
   }
-  return nextStep(definition, before, entry.event, stamp).entry;
+  return nextTransition(definition, before, entry.event, stamp).entry;
 }
 
 /**

@@ -1,9 +1,9 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
-import { type Catalogue, differences, readCatalogue } from "../../src/mongo/catalogue/catalogue.ts";
 import { messageOf } from "../../src/errors.ts";
 import type { FleetStatus } from "../../src/index.ts";
+import { type Catalogue, differences, readCatalogue } from "../../src/mongo/catalogue/catalogue.ts";
 import { signalProcess } from "../../src/ports/process.ts";
 import type { TestFleet } from "../support/start-fleet.ts";
 import { doFault } from "./faults.ts";

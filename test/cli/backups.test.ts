@@ -3,9 +3,9 @@
 import { mkdir, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { digestDatabase } from "../../src/mongo/catalogue/digest.ts";
 import { manifestDigest, sealed } from "../../src/database/backup/manifest.ts";
 import { readManifest } from "../../src/database/backup/verify-dump.ts";
+import { digestDatabase } from "../../src/mongo/catalogue/digest.ts";
 import { fillWithEverything } from "../database/everything.ts";
 import { urlOf } from "../support/database.ts";
 import { databases, files, folder, on, run, setting } from "./backup-stage.ts";

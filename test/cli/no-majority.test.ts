@@ -7,12 +7,12 @@ import { join, resolve } from "node:path";
 import { MongoClient } from "mongodb";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { withDatabase } from "../../src/cli/with-database.ts";
-import { requireMajorityWrite } from "../../src/leadership/majority-write.ts";
-import { type ReplicaSet, startReplicaSet } from "../../src/local/replica-set.ts";
-import { exited, runCommand, startProcess } from "../../src/ports/process.ts";
-import { openSeam } from "../../src/ports/fault-point.ts";
 import { createMongoStore } from "../../src/journal/mongo-store.ts";
 import type { Store } from "../../src/journal/store.ts";
+import { requireMajorityWrite } from "../../src/leadership/majority-write.ts";
+import { type ReplicaSet, startReplicaSet } from "../../src/local/replica-set.ts";
+import { noFaults } from "../../src/ports/fault-point.ts";
+import { exited, runCommand, startProcess } from "../../src/ports/process.ts";
 import { until } from "../support/until.ts";
 
 const main = resolve("dist/src/cli/main.js");
@@ -40,7 +40,7 @@ beforeAll(async () => {
   client = new MongoClient(set.url("x"));
   folder = await mkdtemp(join(tmpdir(), "lockstep-majority-"));
   await client.db().collection<{ _id: number }>("things").insertOne({ _id: 1 });
-  const control = { client, databaseName: "lockstep_late", seam: openSeam };
+  const control = { client, databaseName: "lockstep_late", faultPoints: noFaults };
   store = createMongoStore({ ...control, writeTimeoutMs: 1_000 });
   await store.write([{ collection: "agents", id: "a1", expect: null }]);
   const steps = join(folder, "steps.mjs");
@@ -66,7 +66,11 @@ describe("healthy, but nothing reaches a majority", () => {
     await delay(slow?.name ?? "");
     lost = other;
     await lost?.kill();
-    const agents = createMongoStore({ client, databaseName: "lockstep_late", seam: openSeam });
+    const agents = createMongoStore({
+      client,
+      databaseName: "lockstep_late",
+      faultPoints: noFaults,
+    });
     const one = { collection: "inbox", id: "patient-1", expect: null };
     patient.written = agents.write([one, { ...one, id: "patient-2" }]);
     const settle = () => {

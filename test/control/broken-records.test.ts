@@ -11,27 +11,27 @@ import {
 } from "fast-check";
 import { expect, test } from "vitest";
 import type { UpgradeContext } from "../../machines/upgrade-context.ts";
-import { silentLog } from "../../src/log.ts";
+import { isSilent, readAgents } from "../../src/control/agents.ts";
+import { fileRequest, readAnswer } from "../../src/control/inbox.ts";
+import { initializeVersions } from "../../src/control/versions.ts";
 import { createMemoryStore } from "../../src/journal/memory-store.ts";
 import { collections, type Entry, type Plain, type Store } from "../../src/journal/store.ts";
-import { isSilent, readAgents } from "../../src/control/agents.ts";
-import { fromRecords } from "../../src/upgrade/protocol/derive.ts";
-import { fileRequest, readAnswer } from "../../src/control/inbox.ts";
+import { silentLog } from "../../src/log.ts";
+import { readStatus } from "../../src/operator/status.ts";
 import { hasBegun } from "../../src/upgrade/coordinator/live-data.ts";
 import { type MasterWorld, serveInbox } from "../../src/upgrade/coordinator/master-loop.ts";
 import {
-  guardGate,
-  lookAround,
   type ParticipantWorld,
+  reconcile,
+  shutGateIfAway,
 } from "../../src/upgrade/participant/participant-loop.ts";
-import { readStatus } from "../../src/operator/status.ts";
-import { initializeVersions } from "../../src/control/versions.ts";
+import { fromRecords } from "../../src/upgrade/protocol/derive.ts";
 import { viewOf } from "../../src/upgrade/views.ts";
 import type { DatabaseWorld } from "../../src/upgrade/world.ts";
 import { coordinator, from, join, record, ways } from "../upgrade/protocol/facts.ts";
 
 const nowMs = 100_000;
-const hearing = { looked() {}, hasListened: () => true };
+const failureDetector = { observe() {}, canJudgeSilence: () => true };
 const waiting = viewOf<UpgradeContext>(coordinator(ways["waiting"] ?? []).at(-1) as Entry);
 const isShut = async (store: Store) =>
   fromRecords(waiting, await readAgents(store), (one) => isSilent(one, nowMs)).length > 0;
@@ -45,7 +45,7 @@ async function withRecord(set: Record<string, Plain>) {
 
 async function forget(store: Store) {
   await fileRequest(store, "r1", { kind: "forget", agent: "x" });
-  await serveInbox({ store, hearing } as unknown as MasterWorld);
+  await serveInbox({ store, failureDetector } as unknown as MasterWorld);
   return readAnswer(store, "r1");
 }
 
@@ -120,13 +120,13 @@ test.each(brokenForms(wholeVersions, ["upgrade"]))(
       open: async () => asked.push("open"),
     };
     const world = { store, gate, version: from, log: silentLog } as unknown as ParticipantWorld;
-    await guardGate(world);
+    await shutGateIfAway(world);
     expect(asked).toEqual([]);
     await breakRecord(store, "versions", "versions", field, value);
     const named = { code: "record-broken", message: expect.stringContaining(`${field}: expected`) };
-    await expect(guardGate(world)).rejects.toMatchObject(named);
+    await expect(shutGateIfAway(world)).rejects.toMatchObject(named);
     expect(asked).toEqual(["shut"]);
-    expect((await lookAround(world)).blocked).toContain(`${field}: expected`);
+    expect((await reconcile(world)).blocked).toContain(`${field}: expected`);
     await expect(readStatus(store)).rejects.toMatchObject(named);
   },
 );
@@ -141,9 +141,9 @@ test("versions that are gone shut every gate", async () => {
     },
   };
   const world = { store, gate, version: from, log: silentLog } as unknown as ParticipantWorld;
-  await guardGate(world);
+  await shutGateIfAway(world);
   expect(shut).toBe(1);
-  expect((await lookAround(world)).blocked).toContain("no version is declared");
+  expect((await reconcile(world)).blocked).toContain("no version is declared");
 });
 
 const wholeFence = {

@@ -5,12 +5,12 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { createAgent, createFleetClient, createLog } from "../../src/index.ts";
-import { runCommand } from "../../src/ports/process.ts";
-import { openSeam } from "../../src/ports/fault-point.ts";
 import { registerFleet, requireFleet } from "../../src/control/fleet-registry.ts";
+import { createAgent, createFleetClient, createLog } from "../../src/index.ts";
+import { noFaults } from "../../src/ports/fault-point.ts";
+import { runCommand } from "../../src/ports/process.ts";
 import { freshDatabaseName, openClient, urlOf } from "../support/database.ts";
-import { holdingSeam } from "../support/holding-fault-points.ts";
+import { holdingFaultPoints } from "../support/holding-fault-points.ts";
 
 const main = resolve("dist/src/cli/main.js");
 const run = async (...words: string[]) => {
@@ -67,13 +67,13 @@ describe("a second fleet on one database", () => {
     const client = await openClient();
     const name = freshDatabaseName();
     const fleet = (of: string) => ({ databaseName: name, controlDatabaseName: `lockstep_${of}` });
-    const held = holdingSeam("register-fleet");
-    const late = registerFleet(client, fleet(`${name}_late`), held.seam).then(
+    const held = holdingFaultPoints("register-fleet");
+    const late = registerFleet(client, fleet(`${name}_late`), held.faultPoints).then(
       () => "registered",
       (error: { code: string }) => error.code,
     );
     await held.reached;
-    await registerFleet(client, fleet(`${name}_first`), openSeam);
+    await registerFleet(client, fleet(`${name}_first`), noFaults);
     held.release();
     expect(await late).toBe("bad-argument");
     expect(await requireFleet(client, fleet(`${name}_first`))).toBe(true);
@@ -84,11 +84,11 @@ describe("a second fleet on one database", () => {
     async (kind) => {
       const client = await openClient();
       const [name, control] = [freshDatabaseName(), `lockstep_${freshDatabaseName()}`];
-      await registerFleet(client, { databaseName: name, controlDatabaseName: control }, openSeam);
+      await registerFleet(client, { databaseName: name, controlDatabaseName: control }, noFaults);
       const databaseName = kind === "another database" ? freshDatabaseName() : name.toUpperCase();
       for (const controlDatabaseName of [control, control.toUpperCase()]) {
         const second = { databaseName, controlDatabaseName };
-        await expect(registerFleet(client, second, openSeam)).rejects.toMatchObject(refusal(name));
+        await expect(registerFleet(client, second, noFaults)).rejects.toMatchObject(refusal(name));
       }
     },
   );
@@ -103,7 +103,7 @@ test("registering again is a success, and commands that only read write nothing"
   await expect(reading.status()).rejects.toMatchObject({ code: "no-version" });
   expect(await requireFleet(client, fleet)).toBe(false);
   expect(await namesOf(name)).toEqual([]);
-  await registerFleet(client, fleet, openSeam);
-  await registerFleet(client, fleet, openSeam);
+  await registerFleet(client, fleet, noFaults);
+  await registerFleet(client, fleet, noFaults);
   expect(await requireFleet(client, fleet)).toBe(true);
 });

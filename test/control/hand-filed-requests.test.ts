@@ -5,14 +5,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Binary, type Document, Long, MongoClient, ObjectId } from "mongodb";
 import { beforeAll, expect, inject, onTestFinished, test } from "vitest";
-import { controlDatabaseName } from "../../src/mongo/database-names.ts";
-import { insertRaw } from "../../src/mongo/bson/raw-insert.ts";
-import { documentOf } from "../../src/mongo/bson/typed-bytes.ts";
 import { createAgent, createFleetClient, type FleetClient } from "../../src/index.ts";
-import { limits } from "../../src/limits.ts";
-import { openSeam } from "../../src/ports/fault-point.ts";
 import { createMongoStore } from "../../src/journal/mongo-store.ts";
 import { collections } from "../../src/journal/store.ts";
+import { limits } from "../../src/limits.ts";
+import { insertRaw } from "../../src/mongo/bson/raw-insert.ts";
+import { documentOf } from "../../src/mongo/bson/typed-bytes.ts";
+import { controlDatabaseName } from "../../src/mongo/database-names.ts";
+import { noFaults } from "../../src/ports/fault-point.ts";
 import { element, oddValues } from "../database/odd-values.ts";
 import { freshDatabaseName, urlOf } from "../support/database.ts";
 import { until } from "../support/until.ts";
@@ -147,7 +147,7 @@ test("an abort is served before thousands that were filed by hand", async () => 
 
 test("large requests do not end the stream of hints", async () => {
   const hints: string[] = [];
-  const store = createMongoStore({ client, databaseName: control, seam: openSeam });
+  const store = createMongoStore({ client, databaseName: control, faultPoints: noFaults });
   onTestFinished(() => store.close());
   const stop = store.watch((what) => hints.push(what));
   onTestFinished(stop);

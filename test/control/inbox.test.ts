@@ -3,12 +3,7 @@
 // Method: the master's inbox over the memory store.
 import { array, asyncProperty, assert as check, object } from "fast-check";
 import { expect, test } from "vitest";
-import { LockstepError, reasonOf } from "../../src/errors.ts";
-import { limits } from "../../src/limits.ts";
-import { silentLog } from "../../src/log.ts";
-import { createMemoryStore } from "../../src/journal/memory-store.ts";
-import { collections, type Store, type Write } from "../../src/journal/store.ts";
-import { createHearing } from "../../src/control/failure-detector.ts";
+import { createFailureDetector } from "../../src/control/failure-detector.ts";
 import {
   answerWrite,
   beginWrite,
@@ -17,14 +12,19 @@ import {
   readInbox,
   withdrawWrite,
 } from "../../src/control/inbox.ts";
-import { type MasterWorld, serveInbox } from "../../src/upgrade/coordinator/master-loop.ts";
 import { acceptWrite, initializeVersions } from "../../src/control/versions.ts";
+import { LockstepError, reasonOf } from "../../src/errors.ts";
+import { createMemoryStore } from "../../src/journal/memory-store.ts";
+import { collections, type Store, type Write } from "../../src/journal/store.ts";
+import { limits } from "../../src/limits.ts";
+import { silentLog } from "../../src/log.ts";
+import { type MasterWorld, serveInbox } from "../../src/upgrade/coordinator/master-loop.ts";
 import { coordinator, from, join, to, upgrade, ways } from "../upgrade/protocol/facts.ts";
 
-const heard = { looked() {}, hasListened: () => true };
+const heard = { observe() {}, canJudgeSilence: () => true };
 
 /** A fleet of one, and an upgrade of it that has come as far as these events lead. */
-async function underWay(events: Parameters<typeof coordinator>[0]) {
+async function activeUpgrade(events: Parameters<typeof coordinator>[0]) {
   const store = createMemoryStore({ now: () => 1_000 });
   await initializeVersions(store, from);
   await join(store, "a1");
@@ -50,11 +50,11 @@ test("after the commit: the agent that is stuck tries again; with nobody stuck i
 });
 
 test("an abort that finds the upgrade committed is refused", async () => {
-  const store = await underWay([]);
+  const store = await activeUpgrade([]);
   // The commit is on its way while the request is judged.
   const entry = coordinator(ways["done"] ?? []).at(-1);
   const engine = { send: async () => ({ kind: "ignored", entry }) };
-  const world = { store, engine, hearing: heard } as unknown as MasterWorld;
+  const world = { store, engine, failureDetector: heard } as unknown as MasterWorld;
   await fileRequest(store, "r1", { kind: "abort", why: "too late" });
   await serveInbox(world);
   const message = expect.stringContaining("done");
@@ -62,7 +62,7 @@ test("an abort that finds the upgrade committed is refused", async () => {
 });
 
 test("an abort is judged by the state that it meets", async () => {
-  const store = await underWay([]);
+  const store = await activeUpgrade([]);
   const [, ...rest] = coordinator(ways["blocked"] ?? []);
   // It turns back by itself, and is stuck, while the request is judged.
   const engine = {
@@ -71,7 +71,7 @@ test("an abort is judged by the state that it meets", async () => {
       return { kind: "ignored", entry: rest.at(-1) };
     },
   };
-  const world = { store, engine, hearing: heard } as unknown as MasterWorld;
+  const world = { store, engine, failureDetector: heard } as unknown as MasterWorld;
   await fileRequest(store, "r1", { kind: "abort", why: "too late" });
   await expect(serveInbox(world)).rejects.toMatchObject({ code: "conflict" });
   await serveInbox(world);
@@ -80,14 +80,14 @@ test("an abort is judged by the state that it meets", async () => {
 });
 
 test("an abort of what turns back already is a success", async () => {
-  const store = await underWay(ways["rolling-back"] ?? []);
+  const store = await activeUpgrade(ways["rolling-back"] ?? []);
   await fileRequest(store, "r1", { kind: "abort", why: "again" });
-  await serveInbox({ store, hearing: heard } as unknown as MasterWorld);
+  await serveInbox({ store, failureDetector: heard } as unknown as MasterWorld);
   expect(await readAnswer(store, "r1")).toMatchObject({ ok: true, upgrade });
 });
 
 test("with the upgrade stuck and an agent too, one request is for both", async () => {
-  const store = await underWay(ways["blocked"] ?? []);
+  const store = await activeUpgrade(ways["blocked"] ?? []);
   const stuck = { collection: collections.agents, id: "a1", expect: {} };
   await store.write([{ ...stuck, set: { blocked: "its disk is full" } }]);
   const engine = {
@@ -96,7 +96,7 @@ test("with the upgrade stuck and an agent too, one request is for both", async (
       return { kind: "applied" };
     },
   };
-  const world = { store, engine, hearing: heard } as unknown as MasterWorld;
+  const world = { store, engine, failureDetector: heard } as unknown as MasterWorld;
   await fileRequest(store, "r1", { kind: "retry" });
   await serveInbox(world);
   expect(await readAnswer(store, "r1")).toMatchObject({ ok: true });
@@ -106,7 +106,7 @@ test("with the upgrade stuck and an agent too, one request is for both", async (
 test.each(["blocked", "done"])(
   "%s: each agent is asked by itself: its heartbeat is in no other's way",
   async (state) => {
-    const store = await underWay(ways[state] ?? []);
+    const store = await activeUpgrade(ways[state] ?? []);
     for (const agent of ["a2", "a3"]) await join(store, agent);
     for (const id of ["a1", "a2", "a3"]) {
       await store.write([
@@ -130,7 +130,7 @@ test.each(["blocked", "done"])(
       },
     };
     await fileRequest(store, "r1", { kind: "retry" });
-    await serveInbox({ store: watched, engine, hearing: heard } as unknown as MasterWorld);
+    await serveInbox({ store: watched, engine, failureDetector: heard } as unknown as MasterWorld);
     expect(asked).toEqual(["a1", "a2", "a3"]);
     expect(await readAnswer(store, "r1")).toMatchObject({ ok: true });
   },
@@ -138,7 +138,7 @@ test.each(["blocked", "done"])(
 
 /** Two agents are stuck; something happens each time that a master is about to ask one of them. */
 async function twoStuck(beforeAsking: (store: Store, id: string) => Promise<unknown>) {
-  const store = await underWay([]);
+  const store = await activeUpgrade([]);
   await join(store, "a2");
   for (const id of ["a1", "a2"]) {
     await store.write([
@@ -154,7 +154,7 @@ async function twoStuck(beforeAsking: (store: Store, id: string) => Promise<unkn
     },
   };
   const retryOf = async (id: string) => (await store.get(collections.agents, id))?.["retry"];
-  const world = { store: interrupted, hearing: heard } as unknown as MasterWorld;
+  const world = { store: interrupted, failureDetector: heard } as unknown as MasterWorld;
   return { store, world, retryOf };
 }
 
@@ -182,11 +182,11 @@ test("a master that oversleeps while it asks one after the other asks nobody onc
 });
 
 test("what has to be judged again keeps no later request waiting", async () => {
-  const store = await underWay([]);
+  const store = await activeUpgrade([]);
   const engine = {
     send: () => Promise.reject(new LockstepError("conflict", "somebody else appends all the time")),
   };
-  const world = { store, engine, hearing: heard } as unknown as MasterWorld;
+  const world = { store, engine, failureDetector: heard } as unknown as MasterWorld;
   await fileRequest(store, "r1", { kind: "abort", why: "drawn" });
   await fileRequest(store, "r2", { kind: "forget", agent: "nobody" });
   await expect(serveInbox(world)).rejects.toMatchObject({ code: "conflict" });
@@ -200,7 +200,7 @@ test("what nobody waits for any more is withdrawn by the next master, unless it 
   await initializeVersions(store, from);
   await join(store, "a1", { startable: [from, to] });
   const preflight = () => Promise.reject(new Error("nobody asks"));
-  const world = { store, preflight, hearing: heard } as unknown as MasterWorld;
+  const world = { store, preflight, failureDetector: heard } as unknown as MasterWorld;
   await fileRequest(store, "r1", { kind: "upgrade", to, deadlines: {} }, 30_000);
   await fileRequest(store, "r2", { kind: "retry" }, 30_000);
   await store.write([beginWrite("r2")]);
@@ -215,16 +215,16 @@ test("what nobody waits for any more is withdrawn by the next master, unless it 
 });
 
 test("a retry that has begun is answered so, and cannot be withdrawn: nobody being stuck any more is its success", async () => {
-  const store = await underWay([]);
+  const store = await activeUpgrade([]);
   await fileRequest(store, "r1", { kind: "retry" });
   await store.write([beginWrite("r1")]);
   expect(await store.write([withdrawWrite("r1")])).toBe(0);
-  await serveInbox({ store, hearing: heard } as unknown as MasterWorld);
+  await serveInbox({ store, failureDetector: heard } as unknown as MasterWorld);
   expect(await readAnswer(store, "r1")).toMatchObject({ ok: true });
 });
 
 test("what was withdrawn is judged by nobody", async () => {
-  const store = await underWay([]);
+  const store = await activeUpgrade([]);
   await fileRequest(store, "r1", { kind: "retry" });
   const [item] = await readInbox(store);
   expect(await store.write([withdrawWrite("r1")])).toBe(null);
@@ -248,7 +248,7 @@ test("a request that cannot be judged is answered so, and keeps no later one wai
   await initializeVersions(store, from);
   await join(store, "a1", { startable: [from, to] });
   const preflight = () => Promise.reject(new Error("not authorized on admin"));
-  const world = { store, preflight, hearing: heard } as unknown as MasterWorld;
+  const world = { store, preflight, failureDetector: heard } as unknown as MasterWorld;
   await fileRequest(store, "r1", { kind: "upgrade", to, deadlines: {} });
   await fileRequest(store, "r2", { kind: "retry" });
   await serveInbox(world);
@@ -276,7 +276,7 @@ test("who is back before it is forgotten stays in the upgrade", async () => {
       return { kind: "applied" };
     },
   };
-  const world = { store, engine, hearing: heard } as unknown as MasterWorld;
+  const world = { store, engine, failureDetector: heard } as unknown as MasterWorld;
   await fileRequest(store, "r1", { kind: "forget", agent: "a1" });
   await expect(serveInbox(world)).rejects.toMatchObject({ code: "conflict" });
   expect(sent).toBe(1);
@@ -291,9 +291,9 @@ test("nobody is forgotten before it is known whether it is alive", async () => {
   await initializeVersions(store, from);
   await join(store, "a1");
   nowMs = 100_000;
-  const hearing = { looked() {}, hasListened: () => false };
+  const failureDetector = { observe() {}, canJudgeSilence: () => false };
   await fileRequest(store, "r1", { kind: "forget", agent: "a1" });
-  await serveInbox({ store, hearing } as unknown as MasterWorld);
+  await serveInbox({ store, failureDetector } as unknown as MasterWorld);
   const message = expect.stringContaining("ask again");
   expect(await readAnswer(store, "r1")).toMatchObject({ code: "heartbeat-fresh", message });
 });
@@ -304,14 +304,14 @@ test("a master that is new does not call missing whom it could not hear yet", as
   await initializeVersions(store, from);
   await join(store, "a1");
   nowMs += limits.heartbeatStaleMs + 1_000;
-  const hearing = createHearing({ monotonicMs: () => nowMs }, nowMs);
-  const world = { store, hearing } as MasterWorld;
+  const failureDetector = createFailureDetector({ monotonicMs: () => nowMs }, nowMs);
+  const world = { store, failureDetector } as MasterWorld;
   await fileRequest(store, "r1", { kind: "upgrade", to, deadlines: {} });
   await expect(serveInbox(world)).rejects.toMatchObject({ code: "database-unreachable" });
   expect(await readAnswer(store, "r1")).toBe(null);
   for (let second = 0; second <= limits.heartbeatStaleMs / 1_000; second += 1) {
     nowMs += 1_000;
-    hearing.looked(nowMs);
+    failureDetector.observe(nowMs);
   }
   await serveInbox(world);
   expect(await readAnswer(store, "r1")).toMatchObject({ ok: false, code: "peers-missing" });

@@ -1,16 +1,16 @@
 // Aim: what is stored once for an upgrade is read as it was, or not at all; a deposed master stores nothing; and
 // nothing stays once the upgrade has ended. Method: one suite on the memory store and on the MongoDB store.
 import { describe, expect, test } from "vitest";
-import { limits } from "../../src/limits.ts";
-import { openSeam } from "../../src/ports/fault-point.ts";
-import { createMemoryStore } from "../../src/journal/memory-store.ts";
-import { createMongoStore } from "../../src/journal/mongo-store.ts";
-import { collections, documentIds, type Entry, type Store } from "../../src/journal/store.ts";
 import {
   keepCatalogue,
   readKeptCatalogue,
   sweepCatalogues,
 } from "../../src/control/kept-catalogues.ts";
+import { createMemoryStore } from "../../src/journal/memory-store.ts";
+import { createMongoStore } from "../../src/journal/mongo-store.ts";
+import { collections, documentIds, type Entry, type Store } from "../../src/journal/store.ts";
+import { limits } from "../../src/limits.ts";
+import { noFaults } from "../../src/ports/fault-point.ts";
 import { createSetting } from "../database/setting.ts";
 
 const fence = (epoch: number) => ({
@@ -31,7 +31,7 @@ const stores: Readonly<Record<string, () => Promise<Store>>> = {
   "in memory": async () => createMemoryStore({ now: () => 0 }),
   "on MongoDB": async () => {
     const { client, name } = await createSetting();
-    return createMongoStore({ client, databaseName: `lockstep_${name}`, seam: openSeam });
+    return createMongoStore({ client, databaseName: `lockstep_${name}`, faultPoints: noFaults });
   },
 };
 

@@ -1,7 +1,6 @@
 // Aim: the four transactions on the versions document: what each expects and what it sets, to the
 // letter; and the fleet's first version. Method: the writes as values; the memory store.
 import { expect, test } from "vitest";
-import { createMemoryStore } from "../../src/journal/memory-store.ts";
 import {
   acceptWrite,
   commitWrite,
@@ -14,6 +13,7 @@ import {
   requireSemver,
   turnBackWrite,
 } from "../../src/control/versions.ts";
+import { createMemoryStore } from "../../src/journal/memory-store.ts";
 
 const [from, to, upgrade] = ["1.0.0", "1.1.0", "u000002"];
 const document = { collection: "versions", id: "versions" };

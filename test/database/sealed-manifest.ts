@@ -1,11 +1,11 @@
 import { BSON } from "mongodb";
-import { definitionOf } from "../../src/mongo/catalogue/definition.ts";
 import {
   type DumpedCollection,
   type Manifest,
   manifestDigest,
   sealed,
 } from "../../src/database/backup/manifest.ts";
+import { definitionOf } from "../../src/mongo/catalogue/definition.ts";
 
 const empty = definitionOf(BSON.serialize({}));
 /** A collection without documents. */

@@ -4,16 +4,16 @@ import { join } from "node:path";
 import { type MongoClient, MongoNetworkError } from "mongodb";
 import { inject, onTestFinished } from "vitest";
 import { chooseBackupTime } from "../../src/database/backup/backup-time.ts";
-import { readCatalogue } from "../../src/mongo/catalogue/catalogue.ts";
-import { digestDatabase } from "../../src/mongo/catalogue/digest.ts";
 import { dumpDatabase } from "../../src/database/backup/dump.ts";
 import type { Manifest } from "../../src/database/backup/manifest.ts";
-import type { WithMember } from "../../src/mongo/members.ts";
-import type { RunOptions } from "../../src/database/migration/runner.ts";
+import type { SchemaRunOptions } from "../../src/database/migration/runner.ts";
 import type { Mastership } from "../../src/leadership/mastership.ts";
 import { silentLog } from "../../src/log.ts";
-import { openSeam, type Seam } from "../../src/ports/fault-point.ts";
+import { readCatalogue } from "../../src/mongo/catalogue/catalogue.ts";
+import { digestDatabase } from "../../src/mongo/catalogue/digest.ts";
 import { memberOpener } from "../../src/mongo/connect.ts";
+import type { WithMember } from "../../src/mongo/members.ts";
+import { type FaultPoints, noFaults } from "../../src/ports/fault-point.ts";
 import { freshDatabaseName, openClient } from "../support/database.ts";
 
 /** Opens a member of the shared set. */
@@ -84,7 +84,7 @@ export async function takeCopy(
   const catalogue = await readCatalogue(setting.client, setting.name);
   const digest = await digestDatabase(setting.client, setting.name);
   const { control } = setting;
-  const time = await chooseBackupTime({ control, seam: openSeam });
+  const time = await chooseBackupTime({ control, faultPoints: noFaults });
   const manifest = await dumpDatabase({
     client,
     withMember,
@@ -96,18 +96,18 @@ export async function takeCopy(
     backupId: "u000002",
     fleet: setting.control.databaseName,
     version: "1.0.0",
-    seam: openSeam,
+    faultPoints: noFaults,
     signal: never,
     log: silentLog,
   });
   return { manifest, directory, catalogue, digest };
 }
 
-/** A seam that dies once, before or after the n-th durable write. */
-export function dyingSeam(
+/** A fault points that dies once, before or after the n-th durable write. */
+export function dyingFaultPoints(
   at: number,
   when: "before" | "after",
-): Seam & { readonly writes: number } {
+): FaultPoints & { readonly writes: number } {
   let writes = 0;
   return {
     get writes() {
@@ -123,8 +123,8 @@ export function dyingSeam(
   };
 }
 
-/** A seam that loses the answers of commits after they took effect, but never two of one name in a row. */
-export function losingSeam(): Seam & { readonly lost: ReadonlySet<string> } {
+/** A fault points that loses the answers of commits after they took effect, but never two of one name in a row. */
+export function losingSeam(): FaultPoints & { readonly lost: ReadonlySet<string> } {
   const lost = new Set<string>();
   let last = "";
   return {
@@ -145,9 +145,9 @@ export function losingSeam(): Seam & { readonly lost: ReadonlySet<string> } {
 export async function runOptions(
   setting: Setting,
   epoch: number,
-  steps: RunOptions["steps"],
-  extra: Partial<RunOptions> = {},
-): Promise<RunOptions> {
+  steps: SchemaRunOptions["steps"],
+  extra: Partial<SchemaRunOptions> = {},
+): Promise<SchemaRunOptions> {
   return {
     client: setting.client,
     databaseName: setting.name,
@@ -160,7 +160,7 @@ export async function runOptions(
     holder: `a${epoch}:1`,
     isDead: async () => false,
     signal: never,
-    seam: openSeam,
+    faultPoints: noFaults,
     log: silentLog,
     ...extra,
   };

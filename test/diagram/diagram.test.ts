@@ -3,7 +3,7 @@
 import { readFile } from "node:fs/promises";
 import { expect, test } from "vitest";
 import { setup } from "xstate";
-import { agentMachine } from "../../machines/participant.ts";
+import { participantMachine } from "../../machines/participant.ts";
 import { upgradeMachine } from "../../machines/upgrade.ts";
 import { catalogueOf } from "../../src/diagram/catalogue.ts";
 import { chartOf } from "../../src/diagram/chart.ts";
@@ -115,7 +115,7 @@ test("an edge that only chaos takes is untaken; a counted edge that is no more i
   expect(unknownEdges(chartOf(machine), gone)).toEqual(["busy stop -> gone (exploration)"]);
 });
 
-test.each([upgradeMachine, agentMachine])(
+test.each([upgradeMachine, participantMachine])(
   "what is committed is what the machines are",
   async (real) => {
     const chart = chartOf(real);
@@ -128,7 +128,9 @@ test.each([upgradeMachine, agentMachine])(
 );
 
 test("an edge of every state is one of each live state that does not say otherwise", () => {
-  const started = countableEdges(chartOf(agentMachine)).filter(({ event }) => event === "started");
+  const started = countableEdges(chartOf(participantMachine)).filter(
+    ({ event }) => event === "started",
+  );
   expect(started.filter(({ leaves }) => leaves).map(edgeKey)).toEqual([
     "rolling-back started cannotGoBack -> blocked",
   ]);
@@ -149,10 +151,13 @@ test("an edge without event and guard is taken at once", () => {
   expect(mermaidOf(chartOf(eager))).toContain("  a --> b: at once\n");
 });
 
-test.each([upgradeMachine, agentMachine])("no two edges of a machine share a name", (real) => {
-  const keys = countableEdges(chartOf(real)).map(edgeKey);
-  expect(new Set(keys).size).toBe(keys.length);
-});
+test.each([upgradeMachine, participantMachine])(
+  "no two edges of a machine share a name",
+  (real) => {
+    const keys = countableEdges(chartOf(real)).map(edgeKey);
+    expect(new Set(keys).size).toBe(keys.length);
+  },
+);
 
 test("the counter names the edges of an event, those of `always` behind it too, and no other", () => {
   const taken = (state: string, type: string) => {

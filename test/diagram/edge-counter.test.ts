@@ -1,22 +1,22 @@
 // Aim: the counter of a journal counts what was applied, once. Method: entries made by the pure step,
 // given in order, twice, with a gap, and of a machine that nobody draws.
 import { expect, test } from "vitest";
-import { agentMachine } from "../../machines/participant.ts";
-import { firstStep, nextStep } from "../../src/engine/transition.ts";
+import { participantMachine } from "../../machines/participant.ts";
+import { firstTransition, nextTransition } from "../../src/engine/transition.ts";
 import type { Entry } from "../../src/journal/store.ts";
 import { createEdgeCounter } from "../support/edge-counts.ts";
 
-const definition = { machine: agentMachine, protocol: 1 };
+const definition = { machine: participantMachine, protocol: 1 };
 const stamp = { epoch: 1, at: 0 };
 const input = { agent: "a1", role: "stateless", upgrade: "u1", from: "1.0.0", to: "1.1.0" };
 
 function journalOf(...types: readonly string[]): readonly Entry[] {
   const owner = { kind: "pinned", agent: "a1" } as const;
   const base = { actor: "agent/a1", machine: "agent", owner };
-  let { entry: tail } = firstStep(definition, base, input, stamp);
+  let { entry: tail } = firstTransition(definition, base, input, stamp);
   const entries = [tail];
   for (const type of types) {
-    tail = nextStep(definition, tail, { type }, stamp).entry;
+    tail = nextTransition(definition, tail, { type }, stamp).entry;
     entries.push(tail);
   }
   return entries;

@@ -2,11 +2,11 @@
 // two would let the second in where the first is refused. Method: a store that is slow on purpose.
 import { expect, test } from "vitest";
 import { createBatcher } from "../../src/engine/batcher.ts";
-import type { Step } from "../../src/engine/transition.ts";
+import type { Transition } from "../../src/engine/transition.ts";
 import { createMemoryStore } from "../../src/journal/memory-store.ts";
 import type { Entry, Store } from "../../src/journal/store.ts";
 
-const step = (actor: string, revision: number): Step => {
+const step = (actor: string, revision: number): Transition => {
   const entry: Entry = {
     ...{ actor, revision, machine: "m", owner: { kind: "role", role: "master" } },
     ...{ event: { type: "e" }, outcome: "applied", snapshot: "{}", state: "s", status: "active" },

@@ -4,8 +4,8 @@ import { getEventListeners } from "node:events";
 import { expect, test } from "vitest";
 import type { EffectHandler } from "../../src/engine/engine.ts";
 import { LockstepError } from "../../src/errors.ts";
-import { limits } from "../../src/limits.ts";
 import type { Store } from "../../src/journal/store.ts";
+import { limits } from "../../src/limits.ts";
 import { until } from "../support/until.ts";
 import { forever, owner, world } from "./job.ts";
 

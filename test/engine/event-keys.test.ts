@@ -3,10 +3,10 @@
 import { expect, test } from "vitest";
 import { setup } from "xstate";
 import { createEngine } from "../../src/engine/engine.ts";
-import { limits } from "../../src/limits.ts";
-import { silentLog } from "../../src/log.ts";
 import { createMemoryStore } from "../../src/journal/memory-store.ts";
 import type { Write } from "../../src/journal/store.ts";
+import { limits } from "../../src/limits.ts";
+import { silentLog } from "../../src/log.ts";
 import { until } from "../support/until.ts";
 import { createVirtualClock } from "../support/virtual-clock.ts";
 

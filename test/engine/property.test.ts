@@ -6,14 +6,14 @@ import { describe, expect, test } from "vitest";
 import { setup } from "xstate";
 import { createEngine } from "../../src/engine/engine.ts";
 import { eventKeyOf } from "../../src/engine/event-key.ts";
-import { type Definition, nextStep } from "../../src/engine/transition.ts";
+import { type Definition, nextTransition } from "../../src/engine/transition.ts";
 import { isLockstepError, LockstepError } from "../../src/errors.ts";
-import { silentLog } from "../../src/log.ts";
-import { systemClock } from "../../src/ports/clock.ts";
-import { openSeam } from "../../src/ports/fault-point.ts";
 import { createMemoryStore } from "../../src/journal/memory-store.ts";
 import { createMongoStore } from "../../src/journal/mongo-store.ts";
 import type { Entry, Owner, Store } from "../../src/journal/store.ts";
+import { silentLog } from "../../src/log.ts";
+import { systemClock } from "../../src/ports/clock.ts";
+import { noFaults } from "../../src/ports/fault-point.ts";
 import { freshDatabaseName, openClient } from "../support/database.ts";
 
 const machine = setup({
@@ -132,7 +132,7 @@ async function play(
       if (index === 0 || entry.outcome === "takeover") continue;
       const { epoch, at } = entry;
       const stamp = { epoch, at, ...eventKeyOf(entry) };
-      expect(nextStep(definition, before, entry.event, stamp).entry).toEqual(entry);
+      expect(nextTransition(definition, before, entry.event, stamp).entry).toEqual(entry);
     }
   }
   for (const id of acknowledged.keys()) expect(inJournal.get(id), id).toBe(1);
@@ -160,7 +160,7 @@ describe("any interleaving of two engines", () => {
     await fc.assert(
       fc.asyncProperty(...game, async (sent, at, lost) => {
         const databaseName = freshDatabaseName();
-        const store = createMongoStore({ client, databaseName, seam: openSeam });
+        const store = createMongoStore({ client, databaseName, faultPoints: noFaults });
         await play(store, sent, at, lost);
         await store.close();
       }),

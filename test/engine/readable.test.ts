@@ -7,9 +7,9 @@ import { type AnyStateMachine, setup } from "xstate";
 import { createEngine, type EngineMachine } from "../../src/engine/engine.ts";
 import { readEntry } from "../../src/engine/readable.ts";
 import { LockstepError } from "../../src/errors.ts";
-import { silentLog } from "../../src/log.ts";
 import { createMemoryStore } from "../../src/journal/memory-store.ts";
 import type { Entry } from "../../src/journal/store.ts";
+import { silentLog } from "../../src/log.ts";
 import { createVirtualClock } from "../support/virtual-clock.ts";
 
 const owner = { kind: "role", role: "master" } as const;

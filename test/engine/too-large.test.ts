@@ -4,10 +4,10 @@
 import { expect, test } from "vitest";
 import { assign, setup } from "xstate";
 import { createEngine, type EffectHandler } from "../../src/engine/engine.ts";
-import { limits } from "../../src/limits.ts";
-import { silentLog } from "../../src/log.ts";
 import { createMemoryStore } from "../../src/journal/memory-store.ts";
 import type { Entry } from "../../src/journal/store.ts";
+import { limits } from "../../src/limits.ts";
+import { silentLog } from "../../src/log.ts";
 import { until } from "../support/until.ts";
 import { createVirtualClock } from "../support/virtual-clock.ts";
 

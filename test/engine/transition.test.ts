@@ -4,7 +4,12 @@ import { describe, expect, test } from "vitest";
 import { setup } from "xstate";
 import { callerKey, type EventKey, effectKey, timerKey } from "../../src/engine/event-key.ts";
 import { refuseMachine } from "../../src/engine/refuse-machine.ts";
-import { type Definition, firstStep, nextStep, takeoverStep } from "../../src/engine/transition.ts";
+import {
+  type Definition,
+  firstTransition,
+  nextTransition,
+  takeoverTransition,
+} from "../../src/engine/transition.ts";
 import type { Entry } from "../../src/journal/store.ts";
 
 const machine = setup({
@@ -72,12 +77,12 @@ const definition: Definition = {
 };
 const owner = { kind: "role", role: "master" } as const;
 const base = { actor: "job/1", machine: "job", owner };
-const first = firstStep(definition, base, { some: "input" }, { epoch: 1, at: 100 });
+const first = firstTransition(definition, base, { some: "input" }, { epoch: 1, at: 100 });
 const after = (...events: readonly ({ type: string } & Record<string, unknown>)[]): Entry => {
   let tail = first.entry;
   for (const { key, ...event } of events) {
     const stamp = { epoch: 1, at: tail.at + 10, ...(key ? { eventKey: key as EventKey } : {}) };
-    tail = nextStep(definition, tail, event as { type: string }, stamp).entry;
+    tail = nextTransition(definition, tail, event as { type: string }, stamp).entry;
   }
   return tail;
 };
@@ -85,7 +90,7 @@ const deadline = { id: "job/1/0/0", name: "deadline", event: { type: "late" }, d
 const work = { id: "job/1/0/1", name: "work", params: { n: 1 } };
 
 test("the first entry", () => {
-  const created = firstStep(definition, base, { some: "input" }, { epoch: 1, at: 100 });
+  const created = firstTransition(definition, base, { some: "input" }, { epoch: 1, at: 100 });
   expect("eventKey" in created.entry).toBe(false);
   expect(created).toEqual({
     entry: {
@@ -108,7 +113,7 @@ test("the first entry", () => {
 
 test("the next entry, with its key", () => {
   const event = { type: "more" };
-  const { entry } = nextStep(definition, first.entry, event, {
+  const { entry } = nextTransition(definition, first.entry, event, {
     epoch: 2,
     at: 110,
     eventKey: callerKey("k"),
@@ -170,7 +175,7 @@ describe("effects", () => {
 
 test("a named write joins its entry, told who writes and when", () => {
   const stamp = { epoch: 1, at: 110, eventKey: callerKey("k") };
-  const { entry, writes } = nextStep(definition, first.entry, { type: "write" }, stamp);
+  const { entry, writes } = nextTransition(definition, first.entry, { type: "write" }, stamp);
   expect(writes).toEqual([
     {
       ...{ collection: "c", id: "i", expect: {} },
@@ -201,20 +206,25 @@ describe("what changes nothing is recorded all the same", () => {
   test("a snapshot that another release wrote stays as it wrote it", () => {
     const snapshot = JSON.stringify(JSON.parse(first.entry.snapshot), null, 2);
     const tail = { ...first.entry, snapshot };
-    const { entry } = nextStep(definition, tail, { type: "unheard-of" }, { epoch: 1, at: 110 });
+    const { entry } = nextTransition(
+      definition,
+      tail,
+      { type: "unheard-of" },
+      { epoch: 1, at: 110 },
+    );
     expect(entry.snapshot).toBe(snapshot);
   });
   test("one that an end does not take, with its key or without", () => {
     const end = after({ type: "worked" });
     const stamp = { epoch: 1, at: 120 };
-    const { entry, writes } = nextStep(definition, end, { type: "more" }, stamp);
+    const { entry, writes } = nextTransition(definition, end, { type: "more" }, stamp);
     expect(entry).toEqual({
       ...end,
       ...{ revision: 2, event: { type: "more" }, outcome: "ignored", at: 120 },
     });
     expect(writes).toEqual([]);
     expect("eventKey" in entry).toBe(false);
-    const keyed = nextStep(
+    const keyed = nextTransition(
       definition,
       end,
       { type: "more" },
@@ -231,7 +241,7 @@ describe("what changes nothing is recorded all the same", () => {
     });
   });
   test("a takeover", () => {
-    const { entry, writes } = takeoverStep(first.entry, { epoch: 2, at: 200 });
+    const { entry, writes } = takeoverTransition(first.entry, { epoch: 2, at: 200 });
     expect(entry).toEqual({
       ...first.entry,
       ...{ revision: 1, event: { type: "lockstep.takeover" }, outcome: "takeover" },
@@ -244,9 +254,13 @@ describe("what changes nothing is recorded all the same", () => {
 test("the chain rule: an epoch never falls, and a takeover raises it", () => {
   const broken = expect.objectContaining({ code: "invariant-broken" });
   const tail = { ...first.entry, epoch: 2 };
-  expect(() => nextStep(definition, tail, { type: "more" }, { epoch: 1, at: 1 })).toThrow(broken);
-  expect(() => takeoverStep(tail, { epoch: 2, at: 1 })).toThrow(broken);
-  expect(nextStep(definition, tail, { type: "more" }, { epoch: 2, at: 1 }).entry.epoch).toBe(2);
+  expect(() => nextTransition(definition, tail, { type: "more" }, { epoch: 1, at: 1 })).toThrow(
+    broken,
+  );
+  expect(() => takeoverTransition(tail, { epoch: 2, at: 1 })).toThrow(broken);
+  expect(nextTransition(definition, tail, { type: "more" }, { epoch: 2, at: 1 }).entry.epoch).toBe(
+    2,
+  );
 });
 
 test("a snapshot that is too large is refused", () => {
@@ -255,7 +269,7 @@ test("a snapshot that is too large is refused", () => {
     context: ({ input }) => ({ text: "x".repeat(Number(input)) }),
   });
   const create = (length: number) =>
-    firstStep({ machine: large, protocol: 1 }, base, length, { epoch: 1, at: 0 });
+    firstTransition({ machine: large, protocol: 1 }, base, length, { epoch: 1, at: 0 });
   expect(create(1_000).entry.state).toBe("{}");
   expect(() => create(4 * 1024 * 1024)).toThrow(
     expect.objectContaining({ code: "entry-too-large" }),

@@ -1,7 +1,7 @@
 import { protocol } from "../../machines/vocabulary.ts";
+import { coordinatorId, participantId } from "../../src/control/names.ts";
 import type { Entry } from "../../src/journal/store.ts";
 import { fleetInvariants } from "../../src/operator/invariants.ts";
-import { coordinatorId, participantId } from "../../src/control/names.ts";
 import { endBreaks } from "./coordinator-effects.ts";
 import { nameOf, recordsOf } from "./model.ts";
 import type { State } from "./state.ts";

@@ -1,5 +1,5 @@
-import { collections, type Versions, type Write } from "../../src/journal/store.ts";
 import type { AgentRecord } from "../../src/control/agents.ts";
+import { collections, type Versions, type Write } from "../../src/journal/store.ts";
 import type { ActorView } from "../../src/upgrade/protocol/derive.ts";
 import type { Agent, State } from "./state.ts";
 import { type Tail, tailOf } from "./tails.ts";

@@ -25,8 +25,8 @@ function createParticipant(model: Model, state: State, index: number): void {
   appendStarted(model, made, index, `${nameOf(index)} creates its participant`);
 }
 
-/** As `payDebt` of the participant's loop. */
-function payDebt(model: Model, state: State, index: number): void {
+/** As `joinOwedUndo` of the participant's loop. */
+function joinOwedUndo(model: Model, state: State, index: number): void {
   const { owes, participant } = agentOf(state, index);
   if (!owes || state.coordinator === 0) return;
   if (participant === 0) createParticipant(model, state, index);
@@ -53,8 +53,8 @@ function drive(model: Model, state: State, index: number): void {
   }
 }
 
-/** As `tendGate`: what it has read may not hold any more when it opens. */
-function tendGate(model: Model, state: State, index: number): void {
+/** As `reconcileGate`: what it has read may not hold any more when it opens. */
+function reconcileGate(model: Model, state: State, index: number): void {
   const agent = agentOf(state, index);
   const { versions } = state;
   const busy = agent.participant !== 0 && !tailOf(agent.participant).final;
@@ -111,8 +111,8 @@ function openGate(model: Model, state: State, index: number): void {
   });
 }
 
-/** As `goHome`: one at rest on another version than the fleet's goes there. */
-function goHome(model: Model, state: State, index: number): void {
+/** As `returnToFleetVersion`: one at rest on another version than the fleet's goes there. */
+function returnToFleetVersion(model: Model, state: State, index: number): void {
   const agent = agentOf(state, index);
   const { agentVersion, upgrade } = state.versions;
   const busy = agent.participant !== 0 && !tailOf(agent.participant).final;
@@ -139,8 +139,9 @@ export function participantActions(model: Model, state: State, index: number): v
     if (!tailOf(agent.participant).final) drive(model, state, index);
     participantEffects(model, state, index);
   }
-  payDebt(model, state, index);
-  tendGate(model, state, index);
+  joinOwedUndo(model, state, index);
+  reconcileGate(model, state, index);
   if (agent.opening) openGate(model, state, index);
-  if (placeOf(agent.participant, "changeVersion") === undefined) goHome(model, state, index);
+  if (placeOf(agent.participant, "changeVersion") === undefined)
+    returnToFleetVersion(model, state, index);
 }

@@ -1,4 +1,4 @@
-import type { AgentContext } from "../../machines/participant-context.ts";
+import type { ParticipantContext } from "../../machines/participant-context.ts";
 import type { UpgradeContext } from "../../machines/upgrade-context.ts";
 import { failure, selfName } from "./vocabulary.ts";
 
@@ -8,7 +8,9 @@ interface Undone {
   readonly undone: any;
 }
 
-export type BothContexts = Omit<UpgradeContext, "undone"> & Omit<AgentContext, "undone"> & Undone;
+export type BothContexts = Omit<UpgradeContext, "undone"> &
+  Omit<ParticipantContext, "undone"> &
+  Undone;
 
 const sortedRecord = <Value>(record: Readonly<Record<string, Value>>) =>
   Object.fromEntries(Object.entries(record).toSorted(([left], [right]) => (left < right ? -1 : 1)));

@@ -1,9 +1,14 @@
-import { agentMachine } from "../../machines/participant.ts";
 import { agentInvariants, upgradeInvariants } from "../../machines/invariants.ts";
+import { participantMachine } from "../../machines/participant.ts";
 import { upgradeMachine } from "../../machines/upgrade.ts";
 import { protocol } from "../../machines/vocabulary.ts";
 import { type EventKey, effectKey, timerKey } from "../../src/engine/event-key.ts";
-import { type Definition, firstStep, nextStep, type Step } from "../../src/engine/transition.ts";
+import {
+  type Definition,
+  firstTransition,
+  nextTransition,
+  type Transition,
+} from "../../src/engine/transition.ts";
 import type { Entry, Write } from "../../src/journal/store.ts";
 import { controlWrites } from "../../src/upgrade/coordinator/control-writes.ts";
 import { contextOf } from "../../src/upgrade/views.ts";
@@ -47,7 +52,7 @@ export interface Move {
 
 export const definitions: Readonly<Record<Machine, Definition>> = {
   upgrade: { machine: upgradeMachine, protocol, writes: controlWrites },
-  agent: { machine: agentMachine, protocol },
+  agent: { machine: participantMachine, protocol },
 };
 
 const tails = createInterner<Tail>();
@@ -105,7 +110,7 @@ function entryOf(tail: Tail): Entry {
   };
 }
 
-function tailFrom({ entry }: Step): number {
+function tailFrom({ entry }: Transition): number {
   return internTail({
     machine: entry.machine as Machine,
     snapshot: entry.snapshot,
@@ -121,7 +126,7 @@ export function create(machine: Machine, input: unknown): Move {
   const known = moves.get(key);
   if (known) return known;
   const base = { actor: actorName, machine, owner };
-  const step = firstStep(definitions[machine], base, input, { epoch: 1, at: 0 });
+  const step = firstTransition(definitions[machine], base, input, { epoch: 1, at: 0 });
   const { writes } = step;
   const move: Move = { to: tailFrom(step), writes, broken: [], edges: [], made: 0 };
   moves.set(key, move);
@@ -138,7 +143,7 @@ function keyOf(answered: Answered): EventKey | undefined {
     : timerKey(`timer/${answered.timer}`);
 }
 
-function edgesTaken(before: Tail, event: ModelEvent, { entry }: Step): readonly Edge[] {
+function edgesTaken(before: Tail, event: ModelEvent, { entry }: Transition): readonly Edge[] {
   if (entry.outcome !== "applied") return [];
   // An effect that was not pending before was asked for on the way.
   const leaves = entry.effects.some(
@@ -159,7 +164,7 @@ export function move(id: number, event: number, answered: Answered): Move {
   const before = tails.get(id);
   const message = events.get(event);
   const stamp = { epoch: 1, at: 0, ...(eventKey === undefined ? {} : { eventKey }) };
-  const step = nextStep(definitions[before.machine], entryOf(before), message, stamp);
+  const step = nextTransition(definitions[before.machine], entryOf(before), message, stamp);
   const to = tailFrom(step);
   // The invariants see what the step made, before anything of it is dropped.
   const after = { state: step.entry.state, context: contextOf<never>(step.entry) };

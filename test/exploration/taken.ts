@@ -1,4 +1,4 @@
-import { agentMachine } from "../../machines/participant.ts";
+import { participantMachine } from "../../machines/participant.ts";
 import { upgradeMachine } from "../../machines/upgrade.ts";
 import { chartOf } from "../../src/diagram/chart.ts";
 
@@ -13,7 +13,7 @@ export interface Edge {
 
 type Guard = (args: { context: unknown; event: unknown }, params: undefined) => boolean;
 
-const machines = { upgrade: upgradeMachine, agent: agentMachine } as const;
+const machines = { upgrade: upgradeMachine, agent: participantMachine } as const;
 const edges: readonly Edge[] = Object.entries(machines).flatMap(([name, machine]) =>
   chartOf(machine).edges.map(({ from, event, guard, to }) => ({
     machine: name as Edge["machine"],

@@ -2,11 +2,11 @@
 // the primary, where it can be read, and nobody is told that it is in the journal.
 import { MongoClient } from "mongodb";
 import { expect, inject, onTestFinished, test } from "vitest";
-import { startReplicaSet } from "../../src/local/replica-set.ts";
-import { signalProcess } from "../../src/ports/process.ts";
-import { openSeam } from "../../src/ports/fault-point.ts";
 import { createMongoStore } from "../../src/journal/mongo-store.ts";
 import type { Entry } from "../../src/journal/store.ts";
+import { startReplicaSet } from "../../src/local/replica-set.ts";
+import { noFaults } from "../../src/ports/fault-point.ts";
+import { signalProcess } from "../../src/ports/process.ts";
 import { until } from "../support/until.ts";
 
 const entryOf = (revision: number): Entry => ({
@@ -20,7 +20,7 @@ test("an entry that only the primary has is not acknowledged", async () => {
   onTestFinished(() => set.stop());
   const client = new MongoClient(set.url("control"));
   onTestFinished(() => client.close());
-  const store = createMongoStore({ client, databaseName: "control", seam: openSeam });
+  const store = createMongoStore({ client, databaseName: "control", faultPoints: noFaults });
   expect(await store.append([entryOf(0)])).toEqual([{ kind: "appended" }]);
 
   const primary = await set.primary();
@@ -58,7 +58,7 @@ test("an entry that never reached a primary is not acknowledged, whatever the dr
   onTestFinished(() => set.stop());
   const client = new MongoClient(set.url("control"), { serverSelectionTimeoutMS: 1_000 });
   onTestFinished(() => client.close());
-  const store = createMongoStore({ client, databaseName: "control", seam: openSeam });
+  const store = createMongoStore({ client, databaseName: "control", faultPoints: noFaults });
   expect(await store.append([entryOf(0)])).toEqual([{ kind: "appended" }]);
   const [member] = set.members;
   await member?.kill();

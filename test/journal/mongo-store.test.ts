@@ -1,18 +1,18 @@
 // Aim: the MongoDB store keeps the contract of the journal, lost answers included. Method: the suite
-// that both stores pass, on a real replica set, with a seam that loses an answer on demand.
+// that both stores pass, on a real replica set, with a fault points that loses an answer on demand.
 import { MongoNetworkError } from "mongodb";
 import { describe } from "vitest";
-import type { Seam } from "../../src/ports/fault-point.ts";
 import { createMongoStore } from "../../src/journal/mongo-store.ts";
-import { storeContract } from "./store-contract.ts";
+import type { FaultPoints } from "../../src/ports/fault-point.ts";
 import { freshDatabaseName, openClient } from "../support/database.ts";
+import { storeContract } from "./store-contract.ts";
 
 describe("mongo store", () => {
   storeContract(async () => {
     const client = await openClient();
     const databaseName = freshDatabaseName();
     let lose = false;
-    const seam: Seam = {
+    const faultPoints: FaultPoints = {
       async write(_name, action) {
         const result = await action();
         if (lose) {
@@ -22,7 +22,7 @@ describe("mongo store", () => {
         return result;
       },
     };
-    const open = () => createMongoStore({ client, databaseName, seam });
+    const open = () => createMongoStore({ client, databaseName, faultPoints });
     return {
       store: open(),
       fill: (collection, ids) =>

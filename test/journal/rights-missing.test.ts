@@ -5,8 +5,8 @@ import { MongoClient } from "mongodb";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { messageOf } from "../../src/errors.ts";
 import type { ReplicaSet } from "../../src/local/replica-set.ts";
-import { runCommand } from "../../src/ports/process.ts";
 import { asUnreachable } from "../../src/mongo/transient.ts";
+import { runCommand } from "../../src/ports/process.ts";
 import { startSecureSet } from "../support/secure.ts";
 
 let set: ReplicaSet;

@@ -1,6 +1,5 @@
 import { expect, onTestFinished, test } from "vitest";
 import { isLockstepError } from "../../src/errors.ts";
-import { limits } from "../../src/limits.ts";
 import {
   collections,
   documentIds,
@@ -8,6 +7,7 @@ import {
   type Store,
   type Write,
 } from "../../src/journal/store.ts";
+import { limits } from "../../src/limits.ts";
 
 /** What a store under test is made of. */
 export interface StoreUnderTest {

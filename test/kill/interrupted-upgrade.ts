@@ -1,9 +1,9 @@
+import { fileRequest } from "../../src/control/inbox.ts";
+import { initializeVersions, readVersions } from "../../src/control/versions.ts";
 import { createMemoryStore } from "../../src/journal/memory-store.ts";
 import type { Entry, Store, Versions } from "../../src/journal/store.ts";
 import { readFleetFacts } from "../../src/operator/fleet-facts.ts";
-import { fileRequest } from "../../src/control/inbox.ts";
 import { fleetInvariants } from "../../src/operator/invariants.ts";
-import { initializeVersions, readVersions } from "../../src/control/versions.ts";
 import { watchStore } from "../simulation/checks.ts";
 import { createDraw } from "../simulation/draw.ts";
 import { fair } from "../simulation/environment.ts";
@@ -123,7 +123,7 @@ export async function runInterrupted(
   let trouble = "";
   const around = {
     ...{ scheduler, store, draw: createDraw(1), versions: [from, to] },
-    weather: fair,
+    networkFaults: fair,
     ...{ primary: { dying: null }, written, started },
     believed: (entry: Entry) => void believed(entry),
     misbehaviour: () => scenario.misbehaviour,

@@ -1,6 +1,6 @@
 // Aim: whoever dies with -9 before or after any durable write of an upgrade, or loses its answer, the
 // upgrade ends by itself: done with each batch once, or rolled back with the data as it was. Method: a
-// fleet of real processes on real mongods, whose writes through the seam are numbered; an upgrade for
+// fleet of real processes on real mongods, whose writes through the fault points are numbered; an upgrade for
 // each number and each way to interrupt that write. `npm run kill-every-write` takes all of an upgrade
 // that succeeds and of one that fails after the migration; the tests a fixed slice.
 import { readFile, rm, writeFile } from "node:fs/promises";

@@ -7,8 +7,8 @@ import { join, resolve } from "node:path";
 import { expect, inject, test } from "vitest";
 import { differences, readCatalogue } from "../../src/mongo/catalogue/catalogue.ts";
 import { digestDatabase } from "../../src/mongo/catalogue/digest.ts";
+import { noFaults } from "../../src/ports/fault-point.ts";
 import { exited, signalProcess, startProcess } from "../../src/ports/process.ts";
-import { openSeam } from "../../src/ports/fault-point.ts";
 import { createSetting, type Setting, takeCopy } from "../database/setting.ts";
 import { type Order, runAsMaster } from "../fixtures/master-work.ts";
 import { openClient } from "../support/database.ts";
@@ -98,7 +98,7 @@ async function run(
       client: successor,
       agent: "successor",
       order,
-      seam: openSeam,
+      faultPoints: noFaults,
       leaseTtlMs: 10_000,
     });
     expect(outcome, what).toBe("done");

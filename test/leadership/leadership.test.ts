@@ -2,6 +2,7 @@
 // leaderships on the real set; a client that dies with a transaction open on the fence.
 import { MongoClient } from "mongodb";
 import { describe, expect, inject, onTestFinished, test, vi } from "vitest";
+import { createMongoStore } from "../../src/journal/mongo-store.ts";
 import { killPredecessor } from "../../src/leadership/kill-predecessor.ts";
 import { createLeadership } from "../../src/leadership/leadership.ts";
 import { createLeaseStore, leaseTtlFor } from "../../src/leadership/lease.ts";
@@ -9,9 +10,8 @@ import type { Mastership } from "../../src/leadership/mastership.ts";
 import { limits } from "../../src/limits.ts";
 import { silentLog } from "../../src/log.ts";
 import { systemClock } from "../../src/ports/clock.ts";
+import { noFaults } from "../../src/ports/fault-point.ts";
 import { systemRandom } from "../../src/ports/random.ts";
-import { openSeam } from "../../src/ports/fault-point.ts";
-import { createMongoStore } from "../../src/journal/mongo-store.ts";
 import { freshDatabaseName, openClient } from "../support/database.ts";
 import { until } from "../support/until.ts";
 
@@ -19,7 +19,7 @@ async function contender(databaseName: string, agent: string, leaseTtlMs = 1_000
   const client = await openClient(`lockstep:${agent}`);
   const renewClient = await openClient(`lockstep:${agent}:renew`);
   const leadership = createLeadership({
-    leases: createLeaseStore({ client, renewClient, databaseName, seam: openSeam }),
+    leases: createLeaseStore({ client, renewClient, databaseName, faultPoints: noFaults }),
     endPredecessor: (appName) => killPredecessor({ client, appName, log: silentLog }),
     agent,
     incarnation: 1,
@@ -69,7 +69,7 @@ describe("leadership", () => {
     const store = createMongoStore({
       client: second.client,
       databaseName: name,
-      seam: openSeam,
+      faultPoints: noFaults,
     });
     if (!mastership || !second.held[0]) throw new Error("expected two masterships");
     expect(await store.write([mastership.fence])).toBe(0);
@@ -84,7 +84,7 @@ describe("leadership", () => {
       client: dead,
       renewClient: dead,
       databaseName: name,
-      seam: openSeam,
+      faultPoints: noFaults,
     });
     const claim = { holder: "dead", incarnation: 1, nonce: "n", appName: "lockstep:dead" };
     const taken = await leases.acquire({ ...claim, ttlMs: 500 });
@@ -106,7 +106,12 @@ describe("leadership", () => {
   test("a lease by a clock that was far ahead is free; one that its holder may have is not", async () => {
     const name = freshDatabaseName();
     const [client, renewClient] = [await openClient(), await openClient()];
-    const leases = createLeaseStore({ client, renewClient, databaseName: name, seam: openSeam });
+    const leases = createLeaseStore({
+      client,
+      renewClient,
+      databaseName: name,
+      faultPoints: noFaults,
+    });
     const claim = { incarnation: 1, appName: "", ttlMs: 60_000 };
     expect(await leases.acquire({ ...claim, holder: "a1", nonce: "n1" })).not.toBe(null);
     const document = client.db(name).collection<{ _id: string }>("leases");
@@ -123,7 +128,12 @@ describe("leadership", () => {
   test("a clock that is an hour ahead takes nobody's lease, and gives none that lasts", async () => {
     const name = freshDatabaseName();
     const [client, renewClient] = [await openClient(), await openClient()];
-    const leases = createLeaseStore({ client, renewClient, databaseName: name, seam: openSeam });
+    const leases = createLeaseStore({
+      client,
+      renewClient,
+      databaseName: name,
+      faultPoints: noFaults,
+    });
     const claim = { incarnation: 1, appName: "", ttlMs: 60_000 };
     expect(await leases.acquire({ ...claim, holder: "a1", nonce: "n1" })).not.toBe(null);
     vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 60 * 60_000 });
@@ -141,7 +151,7 @@ describe("leadership", () => {
     const name = freshDatabaseName();
     const client = await openClient();
     const leases = createLeaseStore({
-      ...{ client, renewClient: client, databaseName: name, seam: openSeam },
+      ...{ client, renewClient: client, databaseName: name, faultPoints: noFaults },
     });
     const documents = client.db(name).collection<{ _id: string }>("leases");
     const claim = { holder: "a1", incarnation: 1, appName: "a1", ttlMs: 1 };
@@ -182,7 +192,7 @@ describe("leadership", () => {
       const name = freshDatabaseName();
       const client = await openClient();
       const leases = createLeaseStore({
-        ...{ client, renewClient: client, databaseName: name, seam: openSeam },
+        ...{ client, renewClient: client, databaseName: name, faultPoints: noFaults },
       });
       const claim = { holder: "a1", incarnation: 1, nonce: "n", appName: "a1", ttlMs: 1_000 };
       expect(await leases.acquire(claim)).not.toBe(null);

@@ -2,10 +2,10 @@
 // lose the lease on the way. Method: virtual time, leases in memory; ending the predecessor takes most of the
 // lease's life.
 import { expect, test } from "vitest";
+import { createMemoryStore } from "../../src/journal/memory-store.ts";
 import { createLeadership } from "../../src/leadership/leadership.ts";
 import type { Mastership } from "../../src/leadership/mastership.ts";
 import { silentLog } from "../../src/log.ts";
-import { createMemoryStore } from "../../src/journal/memory-store.ts";
 import { createDraw } from "../simulation/draw.ts";
 import { createScheduler } from "../simulation/scheduler.ts";
 import { createSimulatedLeases } from "../simulation/simulated-leases.ts";

@@ -1,8 +1,8 @@
 // Aim: each invariant of a transition is named when it is broken, and by nothing else. Method: one
 // transition that breaks none, one fact bent at a time.
 import { expect, test } from "vitest";
-import type { AgentContext } from "../../machines/participant-context.ts";
 import { agentInvariants, upgradeInvariants } from "../../machines/invariants.ts";
+import type { ParticipantContext } from "../../machines/participant-context.ts";
 import type { UpgradeContext } from "../../machines/upgrade-context.ts";
 import { contextOf } from "../../src/upgrade/views.ts";
 import { coordinator, participant, reason } from "../upgrade/protocol/facts.ts";
@@ -10,7 +10,7 @@ import { coordinator, participant, reason } from "../upgrade/protocol/facts.ts";
 const [first] = coordinator([]);
 const upgrade = contextOf<UpgradeContext>(first as NonNullable<typeof first>);
 const [own] = participant("a1", []);
-const agent = contextOf<AgentContext>(own as NonNullable<typeof own>);
+const agent = contextOf<ParticipantContext>(own as NonNullable<typeof own>);
 const plan = { incarnation: 1, hash: "h", schemaSteps: 1, protocol: 1 };
 const ready = { ready: { a1: plan, a2: plan }, gatesShut: true };
 const backup = { time: "1:1", foreignWrites: "prevented", digest: "d", catalogue: "c" } as const;
@@ -79,7 +79,7 @@ test.each<[UpgradeSide, UpgradeSide, string[]]>([
   expect(upgradeInvariants(before, { state: to, context: { ...upgrade, ...now } })).toEqual(broken);
 });
 
-type AgentSide = readonly [state: string, more?: Partial<AgentContext>];
+type AgentSide = readonly [state: string, more?: Partial<ParticipantContext>];
 
 test.each<[AgentSide, string, AgentSide, string[]]>([
   [["waiting"], "any", ["waiting"], []],

@@ -1,7 +1,7 @@
 // Aim: what each event does to a participant in each state: where it leads, what it notes, what it
 // asks for. Method: a table over the pure machine, to the letter.
 import { describe, expect, test } from "vitest";
-import { agentMachine } from "../../machines/participant.ts";
+import { participantMachine } from "../../machines/participant.ts";
 import type { AgentEvent } from "../../machines/participant-context.ts";
 import { play } from "./play.ts";
 
@@ -46,7 +46,7 @@ const cancel = { name: "cancelEffects", params: {} };
 const wayBack = [cancel, shutGate, undo];
 
 test("at first it shuts its gate, and knows nothing", () => {
-  expect(play(agentMachine, input, [])).toMatchObject({
+  expect(play(participantMachine, input, [])).toMatchObject({
     state: "waiting",
     asked: [shutGate],
     context: {
@@ -331,7 +331,7 @@ describe.each<[string, readonly Row[]]>([
   ["back", backwards],
 ])("%s", (_direction, rows) => {
   test.each(rows)("%s", (_name, before, event, state, changed, asked = []) => {
-    const played = play(agentMachine, input, [...before, event]);
+    const played = play(participantMachine, input, [...before, event]);
     expect([played.state, played.changed, played.asked]).toEqual([state, changed, asked]);
   });
 });

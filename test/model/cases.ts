@@ -1,6 +1,10 @@
 import type { AnyMachineSnapshot, AnyStateMachine, EventObject } from "xstate";
-import { agentMachine } from "../../machines/participant.ts";
-import type { AgentContext, AgentEvent, AgentInput } from "../../machines/participant-context.ts";
+import { participantMachine } from "../../machines/participant.ts";
+import type {
+  AgentEvent,
+  ParticipantContext,
+  ParticipantInput,
+} from "../../machines/participant-context.ts";
 import { upgradeMachine } from "../../machines/upgrade.ts";
 import type { UpgradeContext, UpgradeEvent, UpgradeInput } from "../../machines/upgrade-context.ts";
 import type { BackupPoint } from "../../machines/vocabulary.ts";
@@ -122,7 +126,7 @@ function projectUpgrade(snapshot: AnyMachineSnapshot): unknown {
   }
 }
 
-const agentInput: AgentInput = {
+const agentInput: ParticipantInput = {
   agent: "a1",
   role: "state-server",
   upgrade: "u000002",
@@ -162,7 +166,7 @@ const agentEvents: readonly AgentEvent[] = [
 ];
 
 function projectAgent(snapshot: AnyMachineSnapshot): unknown {
-  const context = snapshot.context as AgentContext;
+  const context = snapshot.context as ParticipantContext;
   const { running, gateShut, leaving, late, turnedBack, superseded, undone } = context;
   const flags = [gateShut, leaving, late, turnedBack, superseded, undone, context.reason !== null];
   return [running, ...flags];
@@ -178,7 +182,7 @@ export const cases: readonly Case[] = [
   },
   {
     name: "agent",
-    machine: agentMachine,
+    machine: participantMachine,
     input: agentInput,
     events: agentEvents,
     project: projectAgent,

@@ -1,9 +1,9 @@
 // Aim: the engine makes of each path what the pure machine makes of it, on both stores. Method: all
 // paths of xstate/graph, an actor for each, invariants after every transition.
 import { describe, expect, test } from "vitest";
-import { openSeam } from "../../src/ports/fault-point.ts";
 import { createMemoryStore } from "../../src/journal/memory-store.ts";
 import { createMongoStore } from "../../src/journal/mongo-store.ts";
+import { noFaults } from "../../src/ports/fault-point.ts";
 import { freshDatabaseName, openClient } from "../support/database.ts";
 import { cases } from "./cases.ts";
 import { runOnEngine } from "./run-on-engine.ts";
@@ -16,7 +16,7 @@ describe.each(cases)("$name", (model) => {
   test("on MongoDB", { timeout: 240_000 }, async () => {
     const databaseName = freshDatabaseName();
     const client = await openClient();
-    const store = createMongoStore({ client, databaseName, seam: openSeam });
+    const store = createMongoStore({ client, databaseName, faultPoints: noFaults });
     expect(await runOnEngine(model, store)).toBeGreaterThan(300);
     await store.close();
     await client.db(databaseName).dropDatabase();

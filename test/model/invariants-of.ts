@@ -1,5 +1,5 @@
-import type { AgentContext } from "../../machines/participant-context.ts";
 import { agentInvariants, type Seen, upgradeInvariants } from "../../machines/invariants.ts";
+import type { ParticipantContext } from "../../machines/participant-context.ts";
 import type { UpgradeContext } from "../../machines/upgrade-context.ts";
 
 /** The invariants of either machine, for one transition. */
@@ -11,5 +11,5 @@ export function invariantsOf(
 ): string[] {
   return machine === "upgrade"
     ? upgradeInvariants(before as Seen<UpgradeContext>, after as Seen<UpgradeContext>)
-    : agentInvariants(before as Seen<AgentContext>, after as Seen<AgentContext>, event);
+    : agentInvariants(before as Seen<ParticipantContext>, after as Seen<ParticipantContext>, event);
 }

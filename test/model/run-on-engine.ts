@@ -1,9 +1,9 @@
 import { expect } from "vitest";
 import { chartOf } from "../../src/diagram/chart.ts";
 import { createEngine, type EngineMachine } from "../../src/engine/engine.ts";
+import type { Entry, Store } from "../../src/journal/store.ts";
 import { silentLog } from "../../src/log.ts";
 import { systemClock } from "../../src/ports/clock.ts";
-import type { Entry, Store } from "../../src/journal/store.ts";
 import type { Case } from "./cases.ts";
 import { invariantsOf } from "./invariants-of.ts";
 import { pathsOf } from "./paths.ts";

@@ -1,12 +1,12 @@
 // Aim: the names of databases that are made from a fleet's name fit the server and collide with no other's.
 // Method: the pure functions, at their limits.
 import { describe, expect, test } from "vitest";
+import { limits } from "../../src/limits.ts";
 import {
   controlDatabaseName,
   requireApplicationDatabaseName,
   scratchDatabaseNames,
 } from "../../src/mongo/database-names.ts";
-import { limits } from "../../src/limits.ts";
 
 const refused = expect.objectContaining({ code: "bad-argument" });
 

@@ -5,11 +5,17 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { BSON } from "mongodb";
 import { expect, test } from "vitest";
-import { differences, readCatalogue } from "../../src/mongo/catalogue/catalogue.ts";
-import { bytesOfDefinition } from "../../src/mongo/catalogue/definition.ts";
-import { canonicalText } from "../../src/mongo/catalogue/definition-text.ts";
+import {
+  type Manifest,
+  manifestDigest,
+  metadataOf,
+  sealed,
+} from "../../src/database/backup/manifest.ts";
+import { verifyDump } from "../../src/database/backup/verify-dump.ts";
 import { loadDatabase } from "../../src/database/restore/load-database.ts";
-import { type Manifest, manifestDigest, metadataOf, sealed } from "../../src/database/backup/manifest.ts";
+import { restoreDatabase } from "../../src/database/restore/restore.ts";
+import { readStockDump } from "../../src/database/restore/stock-dump.ts";
+import { silentLog } from "../../src/log.ts";
 import {
   fieldOf,
   fieldOfBytes,
@@ -18,11 +24,10 @@ import {
   rawDocument,
   rawFields,
 } from "../../src/mongo/bson/raw-bson.ts";
-import { restoreDatabase } from "../../src/database/restore/restore.ts";
-import { readStockDump } from "../../src/database/restore/stock-dump.ts";
-import { verifyDump } from "../../src/database/backup/verify-dump.ts";
-import { silentLog } from "../../src/log.ts";
-import { openSeam } from "../../src/ports/fault-point.ts";
+import { differences, readCatalogue } from "../../src/mongo/catalogue/catalogue.ts";
+import { bytesOfDefinition } from "../../src/mongo/catalogue/definition.ts";
+import { canonicalText } from "../../src/mongo/catalogue/definition-text.ts";
+import { noFaults } from "../../src/ports/fault-point.ts";
 import { defineOddly } from "../database/everything.ts";
 import { createSetting, never, type Setting, takeCopy } from "../database/setting.ts";
 
@@ -63,7 +68,7 @@ async function damage({ client, name }: Named): Promise<void> {
 async function loaded(setting: Setting, directory: string, manifest: Manifest) {
   const { client } = setting;
   const databaseName = `${setting.name}_beside`;
-  const target = { client, databaseName, signal: never, seam: openSeam, log: silentLog };
+  const target = { client, databaseName, signal: never, faultPoints: noFaults, log: silentLog };
   try {
     await loadDatabase(target, directory, manifest);
     return await rawDefinitions({ client, name: databaseName });
@@ -82,7 +87,7 @@ test("a field that is named twice, and what JavaScript cannot hold, come back by
   const { client, name: databaseName, control } = setting;
   const { restored } = await restoreDatabase({
     ...{ client, databaseName, control, mastership: await setting.master(1), ...copy },
-    ...{ signal: never, seam: openSeam, log: silentLog },
+    ...{ signal: never, faultPoints: noFaults, log: silentLog },
   });
   expect(restored.toSorted()).toEqual(["oddly", "twice", "view of twice"]);
   expect(await rawDefinitions(setting)).toEqual(before);
@@ -90,7 +95,7 @@ test("a field that is named twice, and what JavaScript cannot hold, come back by
   await client.db(databaseName).dropDatabase();
   await restoreDatabase({
     ...{ client, databaseName, control, mastership: await setting.master(2), ...copy },
-    ...{ signal: never, seam: openSeam, log: silentLog },
+    ...{ signal: never, faultPoints: noFaults, log: silentLog },
   });
   expect(await rawDefinitions(setting)).toEqual(before);
   expect(await loaded(setting, copy.directory, await verifyDump(copy.directory))).toEqual(before);

@@ -3,7 +3,6 @@
 import fc from "fast-check";
 import { BSON } from "mongodb";
 import { expect, test } from "vitest";
-import { bytesOfText, canonicalText } from "../../src/mongo/catalogue/definition-text.ts";
 import {
   bsonType,
   decodedValue,
@@ -13,6 +12,7 @@ import {
   rawDocument,
   rawFields,
 } from "../../src/mongo/bson/raw-bson.ts";
+import { bytesOfText, canonicalText } from "../../src/mongo/catalogue/definition-text.ts";
 
 const bytesOf = (pairs: readonly (readonly [string, unknown])[]) => BSON.serialize(new Map(pairs));
 const textOf = (pairs: readonly (readonly [string, unknown])[]) => canonicalText(bytesOf(pairs));

@@ -6,15 +6,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, onTestFinished, test } from "vitest";
 import { createBackup } from "../../src/database/backup/backup.ts";
-import type { CollectionEntry } from "../../src/mongo/catalogue/catalogue.ts";
-import { controlDatabaseName, scratchDatabaseNames } from "../../src/mongo/database-names.ts";
 import type { Manifest } from "../../src/database/backup/manifest.ts";
-import { requireNamesFit } from "../../src/mongo/catalogue/name-lengths.ts";
 import { restoreBeside } from "../../src/database/restore/restore-beside.ts";
-import { silentLog } from "../../src/log.ts";
-import { systemClock } from "../../src/ports/clock.ts";
-import { openSeam } from "../../src/ports/fault-point.ts";
 import { createMongoStore } from "../../src/journal/mongo-store.ts";
+import { silentLog } from "../../src/log.ts";
+import type { CollectionEntry } from "../../src/mongo/catalogue/catalogue.ts";
+import { requireNamesFit } from "../../src/mongo/catalogue/name-lengths.ts";
+import { controlDatabaseName, scratchDatabaseNames } from "../../src/mongo/database-names.ts";
+import { systemClock } from "../../src/ports/clock.ts";
+import { noFaults } from "../../src/ports/fault-point.ts";
 import { preflightUpgrade } from "../../src/upgrade/coordinator/preflight-upgrade.ts";
 import type { DatabaseWorld } from "../../src/upgrade/world.ts";
 import { createSetting, never, type Setting, withMember } from "../database/setting.ts";
@@ -60,7 +60,7 @@ const takeBackup = (backupId: string) =>
       purpose: "a test",
       clock: systemClock,
       signal: never,
-      seam: openSeam,
+      faultPoints: noFaults,
       log: silentLog,
     },
   });
@@ -69,12 +69,12 @@ const restoreInto = (databaseName: string, manifest: Manifest, dryRun: boolean) 
   restoreBeside({
     ...{ client: setting.client, withMember, databaseName, fleet: control(), manifest, dryRun },
     directory: join(folder, manifest.backupId),
-    ...{ signal: never, seam: openSeam, clock: systemClock, log: silentLog },
+    ...{ signal: never, faultPoints: noFaults, clock: systemClock, log: silentLog },
   });
 
 const preflight = () => {
   const { client, name } = setting;
-  const store = createMongoStore({ client, databaseName: control(), seam: openSeam });
+  const store = createMongoStore({ client, databaseName: control(), faultPoints: noFaults });
   const world = { client, store, withMember, databaseName: name, log: silentLog };
   const whole = { ...world, controlDatabaseName: control() } as unknown as DatabaseWorld;
   return preflightUpgrade(whole, { bytes: 0, files: 0 });

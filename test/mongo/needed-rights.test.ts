@@ -4,6 +4,11 @@
 import { MongoClient } from "mongodb";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { requireHistory } from "../../src/database/history/history.ts";
+import { checkWriteBlock } from "../../src/database/isolation/write-block.ts";
+import type { ReplicaSet } from "../../src/local/replica-set.ts";
+import { silentLog } from "../../src/log.ts";
+import { memberOpener } from "../../src/mongo/connect.ts";
+import { checkMajority } from "../../src/mongo/preflight.ts";
 import {
   missingRights,
   type NeededRight,
@@ -14,14 +19,9 @@ import {
   type Work,
 } from "../../src/mongo/requirements/needed-rights.ts";
 import { requireFilesForCopy } from "../../src/mongo/requirements/open-files.ts";
-import { checkMajority } from "../../src/mongo/preflight.ts";
 import { readPrivileges, requireRights } from "../../src/mongo/requirements/rights.ts";
 import { checkServerVersions } from "../../src/mongo/server-versions.ts";
-import { checkWriteBlock } from "../../src/database/isolation/write-block.ts";
-import type { ReplicaSet } from "../../src/local/replica-set.ts";
-import { silentLog } from "../../src/log.ts";
 import { readAgentRights } from "../../src/upgrade/coordinator/agent-rights.ts";
-import { memberOpener } from "../../src/mongo/connect.ts";
 import { freshDatabaseName } from "../support/database.ts";
 import { documentedRole } from "../support/documented-role.ts";
 import { startSecureSet } from "../support/secure.ts";

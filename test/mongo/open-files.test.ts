@@ -7,17 +7,21 @@ import { join } from "node:path";
 import type { MongoClient } from "mongodb";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
 import { createBackup } from "../../src/database/backup/backup.ts";
-import { readCatalogue } from "../../src/mongo/catalogue/catalogue.ts";
-import { controlDatabaseName } from "../../src/mongo/database-names.ts";
-import { filesOf, type MemberFiles, requireFiles } from "../../src/mongo/requirements/open-files.ts";
 import { restoreBeside } from "../../src/database/restore/restore-beside.ts";
+import { createMongoStore } from "../../src/journal/mongo-store.ts";
 import { limits } from "../../src/limits.ts";
 import { type ReplicaSet, startReplicaSet } from "../../src/local/replica-set.ts";
 import { silentLog } from "../../src/log.ts";
-import { systemClock } from "../../src/ports/clock.ts";
-import { openSeam } from "../../src/ports/fault-point.ts";
-import { createMongoStore } from "../../src/journal/mongo-store.ts";
+import { readCatalogue } from "../../src/mongo/catalogue/catalogue.ts";
 import { connect, memberOpener } from "../../src/mongo/connect.ts";
+import { controlDatabaseName } from "../../src/mongo/database-names.ts";
+import {
+  filesOf,
+  type MemberFiles,
+  requireFiles,
+} from "../../src/mongo/requirements/open-files.ts";
+import { systemClock } from "../../src/ports/clock.ts";
+import { noFaults } from "../../src/ports/fault-point.ts";
 import { preflightUpgrade } from "../../src/upgrade/coordinator/preflight-upgrade.ts";
 import type { DatabaseWorld } from "../../src/upgrade/world.ts";
 import { never } from "../database/setting.ts";
@@ -86,7 +90,7 @@ const control = controlDatabaseName("things");
 const asking = () => ({
   ...{ client, withMember: memberOpener(set.url("things"), "test"), log: silentLog },
 });
-const ports = { signal: never, seam: openSeam, clock: systemClock };
+const ports = { signal: never, faultPoints: noFaults, clock: systemClock };
 const takeBackup = (backupId: string) =>
   createBackup({
     ...{ ...asking(), ...ports, databaseName: "things", root: folder, backupId },
@@ -94,7 +98,7 @@ const takeBackup = (backupId: string) =>
     ...{ version: "1.0.0", purpose: "a test" },
   });
 const preflight = (files: number) => {
-  const store = createMongoStore({ client, databaseName: control, seam: openSeam });
+  const store = createMongoStore({ client, databaseName: control, faultPoints: noFaults });
   const names = { databaseName: "things", controlDatabaseName: control };
   const world = { ...asking(), ...names, store, memberClient: client };
   return preflightUpgrade(world as unknown as DatabaseWorld, { bytes: 0, files });

@@ -8,16 +8,12 @@ import { join } from "node:path";
 import type { Document } from "mongodb";
 import { MongoClient } from "mongodb";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
-import { ownMemberUrl } from "../../src/mongo/members.ts";
-import {
-  memberTrouble,
-  readMemberTrouble,
-  type ServerFacts,
-} from "../../src/mongo/own-member.ts";
 import { createAgent } from "../../src/index.ts";
 import { type ReplicaSet, startReplicaSet, startStandalone } from "../../src/local/replica-set.ts";
 import { silentLog } from "../../src/log.ts";
 import { connect, memberOpener } from "../../src/mongo/connect.ts";
+import { ownMemberUrl } from "../../src/mongo/members.ts";
+import { memberTrouble, readMemberTrouble, type ServerFacts } from "../../src/mongo/own-member.ts";
 import { createDatabaseSide } from "../../src/upgrade/database-side.ts";
 import { until } from "../support/until.ts";
 

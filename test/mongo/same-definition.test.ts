@@ -3,15 +3,20 @@
 // made first once; an intent that is taken up again.
 import { type Document, Double, Long } from "mongodb";
 import { describe, expect, test } from "vitest";
-import { readCatalogue } from "../../src/mongo/catalogue/catalogue.ts";
-import type { RunOptions } from "../../src/database/migration/runner.ts";
+import type { SchemaRunOptions } from "../../src/database/migration/runner.ts";
 import type { SchemaContext } from "../../src/database/migration/schema-context.ts";
 import { runSchemaSteps } from "../../src/database/migration/schema-steps.ts";
-import { createSetting, dyingSeam, runOptions, type Setting } from "../database/setting.ts";
+import { readCatalogue } from "../../src/mongo/catalogue/catalogue.ts";
+import { createSetting, dyingFaultPoints, runOptions, type Setting } from "../database/setting.ts";
 
 type Run = (context: SchemaContext) => Promise<void>;
 
-async function verdict(setting: Setting, run: Run, more: Partial<RunOptions> = {}, epoch = 1) {
+async function verdict(
+  setting: Setting,
+  run: Run,
+  more: Partial<SchemaRunOptions> = {},
+  epoch = 1,
+) {
   const steps = [{ name: "one", run }];
   const result = await runSchemaSteps(await runOptions(setting, epoch, steps, more));
   return result.kind === "done" ? "done" : `${result.reason.code}: ${result.reason.message}`;
@@ -268,7 +273,7 @@ test("an intent that is taken up again finds another index of its name: a confli
   const run: Run = (context) => context.addIndex("items", { a: 1 }, { name: "it" });
   let at = 1;
   const names: string[] = [];
-  const counting: RunOptions["seam"] = {
+  const counting: SchemaRunOptions["faultPoints"] = {
     async write(name, action) {
       names.push(name);
       return action();
@@ -276,10 +281,10 @@ test("an intent that is taken up again finds another index of its name: a confli
   };
   const probe = await createSetting();
   await probe.client.db(probe.name).createCollection("items");
-  await verdict(probe, run, { seam: counting });
+  await verdict(probe, run, { faultPoints: counting });
   at = names.indexOf("add-index") + 1;
   expect(at).toBeGreaterThan(1);
-  await verdict(setting, run, { seam: dyingSeam(at, "before") });
+  await verdict(setting, run, { faultPoints: dyingFaultPoints(at, "before") });
   const filter = { partialFilterExpression: { a: 1 } };
   await database.collection("items").createIndex({ a: 1 }, { name: "it", ...filter });
   expect(await verdict(setting, run, {}, 2)).toMatch(/^schema-conflict: .* is named "it"/);

@@ -6,14 +6,14 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import type { MongoClient } from "mongodb";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
-import { controlDatabaseName } from "../../src/mongo/database-names.ts";
-import { requireOneVersion } from "../../src/mongo/server-versions.ts";
+import { createMongoStore } from "../../src/journal/mongo-store.ts";
 import { type ReplicaSet, startReplicaSet } from "../../src/local/replica-set.ts";
 import { silentLog } from "../../src/log.ts";
-import { runCommand } from "../../src/ports/process.ts";
-import { openSeam } from "../../src/ports/fault-point.ts";
-import { createMongoStore } from "../../src/journal/mongo-store.ts";
 import { connect, memberOpener } from "../../src/mongo/connect.ts";
+import { controlDatabaseName } from "../../src/mongo/database-names.ts";
+import { requireOneVersion } from "../../src/mongo/server-versions.ts";
+import { noFaults } from "../../src/ports/fault-point.ts";
+import { runCommand } from "../../src/ports/process.ts";
 import { preflightUpgrade } from "../../src/upgrade/coordinator/preflight-upgrade.ts";
 import type { DatabaseWorld } from "../../src/upgrade/world.ts";
 
@@ -79,7 +79,7 @@ const preflight = () => {
   const store = createMongoStore({
     client,
     databaseName: controlDatabaseName("things"),
-    seam: openSeam,
+    faultPoints: noFaults,
   });
   const controlDatabase = controlDatabaseName("things");
   const world = {

@@ -3,9 +3,13 @@ import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { estimatedBytes } from "../../src/database/migration/estimate.ts";
 import { backupsIn, sweepBackups } from "../../src/database/backup/retention.ts";
-import { oplogWarning, requireMemberSpace, spaceNeeded } from "../../src/mongo/requirements/space.ts";
+import { estimatedBytes } from "../../src/database/migration/estimate.ts";
+import {
+  oplogWarning,
+  requireMemberSpace,
+  spaceNeeded,
+} from "../../src/mongo/requirements/space.ts";
 import { manifestWith } from "../database/sealed-manifest.ts";
 
 const gb = 1024 ** 3;

@@ -283,7 +283,7 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: "src/upgrade/participant/participant-loop.ts",
-        find: "joined = (await payDebt(world, owed, before)) || joined;",
+        find: "joined = (await joinOwedUndo(world, owed, before)) || joined;",
         replace: "void payDebt;",
       },
     ],

@@ -4,7 +4,15 @@ import { describe, expect, test } from "vitest";
 import type { Entry } from "../../src/journal/store.ts";
 import type { FleetFacts } from "../../src/operator/fleet-facts.ts";
 import { fleetInvariants } from "../../src/operator/invariants.ts";
-import { coordinator, fleetIn, participant, record, to, upgrade, ways } from "../upgrade/protocol/facts.ts";
+import {
+  coordinator,
+  fleetIn,
+  participant,
+  record,
+  to,
+  upgrade,
+  ways,
+} from "../upgrade/protocol/facts.ts";
 
 const actor = `upgrade/${upgrade}`;
 const bend = (facts: FleetFacts, change: (entries: Entry[]) => readonly Entry[]): FleetFacts => ({

@@ -1,10 +1,10 @@
 // Aim: what a coordinator could not take is in the fleet's status. Method: a journal in memory whose last event was
 // rejected, since its entry would have been too large.
 import { expect, test } from "vitest";
-import { limits } from "../../src/limits.ts";
-import { createMemoryStore } from "../../src/journal/memory-store.ts";
-import { readStatus } from "../../src/operator/status.ts";
 import { initializeVersions } from "../../src/control/versions.ts";
+import { createMemoryStore } from "../../src/journal/memory-store.ts";
+import { limits } from "../../src/limits.ts";
+import { readStatus } from "../../src/operator/status.ts";
 import { coordinator, reason, ways } from "../upgrade/protocol/facts.ts";
 
 test("the reason of a rejected event, while nothing else has been said", async () => {

@@ -1,6 +1,9 @@
 import { valid } from "semver";
 import type { AgentEvent } from "../../machines/participant-context.ts";
 import type { UpgradeContext } from "../../machines/upgrade-context.ts";
+import { readAgents } from "../../src/control/agents.ts";
+import { coordinatorId, participantId } from "../../src/control/names.ts";
+import { readVersions } from "../../src/control/versions.ts";
 import {
   collections,
   documentIds,
@@ -9,15 +12,12 @@ import {
   type Versions,
   type Write,
 } from "../../src/journal/store.ts";
-import { readAgents } from "../../src/control/agents.ts";
 import type { FleetFacts } from "../../src/operator/fleet-facts.ts";
 import {
   fleetInvariants,
   machineInvariants,
   versionInvariants,
 } from "../../src/operator/invariants.ts";
-import { coordinatorId, participantId } from "../../src/control/names.ts";
-import { readVersions } from "../../src/control/versions.ts";
 import { contextOf } from "../../src/upgrade/views.ts";
 import { firstVersion } from "./plan.ts";
 import { batchesBetween, dataDocument, readData } from "./simulated-data.ts";

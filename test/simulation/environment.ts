@@ -1,13 +1,13 @@
 import { createDraw, type Draw } from "./draw.ts";
-import type { Weather } from "./simulated-process.ts";
 import type { Plan } from "./plan.ts";
 import type { Scheduler } from "./scheduler.ts";
 import type { Misbehaviour } from "./simulated-data.ts";
+import type { NetworkFaults } from "./simulated-process.ts";
 
 /** All that faults move but no host owns: the way to the database, its primary, its clock, the steps. */
-export interface Nature {
+export interface Environment {
   readonly draw: Draw;
-  readonly weather: Weather;
+  readonly networkFaults: NetworkFaults;
   readonly primary: { readonly dying: Promise<void> | null };
   /** The database's clock. */
   databaseNowMs(): number;
@@ -21,18 +21,18 @@ export interface Nature {
 }
 
 export const well: Misbehaviour = { kind: "none", batch: 0, host: 0 };
-export const fair: Weather = {
+export const fair: NetworkFaults = {
   ...{ typicalMs: 3, slow: 0, slowMs: 1 },
   ...{ lost: 0, answerLost: 0, doubled: 0, late: 0 },
 };
 
-export function createNature(plan: Plan, scheduler: Scheduler): Nature {
-  const weather = { ...plan.weather };
+export function createEnvironment(plan: Plan, scheduler: Scheduler): Environment {
+  const networkFaults = { ...plan.networkFaults };
   const misbehaviours = new Map(plan.asks.map(({ to, misbehaviour }) => [to, misbehaviour]));
   const primary: { dying: Promise<void> | null } = { dying: null };
   let [isFaulty, momentsGoneUntilMs, aheadMs] = [true, 0, 10_000_000];
   return {
-    ...{ draw: createDraw(plan.seed), weather, primary },
+    ...{ draw: createDraw(plan.seed), networkFaults, primary },
     databaseNowMs: () => Math.floor(aheadMs + scheduler.nowMs()),
     get isFaulty() {
       return isFaulty;
@@ -51,7 +51,7 @@ export function createNature(plan: Plan, scheduler: Scheduler): Nature {
     },
     calm() {
       [isFaulty, momentsGoneUntilMs] = [false, 0];
-      Object.assign(weather, fair);
+      Object.assign(networkFaults, fair);
     },
   };
 }

@@ -1,7 +1,7 @@
 import type { Draw } from "./draw.ts";
 import { createDraw } from "./draw.ts";
-import type { Weather } from "./simulated-process.ts";
 import { batchesBetween, type Misbehaviour } from "./simulated-data.ts";
+import type { NetworkFaults } from "./simulated-process.ts";
 
 /** When a fault comes: at a time, or soon after a coordinator has entered a state for the n-th time. */
 export type Moment =
@@ -37,7 +37,7 @@ export interface Plan {
   readonly seed: number;
   readonly hosts: number;
   readonly asks: readonly Ask[];
-  readonly weather: Weather;
+  readonly networkFaults: NetworkFaults;
   readonly faults: readonly Fault[];
 }
 
@@ -61,7 +61,7 @@ function drawMisbehaviour(draw: Draw, batches: number): Misbehaviour {
 }
 
 /** Swarm testing: each run has some kinds of faults only, so that each gets deep somewhere. */
-function drawWeather(draw: Draw): Weather {
+function drawWeather(draw: Draw): NetworkFaults {
   const some = (value: number) => (draw.chance(0.4) ? value * draw.part() : 0);
   return {
     typicalMs: draw.pick([0, 1, 4, 20, 80]),
@@ -110,7 +110,7 @@ export function drawPlan(seed: number): Plan {
             version: draw.pick(versions.slice(0, minor + 1)),
           };
         });
-  return { seed, hosts, asks, weather: drawWeather(draw), faults };
+  return { seed, hosts, asks, networkFaults: drawWeather(draw), faults };
 }
 
 const momentOf = (when: Moment) =>

@@ -5,7 +5,7 @@ import type { Scheduler } from "./scheduler.ts";
 const problemsMax = 20;
 
 /** What happened in one run, with its times. */
-export interface Diary {
+export interface RunLog {
   readonly timeline: readonly string[];
   readonly problems: readonly string[];
   note(what: string): void;
@@ -16,7 +16,7 @@ export interface Diary {
   trace(): string;
 }
 
-export function createDiary(scheduler: Scheduler): Diary {
+export function createRunLog(scheduler: Scheduler): RunLog {
   const timeline: string[] = [];
   const problems: string[] = [];
   const trace = createHash("sha256");

@@ -5,7 +5,7 @@ const runsMax = 150;
 
 /** Plans that are simpler by one thing, the greatest simplifications first. */
 function* simplerThan(plan: Plan): Generator<Plan> {
-  const { faults, asks, weather } = plan;
+  const { faults, asks, networkFaults } = plan;
   if (faults.length > 1) {
     const half = Math.ceil(faults.length / 2);
     yield { ...plan, faults: faults.slice(0, half) };
@@ -13,7 +13,7 @@ function* simplerThan(plan: Plan): Generator<Plan> {
   }
   if (asks.length > 1) yield { ...plan, asks: asks.slice(0, -1) };
   for (const name of ["slow", "lost", "answerLost", "doubled", "late"] as const) {
-    if (weather[name] > 0) yield { ...plan, weather: { ...weather, [name]: 0 } };
+    if (networkFaults[name] > 0) yield { ...plan, networkFaults: { ...networkFaults, [name]: 0 } };
   }
   for (const index of faults.keys()) {
     yield { ...plan, faults: faults.toSpliced(index, 1) };

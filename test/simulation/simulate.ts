@@ -1,3 +1,5 @@
+import { fileRequest, type Request, readAnswer } from "../../src/control/inbox.ts";
+import { initializeVersions, readVersions } from "../../src/control/versions.ts";
 import { messageOf } from "../../src/errors.ts";
 import { createMemoryStore } from "../../src/journal/memory-store.ts";
 import {
@@ -8,14 +10,12 @@ import {
   type Versions,
 } from "../../src/journal/store.ts";
 import { readFleetFacts } from "../../src/operator/fleet-facts.ts";
-import { fileRequest, type Request, readAnswer } from "../../src/control/inbox.ts";
 import { fleetInvariants } from "../../src/operator/invariants.ts";
-import { initializeVersions, readVersions } from "../../src/control/versions.ts";
 import { type Watched, watchStore } from "./checks.ts";
-import { createDiary, type Diary } from "./run-log.ts";
+import { createEnvironment, type Environment } from "./environment.ts";
 import { createVisits, inject, type Visits } from "./inject.ts";
-import { createNature, type Nature } from "./environment.ts";
 import { drawPlan, firstVersion, inWords, type Plan, versions } from "./plan.ts";
+import { createRunLog, type RunLog } from "./run-log.ts";
 import { createScheduler, type Scheduler } from "./scheduler.ts";
 import { dataDocument, readData } from "./simulated-data.ts";
 import { copyName } from "./simulated-disk.ts";
@@ -56,8 +56,8 @@ export function simulate(
 interface Run {
   readonly plan: Plan;
   readonly scheduler: Scheduler;
-  readonly nature: Nature;
-  readonly diary: Diary;
+  readonly environment: Environment;
+  readonly runLog: RunLog;
   readonly watched: Watched;
   readonly visits: Visits;
   readonly hosts: Host[];
@@ -74,17 +74,17 @@ interface Run {
 
 function createRun(plan: Plan, onEntry: (entry: Entry) => void): Run {
   const scheduler = createScheduler();
-  const [nature, diary] = [createNature(plan, scheduler), createDiary(scheduler)];
+  const [environment, runLog] = [createEnvironment(plan, scheduler), createRunLog(scheduler)];
   const [hosts, visits]: [Host[], Visits] = [[], createVisits(scheduler)];
   const written = { acknowledged: 0, attempted: 0 };
-  const watched = watchStore(createMemoryStore({ now: nature.databaseNowMs }), {
-    problem: diary.problem,
+  const watched = watchStore(createMemoryStore({ now: environment.databaseNowMs }), {
+    problem: runLog.problem,
     onEntry(entry, before) {
       onEntry(entry);
-      diary.journalled(entry);
+      runLog.journalled(entry);
       const { actor, machine, event, outcome, state, epoch } = entry;
       if (machine !== "upgrade" || outcome !== "applied") return;
-      diary.note(`${actor}: ${event.type}: ${state} (epoch ${epoch})`);
+      runLog.note(`${actor}: ${event.type}: ${state} (epoch ${epoch})`);
       if (before?.state !== state) visits.entered(state);
     },
     holders: (upgrade, time) =>
@@ -97,16 +97,20 @@ function createRun(plan: Plan, onEntry: (entry: Entry) => void): Run {
   const { store } = watched;
   let asked = 0;
   const run: Run = {
-    ...{ plan, scheduler, nature, diary, watched, visits, hosts, written, trouble: "" },
+    ...{ plan, scheduler, environment, runLog, watched, visits, hosts, written, trouble: "" },
     join() {
       const host = createHost(`a${hosts.length + 1}`, firstVersion, {
         ...{ scheduler, store, versions, written, started: watched.started },
-        ...{ draw: nature.draw, weather: nature.weather, primary: nature.primary },
-        ...{ misbehaviour: nature.misbehaviour, momentIsGone: nature.momentIsGone },
+        ...{
+          draw: environment.draw,
+          networkFaults: environment.networkFaults,
+          primary: environment.primary,
+        },
+        ...{ misbehaviour: environment.misbehaviour, momentIsGone: environment.momentIsGone },
         trouble(words) {
           run.trouble = words;
         },
-        problem: diary.problem,
+        problem: runLog.problem,
         believed: (entry) => void watched.believed(entry),
       });
       hosts.push(host);
@@ -114,7 +118,7 @@ function createRun(plan: Plan, onEntry: (entry: Entry) => void): Run {
     },
     async ask(request) {
       asked += 1;
-      diary.note(`asked: ${JSON.stringify(request)}`);
+      runLog.note(`asked: ${JSON.stringify(request)}`);
       const id = `request-${asked}`;
       await fileRequest(store, id, request);
       return id;
@@ -143,17 +147,17 @@ export async function simulatePlan(
   onEntry: (entry: Entry) => void = () => {},
 ): Promise<SimulationResult> {
   const run = createRun(plan, onEntry);
-  const { scheduler, diary, watched, hosts } = run;
+  const { scheduler, runLog, watched, hosts } = run;
   try {
     await runToTheEnd(run);
   } catch (error) {
-    diary.problem(`thrown: ${messageOf(error)}`);
+    runLog.problem(`thrown: ${messageOf(error)}`);
   }
   const simulatedMs = scheduler.nowMs();
   for (const host of hosts) host.leave();
   return {
-    ...{ seed: plan.seed, problems: diary.problems, simulatedMs, trace: diary.trace() },
-    timeline: [...plan.faults.map((fault) => `plan: ${inWords(fault)}`), ...diary.timeline],
+    ...{ seed: plan.seed, problems: runLog.problems, simulatedMs, trace: runLog.trace() },
+    timeline: [...plan.faults.map((fault) => `plan: ${inWords(fault)}`), ...runLog.timeline],
     ends: [...watched.tails.values()]
       .filter(({ machine }) => machine === "upgrade")
       .map(({ state }) => state),
@@ -161,7 +165,7 @@ export async function simulatePlan(
 }
 
 async function runToTheEnd(run: Run): Promise<void> {
-  const { plan, nature, diary, watched, hosts } = run;
+  const { plan, environment, runLog, watched, hosts } = run;
   await initializeVersions(watched.store, firstVersion);
   await watched.store.write([
     { ...dataDocument, expect: null, set: { applied: {}, application: 0, foreign: 0 } },
@@ -171,20 +175,20 @@ async function runToTheEnd(run: Run): Promise<void> {
   void operate(run);
   await walkThrough(run);
 
-  nature.calm();
-  diary.note("no more faults");
+  environment.calm();
+  runLog.note("no more faults");
   for (const host of hosts) host.heal();
   bringCopiesBack(hosts);
   await comeToRest(run);
-  if (diary.problems.length === 0) await upgradeOnceMore(run);
+  if (runLog.problems.length === 0) await upgradeOnceMore(run);
   await checkTheEnd(run);
 }
 
 function injectInto(run: Run): void {
-  const { plan, scheduler, nature, diary, watched, hosts } = run;
+  const { plan, scheduler, environment, runLog, watched, hosts } = run;
   const victims = {
-    ...{ scheduler, hosts, note: diary.note },
-    ...{ failOver: nature.failOver, loseMoments: nature.loseMoments },
+    ...{ scheduler, hosts, note: runLog.note },
+    ...{ failOver: environment.failOver, loseMoments: environment.loseMoments },
     join: () => (hosts.length < plan.hosts + 2 ? run.join() : undefined),
     async master() {
       const lease = await watched.store.get(collections.leases, documentIds.master);
@@ -195,7 +199,7 @@ function injectInto(run: Run): void {
       await watched.store.write([{ ...dataDocument, expect: {}, increment: { foreign: 1 } }]);
     },
   };
-  inject(plan, run.visits, victims, () => !nature.isFaulty);
+  inject(plan, run.visits, victims, () => !environment.isFaulty);
 }
 
 /** Somebody mends or brings back each upgrade's newest copy, on one of the hosts that had it. */
@@ -276,7 +280,7 @@ async function walkThrough(run: Run): Promise<void> {
 
 async function comeToRest(run: Run): Promise<void> {
   const { scheduler, watched, hosts } = run;
-  const { problem } = run.diary;
+  const { problem } = run.runLog;
   const endMs = scheduler.nowMs() + livenessMs;
   while (scheduler.nowMs() < endMs) {
     await scheduler.run(scheduler.nowMs() + 1_000);
@@ -305,12 +309,12 @@ async function upgradeOnceMore(run: Run): Promise<void> {
     await run.scheduler.run(run.scheduler.nowMs() + 1_000);
   }
   const tail = [...run.watched.tails.values()].findLast(({ machine }) => machine === "upgrade");
-  run.diary.problem(`L1: no upgrade without any fault: ${tail?.state}, ${tail?.snapshot}`);
+  run.runLog.problem(`L1: no upgrade without any fault: ${tail?.state}, ${tail?.snapshot}`);
 }
 
 async function checkTheEnd(run: Run): Promise<void> {
   const { written } = run;
-  const { problem } = run.diary;
+  const { problem } = run.runLog;
   const { application } = await readData(run.watched.store);
   if (application < written.acknowledged || application > written.attempted) {
     problem(`lost writes: ${application} of ${JSON.stringify(written)}`);

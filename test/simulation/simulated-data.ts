@@ -1,8 +1,13 @@
 import type { UpgradeContext } from "../../machines/upgrade-context.ts";
 import type { BackupPoint, Reason } from "../../machines/vocabulary.ts";
+import {
+  keepCatalogue,
+  readKeptCatalogue,
+  sweepCatalogues,
+} from "../../src/control/kept-catalogues.ts";
+import { coordinatorId, coordinatorPrefix } from "../../src/control/names.ts";
 import type { EffectContext } from "../../src/engine/engine.ts";
 import { LockstepError } from "../../src/errors.ts";
-import { limits } from "../../src/limits.ts";
 import {
   collections,
   documentIds,
@@ -10,18 +15,13 @@ import {
   type Store,
   type Write,
 } from "../../src/journal/store.ts";
+import { limits } from "../../src/limits.ts";
 import type { DatabaseSide } from "../../src/upgrade/database-side.ts";
-import {
-  keepCatalogue,
-  readKeptCatalogue,
-  sweepCatalogues,
-} from "../../src/control/kept-catalogues.ts";
-import { coordinatorId, coordinatorPrefix } from "../../src/control/names.ts";
 import { planOf, type Step } from "../../src/upgrade/protocol/steps.ts";
 import { contextOf } from "../../src/upgrade/views.ts";
 import type { World } from "../../src/upgrade/world.ts";
 import type { Draw } from "./draw.ts";
-import type { Life } from "./simulated-process.ts";
+import type { SimulatedProcess } from "./simulated-process.ts";
 
 /** The application's data: how often each batch of each schema step was applied, and what it wrote itself. */
 export interface Data {
@@ -102,7 +102,7 @@ export function hasOtherSteps(
 export function createSimulatedDatabase(options: {
   /** As this process reaches it. */
   readonly store: Store;
-  readonly life: Life;
+  readonly simulatedProcess: SimulatedProcess;
   readonly draw: Draw;
   readonly copies: Map<string, SimulatedCopy>;
   misbehaviour(to: string): Misbehaviour;
@@ -112,9 +112,10 @@ export function createSimulatedDatabase(options: {
   started(effect: string): Promise<void>;
   problem(words: string): void;
 }): DatabaseSide {
-  const { store, life, draw, copies } = options;
+  const { store, simulatedProcess, draw, copies } = options;
   const failure = (code: string, message: string): Reason => ({ code, message, details: {} });
-  const work = (ms: number, signal: AbortSignal) => life.clock.sleep(1 + draw.below(ms), signal);
+  const work = (ms: number, signal: AbortSignal) =>
+    simulatedProcess.clock.sleep(1 + draw.below(ms), signal);
 
   const fenceOf = (epoch: number, more: Record<string, Plain> = {}): Write => ({
     collection: collections.fences,
@@ -204,11 +205,11 @@ export function createSimulatedDatabase(options: {
       if (kind === "ignores-its-signal" && done === batch) await new Promise(() => {});
       if (kind === "goes-on-after-its-signal" && done === batch) {
         await until(context.signal).catch(() => {});
-        await life.clock.sleep(draw.below(2 * limits.effectStopGraceMs));
+        await simulatedProcess.clock.sleep(draw.below(2 * limits.effectStopGraceMs));
       }
       if (kind === "kills" && done === batch && draw.chance(0.5)) {
-        life.kill();
-        await life.turn();
+        simulatedProcess.kill();
+        await simulatedProcess.turn();
       }
       // The first batch's progress has no predecessor: it must not be applied again after a lost answer.
       const known = await batchesDone(upgrade);
@@ -222,7 +223,7 @@ export function createSimulatedDatabase(options: {
   /** As the real one: who holds no copy gives those who do time to lead. */
   const leftToHolders = async (world: World, params: Params, signal: AbortSignal) => {
     const holds = (params["holders"] as string[]).includes(world.agent);
-    if (!holds) await life.clock.sleep(2 * limits.heartbeatStaleMs, signal);
+    if (!holds) await simulatedProcess.clock.sleep(2 * limits.heartbeatStaleMs, signal);
     signal.throwIfAborted();
     return holds;
   };

@@ -1,8 +1,8 @@
 import type { LocalJournal, LocalRecord } from "../../src/upgrade/participant/local-journal.ts";
 import type { Step } from "../../src/upgrade/protocol/steps.ts";
-import type { Life } from "./simulated-process.ts";
 import type { Scheduler } from "./scheduler.ts";
 import { hasSchemaStep, minorOf, type SimulatedCopy } from "./simulated-data.ts";
+import type { SimulatedProcess } from "./simulated-process.ts";
 
 /** What outlives every process of a host. */
 export interface Disk {
@@ -33,18 +33,18 @@ export interface Files {
 export function localJournalOn(
   disk: Disk,
   { write }: Files,
-  life: Life,
+  simulatedProcess: SimulatedProcess,
   scheduler: Scheduler,
 ): LocalJournal {
   const io = async <Result>(act: () => Result): Promise<Result> => {
-    await life.turn();
+    await simulatedProcess.turn();
     await scheduler.sleep(1);
-    await life.turn();
+    await simulatedProcess.turn();
     return write(act);
   };
   const journal: LocalJournal = {
     read: async (upgrade) => {
-      await life.turn();
+      await simulatedProcess.turn();
       return structuredClone(disk.local.get(upgrade));
     },
     write: (upgrade, record) => io(() => void disk.local.set(upgrade, structuredClone(record))),
@@ -65,9 +65,9 @@ export function localJournalOn(
         }
       }),
     // What is taken away needs no room.
-    forget: (upgrade) => life.write(() => void disk.local.delete(upgrade)),
+    forget: (upgrade) => simulatedProcess.write(() => void disk.local.delete(upgrade)),
     async stepsVersion() {
-      await life.turn();
+      await simulatedProcess.turn();
       return disk.stepsVersion;
     },
     setStepsVersion: (version) =>

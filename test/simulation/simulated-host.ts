@@ -1,21 +1,20 @@
 import type { UpgradeContext } from "../../machines/upgrade-context.ts";
 import type { Reason } from "../../machines/vocabulary.ts";
+import { createLifecycle } from "../../src/agent/lifecycle.ts";
+import { type Runtime, runAgent } from "../../src/agent/run-agent.ts";
+import { register } from "../../src/control/agents.ts";
+import { coordinatorId } from "../../src/control/names.ts";
+import { readVersions } from "../../src/control/versions.ts";
 import { isLockstepError, LockstepError } from "../../src/errors.ts";
+import { collections, type Entry, type Store } from "../../src/journal/store.ts";
 import type { CannotStart } from "../../src/launcher/agent-side.ts";
 import { afterKeeping, decide, type LauncherState } from "../../src/launcher/decide.ts";
 import { limits } from "../../src/limits.ts";
 import { silentLog } from "../../src/log.ts";
-import { openSeam } from "../../src/ports/fault-point.ts";
-import { collections, type Entry, type Store } from "../../src/journal/store.ts";
-import { register } from "../../src/control/agents.ts";
+import { noFaults } from "../../src/ports/fault-point.ts";
 import { isRequired } from "../../src/upgrade/protocol/eligible.ts";
-import { createLifecycle } from "../../src/agent/lifecycle.ts";
-import { coordinatorId } from "../../src/control/names.ts";
-import { type Runtime, runAgent } from "../../src/agent/run-agent.ts";
-import { readVersions } from "../../src/control/versions.ts";
 import { contextOf } from "../../src/upgrade/views.ts";
 import type { Draw } from "./draw.ts";
-import { createLife, type Life, type Primary, type Weather } from "./simulated-process.ts";
 import type { Scheduler } from "./scheduler.ts";
 import {
   createSimulatedDatabase,
@@ -25,10 +24,16 @@ import {
 } from "./simulated-data.ts";
 import { type Disk, type Files, localJournalOn, stateFile, stepsOf } from "./simulated-disk.ts";
 import { createSimulatedLeases } from "./simulated-leases.ts";
+import {
+  createSimulatedProcess,
+  type NetworkFaults,
+  type Primary,
+  type SimulatedProcess,
+} from "./simulated-process.ts";
 
 /** One process of an agent. */
 interface Process {
-  readonly life: Life;
+  readonly simulatedProcess: SimulatedProcess;
   readonly version: string;
   runtime?: Runtime;
   open: boolean;
@@ -41,7 +46,7 @@ interface Process {
 export interface Surroundings {
   readonly scheduler: Scheduler;
   readonly draw: Draw;
-  readonly weather: Weather;
+  readonly networkFaults: NetworkFaults;
   readonly primary: Primary;
   /** The database itself, as nobody's process reaches it. */
   readonly store: Store;
@@ -117,16 +122,16 @@ export function createHost(name: string, version: string, around: Surroundings):
   };
 
   const application = async (mine: Process) => {
-    while (mine.life.isAlive && mine.open) {
-      await mine.life.turn();
+    while (mine.simulatedProcess.isAlive && mine.open) {
+      await mine.simulatedProcess.turn();
       await scheduler.sleep(1 + draw.below(20));
-      await mine.life.turn();
+      await mine.simulatedProcess.turn();
       // For one that was forgotten though it was only paused, whoever forgot it answers.
       if ((await store.get(collections.agents, name))?.["forgotten"]) return;
       around.written.attempted += 1;
       await store.write([{ ...dataDocument, expect: {}, increment: { application: 1 } }]);
       around.written.acknowledged += 1;
-      await mine.life.clock.sleep(500 + draw.below(3_000));
+      await mine.simulatedProcess.clock.sleep(500 + draw.below(3_000));
     }
   };
 
@@ -139,12 +144,12 @@ export function createHost(name: string, version: string, around: Surroundings):
     incarnations += 1;
     const incarnationAtLeast = incarnations;
     const chance = draw.fork(String(incarnations));
-    const life = createLife({
-      ...{ scheduler, draw: chance, weather: around.weather, primary: around.primary },
+    const simulatedProcess = createSimulatedProcess({
+      ...{ scheduler, draw: chance, networkFaults: around.networkFaults, primary: around.primary },
       rate: 0.9 + 0.2 * draw.part(),
       offsetMs: draw.below(1_000_000),
       onKilled: () => {
-        if (current?.life !== life) return;
+        if (current?.simulatedProcess !== simulatedProcess) return;
         current = undefined;
         void scheduler
           .sleep(50 + draw.below(2_000))
@@ -153,12 +158,18 @@ export function createHost(name: string, version: string, around: Surroundings):
           );
       },
     });
-    const mine: Process = { life, version: which, open: false, readyAtMs: null, isAway: false };
+    const mine: Process = {
+      simulatedProcess,
+      version: which,
+      open: false,
+      readyAtMs: null,
+      isAway: false,
+    };
     current = mine;
     const end = (code: number) => {
       if (current !== mine) return;
       current = undefined;
-      life.kill();
+      simulatedProcess.kill();
       happened({ type: "ended", code, signal: null, ...howItEnded(mine) });
     };
     void run(mine, which, incarnationAtLeast, cannotStart, end).catch((error: unknown) => {
@@ -174,20 +185,20 @@ export function createHost(name: string, version: string, around: Surroundings):
     cannotStart: Reason | null,
     end: (code: number) => void,
   ): Promise<void> {
-    const { life } = mine;
-    await life.clock.sleep(100 + draw.below(300));
+    const { simulatedProcess } = mine;
+    await simulatedProcess.clock.sleep(100 + draw.below(300));
     if (broken.has(which)) return end(3);
-    const mineStore = life.store(store);
+    const mineStore = simulatedProcess.store(store);
     const files: Files = {
       write(act) {
-        return life.write(() => {
+        return simulatedProcess.write(() => {
           if (diskIsFull) throw new LockstepError("disk-full", "ENOSPC: make room there");
           return act();
         });
       },
     };
     const database = createSimulatedDatabase({
-      ...{ store: mineStore, life, draw, copies: disk.copies },
+      ...{ store: mineStore, simulatedProcess, draw, copies: disk.copies },
       misbehaviour: around.misbehaviour,
       diskIsFull: () => diskIsFull,
       momentIsGone: around.momentIsGone,
@@ -203,10 +214,10 @@ export function createHost(name: string, version: string, around: Surroundings):
       const { kind, host } = around.misbehaviour(to);
       if (name !== `a${host + 1}`) return;
       if (kind === "local-fails") throw new Error("as drawn");
-      if (kind === "local-kills") life.kill();
-      if (kind === "local-kills") await life.turn();
+      if (kind === "local-kills") simulatedProcess.kill();
+      if (kind === "local-kills") await simulatedProcess.turn();
       if (kind === "local-hangs") {
-        await life.clock.sleep(Number.MAX_SAFE_INTEGER, signal);
+        await simulatedProcess.clock.sleep(Number.MAX_SAFE_INTEGER, signal);
         signal.throwIfAborted();
       }
     };
@@ -273,13 +284,13 @@ export function createHost(name: string, version: string, around: Surroundings):
             return mineStore.append(entries, writes);
           },
         },
-        leases: life.leases(createSimulatedLeases(store)),
+        leases: simulatedProcess.leases(createSimulatedLeases(store)),
         endPredecessor: async () => 0,
         database,
-        localJournal: localJournalOn(disk, files, life, scheduler),
-        clock: life.clock,
+        localJournal: localJournalOn(disk, files, simulatedProcess, scheduler),
+        clock: simulatedProcess.clock,
         random: { hex: draw.hex },
-        seam: openSeam,
+        faultPoints: noFaults,
         log: silentLog,
         close: async () => {},
       },
@@ -309,18 +320,18 @@ export function createHost(name: string, version: string, around: Surroundings):
       launcher = { ...launcher, version: which, previous: which };
       launch(which, null);
     },
-    kill: () => current?.life.kill(),
-    killAtWrite: (nth, before) => current?.life.killAtWrite(nth, before),
+    kill: () => current?.simulatedProcess.kill(),
+    killAtWrite: (nth, before) => current?.simulatedProcess.killAtWrite(nth, before),
     pause(ms) {
-      const life = current?.life;
-      life?.pause();
-      void scheduler.sleep(ms).then(() => life?.resume());
+      const simulatedProcess = current?.simulatedProcess;
+      simulatedProcess?.pause();
+      void scheduler.sleep(ms).then(() => simulatedProcess?.resume());
     },
     heal() {
       broken.clear();
       diskIsFull = false;
-      current?.life.killAtWrite(0, false);
-      current?.life.resume();
+      current?.simulatedProcess.killAtWrite(0, false);
+      current?.simulatedProcess.resume();
     },
     brokenCopies: () =>
       [
@@ -333,7 +344,7 @@ export function createHost(name: string, version: string, around: Surroundings):
     },
     leave() {
       gone = true;
-      current?.life.kill();
+      current?.simulatedProcess.kill();
       current = undefined;
     },
   };

@@ -1,5 +1,5 @@
-import type { LeaseDocument, LeaseStore } from "../../src/leadership/lease.ts";
 import { collections, documentIds, type Plain, type Store } from "../../src/journal/store.ts";
+import type { LeaseDocument, LeaseStore } from "../../src/leadership/lease.ts";
 
 const lease = { collection: collections.leases, id: documentIds.master } as const;
 const fence = { collection: collections.fences, id: documentIds.master } as const;

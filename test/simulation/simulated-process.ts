@@ -1,12 +1,12 @@
 import { LockstepError } from "../../src/errors.ts";
+import type { AppendResult, Store } from "../../src/journal/store.ts";
 import type { LeaseStore } from "../../src/leadership/lease.ts";
 import type { Clock } from "../../src/ports/clock.ts";
-import type { AppendResult, Store } from "../../src/journal/store.ts";
 import type { Draw } from "./draw.ts";
 import type { Scheduler } from "./scheduler.ts";
 
 /** How the way to the database is, for everybody. */
-export interface Weather {
+export interface NetworkFaults {
   /** An operation takes up to this each way; 0 for at once. */
   typicalMs: number;
   /** How often an operation is slow. */
@@ -29,7 +29,7 @@ export interface Primary {
 }
 
 /** One process, as far as it can be killed, paused and cut off. */
-export interface Life {
+export interface SimulatedProcess {
   readonly isAlive: boolean;
   kill(): void;
   /** Dies at its n-th write from now, before or after it. */
@@ -51,23 +51,23 @@ const lateMsMax = 20_000;
 const unreachable = () =>
   new LockstepError("database-unreachable", "the simulated network has lost it");
 
-export function createLife(options: {
+export function createSimulatedProcess(options: {
   scheduler: Scheduler;
   draw: Draw;
-  weather: Weather;
+  networkFaults: NetworkFaults;
   primary: Primary;
   /** Its clock runs at this rate, from this origin. */
   rate: number;
   offsetMs: number;
   onKilled(): void;
-}): Life {
-  const { scheduler, draw, weather, primary, rate, offsetMs } = options;
+}): SimulatedProcess {
+  const { scheduler, draw, networkFaults, primary, rate, offsetMs } = options;
   let alive = true;
   let paused: { readonly over: Promise<void>; end(): void } | undefined;
   let doomed: { left: number; before: boolean } | undefined;
   const never = new Promise<never>(() => {});
 
-  const life: Life = {
+  const simulatedProcess: SimulatedProcess = {
     get isAlive() {
       return alive;
     },
@@ -97,18 +97,18 @@ export function createLife(options: {
       if (!alive) await never;
     },
     async write(act) {
-      if (!alive || paused) await life.turn();
+      if (!alive || paused) await simulatedProcess.turn();
       if (doomed) doomed.left -= 1;
       const dies = doomed?.left === 0;
       if (dies && doomed?.before) {
-        life.kill();
+        simulatedProcess.kill();
         await never;
       }
       try {
         return await act();
       } finally {
         if (dies) {
-          life.kill();
+          simulatedProcess.kill();
           await never;
         }
       }
@@ -117,7 +117,7 @@ export function createLife(options: {
       monotonicMs: () => offsetMs + scheduler.nowMs() * rate,
       async sleep(ms, signal) {
         await scheduler.sleep(ms / rate, signal);
-        if (!alive || paused) await life.turn();
+        if (!alive || paused) await simulatedProcess.turn();
       },
     },
     store: (store) => ({
@@ -138,9 +138,9 @@ export function createLife(options: {
       list: (collection, where, page) => read(() => store.list(collection, where, page)),
       watch(onHint) {
         return store.watch((what) => {
-          if (weather.lost > 0 && draw.chance(weather.lost)) return;
+          if (networkFaults.lost > 0 && draw.chance(networkFaults.lost)) return;
           if (alive && !paused) onHint(what);
-          else if (alive) void life.turn().then(() => onHint(what));
+          else if (alive) void simulatedProcess.turn().then(() => onHint(what));
         });
       },
       close: async () => {},
@@ -156,23 +156,23 @@ export function createLife(options: {
   };
 
   const latencyMs = () => {
-    const isSlow = weather.slow > 0 && draw.chance(weather.slow);
-    return draw.below(1 + (isSlow ? weather.slowMs : weather.typicalMs));
+    const isSlow = networkFaults.slow > 0 && draw.chance(networkFaults.slow);
+    return draw.below(1 + (isSlow ? networkFaults.slowMs : networkFaults.typicalMs));
   };
 
   /** One operation on the way to the database and back. */
   async function read<Result>(act: () => Promise<Result>): Promise<Result> {
-    if (!alive || paused) await life.turn();
+    if (!alive || paused) await simulatedProcess.turn();
     const thereMs = latencyMs();
     if (thereMs > 0) await scheduler.sleep(thereMs);
-    if (!alive || paused) await life.turn();
-    if (weather.lost > 0 && draw.chance(weather.lost)) throw unreachable();
+    if (!alive || paused) await simulatedProcess.turn();
+    if (networkFaults.lost > 0 && draw.chance(networkFaults.lost)) throw unreachable();
     const result = await act();
     // As often as not the answer is there at once; else others act between.
     const backMs = draw.chance(0.5) ? latencyMs() : 0;
     if (backMs > 0) await scheduler.sleep(backMs);
-    if (!alive || paused) await life.turn();
-    if (weather.answerLost > 0 && draw.chance(weather.answerLost)) throw unreachable();
+    if (!alive || paused) await simulatedProcess.turn();
+    if (networkFaults.answerLost > 0 && draw.chance(networkFaults.answerLost)) throw unreachable();
     return result;
   }
 
@@ -197,23 +197,23 @@ export function createLife(options: {
   function twice(act: () => Promise<readonly AppendResult[]>): typeof act {
     return async () => {
       const results = await act();
-      const isDoubled = weather.doubled > 0 && draw.chance(weather.doubled);
+      const isDoubled = networkFaults.doubled > 0 && draw.chance(networkFaults.doubled);
       if (isDoubled && results.every(({ kind }) => kind === "appended")) land(act);
       return results;
     };
   }
 
   function write<Result>(act: () => Promise<Result>): Promise<Result> {
-    return read(() => life.write(survives(act)));
+    return read(() => simulatedProcess.write(survives(act)));
   }
 
   /** Outside a transaction: that holds what it is about to change until it has ended, this does not. */
   function writeAlone<Result>(act: () => Promise<Result>): Promise<Result> {
     return write(() => {
-      if (!(weather.late > 0 && draw.chance(weather.late))) return act();
+      if (!(networkFaults.late > 0 && draw.chance(networkFaults.late))) return act();
       land(act);
       throw unreachable();
     });
   }
-  return life;
+  return simulatedProcess;
 }

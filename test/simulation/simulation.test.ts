@@ -6,8 +6,8 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import type { UpgradeContext } from "../../machines/upgrade-context.ts";
 import { contextOf } from "../../src/upgrade/views.ts";
-import { runFixedSeeds } from "./fixed-seeds.ts";
 import { fair, well } from "./environment.ts";
+import { runFixedSeeds } from "./fixed-seeds.ts";
 import { drawPlan, type Fault, type Plan } from "./plan.ts";
 import { shrink } from "./shrink.ts";
 import { simulate, simulatePlan } from "./simulate.ts";
@@ -49,7 +49,7 @@ const at = (kind: Fault["kind"], atMs: number, ms = 0): Fault => ({
 test("who was away for the whole of an upgrade that turned back pays its debt", async () => {
   const when = { state: "waiting", visit: 1, delayMs: 0 };
   const faults: Fault[] = [{ kind: "pause", whom: 2, ms: 120_000, version: "1.1.0", when }];
-  const plan: Plan = { ...drawPlan(1), hosts: 3, weather: quiet, asks: once, faults };
+  const plan: Plan = { ...drawPlan(1), hosts: 3, networkFaults: quiet, asks: once, faults };
   const { problems, timeline, ends } = await simulatePlan(plan);
   expect(problems, timeline.join("\n")).toEqual([]);
   expect(ends).toEqual(["rolled-back", "done"]);
@@ -59,7 +59,7 @@ test("who is stuck on its way to a commit follows the next one, from where its f
   const fails = { kind: "local-fails", batch: 0, host: 2 } as const;
   const plan: Plan = {
     ...drawPlan(1),
-    ...{ hosts: 3, weather: quiet },
+    ...{ hosts: 3, networkFaults: quiet },
     asks: [
       { restMs: 5_000, to: "1.1.0", misbehaviour: fails },
       { restMs: 150_000, to: "1.2.0", misbehaviour: well },
@@ -89,7 +89,7 @@ test("who is stuck on its way to a commit follows the next one, from where its f
 test("who missed an upgrade takes no part in the next: it follows it, step by step", async () => {
   const plan: Plan = {
     ...drawPlan(1),
-    ...{ hosts: 3, weather: quiet },
+    ...{ hosts: 3, networkFaults: quiet },
     asks: [
       { restMs: 5_000, to: "1.1.0", misbehaviour: well },
       { restMs: 1_000, to: "1.2.0", misbehaviour: well },
@@ -113,7 +113,7 @@ test("who missed an upgrade takes no part in the next: it follows it, step by st
 test("who joins while an upgrade runs, which is not for it, takes part with its own steps", async () => {
   const when = { state: "waiting", visit: 1, delayMs: 0 };
   const faults: Fault[] = [{ kind: "join", whom: 0, ms: 0, version: "1.0.0", when }];
-  const plan: Plan = { ...drawPlan(1), hosts: 3, weather: quiet, asks: once, faults };
+  const plan: Plan = { ...drawPlan(1), hosts: 3, networkFaults: quiet, asks: once, faults };
   const ways: string[] = [];
   const { problems, timeline, ends } = await simulatePlan(plan, ({ actor, state }) => {
     if (actor === "agent/a4/u000002" && ways.at(-1) !== state) ways.push(state);
@@ -132,7 +132,7 @@ test.each(["backing-up", "rehearsing", "migrating", "awaiting-peers"])(
     );
     const rebuilt = { kind: "rebuilt", batch: 0, host: 0 } as const;
     const asks = [{ restMs: 2_000, to: "1.1.0", misbehaviour: rebuilt }];
-    const plan: Plan = { ...drawPlan(1), hosts: 3, weather: quiet, asks, faults };
+    const plan: Plan = { ...drawPlan(1), hosts: 3, networkFaults: quiet, asks, faults };
     const reasons = new Set<unknown>();
     const { problems, timeline, ends } = await simulatePlan(plan, (entry) => {
       if (entry.state === "rolled-back" && entry.machine === "upgrade")
@@ -154,7 +154,7 @@ test.each(["backing-up", "rehearsing", "migrating", "awaiting-peers"])(
     });
     const plan: Plan = {
       ...drawPlan(1),
-      ...{ hosts: 3, weather: quiet, asks: once },
+      ...{ hosts: 3, networkFaults: quiet, asks: once },
       faults: [at("break version", "master", 1), ...[0, 1, 2].map((host) => at("kill", host, 2))],
     };
     const { problems, timeline, ends } = await simulatePlan(plan);
@@ -180,7 +180,7 @@ test("a disk that is full at the commit: its end is written down once there is r
   const when = { state: "done", visit: 1, delayMs: 0 };
   const faults: Fault[] = [{ kind: "fill disk", whom: 1, ms: 40_000, version: "1.0.0", when }];
   const asks = [...once, { restMs: 1_000, to: "1.3.0", misbehaviour: well }];
-  const plan: Plan = { ...drawPlan(1), hosts: 3, weather: quiet, asks, faults };
+  const plan: Plan = { ...drawPlan(1), hosts: 3, networkFaults: quiet, asks, faults };
   const { problems, timeline, ends } = await simulatePlan(plan);
   expect(problems, timeline.join("\n")).toEqual([]);
   expect(ends).toEqual(["done", "done", "done"]);
@@ -193,8 +193,8 @@ test("a plan that fails is shrunk to what it fails for", async () => {
   // For the test a run fails when a1 has left: the shrunk plan has that one fault and no other.
   const fails = async (of: Plan) =>
     (await simulatePlan(of)).timeline.some((line) => line.includes("leave: a1"));
-  const { faults, weather } = await shrink(plan, fails);
+  const { faults, networkFaults } = await shrink(plan, fails);
   expect(faults).toEqual([plan.faults.at(-1)]);
-  const { slow, lost, answerLost, doubled, late } = weather;
+  const { slow, lost, answerLost, doubled, late } = networkFaults;
   expect([slow, lost, answerLost, doubled, late]).toEqual([0, 0, 0, 0, 0]);
 });

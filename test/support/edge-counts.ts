@@ -4,7 +4,7 @@ import {
   createActor,
   type EventObject,
 } from "xstate";
-import { agentMachine } from "../../machines/participant.ts";
+import { participantMachine } from "../../machines/participant.ts";
 import { upgradeMachine } from "../../machines/upgrade.ts";
 import { chartOf, edgeOf } from "../../src/diagram/chart.ts";
 import { countableEdges, edgeKey } from "../../src/diagram/edge-counts.ts";
@@ -42,7 +42,7 @@ export function countEdges(
   actor.stop();
 }
 
-const machines: readonly AnyStateMachine[] = [upgradeMachine, agentMachine];
+const machines: readonly AnyStateMachine[] = [upgradeMachine, participantMachine];
 
 /** The file of a source: every machine, its edges in the order in which it is written. */
 export function countsText(counts: ReadonlyMap<string, Counts>): string {

@@ -1,5 +1,5 @@
 import { type Clock, systemClock } from "../../src/ports/clock.ts";
-import type { Seam } from "../../src/ports/fault-point.ts";
+import type { FaultPoints } from "../../src/ports/fault-point.ts";
 
 /** The clock of a process that is stopped: it renews nothing. */
 export const stoppedClock: Clock = { ...systemClock, sleep: () => new Promise(() => {}) };
@@ -13,17 +13,17 @@ function latch() {
 }
 
 /**
- * A seam that holds the n-th write of a name until it is released.
+ * A fault points that holds the n-th write of a name until it is released.
  * @param when before the write, or inside it: the server has made it, and its answer is not read yet
  */
-export function holdingSeam(
+export function holdingFaultPoints(
   name: string,
   when: "before" | "inside" = "before",
   at = 1,
-): { readonly seam: Seam; readonly reached: Promise<void>; release(): void } {
+): { readonly faultPoints: FaultPoints; readonly reached: Promise<void>; release(): void } {
   const [reached, released] = [latch(), latch()];
   let writes = 0;
-  const seam: Seam = {
+  const faultPoints: FaultPoints = {
     async write(write, action) {
       if (write === name) writes += 1;
       if (write !== name || writes !== at) return action();
@@ -34,5 +34,5 @@ export function holdingSeam(
       return result as Awaited<ReturnType<typeof action>>;
     },
   };
-  return { seam, reached: reached.opened, release: released.open };
+  return { faultPoints, reached: reached.opened, release: released.open };
 }

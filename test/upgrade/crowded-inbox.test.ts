@@ -1,12 +1,12 @@
 // Aim: however many requests wait, an operator's way out is filed and served, and what is filed already is no new request.
 // Method: the master's inbox over the memory store.
 import { expect, test } from "vitest";
-import { limits } from "../../src/limits.ts";
+import { fileRequest } from "../../src/control/inbox.ts";
+import { acceptWrite, initializeVersions } from "../../src/control/versions.ts";
 import { createMemoryStore } from "../../src/journal/memory-store.ts";
 import { collections, type Write } from "../../src/journal/store.ts";
-import { fileRequest } from "../../src/control/inbox.ts";
+import { limits } from "../../src/limits.ts";
 import { type MasterWorld, serveInbox } from "../../src/upgrade/coordinator/master-loop.ts";
-import { acceptWrite, initializeVersions } from "../../src/control/versions.ts";
 import { coordinator, from, join, to, upgrade } from "./protocol/facts.ts";
 
 test("an abort has room where others have none, and is served before them", async () => {
@@ -28,7 +28,7 @@ test("an abort has room where others have none, and is served before them", asyn
   await fileRequest(store, "way-out", { kind: "abort", why: "enough" });
   let aborts = 0;
   const world = {
-    ...{ store, hearing: { looked() {}, hasListened: () => true } },
+    ...{ store, failureDetector: { observe() {}, canJudgeSilence: () => true } },
     engine: {
       async send(_actor: string, { type }: { type: string }) {
         if (type === "abortRequested") aborts += 1;

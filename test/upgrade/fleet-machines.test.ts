@@ -1,13 +1,13 @@
 // Aim: a master that was not ready on the new version never goes forward, nor one whose build has other steps by
 // now; the way back is anybody's. Method: the effects as the engine gets them, over a database side that only answers.
 import { expect, test } from "vitest";
-import { silentLog } from "../../src/log.ts";
+import { acceptWrite, initializeVersions } from "../../src/control/versions.ts";
 import { createMemoryStore } from "../../src/journal/memory-store.ts";
 import type { Store } from "../../src/journal/store.ts";
+import { silentLog } from "../../src/log.ts";
 import type { DatabaseSide } from "../../src/upgrade/database-side.ts";
 import { fleetMachines } from "../../src/upgrade/fleet-machines.ts";
 import { defineSteps, type Step } from "../../src/upgrade/protocol/steps.ts";
-import { acceptWrite, initializeVersions } from "../../src/control/versions.ts";
 import type { World } from "../../src/upgrade/world.ts";
 import { coordinator, from, join, to, upgrade, ways } from "./protocol/facts.ts";
 
@@ -15,7 +15,7 @@ const forward = ["chooseBackupTime", "rehearse", "migrate", "verifyCatalogue"];
 const back = ["restore", "liftHolds"];
 const done = { type: "as asked" };
 
-const hearing = { looked() {}, hasListened: () => true };
+const failureDetector = { observe() {}, canJudgeSilence: () => true };
 const memory = () => createMemoryStore({ now: () => 1_000 });
 
 /** An upgrade that migrates, with those agents there. */
@@ -43,7 +43,7 @@ function effectsOf(
     Object.fromEntries([...forward, ...back].map((name) => [name, answer]));
   const database = { coordinatorEffects, dumpCopy: () => answer } as unknown as DatabaseSide;
   return (
-    fleetMachines({ agent, version, store, hearing, steps } as unknown as World, database)[
+    fleetMachines({ agent, version, store, failureDetector, steps } as unknown as World, database)[
       "upgrade"
     ]?.effects ?? {}
   );

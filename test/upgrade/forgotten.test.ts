@@ -1,11 +1,11 @@
 // Aim: whom an operator has forgotten, and who lives on after all, is no member of the fleet until it has
 // registered anew: it neither counts as alive nor opens its gate. Method: the memory store.
 import { expect, test } from "vitest";
+import { heartbeat, readAgents } from "../../src/control/agents.ts";
+import { initializeVersions } from "../../src/control/versions.ts";
 import { createMemoryStore } from "../../src/journal/memory-store.ts";
 import { collections } from "../../src/journal/store.ts";
-import { heartbeat, readAgents } from "../../src/control/agents.ts";
 import { gateWrites } from "../../src/upgrade/participant/gate.ts";
-import { initializeVersions } from "../../src/control/versions.ts";
 import { from, join } from "./protocol/facts.ts";
 
 const facts = { blocked: null, freeBytes: 1, backups: [], memberTrouble: null };

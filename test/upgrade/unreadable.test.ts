@@ -3,18 +3,21 @@
 // Method: the loops over the memory store, with journals as another build would have written them.
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { silentLog } from "../../src/log.ts";
+import { acceptWrite, initializeVersions } from "../../src/control/versions.ts";
 import { createMemoryStore } from "../../src/journal/memory-store.ts";
 import type { Entry } from "../../src/journal/store.ts";
+import { silentLog } from "../../src/log.ts";
 import { fleetInvariants } from "../../src/operator/invariants.ts";
-import { lookAround, type ParticipantWorld } from "../../src/upgrade/participant/participant-loop.ts";
-import { unreadable } from "../../src/upgrade/readable.ts";
 import { readHistory, readStatus } from "../../src/operator/status.ts";
-import { mayBeMaster, readUnderWay } from "../../src/upgrade/coordinator/active-upgrade.ts";
-import { acceptWrite, initializeVersions } from "../../src/control/versions.ts";
+import { mayBeMaster, readActiveUpgrade } from "../../src/upgrade/coordinator/active-upgrade.ts";
+import {
+  type ParticipantWorld,
+  reconcile,
+} from "../../src/upgrade/participant/participant-loop.ts";
+import { unreadable } from "../../src/upgrade/readable.ts";
 import { coordinator, from, join, participant, to, upgrade, ways } from "./protocol/facts.ts";
 
-const heard = { looked() {}, hasListened: () => true };
+const heard = { observe() {}, canJudgeSilence: () => true };
 const foreign = { machine: "elsewhere", build: "9.0.0" };
 
 async function fleet(entries: readonly Entry[], isActive: boolean) {
@@ -60,7 +63,9 @@ function agentOn(store: ParticipantWorld["store"], more: Partial<ParticipantWorl
 describe("the slot's upgrade", () => {
   test("that cannot be read: no lease; status says why and which version can; history does too", async () => {
     const store = await fleet(withForeignTail(coordinator(ways["waiting"] ?? [])), true);
-    await expect(readUnderWay(store, heard)).rejects.toMatchObject({ code: "entry-not-readable" });
+    await expect(readActiveUpgrade(store, heard)).rejects.toMatchObject({
+      code: "entry-not-readable",
+    });
     const reason = { code: "entry-not-readable", message: expect.stringContaining("9.0.0") };
     expect(await readStatus(store)).toMatchObject({ upgrade: { upgrade, reason } });
     expect(await readHistory(store)).toMatchObject([{ upgrade, reason }]);
@@ -70,12 +75,12 @@ describe("the slot's upgrade", () => {
     const store = await fleet(withForeignTail(coordinator(ways["waiting"] ?? [])), true);
     const handing = agentOn(store);
     const blocked = expect.stringContaining("9.0.0");
-    expect(await lookAround(handing.world)).toEqual({ blocked });
+    expect(await reconcile(handing.world)).toEqual({ blocked });
     expect(handing.done).toEqual(["wants 9.0.0: entry-not-readable", "leaves"]);
     const cannotStart = { code: "", message: "", details: { version: "9.0.0" } };
     for (const more of [{ cannotStart }, { startable: [from] }, { role: "machine" as const }]) {
       const staying = agentOn(store, more);
-      expect(await lookAround(staying.world)).toEqual({ blocked });
+      expect(await reconcile(staying.world)).toEqual({ blocked });
       expect(staying.done).toEqual([]);
     }
   });
@@ -85,9 +90,9 @@ test("an old upgrade that cannot be read keeps nobody from the lease, and an age
   const old = [...coordinator(ways["done"] ?? []), ...participant("a1", [])];
   const entries = old.map((entry) => ({ ...entry, ...foreign, status: "done" }));
   const store = await fleet(entries, false);
-  const underWay = await readUnderWay(store, heard);
-  expect(mayBeMaster(underWay, { agent: "a1", version: from })).toBe(true);
-  expect(await lookAround(agentOn(store).world)).toEqual({ blocked: null });
+  const activeUpgrade = await readActiveUpgrade(store, heard);
+  expect(mayBeMaster(activeUpgrade, { agent: "a1", version: from })).toBe(true);
+  expect(await reconcile(agentOn(store).world)).toEqual({ blocked: null });
   expect((await readStatus(store)).upgrade?.reason?.code).toBe("entry-not-readable");
 });
 
@@ -96,7 +101,7 @@ test("a participant of its own that is not over: the agent stays up with its gat
   const { world, done } = agentOn(store, { startable: [from] });
   const opened: string[] = [];
   const gate = { ...world.gate, open: async () => opened.push("open") > 0 };
-  expect(await lookAround({ ...world, gate })).toEqual({
+  expect(await reconcile({ ...world, gate })).toEqual({
     blocked: expect.stringContaining("agent/a1"),
   });
   expect([...opened, ...done]).toEqual([]);

@@ -1,16 +1,16 @@
 import { join, resolve } from "node:path";
+import { readVersions } from "../../control/versions.ts";
 import { createBackup } from "../../database/backup/backup.ts";
 import { lookAlikes } from "../../database/backup/look-alikes.ts";
 import type { Manifest } from "../../database/backup/manifest.ts";
 import { backupsIn } from "../../database/backup/retention.ts";
-import { databaseSize } from "../../mongo/requirements/space.ts";
 import { readManifest, verifyDump } from "../../database/backup/verify-dump.ts";
 import { requireName } from "../../entity-names.ts";
 import { LockstepError, messageOf } from "../../errors.ts";
 import { silentLog } from "../../log.ts";
+import { databaseSize } from "../../mongo/requirements/space.ts";
 import { systemClock } from "../../ports/clock.ts";
-import { openSeam } from "../../ports/fault-point.ts";
-import { readVersions } from "../../control/versions.ts";
+import { noFaults } from "../../ports/fault-point.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { printableLine } from "../printable.ts";
 import { createProgress, interruptible } from "../progress.ts";
@@ -85,7 +85,7 @@ export function createBackupCommand(
       version: (await readVersions(store))?.databaseVersion ?? "",
       gzip: options.gzip === true,
       purpose: `the proof of backup ${id}`,
-      ...{ signal: terminal.signal, seam: openSeam, clock: systemClock, log: silentLog },
+      ...{ signal: terminal.signal, faultPoints: noFaults, clock: systemClock, log: silentLog },
     });
     terminal.out(
       options.json

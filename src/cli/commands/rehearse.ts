@@ -1,12 +1,12 @@
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { databaseSize } from "../../mongo/requirements/space.ts";
 import { LockstepError, messageOf } from "../../errors.ts";
 import { silentLog } from "../../log.ts";
-import { systemClock } from "../../ports/clock.ts";
-import { systemRandom } from "../../ports/random.ts";
-import { openSeam } from "../../ports/fault-point.ts";
+import { databaseSize } from "../../mongo/requirements/space.ts";
 import { rehearse } from "../../operator/rehearse.ts";
+import { systemClock } from "../../ports/clock.ts";
+import { noFaults } from "../../ports/fault-point.ts";
+import { systemRandom } from "../../ports/random.ts";
 import { defineSteps, type Step } from "../../upgrade/protocol/steps.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { createProgress } from "../progress.ts";
@@ -43,7 +43,7 @@ export function rehearseCommand(
       ...database,
       onBytes: createProgress(2 * dataSizeBytes, options, terminal),
       ...{ steps, to: version, root, random: systemRandom },
-      ...{ signal: terminal.signal, seam: openSeam, clock: systemClock, log: silentLog },
+      ...{ signal: terminal.signal, faultPoints: noFaults, clock: systemClock, log: silentLog },
     });
     if (options.json) {
       terminal.out(JSON.stringify({ type: "rehearsal", from, to, result, changes, growthBytes }));

@@ -1,10 +1,10 @@
 import type { Manifest } from "../../database/backup/manifest.ts";
-import { filesOf } from "../../mongo/requirements/open-files.ts";
-import { requireSameServer } from "../../database/restore/restore-beside.ts";
-import { checkServerVersions } from "../../mongo/server-versions.ts";
 import { verifyDump } from "../../database/backup/verify-dump.ts";
+import { requireSameServer } from "../../database/restore/restore-beside.ts";
 import { LockstepError } from "../../errors.ts";
 import { silentLog } from "../../log.ts";
+import { filesOf } from "../../mongo/requirements/open-files.ts";
+import { checkServerVersions } from "../../mongo/server-versions.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { interruptible } from "../progress.ts";
 import { bytesText } from "../render.ts";

@@ -1,10 +1,10 @@
-import { restoreBeside } from "../../database/restore/restore-beside.ts";
-import { requireRights } from "../../mongo/requirements/rights.ts";
-import { isStockDump, readStockDump } from "../../database/restore/stock-dump.ts";
 import { verifyDump } from "../../database/backup/verify-dump.ts";
+import { restoreBeside } from "../../database/restore/restore-beside.ts";
+import { isStockDump, readStockDump } from "../../database/restore/stock-dump.ts";
 import { silentLog } from "../../log.ts";
+import { requireRights } from "../../mongo/requirements/rights.ts";
 import { systemClock } from "../../ports/clock.ts";
-import { openSeam } from "../../ports/fault-point.ts";
+import { noFaults } from "../../ports/fault-point.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { createProgress, interruptible } from "../progress.ts";
 import { bytesText } from "../render.ts";
@@ -58,7 +58,7 @@ function restoreInto(
       const plan = await restoreBeside({
         ...{ client, withMember, fleet, databaseName: options.toDb, directory, manifest },
         dryRun: options.dryRun === true,
-        ...{ onBytes, signal: terminal.signal, seam: openSeam, log: silentLog },
+        ...{ onBytes, signal: terminal.signal, faultPoints: noFaults, log: silentLog },
         clock: systemClock,
       });
       const what = `${plan.collections} collections, ${plan.documents} documents, ${bytesText(plan.bytes)}`;

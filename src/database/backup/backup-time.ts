@@ -1,16 +1,19 @@
 import { type MongoClient, Timestamp } from "mongodb";
 import { assert } from "../../errors.ts";
-import type { Seam } from "../../ports/fault-point.ts";
 import { collections, documentIds } from "../../journal/store.ts";
+import type { FaultPoints } from "../../ports/fault-point.ts";
 
 interface Marking {
   readonly control: { readonly client: MongoClient; readonly databaseName: string };
-  readonly seam: Seam;
+  readonly faultPoints: FaultPoints;
 }
 
 /** A majority write that changes nothing but a counter; answers with its operation time. */
-export async function writeMarker({ control, seam }: Marking, name: string): Promise<Timestamp> {
-  const answer = await seam.write(name, () =>
+export async function writeMarker(
+  { control, faultPoints }: Marking,
+  name: string,
+): Promise<Timestamp> {
+  const answer = await faultPoints.write(name, () =>
     control.client.db(control.databaseName).command({
       update: collections.fences,
       updates: [{ q: { _id: name }, u: { $inc: { chosen: 1 } }, upsert: true }],

@@ -2,12 +2,9 @@ import { access, constants, lstat, rm, rmdir, statfs } from "node:fs/promises";
 import { join } from "node:path";
 import type { MongoClient } from "mongodb";
 import { isLockstepError, LockstepError, messageOf } from "../../errors.ts";
+import type { Control } from "../../leadership/fences.ts";
 import { limits } from "../../limits.ts";
 import type { Log } from "../../log.ts";
-import type { Clock } from "../../ports/clock.ts";
-import { claimPrivateFolder, createPrivateFolder, writeFileAtomic } from "../../ports/files.ts";
-import type { Seam } from "../../ports/fault-point.ts";
-import { chooseBackupTime, parseBackupTime } from "./backup-time.ts";
 import {
   type Catalogue,
   dataCollection,
@@ -15,21 +12,24 @@ import {
   isCapped,
   readCatalogue,
 } from "../../mongo/catalogue/catalogue.ts";
-import { scratchDatabaseNames } from "../../mongo/database-names.ts";
 import type { Digests } from "../../mongo/catalogue/digest.ts";
-import { dumpDatabase, dumpError } from "./dump.ts";
-import type { Control } from "../../leadership/fences.ts";
+import { requireNamesFit } from "../../mongo/catalogue/name-lengths.ts";
+import { scratchDatabaseNames } from "../../mongo/database-names.ts";
+import type { WithMember } from "../../mongo/members.ts";
+import { filesOf, requireFilesForCopy } from "../../mongo/requirements/open-files.ts";
+import { databaseSize, requireRoomForCopy, spaceNeeded } from "../../mongo/requirements/space.ts";
+import { checkServerVersions } from "../../mongo/server-versions.ts";
+import type { Clock } from "../../ports/clock.ts";
+import type { FaultPoints } from "../../ports/fault-point.ts";
+import { claimPrivateFolder, createPrivateFolder, writeFileAtomic } from "../../ports/files.ts";
 import { historySecondsNeeded, holdingHistory, requireHistory } from "../history/history.ts";
 import { historyError } from "../history/history-error.ts";
 import { loadDatabase } from "../restore/load-database.ts";
-import { type Manifest, manifestName, sealed } from "./manifest.ts";
-import type { WithMember } from "../../mongo/members.ts";
-import { requireNamesFit } from "../../mongo/catalogue/name-lengths.ts";
-import { filesOf, requireFilesForCopy } from "../../mongo/requirements/open-files.ts";
-import { partialEnding } from "./retention.ts";
 import { type Scratch, withScratch } from "../restore/scratch.ts";
-import { checkServerVersions } from "../../mongo/server-versions.ts";
-import { databaseSize, requireRoomForCopy, spaceNeeded } from "../../mongo/requirements/space.ts";
+import { chooseBackupTime, parseBackupTime } from "./backup-time.ts";
+import { dumpDatabase, dumpError } from "./dump.ts";
+import { type Manifest, manifestName, sealed } from "./manifest.ts";
+import { partialEnding } from "./retention.ts";
 import { refuseUnsupported } from "./supported.ts";
 
 export interface BackupOptions {
@@ -50,7 +50,7 @@ export interface BackupOptions {
   /** Further work in it before it is emptied. */
   inScratch?(manifest: Manifest, scratch: Scratch): Promise<void>;
   readonly signal: AbortSignal;
-  readonly seam: Seam;
+  readonly faultPoints: FaultPoints;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -128,7 +128,7 @@ async function prove(
     })),
   });
   const text = `${JSON.stringify(proven, null, 2)}\n`;
-  await options.seam.write("backup-proven", () =>
+  await options.faultPoints.write("backup-proven", () =>
     writeFileAtomic(join(directory, manifestName), text),
   );
   await options.inScratch?.(proven, scratch);
@@ -150,9 +150,9 @@ async function requireFreeFolder(directory: string): Promise<void> {
  * Claims the id of a backup: of two processes one makes the folder that it is dumped into.
  * @throws LockstepError `bad-argument`
  */
-async function claimFolder({ seam }: BackupOptions, directory: string): Promise<void> {
+async function claimFolder({ faultPoints }: BackupOptions, directory: string): Promise<void> {
   const partial = `${directory}${partialEnding}`;
-  await seam
+  await faultPoints
     .write("claim-folder", () => claimPrivateFolder(partial))
     .catch((error: unknown) => {
       if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw dumpError(error);
@@ -172,12 +172,12 @@ async function createOnce(
   scratch: Scratch,
   directory: string,
 ): Promise<Manifest> {
-  const { client, databaseName, control, seam } = options;
+  const { client, databaseName, control, faultPoints } = options;
   const catalogue = await readCatalogue(client, databaseName);
   refuseUnsupported(catalogue);
   const { dataSizeBytes } = await databaseSize(client, databaseName);
   const manifest = await holdingHistory(options, historySecondsNeeded(dataSizeBytes), async () => {
-    const time = await chooseBackupTime({ control, seam });
+    const time = await chooseBackupTime({ control, faultPoints });
     const digest = await countsAt(options, catalogue, time);
     await claimFolder(options, directory);
     return dumpDatabase({

@@ -6,6 +6,17 @@ import { LockstepError, messageOf } from "../../errors.ts";
 import { limits } from "../../limits.ts";
 import type { Log } from "../../log.ts";
 import {
+  type Catalogue,
+  type CollectionEntry,
+  dataCollection,
+  isCapped,
+} from "../../mongo/catalogue/catalogue.ts";
+import type { Digests } from "../../mongo/catalogue/digest.ts";
+import type { WithMember } from "../../mongo/members.ts";
+import { hasCode, serverErrors } from "../../mongo/server-errors.ts";
+import { isNetworkTrouble } from "../../mongo/transient.ts";
+import type { FaultPoints } from "../../ports/fault-point.ts";
+import {
   createPrivateFolder,
   isFull,
   openPrivateFile,
@@ -13,14 +24,10 @@ import {
   syncPath,
   writeFileAtomic,
 } from "../../ports/files.ts";
-import type { Seam } from "../../ports/fault-point.ts";
-import { isNetworkTrouble } from "../../mongo/transient.ts";
+import { historyError } from "../history/history-error.ts";
 import { parseBackupTime } from "./backup-time.ts";
-import { type Catalogue, type CollectionEntry, dataCollection, isCapped } from "../../mongo/catalogue/catalogue.ts";
-import type { Digests } from "../../mongo/catalogue/digest.ts";
 import { appendDumpFile, endingsOf } from "./dump-files.ts";
 import { fileNameOf } from "./file-names.ts";
-import { historyError } from "../history/history-error.ts";
 import {
   type DumpedCollection,
   type Manifest,
@@ -31,9 +38,7 @@ import {
   metadataOf,
   sealed,
 } from "./manifest.ts";
-import type { WithMember } from "../../mongo/members.ts";
 import { partialEnding } from "./retention.ts";
-import { hasCode, serverErrors } from "../../mongo/server-errors.ts";
 import { verifyDump } from "./verify-dump.ts";
 
 export interface DumpOptions {
@@ -57,7 +62,7 @@ export interface DumpOptions {
   readonly gzip?: boolean;
   /** Hears of bytes that are dumped. */
   onBytes?(bytes: number): void;
-  readonly seam: Seam;
+  readonly faultPoints: FaultPoints;
   readonly signal: AbortSignal;
   readonly log: Log;
 }
@@ -216,7 +221,7 @@ export async function dumpDatabase(options: DumpOptions): Promise<Manifest> {
 }
 
 async function dumpInto(options: DumpOptions, partial: string): Promise<Manifest> {
-  const { directory, databaseName, seam } = options;
+  const { directory, databaseName, faultPoints } = options;
   const folder = join(partial, databaseName);
   // First of all, so that what a killed process leaves is taken for no dump of another tool.
   await writeFileAtomic(
@@ -228,7 +233,7 @@ async function dumpInto(options: DumpOptions, partial: string): Promise<Manifest
   for (const entry of options.catalogue.collections) {
     options.signal.throwIfAborted();
     collections.push(
-      await seam.write("dump-collection", () => dumpCollection(options, entry, folder)),
+      await faultPoints.write("dump-collection", () => dumpCollection(options, entry, folder)),
     );
   }
   const { version } = await options.client.db("admin").command({ buildInfo: 1 });
@@ -246,7 +251,7 @@ async function dumpInto(options: DumpOptions, partial: string): Promise<Manifest
   });
   await syncPath(folder);
   await writeFileAtomic(join(partial, manifestName), `${JSON.stringify(manifest, null, 2)}\n`);
-  await seam.write("dump-complete", async () => {
+  await faultPoints.write("dump-complete", async () => {
     await rename(partial, directory);
     await syncPath(dirname(directory));
   });

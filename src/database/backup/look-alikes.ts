@@ -1,6 +1,6 @@
+import { bsonType, rawFields } from "../../mongo/bson/raw-bson.ts";
 import type { CollectionEntry } from "../../mongo/catalogue/catalogue.ts";
 import { bytesOfDefinition, type Definition } from "../../mongo/catalogue/definition.ts";
-import { bsonType, rawFields } from "../../mongo/bson/raw-bson.ts";
 
 /** Names by which Extended JSON, in which metadata files are written, marks a value that JSON lacks. */
 const marks = new Set([

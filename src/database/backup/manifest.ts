@@ -1,6 +1,11 @@
 import { createHash } from "node:crypto";
 import type { CollectionEntry } from "../../mongo/catalogue/catalogue.ts";
-import { bytesOfDefinition, type Definition, definitionField, definitionOf } from "../../mongo/catalogue/definition.ts";
+import {
+  bytesOfDefinition,
+  type Definition,
+  definitionField,
+  definitionOf,
+} from "../../mongo/catalogue/definition.ts";
 import { bytesOfText, canonicalText } from "../../mongo/catalogue/definition-text.ts";
 
 /** One collection's files in a dump. */

@@ -1,14 +1,19 @@
 import { LockstepError } from "../../errors.ts";
+import { bsonType, decodedValue, isTrue } from "../../mongo/bson/raw-bson.ts";
 import {
   bucketsPrefix,
   type Catalogue,
   type CollectionEntry,
   dataCollection,
 } from "../../mongo/catalogue/catalogue.ts";
-import { type Definition, definitionField, definitionFields, indexName } from "../../mongo/catalogue/definition.ts";
-import { fileNameOf, isCut } from "./file-names.ts";
+import {
+  type Definition,
+  definitionField,
+  definitionFields,
+  indexName,
+} from "../../mongo/catalogue/definition.ts";
 import { keyOddities } from "../../mongo/catalogue/legacy-definition.ts";
-import { bsonType, decodedValue, isTrue } from "../../mongo/bson/raw-bson.ts";
+import { fileNameOf, isCut } from "./file-names.ts";
 
 /** Options that a backup carries, by type: each is in the fixture of the tests. */
 const carriedOptions: Readonly<Record<CollectionEntry["type"], readonly string[]>> = {

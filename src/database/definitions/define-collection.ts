@@ -1,9 +1,7 @@
 import type { Document } from "mongodb";
-import { conflict, define, entriesOf, requirePlain, requireUnused } from "./define.ts";
+import { fencedTransaction } from "../../leadership/fenced-transaction.ts";
 import { bytesOfDefinition, definitionField } from "../../mongo/catalogue/definition.ts";
 import { canonicalText } from "../../mongo/catalogue/definition-text.ts";
-import { fencedTransaction } from "../../leadership/fenced-transaction.ts";
-import { moved, moveProgress, nextOperation, type Runner } from "../migration/runner.ts";
 import {
   bytesOfOptions,
   collationOfCreate,
@@ -11,7 +9,9 @@ import {
   hasOptions,
   hasValidator,
 } from "../../mongo/catalogue/same-definition.ts";
+import { moved, moveProgress, nextOperation, type Runner } from "../migration/runner.ts";
 import type { CollectionOptions, ValidatorOptions } from "../migration/schema-context.ts";
+import { conflict, define, entriesOf, requirePlain, requireUnused } from "./define.ts";
 
 /** Creates a collection in a fenced transaction, and ends the operation with it. */
 export async function addCollection(
@@ -39,7 +39,7 @@ export async function addCollection(
   await fencedTransaction(
     options,
     "add-collection",
-    { field: options.progressField, ticks: progress.ticks, readConcern: "local" },
+    { field: options.progressField, ticks: progress.sequence, readConcern: "local" },
     async () => ({ prepared: undefined, progress: { ...next } }),
     async (session) => {
       if (existing) return;

@@ -1,6 +1,6 @@
 import { messageOf } from "../../errors.ts";
+import { type RawField, rawArray } from "../../mongo/bson/raw-bson.ts";
 import type { CollectionEntry } from "../../mongo/catalogue/catalogue.ts";
-import { conflict, define, requirePlain } from "./define.ts";
 import {
   bytesOfDefinition,
   type Definition,
@@ -8,18 +8,18 @@ import {
   indexName,
   withoutFields,
 } from "../../mongo/catalogue/definition.ts";
-import { blameForIndex } from "./index-offenders.ts";
-import { isTakenForSame } from "./index-trial.ts";
-import { type RawField, rawArray } from "../../mongo/bson/raw-bson.ts";
-import { moveProgress, nextOperation, type Runner } from "../migration/runner.ts";
 import {
   bytesOfOptions,
   completedCollation,
   inheritedCollation,
   isSameIndex,
 } from "../../mongo/catalogue/same-definition.ts";
-import type { IndexKeys, IndexOptions } from "../migration/schema-context.ts";
 import { hasCode, serverErrors } from "../../mongo/server-errors.ts";
+import { moveProgress, nextOperation, type Runner } from "../migration/runner.ts";
+import type { IndexKeys, IndexOptions } from "../migration/schema-context.ts";
+import { conflict, define, requirePlain } from "./define.ts";
+import { blameForIndex } from "./index-offenders.ts";
+import { isTakenForSame } from "./index-trial.ts";
 
 function keyMap(keys: IndexKeys): Map<string, unknown> {
   return new Map(Array.isArray(keys) ? keys : Object.entries(keys));

@@ -1,11 +1,11 @@
 import { type Document, UUID } from "mongodb";
 import { LockstepError } from "../../errors.ts";
 import { limits } from "../../limits.ts";
-import { systemClock } from "../../ports/clock.ts";
-import { isNetworkTrouble } from "../../mongo/transient.ts";
 import { type CollectionEntry, isCapped, readCatalogue } from "../../mongo/catalogue/catalogue.ts";
-import type { Runner } from "../migration/runner.ts";
 import { hasCode, serverErrors } from "../../mongo/server-errors.ts";
+import { isNetworkTrouble } from "../../mongo/transient.ts";
+import { systemClock } from "../../ports/clock.ts";
+import type { Runner } from "../migration/runner.ts";
 
 /** The database is not as the step expects it. */
 export function conflict(message: string, details: Readonly<Record<string, unknown>> = {}) {
@@ -62,7 +62,7 @@ export async function define(
     const asked = command(new UUID(progress.target));
     const database = options.client.db(asked.database === "admin" ? "admin" : options.databaseName);
     try {
-      await options.seam.write(name, () =>
+      await options.faultPoints.write(name, () =>
         database.command({
           ...asked.command,
           maxTimeMS: limits.indexBuildTimeMsMax,

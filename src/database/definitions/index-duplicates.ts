@@ -1,10 +1,10 @@
 import { BSON, type Document } from "mongodb";
 import type { LockstepError } from "../../errors.ts";
 import { limits } from "../../limits.ts";
-import { conflict } from "./define.ts";
+import { elementsOf, fieldAt, idText } from "../../mongo/bson/typed-bytes.ts";
 import type { Runner } from "../migration/runner.ts";
 import type { IndexOptions } from "../migration/schema-context.ts";
-import { elementsOf, fieldAt, idText } from "../../mongo/bson/typed-bytes.ts";
+import { conflict } from "./define.ts";
 
 /** One value that a unique index would refuse, and the first documents that have it. */
 export interface Duplicate {

@@ -1,12 +1,12 @@
 import type { Document } from "mongodb";
 import { limits } from "../../limits.ts";
-import { type Duplicate, pathsTo } from "./index-duplicates.ts";
-import { type Refusal, type TrialIndex, tryIndex } from "./index-trial.ts";
+import { fieldAt, idText } from "../../mongo/bson/typed-bytes.ts";
+import { hasCode, serverErrors } from "../../mongo/server-errors.ts";
 import { batchSizeOf } from "../documents/read-batch.ts";
 import type { Runner } from "../migration/runner.ts";
 import type { IndexOptions } from "../migration/schema-context.ts";
-import { hasCode, serverErrors } from "../../mongo/server-errors.ts";
-import { fieldAt, idText } from "../../mongo/bson/typed-bytes.ts";
+import { type Duplicate, pathsTo } from "./index-duplicates.ts";
+import { type Refusal, type TrialIndex, tryIndex } from "./index-trial.ts";
 
 /** Documents that an index may hold a null for: one is missing, or an element on the way is no document. */
 function mayHoldNull(field: string): Document {

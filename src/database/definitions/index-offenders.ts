@@ -1,21 +1,21 @@
 import { type Document, MongoServerError } from "mongodb";
 import type { LockstepError } from "../../errors.ts";
 import { limits } from "../../limits.ts";
-import { systemClock } from "../../ports/clock.ts";
-import { isEndedByServer, isNetworkTrouble } from "../../mongo/transient.ts";
-import type { DocumentChange } from "../documents/collection-change.ts";
-import { conflict, entriesOf } from "./define.ts";
+import type { RawField } from "../../mongo/bson/raw-bson.ts";
+import { idText, type TypedBytes } from "../../mongo/bson/typed-bytes.ts";
 import { withoutFields } from "../../mongo/catalogue/definition.ts";
+import { inheritedCollation } from "../../mongo/catalogue/same-definition.ts";
+import { hasCode, serverErrors } from "../../mongo/server-errors.ts";
+import { isEndedByServer, isNetworkTrouble } from "../../mongo/transient.ts";
+import { systemClock } from "../../ports/clock.ts";
+import type { DocumentChange } from "../documents/collection-change.ts";
+import { type Batch, batchSizeOf, readBatch } from "../documents/read-batch.ts";
+import type { Runner } from "../migration/runner.ts";
+import type { IndexOptions } from "../migration/schema-context.ts";
+import { conflict, entriesOf } from "./define.ts";
 import { duplicatesOf, notUnique, pathsTo } from "./index-duplicates.ts";
 import { sharedKey } from "./index-holders.ts";
 import { type TrialIndex, tryIndex } from "./index-trial.ts";
-import type { RawField } from "../../mongo/bson/raw-bson.ts";
-import { type Batch, batchSizeOf, readBatch } from "../documents/read-batch.ts";
-import type { Runner } from "../migration/runner.ts";
-import { inheritedCollation } from "../../mongo/catalogue/same-definition.ts";
-import type { IndexOptions } from "../migration/schema-context.ts";
-import { hasCode, serverErrors } from "../../mongo/server-errors.ts";
-import { idText, type TypedBytes } from "../../mongo/bson/typed-bytes.ts";
 
 /** An index whose build has failed. */
 export interface FailedIndex {

@@ -1,7 +1,7 @@
 import { type Document, MongoServerError, ReadConcern } from "mongodb";
-import { isEndedByServer, isNetworkTrouble } from "../../mongo/transient.ts";
 import { type RawField, rawArray, rawOptions } from "../../mongo/bson/raw-bson.ts";
 import { rawSequence } from "../../mongo/bson/raw-sequence.ts";
+import { isEndedByServer, isNetworkTrouble } from "../../mongo/transient.ts";
 import type { Runner } from "../migration/runner.ts";
 
 /** The server's refusal of one document. */

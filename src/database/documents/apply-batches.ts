@@ -1,16 +1,16 @@
 import { Binary, MongoServerError } from "mongodb";
 import { isLockstepError, LockstepError } from "../../errors.ts";
-import { systemClock } from "../../ports/clock.ts";
+import { fencedTransaction } from "../../leadership/fenced-transaction.ts";
+import { idText, type TypedBytes, wrapValue } from "../../mongo/bson/typed-bytes.ts";
 import { isNetworkTrouble } from "../../mongo/transient.ts";
+import { systemClock } from "../../ports/clock.ts";
+import { lastOf, type Progress } from "../migration/progress.ts";
+import { moved, type Runner, startedByAfterCommit } from "../migration/runner.ts";
 import { type BatchSize, batchAfterCommit, smallerBatch } from "./batch-size.ts";
 import { ChangeFailed, workOf, writeUnits } from "./batch-work.ts";
 import type { CollectionChange } from "./collection-change.ts";
-import { fencedTransaction } from "../../leadership/fenced-transaction.ts";
 import { blameDocuments } from "./offenders.ts";
-import { lastOf, type Progress } from "../migration/progress.ts";
 import { batchSizeOf, readBatch } from "./read-batch.ts";
-import { moved, type Runner, startersAfterCommit } from "../migration/runner.ts";
-import { idText, type TypedBytes, wrapValue } from "../../mongo/bson/typed-bytes.ts";
 
 /** True for a failure that some documents of the batch may be to blame for. */
 function isOfDocuments(error: unknown): boolean {
@@ -39,7 +39,7 @@ function progressAfter(runner: Runner, documents: number, last: TypedBytes | und
     cursor: { last: new Binary(wrapValue(last)) },
     batches: progress.batches + 1,
     documents: progress.documents + documents,
-    starters: startersAfterCommit(runner),
+    startedBy: startedByAfterCommit(runner),
   };
 }
 
@@ -59,7 +59,7 @@ async function applyBatch(
     `${options.progressField}-batch`,
     {
       field: options.progressField,
-      ticks: progress.ticks,
+      ticks: progress.sequence,
       shrink: () => shrink(sizing, tried),
     },
     async (session) => {

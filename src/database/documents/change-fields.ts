@@ -1,11 +1,11 @@
 import { LockstepError } from "../../errors.ts";
 import { limits } from "../../limits.ts";
-import type { DocumentChange } from "./collection-change.ts";
+import { idText, type TypedBytes } from "../../mongo/bson/typed-bytes.ts";
 import { conflict } from "../definitions/define.ts";
+import type { Runner } from "../migration/runner.ts";
+import type { DocumentChange } from "./collection-change.ts";
 import { FieldRefused, removalOf, renamingOf } from "./move-field.ts";
 import { type Batch, batchSizeOf, readBatch } from "./read-batch.ts";
-import type { Runner } from "../migration/runner.ts";
-import { idText, type TypedBytes } from "../../mongo/bson/typed-bytes.ts";
 
 /** Looks through a collection for documents that a change refuses, and writes nothing. */
 async function refusedBy(

@@ -1,11 +1,16 @@
 import type { Document, UpdateFilter } from "mongodb";
 import { LockstepError } from "../../errors.ts";
+import { bsonType } from "../../mongo/bson/raw-bson.ts";
+import {
+  documentOf,
+  fieldAt,
+  type RawElement,
+  type TypedBytes,
+} from "../../mongo/bson/typed-bytes.ts";
+import type { Application, StepDocument } from "../migration/schema-context.ts";
 import type { DocumentChange } from "./collection-change.ts";
 import { fieldsOf, originalsOf } from "./fields-of.ts";
-import { bsonType } from "../../mongo/bson/raw-bson.ts";
 import { DocumentReading } from "./read-document.ts";
-import type { Application, StepDocument } from "../migration/schema-context.ts";
-import { documentOf, fieldAt, type RawElement, type TypedBytes } from "../../mongo/bson/typed-bytes.ts";
 import { heldIn, writeValue } from "./write-value.ts";
 
 type Change = (document: StepDocument) => UpdateFilter<Document> | null;

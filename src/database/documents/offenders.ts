@@ -1,14 +1,14 @@
 import { MongoServerError, ReadConcern } from "mongodb";
 import { LockstepError, messageOf } from "../../errors.ts";
 import { limits } from "../../limits.ts";
-import { systemClock } from "../../ports/clock.ts";
+import { idText, type TypedBytes } from "../../mongo/bson/typed-bytes.ts";
 import { isEndedByServer, isNetworkTrouble } from "../../mongo/transient.ts";
+import { systemClock } from "../../ports/clock.ts";
+import { lastOf } from "../migration/progress.ts";
+import type { Runner } from "../migration/runner.ts";
 import { ChangeFailed, changeOf, type Unit, writeUnits } from "./batch-work.ts";
 import type { CollectionChange } from "./collection-change.ts";
-import { lastOf } from "../migration/progress.ts";
 import { type Batch, batchSizeOf, readBatch } from "./read-batch.ts";
-import type { Runner } from "../migration/runner.ts";
-import { idText, type TypedBytes } from "../../mongo/bson/typed-bytes.ts";
 
 /** A document on which an operation fails, and why. */
 interface Offender {

@@ -1,8 +1,8 @@
 import { BSON, type ClientSession, type Db, MongoServerError } from "mongodb";
 import { limits } from "../../limits.ts";
-import type { Unit } from "./batch-work.ts";
 import { rawSequence } from "../../mongo/bson/raw-sequence.ts";
 import { sentAs } from "../../mongo/bson/typed-bytes.ts";
+import type { Unit } from "./batch-work.ts";
 
 interface UpdateAnswer {
   readonly n: number;

@@ -1,11 +1,11 @@
 import { type ClientSession, type Document, type Filter, type FindCursor, MaxKey } from "mongodb";
 import { limits } from "../../limits.ts";
+import { bsonType } from "../../mongo/bson/raw-bson.ts";
+import { fieldAt, isEqual, sentAs, type TypedBytes } from "../../mongo/bson/typed-bytes.ts";
+import { hasCode, serverErrors } from "../../mongo/server-errors.ts";
+import type { Runner } from "../migration/runner.ts";
 import { type BatchSize, firstBatchSize } from "./batch-size.ts";
 import type { CollectionChange } from "./collection-change.ts";
-import { bsonType } from "../../mongo/bson/raw-bson.ts";
-import type { Runner } from "../migration/runner.ts";
-import { hasCode, serverErrors } from "../../mongo/server-errors.ts";
-import { fieldAt, isEqual, sentAs, type TypedBytes } from "../../mongo/bson/typed-bytes.ts";
 
 /** The documents of a batch in `_id` order, each with its bytes: whole where they are changed one by one. */
 export type Batch = readonly { readonly id: TypedBytes; readonly bytes: Uint8Array }[];

@@ -1,6 +1,8 @@
 import { BSON, DBRef } from "mongodb";
 import { LockstepError, messageOf } from "../../errors.ts";
 import { bsonType } from "../../mongo/bson/raw-bson.ts";
+import type { TypedBytes } from "../../mongo/bson/typed-bytes.ts";
+import type { StepDocument } from "../migration/schema-context.ts";
 import {
   isWrittenAlike,
   readByDriver,
@@ -9,8 +11,6 @@ import {
   textIn,
   type ValueTypes,
 } from "./read-value.ts";
-import type { StepDocument } from "../migration/schema-context.ts";
-import type { TypedBytes } from "../../mongo/bson/typed-bytes.ts";
 
 /** The bytes behind a property that notices when it is read. */
 interface Guarded {

@@ -1,10 +1,10 @@
 import { BSON, DBRef } from "mongodb";
 import { LockstepError } from "../../errors.ts";
-import { fieldsOf, inOrder, objectOrder, originalsOf } from "./fields-of.ts";
 import { bsonType } from "../../mongo/bson/raw-bson.ts";
+import { documentOf, elementsOf, isEqual, type TypedBytes } from "../../mongo/bson/typed-bytes.ts";
+import { fieldsOf, inOrder, objectOrder, originalsOf } from "./fields-of.ts";
 import { type DocumentReading, typeOfNumber } from "./read-document.ts";
 import { readByDriver, readValue } from "./read-value.ts";
-import { documentOf, elementsOf, isEqual, type TypedBytes } from "../../mongo/bson/typed-bytes.ts";
 
 /** Where a value is to stand. */
 export interface Place {

@@ -1,9 +1,9 @@
 import type { MongoClient } from "mongodb";
 import { LockstepError, messageOf } from "../../errors.ts";
-import { parseBackupTime } from "../backup/backup-time.ts";
-import { readWindows } from "./history.ts";
 import type { WithMember } from "../../mongo/members.ts";
 import { hasCode, serverErrors } from "../../mongo/server-errors.ts";
+import { parseBackupTime } from "../backup/backup-time.ts";
+import { readWindows } from "./history.ts";
 
 /** The client and the window that a copy is read with. */
 export interface Reading {

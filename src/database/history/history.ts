@@ -1,14 +1,16 @@
 import type { Document, MongoClient } from "mongodb";
 import { LockstepError, messageOf } from "../../errors.ts";
-import { limits } from "../../limits.ts";
-import type { Log } from "../../log.ts";
-import { systemClock } from "../../ports/clock.ts";
-import { systemRandom } from "../../ports/random.ts";
-import type { Seam } from "../../ports/fault-point.ts";
 import { documentIds } from "../../journal/store.ts";
-import { sharedDatabaseName } from "../../mongo/database-names.ts";
 import { type Fenced, writeFenced } from "../../leadership/fenced-transaction.ts";
 import { type Control, fencesOf, readFence } from "../../leadership/fences.ts";
+import { limits } from "../../limits.ts";
+import type { Log } from "../../log.ts";
+import { sharedDatabaseName } from "../../mongo/database-names.ts";
+import { storageMembers, type WithMember } from "../../mongo/members.ts";
+import { isOpenToAll, readPrivileges } from "../../mongo/requirements/rights.ts";
+import { systemClock } from "../../ports/clock.ts";
+import type { FaultPoints } from "../../ports/fault-point.ts";
+import { systemRandom } from "../../ports/random.ts";
 import {
   type HistoryHolder,
   type HistoryRecord,
@@ -16,15 +18,13 @@ import {
   holding,
   remembering,
 } from "./history-record.ts";
-import { storageMembers, type WithMember } from "../../mongo/members.ts";
-import { isOpenToAll, readPrivileges } from "../../mongo/requirements/rights.ts";
 
 /** The means to hold the members' snapshot history: a copy is read at a moment that must stay readable. */
 export interface History {
   readonly client: MongoClient;
   readonly control: Control;
   readonly withMember: WithMember;
-  readonly seam: Seam;
+  readonly faultPoints: FaultPoints;
   readonly log: Log;
 }
 
@@ -66,7 +66,7 @@ async function read(history: History): Promise<HistoryRecord> {
  * whether it holds or lets go. What the member had is written down before it is changed.
  */
 function reconcile(history: History, host: string): Promise<void> {
-  const { seam, withMember } = history;
+  const { faultPoints, withMember } = history;
   const fences = fencesOf(recordIn(history));
   return withMember(host, async (member) => {
     let mine: { readonly previous: number; readonly value: number } | null = null;
@@ -77,7 +77,7 @@ function reconcile(history: History, host: string): Promise<void> {
       if (plan.kind === "nothing") return;
       const names = record.holders.map(({ holder }) => holder);
       if (plan.kind === "lower") {
-        await seam.write("history-lower", async () => {
+        await faultPoints.write("history-lower", async () => {
           if (plan.to !== null) await setWindow(member, plan.to);
           await fences.updateOne(
             { ...id, holders: { $not: { $elemMatch: { holder: { $nin: names } } } } },
@@ -90,7 +90,7 @@ function reconcile(history: History, host: string): Promise<void> {
       }
       const { value } = plan;
       mine = { previous: current, value };
-      await seam.write("history-raise", async () => {
+      await faultPoints.write("history-raise", async () => {
         const held = {
           ...id,
           "holders.holder": { $in: names },
@@ -141,7 +141,7 @@ async function hold(
   holder: HistoryHolder,
   write: (update: Document[]) => Promise<unknown>,
 ): Promise<void> {
-  await history.seam.write("history-hold", () => write(holding(holder)));
+  await history.faultPoints.write("history-hold", () => write(holding(holder)));
   await reconcileAll(history, await storageMembers(history.client));
 }
 
@@ -174,7 +174,7 @@ export async function releaseHistory(
   isWanted: () => Promise<boolean>,
   ofHand: string | null = null,
 ): Promise<void> {
-  const { client, seam } = history;
+  const { client, faultPoints } = history;
   const ours = holderName(history, "");
   const record = fencesOf(recordIn(history));
   const { holders, members, nowMs } = await read(history);
@@ -185,7 +185,7 @@ export async function releaseHistory(
       (untilMs !== null && untilMs < nowMs),
   );
   const names = over.map(({ holder }) => holder);
-  await seam.write("history-release", () =>
+  await faultPoints.write("history-release", () =>
     record.updateOne(id, { $pull: { holders: { holder: { $in: names } } } } as Document, majority),
   );
   const present = await storageMembers(client);

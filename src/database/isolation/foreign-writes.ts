@@ -1,14 +1,14 @@
 import { type ClientSession, type Document, type MongoClient, UUID } from "mongodb";
 import { LockstepError } from "../../errors.ts";
-import { limits } from "../../limits.ts";
-import type { Seam } from "../../ports/fault-point.ts";
 import { documentIds } from "../../journal/store.ts";
-import { parseBackupTime, writeMarker } from "../backup/backup-time.ts";
 import { type Control, readFence } from "../../leadership/fences.ts";
+import { limits } from "../../limits.ts";
 import { bsonType } from "../../mongo/bson/raw-bson.ts";
-import { isOfRestore } from "../restore/restore-names.ts";
-import { hasCode, serverErrors } from "../../mongo/server-errors.ts";
 import { fieldAt, idText, printed, type TypedBytes } from "../../mongo/bson/typed-bytes.ts";
+import { hasCode, serverErrors } from "../../mongo/server-errors.ts";
+import type { FaultPoints } from "../../ports/fault-point.ts";
+import { parseBackupTime, writeMarker } from "../backup/backup-time.ts";
+import { isOfRestore } from "../restore/restore-names.ts";
 
 /** One write that is nobody's of this upgrade. */
 export interface ForeignWrite {
@@ -23,7 +23,7 @@ export interface ForeignWritesOptions {
   readonly control: Control;
   /** The time T that the copies are of. */
   readonly time: string;
-  readonly seam: Seam;
+  readonly faultPoints: FaultPoints;
   readonly signal: AbortSignal;
 }
 

@@ -2,8 +2,8 @@ import { type Document, type MongoClient, ReadConcern, UUID } from "mongodb";
 import { LockstepError, messageOf } from "../../errors.ts";
 import { limits } from "../../limits.ts";
 import type { Log } from "../../log.ts";
-import type { Clock } from "../../ports/clock.ts";
 import { hasCode, serverErrors } from "../../mongo/server-errors.ts";
+import type { Clock } from "../../ports/clock.ts";
 import {
   canWrite,
   type HeldLocks,

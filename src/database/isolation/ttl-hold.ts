@@ -1,18 +1,18 @@
 import type { Document, MongoClient } from "mongodb";
 import { messageOf } from "../../errors.ts";
-import type { Log } from "../../log.ts";
-import type { Seam } from "../../ports/fault-point.ts";
 import { documentIds } from "../../journal/store.ts";
 import { type Fenced, writeFenced } from "../../leadership/fenced-transaction.ts";
 import { type Control, fencesOf, readFence } from "../../leadership/fences.ts";
+import type { Log } from "../../log.ts";
 import { dataMembers, type WithMember } from "../../mongo/members.ts";
 import { settle } from "../../mongo/settle.ts";
+import type { FaultPoints } from "../../ports/fault-point.ts";
 
-export interface Deletions {
+export interface TtlHold {
   readonly client: MongoClient;
   readonly control: Control;
   readonly withMember: WithMember;
-  readonly seam: Seam;
+  readonly faultPoints: FaultPoints;
   readonly log: Log;
 }
 
@@ -31,12 +31,12 @@ interface Held {
   readonly holder: unknown;
 }
 
-async function read({ control }: Deletions): Promise<Held> {
+async function read({ control }: TtlHold): Promise<Held> {
   const found = await readFence(control, documentIds.deletions);
   return { hosts: found?.["hosts"] ?? [], holder: found?.["holder"] ?? null };
 }
 
-async function isHeld(deletions: Deletions, host: string): Promise<boolean> {
+async function isHeld(deletions: TtlHold, host: string): Promise<boolean> {
   return (await read(deletions)).hosts.includes(host);
 }
 
@@ -46,7 +46,7 @@ async function setMonitor(member: MongoClient, on: boolean): Promise<void> {
   await member.db("admin").command({ setParameter: 1, [parameter]: on });
 }
 
-function settleMonitor(deletions: Deletions, host: string, member: MongoClient): Promise<void> {
+function settleMonitor(deletions: TtlHold, host: string, member: MongoClient): Promise<void> {
   return settle(
     () => isHeld(deletions, host),
     (held) => setMonitor(member, !held),
@@ -60,15 +60,15 @@ function settleMonitor(deletions: Deletions, host: string, member: MongoClient):
  * at the next stage. A deposed master, however late it wakes up, leaves nothing paused.
  * @param holder the upgrade that needs it: who is late to lift an earlier one's hold leaves this one's
  */
-export async function pauseDeletions(deletions: Deletions & Fenced, holder: string): Promise<void> {
-  const { client, withMember, seam, log } = deletions;
+export async function pauseDeletions(deletions: TtlHold & Fenced, holder: string): Promise<void> {
+  const { client, withMember, faultPoints, log } = deletions;
   const held = await read(deletions);
   const pause = (host: string) =>
     withMember(host, async (member) => {
       // What is written down for an earlier upgrade is about to be switched on.
       const isOurs = held.holder === holder || !held.hosts.includes(host);
       if (isOurs && !(await isOn(member))) return;
-      await seam.write("pause-deletions", async () => {
+      await faultPoints.write("pause-deletions", async () => {
         await writeFenced(deletions, (session) =>
           fencesOf(deletions.control).updateOne(
             { _id: documentIds.deletions },
@@ -97,15 +97,15 @@ export async function pauseDeletions(deletions: Deletions & Fenced, holder: stri
  * @throws what the driver throws for a member that is away: this is tried again
  */
 export async function resumeDeletions(
-  deletions: Deletions,
+  deletions: TtlHold,
   isWanted: () => Promise<boolean>,
 ): Promise<void> {
-  const { client, withMember, seam, log } = deletions;
+  const { client, withMember, faultPoints, log } = deletions;
   const { hosts: paused, holder } = await read(deletions);
   const members = paused.length === 0 ? [] : await dataMembers(client);
   const away: unknown[] = [];
   const strike = (host: string) =>
-    seam.write("resume-deletions", () =>
+    faultPoints.write("resume-deletions", () =>
       fencesOf(deletions.control).updateOne(
         { _id: documentIds.deletions, holder },
         { $pull: { hosts: host } } as Document,

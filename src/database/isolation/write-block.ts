@@ -1,16 +1,16 @@
 import type { Document, MongoClient } from "mongodb";
 import { LockstepError } from "../../errors.ts";
-import type { Seam } from "../../ports/fault-point.ts";
 import { documentIds } from "../../journal/store.ts";
 import { type Fenced, writeFenced } from "../../leadership/fenced-transaction.ts";
 import { type Control, fencesOf, readFence } from "../../leadership/fences.ts";
 import { readPrivileges } from "../../mongo/requirements/rights.ts";
 import { settle } from "../../mongo/settle.ts";
+import type { FaultPoints } from "../../ports/fault-point.ts";
 
 export interface WriteBlock {
   readonly client: MongoClient;
   readonly control: Control;
-  readonly seam: Seam;
+  readonly faultPoints: FaultPoints;
 }
 
 const needed = ["setUserWriteBlockMode", "bypassWriteBlockingMode"] as const;
@@ -65,7 +65,7 @@ export async function blockWrites(block: WriteBlock & Fenced, holder: string): P
     const { repl } = await block.client.db("admin").command({ serverStatus: 1 });
     if (Number(repl?.userWriteBlockMode) === blockedMode) return;
   }
-  await block.seam.write("write-block", async () => {
+  await block.faultPoints.write("write-block", async () => {
     await writeFenced(block, (session) =>
       fencesOf(block.control).updateOne(
         { _id: documentIds.writeBlock },
@@ -90,7 +90,7 @@ export async function allowWrites(
 ): Promise<boolean> {
   const found = await read(block);
   if ((!found && !evenIfUnknown) || !(await isWanted())) return false;
-  await block.seam.write("write-allow", async () => {
+  await block.faultPoints.write("write-allow", async () => {
     await setMode(block, false);
     await fencesOf(block.control).deleteOne(
       { _id: documentIds.writeBlock, holder: found?.["holder"] ?? null },

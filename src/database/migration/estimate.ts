@@ -1,5 +1,5 @@
-import type { Runner } from "./runner.ts";
 import { hasCode, serverErrors } from "../../mongo/server-errors.ts";
+import type { Runner } from "./runner.ts";
 
 /** What an operation of a step was expected to take, and took. */
 export interface OperationFigures {

@@ -1,10 +1,10 @@
 import type { Binary } from "mongodb";
-import { anything, count, fields, flag, list, nullable, text } from "../../shape.ts";
 import { brokenRecord, requireRecord } from "../../journal/control-records.ts";
 import { collections } from "../../journal/store.ts";
 import { type Control, fenceIdOf, fencesOf } from "../../leadership/fences.ts";
 import { orderedField } from "../../mongo/bson/ordered-bson.ts";
 import { type TypedBytes, unwrapValue } from "../../mongo/bson/typed-bytes.ts";
+import { anything, count, fields, flag, list, nullable, text } from "../../shape.ts";
 
 /** Where the schema steps stand: kept in the fence document, so it moves with each batch. */
 export interface Progress {
@@ -26,9 +26,9 @@ export interface Progress {
   readonly batches: number;
   readonly documents: number;
   /** Processes that began at this cursor. */
-  readonly starters: readonly string[];
+  readonly startedBy: readonly string[];
   /** Grows with each fenced write of this progress. */
-  readonly ticks: number;
+  readonly sequence: number;
   /** All steps are done. */
   readonly finished: boolean;
 }
@@ -51,8 +51,8 @@ export function firstProgress(upgrade: string, stepName: string): Progress {
     cursor: null,
     batches: 0,
     documents: 0,
-    starters: [],
-    ticks: 0,
+    startedBy: [],
+    sequence: 0,
     finished: false,
   };
 }
@@ -79,7 +79,7 @@ export async function readProgress(
 const progressShape = fields<Progress>({
   ...{ upgrade: text, step: count, stepName: text, operation: count, kind: nullable(text) },
   ...{ target: nullable(text), dropped: list(text), cursor: nullable(anything), batches: count },
-  ...{ documents: count, starters: list(text), ticks: count, finished: flag },
+  ...{ documents: count, startedBy: list(text), sequence: count, finished: flag },
 });
 
 /** A progress as it was written. */
@@ -93,6 +93,6 @@ function progressOf(stored: ReadonlyMap<string, unknown>): Progress {
     operation: Number(found.operation),
     batches: Number(found.batches),
     documents: Number(found.documents),
-    ticks: Number(found.ticks),
+    sequence: Number(found.sequence),
   };
 }

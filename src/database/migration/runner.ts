@@ -1,11 +1,11 @@
 import type { MongoClient } from "mongodb";
+import { type Fenced, fencedTransaction } from "../../leadership/fenced-transaction.ts";
 import type { Log } from "../../log.ts";
 import type { OperationFigures } from "./estimate.ts";
-import { type Fenced, fencedTransaction } from "../../leadership/fenced-transaction.ts";
 import type { Progress } from "./progress.ts";
 import type { SchemaContext } from "./schema-context.ts";
 
-export interface RunOptions extends Fenced {
+export interface SchemaRunOptions extends Fenced {
   readonly client: MongoClient;
   /** The live database or the scratch one: a run reaches no other. */
   readonly databaseName: string;
@@ -23,7 +23,7 @@ export interface RunOptions extends Fenced {
 
 /** One run of the steps by one process: where it stands, and how it moves. */
 export interface Runner {
-  readonly options: RunOptions;
+  readonly options: SchemaRunOptions;
   progress: Progress;
   /** What this process did of the step under way. */
   operations: OperationFigures[];
@@ -33,7 +33,7 @@ export interface Runner {
 
 /** Notes what a fenced write has made of the progress. */
 export function moved(runner: Runner, next: Progress): void {
-  runner.progress = { ...next, ticks: runner.progress.ticks + 1 };
+  runner.progress = { ...next, sequence: runner.progress.sequence + 1 };
   runner.options.onProgress?.(runner.progress);
 }
 
@@ -48,7 +48,7 @@ export async function moveProgress(
   await fencedTransaction(
     options,
     name,
-    { field: options.progressField, ticks: progress.ticks },
+    { field: options.progressField, ticks: progress.sequence },
     async () => ({ prepared: undefined, progress: { ...next } }),
     async () => {},
   );
@@ -56,8 +56,8 @@ export async function moveProgress(
 }
 
 /** A committed batch is progress: who died before it counts no more, but in a rehearsal. */
-export function startersAfterCommit({ options, progress }: Runner): readonly string[] {
-  return options.progressField === "rehearsal" ? progress.starters : [options.holder];
+export function startedByAfterCommit({ options, progress }: Runner): readonly string[] {
+  return options.progressField === "rehearsal" ? progress.startedBy : [options.holder];
 }
 
 /** Where the next operation begins. */

@@ -1,12 +1,17 @@
 import { isLockstepError, isPassing, LockstepError, messageOf } from "../../errors.ts";
-import { limits } from "../../limits.ts";
-import { systemClock } from "../../ports/clock.ts";
-import { asUnreachable, isNetworkTrouble } from "../../mongo/transient.ts";
-import type { OperationFigures } from "./estimate.ts";
 import { refuseDeposed } from "../../leadership/fenced-transaction.ts";
+import { limits } from "../../limits.ts";
+import { asUnreachable, isNetworkTrouble } from "../../mongo/transient.ts";
+import { systemClock } from "../../ports/clock.ts";
+import type { OperationFigures } from "./estimate.ts";
 import { firstProgress, readProgress } from "./progress.ts";
-import { moveProgress, type Runner, type RunOptions, startersAfterCommit } from "./runner.ts";
-import { contextOf } from "./step-context.ts";
+import {
+  moveProgress,
+  type Runner,
+  type SchemaRunOptions,
+  startedByAfterCommit,
+} from "./runner.ts";
+import { schemaContextOf } from "./step-context.ts";
 
 export interface StepReason {
   readonly code: string;
@@ -50,7 +55,7 @@ function failed(step: string, thrown: unknown): StepsResult {
 /** A step that kills its process is a verdict: two deaths with no committed batch in between. */
 async function countAttempt(runner: Runner): Promise<LockstepError | null> {
   const { options, progress } = runner;
-  const others = progress.starters.filter((holder) => holder !== options.holder);
+  const others = progress.startedBy.filter((holder) => holder !== options.holder);
   const dead: string[] = [];
   for (const holder of others) if (await options.isDead(holder)) dead.push(holder);
   if (dead.length >= limits.stepDeathsMax) {
@@ -60,7 +65,7 @@ async function countAttempt(runner: Runner): Promise<LockstepError | null> {
       { dead },
     );
   }
-  await moveProgress(runner, "attempt", { starters: [...others, options.holder] });
+  await moveProgress(runner, "attempt", { startedBy: [...others, options.holder] });
   return null;
 }
 
@@ -69,7 +74,7 @@ async function countAttempt(runner: Runner): Promise<LockstepError | null> {
  * A failed step is a result.
  * @throws LockstepError `fenced`, `lease-lost`, `database-unreachable`: never a failed step
  */
-export async function runSchemaSteps(options: RunOptions): Promise<StepsResult> {
+export async function runSchemaSteps(options: SchemaRunOptions): Promise<StepsResult> {
   const { steps, upgrade, progressField, control } = options;
   const first = steps[0];
   if (first === undefined) return { kind: "done", batches: 0, documents: 0, figures: [] };
@@ -77,7 +82,7 @@ export async function runSchemaSteps(options: RunOptions): Promise<StepsResult> 
   const found = await readProgress(control, progressField, upgrade);
   const start = firstProgress(upgrade, first.name);
   // A rehearsal begins on a fresh copy each time; only who died in it is remembered.
-  const again = rehearsal && found ? { ...start, starters: found.starters } : found;
+  const again = rehearsal && found ? { ...start, starters: found.startedBy } : found;
   const runner: Runner = { options, progress: again ?? start, operations: [], changed: 0 };
   options.log.info(
     { step: runner.progress.stepName, batches: runner.progress.batches, resumed: Boolean(found) },
@@ -94,7 +99,7 @@ export async function runSchemaSteps(options: RunOptions): Promise<StepsResult> 
       const verdict = await countAttempt(runner);
       if (verdict) return failed(step.name, verdict);
       const track = new Set<Promise<void>>();
-      const context = contextOf(runner, step.name, track);
+      const context = schemaContextOf(runner, step.name, track);
       // Waited for also after it was told to stop: nobody restores what somebody still changes. One
       // that ignores its signal is the engine's business: its process has to leave.
       await step.run(context);
@@ -130,7 +135,7 @@ export async function runSchemaSteps(options: RunOptions): Promise<StepsResult> 
       kind: null,
       target: null,
       cursor: null,
-      starters: startersAfterCommit(runner),
+      startedBy: startedByAfterCommit(runner),
       finished: nextStep === undefined,
     });
   }

@@ -1,10 +1,8 @@
 import { createHash } from "node:crypto";
 import { ObjectId } from "mongodb";
 import { LockstepError } from "../../errors.ts";
+import { fencedTransaction } from "../../leadership/fenced-transaction.ts";
 import { systemClock } from "../../ports/clock.ts";
-import { applyBatches } from "../documents/apply-batches.ts";
-import { fieldRemoval, fieldRenaming } from "../documents/change-fields.ts";
-import type { CollectionChange } from "../documents/collection-change.ts";
 import { entriesOf, requirePlain } from "../definitions/define.ts";
 import {
   addCollection,
@@ -13,9 +11,11 @@ import {
   setValidator,
 } from "../definitions/define-collection.ts";
 import { addIndex, dropIndex } from "../definitions/define-index.ts";
+import { applyBatches } from "../documents/apply-batches.ts";
+import { fieldRemoval, fieldRenaming } from "../documents/change-fields.ts";
+import type { CollectionChange } from "../documents/collection-change.ts";
 import { documentChange } from "../documents/document-change.ts";
 import { estimateOperation } from "./estimate.ts";
-import { fencedTransaction } from "../../leadership/fenced-transaction.ts";
 import type { Progress } from "./progress.ts";
 import { moved, moveProgress, nextOperation, type Runner } from "./runner.ts";
 import type { Application, SchemaContext } from "./schema-context.ts";
@@ -61,7 +61,7 @@ async function transact(
   await fencedTransaction(
     options,
     "step-transaction",
-    { field: options.progressField, ticks: progress.ticks },
+    { field: options.progressField, ticks: progress.sequence },
     async () => ({ prepared: undefined, progress: { ...next } }),
     async (session) => {
       const database = options.client.db(options.databaseName);
@@ -72,7 +72,11 @@ async function transact(
 }
 
 /** The context of one step: numbers its operations, skips those that are done. */
-export function contextOf(runner: Runner, step: string, track: Set<Promise<void>>): SchemaContext {
+export function schemaContextOf(
+  runner: Runner,
+  step: string,
+  track: Set<Promise<void>>,
+): SchemaContext {
   const { options } = runner;
   let asked = 0;
   const operation = (

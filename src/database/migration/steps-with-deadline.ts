@@ -2,7 +2,7 @@ import { LockstepError, reasonOf } from "../../errors.ts";
 import { limits } from "../../limits.ts";
 import type { Clock } from "../../ports/clock.ts";
 import { linkController } from "../../ports/linked-controller.ts";
-import type { RunOptions } from "./runner.ts";
+import type { SchemaRunOptions } from "./runner.ts";
 import { runSchemaSteps, type StepsResult } from "./schema-steps.ts";
 
 function noProgress(step: string, noProgressMs: number): StepsResult {
@@ -20,7 +20,7 @@ function noProgress(step: string, noProgressMs: number): StepsResult {
  * then on. (On the live data the coordinator's durable deadline ends such a step, since a restore must not overlap it.)
  */
 export async function runStepsWithDeadline(
-  options: RunOptions,
+  options: SchemaRunOptions,
   noProgressMs: number,
   clock: Clock,
 ): Promise<StepsResult> {

@@ -1,20 +1,24 @@
 import type { Document, MongoClient } from "mongodb";
 import { LockstepError } from "../../errors.ts";
-import { limits } from "../../limits.ts";
-import type { Seam } from "../../ports/fault-point.ts";
-import { type CollectionEntry, dataCollection, listCollections } from "../../mongo/catalogue/catalogue.ts";
 import { type Claim, type ClaimDocument, type Created, claimsOf } from "../../leadership/claims.ts";
 import { transaction } from "../../leadership/fenced-transaction.ts";
-import { dropExactly, dropIfThere } from "./load.ts";
+import { limits } from "../../limits.ts";
 import { anotherCollection } from "../../mongo/bson/raw-insert.ts";
+import {
+  type CollectionEntry,
+  dataCollection,
+  listCollections,
+} from "../../mongo/catalogue/catalogue.ts";
 import { hasCode, serverErrors } from "../../mongo/server-errors.ts";
+import type { FaultPoints } from "../../ports/fault-point.ts";
+import { dropExactly, dropIfThere } from "./load.ts";
 
 /** The acts on a claimed database, and their owner. */
 export interface ClaimedDatabase {
   readonly client: MongoClient;
   readonly claim: Claim;
   readonly signal: AbortSignal;
-  readonly seam: Seam;
+  readonly faultPoints: FaultPoints;
 }
 
 type Found = Pick<CollectionEntry, "name" | "type" | "uuid">;
@@ -42,8 +46,11 @@ async function list(
  * Drops what was seen, by its UUID: another of its name stays. The server takes none for a view, which holds
  * no data, nor for a time series.
  */
-async function dropSeen({ client, claim, seam }: ClaimedDatabase, found: Found): Promise<void> {
-  await seam.write("claim-drop", () =>
+async function dropSeen(
+  { client, claim, faultPoints }: ClaimedDatabase,
+  found: Found,
+): Promise<void> {
+  await faultPoints.write("claim-drop", () =>
     found.type === "collection"
       ? dropExactly(client, claim.name, found)
       : dropIfThere(client, claim.name, found.name),
@@ -155,12 +162,12 @@ export async function dropCreated(database: ClaimedDatabase): Promise<void> {
 
 /** Creates a plain collection in a transaction that changes the claim: who has lost it creates nothing. */
 async function createInTransaction(
-  { client, claim, signal, seam }: ClaimedDatabase,
+  { client, claim, signal, faultPoints }: ClaimedDatabase,
   command: Document,
 ): Promise<void> {
   const name = String(command["create"]);
   const claims = claimsOf(client);
-  await seam.write("load-create", () =>
+  await faultPoints.write("load-create", () =>
     transaction({ client, signal, mastership: claim }, "local", async (session) => {
       const note: Created = { name, type: "collection", uuid: null };
       const noted = await claims.updateOne(claim.key, { $push: { created: note } } as Document, {
@@ -183,14 +190,14 @@ export async function createClaimed(
   command: Document,
   type: CollectionEntry["type"],
 ): Promise<string> {
-  const { client, claim, seam } = database;
+  const { client, claim, faultPoints } = database;
   const name = String(command["create"]);
   try {
     if (type === "collection") await createInTransaction(database, command);
     else {
       // The server allows a transaction for neither a view nor a time series: the note comes first.
       await claim.hold({ $push: { created: { name, type, uuid: null } } });
-      await seam.write("load-create", () =>
+      await faultPoints.write("load-create", () =>
         client.db(claim.name).command({ ...command, writeConcern: { w: "majority" } }),
       );
     }

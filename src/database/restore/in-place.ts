@@ -1,5 +1,5 @@
-import type { DumpedCollection } from "../backup/manifest.ts";
 import { hasCode, serverErrors } from "../../mongo/server-errors.ts";
+import type { DumpedCollection } from "../backup/manifest.ts";
 
 /** The server's refusals of a view for what other views are at the moment. */
 export const othersInTheWay = [

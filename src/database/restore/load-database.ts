@@ -3,11 +3,16 @@ import type { MongoClient } from "mongodb";
 import { LockstepError } from "../../errors.ts";
 import { limits } from "../../limits.ts";
 import type { Log } from "../../log.ts";
-import { dataCollection, differences, isCapped, readCatalogue } from "../../mongo/catalogue/catalogue.ts";
-import { type Digests, digestDatabase } from "../../mongo/catalogue/digest.ts";
 import { createDocumentSum } from "../../mongo/bson/document-sum.ts";
-import { type Identity, type LoadTarget, loadCollection, releaseExpiry } from "./load.ts";
+import {
+  dataCollection,
+  differences,
+  isCapped,
+  readCatalogue,
+} from "../../mongo/catalogue/catalogue.ts";
+import { type Digests, digestDatabase } from "../../mongo/catalogue/digest.ts";
 import type { DumpedCollection, Manifest } from "../backup/manifest.ts";
+import { type Identity, type LoadTarget, loadCollection, releaseExpiry } from "./load.ts";
 
 /** True when a collection has the documents of a file: in its order, or where that is not known, in any. */
 async function hasDocumentsOf(

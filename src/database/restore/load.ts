@@ -2,30 +2,41 @@ import { join } from "node:path";
 import { type Document, Int32, type MongoClient, MongoServerError, UUID } from "mongodb";
 import { LockstepError, messageOf } from "../../errors.ts";
 import { limits } from "../../limits.ts";
-import type { Seam } from "../../ports/fault-point.ts";
-import { isNetworkTrouble, isTransient } from "../../mongo/transient.ts";
-import { type CollectionEntry, dataCollection, isCapped, listCollections } from "../../mongo/catalogue/catalogue.ts";
+import {
+  fieldOf,
+  rawArray,
+  rawDocument,
+  rawFields,
+  rawOptions,
+} from "../../mongo/bson/raw-bson.ts";
+import { anotherCollection, insertRaw } from "../../mongo/bson/raw-insert.ts";
+import {
+  type CollectionEntry,
+  dataCollection,
+  isCapped,
+  listCollections,
+} from "../../mongo/catalogue/catalogue.ts";
 import {
   bytesOfDefinition,
   type Definition,
   definitionField,
   definitionFields,
 } from "../../mongo/catalogue/definition.ts";
+import { hasCode, serverErrors } from "../../mongo/server-errors.ts";
+import { isNetworkTrouble, isTransient } from "../../mongo/transient.ts";
+import type { FaultPoints } from "../../ports/fault-point.ts";
 import { documentRuns } from "../backup/dump-documents.ts";
 import { endingsOf } from "../backup/dump-files.ts";
 import { folderOf } from "../backup/file-names.ts";
-import { othersInTheWay } from "./in-place.ts";
 import type { DumpedCollection, Manifest } from "../backup/manifest.ts";
-import { fieldOf, rawArray, rawDocument, rawFields, rawOptions } from "../../mongo/bson/raw-bson.ts";
-import { anotherCollection, insertRaw } from "../../mongo/bson/raw-insert.ts";
-import { hasCode, serverErrors } from "../../mongo/server-errors.ts";
+import { othersInTheWay } from "./in-place.ts";
 
 export interface LoadTarget {
   readonly client: MongoClient;
   readonly databaseName: string;
   /** Aborts when mastership is lost. */
   readonly signal: AbortSignal;
-  readonly seam: Seam;
+  readonly faultPoints: FaultPoints;
   /**
    * Creates a collection in such a way that one who has lost the right to it cannot. Default: plainly.
    * @returns the UUID of the collection that holds its data, where it is known to be the one created here
@@ -95,7 +106,7 @@ async function buildIndexes(
     ...identity,
     writeConcern: { w: "majority" },
   };
-  await target.seam.write("load-indexes", () =>
+  await target.faultPoints.write("load-indexes", () =>
     target.client
       .db(target.databaseName)
       .command(command)
@@ -153,10 +164,14 @@ async function create(
 
 /** Creates a collection or view by one command. */
 export async function createPlainly(
-  { client, databaseName, seam }: Pick<LoadTarget, "client" | "databaseName" | "seam">,
+  {
+    client,
+    databaseName,
+    faultPoints,
+  }: Pick<LoadTarget, "client" | "databaseName" | "faultPoints">,
   command: Document,
 ): Promise<null> {
-  await seam.write("load-create", () =>
+  await faultPoints.write("load-create", () =>
     client.db(databaseName).command({ ...command, writeConcern: { w: "majority" } }),
   );
   return null;
@@ -177,7 +192,7 @@ export async function releaseExpiry(
       .map((index) => ({ index: expiryOf(index, "name", "expireAfterSeconds") })),
   ].filter((change) => Object.keys(change).length > 0);
   for (const change of changes) {
-    await target.seam.write("load-expiry", () =>
+    await target.faultPoints.write("load-expiry", () =>
       target.client
         .db(target.databaseName)
         .command({ collMod: from.name, ...change, ...identity, writeConcern: { w: "majority" } })
@@ -205,10 +220,10 @@ async function defineView(target: LoadTarget, from: DumpedCollection, name: stri
       ...rawOptions(definitionFields(from.options)),
       writeConcern: { w: "majority" },
     };
-    await target.seam.write("load-view", () => client.db(databaseName).command(change));
+    await target.faultPoints.write("load-view", () => client.db(databaseName).command(change));
     return;
   }
-  await target.seam.write("load-drop", () => dropIfThere(client, databaseName, name));
+  await target.faultPoints.write("load-drop", () => dropIfThere(client, databaseName, name));
   await create(target, from, name);
 }
 
@@ -230,7 +245,7 @@ async function fill(
   name: string,
   identity: Identity,
 ): Promise<void> {
-  const { client, databaseName, seam } = target;
+  const { client, databaseName, faultPoints } = target;
   const source = batches(path);
   const failed = new AbortController();
   const signal = AbortSignal.any([target.signal, failed.signal]);
@@ -239,7 +254,7 @@ async function fill(
       const next = await source.next();
       if (next.done) return;
       signal.throwIfAborted();
-      await seam.write("load-batch", () =>
+      await faultPoints.write("load-batch", () =>
         insertRaw(client, databaseName, { name, ...identity }, next.value, signal),
       );
       target.onBytes?.(next.value.length);
@@ -266,13 +281,13 @@ export async function loadCollection(
   name: string,
 ): Promise<Identity> {
   target.signal.throwIfAborted();
-  const { client, databaseName, seam } = target;
+  const { client, databaseName, faultPoints } = target;
   if (from.type === "view") {
     await defineView(target, from, name);
     return {};
   }
   if (!target.isFresh) {
-    await seam.write("load-drop", () => dropIfThere(client, databaseName, name));
+    await faultPoints.write("load-drop", () => dropIfThere(client, databaseName, name));
   }
   const uuid = await create(target, from, name);
   const data = dataCollection({ name, type: from.type });

@@ -1,19 +1,26 @@
 import type { MongoClient } from "mongodb";
 import { LockstepError, messageOf } from "../../errors.ts";
+import {
+  type Claim,
+  claimText,
+  isOver,
+  readClaims,
+  type SeenClaim,
+  takeClaim,
+} from "../../leadership/claims.ts";
 import { limits } from "../../limits.ts";
 import type { Log } from "../../log.ts";
-import type { Clock } from "../../ports/clock.ts";
-import type { Seam } from "../../ports/fault-point.ts";
-import { type ClaimedDatabase, createClaimed, dropCreated, holdsMore } from "./claimed-database.ts";
-import { type Claim, claimText, isOver, readClaims, type SeenClaim, takeClaim } from "../../leadership/claims.ts";
-import { requireApplicationDatabaseName } from "../../mongo/database-names.ts";
-import { loadDatabase } from "./load-database.ts";
-import type { Manifest } from "../backup/manifest.ts";
-import type { WithMember } from "../../mongo/members.ts";
 import { requireNamesFit } from "../../mongo/catalogue/name-lengths.ts";
+import { requireApplicationDatabaseName } from "../../mongo/database-names.ts";
+import type { WithMember } from "../../mongo/members.ts";
 import { filesOf, requireFilesForCopy } from "../../mongo/requirements/open-files.ts";
-import { checkServerVersions } from "../../mongo/server-versions.ts";
 import { requireRoomForCopy } from "../../mongo/requirements/space.ts";
+import { checkServerVersions } from "../../mongo/server-versions.ts";
+import type { Clock } from "../../ports/clock.ts";
+import type { FaultPoints } from "../../ports/fault-point.ts";
+import type { Manifest } from "../backup/manifest.ts";
+import { type ClaimedDatabase, createClaimed, dropCreated, holdsMore } from "./claimed-database.ts";
+import { loadDatabase } from "./load-database.ts";
 
 function refuse(message: string): LockstepError {
   return new LockstepError("bad-argument", message);
@@ -56,11 +63,11 @@ function requireUnclaimed(seen: SeenClaim | undefined, name: string, fleet: stri
  * @throws LockstepError `bad-argument`
  */
 async function claimName(options: RestoreBesideOptions): Promise<Claim> {
-  const { client, databaseName: name, fleet, seam, log, clock } = options;
+  const { client, databaseName: name, fleet, faultPoints, log, clock } = options;
   const [seen] = await readClaims(client, [name]);
   requireUnclaimed(seen, name, fleet);
   const purpose = "a restore";
-  const claim = await takeClaim({ client, name, purpose, fleet, seam, log, clock }, seen);
+  const claim = await takeClaim({ client, name, purpose, fleet, faultPoints, log, clock }, seen);
   if (claim) return claim;
   const [first] = await readClaims(client, [name]);
   requireUnclaimed(first, name, fleet);
@@ -103,7 +110,7 @@ export interface RestoreBesideOptions {
   readonly dryRun: boolean;
   onBytes?(bytes: number): void;
   readonly signal: AbortSignal;
-  readonly seam: Seam;
+  readonly faultPoints: FaultPoints;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -112,9 +119,12 @@ export interface RestoreBesideOptions {
  * Writes down, before the claim ends, that nothing is this restore's to drop any more. The database is the
  * user's from here on: the next restore into that name must not take it for the remains of this one.
  */
-async function handOver({ client, seam }: RestoreBesideOptions, claim: Claim): Promise<void> {
+async function handOver(
+  { client, faultPoints }: RestoreBesideOptions,
+  claim: Claim,
+): Promise<void> {
   try {
-    await seam.write("restore-hand-over", () => claim.hold({ $set: { created: [] } }));
+    await faultPoints.write("restore-hand-over", () => claim.hold({ $set: { created: [] } }));
   } catch (error) {
     // The answer may be lost: the claim says whether it is written.
     const [own] = await readClaims(client, [claim.name]);
@@ -124,9 +134,9 @@ async function handOver({ client, seam }: RestoreBesideOptions, claim: Claim): P
 
 /** Loads the backup under the claim; where that fails, drops what it created itself. */
 async function restoreClaimed(options: RestoreBesideOptions, claim: Claim): Promise<void> {
-  const { client, seam, log } = options;
+  const { client, faultPoints, log } = options;
   const signal = AbortSignal.any([options.signal, claim.signal]);
-  const database: ClaimedDatabase = { client, claim, signal, seam };
+  const database: ClaimedDatabase = { client, claim, signal, faultPoints };
   try {
     // Remains of a restore that was cut short.
     await dropCreated(database);

@@ -1,7 +1,7 @@
+import { type Fenced, fencedTransaction } from "../../leadership/fenced-transaction.ts";
 import type { Log } from "../../log.ts";
 import { dataCollection } from "../../mongo/catalogue/catalogue.ts";
 import type { Digests } from "../../mongo/catalogue/digest.ts";
-import { type Fenced, fencedTransaction } from "../../leadership/fenced-transaction.ts";
 import type { Manifest } from "../backup/manifest.ts";
 import { firstProgress, readProgress } from "../migration/progress.ts";
 import { restoreDatabase } from "./restore.ts";

@@ -1,7 +1,9 @@
 import type { Document } from "mongodb";
 import { LockstepError, messageOf } from "../../errors.ts";
-import type { Log } from "../../log.ts";
 import { documentIds } from "../../journal/store.ts";
+import { deposed, type Fenced, fencedTransaction } from "../../leadership/fenced-transaction.ts";
+import { fencesOf, readFence } from "../../leadership/fences.ts";
+import type { Log } from "../../log.ts";
 import {
   type Catalogue,
   type CollectionEntry,
@@ -11,12 +13,10 @@ import {
   readCatalogue,
 } from "../../mongo/catalogue/catalogue.ts";
 import { type Digests, digestDatabase, digestOf } from "../../mongo/catalogue/digest.ts";
-import { deposed, type Fenced, fencedTransaction } from "../../leadership/fenced-transaction.ts";
-import { fencesOf, readFence } from "../../leadership/fences.ts";
-import { makeInPlace } from "./in-place.ts";
-import { createPlainly, dropExactly, type LoadTarget, loadCollection } from "./load.ts";
 import { tellTenths } from "../backup/load-progress.ts";
 import type { DumpedCollection, Manifest } from "../backup/manifest.ts";
+import { makeInPlace } from "./in-place.ts";
+import { createPlainly, dropExactly, type LoadTarget, loadCollection } from "./load.ts";
 import { epochOfRestore, isOfRestore, loadedPrefix, replacedPrefix } from "./restore-names.ts";
 import { type Swap, swap } from "./swap.ts";
 
@@ -53,11 +53,11 @@ function tellProgress(
 
 /** Really changes the fence at our epoch, so that from here on an older one is known to be over. */
 async function holdFence(options: RestoreOptions, restore: Document): Promise<void> {
-  const { control, mastership, seam } = options;
+  const { control, mastership, faultPoints } = options;
   options.signal.throwIfAborted();
   mastership.signal.throwIfAborted();
   const fences = fencesOf(control);
-  const touched = await seam.write("restore-fence", () =>
+  const touched = await faultPoints.write("restore-fence", () =>
     fences.updateOne(
       { _id: documentIds.master, epoch: mastership.epoch },
       {
@@ -151,7 +151,7 @@ async function loadVerified(
   const { client, databaseName, directory, manifest } = options;
   const signal = AbortSignal.any([options.signal, options.mastership.signal]);
   const target: LoadTarget = {
-    ...{ client, databaseName, signal, seam: options.seam, onBytes },
+    ...{ client, databaseName, signal, faultPoints: options.faultPoints, onBytes },
     create: (command, type) => create(options, command, type),
   };
   await loadCollection(target, directory, manifest, wanted, under);
@@ -195,10 +195,10 @@ async function proveEqual(options: RestoreOptions): Promise<string> {
 export async function restoreDatabase(
   options: RestoreOptions,
 ): Promise<{ readonly digest: string; readonly restored: readonly string[] }> {
-  const { client, databaseName, mastership, log, seam } = options;
+  const { client, databaseName, mastership, log, faultPoints } = options;
   const { epoch } = mastership;
   const signal = AbortSignal.any([options.signal, mastership.signal]);
-  const target = { client, databaseName, seam, signal };
+  const target = { client, databaseName, faultPoints, signal };
   // What a successor has put there is not ours to sweep.
   const isSwept = ({ name }: CollectionEntry) => epochOfRestore(name) <= epoch;
   await holdFence(options, { epoch, state: "loading" });
@@ -207,7 +207,7 @@ export async function restoreDatabase(
   // Half loaded, or loaded by somebody who is not master any more. What was replaced stays for now.
   const loaded = before.ours.filter(({ name }) => name.startsWith(loadedPrefix));
   for (const entry of loaded.filter(isSwept)) {
-    await seam.write("restore-sweep", () => dropExactly(client, databaseName, entry));
+    await faultPoints.write("restore-sweep", () => dropExactly(client, databaseName, entry));
   }
   log.info(
     { stale: stale.map(({ name }) => name), added: added.map(({ name }) => name) },
@@ -243,7 +243,7 @@ export async function restoreDatabase(
   const digest = await proveEqual(options);
   await holdFence(options, { epoch, state: "restored" });
   for (const entry of (await look(options)).ours.filter(isSwept)) {
-    await seam.write("restore-sweep", () => dropExactly(client, databaseName, entry));
+    await faultPoints.write("restore-sweep", () => dropExactly(client, databaseName, entry));
   }
   log.info({ digest, restored: stale.map(({ name }) => name) }, "restored and verified");
   return { digest, restored: stale.map(({ name }) => name) };

@@ -1,15 +1,22 @@
 import type { MongoClient } from "mongodb";
 import { isLockstepError, LockstepError, messageOf } from "../../errors.ts";
-import { limits } from "../../limits.ts";
-import type { Log } from "../../log.ts";
-import type { Clock } from "../../ports/clock.ts";
-import type { Seam } from "../../ports/fault-point.ts";
 import { collections, documentIds } from "../../journal/store.ts";
-import { createClaimed, emptyDatabase } from "./claimed-database.ts";
-import { type Claim, claimText, isOver, readClaims, type SeenClaim, takeClaim } from "../../leadership/claims.ts";
-import { scratchDatabaseNames } from "../../mongo/database-names.ts";
+import {
+  type Claim,
+  claimText,
+  isOver,
+  readClaims,
+  type SeenClaim,
+  takeClaim,
+} from "../../leadership/claims.ts";
 import type { Fenced } from "../../leadership/fenced-transaction.ts";
 import { type Control, fencesOf, readFence } from "../../leadership/fences.ts";
+import { limits } from "../../limits.ts";
+import type { Log } from "../../log.ts";
+import { scratchDatabaseNames } from "../../mongo/database-names.ts";
+import type { Clock } from "../../ports/clock.ts";
+import type { FaultPoints } from "../../ports/fault-point.ts";
+import { createClaimed, emptyDatabase } from "./claimed-database.ts";
 import type { LoadTarget } from "./load.ts";
 
 export interface ScratchOptions {
@@ -21,7 +28,7 @@ export interface ScratchOptions {
   /** Of the master that takes it: its claim lasts until a successor raises the fence. A command gives none. */
   readonly fenced?: Fenced;
   readonly signal: AbortSignal;
-  readonly seam: Seam;
+  readonly faultPoints: FaultPoints;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -45,8 +52,8 @@ async function deposedEpoch({ control, fenced }: ScratchOptions): Promise<number
 
 /** Raises the fence of a claimed database, so that steps of an earlier owner commit nothing more there. */
 async function occupy(options: ScratchOptions, claim: Claim): Promise<Scratch> {
-  const { client, control, seam } = options;
-  const raised = await seam.write("claim-fence", () =>
+  const { client, control, faultPoints } = options;
+  const raised = await faultPoints.write("claim-fence", () =>
     fencesOf(control).findOneAndUpdate(
       { _id: claim.name },
       { $inc: { epoch: 1, sequence: 1 }, $unset: { rehearsal: "" } },
@@ -60,15 +67,15 @@ async function occupy(options: ScratchOptions, claim: Claim): Promise<Scratch> {
   const signal = AbortSignal.any([options.signal, claim.signal]);
   const epoch = Number(raised?.["epoch"]);
   const fence = { collection: collections.fences, id: claim.name, expect: { epoch } };
-  const database = { client, claim, signal, seam };
+  const database = { client, claim, signal, faultPoints };
   const scratch: Scratch = {
     name: claim.name,
     target: {
-      ...{ client, databaseName: claim.name, signal, seam },
+      ...{ client, databaseName: claim.name, signal, faultPoints },
       create: (command, type) => createClaimed(database, command, type),
     },
     fenced: {
-      ...{ client, signal, seam },
+      ...{ client, signal, faultPoints },
       control: { client, databaseName: control.databaseName, fenceId: claim.name },
       mastership: { epoch, signal, fence },
     },

@@ -2,15 +2,16 @@ import { createHash } from "node:crypto";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { isLockstepError, LockstepError, messageOf } from "../../errors.ts";
+import { createDocumentSum } from "../../mongo/bson/document-sum.ts";
+import { bsonType, decodedValue, rawDocument, rawFields } from "../../mongo/bson/raw-bson.ts";
 import type { CollectionEntry } from "../../mongo/catalogue/catalogue.ts";
 import { dataCollection, isCapped, ownIndexes } from "../../mongo/catalogue/catalogue.ts";
 import { bytesOfDefinition, definitionField, indexName } from "../../mongo/catalogue/definition.ts";
 import { bytesOfText } from "../../mongo/catalogue/definition-text.ts";
-import { createDocumentSum } from "../../mongo/bson/document-sum.ts";
+import { renewedIndex, renewedOptions } from "../../mongo/catalogue/legacy-definition.ts";
 import { documentRuns } from "../backup/dump-documents.ts";
 import { endingsOf, readDumpText } from "../backup/dump-files.ts";
 import { collectionOfFile, fileNameOf, isCut } from "../backup/file-names.ts";
-import { renewedIndex, renewedOptions } from "../../mongo/catalogue/legacy-definition.ts";
 import {
   type DumpedCollection,
   type Manifest,
@@ -21,8 +22,8 @@ import {
   sealed,
 } from "../backup/manifest.ts";
 import { isCollectionName } from "../backup/manifest-shape.ts";
-import { bsonType, decodedValue, rawDocument, rawFields } from "../../mongo/bson/raw-bson.ts";
 import { partialEnding } from "../backup/retention.ts";
+import { refuseUnsupported } from "../backup/supported.ts";
 import {
   type FoundFile,
   isOplog,
@@ -30,7 +31,6 @@ import {
   sortStockFiles,
   topFile,
 } from "./stock-files.ts";
-import { refuseUnsupported } from "../backup/supported.ts";
 
 /**
  * True for a directory that another tool wrote.

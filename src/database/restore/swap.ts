@@ -1,18 +1,23 @@
 import { type MongoClient, UUID } from "mongodb";
 import { LockstepError, messageOf } from "../../errors.ts";
 import { limits } from "../../limits.ts";
-import { systemClock } from "../../ports/clock.ts";
-import type { Seam } from "../../ports/fault-point.ts";
+import {
+  bucketsPrefix,
+  type Described,
+  findByUuid,
+  findCollection,
+} from "../../mongo/catalogue/catalogue.ts";
+import { hasCode, serverErrors } from "../../mongo/server-errors.ts";
 import { isNetworkTrouble } from "../../mongo/transient.ts";
-import { bucketsPrefix, type Described, findByUuid, findCollection } from "../../mongo/catalogue/catalogue.ts";
+import { systemClock } from "../../ports/clock.ts";
+import type { FaultPoints } from "../../ports/fault-point.ts";
 import { endIndexBuilds } from "../isolation/index-builds.ts";
 import { dropIfThere } from "./load.ts";
-import { hasCode, serverErrors } from "../../mongo/server-errors.ts";
 
 export interface SwapTarget {
   readonly client: MongoClient;
   readonly databaseName: string;
-  readonly seam: Seam;
+  readonly faultPoints: FaultPoints;
   /** Aborts when mastership is lost. */
   readonly signal: AbortSignal;
 }
@@ -27,8 +32,8 @@ const lookAgain = [
 
 /** Renames exactly the collection of this UUID; the caller looks at what came of it. */
 async function rename(target: SwapTarget, from: Described, to: string): Promise<void> {
-  const { client, databaseName, seam } = target;
-  await seam.write("restore-swap", () =>
+  const { client, databaseName, faultPoints } = target;
+  await faultPoints.write("restore-swap", () =>
     client.db("admin").command({
       renameCollection: `${databaseName}.${from.name}`,
       to: `${databaseName}.${to}`,

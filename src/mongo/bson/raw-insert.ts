@@ -2,10 +2,10 @@ import type { MongoClient, UUID } from "mongodb";
 import { LockstepError, messageOf } from "../../errors.ts";
 import { limits } from "../../limits.ts";
 import { systemClock } from "../../ports/clock.ts";
+import { hasCode, serverErrors } from "../server-errors.ts";
 import { isNetworkTrouble } from "../transient.ts";
 import { keepEmptyTimestamps } from "./empty-timestamps.ts";
 import { rawSequence } from "./raw-sequence.ts";
-import { hasCode, serverErrors } from "../server-errors.ts";
 
 interface InsertAnswer {
   readonly writeErrors?: readonly { readonly code: number; readonly errmsg: string }[];

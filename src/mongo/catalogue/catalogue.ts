@@ -1,6 +1,8 @@
 import { type BSON, type Document, type MongoClient, UUID } from "mongodb";
 import { LockstepError, messageOf } from "../../errors.ts";
 import { limits } from "../../limits.ts";
+import { decodedValue, isTrue, rawDocument, rawFields } from "../bson/raw-bson.ts";
+import { hasCode, serverErrors } from "../server-errors.ts";
 import { comparableIndex, comparableOptions } from "./comparable.ts";
 import {
   type Definition,
@@ -9,8 +11,6 @@ import {
   indexName,
   withoutFields,
 } from "./definition.ts";
-import { decodedValue, isTrue, rawDocument, rawFields } from "../bson/raw-bson.ts";
-import { hasCode, serverErrors } from "../server-errors.ts";
 
 /** One collection as the server describes it. */
 export interface CollectionEntry {

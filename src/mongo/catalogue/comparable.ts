@@ -1,7 +1,7 @@
+import { bsonType, decodedValue, isTrue, type RawField, rawFields } from "../bson/raw-bson.ts";
 import { type Definition, definitionFields } from "./definition.ts";
 import { indexDefaults, isDefault, optionDefaults } from "./definition-defaults.ts";
 import { valueMeaning } from "./meaning.ts";
-import { bsonType, decodedValue, isTrue, type RawField, rawFields } from "../bson/raw-bson.ts";
 
 /** How long a bucket of a time series lasts at most, by its granularity: servers before 6.0 do not say it. */
 const bucketSeconds: Readonly<Record<string, number>> = {

@@ -1,5 +1,12 @@
+import {
+  bsonType,
+  decodedValue,
+  fieldOf,
+  isTrue,
+  type RawField,
+  rawFields,
+} from "../bson/raw-bson.ts";
 import { filterMeaning, valueMeaning } from "./meaning.ts";
-import { bsonType, decodedValue, fieldOf, isTrue, type RawField, rawFields } from "../bson/raw-bson.ts";
 
 /** The server's defaults for an index. */
 export const indexDefaults: Readonly<Record<string, unknown>> = {

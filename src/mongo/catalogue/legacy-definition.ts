@@ -1,5 +1,3 @@
-import { type Definition, definitionField, definitionOf } from "./definition.ts";
-import { valueMeaning } from "./meaning.ts";
 import {
   bsonType,
   decodedValue,
@@ -11,6 +9,8 @@ import {
   rawDocument,
   rawFields,
 } from "../bson/raw-bson.ts";
+import { type Definition, definitionField, definitionOf } from "./definition.ts";
+import { valueMeaning } from "./meaning.ts";
 
 /** A definition as today's server takes it, and in words what was left out or changed of it. */
 export interface Renewed {

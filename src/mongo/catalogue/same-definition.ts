@@ -1,7 +1,4 @@
 import { BSON, type Db } from "mongodb";
-import { type Definition, definitionField, definitionFields } from "./definition.ts";
-import { indexDefaults, isDefault, optionDefaults } from "./definition-defaults.ts";
-import { filterMeaning, projectionMeaning, valueMeaning } from "./meaning.ts";
 import {
   bsonType,
   decodedValue,
@@ -11,6 +8,9 @@ import {
   rawDocument,
   rawFields,
 } from "../bson/raw-bson.ts";
+import { type Definition, definitionField, definitionFields } from "./definition.ts";
+import { indexDefaults, isDefault, optionDefaults } from "./definition-defaults.ts";
+import { filterMeaning, projectionMeaning, valueMeaning } from "./meaning.ts";
 
 /** Options as the driver would send them; one that is undefined is not there. Pure. */
 export function bytesOfOptions(options: object): Uint8Array {

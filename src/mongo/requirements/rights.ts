@@ -1,6 +1,7 @@
 import type { MongoClient } from "mongodb";
 import { LockstepError } from "../../errors.ts";
 import { listCollections } from "../catalogue/catalogue.ts";
+import { hasCode, serverErrors } from "../server-errors.ts";
 import {
   missingRights,
   neededRights,
@@ -9,7 +10,6 @@ import {
   rightsText,
   type Work,
 } from "./needed-rights.ts";
-import { hasCode, serverErrors } from "../server-errors.ts";
 
 /**
  * True where the server keeps nobody from anything, although somebody may have logged in. Only the server's command

@@ -1,11 +1,11 @@
 import type { UpgradeContext } from "../../../machines/upgrade-context.ts";
-import type { Store } from "../../journal/store.ts";
 import { type AgentRecord, isSilent, readAgents } from "../../control/agents.ts";
-import type { ActorView } from "../protocol/derive.ts";
-import { isEligible } from "../protocol/eligible.ts";
-import type { Hearing } from "../../control/failure-detector.ts";
+import type { FailureDetector } from "../../control/failure-detector.ts";
 import { coordinatorId } from "../../control/names.ts";
 import { readVersions } from "../../control/versions.ts";
+import type { Store } from "../../journal/store.ts";
+import type { ActorView } from "../protocol/derive.ts";
+import { isEligible } from "../protocol/eligible.ts";
 import { isFinal, viewOf } from "../views.ts";
 
 /** The upgrade that holds the slot, as its coordinator stands. */
@@ -16,17 +16,17 @@ export type Coordinator = ActorView<UpgradeContext> & {
 };
 
 /** What a master goes by, read once for each of its passes. */
-export interface UnderWay {
+export interface ActiveUpgrade {
   readonly coordinator: Coordinator;
   readonly agents: readonly AgentRecord[];
   readonly nowMs: number;
   /** Nobody's silence counts before this process has listened long enough. */
-  readonly hasListened: boolean;
+  readonly canJudgeSilence: boolean;
 }
 
 /** Whether an agent has been silent for too long, as far as that can be said. Pure. */
-export function isAbsent({ hasListened, nowMs }: UnderWay, record: AgentRecord): boolean {
-  return hasListened && isSilent(record, nowMs);
+export function isAbsent({ canJudgeSilence, nowMs }: ActiveUpgrade, record: AgentRecord): boolean {
+  return canJudgeSilence && isSilent(record, nowMs);
 }
 
 /** @throws LockstepError `entry-not-readable` where this build cannot go on with it */
@@ -38,24 +38,27 @@ export async function activeCoordinator(store: Store): Promise<Coordinator | und
   return { ...viewOf<UpgradeContext>(tail), final: isFinal(tail), protocol: tail.protocol };
 }
 
-export async function readUnderWay(store: Store, hearing: Hearing): Promise<UnderWay | undefined> {
+export async function readActiveUpgrade(
+  store: Store,
+  failureDetector: FailureDetector,
+): Promise<ActiveUpgrade | undefined> {
   const coordinator = await activeCoordinator(store);
   if (!coordinator) return undefined;
   const agents = await readAgents(store);
   const nowMs = await store.now();
-  const hasListened = hearing.hasListened(nowMs);
-  hearing.looked(nowMs);
-  return { coordinator, agents, nowMs, hasListened };
+  const canJudgeSilence = failureDetector.canJudgeSilence(nowMs);
+  failureDetector.observe(nowMs);
+  return { coordinator, agents, nowMs, canJudgeSilence };
 }
 
 /** Whether this process may be master, as the upgrade under way stands. Pure. */
 export function mayBeMaster(
-  underWay: UnderWay | undefined,
+  activeUpgrade: ActiveUpgrade | undefined,
   candidate: { readonly agent: string; readonly version: string },
 ): boolean {
-  if (!underWay) return true;
-  const { coordinator, agents } = underWay;
-  const heard = agents.filter((record) => !isAbsent(underWay, record));
+  if (!activeUpgrade) return true;
+  const { coordinator, agents } = activeUpgrade;
+  const heard = agents.filter((record) => !isAbsent(activeUpgrade, record));
   const versions = new Map(heard.map(({ agent, version }) => [agent, version]));
   const { agent, version } = candidate;
   return isEligible(coordinator, {

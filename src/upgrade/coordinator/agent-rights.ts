@@ -1,6 +1,6 @@
-import { type Lacking, readLacking, readTimeSeries } from "../../mongo/requirements/rights.ts";
-import { LockstepError } from "../../errors.ts";
 import type { AgentRecord } from "../../control/agents.ts";
+import { LockstepError } from "../../errors.ts";
+import { type Lacking, readLacking, readTimeSeries } from "../../mongo/requirements/rights.ts";
 import type { Connections } from "../world.ts";
 
 /** An agent that has a user of its own. */

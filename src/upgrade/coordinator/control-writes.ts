@@ -1,5 +1,10 @@
+import {
+  acceptWrite,
+  commitWrite,
+  endRollBackWrites,
+  turnBackWrite,
+} from "../../control/versions.ts";
 import type { ActionWrites } from "../../engine/transition.ts";
-import { acceptWrite, commitWrite, endRollBackWrites, turnBackWrite } from "../../control/versions.ts";
 
 type Params = Readonly<Record<string, unknown>>;
 

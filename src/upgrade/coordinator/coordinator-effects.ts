@@ -1,17 +1,35 @@
 import type { UpgradeInput } from "../../../machines/upgrade-context.ts";
 import type { BackupPoint, RestoreOf } from "../../../machines/vocabulary.ts";
-import { type Catalogue, differences, readCatalogue } from "../../mongo/catalogue/catalogue.ts";
-import { pauseDeletions, resumeDeletions } from "../../database/isolation/ttl-hold.ts";
-import { digestDatabase, digestOf } from "../../mongo/catalogue/digest.ts";
-import { historySecondsNeeded, holdHistory, releaseHistory } from "../../database/history/history.ts";
-import { loadDatabase } from "../../database/restore/load-database.ts";
+import { isSilent, readAgents } from "../../control/agents.ts";
+import {
+  keepCatalogue,
+  readKeptCatalogue,
+  sweepCatalogues,
+} from "../../control/kept-catalogues.ts";
+import { backupDirectory, coordinatorId, coordinatorPrefix } from "../../control/names.ts";
+import { readVersions } from "../../control/versions.ts";
 import type { Manifest } from "../../database/backup/manifest.ts";
+import {
+  historySecondsNeeded,
+  holdHistory,
+  releaseHistory,
+} from "../../database/history/history.ts";
 import { endEarlierOperations } from "../../database/isolation/kill-sessions.ts";
+import { pauseDeletions, resumeDeletions } from "../../database/isolation/ttl-hold.ts";
+import { allowWrites, blockWrites } from "../../database/isolation/write-block.ts";
+import type { SchemaRunOptions } from "../../database/migration/runner.ts";
+import { runSchemaSteps, type StepsResult } from "../../database/migration/schema-steps.ts";
+import { runStepsWithDeadline } from "../../database/migration/steps-with-deadline.ts";
+import { loadDatabase } from "../../database/restore/load-database.ts";
 import { restoreDatabase } from "../../database/restore/restore.ts";
 import { requireSameServer } from "../../database/restore/restore-beside.ts";
-import type { RunOptions } from "../../database/migration/runner.ts";
-import { runSchemaSteps, type StepsResult } from "../../database/migration/schema-steps.ts";
 import { clearScratch, type ScratchOptions, withScratch } from "../../database/restore/scratch.ts";
+import type { EffectContext, EffectHandler } from "../../engine/engine.ts";
+import { isLockstepError, isPassing, LockstepError, messageOf, reasonOf } from "../../errors.ts";
+import type { Mastership } from "../../leadership/mastership.ts";
+import { limits } from "../../limits.ts";
+import { type Catalogue, differences, readCatalogue } from "../../mongo/catalogue/catalogue.ts";
+import { digestDatabase, digestOf } from "../../mongo/catalogue/digest.ts";
 import {
   databaseSize,
   occupied,
@@ -19,28 +37,18 @@ import {
   requireMemberSpace,
   spaceNeeded,
 } from "../../mongo/requirements/space.ts";
-import { runStepsWithDeadline } from "../../database/migration/steps-with-deadline.ts";
-import { allowWrites, blockWrites } from "../../database/isolation/write-block.ts";
-import type { EffectContext, EffectHandler } from "../../engine/engine.ts";
-import { isLockstepError, isPassing, LockstepError, messageOf, reasonOf } from "../../errors.ts";
-import type { Mastership } from "../../leadership/mastership.ts";
-import { limits } from "../../limits.ts";
-import { isSilent, readAgents } from "../../control/agents.ts";
 import { cataloguedAt } from "../protocol/backup-point.ts";
-import { keepCatalogue, readKeptCatalogue, sweepCatalogues } from "../../control/kept-catalogues.ts";
+import { planOf } from "../protocol/steps.ts";
+import { contextOf } from "../views.ts";
+import type { DatabaseWorld } from "../world.ts";
 import { chooseBackup, copyOf, hasBegun, readLive, refuseForeign } from "./live-data.ts";
-import { backupDirectory, coordinatorId, coordinatorPrefix } from "../../control/names.ts";
 import {
   heldBackup,
   restoreByHand,
   restoreFigures,
   untilHoldersHadTime,
 } from "./restore-by-hand.ts";
-import { planOf } from "../protocol/steps.ts";
-import { readVersions } from "../../control/versions.ts";
-import { contextOf } from "../views.ts";
 import { deletionsOf, watchingMembers } from "./watching-members.ts";
-import type { DatabaseWorld } from "../world.ts";
 
 const beforeRetry =
   "the backup and the live data are both kept; stop it, save what you need, then `lockstep retry` restores the backup all the same";
@@ -67,7 +75,7 @@ function deathProbe(
       if (record === undefined || String(record.incarnation) !== incarnation) return true;
       if (!isSilent(record, nowMs)) return false;
       // After an outage everybody looks silent: whoever lives is heard within this time.
-      if (look > 1 || world.hearing.hasListened(nowMs)) return true;
+      if (look > 1 || world.failureDetector.canJudgeSilence(nowMs)) return true;
       await world.clock.sleep(limits.heartbeatStaleMs, signal);
       signal.throwIfAborted();
     }
@@ -81,11 +89,11 @@ function scratchOptions(
   { epoch, signal }: Pick<EffectContext, "epoch" | "signal">,
   upgrade: string,
 ): ScratchOptions {
-  const { client, seam, clock, log } = world;
+  const { client, faultPoints, clock, log } = world;
   const mastership = requireMastership(world, { epoch });
   return {
-    ...{ client, control, signal, seam, clock, log, purpose: `the rehearsal of ${upgrade}` },
-    fenced: { client, control, mastership, signal, seam },
+    ...{ client, control, signal, faultPoints, clock, log, purpose: `the rehearsal of ${upgrade}` },
+    fenced: { client, control, mastership, signal, faultPoints },
   };
 }
 
@@ -109,7 +117,7 @@ export function coordinatorEffects(world: DatabaseWorld): Record<string, EffectH
     const [upgrade, from, to] = ["upgrade", "from", "to"].map((name) => String(params[name]));
     const tail = await world.store.tail(coordinatorId(upgrade ?? ""));
     const accepted = tail && contextOf<Pick<UpgradeInput, "acceptedAt" | "deadlines">>(tail);
-    const options: RunOptions = {
+    const options: SchemaRunOptions = {
       client: world.client,
       databaseName: target.databaseName,
       control,
@@ -121,7 +129,7 @@ export function coordinatorEffects(world: DatabaseWorld): Record<string, EffectH
       holder: `${world.agent}:${world.incarnation}`,
       isDead: deathProbe(world, context.signal),
       signal: context.signal,
-      seam: world.seam,
+      faultPoints: world.faultPoints,
       log: world.log,
     };
     if (target.progressField === "progress") return runSchemaSteps(options);
@@ -329,7 +337,7 @@ export function coordinatorEffects(world: DatabaseWorld): Record<string, EffectH
             catalogue,
             digest,
             signal,
-            seam: world.seam,
+            faultPoints: world.faultPoints,
             log: world.log,
           });
         const restored = await watchingMembers(world, context, act, keep);

@@ -1,15 +1,15 @@
 import type { BackupPoint } from "../../../machines/vocabulary.ts";
 import { chooseBackupTime } from "../../database/backup/backup-time.ts";
-import { differences, readCatalogue } from "../../mongo/catalogue/catalogue.ts";
-import { digestDatabase, digestOf } from "../../mongo/catalogue/digest.ts";
-import { refuseForeignWrites } from "../../database/isolation/foreign-writes.ts";
 import type { Manifest } from "../../database/backup/manifest.ts";
 import { refuseUnsupported } from "../../database/backup/supported.ts";
 import { verifyDump } from "../../database/backup/verify-dump.ts";
+import { refuseForeignWrites } from "../../database/isolation/foreign-writes.ts";
 import { LockstepError } from "../../errors.ts";
-import { limits } from "../../limits.ts";
 import { requireRecord } from "../../journal/control-records.ts";
 import { collections, documentIds } from "../../journal/store.ts";
+import { limits } from "../../limits.ts";
+import { differences, readCatalogue } from "../../mongo/catalogue/catalogue.ts";
+import { digestDatabase, digestOf } from "../../mongo/catalogue/digest.ts";
 import type { Catalogued } from "../protocol/backup-point.ts";
 import type { DatabaseWorld } from "../world.ts";
 
@@ -34,7 +34,7 @@ export async function chooseBackup(world: DatabaseWorld): Promise<Chosen> {
     const before = await readLive(world);
     const time = await chooseBackupTime({
       control: { client: world.client, databaseName: world.controlDatabaseName },
-      seam: world.seam,
+      faultPoints: world.faultPoints,
     });
     const after = await readLive(world);
     const same =

@@ -1,16 +1,8 @@
-import type { AgentContext } from "../../../machines/participant-context.ts";
+import type { ParticipantContext } from "../../../machines/participant-context.ts";
 import type { UpgradeContext, UpgradeEvent } from "../../../machines/upgrade-context.ts";
 import type { Deadlines, ForeignWritesPolicy } from "../../../machines/vocabulary.ts";
-import type { Engine, SendResult } from "../../engine/engine.ts";
-import { isLockstepError, LockstepError, messageOf, reasonOf } from "../../errors.ts";
-import { limits } from "../../limits.ts";
-import type { Log } from "../../log.ts";
-import { collections, documentIds, type Store, type Write } from "../../journal/store.ts";
-import { asUnreachable } from "../../mongo/transient.ts";
-import { decideAcceptance, type Wanted } from "../protocol/accept.ts";
 import { type AgentRecord, isSilent, readAgents } from "../../control/agents.ts";
-import { type ActorView, fromParticipant, fromProgress, fromRecords } from "../protocol/derive.ts";
-import type { Hearing } from "../../control/failure-detector.ts";
+import type { FailureDetector } from "../../control/failure-detector.ts";
 import {
   type Answer,
   answerWrite,
@@ -23,17 +15,25 @@ import {
   withdrawWrite,
 } from "../../control/inbox.ts";
 import { coordinatorId, masterRole, participantId } from "../../control/names.ts";
-import type { ExtraCopy } from "./preflight-upgrade.ts";
-import { unreadable } from "../readable.ts";
-import { activeCoordinator, isAbsent, type UnderWay } from "./active-upgrade.ts";
 import { noVersionError, readVersions } from "../../control/versions.ts";
+import type { Engine, SendResult } from "../../engine/engine.ts";
+import { isLockstepError, LockstepError, messageOf, reasonOf } from "../../errors.ts";
+import { collections, documentIds, type Store, type Write } from "../../journal/store.ts";
+import { limits } from "../../limits.ts";
+import type { Log } from "../../log.ts";
+import { asUnreachable } from "../../mongo/transient.ts";
+import { decideAcceptance, type Wanted } from "../protocol/accept.ts";
+import { type ActorView, fromParticipant, fromProgress, fromRecords } from "../protocol/derive.ts";
+import { unreadable } from "../readable.ts";
 import { viewOf } from "../views.ts";
+import { type ActiveUpgrade, activeCoordinator, isAbsent } from "./active-upgrade.ts";
+import type { ExtraCopy } from "./preflight-upgrade.ts";
 
 /** What the master's loop acts on. */
 export interface MasterWorld {
   readonly store: Store;
   readonly engine: Engine;
-  readonly hearing: Hearing;
+  readonly failureDetector: FailureDetector;
   readonly foreignWrites: ForeignWritesPolicy;
   readonly log: Log;
   /** Refuses by name what cannot be upgraded here: deployment, database, space. */
@@ -67,7 +67,7 @@ async function acceptUpgrade(
   if (!versions) throw noVersionError();
   const [agents, nowMs] = [await readAgents(store), await store.now()];
   const isUnheard = agents.some((agent) => agent.role === "state-server" && isSilent(agent, nowMs));
-  if (isUnheard && !world.hearing.hasListened(nowMs)) {
+  if (isUnheard && !world.failureDetector.canJudgeSilence(nowMs)) {
     throw new LockstepError("database-unreachable", "not everybody could be heard yet");
   }
   const input = decideAcceptance({
@@ -130,7 +130,7 @@ async function forgetAgent(world: MasterWorld, item: InboxItem, agent: string): 
     throw new LockstepError("unknown-agent", `expected an agent of this fleet, got "${agent}"`);
   }
   const nowMs = await store.now();
-  if (!world.hearing.hasListened(nowMs)) {
+  if (!world.failureDetector.canJudgeSilence(nowMs)) {
     throw new LockstepError(
       "heartbeat-fresh",
       `it is not known yet whether agent "${agent}" is alive, the database was away or its master is new: ask again in some seconds`,
@@ -317,9 +317,12 @@ export async function serveInbox(world: MasterWorld, passedOver = 0): Promise<Se
 }
 
 /** Reads the participants and tells the coordinator what is new. */
-export async function driveCoordinator(world: MasterWorld, underWay: UnderWay): Promise<void> {
+export async function driveCoordinator(
+  world: MasterWorld,
+  activeUpgrade: ActiveUpgrade,
+): Promise<void> {
   const { store, engine } = world;
-  const { coordinator, agents, nowMs } = underWay;
+  const { coordinator, agents, nowMs } = activeUpgrade;
   if (coordinator.final) return;
   const fence = await store.get(collections.fences, documentIds.master);
   const progress = fence?.["progress"] as
@@ -332,11 +335,11 @@ export async function driveCoordinator(world: MasterWorld, underWay: UnderWay): 
     ),
   );
   const derived = [
-    ...fromRecords(coordinator, agents, (record) => isAbsent(underWay, record)),
+    ...fromRecords(coordinator, agents, (record) => isAbsent(activeUpgrade, record)),
     ...participants.flatMap((tail) => {
       // An entry that this build cannot read says nothing yet: the deadline decides.
       if (!tail || unreadable(tail)) return [];
-      const view = viewOf<AgentContext>(tail);
+      const view = viewOf<ParticipantContext>(tail);
       const record = agents.find(({ agent }) => agent === view.context.agent);
       return fromParticipant(coordinator, view, record);
     }),

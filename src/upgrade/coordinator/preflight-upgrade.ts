@@ -1,11 +1,14 @@
-import { readCatalogue } from "../../mongo/catalogue/catalogue.ts";
-import { scratchDatabaseNames } from "../../mongo/database-names.ts";
+import { type AgentRecord, readAgents } from "../../control/agents.ts";
+import { refuseUnsupported } from "../../database/backup/supported.ts";
 import { requireHistory } from "../../database/history/history.ts";
+import { LockstepError } from "../../errors.ts";
 import { requireMajorityWrite } from "../../leadership/majority-write.ts";
+import { limits } from "../../limits.ts";
+import { readCatalogue } from "../../mongo/catalogue/catalogue.ts";
 import { requireNamesFit } from "../../mongo/catalogue/name-lengths.ts";
-import { filesOf, requireFilesForCopy } from "../../mongo/requirements/open-files.ts";
+import { scratchDatabaseNames } from "../../mongo/database-names.ts";
 import { checkDeployment, checkMajority } from "../../mongo/preflight.ts";
-import { checkServerVersions } from "../../mongo/server-versions.ts";
+import { filesOf, requireFilesForCopy } from "../../mongo/requirements/open-files.ts";
 import {
   databaseSize,
   oplogWarning,
@@ -14,13 +17,10 @@ import {
   requireMemberSpace,
   spaceNeeded,
 } from "../../mongo/requirements/space.ts";
-import { refuseUnsupported } from "../../database/backup/supported.ts";
-import { LockstepError } from "../../errors.ts";
-import { limits } from "../../limits.ts";
-import { readAgentRights, requireAgentRights } from "./agent-rights.ts";
-import { type AgentRecord, readAgents } from "../../control/agents.ts";
+import { checkServerVersions } from "../../mongo/server-versions.ts";
 import { requireDefinitionsFit } from "../protocol/definitions-size.ts";
 import type { DatabaseWorld } from "../world.ts";
+import { readAgentRights, requireAgentRights } from "./agent-rights.ts";
 
 /** Room on each member beside an upgrade's own copies: for a backup that is to be restored. */
 export interface ExtraCopy {

@@ -1,12 +1,12 @@
 import type { RestoreOf } from "../../../machines/vocabulary.ts";
+import { backupDirectory } from "../../control/names.ts";
 import type { Manifest } from "../../database/backup/manifest.ts";
-import { restoreOver } from "../../database/restore/restore-over.ts";
-import type { StepFigures, StepsResult } from "../../database/migration/schema-steps.ts";
 import { verifyDump } from "../../database/backup/verify-dump.ts";
+import type { StepFigures, StepsResult } from "../../database/migration/schema-steps.ts";
+import { restoreOver } from "../../database/restore/restore-over.ts";
 import { LockstepError } from "../../errors.ts";
 import type { Mastership } from "../../leadership/mastership.ts";
 import { limits } from "../../limits.ts";
-import { backupDirectory } from "../../control/names.ts";
 import type { DatabaseWorld } from "../world.ts";
 
 /**
@@ -66,7 +66,7 @@ export async function restoreByHand(
     control: { client: world.client, databaseName: world.controlDatabaseName },
     directory: backupDirectory(world.dataDirectory, restoreOf.backupId),
     manifest,
-    seam: world.seam,
+    faultPoints: world.faultPoints,
     log: world.log,
   });
   return { kind: "done", batches: 0, documents: 0, figures: [] };

@@ -1,17 +1,17 @@
-import { type Deletions, pauseDeletions } from "../../database/isolation/ttl-hold.ts";
+import { pauseDeletions, type TtlHold } from "../../database/isolation/ttl-hold.ts";
+import type { EffectContext } from "../../engine/engine.ts";
+import { isLockstepError, messageOf } from "../../errors.ts";
+import { limits } from "../../limits.ts";
 import {
   databaseSize,
   readMemberSpace,
   requireMemberSpace,
   spaceNeeded,
 } from "../../mongo/requirements/space.ts";
-import type { EffectContext } from "../../engine/engine.ts";
-import { isLockstepError, messageOf } from "../../errors.ts";
-import { limits } from "../../limits.ts";
 import type { DatabaseWorld } from "../world.ts";
 
 /** What the TTL monitors are paused and resumed with. */
-export function deletionsOf(world: DatabaseWorld): Deletions {
+export function deletionsOf(world: DatabaseWorld): TtlHold {
   return {
     ...world,
     control: { client: world.client, databaseName: world.controlDatabaseName },

@@ -1,14 +1,19 @@
 import type { MongoClient } from "mongodb";
 import type { UpgradeInput } from "../../../machines/upgrade-context.ts";
 import type { BackupPoint } from "../../../machines/vocabulary.ts";
+import {
+  backupDirectory,
+  backupsDirectory,
+  coordinatorPrefix,
+  isUpgradeId,
+} from "../../control/names.ts";
 import { dumpDatabase } from "../../database/backup/dump.ts";
-import { readMemberTrouble } from "../../mongo/own-member.ts";
 import { sweepBackups } from "../../database/backup/retention.ts";
 import type { EffectHandler } from "../../engine/engine.ts";
 import { isLockstepError, reasonOf } from "../../errors.ts";
 import { limits } from "../../limits.ts";
+import { readMemberTrouble } from "../../mongo/own-member.ts";
 import { cataloguedAt } from "../protocol/backup-point.ts";
-import { backupDirectory, backupsDirectory, coordinatorPrefix, isUpgradeId } from "../../control/names.ts";
 import { unreadable } from "../readable.ts";
 import { contextOf, isFinal } from "../views.ts";
 import type { DatabaseWorld } from "../world.ts";
@@ -58,7 +63,7 @@ export function dumpCopy(world: DatabaseWorld): EffectHandler {
         backupId: upgrade,
         fleet: world.controlDatabaseName,
         version: String(params["from"]),
-        seam: world.seam,
+        faultPoints: world.faultPoints,
         signal: context.signal,
         log: world.log,
       });

@@ -1,5 +1,5 @@
-import type { Log } from "../../log.ts";
 import { collections, documentIds, type Store, type Write } from "../../journal/store.ts";
+import type { Log } from "../../log.ts";
 
 /** What the application does when the gate opens and before it shuts. Both are awaited, one after the other. */
 export interface GateListener {

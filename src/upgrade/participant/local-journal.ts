@@ -2,8 +2,8 @@ import type { Stats } from "node:fs";
 import { lstat, readFile, rm, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { assert, LockstepError } from "../../errors.ts";
+import type { FaultPoints } from "../../ports/fault-point.ts";
 import { asFileTrouble, type Owned, readJsonFile, writeFileAtomic } from "../../ports/files.ts";
-import type { Seam } from "../../ports/fault-point.ts";
 
 /** A before-image: where a file was, and its copy, or null when there was no file. */
 interface Kept {
@@ -73,7 +73,7 @@ async function copyDurably(from: string, to: string): Promise<boolean> {
 }
 
 /** The journal on disk, below `<dataDirectory>/local`. */
-export function createLocalJournal(dataDirectory: string, seam: Seam): LocalJournal {
+export function createLocalJournal(dataDirectory: string, faultPoints: FaultPoints): LocalJournal {
   const root = join(resolve(dataDirectory), "local");
   const directoryOf = (upgrade: string) => {
     assert(/^[a-z0-9-]+$/.test(upgrade), "an upgrade's id is a safe file name", { upgrade });
@@ -82,7 +82,7 @@ export function createLocalJournal(dataDirectory: string, seam: Seam): LocalJour
   const recordPath = (upgrade: string) => join(directoryOf(upgrade), "journal.json");
   const versionPath = join(root, "steps-version.json");
   const save = (name: string, path: string, value: unknown) =>
-    seam.write(name, () => writeFileAtomic(path, `${JSON.stringify(value)}\n`));
+    faultPoints.write(name, () => writeFileAtomic(path, `${JSON.stringify(value)}\n`));
   const journal: LocalJournal = {
     read: (upgrade) => readJsonFile<LocalRecord>(recordPath(upgrade)),
     write: (upgrade, record) => save("local-journal", recordPath(upgrade), record),
@@ -91,7 +91,7 @@ export function createLocalJournal(dataDirectory: string, seam: Seam): LocalJour
       if (record.kept.some((kept) => kept.path === absolute)) return record;
       await requireFile(absolute);
       const copy = join(directoryOf(upgrade), "kept", String(record.kept.length));
-      const existed = await seam.write("before-image", () => copyDurably(absolute, copy));
+      const existed = await faultPoints.write("before-image", () => copyDurably(absolute, copy));
       const next = {
         ...record,
         kept: [...record.kept, { path: absolute, copy: existed ? copy : null }],
@@ -101,14 +101,16 @@ export function createLocalJournal(dataDirectory: string, seam: Seam): LocalJour
     },
     async putBack(record) {
       for (const { path, copy } of record.kept.toReversed()) {
-        await seam.write("put-back", async () => {
+        await faultPoints.write("put-back", async () => {
           if (copy === null) await rm(path, { force: true });
           else await copyDurably(copy, path);
         });
       }
     },
     forget: (upgrade) =>
-      seam.write("forget-local", () => rm(directoryOf(upgrade), { recursive: true, force: true })),
+      faultPoints.write("forget-local", () =>
+        rm(directoryOf(upgrade), { recursive: true, force: true }),
+      ),
     async stepsVersion() {
       return (await readJsonFile<{ version: string }>(versionPath))?.version;
     },

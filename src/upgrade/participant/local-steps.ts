@@ -4,9 +4,9 @@ import type { Reason, Role } from "../../../machines/vocabulary.ts";
 import { isLockstepError, messageOf } from "../../errors.ts";
 import { limits } from "../../limits.ts";
 import type { Log } from "../../log.ts";
-import type { LocalJournal, LocalRecord } from "./local-journal.ts";
 import type { LocalStep, LocalStepContext, Step } from "../protocol/steps.ts";
 import { planOf } from "../protocol/steps.ts";
+import type { LocalJournal, LocalRecord } from "./local-journal.ts";
 
 /** What local steps run or are undone with. */
 export interface LocalRun {
@@ -41,7 +41,7 @@ export function localStepsOf(
   );
 }
 
-function contextOf(
+function localContextOf(
   run: LocalRun,
   step: LocalStep,
   attempt: number,
@@ -134,7 +134,7 @@ export async function runLocalSteps(run: LocalRun): Promise<AgentEvent> {
     // One after the other, however they are asked for: each adds to what the one before has written. What cannot
     // be kept fails the step, also where nobody awaits it.
     let keeping: Promise<void> = Promise.resolve();
-    const context = contextOf(run, step, begun.running.attempt, (path) => {
+    const context = localContextOf(run, step, begun.running.attempt, (path) => {
       keeping = keeping.then(async () => {
         record = await journal.keep(upgrade, record, path);
       });
@@ -182,7 +182,7 @@ export async function undoLocalSteps(run: LocalRun, running: string): Promise<Ag
   for (const step of reverts.toReversed()) {
     const begun = await begin(run, record, step, "its revert: mend it, then `lockstep retry`");
     if ("code" in begun) return { type: "undoFailed", reason: begun };
-    const context = contextOf(run, step, begun.running.attempt, async () => {});
+    const context = localContextOf(run, step, begun.running.attempt, async () => {});
     try {
       await settle(step.revert?.(context) ?? Promise.resolve(), run);
     } catch (error) {

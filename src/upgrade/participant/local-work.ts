@@ -1,15 +1,15 @@
 import type { AgentEvent } from "../../../machines/participant-context.ts";
 import type { UpgradeContext } from "../../../machines/upgrade-context.ts";
+import { coordinatorId } from "../../control/names.ts";
 import type { EffectContext } from "../../engine/engine.ts";
 import { LockstepError } from "../../errors.ts";
+import type { Entry } from "../../journal/store.ts";
 import { exitForStuckEffect } from "../../launcher/agent-side.ts";
 import { limits } from "../../limits.ts";
-import type { Entry } from "../../journal/store.ts";
 import { deadlinesDefault } from "../protocol/accept.ts";
-import type { LocalRun } from "./local-steps.ts";
-import { coordinatorId } from "../../control/names.ts";
 import { contextOf } from "../views.ts";
 import type { World } from "../world.ts";
+import type { LocalRun } from "./local-steps.ts";
 
 /**
  * Runs or undoes local steps within the upgrade's deadline, in each process anew: whoever takes part only

@@ -1,20 +1,20 @@
 import type { UpgradeContext } from "../../../machines/upgrade-context.ts";
 import type { Reason } from "../../../machines/vocabulary.ts";
+import { coordinatorId } from "../../control/names.ts";
+import { notInstalled } from "../../control/versions.ts";
 import { effectFailed } from "../../engine/effect-failed.ts";
 import type { EffectHandler } from "../../engine/engine.ts";
 import { LockstepError, messageOf } from "../../errors.ts";
+import { collections, type Entry } from "../../journal/store.ts";
 import { exitForVersionChange } from "../../launcher/agent-side.ts";
 import { limits } from "../../limits.ts";
-import { collections, type Entry } from "../../journal/store.ts";
 import type { DatabaseSide } from "../database-side.ts";
 import { isRequired } from "../protocol/eligible.ts";
-import { runLocalSteps, undoLocalSteps } from "./local-steps.ts";
-import { localWork } from "./local-work.ts";
-import { coordinatorId } from "../../control/names.ts";
 import { otherStepsHere } from "../protocol/other-steps.ts";
-import { notInstalled } from "../../control/versions.ts";
 import { contextOf, isFinal } from "../views.ts";
 import type { World } from "../world.ts";
+import { runLocalSteps, undoLocalSteps } from "./local-steps.ts";
+import { localWork } from "./local-work.ts";
 
 /** Resolves never; rejects when the signal aborts. */
 export function untilAborted(signal: AbortSignal): Promise<never> {
@@ -26,7 +26,7 @@ export function untilAborted(signal: AbortSignal): Promise<never> {
 
 /** A master restores before it goes back itself: nobody else need start over. */
 async function untilRestored(world: World, upgrade: string, signal: AbortSignal): Promise<void> {
-  for (let look = 0; look < limits.looksMax && world.isMaster && !signal.aborted; look += 1) {
+  for (let look = 0; look < limits.looksMax && world.isMaster() && !signal.aborted; look += 1) {
     const tail = await world.store.tail(coordinatorId(upgrade));
     if (tail?.state !== "rolling-back") return;
     if (contextOf<{ restored: boolean }>(tail).restored) return;

@@ -1,18 +1,32 @@
-import type { AgentContext, AgentInput } from "../../../machines/participant-context.ts";
+import type {
+  ParticipantContext,
+  ParticipantInput,
+} from "../../../machines/participant-context.ts";
 import type { UpgradeContext } from "../../../machines/upgrade-context.ts";
 import type { Reason, Role } from "../../../machines/vocabulary.ts";
+import {
+  coordinatorId,
+  coordinatorPrefix,
+  participantId,
+  participantPrefix,
+} from "../../control/names.ts";
+import { notInstalled, noVersionError, readVersions } from "../../control/versions.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { isLockstepError, type LockstepError, messageOf, reasonOf } from "../../errors.ts";
+import {
+  collections,
+  documentIds,
+  type Entry,
+  type Store,
+  type Versions,
+} from "../../journal/store.ts";
 import type { Log } from "../../log.ts";
-import { collections, documentIds, type Entry, type Store, type Versions } from "../../journal/store.ts";
 import { fromCoordinator } from "../protocol/derive.ts";
+import { planOf, type Step } from "../protocol/steps.ts";
+import { unreadable } from "../readable.ts";
+import { contextOf, isFinal, isOver, viewOf } from "../views.ts";
 import type { Gate } from "./gate.ts";
 import type { LocalJournal } from "./local-journal.ts";
-import { coordinatorId, coordinatorPrefix, participantId, participantPrefix } from "../../control/names.ts";
-import { unreadable } from "../readable.ts";
-import { planOf, type Step } from "../protocol/steps.ts";
-import { notInstalled, noVersionError, readVersions } from "../../control/versions.ts";
-import { contextOf, isFinal, isOver, viewOf } from "../views.ts";
 
 /** What the participant's loop acts on. */
 export interface ParticipantWorld {
@@ -40,22 +54,26 @@ export interface ParticipantWorld {
 export type GateWorld = Pick<ParticipantWorld, "store" | "gate" | "version" | "log">;
 
 /** What a pass of the loop found. */
-export interface Look {
+export interface Reconciled {
   /** Why this agent is stuck, or null. */
   readonly blocked: string | null;
 }
 
 /** A launcher goes on telling what it fell back from: of another upgrade that says nothing. */
-function isAbout(cannotStart: Reason | null, { from, to }: AgentContext): boolean {
+function isAbout(cannotStart: Reason | null, { from, to }: ParticipantContext): boolean {
   return [from, to].some((version) => cannotStart?.details["version"] === version);
 }
 
 /** Whether this participant had tried the version, so that a fall-back from it is its own. */
-function hasTried({ leaving, running }: AgentContext, cannotStart: Reason | null): boolean {
+function hasTried({ leaving, running }: ParticipantContext, cannotStart: Reason | null): boolean {
   return leaving || running === cannotStart?.details["version"];
 }
 
-const started = (world: ParticipantWorld, { actor, protocol }: Entry, context: AgentContext) => {
+const started = (
+  world: ParticipantWorld,
+  { actor, protocol }: Entry,
+  context: ParticipantContext,
+) => {
   const plan = planOf(world.steps, context.from, context.to);
   const isOurs = isAbout(world.cannotStart, context) && hasTried(context, world.cannotStart);
   return {
@@ -71,12 +89,12 @@ const started = (world: ParticipantWorld, { actor, protocol }: Entry, context: A
 
 async function ensureParticipant(
   world: ParticipantWorld,
-  input: Pick<AgentInput, "upgrade" | "from" | "to">,
+  input: Pick<ParticipantInput, "upgrade" | "from" | "to">,
   { protocol }: Entry,
 ): Promise<void> {
   const { agent, role } = world;
   const actor = participantId(agent, input.upgrade);
-  await world.engine.create(actor, "agent", { agent, role, ...input } satisfies AgentInput, {
+  await world.engine.create(actor, "agent", { agent, role, ...input } satisfies ParticipantInput, {
     owner: { kind: "pinned", agent },
     // The upgrade ends in the protocol in which it began: the build before this one may have to go on with it.
     protocol,
@@ -90,14 +108,14 @@ async function ensureParticipant(
  */
 async function isWhereItStarts(
   world: ParticipantWorld,
-  { from, to }: Pick<AgentInput, "from" | "to">,
+  { from, to }: Pick<ParticipantInput, "from" | "to">,
 ): Promise<boolean> {
   const stepsVersion = await world.localJournal.stepsVersion();
   return stepsVersion === undefined ? [from, to].includes(world.version) : stepsVersion === from;
 }
 
 /** Has a participant of its own in an upgrade. False when there is no such upgrade, or it is not for this host. */
-async function takePart(world: ParticipantWorld, id: string, isOwed: boolean): Promise<boolean> {
+async function joinUpgrade(world: ParticipantWorld, id: string, isOwed: boolean): Promise<boolean> {
   const coordinator = await world.store.tail(coordinatorId(id));
   if (!coordinator) return false;
   const { upgrade, from, to } = contextOf<UpgradeContext>(coordinator);
@@ -117,7 +135,7 @@ async function drive(
   retry: string | null,
 ): Promise<void> {
   const { engine, store } = world;
-  const view = viewOf<AgentContext>(tail);
+  const view = viewOf<ParticipantContext>(tail);
   if (view.context.incarnation !== world.incarnation) {
     const key = `started@${world.incarnation}`;
     await engine.send(tail.actor, started(world, tail, view.context), { key });
@@ -147,7 +165,7 @@ async function drive(
 }
 
 /** Takes an operator's request from this agent's record: it counts once. */
-async function strikeRetry({ store, agent, incarnation }: ParticipantWorld, retry: string) {
+async function consumeRetry({ store, agent, incarnation }: ParticipantWorld, retry: string) {
   const expect = { incarnation, retry };
   await store.write([{ collection: collections.agents, id: agent, expect, set: { retry: null } }]);
 }
@@ -179,7 +197,7 @@ async function follow(
  * Who was away for the whole of an upgrade that was turned back owes an undo all the same.
  * @returns whether it takes part from now on
  */
-async function payDebt(
+async function joinOwedUndo(
   world: ParticipantWorld,
   owed: unknown,
   mine: readonly Entry[],
@@ -195,7 +213,7 @@ async function payDebt(
     ]);
     return false;
   }
-  return mine.every(isOver) && takePart(world, owed, true);
+  return mine.every(isOver) && joinUpgrade(world, owed, true);
 }
 
 /**
@@ -204,23 +222,23 @@ async function payDebt(
  * @param takeRetry takes an operator's request, once it has been followed; null where there is none
  * @returns why it is stuck, or null
  */
-async function goHome(
+async function returnToFleetVersion(
   world: ParticipantWorld,
   versions: Versions,
   takeRetry: (() => Promise<void>) | null,
 ): Promise<string | null> {
   const { version, startable, cannotStart } = world;
-  const home = versions.agentVersion;
+  const fleetVersion = versions.agentVersion;
   const stepsVersion = await world.localJournal.stepsVersion();
   // A new host has no steps yet: those of the fleet's version are its own from the start.
-  if (stepsVersion !== undefined && stepsVersion !== home) {
-    return `the local steps of this host are those of ${stepsVersion}, the fleet is on ${home}, and no upgrade that leads there is left to follow: put its files right, and start it with an empty data directory`;
+  if (stepsVersion !== undefined && stepsVersion !== fleetVersion) {
+    return `the local steps of this host are those of ${stepsVersion}, the fleet is on ${fleetVersion}, and no upgrade that leads there is left to follow: put its files right, and start it with an empty data directory`;
   }
-  if (version === home) return null;
-  if (!startable.includes(home)) return notInstalled(home);
-  const fellBack = cannotStart !== null && cannotStart.details["version"] === home;
+  if (version === fleetVersion) return null;
+  if (!startable.includes(fleetVersion)) return notInstalled(fleetVersion);
+  const fellBack = cannotStart !== null && cannotStart.details["version"] === fleetVersion;
   if (fellBack && takeRetry === null) return cannotStart.message;
-  await world.writeWantedVersion(home);
+  await world.writeWantedVersion(fleetVersion);
   try {
     await takeRetry?.();
   } finally {
@@ -230,13 +248,13 @@ async function goHome(
 }
 
 /** Not waited for: an application that takes its time keeps nobody from hearing what was decided. */
-function moveGate({ gate, log }: GateWorld, to: "open" | "shut"): void {
+function setGate({ gate, log }: GateWorld, to: "open" | "shut"): void {
   void (to === "open" ? gate.open() : gate.shut()).catch((error: unknown) => {
     log.warn({ to, error: messageOf(error) }, "the gate could not be moved");
   });
 }
 
-function isHome({ version }: GateWorld, versions: Versions): boolean {
+function isAtFleetVersion({ version }: GateWorld, versions: Versions): boolean {
   return versions.upgrade === null && versions.databaseVersion === version;
 }
 
@@ -244,14 +262,14 @@ function isHome({ version }: GateWorld, versions: Versions): boolean {
  * Shuts the gate where the versions say so. They alone decide that, beside the looks: this host's disk may hang, and
  * its application writes on.
  */
-export async function guardGate(world: GateWorld): Promise<void> {
+export async function shutGateIfAway(world: GateWorld): Promise<void> {
   const shut = () => {
     // Also where it does not look open: an opening may be under way.
-    if (world.gate.isOpen || world.gate.isOpening) moveGate(world, "shut");
+    if (world.gate.isOpen || world.gate.isOpening) setGate(world, "shut");
   };
   try {
     const versions = await readVersions(world.store);
-    if (!versions || !isHome(world, versions)) shut();
+    if (!versions || !isAtFleetVersion(world, versions)) shut();
   } catch (error) {
     if (isLockstepError(error, "record-broken")) shut();
     throw error;
@@ -259,20 +277,20 @@ export async function guardGate(world: GateWorld): Promise<void> {
 }
 
 /** What is read here may be old: whether the gate opens is decided in its transaction. */
-async function tendGate(
+async function reconcileGate(
   world: ParticipantWorld,
   versions: Versions,
   isFree: boolean,
 ): Promise<void> {
-  if (!isHome(world, versions)) return;
+  if (!isAtFleetVersion(world, versions)) return;
   const stepsVersion = (await world.localJournal.stepsVersion()) ?? world.version;
   const mayOpen =
     isFree &&
     stepsVersion === world.version &&
     // The application could not write yet: whoever shut writers out lets them in first.
     (await world.store.get(collections.fences, documentIds.writeBlock)) === undefined;
-  if (mayOpen && !world.gate.isOpen) moveGate(world, "open");
-  if (!mayOpen && (world.gate.isOpen || world.gate.isOpening)) moveGate(world, "shut");
+  if (mayOpen && !world.gate.isOpen) setGate(world, "open");
+  if (!mayOpen && (world.gate.isOpen || world.gate.isOpening)) setGate(world, "shut");
 }
 
 /** Whether another state server goes on with the upgrade: it can read what this build cannot. */
@@ -301,7 +319,7 @@ async function handOver(world: ParticipantWorld, error: LockstepError): Promise<
 }
 
 /** One pass. What this build cannot read is left alone, the gate stays shut, and the reason is told. */
-export async function lookAround(world: ParticipantWorld): Promise<Look> {
+export async function reconcile(world: ParticipantWorld): Promise<Reconciled> {
   let versions: Versions | undefined;
   try {
     versions = await readVersions(world.store);
@@ -313,7 +331,7 @@ export async function lookAround(world: ParticipantWorld): Promise<Look> {
       isLockstepError(error, "record-broken") || isLockstepError(error, "no-version");
     if (isUnknown) return { blocked: error.message };
     if (!versions || !isLockstepError(error, "entry-not-readable")) throw error;
-    await tendGate(world, versions, false);
+    await reconcileGate(world, versions, false);
     await handOver(world, error);
     return { blocked: error.message };
   }
@@ -333,7 +351,7 @@ async function requireReadable(
 }
 
 /** Creates what is missing, drives what is ours, tends the gate. */
-async function act(world: ParticipantWorld, versions: Versions): Promise<Look> {
+async function act(world: ParticipantWorld, versions: Versions): Promise<Reconciled> {
   const { store } = world;
   const record = await store.get(collections.agents, world.agent);
   const [owed, retry] = [record?.["owes"], (record?.["retry"] ?? null) as string | null];
@@ -344,25 +362,26 @@ async function act(world: ParticipantWorld, versions: Versions): Promise<Look> {
     const actor = participantId(world.agent, versions.upgrade);
     // One upgrade after the other: what this agent still has to do in an earlier one comes first.
     const isNew = before.every((tail) => tail.actor !== actor && isOver(tail));
-    joined = isNew && (await takePart(world, versions.upgrade, false));
+    joined = isNew && (await joinUpgrade(world, versions.upgrade, false));
   }
-  joined = (await payDebt(world, owed, before)) || joined;
+  joined = (await joinOwedUndo(world, owed, before)) || joined;
   const isAtRest = versions.upgrade === null && owed === null && before.every(isOver);
   joined = (isAtRest && (await follow(world, versions, before))) || joined;
   const tails = joined ? await store.tails(participantPrefix(world.agent)) : before;
   const mine = tails.filter((tail) => !isFinal(tail));
   for (const tail of mine) await drive(world, tail, versions, retry);
-  await tendGate(world, versions, mine.length === 0 && owed === null);
+  await reconcileGate(world, versions, mine.length === 0 && owed === null);
   // An actor at its end may still have its version to keep.
   const away = tails.every(isOver) && versions.upgrade === null;
-  const takeRetry = retry === null ? null : () => strikeRetry(world, retry);
-  const homeless = away ? await goHome(world, versions, takeRetry) : null;
+  const takeRetry = retry === null ? null : () => consumeRetry(world, retry);
+  const stranded = away ? await returnToFleetVersion(world, versions, takeRetry) : null;
   // One that has only just heard that this process runs may be stuck still: it is asked at the next look.
-  const isTold = (tail: Entry) => contextOf<AgentContext>(tail).incarnation === world.incarnation;
+  const isTold = (tail: Entry) =>
+    contextOf<ParticipantContext>(tail).incarnation === world.incarnation;
   if (mine.every(isTold)) await takeRetry?.();
-  if (homeless !== null) return { blocked: homeless };
+  if (stranded !== null) return { blocked: stranded };
   const stuck = mine.find(({ state }) => state === "blocked");
   return {
-    blocked: stuck ? (contextOf<AgentContext>(stuck).reason?.message ?? "blocked") : null,
+    blocked: stuck ? (contextOf<ParticipantContext>(stuck).reason?.message ?? "blocked") : null,
   };
 }

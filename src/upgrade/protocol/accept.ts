@@ -1,11 +1,11 @@
 import { gt } from "semver";
 import type { UpgradeInput } from "../../../machines/upgrade-context.ts";
 import type { Deadlines } from "../../../machines/vocabulary.ts";
-import { LockstepError } from "../../errors.ts";
-import { limits } from "../../limits.ts";
-import type { Versions } from "../../journal/store.ts";
 import { type AgentRecord, isSilent } from "../../control/agents.ts";
 import { nextUpgradeId, requireSemver } from "../../control/versions.ts";
+import { LockstepError } from "../../errors.ts";
+import type { Versions } from "../../journal/store.ts";
+import { limits } from "../../limits.ts";
 
 /** The deadlines of an upgrade whose operator named none. */
 export const deadlinesDefault: Deadlines = {
@@ -24,7 +24,7 @@ export interface Wanted {
 
 const named = (agents: readonly AgentRecord[]) => agents.map(({ agent }) => agent).join(", ");
 
-function holdersOf(
+function requiredHoldersOf(
   required: readonly AgentRecord[],
   { restoreOf }: Wanted,
 ): UpgradeInput["restoreOf"] {
@@ -107,7 +107,7 @@ export function decideAcceptance(options: {
     to,
     required: required.map(({ agent, role }) => ({ agent, role })),
     deadlines: { ...deadlinesDefault, ...options.deadlines },
-    restoreOf: holdersOf(required, wanted),
+    restoreOf: requiredHoldersOf(required, wanted),
     acceptedAt: nowMs,
   };
 }

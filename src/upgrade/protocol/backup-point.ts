@@ -1,8 +1,8 @@
 import type { BackupPoint } from "../../../machines/vocabulary.ts";
+import { readKeptCatalogue } from "../../control/kept-catalogues.ts";
+import type { Store } from "../../journal/store.ts";
 import type { Catalogue } from "../../mongo/catalogue/catalogue.ts";
 import type { Digests } from "../../mongo/catalogue/digest.ts";
-import type { Store } from "../../journal/store.ts";
-import { readKeptCatalogue } from "../../control/kept-catalogues.ts";
 
 /** The database at the time T. It is stored once for an upgrade; the journal refers to it. */
 export interface Catalogued {

@@ -1,4 +1,4 @@
-import type { AgentContext } from "../../../machines/participant-context.ts";
+import type { ParticipantContext } from "../../../machines/participant-context.ts";
 import type {
   Copy,
   Required,
@@ -71,7 +71,7 @@ export const upgradeContextShape = fields<UpgradeContext>({
 });
 
 /** The fields of a participant's context that others read and decide by. */
-export const agentContextShape = fields<AgentContext>({
+export const agentContextShape = fields<ParticipantContext>({
   agent: text,
   role,
   upgrade: text,

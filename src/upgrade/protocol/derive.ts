@@ -1,4 +1,4 @@
-import type { AgentContext, AgentEvent } from "../../../machines/participant-context.ts";
+import type { AgentEvent, ParticipantContext } from "../../../machines/participant-context.ts";
 import {
   noProgressMs,
   type UpgradeContext,
@@ -29,7 +29,7 @@ const keyOf = (view: ActorView<unknown>, what: string): string =>
 /** What the coordinator learns from one participant's latest entry; nothing it knows already. */
 export function fromParticipant(
   coordinator: ActorView<UpgradeContext>,
-  participant: ActorView<AgentContext>,
+  participant: ActorView<ParticipantContext>,
   record: AgentRecord | undefined,
 ): readonly Derived<UpgradeEvent>[] {
   const known = coordinator.context;
@@ -139,7 +139,7 @@ export function fromProgress(
 
 /** What a participant learns from its coordinator's latest entry; nothing it has acted on already. */
 export function fromCoordinator(
-  participant: ActorView<AgentContext>,
+  participant: ActorView<ParticipantContext>,
   coordinator: ActorView<UpgradeContext>,
 ): readonly Derived<AgentEvent>[] {
   const mine = participant.context;

@@ -1,4 +1,8 @@
-import { copyHoldersOf, holdersOf, type UpgradeContext } from "../../../machines/upgrade-context.ts";
+import {
+  copyHoldersOf,
+  holdersOf,
+  type UpgradeContext,
+} from "../../../machines/upgrade-context.ts";
 import type { ActorView } from "./derive.ts";
 
 /** An agent that wants to be master. */

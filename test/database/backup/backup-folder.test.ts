@@ -7,30 +7,30 @@ import { createBackup } from "../../../src/database/backup/backup.ts";
 import { verifyDump } from "../../../src/database/backup/verify-dump.ts";
 import { silentLog } from "../../../src/log.ts";
 import { systemClock } from "../../../src/ports/clock.ts";
-import { openSeam, type Seam } from "../../../src/ports/fault-point.ts";
-import { holdingSeam } from "../../support/holding-fault-points.ts";
+import { type FaultPoints, noFaults } from "../../../src/ports/fault-point.ts";
+import { holdingFaultPoints } from "../../support/holding-fault-points.ts";
 import { createSetting, never, withMember } from "../setting.ts";
 
 test("two backups under one id at once: one is made and proven, the other refused; neither loses a file", async () => {
   const { client, name, control, folder } = await createSetting();
   await client.db(name).collection("things").insertOne({ a: 1 });
-  const create = (seam: Seam) =>
+  const create = (faultPoints: FaultPoints) =>
     createBackup({
       ...{ client, databaseName: name, control, root: folder, backupId: "b", version: "1.0.0" },
       ...{ withMember, purpose: "a test", clock: systemClock, signal: never, log: silentLog },
-      seam,
+      faultPoints,
     });
   // Each has found the id free; one is held where it dumps, or before it claims the folder.
   for (const write of ["claim-folder", "dump-collection", "dump-complete", "backup-proven"]) {
-    const held = holdingSeam(write);
+    const held = holdingFaultPoints(write);
     const outcome = (making: Promise<{ backupId: string }>) =>
       making.then(
         ({ backupId }) => backupId,
         (error: { code: string }) => error.code,
       );
-    const first = outcome(create(held.seam));
+    const first = outcome(create(held.faultPoints));
     await held.reached;
-    const second = await outcome(create(openSeam));
+    const second = await outcome(create(noFaults));
     held.release();
     expect([await first, second].toSorted(), write).toEqual(["b", "bad-argument"]);
     expect(await readdir(folder), write).toEqual(["b"]);

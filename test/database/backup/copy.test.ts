@@ -15,18 +15,18 @@ import { BSON, MongoClient } from "mongodb";
 import { describe, expect, inject, onTestFinished, test } from "vitest";
 import { createBackup } from "../../../src/database/backup/backup.ts";
 import { chooseBackupTime } from "../../../src/database/backup/backup-time.ts";
+import { dumpDatabase } from "../../../src/database/backup/dump.ts";
+import { manifestDigest, sealed } from "../../../src/database/backup/manifest.ts";
+import { refuseUnsupported } from "../../../src/database/backup/supported.ts";
+import { verifyDump } from "../../../src/database/backup/verify-dump.ts";
+import { loadDatabase } from "../../../src/database/restore/load-database.ts";
+import { silentLog } from "../../../src/log.ts";
+import { decodedValue, type RawValue, rawFields } from "../../../src/mongo/bson/raw-bson.ts";
 import { isCapped, readCatalogue } from "../../../src/mongo/catalogue/catalogue.ts";
 import { definitionOf } from "../../../src/mongo/catalogue/definition.ts";
 import { digestDatabase } from "../../../src/mongo/catalogue/digest.ts";
-import { dumpDatabase } from "../../../src/database/backup/dump.ts";
-import { loadDatabase } from "../../../src/database/restore/load-database.ts";
-import { manifestDigest, sealed } from "../../../src/database/backup/manifest.ts";
-import { decodedValue, type RawValue, rawFields } from "../../../src/mongo/bson/raw-bson.ts";
-import { refuseUnsupported } from "../../../src/database/backup/supported.ts";
-import { verifyDump } from "../../../src/database/backup/verify-dump.ts";
-import { silentLog } from "../../../src/log.ts";
 import { systemClock } from "../../../src/ports/clock.ts";
-import { openSeam, type Seam } from "../../../src/ports/fault-point.ts";
+import { type FaultPoints, noFaults } from "../../../src/ports/fault-point.ts";
 import { fillWithEverything } from "../everything.ts";
 import { createSetting, never, type Setting, takeCopy, withMember } from "../setting.ts";
 
@@ -39,7 +39,13 @@ describe("a copy", () => {
     const scratch = `${setting.name}_beside`;
     const { client } = setting;
     onTestFinished(async () => void (await client.db(scratch).dropDatabase()));
-    const target = { client, databaseName: scratch, signal: never, seam: openSeam, log: silentLog };
+    const target = {
+      client,
+      databaseName: scratch,
+      signal: never,
+      faultPoints: noFaults,
+      log: silentLog,
+    };
     expect(await loadDatabase(target, directory, manifest)).toEqual(digest);
     // Never over what is there.
     await expect(loadDatabase(target, directory, manifest)).rejects.toMatchObject({
@@ -91,13 +97,13 @@ describe("a copy", () => {
           purpose: "a test",
           clock: systemClock,
           signal: never,
-          seam: openSeam,
+          faultPoints: noFaults,
           log: silentLog,
         },
       });
       const databaseName = `${name}_${index}`;
       onTestFinished(async () => void (await client.db(databaseName).dropDatabase()));
-      const target = { client, databaseName, signal: never, seam: openSeam, log: silentLog };
+      const target = { client, databaseName, signal: never, faultPoints: noFaults, log: silentLog };
       await loadDatabase(target, join(folder, backupId), await verifyDump(join(folder, backupId)));
       const sums = await Promise.all(
         ["left", "right"].map((side) =>
@@ -125,7 +131,7 @@ describe("a copy", () => {
     const creating = createBackup({
       ...{ client, databaseName: name, control, root: folder, backupId: "b", version: "1.0.0" },
       ...{ withMember: (_host, act) => act(member), purpose: "a test", clock: systemClock },
-      ...{ signal: never, seam: openSeam, log: silentLog },
+      ...{ signal: never, faultPoints: noFaults, log: silentLog },
     });
     await expect(creating).rejects.toMatchObject({ code: "disk-full" });
     expect(await readdir(folder)).toEqual([]);
@@ -134,7 +140,7 @@ describe("a copy", () => {
   test("what could not be proven is no backup: nothing of it is left, and its id is free", async () => {
     const { client, name, control, folder } = await createSetting();
     await client.db(name).collection("things").insertOne({ a: 1 });
-    const create = (seam: Seam) =>
+    const create = (faultPoints: FaultPoints) =>
       createBackup({
         ...{ client, databaseName: name, control, root: folder, backupId: "b", version: "1.0.0" },
         ...{
@@ -142,11 +148,11 @@ describe("a copy", () => {
           purpose: "a test",
           clock: systemClock,
           signal: never,
-          seam,
+          faultPoints,
           log: silentLog,
         },
       });
-    const failing: Seam = {
+    const failing: FaultPoints = {
       async write(what, act) {
         if (what === "backup-proven") throw new Error("as ordered");
         return act();
@@ -154,7 +160,7 @@ describe("a copy", () => {
     };
     await expect(create(failing)).rejects.toThrow("as ordered");
     expect(await readdir(folder)).toEqual([]);
-    expect((await create(openSeam)).backupId).toBe("b");
+    expect((await create(noFaults)).backupId).toBe("b");
   });
 
   test("nothing expires in a copy before it is proven", async () => {
@@ -178,7 +184,7 @@ describe("a copy", () => {
     });
     const databaseName = `${setting.name}_beside`;
     onTestFinished(async () => void (await setting.client.db(databaseName).dropDatabase()));
-    const target = { client, databaseName, signal: never, seam: openSeam, log: silentLog };
+    const target = { client, databaseName, signal: never, faultPoints: noFaults, log: silentLog };
     await loadDatabase(target, directory, manifest);
     const [first] = expiries;
     expect(first).toBe(2_147_483_647);
@@ -195,7 +201,7 @@ describe("a copy", () => {
       .insertMany([{ a: 1 }, { a: 2 }]);
     const catalogue = await readCatalogue(client, name);
     const digest = await digestDatabase(client, name);
-    const time = await chooseBackupTime({ control, seam: openSeam });
+    const time = await chooseBackupTime({ control, faultPoints: noFaults });
     await client.db(name).dropCollection("gone");
     await client.db(name).collection("gone").insertOne({ a: 3 });
     const directory = join(setting.folder, "gone");
@@ -205,7 +211,7 @@ describe("a copy", () => {
       backupId: "u",
       fleet: "f",
       version: "1.0.0",
-      seam: openSeam,
+      faultPoints: noFaults,
       signal: never,
       log: silentLog,
     };

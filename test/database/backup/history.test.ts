@@ -1,5 +1,5 @@
 // Aim: a copy may take longer than the servers keep history; what is changed for it is put back, whoever dies, and what
-// an operator has set since stays. Method: a real set with a window of one second; a seam that dies at each durable
+// an operator has set since stays. Method: a real set with a window of one second; a fault points that dies at each durable
 // write, or that holds a dump until the moment of the copy is out of the window.
 import { type Document, MongoClient } from "mongodb";
 import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test } from "vitest";
@@ -13,15 +13,15 @@ import {
   requireHistory,
 } from "../../../src/database/history/history.ts";
 import { historyPlan } from "../../../src/database/history/history-record.ts";
-import { storageMembers, type WithMember } from "../../../src/mongo/members.ts";
 import { type ReplicaSet, startReplicaSet } from "../../../src/local/replica-set.ts";
 import { silentLog } from "../../../src/log.ts";
-import { systemClock } from "../../../src/ports/clock.ts";
-import { openSeam, type Seam } from "../../../src/ports/fault-point.ts";
 import { memberOpener } from "../../../src/mongo/connect.ts";
+import { storageMembers, type WithMember } from "../../../src/mongo/members.ts";
+import { systemClock } from "../../../src/ports/clock.ts";
+import { type FaultPoints, noFaults } from "../../../src/ports/fault-point.ts";
 import { startSecureSet } from "../../support/secure.ts";
 import { until } from "../../support/until.ts";
-import { createSetting, dyingSeam, never } from "../setting.ts";
+import { createSetting, dyingFaultPoints, never } from "../setting.ts";
 
 const always = async () => true;
 
@@ -57,7 +57,7 @@ async function startHistory() {
   const records = client.db("lockstep").collection<{ _id: string }>("fences");
   const record = () => records.findOne({ _id: "history" });
   const history = {
-    ...{ client, control: setting.control, withMember, log: silentLog, seam: openSeam },
+    ...{ client, control: setting.control, withMember, log: silentLog, faultPoints: noFaults },
     ...{ mastership: await setting.master(1), signal: never },
   };
   return { setting, withMember, hosts, setWindow, windows, records, record, history };
@@ -108,7 +108,7 @@ test("held and put back, killed at each durable write; an operator's later value
   await setWindow(hosts[2] as string, 500);
   for (let at = 1; at <= 4; at += 1) {
     for (const when of ["before", "after"] as const) {
-      const dying = () => ({ ...history, seam: dyingSeam(at, when) });
+      const dying = () => ({ ...history, faultPoints: dyingFaultPoints(at, when) });
       await holdHistory(dying(), "first", 400).catch(() => {});
       await holdHistory(history, "first", 400);
       expect(await windows()).toEqual([400, 400, 500]);
@@ -223,7 +223,7 @@ describe("a second hold keeps its window when the first one ends", () => {
 
 describe("a dump that is slower than the servers' history", () => {
   /** Holds the first collection that is dumped until its moment is long out of a window of one second. */
-  const slow = (client: MongoClient): Seam => ({
+  const slow = (client: MongoClient): FaultPoints => ({
     async write(name, action) {
       if (name !== "dump-collection") return action();
       const now = async () => {
@@ -250,7 +250,7 @@ describe("a dump that is slower than the servers' history", () => {
     await things.insertMany(Array.from({ length: 20 }, (_, index) => ({ index })));
     return createBackup({
       ...{ client, withMember, databaseName: setting.name, control: setting.control },
-      ...{ root: setting.folder, backupId: "b", version: "1.0.0", seam: slow(client) },
+      ...{ root: setting.folder, backupId: "b", version: "1.0.0", faultPoints: slow(client) },
       ...{ purpose: "a test", clock: systemClock, signal: never, log: silentLog },
     });
   };

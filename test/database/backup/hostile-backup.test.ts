@@ -7,13 +7,13 @@ import { gzipSync } from "node:zlib";
 import fc from "fast-check";
 import { BSON } from "mongodb";
 import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
-import { definitionOf } from "../../../src/mongo/catalogue/definition.ts";
 import { readDumpText } from "../../../src/database/backup/dump-files.ts";
 import { manifestName, metadataOf } from "../../../src/database/backup/manifest.ts";
 import { manifestProblem } from "../../../src/database/backup/manifest-shape.ts";
 import { sweepBackups } from "../../../src/database/backup/retention.ts";
 import { readManifest, verifyDump } from "../../../src/database/backup/verify-dump.ts";
 import { limits } from "../../../src/limits.ts";
+import { definitionOf } from "../../../src/mongo/catalogue/definition.ts";
 import { entry, manifestWith } from "../sealed-manifest.ts";
 
 let root: string;

@@ -2,8 +2,8 @@
 // table of literals, each tried with mongorestore 100.
 import { BSON, Double, Int32, Long, ObjectId } from "mongodb";
 import { expect, test } from "vitest";
-import { definitionOf } from "../../../src/mongo/catalogue/definition.ts";
 import { lookAlikes } from "../../../src/database/backup/look-alikes.ts";
+import { definitionOf } from "../../../src/mongo/catalogue/definition.ts";
 
 const definition = (held: object) => definitionOf(BSON.serialize(held, { ignoreUndefined: false }));
 const entry = (name: string, options: object, ...indexes: object[]) => ({

@@ -4,13 +4,13 @@
 import { readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { digestDatabase } from "../../../src/mongo/catalogue/digest.ts";
-import { loadDatabase } from "../../../src/database/restore/load-database.ts";
 import type { Manifest } from "../../../src/database/backup/manifest.ts";
-import { readStockDump } from "../../../src/database/restore/stock-dump.ts";
 import { verifyDump } from "../../../src/database/backup/verify-dump.ts";
+import { loadDatabase } from "../../../src/database/restore/load-database.ts";
+import { readStockDump } from "../../../src/database/restore/stock-dump.ts";
 import { silentLog } from "../../../src/log.ts";
-import { openSeam } from "../../../src/ports/fault-point.ts";
+import { digestDatabase } from "../../../src/mongo/catalogue/digest.ts";
+import { noFaults } from "../../../src/ports/fault-point.ts";
 import { createSetting, never, takeCopy } from "../setting.ts";
 
 const names = ["a@b", "ü=50%", "%41+ /&?#", "名".repeat(60)];
@@ -33,7 +33,7 @@ async function createStage(ending: string) {
     ...{ name, ...copy },
     async expectLoaded(manifest: Manifest) {
       await client.db(beside).dropDatabase();
-      const options = { client, databaseName: beside, signal: never, seam: openSeam };
+      const options = { client, databaseName: beside, signal: never, faultPoints: noFaults };
       await loadDatabase({ ...options, log: silentLog }, copy.directory, manifest);
       expect(await digestDatabase(client, beside)).toEqual(copy.digest);
     },

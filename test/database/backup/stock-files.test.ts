@@ -6,9 +6,13 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { BSON } from "mongodb";
 import { expect, onTestFinished, test } from "vitest";
-import { createDocumentSum } from "../../../src/mongo/bson/document-sum.ts";
 import { documentRuns } from "../../../src/database/backup/dump-documents.ts";
-import { type FoundFile, sortStockFiles, topFile } from "../../../src/database/restore/stock-files.ts";
+import {
+  type FoundFile,
+  sortStockFiles,
+  topFile,
+} from "../../../src/database/restore/stock-files.ts";
+import { createDocumentSum } from "../../../src/mongo/bson/document-sum.ts";
 
 const files = (...names: readonly string[]): FoundFile[] =>
   names.map((name) => ({ name, kind: "file" }));

@@ -1,16 +1,16 @@
 // Aim: TTL deletion rests on every member for the time of an upgrade, and writers are shut out, and both end with
-// it, whoever dies or wakes up late. Method: a real set; a seam that dies at each durable write; ends in between.
+// it, whoever dies or wakes up late. Method: a real set; a fault points that dies at each durable write; ends in between.
 import { type Document, MongoClient } from "mongodb";
 import { expect, inject, onTestFinished, test } from "vitest";
 import { pauseDeletions, resumeDeletions } from "../../../src/database/isolation/ttl-hold.ts";
-import type { WithMember } from "../../../src/mongo/members.ts";
-import { dataMembers, memberUrl } from "../../../src/mongo/members.ts";
 import { allowWrites, blockWrites } from "../../../src/database/isolation/write-block.ts";
 import { startReplicaSet } from "../../../src/local/replica-set.ts";
 import { silentLog } from "../../../src/log.ts";
-import { openSeam } from "../../../src/ports/fault-point.ts";
 import { memberOpener } from "../../../src/mongo/connect.ts";
-import { createSetting, dyingSeam, never } from "../setting.ts";
+import type { WithMember } from "../../../src/mongo/members.ts";
+import { dataMembers, memberUrl } from "../../../src/mongo/members.ts";
+import { noFaults } from "../../../src/ports/fault-point.ts";
+import { createSetting, dyingFaultPoints, never } from "../setting.ts";
 
 const always = async () => true;
 
@@ -35,15 +35,17 @@ test("paused and resumed, killed at each durable write; what was off stays off",
     member.db("admin").command({ setParameter: 1, ttlMonitorEnabled: false }),
   );
   const options = {
-    ...{ client, control: setting.control, withMember, log: silentLog, seam: openSeam },
+    ...{ client, control: setting.control, withMember, log: silentLog, faultPoints: noFaults },
     ...{ mastership: await setting.master(1), signal: never },
   };
   for (let at = 1; at <= 4; at += 1) {
     for (const when of ["before", "after"] as const) {
-      await pauseDeletions({ ...options, seam: dyingSeam(at, when) }, "u1");
+      await pauseDeletions({ ...options, faultPoints: dyingFaultPoints(at, when) }, "u1");
       await pauseDeletions(options, "u1");
       expect(await states()).toEqual([false, false, false]);
-      await resumeDeletions({ ...options, seam: dyingSeam(at, when) }, always).catch(() => {});
+      await resumeDeletions({ ...options, faultPoints: dyingFaultPoints(at, when) }, always).catch(
+        () => {},
+      );
       await resumeDeletions(options, always);
       expect(await states()).toEqual([true, true, false]);
     }
@@ -64,7 +66,7 @@ test("paused and resumed, killed at each durable write; what was off stays off",
   expect(await fences.findOne({ _id: "deletions" })).toMatchObject({ hosts: [] });
 
   // Between what is written down and what is switched off, the upgrade ends.
-  const block = { client, control: setting.control, seam: openSeam };
+  const block = { client, control: setting.control, faultPoints: noFaults };
   const lifting: WithMember = (host, act) =>
     withMember(host, (member) => {
       const db = member.db.bind(member);

@@ -10,17 +10,27 @@ import {
 } from "mongodb";
 import { expect, test } from "vitest";
 import { chooseBackupTime } from "../../../src/database/backup/backup-time.ts";
-import { findForeignWrites, refuseForeignWrites } from "../../../src/database/isolation/foreign-writes.ts";
-import { restoreDatabase } from "../../../src/database/restore/restore.ts";
-import type { RunOptions } from "../../../src/database/migration/runner.ts";
-import { runSchemaSteps } from "../../../src/database/migration/schema-steps.ts";
+import {
+  findForeignWrites,
+  refuseForeignWrites,
+} from "../../../src/database/isolation/foreign-writes.ts";
 import { checkWriteBlock } from "../../../src/database/isolation/write-block.ts";
+import type { SchemaRunOptions } from "../../../src/database/migration/runner.ts";
+import { runSchemaSteps } from "../../../src/database/migration/schema-steps.ts";
+import { restoreDatabase } from "../../../src/database/restore/restore.ts";
 import { silentLog } from "../../../src/log.ts";
-import { openSeam } from "../../../src/ports/fault-point.ts";
+import { noFaults } from "../../../src/ports/fault-point.ts";
 import { openClient } from "../../support/database.ts";
-import { createSetting, dyingSeam, never, runOptions, type Setting, takeCopy } from "../setting.ts";
+import {
+  createSetting,
+  dyingFaultPoints,
+  never,
+  runOptions,
+  type Setting,
+  takeCopy,
+} from "../setting.ts";
 
-const steps: RunOptions["steps"] = [
+const steps: SchemaRunOptions["steps"] = [
   {
     name: "one",
     async run(context) {
@@ -45,7 +55,7 @@ const optionsOf = (setting: Setting, time: string) => ({
   databaseName: setting.name,
   control: setting.control,
   time,
-  seam: openSeam,
+  faultPoints: noFaults,
   signal: never,
 });
 
@@ -55,20 +65,20 @@ test("nothing of the upgrade's own, over two masters, an unfinished restore incl
   const copy = await takeCopy(setting);
   const options = optionsOf(setting, copy.manifest.time);
   expect(await findForeignWrites(options)).toEqual([]);
-  const dying = { seam: dyingSeam(5, "after") };
+  const dying = { faultPoints: dyingFaultPoints(5, "after") };
   await runSchemaSteps(await runOptions(setting, 1, steps, dying)).catch(() => {});
   const result = await runSchemaSteps(await runOptions(setting, 2, steps));
   expect(result.kind).toBe("done");
   expect(await findForeignWrites(options)).toEqual([]);
-  const restore = async (epoch: number, seam = openSeam) =>
+  const restore = async (epoch: number, faultPoints = noFaults) =>
     restoreDatabase({
       ...options,
       ...copy,
       mastership: await setting.master(epoch),
-      seam,
+      faultPoints,
       log: silentLog,
     });
-  await restore(3, dyingSeam(4, "after")).catch(() => {});
+  await restore(3, dyingFaultPoints(4, "after")).catch(() => {});
   expect(await findForeignWrites(options)).toEqual([]);
   await restore(4);
   expect(await findForeignWrites(options)).toEqual([]);
@@ -81,8 +91,8 @@ test("a plain write, one of a transaction, and one between our batches are named
   const client = await openClient("somebody else");
   const items = client.db(name).collection<{ _id: number | string; by?: string }>("items");
   await items.insertOne({ _id: "before T" });
-  const time = await chooseBackupTime({ control, seam: openSeam });
-  const between: RunOptions["steps"] = [
+  const time = await chooseBackupTime({ control, faultPoints: noFaults });
+  const between: SchemaRunOptions["steps"] = [
     {
       name: "one",
       async run(context) {
@@ -131,7 +141,7 @@ test("a master that begins to migrate while somebody looks is no stranger", asyn
   const setting = await createSetting();
   await fill(setting);
   const { client, control } = setting;
-  const time = await chooseBackupTime({ control, seam: openSeam });
+  const time = await chooseBackupTime({ control, faultPoints: noFaults });
   const migration = await runOptions(setting, 1, steps);
   const meanwhile = withCommand(client, async (db, body, options) => {
     if (asksForTheEnd(body)) expect((await runSchemaSteps(migration)).kind).toBe("done");
@@ -146,7 +156,7 @@ test("a cursor whose number happens to be small is closed as any other", async (
   await fill(setting);
   await setting.master(1);
   const { client, control } = setting;
-  const time = await chooseBackupTime({ control, seam: openSeam });
+  const time = await chooseBackupTime({ control, faultPoints: noFaults });
   let small = 0;
   // One cursor in a thousand has a number that the driver would read as a plain one.
   const lucky = withCommand(client, async (db, body, options) => {
@@ -166,7 +176,7 @@ test("at most ten are named", async () => {
   await fill(setting);
   await setting.master(1);
   const { client, control, name } = setting;
-  const time = await chooseBackupTime({ control, seam: openSeam });
+  const time = await chooseBackupTime({ control, faultPoints: noFaults });
   await client
     .db(name)
     .collection<{ _id: number }>("items")

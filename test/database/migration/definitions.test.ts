@@ -3,14 +3,14 @@
 // killed at a durable write, continued by a successor; catalogue and hashes compared. The tests take every
 // fourth write, `npm run kill-every-write` each.
 import { describe, expect, test } from "vitest";
-import { differences, readCatalogue } from "../../../src/mongo/catalogue/catalogue.ts";
-import { digestDatabase } from "../../../src/mongo/catalogue/digest.ts";
-import type { RunOptions } from "../../../src/database/migration/runner.ts";
+import type { SchemaRunOptions } from "../../../src/database/migration/runner.ts";
 import type { SchemaContext } from "../../../src/database/migration/schema-context.ts";
 import { runSchemaSteps } from "../../../src/database/migration/schema-steps.ts";
-import { createSetting, dyingSeam, runOptions, type Setting } from "../setting.ts";
+import { differences, readCatalogue } from "../../../src/mongo/catalogue/catalogue.ts";
+import { digestDatabase } from "../../../src/mongo/catalogue/digest.ts";
+import { createSetting, dyingFaultPoints, runOptions, type Setting } from "../setting.ts";
 
-const steps: RunOptions["steps"] = [
+const steps: SchemaRunOptions["steps"] = [
   {
     name: "definitions",
     async run(context) {
@@ -98,8 +98,8 @@ test.each(["before", "after"] as const)(
     for (let at = 1; ; at += stride) {
       const setting = await createSetting();
       await fill(setting);
-      const seam = dyingSeam(at, when);
-      const died = await runSchemaSteps(await runOptions(setting, 1, steps, { seam })).then(
+      const faultPoints = dyingFaultPoints(at, when);
+      const died = await runSchemaSteps(await runOptions(setting, 1, steps, { faultPoints })).then(
         ({ kind }) => kind === "failed",
         () => true,
       );
@@ -212,7 +212,7 @@ test("a stale command for a collection that was swapped meanwhile hits nothing",
     { name: "one", run: (context) => context.dropCollection("items") },
   ]);
   // Between the intent and the command somebody else becomes master and restores.
-  const seam: RunOptions["seam"] = {
+  const faultPoints: SchemaRunOptions["faultPoints"] = {
     async write(write, action) {
       if (write === "drop-collection") {
         await client.db(name).collection("other").insertOne({ restored: true });
@@ -222,7 +222,9 @@ test("a stale command for a collection that was swapped meanwhile hits nothing",
       return action();
     },
   };
-  const outcome = await runSchemaSteps({ ...options, seam }).catch((error: unknown) => error);
+  const outcome = await runSchemaSteps({ ...options, faultPoints }).catch(
+    (error: unknown) => error,
+  );
   expect(JSON.stringify(outcome)).not.toContain('"done"');
   expect(await client.db(name).collection("items").countDocuments({ restored: true })).toBe(1);
 });

@@ -8,8 +8,8 @@ import {
   fieldAt,
   type RawElement,
 } from "../../../src/mongo/bson/typed-bytes.ts";
-import { asShown, type Change, hex, setBy, shown, updateOf } from "./changed-document.ts";
 import { double, element, int32, int64, oddValues, string } from "../odd-values.ts";
+import { asShown, type Change, hex, setBy, shown, updateOf } from "./changed-document.ts";
 
 const id = element("_id", 16, int32(1));
 const nested = element(

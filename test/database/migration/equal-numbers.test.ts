@@ -2,8 +2,8 @@
 // bytes, in which fields of several types hold one number, through a change.
 import { expect, test } from "vitest";
 import { documentOf, type RawElement } from "../../../src/mongo/bson/typed-bytes.ts";
-import { asShown, type Change, setBy, updateOf } from "./changed-document.ts";
 import { double, element, int32, int64 } from "../odd-values.ts";
+import { asShown, type Change, setBy, updateOf } from "./changed-document.ts";
 
 const big = element("big", 18, int64(9_007_199_254_740_993n));
 const five = [element("d", 1, double(5)), element("l", 18, int64(5n)), element("i", 16, int32(5))];

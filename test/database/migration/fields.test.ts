@@ -2,15 +2,15 @@
 // anything is written. Method: the real set; documents beside what the server's own operator makes of them.
 import { Decimal128, Double, Long } from "mongodb";
 import { describe, expect, test } from "vitest";
-import { insertRaw } from "../../../src/mongo/bson/raw-insert.ts";
-import type { RunOptions } from "../../../src/database/migration/runner.ts";
+import type { SchemaRunOptions } from "../../../src/database/migration/runner.ts";
 import { runSchemaSteps } from "../../../src/database/migration/schema-steps.ts";
+import { insertRaw } from "../../../src/mongo/bson/raw-insert.ts";
 import { documentOf, type RawElement } from "../../../src/mongo/bson/typed-bytes.ts";
 import { element, int32, string } from "../odd-values.ts";
-import { createSetting, dyingSeam, never, runOptions, type Setting } from "../setting.ts";
+import { createSetting, dyingFaultPoints, never, runOptions, type Setting } from "../setting.ts";
 
-type Run = RunOptions["steps"][number]["run"];
-const steps = (run: Run): RunOptions["steps"] => [{ name: "one", run }];
+type Run = SchemaRunOptions["steps"][number]["run"];
+const steps = (run: Run): SchemaRunOptions["steps"] => [{ name: "one", run }];
 const rename =
   (from: string, to: string): Run =>
   (context) =>
@@ -276,8 +276,8 @@ test("a successor goes on in the middle: what is renamed already is not judged a
     Array.from({ length: 2_500 }, (_, n) => ({ _id: n, a: [{ old: n }, { new: n }] })),
   );
   const run = steps(rename("a.old", "a.new"));
-  const seam = dyingSeam(4, "after");
-  await runSchemaSteps(await runOptions(setting, 1, run, { seam })).catch(() => {});
+  const faultPoints = dyingFaultPoints(4, "after");
+  await runSchemaSteps(await runOptions(setting, 1, run, { faultPoints })).catch(() => {});
   const half = await items(setting).countDocuments({ "a.old": { $exists: true } });
   expect(half).toBeGreaterThan(0);
   expect(half).toBeLessThan(2_500);

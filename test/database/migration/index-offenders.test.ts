@@ -2,7 +2,7 @@
 // named. Method: the real set; each kind of index with documents that it refuses, or that only look as if it did.
 import type { Document } from "mongodb";
 import { expect, test } from "vitest";
-import type { RunOptions } from "../../../src/database/migration/runner.ts";
+import type { SchemaRunOptions } from "../../../src/database/migration/runner.ts";
 import type { IndexKeys, IndexOptions } from "../../../src/database/migration/schema-context.ts";
 import { runSchemaSteps } from "../../../src/database/migration/schema-steps.ts";
 import { createSetting, runOptions } from "../setting.ts";
@@ -21,7 +21,7 @@ async function createAdder() {
     const items = await database.createCollection(name, create);
     await items.insertMany([...documents], { ignoreUndefined: false });
     const before = await database.listCollections({}, { nameOnly: true }).toArray();
-    const run: RunOptions["steps"][number]["run"] = (context) =>
+    const run: SchemaRunOptions["steps"][number]["run"] = (context) =>
       context.addIndex(name, keys as IndexKeys, { name: "it", ...given });
     const steps = [{ name: "one", run }];
     const result = await runSchemaSteps(await runOptions(setting, asked, steps, { upgrade }));

@@ -1,16 +1,16 @@
 // Aim: values that JavaScript cannot hold are in nobody's way. Method: the real set, with such values as
 // `_id` and beside it; a walk whose every batch begins at each of them; copies, restores and strangers.
 import { describe, expect, test } from "vitest";
-import { findForeignWrites } from "../../../src/database/isolation/foreign-writes.ts";
-import { loadDatabase } from "../../../src/database/restore/load-database.ts";
-import { insertRaw } from "../../../src/mongo/bson/raw-insert.ts";
 import { updateRaw } from "../../../src/database/documents/raw-update.ts";
 import { readBatch } from "../../../src/database/documents/read-batch.ts";
-import type { Runner, RunOptions } from "../../../src/database/migration/runner.ts";
+import { findForeignWrites } from "../../../src/database/isolation/foreign-writes.ts";
+import type { Runner, SchemaRunOptions } from "../../../src/database/migration/runner.ts";
 import { runSchemaSteps } from "../../../src/database/migration/schema-steps.ts";
-import { documentOf, fieldAt, type TypedBytes } from "../../../src/mongo/bson/typed-bytes.ts";
+import { loadDatabase } from "../../../src/database/restore/load-database.ts";
 import { silentLog } from "../../../src/log.ts";
-import { openSeam } from "../../../src/ports/fault-point.ts";
+import { insertRaw } from "../../../src/mongo/bson/raw-insert.ts";
+import { documentOf, fieldAt, type TypedBytes } from "../../../src/mongo/bson/typed-bytes.ts";
+import { noFaults } from "../../../src/ports/fault-point.ts";
 import { element, int32, oddValues, string } from "../odd-values.ts";
 import { createSetting, never, runOptions, type Setting, takeCopy } from "../setting.ts";
 
@@ -41,7 +41,7 @@ async function all({ client, name }: Setting): Promise<readonly Uint8Array[]> {
 
 const hex = (bytes: Uint8Array | undefined) => Buffer.from(bytes ?? []).toString("hex");
 const idOf = (bytes: Uint8Array) => fieldAt(bytes, "_id") as TypedBytes;
-const steps = (run: RunOptions["steps"][number]["run"]): RunOptions["steps"] => [
+const steps = (run: SchemaRunOptions["steps"][number]["run"]): SchemaRunOptions["steps"] => [
   { name: "one", run },
 ];
 
@@ -81,7 +81,7 @@ describe("values that JavaScript cannot hold", () => {
       await context.removeField("items", "by");
     });
     let writes = 0;
-    const seam: typeof openSeam = {
+    const faultPoints: typeof noFaults = {
       async write(_name, act) {
         writes += 1;
         const result = await act();
@@ -89,7 +89,7 @@ describe("values that JavaScript cannot hold", () => {
         return result;
       },
     };
-    await runSchemaSteps(await runOptions(setting, 1, run, { seam })).catch(() => {});
+    await runSchemaSteps(await runOptions(setting, 1, run, { faultPoints })).catch(() => {});
     const result = await runSchemaSteps(await runOptions(setting, 2, run));
     expect(result).toMatchObject({ kind: "done", documents: 3 * count });
     expect((await all(setting)).map(hex)).toEqual(before.map(hex));
@@ -148,7 +148,13 @@ describe("values that JavaScript cannot hold", () => {
     const { manifest, directory } = await takeCopy(setting);
     const to = `${setting.name}_2`;
     await loadDatabase(
-      { client: setting.client, databaseName: to, signal: never, seam: openSeam, log: silentLog },
+      {
+        client: setting.client,
+        databaseName: to,
+        signal: never,
+        faultPoints: noFaults,
+        log: silentLog,
+      },
       directory,
       manifest,
     );
@@ -179,7 +185,7 @@ describe("values that JavaScript cannot hold", () => {
       databaseName: name,
       control,
       time: manifest.time,
-      seam: openSeam,
+      faultPoints: noFaults,
       signal: never,
     });
     const expected = odd.map((what) => {

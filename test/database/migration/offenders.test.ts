@@ -1,11 +1,11 @@
 // Aim: an operation that fails names the documents that it fails on, and changes nothing. Method: the real
 // set; pipelines, validators and unique indexes that refuse some documents of several batches.
 import { describe, expect, test } from "vitest";
-import type { RunOptions } from "../../../src/database/migration/runner.ts";
+import type { SchemaRunOptions } from "../../../src/database/migration/runner.ts";
 import { runSchemaSteps } from "../../../src/database/migration/schema-steps.ts";
 import { createSetting, runOptions, type Setting } from "../setting.ts";
 
-const step = (run: RunOptions["steps"][number]["run"]): RunOptions["steps"] => [
+const step = (run: SchemaRunOptions["steps"][number]["run"]): SchemaRunOptions["steps"] => [
   { name: "one", run },
 ];
 
@@ -25,7 +25,7 @@ async function fill({ client, name }: Setting, odd: object, validator: object = 
   return items;
 }
 
-async function fail(setting: Setting, steps: RunOptions["steps"]) {
+async function fail(setting: Setting, steps: SchemaRunOptions["steps"]) {
   const result = await runSchemaSteps(await runOptions(setting, 1, steps));
   if (result.kind !== "failed") throw new Error("expected a failed step");
   return result.reason;

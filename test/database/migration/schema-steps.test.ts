@@ -1,17 +1,24 @@
 // Aim: each batch takes effect exactly once, whoever dies where; what fails is named. Method: the
-// real set; a seam that dies at each durable write in turn; successors with higher epochs.
+// real set; a fault points that dies at each durable write in turn; successors with higher epochs.
 import { Binary, Double, Long, ObjectId } from "mongodb";
 import { describe, expect, test } from "vitest";
 import { type Batch, batchSizeOf, readBatch } from "../../../src/database/documents/read-batch.ts";
-import type { Runner, RunOptions } from "../../../src/database/migration/runner.ts";
+import type { Runner, SchemaRunOptions } from "../../../src/database/migration/runner.ts";
 import { runSchemaSteps } from "../../../src/database/migration/schema-steps.ts";
-import type { TypedBytes } from "../../../src/mongo/bson/typed-bytes.ts";
 import { limits } from "../../../src/limits.ts";
-import { createSetting, dyingSeam, losingSeam, runOptions, type Setting } from "../setting.ts";
+import type { TypedBytes } from "../../../src/mongo/bson/typed-bytes.ts";
+import {
+  createSetting,
+  dyingFaultPoints,
+  losingSeam,
+  runOptions,
+  type Setting,
+} from "../setting.ts";
 
-const step = (run: RunOptions["steps"][number]["run"], name = "one"): RunOptions["steps"] => [
-  { name, run },
-];
+const step = (
+  run: SchemaRunOptions["steps"][number]["run"],
+  name = "one",
+): SchemaRunOptions["steps"] => [{ name, run }];
 const count = step(async (context) => {
   await context.addCollection("made");
   await context.applyToCollection("items", {
@@ -70,9 +77,11 @@ describe("schema steps", () => {
       for (let at = 1; ; at += 1) {
         const setting = await createSetting();
         await fill(setting, 1_200);
-        const seam = dyingSeam(at, when);
+        const faultPoints = dyingFaultPoints(at, when);
         // Killed inside a step it looks like the step's fault; between steps it throws.
-        const died = await runSchemaSteps(await runOptions(setting, 1, count, { seam })).then(
+        const died = await runSchemaSteps(
+          await runOptions(setting, 1, count, { faultPoints }),
+        ).then(
           ({ kind }) => kind === "failed",
           () => true,
         );
@@ -117,8 +126,8 @@ describe("schema steps", () => {
           change: (item) => ({ $set: { seen: item["n"] } }),
         });
       });
-      const seam = dyingSeam(4, "after");
-      await runSchemaSteps(await runOptions(setting, 1, steps, { seam })).catch(() => {});
+      const faultPoints = dyingFaultPoints(4, "after");
+      await runSchemaSteps(await runOptions(setting, 1, steps, { faultPoints })).catch(() => {});
       const result = await runSchemaSteps(await runOptions(setting, 2, steps));
       expect(result).toMatchObject({ kind: "done", documents: 4_400 });
       const isDone = { old: { $exists: false }, $expr: { $eq: ["$seen", "$n"] } };
@@ -145,10 +154,10 @@ describe("schema steps", () => {
         });
         await context.dropCollection("made");
       });
-      const seam = losingSeam();
-      const options = await runOptions(setting, 1, steps, { seam, progressField });
+      const faultPoints = losingSeam();
+      const options = await runOptions(setting, 1, steps, { faultPoints, progressField });
       expect(await runSchemaSteps(options)).toMatchObject({ kind: "done", documents: 2_400 });
-      expect(seam.lost).toEqual(
+      expect(faultPoints.lost).toEqual(
         new Set([
           ...["attempt", "operation-begin", "add-collection", `${progressField}-batch`],
           ...["operation-end", "step-transaction", "step-end"],

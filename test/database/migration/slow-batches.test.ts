@@ -2,9 +2,13 @@
 // Method: a set of its own whose transactions may last one second; functions on the server that keep it busy.
 import { MongoClient } from "mongodb";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
-import { batchAfterCommit, firstBatchSize, smallerBatch } from "../../../src/database/documents/batch-size.ts";
+import {
+  batchAfterCommit,
+  firstBatchSize,
+  smallerBatch,
+} from "../../../src/database/documents/batch-size.ts";
 import { readProgress } from "../../../src/database/migration/progress.ts";
-import type { RunOptions } from "../../../src/database/migration/runner.ts";
+import type { SchemaRunOptions } from "../../../src/database/migration/runner.ts";
 import { runSchemaSteps } from "../../../src/database/migration/schema-steps.ts";
 import { runStepsWithDeadline } from "../../../src/database/migration/steps-with-deadline.ts";
 import { limits } from "../../../src/limits.ts";
@@ -39,7 +43,7 @@ const busyMs = (milliseconds: number, field: string) => ({
   },
 });
 
-const step = (run: RunOptions["steps"][number]["run"]): RunOptions["steps"] => [
+const step = (run: SchemaRunOptions["steps"][number]["run"]): SchemaRunOptions["steps"] => [
   { name: "slow", run },
 ];
 

@@ -3,7 +3,10 @@
 import { Double, Int32, Long } from "mongodb";
 import { expect, test } from "vitest";
 import type { SchemaContext } from "../../../src/database/migration/schema-context.ts";
-import { requireCollectionName, withArgumentsJudged } from "../../../src/database/migration/step-arguments.ts";
+import {
+  requireCollectionName,
+  withArgumentsJudged,
+} from "../../../src/database/migration/step-arguments.ts";
 
 const called: string[] = [];
 const context = withArgumentsJudged(

@@ -3,9 +3,9 @@
 import { readdir, readlink } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { type LoadTarget, loadCollection } from "../../../src/database/restore/load.ts";
 import type { DumpedCollection } from "../../../src/database/backup/manifest.ts";
-import type { Seam } from "../../../src/ports/fault-point.ts";
+import { type LoadTarget, loadCollection } from "../../../src/database/restore/load.ts";
+import type { FaultPoints } from "../../../src/ports/fault-point.ts";
 import { createSetting, never, takeCopy } from "../setting.ts";
 
 /** Three batches, by the number of their documents. */
@@ -20,8 +20,8 @@ async function createStage() {
   const from = manifest.collections[0] as DumpedCollection;
   return {
     setting,
-    load: (seam: Seam, signal = never) => {
-      const target: LoadTarget = { client, databaseName: name, signal, seam };
+    load: (faultPoints: FaultPoints, signal = never) => {
+      const target: LoadTarget = { client, databaseName: name, signal, faultPoints };
       return loadCollection(target, directory, manifest, from, "loaded");
     },
     /** Open files of this process within the copy. */
@@ -41,16 +41,16 @@ test.each(["fails", "is aborted"])(
     const stage = await createStage();
     const mastership = new AbortController();
     let begun = 0;
-    let underWay = 0;
+    let activeUpgrade = 0;
     let fail = () => {};
     const failed = new Promise<void>((resolve) => {
       fail = resolve;
     });
-    const seam: Seam = {
+    const faultPoints: FaultPoints = {
       async write(name, action) {
         if (name !== "load-batch") return action();
         begun += 1;
-        underWay += 1;
+        activeUpgrade += 1;
         try {
           if (begun === 1) {
             await failed;
@@ -61,25 +61,25 @@ test.each(["fails", "is aborted"])(
           setImmediate(fail);
           throw new Error("as ordered");
         } finally {
-          underWay -= 1;
+          activeUpgrade -= 1;
         }
       },
     };
-    await expect(stage.load(seam, mastership.signal)).rejects.toThrow("as ordered");
-    expect([underWay, begun, await stage.openFiles()]).toEqual([0, 2, []]);
+    await expect(stage.load(faultPoints, mastership.signal)).rejects.toThrow("as ordered");
+    expect([activeUpgrade, begun, await stage.openFiles()]).toEqual([0, 2, []]);
   },
 );
 
 test("a collection that is dropped as soon as it is created is not made again by the first batch", async () => {
   const stage = await createStage();
   const database = stage.setting.client.db(stage.setting.name);
-  const seam: Seam = {
+  const faultPoints: FaultPoints = {
     async write(name, action) {
       const result = await action();
       if (name === "load-create") await database.dropCollection("loaded");
       return result;
     },
   };
-  await expect(stage.load(seam)).rejects.toMatchObject({ code: "restore-failed" });
+  await expect(stage.load(faultPoints)).rejects.toMatchObject({ code: "restore-failed" });
   expect(await database.listCollections({ name: "loaded" }).toArray()).toEqual([]);
 });

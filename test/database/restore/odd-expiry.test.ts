@@ -2,9 +2,9 @@
 // it takes passes. Method: definitions as a stock dump's metadata may hold them; create of 6.0 was asked about each.
 import { BSON } from "mongodb";
 import { expect, test } from "vitest";
+import { refuseUnsupported } from "../../../src/database/backup/supported.ts";
 import type { CollectionEntry } from "../../../src/mongo/catalogue/catalogue.ts";
 import { definitionOf } from "../../../src/mongo/catalogue/definition.ts";
-import { refuseUnsupported } from "../../../src/database/backup/supported.ts";
 
 const judge = (options: object, type: CollectionEntry["type"] = "collection") => {
   const definition = definitionOf(BSON.serialize(options));

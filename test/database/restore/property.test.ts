@@ -5,13 +5,13 @@ import fc from "fast-check";
 import { Binary, Decimal128, Double, Int32, Long, ObjectId, Timestamp } from "mongodb";
 import { expect, test } from "vitest";
 import { createBackup } from "../../../src/database/backup/backup.ts";
+import { verifyDump } from "../../../src/database/backup/verify-dump.ts";
+import { loadDatabase } from "../../../src/database/restore/load-database.ts";
+import { silentLog } from "../../../src/log.ts";
 import { differences, readCatalogue } from "../../../src/mongo/catalogue/catalogue.ts";
 import { digestDatabase } from "../../../src/mongo/catalogue/digest.ts";
-import { loadDatabase } from "../../../src/database/restore/load-database.ts";
-import { verifyDump } from "../../../src/database/backup/verify-dump.ts";
-import { silentLog } from "../../../src/log.ts";
 import { systemClock } from "../../../src/ports/clock.ts";
-import { openSeam } from "../../../src/ports/fault-point.ts";
+import { noFaults } from "../../../src/ports/fault-point.ts";
 import { createSetting, never, withMember } from "../setting.ts";
 
 const hex = fc.integer({ min: 0, max: 2 ** 31 - 1 }).map((n) => n.toString(16).padStart(24, "0"));
@@ -86,11 +86,16 @@ test("any database: backed up, restored, equal", { timeout: 300_000 }, async () 
           purpose: "a test",
           clock: systemClock,
           signal: never,
-          seam: openSeam,
+          faultPoints: noFaults,
           log: silentLog,
         },
       });
-      const target = { client, databaseName: `${name}_again`, signal: never, seam: openSeam };
+      const target = {
+        client,
+        databaseName: `${name}_again`,
+        signal: never,
+        faultPoints: noFaults,
+      };
       const directory = join(folder, "b");
       const manifest = await verifyDump(directory);
       const loaded = await loadDatabase({ ...target, log: silentLog }, directory, manifest);

@@ -3,15 +3,18 @@
 // meanwhile, a user writes, and the held one goes on. One that is held does not renew its claim, as a stopped
 // process does not.
 import { describe, expect, onTestFinished, test } from "vitest";
-import { differences, readCatalogue } from "../../../src/mongo/catalogue/catalogue.ts";
-import { digestDatabase } from "../../../src/mongo/catalogue/digest.ts";
-import { type RestoreBesideOptions, restoreBeside } from "../../../src/database/restore/restore-beside.ts";
 import { verifyDump } from "../../../src/database/backup/verify-dump.ts";
+import {
+  type RestoreBesideOptions,
+  restoreBeside,
+} from "../../../src/database/restore/restore-beside.ts";
 import { isLockstepError, messageOf } from "../../../src/errors.ts";
 import { silentLog } from "../../../src/log.ts";
+import { differences, readCatalogue } from "../../../src/mongo/catalogue/catalogue.ts";
+import { digestDatabase } from "../../../src/mongo/catalogue/digest.ts";
 import { systemClock } from "../../../src/ports/clock.ts";
-import { openSeam, type Seam } from "../../../src/ports/fault-point.ts";
-import { holdingSeam, stoppedClock } from "../../support/holding-fault-points.ts";
+import { type FaultPoints, noFaults } from "../../../src/ports/fault-point.ts";
+import { holdingFaultPoints, stoppedClock } from "../../support/holding-fault-points.ts";
 import { createSetting, never, type Setting, takeCopy, withMember } from "../setting.ts";
 
 interface Stage {
@@ -45,7 +48,14 @@ async function createStage(fill: (setting: Setting) => Promise<void> = oneOfEach
     restore: (extra = {}) =>
       restoreBeside({
         ...{ client, withMember, databaseName: target, fleet: setting.control.databaseName },
-        ...{ directory, manifest, dryRun: false, signal: never, seam: openSeam, log: silentLog },
+        ...{
+          directory,
+          manifest,
+          dryRun: false,
+          signal: never,
+          faultPoints: noFaults,
+          log: silentLog,
+        },
         clock: systemClock,
         ...extra,
       }),
@@ -89,8 +99,8 @@ const fewThings = async ({ client, name }: Setting) => {
 describe("two restores into one new database", () => {
   test("the second, held between its look at the names and its claim, is refused; what was written since stays", async () => {
     const stage = await createStage(fewThings);
-    const held = holdingSeam("claim");
-    const second = outcomeOf(stage.restore({ seam: held.seam }));
+    const held = holdingFaultPoints("claim");
+    const second = outcomeOf(stage.restore({ faultPoints: held.faultPoints }));
     await held.reached;
     await stage.restore();
     await stage.setting.client.db(stage.target).collection("users").insertOne({ name: "Ada" });
@@ -102,8 +112,8 @@ describe("two restores into one new database", () => {
 
   test("the second is refused while the first one loads, by its owner's name; names in another case are one", async () => {
     const stage = await createStage(fewThings);
-    const held = holdingSeam("load-batch");
-    const first = outcomeOf(stage.restore({ seam: held.seam }));
+    const held = holdingFaultPoints("load-batch");
+    const first = outcomeOf(stage.restore({ faultPoints: held.faultPoints }));
     await held.reached;
     for (const databaseName of [stage.target, stage.target.toUpperCase()]) {
       for (const dryRun of [false, true]) {
@@ -149,8 +159,10 @@ describe("a restore that stands still past its claim, and another that takes it 
     "held at %s, %s it: the other ends, the first then fails and touches nothing",
     async (write, when) => {
       const stage = await createStage();
-      const held = holdingSeam(write, when);
-      const first = outcomeOf(stage.restore({ seam: held.seam, clock: stoppedClock }));
+      const held = holdingFaultPoints(write, when);
+      const first = outcomeOf(
+        stage.restore({ faultPoints: held.faultPoints, clock: stoppedClock }),
+      );
       await held.reached;
       await stage.expire();
       expect(await outcomeOf(stage.restore())).toBe("restored");
@@ -166,14 +178,14 @@ describe("a restore that stands still past its claim, and another that takes it 
 
   test("held as it drops what it had created: what the other has restored since stays", async () => {
     const stage = await createStage(fewThings);
-    const held = holdingSeam("claim-drop");
-    const failing: Seam = {
+    const held = holdingFaultPoints("claim-drop");
+    const failing: FaultPoints = {
       write(name, action) {
         if (name === "load-indexes") throw new Error("no index today");
-        return held.seam.write(name, action);
+        return held.faultPoints.write(name, action);
       },
     };
-    const first = outcomeOf(stage.restore({ seam: failing, clock: stoppedClock }));
+    const first = outcomeOf(stage.restore({ faultPoints: failing, clock: stoppedClock }));
     await held.reached;
     await stage.expire();
     expect(await outcomeOf(stage.restore())).toBe("restored");
@@ -194,8 +206,10 @@ describe("a restore that died once all was proven: the database is the user's", 
     "at %s, %s it: the next one is refused, nothing is lost",
     async (write, when) => {
       const stage = await createStage(fewThings);
-      const held = holdingSeam(write, when);
-      const first = outcomeOf(stage.restore({ seam: held.seam, clock: stoppedClock }));
+      const held = holdingFaultPoints(write, when);
+      const first = outcomeOf(
+        stage.restore({ faultPoints: held.faultPoints, clock: stoppedClock }),
+      );
       await held.reached;
       const { client } = stage.setting;
       await client.db(stage.target).collection("users").insertOne({ name: "Ada" });
@@ -220,7 +234,7 @@ describe("a restore that died once all was proven: the database is the user's", 
     "where the answer of %s is lost, or it fails, the restore is done",
     async (write) => {
       const stage = await createStage(fewThings);
-      const seam: Seam = {
+      const faultPoints: FaultPoints = {
         async write(name, action) {
           if (name === write && name === "claim-release") throw new Error("no answer");
           const result = await action();
@@ -228,7 +242,7 @@ describe("a restore that died once all was proven: the database is the user's", 
           return result;
         },
       };
-      expect(await outcomeOf(stage.restore({ seam }))).toBe("restored");
+      expect(await outcomeOf(stage.restore({ faultPoints }))).toBe("restored");
       await stage.setting.client.db(stage.target).collection("users").insertOne({ name: "Ada" });
       await stage.expectRestored();
     },
@@ -238,8 +252,8 @@ describe("a restore that died once all was proven: the database is the user's", 
 describe("a restore drops only what it created", () => {
   test("a dry run sees what a restore that was cut short would leave, and the case of its name", async () => {
     const stage = await createStage(fewThings);
-    const held = holdingSeam("load-batch", "inside");
-    void stage.restore({ seam: held.seam, clock: stoppedClock });
+    const held = holdingFaultPoints("load-batch", "inside");
+    void stage.restore({ faultPoints: held.faultPoints, clock: stoppedClock });
     await held.reached;
     await stage.expire();
     expect(await outcomeOf(stage.restore({ dryRun: true }))).toBe("restored");
@@ -262,8 +276,8 @@ describe("a restore drops only what it created", () => {
     async (kind) => {
       const stage = await createStage();
       const database = stage.setting.client.db(stage.target);
-      const held = holdingSeam("load-batch", "inside");
-      const restoring = outcomeOf(stage.restore({ seam: held.seam }));
+      const held = holdingFaultPoints("load-batch", "inside");
+      const restoring = outcomeOf(stage.restore({ faultPoints: held.faultPoints }));
       await held.reached;
       if (kind === "view") await database.createCollection("theirs", { viewOn: "x", pipeline: [] });
       else if (kind === "collection") await database.collection("theirs").insertOne({ a: 1 });
@@ -283,8 +297,8 @@ describe("a restore drops only what it created", () => {
   test("nothing is loaded over a collection that somebody creates meanwhile", async () => {
     const stage = await createStage(fewThings);
     const things = stage.setting.client.db(stage.target).collection("things");
-    const held = holdingSeam("load-create");
-    const restoring = outcomeOf(stage.restore({ seam: held.seam }));
+    const held = holdingFaultPoints("load-create");
+    const restoring = outcomeOf(stage.restore({ faultPoints: held.faultPoints }));
     await held.reached;
     await things.insertOne({ mine: true });
     held.release();
@@ -294,8 +308,8 @@ describe("a restore drops only what it created", () => {
 
   test("one that was killed, and what a user put beside it: the next is refused, and that stays", async () => {
     const stage = await createStage(fewThings);
-    const held = holdingSeam("load-batch", "inside");
-    void stage.restore({ seam: held.seam, clock: stoppedClock });
+    const held = holdingFaultPoints("load-batch", "inside");
+    void stage.restore({ faultPoints: held.faultPoints, clock: stoppedClock });
     await held.reached;
     await stage.expire();
     const users = stage.setting.client.db(stage.target).collection("users");

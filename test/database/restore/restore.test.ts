@@ -1,17 +1,17 @@
 // Aim: a restore killed anywhere, taken up by anybody, ends equal to the backup. Method: the real set;
-// data damaged in every way; a seam that dies at each durable write in turn.
+// data damaged in every way; a fault points that dies at each durable write in turn.
 import { MongoClient, UUID } from "mongodb";
 import { describe, expect, inject, onTestFinished, test } from "vitest";
-import { differences, readCatalogue } from "../../../src/mongo/catalogue/catalogue.ts";
-import { digestDatabase, digestOf } from "../../../src/mongo/catalogue/digest.ts";
 import { firstProgress } from "../../../src/database/migration/progress.ts";
 import { type RestoreOptions, restoreDatabase } from "../../../src/database/restore/restore.ts";
 import { startReplicaSet } from "../../../src/local/replica-set.ts";
 import { silentLog } from "../../../src/log.ts";
-import { openSeam, type Seam } from "../../../src/ports/fault-point.ts";
+import { differences, readCatalogue } from "../../../src/mongo/catalogue/catalogue.ts";
+import { digestDatabase, digestOf } from "../../../src/mongo/catalogue/digest.ts";
+import { type FaultPoints, noFaults } from "../../../src/ports/fault-point.ts";
 import { until } from "../../support/until.ts";
 import { damageEverything, fillWithEverything } from "../everything.ts";
-import { createSetting, dyingSeam, never, type Setting, takeCopy } from "../setting.ts";
+import { createSetting, dyingFaultPoints, never, type Setting, takeCopy } from "../setting.ts";
 
 type Copy = Awaited<ReturnType<typeof takeCopy>>;
 
@@ -36,7 +36,7 @@ async function options(
   setting: Setting,
   copy: Copy,
   epoch: number,
-  seam: Seam = openSeam,
+  faultPoints: FaultPoints = noFaults,
 ): Promise<RestoreOptions> {
   return {
     client: setting.client,
@@ -48,7 +48,7 @@ async function options(
     catalogue: copy.catalogue,
     digest: copy.digest,
     signal: never,
-    seam,
+    faultPoints,
     log: silentLog,
   };
 }
@@ -134,8 +134,8 @@ describe("restore", () => {
       // After one write is before the next: both together stop it between any two.
       for (let at = 1; ; at += 2) {
         await damage(setting);
-        const seam = dyingSeam(at, when);
-        const died = await restoreDatabase(await options(setting, copy, epoch, seam)).then(
+        const faultPoints = dyingFaultPoints(at, when);
+        const died = await restoreDatabase(await options(setting, copy, epoch, faultPoints)).then(
           () => false,
           () => true,
         );
@@ -192,8 +192,8 @@ describe("restore", () => {
       if (kind === "a collection of its buckets") {
         await database.createCollection("system.buckets.weather");
       }
-      const seam = dyingSeam(kind === "nothing" ? 12 : 9, "after");
-      await restoreDatabase(await options(setting, copy, 1, seam)).catch(() => {});
+      const faultPoints = dyingFaultPoints(kind === "nothing" ? 12 : 9, "after");
+      await restoreDatabase(await options(setting, copy, 1, faultPoints)).catch(() => {});
       await restoreDatabase(await options(setting, copy, 2));
       await expectEqual(setting, copy);
       const again = await restoreDatabase(await options(setting, copy, 3));
@@ -236,7 +236,7 @@ describe("restore", () => {
       await database.collection(each).insertOne({ a: "a user's" });
     }
     const kept: string[] = [];
-    const seam: Seam = {
+    const faultPoints: FaultPoints = {
       async write(name, action) {
         if (name === "restore-sweep") {
           const { collections } = await readCatalogue(setting.client, setting.name);
@@ -245,7 +245,7 @@ describe("restore", () => {
         return action();
       },
     };
-    await restoreDatabase(await options(setting, copy, 1, seam));
+    await restoreDatabase(await options(setting, copy, 1, faultPoints));
     expect(new Set(kept.filter((name) => name.includes("replaced"))).size).toBe(2);
     await expectEqual(setting, copy);
   });
@@ -275,7 +275,7 @@ describe("restore", () => {
     const copy = await takeCopy(setting);
     await damage(setting);
     const asides: string[] = [];
-    const seam: Seam = {
+    const faultPoints: FaultPoints = {
       async write(name, action) {
         const result = await action();
         if (name === "restore-swap") {
@@ -287,7 +287,7 @@ describe("restore", () => {
         return result;
       },
     };
-    const first = restoreDatabase(await options(setting, copy, 1, seam));
+    const first = restoreDatabase(await options(setting, copy, 1, faultPoints));
     await expect(first).rejects.toThrow("killed here");
     await restoreDatabase(await options(setting, copy, 2));
     await expectEqual(setting, copy);
@@ -300,7 +300,7 @@ describe("restore", () => {
     await damage(setting);
     const changed = setting.client.db(setting.name).collection("changed");
     let swapped = 0;
-    const seam: Seam = {
+    const faultPoints: FaultPoints = {
       async write(name, action) {
         const result = await action();
         if (name === "restore-swap") swapped += 1;
@@ -310,7 +310,7 @@ describe("restore", () => {
         return result;
       },
     };
-    const first = restoreDatabase(await options(setting, copy, 1, seam));
+    const first = restoreDatabase(await options(setting, copy, 1, faultPoints));
     await expect(first).rejects.toMatchObject({ code: "restore-failed" });
     await restoreDatabase(await options(setting, copy, 1));
     await expectEqual(setting, copy);

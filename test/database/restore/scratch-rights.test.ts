@@ -2,12 +2,12 @@
 // collection of views, which not even the role root has. Method: a real set with users, the pool as a command uses it.
 import { MongoClient } from "mongodb";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { scratchDatabaseNames } from "../../../src/mongo/database-names.ts";
 import { type ScratchOptions, withScratch } from "../../../src/database/restore/scratch.ts";
 import type { ReplicaSet } from "../../../src/local/replica-set.ts";
 import { silentLog } from "../../../src/log.ts";
+import { scratchDatabaseNames } from "../../../src/mongo/database-names.ts";
 import { systemClock } from "../../../src/ports/clock.ts";
-import { openSeam } from "../../../src/ports/fault-point.ts";
+import { noFaults } from "../../../src/ports/fault-point.ts";
 import { startSecureSet } from "../../support/secure.ts";
 import { never } from "../setting.ts";
 
@@ -25,7 +25,7 @@ afterAll(async () => {
 test("views and time series in each scratch database, more often than there are databases", async () => {
   const control = { client: root, databaseName: "lockstep_things" };
   const options: ScratchOptions = {
-    ...{ client: root, control, purpose: "a test", signal: never, seam: openSeam },
+    ...{ client: root, control, purpose: "a test", signal: never, faultPoints: noFaults },
     ...{ log: silentLog, clock: systemClock },
   };
   const pool = scratchDatabaseNames(control.databaseName);

@@ -2,11 +2,8 @@
 // harms the next one. Method: the real set; owners that are held at a write and renew nothing, as stopped processes;
 // masters of growing epochs.
 import { describe, expect, test } from "vitest";
-import { readCatalogue } from "../../../src/mongo/catalogue/catalogue.ts";
-import { scratchDatabaseNames } from "../../../src/mongo/database-names.ts";
-import { digestDatabase } from "../../../src/mongo/catalogue/digest.ts";
-import { loadDatabase } from "../../../src/database/restore/load-database.ts";
 import { runSchemaSteps } from "../../../src/database/migration/schema-steps.ts";
+import { loadDatabase } from "../../../src/database/restore/load-database.ts";
 import {
   clearScratch,
   type Scratch,
@@ -15,9 +12,12 @@ import {
 } from "../../../src/database/restore/scratch.ts";
 import { isLockstepError, messageOf } from "../../../src/errors.ts";
 import { silentLog } from "../../../src/log.ts";
+import { readCatalogue } from "../../../src/mongo/catalogue/catalogue.ts";
+import { digestDatabase } from "../../../src/mongo/catalogue/digest.ts";
+import { scratchDatabaseNames } from "../../../src/mongo/database-names.ts";
 import { type Clock, systemClock } from "../../../src/ports/clock.ts";
-import { openSeam, type Seam } from "../../../src/ports/fault-point.ts";
-import { holdingSeam, stoppedClock } from "../../support/holding-fault-points.ts";
+import { type FaultPoints, noFaults } from "../../../src/ports/fault-point.ts";
+import { holdingFaultPoints, stoppedClock } from "../../support/holding-fault-points.ts";
 import { fillWithEverything } from "../everything.ts";
 import { createSetting, never, type Setting, takeCopy } from "../setting.ts";
 
@@ -28,7 +28,7 @@ async function createStage() {
   const claims = client.db("lockstep").collection<{ _id: string }>("claims");
   const mine = { fleet: control.databaseName };
   const options = (extra: Partial<ScratchOptions> = {}): ScratchOptions => ({
-    ...{ client, control, purpose: "a test", signal: never, seam: openSeam, log: silentLog },
+    ...{ client, control, purpose: "a test", signal: never, faultPoints: noFaults, log: silentLog },
     clock: systemClock,
     ...extra,
   });
@@ -38,8 +38,11 @@ async function createStage() {
     options,
     asMaster: async (epoch: number, extra: Partial<ScratchOptions> = {}) => {
       const mastership = await setting.master(epoch);
-      const seam = extra.seam ?? openSeam;
-      return options({ ...extra, fenced: { client, control, mastership, signal: never, seam } });
+      const faultPoints = extra.faultPoints ?? noFaults;
+      return options({
+        ...extra,
+        fenced: { client, control, mastership, signal: never, faultPoints },
+      });
     },
     claimed: async () => (await claims.find(mine).toArray()).map(({ _id }) => _id).toSorted(),
     expire: () => claims.updateMany(mine, { $set: { expiresAt: 0 } }),
@@ -133,9 +136,12 @@ describe("an owner that stands still past its claim, and wakes up while the next
       const stage = await createStage();
       await fewThings(stage.setting);
       const copy = await takeCopy(stage.setting);
-      const held = holdingSeam(write, when);
+      const held = holdingFaultPoints(write, when);
       const late = outcomeOf(
-        withScratch(stage.options({ seam: held.seam, clock: stoppedClock }), load(copy)),
+        withScratch(
+          stage.options({ faultPoints: held.faultPoints, clock: stoppedClock }),
+          load(copy),
+        ),
       );
       await held.reached;
       await stage.expire();
@@ -161,7 +167,7 @@ describe("an owner that stands still past its claim, and wakes up while the next
     const stage = await createStage();
     await fewThings(stage.setting);
     const copy = await takeCopy(stage.setting);
-    const held = holdingSeam("rehearsal-batch");
+    const held = holdingFaultPoints("rehearsal-batch");
     const steps = [
       {
         name: "one",
@@ -171,19 +177,28 @@ describe("an owner that stands still past its claim, and wakes up while the next
       },
     ];
     const late = outcomeOf(
-      withScratch(stage.options({ seam: held.seam, clock: stoppedClock }), async (scratch) => {
-        await load(copy)(scratch);
-        const result = await runSchemaSteps({
-          ...{ ...scratch.fenced, databaseName: scratch.name, steps, upgrade: "r", log: silentLog },
-          ...{
-            now: new Date(0),
-            progressField: "rehearsal",
-            holder: "r:1",
-            isDead: async () => false,
-          },
-        });
-        if (result.kind === "failed") throw new Error(result.reason.message);
-      }),
+      withScratch(
+        stage.options({ faultPoints: held.faultPoints, clock: stoppedClock }),
+        async (scratch) => {
+          await load(copy)(scratch);
+          const result = await runSchemaSteps({
+            ...{
+              ...scratch.fenced,
+              databaseName: scratch.name,
+              steps,
+              upgrade: "r",
+              log: silentLog,
+            },
+            ...{
+              now: new Date(0),
+              progressField: "rehearsal",
+              holder: "r:1",
+              isDead: async () => false,
+            },
+          });
+          if (result.kind === "failed") throw new Error(result.reason.message);
+        },
+      ),
     );
     await held.reached;
     await stage.expire();
@@ -199,8 +214,11 @@ test.each(["claim-fence", "claim-drop", "claim-release"])(
   async (write) => {
     const stage = await createStage();
     const { client } = stage.setting;
-    const held = holdingSeam("claim-release");
-    void withScratch(stage.options({ seam: held.seam, clock: stoppedClock }), async () => {});
+    const held = holdingFaultPoints("claim-release");
+    void withScratch(
+      stage.options({ faultPoints: held.faultPoints, clock: stoppedClock }),
+      async () => {},
+    );
     await held.reached;
     await client.db(stage.pool[0]).collection("left").insertOne({ a: 1 });
     await stage.expire();
@@ -212,13 +230,13 @@ test.each(["claim-fence", "claim-drop", "claim-release"])(
         return new Promise((resolve) => signal?.addEventListener("abort", () => resolve()));
       },
     };
-    const failing: Seam = {
+    const failing: FaultPoints = {
       async write(name, action) {
         if (name === write) throw new Error("no answer");
         return action();
       },
     };
-    await expect(clearScratch(stage.options({ seam: failing, clock }))).rejects.toThrow(
+    await expect(clearScratch(stage.options({ faultPoints: failing, clock }))).rejects.toThrow(
       "no answer",
     );
     expect(renewals.map(({ aborted }) => aborted)).toEqual([true]);

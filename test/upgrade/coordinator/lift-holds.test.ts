@@ -1,10 +1,10 @@
 // Aim: an upgrade that has ended lifts what it held, and nothing that the next one holds by then, however late a
 // member lets it. Method: the effect over the memory store; a client that nobody may touch.
 import { expect, test } from "vitest";
+import { acceptWrite, initializeVersions } from "../../../src/control/versions.ts";
 import type { EffectContext } from "../../../src/engine/engine.ts";
 import { createMemoryStore } from "../../../src/journal/memory-store.ts";
 import { coordinatorEffects } from "../../../src/upgrade/coordinator/coordinator-effects.ts";
-import { acceptWrite, initializeVersions } from "../../../src/control/versions.ts";
 import type { DatabaseWorld } from "../../../src/upgrade/world.ts";
 import { from, to, upgrade } from "../protocol/facts.ts";
 

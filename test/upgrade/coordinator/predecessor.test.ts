@@ -6,12 +6,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { MongoClient } from "mongodb";
 import { expect, inject, onTestFinished, test } from "vitest";
-import { controlDatabaseName } from "../../../src/mongo/database-names.ts";
+import { connectionNames } from "../../../src/control/names.ts";
 import { createAgent, createLog } from "../../../src/index.ts";
-import { openSeam } from "../../../src/ports/fault-point.ts";
 import { createMongoStore } from "../../../src/journal/mongo-store.ts";
 import { collections, type Write } from "../../../src/journal/store.ts";
-import { connectionNames } from "../../../src/control/names.ts";
+import { controlDatabaseName } from "../../../src/mongo/database-names.ts";
+import { noFaults } from "../../../src/ports/fault-point.ts";
 import { freshDatabaseName, urlOf } from "../../support/database.ts";
 
 test("the next process ends what an earlier one had open, of its own fleet alone", async () => {
@@ -52,7 +52,11 @@ test("the next process ends what an earlier one had open, of its own fleet alone
 test("one document is written without a transaction, several with one", async () => {
   const client = new MongoClient(inject("mongoUrl"), { monitorCommands: true });
   onTestFinished(() => client.close());
-  const store = createMongoStore({ client, databaseName: freshDatabaseName(), seam: openSeam });
+  const store = createMongoStore({
+    client,
+    databaseName: freshDatabaseName(),
+    faultPoints: noFaults,
+  });
   const begun: string[] = [];
   client.on("commandStarted", ({ command, commandName }) => {
     if (command["startTransaction"]) begun.push(commandName);

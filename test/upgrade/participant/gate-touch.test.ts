@@ -2,13 +2,13 @@
 // the opening really changes the versions document. Method: an opening that is held before its commit.
 import type { ClientSession, MongoClient } from "mongodb";
 import { expect, test } from "vitest";
-import { silentLog } from "../../../src/log.ts";
-import { openSeam } from "../../../src/ports/fault-point.ts";
+import { register } from "../../../src/control/agents.ts";
+import { acceptWrite, initializeVersions, readVersions } from "../../../src/control/versions.ts";
 import { createMongoStore } from "../../../src/journal/mongo-store.ts";
 import { collections } from "../../../src/journal/store.ts";
-import { register } from "../../../src/control/agents.ts";
+import { silentLog } from "../../../src/log.ts";
+import { noFaults } from "../../../src/ports/fault-point.ts";
 import { createGate } from "../../../src/upgrade/participant/gate.ts";
-import { acceptWrite, initializeVersions, readVersions } from "../../../src/control/versions.ts";
 import { freshDatabaseName, openClient } from "../../support/database.ts";
 
 /** The client with its sessions looked at: before a commit, and when a transaction is given up. */
@@ -57,7 +57,11 @@ test("an acceptance waits for an opening that has not committed yet", async () =
   const atCommit = new Promise<void>((resolve) => {
     reachCommit = resolve;
   });
-  const plain = createMongoStore({ client: await openClient(), databaseName, seam: openSeam });
+  const plain = createMongoStore({
+    client: await openClient(),
+    databaseName,
+    faultPoints: noFaults,
+  });
   await initializeVersions(plain, "1.0.0");
   const facts = { role: "state-server", version: "1.0.0", startable: [], backups: [] } as const;
   const incarnation = await register(plain, "a1", {
@@ -73,7 +77,7 @@ test("an acceptance waits for an opening that has not committed yet", async () =
   });
   const gate = createGate({
     ...{ agent: "a1", incarnation, version: "1.0.0", log: silentLog },
-    store: createMongoStore({ client: held, databaseName, seam: openSeam }),
+    store: createMongoStore({ client: held, databaseName, faultPoints: noFaults }),
     listener: { onOpen() {}, onShut() {} },
   });
   const opening = gate.open();
@@ -83,7 +87,7 @@ test("an acceptance waits for an opening that has not committed yet", async () =
     void openClient().then((client) => {
       const accepting = createMongoStore({
         client: watching(client, { onAbort: resolve }),
-        ...{ databaseName, seam: openSeam },
+        ...{ databaseName, faultPoints: noFaults },
       });
       // In one transaction with something else, as it is with the coordinator's first entry.
       const answer = { collection: collections.inbox, id: "r1", expect: null };

@@ -1,11 +1,7 @@
 // Aim: S1, S8: a gate opens only while the versions agree, and only the four transactions move them.
 // Method: the real writes on a memory store, in every order.
 import { expect, test } from "vitest";
-import { silentLog } from "../../../src/log.ts";
-import { createMemoryStore } from "../../../src/journal/memory-store.ts";
-import type { Store, Write } from "../../../src/journal/store.ts";
 import { readAgents, register } from "../../../src/control/agents.ts";
-import { createGate } from "../../../src/upgrade/participant/gate.ts";
 import {
   acceptWrite,
   commitWrite,
@@ -14,6 +10,10 @@ import {
   readVersions,
   turnBackWrite,
 } from "../../../src/control/versions.ts";
+import { createMemoryStore } from "../../../src/journal/memory-store.ts";
+import type { Store, Write } from "../../../src/journal/store.ts";
+import { silentLog } from "../../../src/log.ts";
+import { createGate } from "../../../src/upgrade/participant/gate.ts";
 
 const [from, to, upgrade] = ["1.0.0", "1.1.0", "u000002"];
 const writes: Readonly<Record<string, readonly Write[]>> = {

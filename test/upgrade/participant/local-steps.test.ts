@@ -5,9 +5,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeEach, expect, onTestFinished, test } from "vitest";
 import { silentLog } from "../../../src/log.ts";
-import { openSeam, type Seam } from "../../../src/ports/fault-point.ts";
+import { type FaultPoints, noFaults } from "../../../src/ports/fault-point.ts";
 import { createLocalJournal } from "../../../src/upgrade/participant/local-journal.ts";
-import { localStepsOf, runLocalSteps, undoLocalSteps } from "../../../src/upgrade/participant/local-steps.ts";
+import {
+  localStepsOf,
+  runLocalSteps,
+  undoLocalSteps,
+} from "../../../src/upgrade/participant/local-steps.ts";
 import type { LocalStep } from "../../../src/upgrade/protocol/steps.ts";
 
 let root = "";
@@ -48,7 +52,7 @@ const steps: readonly LocalStep[] = [
 ];
 
 function run(
-  seam: Seam = openSeam,
+  faultPoints: FaultPoints = noFaults,
   given: readonly LocalStep[] = steps,
   signal?: AbortSignal,
   effect = "agent/a1/u000002/5/0",
@@ -56,7 +60,7 @@ function run(
   return {
     effect,
     isFirstTry: true,
-    journal: createLocalJournal(root, seam),
+    journal: createLocalJournal(root, faultPoints),
     steps: given,
     role: "state-server" as const,
     upgrade,
@@ -72,7 +76,7 @@ function run(
 
 class Died extends Error {}
 /** Dies at the n-th durable write: before it, or after it. */
-function dying(at: number, after: boolean): Seam & { readonly count: () => number } {
+function dying(at: number, after: boolean): FaultPoints & { readonly count: () => number } {
   let writes = 0;
   return {
     count: () => writes,
@@ -103,12 +107,12 @@ test("done once; a second run does nothing; an undo puts all of it back, and aga
   expect(await state()).toEqual(after);
   expect(await runLocalSteps(run())).toEqual({ type: "localStepsDone" });
   expect(ran).toEqual(["configuration#1", "registered#1"]);
-  expect(await createLocalJournal(root, openSeam).stepsVersion()).toBe(to);
+  expect(await createLocalJournal(root, noFaults).stepsVersion()).toBe(to);
   expect(await undoLocalSteps(run(), to)).toEqual({ type: "undone" });
   expect(await state()).toEqual(before);
   expect(await undoLocalSteps(run(), from)).toEqual({ type: "undone" });
   expect(await state()).toEqual(before);
-  expect(await createLocalJournal(root, openSeam).stepsVersion()).toBe(from);
+  expect(await createLocalJournal(root, noFaults).stepsVersion()).toBe(from);
 });
 
 test("killed at every durable write of the run, then gone on or undone", async () => {
@@ -151,17 +155,17 @@ test("a step in which the process died twice is given up; attempts are counted o
   const never = [step("dies", () => new Promise(() => {}))];
   for (let death = 1; death <= 2; death += 1) {
     const aborted = new AbortController();
-    const going = runLocalSteps(run(openSeam, never, aborted.signal));
+    const going = runLocalSteps(run(noFaults, never, aborted.signal));
     going.catch(() => {});
     await expect.poll(() => ran.at(-1)).toBe(`dies#${death}`);
     // The process is gone here: nobody waits for `going`.
   }
-  const third = await runLocalSteps(run(openSeam, never));
+  const third = await runLocalSteps(run(noFaults, never));
   expect(third).toMatchObject({ type: "localStepFailed", reason: { code: "step-kills-process" } });
   expect(ran).toHaveLength(2);
   // An operator has mended it and says retry: that is another effect, and it gets its attempts anew.
   const mended = [step("dies", async () => {})];
-  const again = run(openSeam, mended, undefined, "agent/a1/u000002/9/0");
+  const again = run(noFaults, mended, undefined, "agent/a1/u000002/9/0");
   expect(await runLocalSteps(again)).toEqual({ type: "localStepsDone" });
   expect(ran.at(-1)).toBe("dies#1");
 });
@@ -176,18 +180,18 @@ test("a revert in which the process died twice is given up too, until an operato
       },
     }),
   ];
-  await runLocalSteps(run(openSeam, sticky));
+  await runLocalSteps(run(noFaults, sticky));
   for (let death = 1; death <= 2; death += 1) {
-    undoLocalSteps(run(openSeam, sticky), to).catch(() => {});
+    undoLocalSteps(run(noFaults, sticky), to).catch(() => {});
     await expect.poll(() => attempts.length).toBe(death);
   }
-  expect(await undoLocalSteps(run(openSeam, sticky), to)).toMatchObject({
+  expect(await undoLocalSteps(run(noFaults, sticky), to)).toMatchObject({
     type: "undoFailed",
     reason: { code: "step-kills-process", details: { step: "sticks" } },
   });
   expect(attempts).toEqual([1, 2]);
   const mended = [step("sticks", async () => {}, { revert: async () => {} })];
-  const again = run(openSeam, mended, undefined, "agent/a1/u000002/9/0");
+  const again = run(noFaults, mended, undefined, "agent/a1/u000002/9/0");
   expect(await undoLocalSteps(again, to)).toEqual({ type: "undone" });
 });
 
@@ -203,7 +207,7 @@ test("neither a process that is told to stop nor a second try in one process is 
   let runs = 0;
   const once = async (isFirstTry: boolean, stops: boolean) => {
     const stop = new AbortController();
-    const going = runLocalSteps({ ...run(openSeam, waits, stop.signal), isFirstTry });
+    const going = runLocalSteps({ ...run(noFaults, waits, stop.signal), isFirstTry });
     runs += 1;
     await expect.poll(() => ran.length).toBe(runs);
     // A process that dies says nothing any more: nobody waits for it.
@@ -226,13 +230,13 @@ test("what stops too late for its deadline, as its process leaves, has died in i
   ];
   for (let process = 1; process <= 2; process += 1) {
     const [stop, late] = [new AbortController(), new AbortController()];
-    const going = runLocalSteps({ ...run(openSeam, slow, stop.signal), overtime: late.signal });
+    const going = runLocalSteps({ ...run(noFaults, slow, stop.signal), overtime: late.signal });
     await expect.poll(() => ran.at(-1)).toBe(`slow#${process}`);
     late.abort(new Error("it was not done in time"));
     stop.abort(new Error("this process is leaving"));
     await expect(going).rejects.toThrow("leaving");
   }
-  expect(await runLocalSteps(run(openSeam, slow))).toMatchObject({
+  expect(await runLocalSteps(run(noFaults, slow))).toMatchObject({
     reason: { code: "step-kills-process" },
   });
 });
@@ -246,8 +250,8 @@ test("files that are kept at the same time are each put back as they were", asyn
       for (const name of names) await writeFile(path(name), "after");
     }),
   ];
-  expect(await runLocalSteps(run(openSeam, together))).toEqual({ type: "localStepsDone" });
-  expect(await undoLocalSteps(run(openSeam, together), to)).toEqual({ type: "undone" });
+  expect(await runLocalSteps(run(noFaults, together))).toEqual({ type: "localStepsDone" });
+  expect(await undoLocalSteps(run(noFaults, together), to)).toEqual({ type: "undone" });
   for (const name of names) expect(await readFile(path(name), "utf8")).toBe(name);
 });
 
@@ -263,7 +267,7 @@ test.each(["a link", "a folder"])(
           if (isAwaited) await kept;
         }),
       ];
-      expect(await runLocalSteps(run(openSeam, keeps))).toMatchObject({
+      expect(await runLocalSteps(run(noFaults, keeps))).toMatchObject({
         type: "localStepFailed",
         reason: {
           code: "step-failed",
@@ -276,7 +280,7 @@ test.each(["a link", "a folder"])(
 
 test("an undo with nothing to undo says which version's files there are", async () => {
   expect(await undoLocalSteps(run(), to)).toEqual({ type: "undone" });
-  const journal = createLocalJournal(root, openSeam);
+  const journal = createLocalJournal(root, noFaults);
   expect(await journal.stepsVersion()).toBe(from);
   // Those of a host that missed an upgrade before this one are older, and stay so.
   await journal.setStepsVersion("0.9.0");
@@ -289,7 +293,7 @@ test("an undo with nothing to undo says which version's files there are", async 
 
 test("a step that throws is a typed failure that names it; a failing revert too", async () => {
   const throws = [step("refuses", () => Promise.reject(new Error("no room")))];
-  expect(await runLocalSteps(run(openSeam, throws))).toMatchObject({
+  expect(await runLocalSteps(run(noFaults, throws))).toMatchObject({
     type: "localStepFailed",
     reason: {
       code: "step-failed",
@@ -300,9 +304,9 @@ test("a step that throws is a typed failure that names it; a failing revert too"
   const cannot = [
     step("sticks", async () => {}, { revert: () => Promise.reject(new Error("stuck")) }),
   ];
-  await createLocalJournal(root, openSeam).forget(upgrade);
-  await runLocalSteps(run(openSeam, cannot));
-  expect(await undoLocalSteps(run(openSeam, cannot), to)).toMatchObject({
+  await createLocalJournal(root, noFaults).forget(upgrade);
+  await runLocalSteps(run(noFaults, cannot));
+  expect(await undoLocalSteps(run(noFaults, cannot), to)).toMatchObject({
     type: "undoFailed",
     reason: { details: { step: "sticks" } },
   });

@@ -2,15 +2,15 @@
 // again. Method: looks over the memory store; what is sent is caught.
 import { expect, test } from "vitest";
 import type { AgentEvent } from "../../../machines/participant-context.ts";
+import { acceptWrite, initializeVersions } from "../../../src/control/versions.ts";
 import type { Engine } from "../../../src/engine/engine.ts";
 import { createMemoryStore } from "../../../src/journal/memory-store.ts";
 import { collections, type Store } from "../../../src/journal/store.ts";
 import {
-  guardGate,
-  lookAround,
   type ParticipantWorld,
+  reconcile,
+  shutGateIfAway,
 } from "../../../src/upgrade/participant/participant-loop.ts";
-import { acceptWrite, initializeVersions } from "../../../src/control/versions.ts";
 import { coordinator, from, join, participant, reason, to, upgrade } from "../protocol/facts.ts";
 
 const cannotStart = (version: string) => ({
@@ -42,7 +42,7 @@ function participantOf(store: Store, more: Partial<ParticipantWorld> = {}) {
     localJournal: { stepsVersion: async () => from },
     ...more,
   } as unknown as ParticipantWorld;
-  return { world, look: () => lookAround(world), sent, keys, changes };
+  return { world, look: () => reconcile(world), sent, keys, changes };
 }
 
 async function askAgain(store: Store, request: string): Promise<void> {
@@ -146,9 +146,9 @@ test("a gate is shut though a look hangs on the disk since before the upgrade", 
     } as unknown as ParticipantWorld["localJournal"],
   });
   void look();
-  await guardGate(world);
+  await shutGateIfAway(world);
   expect(shut).toBe(0);
   await store.write([acceptWrite(from, to, upgrade)]);
-  await guardGate(world);
+  await shutGateIfAway(world);
   expect(shut).toBe(1);
 });

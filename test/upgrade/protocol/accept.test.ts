@@ -1,8 +1,8 @@
 // Aim: what may not be accepted is refused with its code, before anything is written.
 import { expect, test } from "vitest";
+import type { AgentRecord } from "../../../src/control/agents.ts";
 import { limits } from "../../../src/limits.ts";
 import { deadlinesDefault, decideAcceptance } from "../../../src/upgrade/protocol/accept.ts";
-import type { AgentRecord } from "../../../src/control/agents.ts";
 import { from, record, to } from "./facts.ts";
 
 const nowMs = 1_000_000;

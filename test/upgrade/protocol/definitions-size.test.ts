@@ -2,13 +2,16 @@
 // are refused before a gate is shut. Method: the pure decision for many collections; the store in memory; real
 // collections with large validators, through the preflight.
 import { expect, test } from "vitest";
-import { controlDatabaseName } from "../../../src/mongo/database-names.ts";
+import { createMongoStore } from "../../../src/journal/mongo-store.ts";
 import { limits } from "../../../src/limits.ts";
 import { silentLog } from "../../../src/log.ts";
-import { openSeam } from "../../../src/ports/fault-point.ts";
-import { createMongoStore } from "../../../src/journal/mongo-store.ts";
-import { catalogueBytes, requireDefinitionsFit } from "../../../src/upgrade/protocol/definitions-size.ts";
+import { controlDatabaseName } from "../../../src/mongo/database-names.ts";
+import { noFaults } from "../../../src/ports/fault-point.ts";
 import { preflightUpgrade } from "../../../src/upgrade/coordinator/preflight-upgrade.ts";
+import {
+  catalogueBytes,
+  requireDefinitionsFit,
+} from "../../../src/upgrade/protocol/definitions-size.ts";
 import type { DatabaseWorld } from "../../../src/upgrade/world.ts";
 import { createSetting, withMember } from "../../database/setting.ts";
 
@@ -29,7 +32,7 @@ test("as many collections as are carried at all fit; larger definitions are refu
 test("collections with validators larger than a journal entry may be", async () => {
   const { client, name } = await createSetting();
   const controlName = controlDatabaseName(name);
-  const store = createMongoStore({ client, databaseName: controlName, seam: openSeam });
+  const store = createMongoStore({ client, databaseName: controlName, faultPoints: noFaults });
   const world = { client, store, withMember, databaseName: name, log: silentLog };
   const whole = { ...world, controlDatabaseName: controlName } as unknown as DatabaseWorld;
   for (let number = 0; number < 20; number += 1) {

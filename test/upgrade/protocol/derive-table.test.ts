@@ -1,7 +1,7 @@
 // Aim: each rule by which one side learns from the other, with its whole event and key, and each
 // condition of it by itself. Method: views of journals made by the real core, one fact bent at a time.
 import { describe, expect, test } from "vitest";
-import type { AgentContext, AgentEvent } from "../../../machines/participant-context.ts";
+import type { AgentEvent, ParticipantContext } from "../../../machines/participant-context.ts";
 import type { UpgradeContext } from "../../../machines/upgrade-context.ts";
 import {
   type ActorView,
@@ -25,13 +25,16 @@ const started: AgentEvent = {
 const [base] = coordinator([]);
 const [own] = participant("a1", [started, { type: "gateShut" }]).slice(-1);
 const upgrade = viewOf<UpgradeContext>(base as NonNullable<typeof base>);
-const agent = viewOf<AgentContext>(own as NonNullable<typeof own>);
+const agent = viewOf<ParticipantContext>(own as NonNullable<typeof own>);
 const at = (state: string, more: Partial<UpgradeContext> = {}): ActorView<UpgradeContext> => ({
   ...upgrade,
   ...{ state, revision: 7 },
   context: { ...upgrade.context, ...(state === "waiting" ? {} : { ready: ready(2) }), ...more },
 });
-const of = (state: string, more: Partial<AgentContext> = {}): ActorView<AgentContext> => ({
+const of = (
+  state: string,
+  more: Partial<ParticipantContext> = {},
+): ActorView<ParticipantContext> => ({
   ...agent,
   ...{ state, revision: 5, context: { ...agent.context, ...more } },
 });
@@ -70,7 +73,7 @@ const copy = { copy: { digest: "d", reason: null }, backup };
 
 describe("the coordinator, from a participant", () => {
   const me = record("a1", { incarnation: 2, gate: "shut" });
-  test.each<[string, ActorView<UpgradeContext>, ActorView<AgentContext>, readonly object[]]>([
+  test.each<[string, ActorView<UpgradeContext>, ActorView<ParticipantContext>, readonly object[]]>([
     ["ready", at("waiting"), of("waiting"), [reported]],
     ["failed", at("waiting"), of("waiting", { reason }), [failed]],
     ["turned back", at("waiting"), of("rolling-back"), []],
@@ -103,7 +106,12 @@ describe("the coordinator, from a participant", () => {
     ...["rehearsing", "migrating", "awaiting-peers"].flatMap(
       (
         state,
-      ): [string, ActorView<UpgradeContext>, ActorView<AgentContext>, readonly object[]][] => [
+      ): [
+        string,
+        ActorView<UpgradeContext>,
+        ActorView<ParticipantContext>,
+        readonly object[],
+      ][] => [
         [`failed in ${state}`, at(state), of("awaiting-peers", { reason }), [failed]],
         [`another build in ${state}`, at(state), ofOthers(to), [differing]],
         [`a vote in ${state}`, at(state), of("awaiting-peers"), [voted]],
@@ -121,7 +129,12 @@ describe("the coordinator, from a participant", () => {
     ...["rolling-back", "blocked"].flatMap(
       (
         state,
-      ): [string, ActorView<UpgradeContext>, ActorView<AgentContext>, readonly object[]][] => [
+      ): [
+        string,
+        ActorView<UpgradeContext>,
+        ActorView<ParticipantContext>,
+        readonly object[],
+      ][] => [
         [`back in ${state}`, at(state), of("rolled-back"), [undone]],
         [`not yet in ${state}`, at(state), of("rolling-back", { reason }), []],
         [`known in ${state}`, at(state, { undone: ["a1"] }), of("rolled-back"), []],
@@ -195,7 +208,7 @@ describe("a participant, from its coordinator", () => {
   const stepsAsked = told({ type: "localStepsAsked" });
   const committed = told({ type: "committed" });
   const turnBack = told({ type: "turnBackAsked" });
-  test.each<[ActorView<AgentContext>, ActorView<UpgradeContext>, readonly object[]]>([
+  test.each<[ActorView<ParticipantContext>, ActorView<UpgradeContext>, readonly object[]]>([
     [of("waiting"), at("waiting", { backup }), []],
     [of("waiting"), at("backing-up", { backup }), copyAsked],
     [of("waiting"), at("backing-up"), []],
@@ -217,14 +230,14 @@ describe("a participant, from its coordinator", () => {
     [of("awaiting-peers"), at("done"), committed],
     [of("waiting", { late: true }), at("done"), []],
     ...["rolling-back", "blocked", "rolled-back"].flatMap(
-      (state): [ActorView<AgentContext>, ActorView<UpgradeContext>, readonly object[]][] => [
+      (state): [ActorView<ParticipantContext>, ActorView<UpgradeContext>, readonly object[]][] => [
         [of("migrating"), at(state), turnBack],
         [of("rolling-back", { turnedBack: true }), at(state), []],
       ],
     ),
     // A late comer changes its version first.
     ...[{ running: from }, { leaving: true }].flatMap(
-      (late): [ActorView<AgentContext>, ActorView<UpgradeContext>, readonly object[]][] => [
+      (late): [ActorView<ParticipantContext>, ActorView<UpgradeContext>, readonly object[]][] => [
         [of("waiting", late), at("backing-up", { backup }), []],
         [of("waiting", late), at("awaiting-peers"), []],
       ],

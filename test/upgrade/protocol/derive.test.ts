@@ -2,7 +2,7 @@
 // nothing that is known already. Method: journals made by the real core.
 
 import { describe, expect, test } from "vitest";
-import type { AgentContext, AgentEvent } from "../../../machines/participant-context.ts";
+import type { AgentEvent, ParticipantContext } from "../../../machines/participant-context.ts";
 import type { UpgradeContext, UpgradeEvent } from "../../../machines/upgrade-context.ts";
 import type { BackupPoint } from "../../../machines/vocabulary.ts";
 import type { Entry } from "../../../src/journal/store.ts";
@@ -20,7 +20,7 @@ const last = <Context>(entries: readonly Entry[]) => viewOf<Context>(entries.at(
 const at = (state: string, more: readonly UpgradeEvent[] = []) =>
   last<UpgradeContext>(coordinator([...(ways[state] ?? []), ...more]));
 const of = (events: readonly AgentEvent[], agent = "a1") =>
-  last<AgentContext>(participant(agent, events));
+  last<ParticipantContext>(participant(agent, events));
 
 const started = (version: string): AgentEvent => ({
   type: "started",

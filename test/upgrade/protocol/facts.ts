@@ -1,15 +1,19 @@
-import { agentMachine } from "../../../machines/participant.ts";
+import { participantMachine } from "../../../machines/participant.ts";
 import type { AgentEvent } from "../../../machines/participant-context.ts";
 import { upgradeMachine } from "../../../machines/upgrade.ts";
 import type { UpgradeEvent } from "../../../machines/upgrade-context.ts";
 import type { BackupPoint, RestoreOf } from "../../../machines/vocabulary.ts";
-import { callerKey } from "../../../src/engine/event-key.ts";
-import { type Definition, firstStep, nextStep } from "../../../src/engine/transition.ts";
-import type { Entry, Store } from "../../../src/journal/store.ts";
 import { type AgentRecord, register } from "../../../src/control/agents.ts";
+import { inTransition } from "../../../src/control/versions.ts";
+import { callerKey } from "../../../src/engine/event-key.ts";
+import {
+  type Definition,
+  firstTransition,
+  nextTransition,
+} from "../../../src/engine/transition.ts";
+import type { Entry, Store } from "../../../src/journal/store.ts";
 import type { FleetFacts } from "../../../src/operator/fleet-facts.ts";
 import { planOf } from "../../../src/upgrade/protocol/steps.ts";
-import { inTransition } from "../../../src/control/versions.ts";
 
 export const upgrade = "u000002";
 export const [from, to] = ["1.0.0", "1.1.0"];
@@ -55,7 +59,7 @@ function play(definition: Definition, first: Entry, events: readonly { type: str
   for (const [index, event] of events.entries()) {
     const tail = entries.at(-1) as Entry;
     const stamp = { epoch: first.epoch, at: index + 1, eventKey: callerKey(`k${index}`) };
-    entries.push(nextStep(definition, tail, event, stamp).entry);
+    entries.push(nextTransition(definition, tail, event, stamp).entry);
   }
   return entries;
 }
@@ -74,19 +78,19 @@ export function coordinator(
     machine: "upgrade",
     owner: { kind: "role", role: "master" } as const,
   };
-  return play(definition, firstStep(definition, base, input, { epoch, at: 0 }).entry, events);
+  return play(definition, firstTransition(definition, base, input, { epoch, at: 0 }).entry, events);
 }
 
 /** A participant's journal, as the real core writes it. */
 export function participant(agent: string, events: readonly AgentEvent[], epoch = 2): Entry[] {
-  const definition: Definition = { machine: agentMachine, protocol: 1 };
+  const definition: Definition = { machine: participantMachine, protocol: 1 };
   const input = { agent, role: "state-server", upgrade, from, to };
   const base = {
     actor: `agent/${agent}/${upgrade}`,
     machine: "agent",
     owner: { kind: "pinned", agent } as const,
   };
-  return play(definition, firstStep(definition, base, input, { epoch, at: 0 }).entry, events);
+  return play(definition, firstTransition(definition, base, input, { epoch, at: 0 }).entry, events);
 }
 
 const ready = (agent: string, schemaSteps: number): UpgradeEvent => ({
