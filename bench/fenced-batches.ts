@@ -1,5 +1,6 @@
 import { runSchemaSteps } from "../src/database/migration/schema-steps.ts";
 import { silentLog } from "../src/log.ts";
+import { systemClock } from "../src/ports/clock.ts";
 import { noFaults } from "../src/ports/fault-point.ts";
 import { seconds } from "./copy.ts";
 import type { Run } from "./figures.ts";
@@ -44,7 +45,7 @@ export function fencedBatches(): Promise<Run> {
       const result = await runSchemaSteps({
         ...{ client, databaseName: "bench", control, upgrade: "u000002", now: new Date(0) },
         ...{ progressField: "progress", holder: "a1:1", isDead: async () => false, signal },
-        ...{ faultPoints: noFaults, log: silentLog },
+        ...{ faultPoints: noFaults, clock: systemClock, log: silentLog },
         mastership: {
           epoch: 1,
           signal,

@@ -101,10 +101,11 @@ export async function startAgent(options: RuntimeOptions): Promise<Runtime> {
     );
     await registerFleet(client, options, faultPoints);
     if (!(await readVersions(store))) await initializeVersions(store, options.version);
-    const database = createDatabaseSide({
+    const connections = {
       ...{ client, memberClient, databaseName: options.databaseName, controlDatabaseName },
       withMember: memberOpener(options.mongoUrl, appName),
-    });
+    };
+    const database = createDatabaseSide(connections, options.clock);
     const ended = await killPredecessor({ client, appName: names.earlier, log: options.log });
     if (ended > 0) options.log.info({ agent, ended }, "sessions of an earlier process are ended");
     const incarnation = await register(store, agent, {

@@ -9,12 +9,13 @@ import {
 import { assert, LockstepError } from "../errors.ts";
 import { limits } from "../limits.ts";
 import { isEndedByServer, isNetworkTrouble } from "../mongo/transient.ts";
-import { systemClock } from "../ports/clock.ts";
+import type { Clock } from "../ports/clock.ts";
 import type { FaultPoints } from "../ports/fault-point.ts";
 import { type Control, fenceIdOf, fencesOf, readFence } from "./fences.ts";
 import type { Mastership } from "./mastership.ts";
 
 export interface Fenced {
+  readonly clock: Clock;
   readonly client: MongoClient;
   readonly control: Control;
   readonly mastership: Mastership;
@@ -22,7 +23,7 @@ export interface Fenced {
   readonly faultPoints: FaultPoints;
 }
 
-type TransactionOptions = Pick<Fenced, "client" | "signal"> & {
+type TransactionOptions = Pick<Fenced, "client" | "clock" | "signal"> & {
   readonly mastership: Pick<Mastership, "signal">;
 };
 
@@ -45,7 +46,7 @@ export async function refuseDeposed({
 
 /** What of the fence document moves with a transaction. */
 type Field = "progress" | "rehearsal" | "restore";
-type Tick = { readonly field: Field; readonly ticks: number };
+type Tick = { readonly field: Field; readonly sequence: number };
 
 /**
  * The fence keeps the sessions that change live data, for all masters of an upgrade: a change event
@@ -53,11 +54,11 @@ type Tick = { readonly field: Field; readonly ticks: number };
  */
 function sessionsChange(
   session: ClientSession,
-  { field, ticks }: Tick,
+  { field, sequence }: Tick,
 ): { set: Document; rest: Document } {
   if (field !== "progress") return { set: {}, rest: {} };
   const id = new UUID(session.id?.id?.buffer).toHexString();
-  return ticks === 0
+  return sequence === 0
     ? { set: { sessions: [id] }, rest: {} }
     : { set: {}, rest: { $addToSet: { sessions: id } } };
 }
@@ -79,7 +80,7 @@ function endedTooOften(endings: number, lastedMs: number, cause: unknown): Locks
  * @throws LockstepError `timeout` when the server keeps ending one that cannot get smaller
  */
 export async function transaction<Result>(
-  { client, mastership, signal }: TransactionOptions,
+  { client, clock, mastership, signal }: TransactionOptions,
   readConcern: "snapshot" | "local",
   act: (session: ClientSession) => Promise<Result>,
   shrink: () => boolean = () => false,
@@ -88,7 +89,7 @@ export async function transaction<Result>(
   for (let attempt = 1; ; attempt += 1) {
     signal.throwIfAborted();
     mastership.signal.throwIfAborted();
-    const startMs = systemClock.monotonicMs();
+    const startMs = clock.monotonicMs();
     const session = client.startSession();
     try {
       session.startTransaction({
@@ -100,12 +101,12 @@ export async function transaction<Result>(
     } catch (error) {
       if (session.inTransaction()) await session.abortTransaction().catch(() => {});
       if (!isNetworkTrouble(error) || attempt >= limits.transactionAttemptsMax) throw error;
-      const lastedMs = systemClock.monotonicMs() - startMs;
+      const lastedMs = clock.monotonicMs() - startMs;
       const isTooSlow = isEndedByServer(error) && lastedMs >= limits.transactionEndingMsMin;
       if (shrink()) endings = 0;
       else if (isTooSlow) endings += 1;
       if (endings >= limits.transactionEndingsMax) throw endedTooOften(endings, lastedMs, error);
-      await systemClock.sleep(limits.transactionRetryDelayMs, signal);
+      await clock.sleep(limits.transactionRetryDelayMs, signal);
     } finally {
       await session.endSession();
     }
@@ -145,7 +146,7 @@ export async function fencedTransaction<Prepared>(
   name: string,
   tick: {
     readonly field: Field;
-    readonly ticks: number;
+    readonly sequence: number;
     /** Creating a collection wants `local`; the fence is a write, so it conflicts all the same. */
     readonly readConcern?: "local";
     /** Makes the next attempt do less, and answers whether it could. */
@@ -158,16 +159,16 @@ export async function fencedTransaction<Prepared>(
   const fences = fencesOf(fenced.control);
   const filter = { _id: fenceIdOf(fenced.control) };
   let committing: { readonly prepared: Prepared } | undefined;
-  const readTicks = async (session: ClientSession): Promise<number> => {
+  const readSequence = async (session: ClientSession): Promise<number> => {
     const fence = await fences.findOne(filter, { session });
     if (Number(fence?.["epoch"]) !== mastership.epoch) throw deposed(mastership.epoch);
-    return Number(fence?.[tick.field]?.ticks);
+    return Number(fence?.[tick.field]?.sequence);
   };
   const act = async (session: ClientSession) => {
     // A commit whose answer was lost may have taken effect. The fence is read before anything is prepared, since a
     // step's function must not get the documents that this commit has changed. (The first tick cannot tell this run
     // from an earlier one. It changes no documents, and is made again.)
-    if (committing && tick.ticks > 0 && (await readTicks(session)) !== tick.ticks) {
+    if (committing && tick.sequence > 0 && (await readSequence(session)) !== tick.sequence) {
       // This commit waits until a majority has the earlier one.
       await fences.updateOne(filter, { $inc: { sequence: 1 } }, { session });
       await session.commitTransaction();
@@ -179,18 +180,18 @@ export async function fencedTransaction<Prepared>(
       {
         ...filter,
         epoch: mastership.epoch,
-        ...(tick.ticks === 0 ? {} : { [`${tick.field}.ticks`]: tick.ticks }),
+        ...(tick.sequence === 0 ? {} : { [`${tick.field}.sequence`]: tick.sequence }),
       },
       {
         $inc: { sequence: 1 },
-        $set: { [tick.field]: { ...progress, ticks: tick.ticks + 1 }, ...sessions.set },
+        $set: { [tick.field]: { ...progress, sequence: tick.sequence + 1 }, ...sessions.set },
         ...sessions.rest,
       },
       { session },
     );
     if (touched.matchedCount !== 1) {
-      const found = await readTicks(session);
-      assert(false, "nobody else moves our progress", { expected: tick.ticks, found });
+      const found = await readSequence(session);
+      assert(false, "nobody else moves our progress", { expected: tick.sequence, found });
     }
     await write(session, prepared);
     // An attempt gets here only when no earlier one can still commit: both lock the fence document.

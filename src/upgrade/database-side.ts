@@ -5,7 +5,7 @@ import { backupsIn } from "../database/backup/retention.ts";
 import type { EffectHandler } from "../engine/engine.ts";
 import { limits } from "../limits.ts";
 import { readMemberTrouble } from "../mongo/own-member.ts";
-import { systemClock } from "../ports/clock.ts";
+import type { Clock } from "../ports/clock.ts";
 import { readAgentRights } from "./coordinator/agent-rights.ts";
 import { coordinatorEffects } from "./coordinator/coordinator-effects.ts";
 import { type ExtraCopy, preflightUpgrade } from "./coordinator/preflight-upgrade.ts";
@@ -30,10 +30,10 @@ export interface DatabaseSide {
 }
 
 /** Holdings are asked for with each heartbeat: what changes seldom, and costs commands, is read less often. */
-function seldom<Found>(read: () => Promise<Found>): () => Promise<Found> {
+function seldom<Found>(clock: Clock, read: () => Promise<Found>): () => Promise<Found> {
   let known: { readonly found: Found; readonly atMs: number } | undefined;
   return async () => {
-    const nowMs = systemClock.monotonicMs();
+    const nowMs = clock.monotonicMs();
     if (!known || nowMs - known.atMs >= limits.holdingsLookMs) {
       known = { found: await read(), atMs: nowMs };
     }
@@ -42,10 +42,10 @@ function seldom<Found>(read: () => Promise<Found>): () => Promise<Found> {
 }
 
 /** The real one, on MongoDB and this host's disk. */
-export function createDatabaseSide(connections: Connections): DatabaseSide {
+export function createDatabaseSide(connections: Connections, clock: Clock): DatabaseSide {
   const joined = (world: World): DatabaseWorld => ({ ...connections, ...world });
-  const rightsOf = seldom(() => readAgentRights(connections));
-  const troubleOf = seldom(() => readMemberTrouble(connections));
+  const rightsOf = seldom(clock, () => readAgentRights(connections));
+  const troubleOf = seldom(clock, () => readMemberTrouble(connections));
   return {
     coordinatorEffects: (world) => coordinatorEffects(joined(world)),
     dumpCopy: (world) => dumpCopy(joined(world)),

@@ -13,6 +13,7 @@ import { readCatalogue } from "../../src/mongo/catalogue/catalogue.ts";
 import { digestDatabase } from "../../src/mongo/catalogue/digest.ts";
 import { memberOpener } from "../../src/mongo/connect.ts";
 import type { WithMember } from "../../src/mongo/members.ts";
+import { systemClock } from "../../src/ports/clock.ts";
 import { type FaultPoints, noFaults } from "../../src/ports/fault-point.ts";
 import { freshDatabaseName, openClient } from "../support/database.ts";
 
@@ -156,6 +157,7 @@ export async function runOptions(
     steps,
     upgrade: "u000002",
     now: new Date(0),
+    clock: systemClock,
     progressField: "progress",
     holder: `a${epoch}:1`,
     isDead: async () => false,

@@ -1,6 +1,7 @@
 // Aim: definitions come back as the bytes that they were, whatever JavaScript cannot hold in them. Method:
 // the real set; what the server says of its collections and indexes, read raw and compared; copies of the
 // format before, and stock dumps.
+
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { BSON } from "mongodb";
@@ -27,6 +28,7 @@ import {
 import { differences, readCatalogue } from "../../src/mongo/catalogue/catalogue.ts";
 import { bytesOfDefinition } from "../../src/mongo/catalogue/definition.ts";
 import { canonicalText } from "../../src/mongo/catalogue/definition-text.ts";
+import { systemClock } from "../../src/ports/clock.ts";
 import { noFaults } from "../../src/ports/fault-point.ts";
 import { defineOddly } from "../database/everything.ts";
 import { createSetting, never, type Setting, takeCopy } from "../database/setting.ts";
@@ -87,7 +89,7 @@ test("a field that is named twice, and what JavaScript cannot hold, come back by
   const { client, name: databaseName, control } = setting;
   const { restored } = await restoreDatabase({
     ...{ client, databaseName, control, mastership: await setting.master(1), ...copy },
-    ...{ signal: never, faultPoints: noFaults, log: silentLog },
+    ...{ signal: never, faultPoints: noFaults, clock: systemClock, log: silentLog },
   });
   expect(restored.toSorted()).toEqual(["oddly", "twice", "view of twice"]);
   expect(await rawDefinitions(setting)).toEqual(before);
@@ -95,7 +97,7 @@ test("a field that is named twice, and what JavaScript cannot hold, come back by
   await client.db(databaseName).dropDatabase();
   await restoreDatabase({
     ...{ client, databaseName, control, mastership: await setting.master(2), ...copy },
-    ...{ signal: never, faultPoints: noFaults, log: silentLog },
+    ...{ signal: never, faultPoints: noFaults, clock: systemClock, log: silentLog },
   });
   expect(await rawDefinitions(setting)).toEqual(before);
   expect(await loaded(setting, copy.directory, await verifyDump(copy.directory))).toEqual(before);

@@ -14,6 +14,7 @@ import { silentLog } from "../../src/log.ts";
 import { connect, memberOpener } from "../../src/mongo/connect.ts";
 import { ownMemberUrl } from "../../src/mongo/members.ts";
 import { memberTrouble, readMemberTrouble, type ServerFacts } from "../../src/mongo/own-member.ts";
+import { systemClock } from "../../src/ports/clock.ts";
 import { createDatabaseSide } from "../../src/upgrade/database-side.ts";
 import { until } from "../support/until.ts";
 
@@ -133,7 +134,7 @@ test("its own member is asked seldom, not with each heartbeat", async () => {
   });
   const names = { databaseName: "things", controlDatabaseName: "lockstep_things" };
   const withMember = memberOpener(real.url(), "test");
-  const side = createDatabaseSide({ client, memberClient, withMember, ...names });
+  const side = createDatabaseSide({ client, memberClient, withMember, ...names }, systemClock);
   const ask = () => side.holdings({ dataDirectory: folder, role: "state-server" });
   expect(await ask()).toMatchObject({ memberTrouble: null, rights: { missing: "" } });
   const once = commands;

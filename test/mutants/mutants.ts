@@ -32,7 +32,7 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: "src/leadership/fenced-transaction.ts",
-        find: "epoch: mastership.epoch,\n        ...(tick.ticks === 0 ? {} : { [`${tick.field}.ticks`]: tick.ticks }),",
+        find: "epoch: mastership.epoch,\n        ...(tick.sequence === 0 ? {} : { [`${tick.field}.sequence`]: tick.sequence }),",
         replace: "",
       },
       {

@@ -39,7 +39,7 @@ export async function addCollection(
   await fencedTransaction(
     options,
     "add-collection",
-    { field: options.progressField, ticks: progress.sequence, readConcern: "local" },
+    { field: options.progressField, sequence: progress.sequence, readConcern: "local" },
     async () => ({ prepared: undefined, progress: { ...next } }),
     async (session) => {
       if (existing) return;

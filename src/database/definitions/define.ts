@@ -4,7 +4,6 @@ import { limits } from "../../limits.ts";
 import { type CollectionEntry, isCapped, readCatalogue } from "../../mongo/catalogue/catalogue.ts";
 import { hasCode, serverErrors } from "../../mongo/server-errors.ts";
 import { isNetworkTrouble } from "../../mongo/transient.ts";
-import { systemClock } from "../../ports/clock.ts";
 import type { Runner } from "../migration/runner.ts";
 
 /** The database is not as the step expects it. */
@@ -76,7 +75,7 @@ export async function define(
       if (!(isNetworkTrouble(error) || gone) || attempt >= limits.transactionAttemptsMax) {
         throw error;
       }
-      await systemClock.sleep(limits.transactionRetryDelayMs, options.signal);
+      await options.clock.sleep(limits.transactionRetryDelayMs, options.signal);
     }
   }
 }

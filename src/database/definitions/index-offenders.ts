@@ -7,7 +7,6 @@ import { withoutFields } from "../../mongo/catalogue/definition.ts";
 import { inheritedCollation } from "../../mongo/catalogue/same-definition.ts";
 import { hasCode, serverErrors } from "../../mongo/server-errors.ts";
 import { isEndedByServer, isNetworkTrouble } from "../../mongo/transient.ts";
-import { systemClock } from "../../ports/clock.ts";
 import type { DocumentChange } from "../documents/collection-change.ts";
 import { type Batch, batchSizeOf, readBatch } from "../documents/read-batch.ts";
 import type { Runner } from "../migration/runner.ts";
@@ -51,10 +50,11 @@ async function documentsRefused(
   index: TrialIndex,
   filter: Document,
 ): Promise<readonly { readonly id: string; readonly error: string }[]> {
-  const untilMs = systemClock.monotonicMs() + limits.offenderLookMs;
+  const { clock } = runner.options;
+  const untilMs = clock.monotonicMs() + limits.offenderLookMs;
   const found: { id: string; error: string }[] = [];
   const isOver = () =>
-    found.length >= limits.offendingDocumentsMax || systemClock.monotonicMs() > untilMs;
+    found.length >= limits.offendingDocumentsMax || clock.monotonicMs() > untilMs;
   const { documents: size } = await batchSizeOf(runner, collection);
   // Whole documents are read, as for a change of one by one.
   const change: DocumentChange = { filter, changeOf: () => null };

@@ -3,7 +3,6 @@ import { isLockstepError, LockstepError } from "../../errors.ts";
 import { fencedTransaction } from "../../leadership/fenced-transaction.ts";
 import { idText, type TypedBytes, wrapValue } from "../../mongo/bson/typed-bytes.ts";
 import { isNetworkTrouble } from "../../mongo/transient.ts";
-import { systemClock } from "../../ports/clock.ts";
 import { lastOf, type Progress } from "../migration/progress.ts";
 import { moved, type Runner, startedByAfterCommit } from "../migration/runner.ts";
 import { type BatchSize, batchAfterCommit, smallerBatch } from "./batch-size.ts";
@@ -59,15 +58,15 @@ async function applyBatch(
     `${options.progressField}-batch`,
     {
       field: options.progressField,
-      ticks: progress.sequence,
+      sequence: progress.sequence,
       shrink: () => shrink(sizing, tried),
     },
     async (session) => {
-      startMs = systemClock.monotonicMs();
+      startMs = options.clock.monotonicMs();
       const size = sizing.size.documents;
       const last = lastOf(progress);
       const batch = await readBatch(runner, collection, change, last, size, session);
-      const work = workOf(batch, change);
+      const work = workOf(batch, change, options.clock);
       tried = work.documents;
       const after = progressAfter(runner, work.documents, batch[work.documents - 1]?.id);
       return { prepared: { ...work, after }, progress: { ...after } };
@@ -81,7 +80,7 @@ async function applyBatch(
   );
   runner.changed += changed;
   moved(runner, after);
-  return { documents, durationMs: systemClock.monotonicMs() - startMs };
+  return { documents, durationMs: options.clock.monotonicMs() - startMs };
 }
 
 /** A batch that the server keeps ending is one document by then: the error names it. */

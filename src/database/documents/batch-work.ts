@@ -2,7 +2,7 @@ import type { ClientSession } from "mongodb";
 import { assert, messageOf } from "../../errors.ts";
 import { limits } from "../../limits.ts";
 import { sentAs, type TypedBytes } from "../../mongo/bson/typed-bytes.ts";
-import { systemClock } from "../../ports/clock.ts";
+import type { Clock } from "../../ports/clock.ts";
 import type { Runner } from "../migration/runner.ts";
 import type { CollectionChange, DocumentChange } from "./collection-change.ts";
 import { updateRaw } from "./raw-update.ts";
@@ -25,18 +25,18 @@ export interface Work {
 export class ChangeFailed extends Error {}
 
 /** The work on a batch. It ends before the batch does where the step's function is slow. */
-export function workOf(batch: Batch, change: CollectionChange): Work {
+export function workOf(batch: Batch, change: CollectionChange, clock: Clock): Work {
   if ("update" in change) {
     return { units: batch.map(({ id }) => ({ id, update: null })), documents: batch.length };
   }
-  const startMs = systemClock.monotonicMs();
+  const startMs = clock.monotonicMs();
   const units: Unit[] = [];
   let done = 0;
   for (const { id, bytes } of batch) {
     const update = changeOf(change, bytes);
     if (update !== null) units.push({ id, update });
     done += 1;
-    if (systemClock.monotonicMs() - startMs >= limits.batchComputeMs) break;
+    if (clock.monotonicMs() - startMs >= limits.batchComputeMs) break;
   }
   return { units, documents: done };
 }

@@ -3,7 +3,6 @@ import { LockstepError, messageOf } from "../../errors.ts";
 import { limits } from "../../limits.ts";
 import { idText, type TypedBytes } from "../../mongo/bson/typed-bytes.ts";
 import { isEndedByServer, isNetworkTrouble } from "../../mongo/transient.ts";
-import { systemClock } from "../../ports/clock.ts";
 import { lastOf } from "../migration/progress.ts";
 import type { Runner } from "../migration/runner.ts";
 import { ChangeFailed, changeOf, type Unit, writeUnits } from "./batch-work.ts";
@@ -25,8 +24,8 @@ interface Look {
   readonly found: Offender[];
 }
 
-const isOver = ({ untilMs, found }: Look) =>
-  found.length >= limits.offendingDocumentsMax || systemClock.monotonicMs() > untilMs;
+const isOver = ({ runner, untilMs, found }: Look) =>
+  found.length >= limits.offendingDocumentsMax || runner.options.clock.monotonicMs() > untilMs;
 
 /** The server ended a trial for its duration, so nothing more can be found out. */
 class LookEnded extends Error {}
@@ -108,7 +107,7 @@ export async function blameDocuments(
   change: CollectionChange,
   cause: unknown,
 ): Promise<unknown> {
-  const untilMs = systemClock.monotonicMs() + limits.offenderLookMs;
+  const untilMs = runner.options.clock.monotonicMs() + limits.offenderLookMs;
   const look: Look = { runner, collection, change, untilMs, found: [] };
   try {
     // An operation that fails on no document at all is wrong in itself.

@@ -48,7 +48,7 @@ export async function moveProgress(
   await fencedTransaction(
     options,
     name,
-    { field: options.progressField, ticks: progress.sequence },
+    { field: options.progressField, sequence: progress.sequence },
     async () => ({ prepared: undefined, progress: { ...next } }),
     async () => {},
   );

@@ -2,7 +2,6 @@ import { isLockstepError, isPassing, LockstepError, messageOf } from "../../erro
 import { refuseDeposed } from "../../leadership/fenced-transaction.ts";
 import { limits } from "../../limits.ts";
 import { asUnreachable, isNetworkTrouble } from "../../mongo/transient.ts";
-import { systemClock } from "../../ports/clock.ts";
 import type { OperationFigures } from "./estimate.ts";
 import { firstProgress, readProgress } from "./progress.ts";
 import {
@@ -82,7 +81,7 @@ export async function runSchemaSteps(options: SchemaRunOptions): Promise<StepsRe
   const found = await readProgress(control, progressField, upgrade);
   const start = firstProgress(upgrade, first.name);
   // A rehearsal begins on a fresh copy each time; only who died in it is remembered.
-  const again = rehearsal && found ? { ...start, starters: found.startedBy } : found;
+  const again = rehearsal && found ? { ...start, startedBy: found.startedBy } : found;
   const runner: Runner = { options, progress: again ?? start, operations: [], changed: 0 };
   options.log.info(
     { step: runner.progress.stepName, batches: runner.progress.batches, resumed: Boolean(found) },
@@ -91,7 +90,7 @@ export async function runSchemaSteps(options: SchemaRunOptions): Promise<StepsRe
   const figures: StepFigures[] = [];
   while (!runner.progress.finished) {
     const { step: index, ...before } = runner.progress;
-    const startMs = systemClock.monotonicMs();
+    const startMs = options.clock.monotonicMs();
     runner.operations = [];
     runner.changed = 0;
     const step = steps[index] as (typeof steps)[number];
@@ -122,7 +121,7 @@ export async function runSchemaSteps(options: SchemaRunOptions): Promise<StepsRe
     }
     figures.push({
       step: step.name,
-      durationMs: Math.round(systemClock.monotonicMs() - startMs),
+      durationMs: Math.round(options.clock.monotonicMs() - startMs),
       documents: runner.changed,
       batches: runner.progress.batches - before.batches,
       operations: runner.operations,

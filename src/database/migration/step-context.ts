@@ -2,7 +2,6 @@ import { createHash } from "node:crypto";
 import { ObjectId } from "mongodb";
 import { LockstepError } from "../../errors.ts";
 import { fencedTransaction } from "../../leadership/fenced-transaction.ts";
-import { systemClock } from "../../ports/clock.ts";
 import { entriesOf, requirePlain } from "../definitions/define.ts";
 import {
   addCollection,
@@ -61,7 +60,7 @@ async function transact(
   await fencedTransaction(
     options,
     "step-transaction",
-    { field: options.progressField, ticks: progress.sequence },
+    { field: options.progressField, sequence: progress.sequence },
     async () => ({ prepared: undefined, progress: { ...next } }),
     async (session) => {
       const database = options.client.db(options.databaseName);
@@ -98,9 +97,9 @@ export function schemaContextOf(
       if (begun === null) await begin(runner, kind, collection);
       const estimate = await estimateOperation(runner, kind, collection);
       options.log.info({ step, ...estimate }, "operation");
-      const startMs = systemClock.monotonicMs();
+      const startMs = options.clock.monotonicMs();
       await act();
-      const durationMs = Math.round(systemClock.monotonicMs() - startMs);
+      const durationMs = Math.round(options.clock.monotonicMs() - startMs);
       runner.operations.push({ ...estimate, durationMs });
     })();
     track.add(work);

@@ -10,6 +10,7 @@ import {
   listCollections,
 } from "../../mongo/catalogue/catalogue.ts";
 import { hasCode, serverErrors } from "../../mongo/server-errors.ts";
+import type { Clock } from "../../ports/clock.ts";
 import type { FaultPoints } from "../../ports/fault-point.ts";
 import { dropExactly, dropIfThere } from "./load.ts";
 
@@ -19,6 +20,7 @@ export interface ClaimedDatabase {
   readonly claim: Claim;
   readonly signal: AbortSignal;
   readonly faultPoints: FaultPoints;
+  readonly clock: Clock;
 }
 
 type Found = Pick<CollectionEntry, "name" | "type" | "uuid">;
@@ -162,13 +164,13 @@ export async function dropCreated(database: ClaimedDatabase): Promise<void> {
 
 /** Creates a plain collection in a transaction that changes the claim: who has lost it creates nothing. */
 async function createInTransaction(
-  { client, claim, signal, faultPoints }: ClaimedDatabase,
+  { client, claim, signal, faultPoints, clock }: ClaimedDatabase,
   command: Document,
 ): Promise<void> {
   const name = String(command["create"]);
   const claims = claimsOf(client);
   await faultPoints.write("load-create", () =>
-    transaction({ client, signal, mastership: claim }, "local", async (session) => {
+    transaction({ client, clock, signal, mastership: claim }, "local", async (session) => {
       const note: Created = { name, type: "collection", uuid: null };
       const noted = await claims.updateOne(claim.key, { $push: { created: note } } as Document, {
         session,

@@ -134,9 +134,9 @@ async function handOver(
 
 /** Loads the backup under the claim; where that fails, drops what it created itself. */
 async function restoreClaimed(options: RestoreBesideOptions, claim: Claim): Promise<void> {
-  const { client, faultPoints, log } = options;
+  const { client, faultPoints, clock, log } = options;
   const signal = AbortSignal.any([options.signal, claim.signal]);
-  const database: ClaimedDatabase = { client, claim, signal, faultPoints };
+  const database: ClaimedDatabase = { client, claim, signal, faultPoints, clock };
   try {
     // Remains of a restore that was cut short.
     await dropCreated(database);

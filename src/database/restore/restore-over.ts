@@ -35,7 +35,7 @@ export async function restoreOver(
     await fencedTransaction(
       options,
       "restore-begin",
-      { field: "progress", ticks: 0 },
+      { field: "progress", sequence: 0 },
       async () => ({ prepared: undefined, progress: { ...firstProgress(upgrade, "restore") } }),
       async () => {},
     );

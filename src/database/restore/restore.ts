@@ -132,7 +132,7 @@ async function create(
   await fencedTransaction(
     options,
     "restore-create",
-    { field: "restore", ticks: 0, readConcern: "local" },
+    { field: "restore", sequence: 0, readConcern: "local" },
     async () => ({ prepared: undefined, progress: { epoch: mastership.epoch, state: "loading" } }),
     async (session) => {
       await client.db(databaseName).command(command, { session });
@@ -195,10 +195,10 @@ async function proveEqual(options: RestoreOptions): Promise<string> {
 export async function restoreDatabase(
   options: RestoreOptions,
 ): Promise<{ readonly digest: string; readonly restored: readonly string[] }> {
-  const { client, databaseName, mastership, log, faultPoints } = options;
+  const { client, databaseName, mastership, log, faultPoints, clock } = options;
   const { epoch } = mastership;
   const signal = AbortSignal.any([options.signal, mastership.signal]);
-  const target = { client, databaseName, faultPoints, signal };
+  const target = { client, databaseName, faultPoints, clock, signal };
   // What a successor has put there is not ours to sweep.
   const isSwept = ({ name }: CollectionEntry) => epochOfRestore(name) <= epoch;
   await holdFence(options, { epoch, state: "loading" });

@@ -67,15 +67,15 @@ async function occupy(options: ScratchOptions, claim: Claim): Promise<Scratch> {
   const signal = AbortSignal.any([options.signal, claim.signal]);
   const epoch = Number(raised?.["epoch"]);
   const fence = { collection: collections.fences, id: claim.name, expect: { epoch } };
-  const database = { client, claim, signal, faultPoints };
+  const database = { client, claim, signal, faultPoints, clock: options.clock };
   const scratch: Scratch = {
     name: claim.name,
     target: {
-      ...{ client, databaseName: claim.name, signal, faultPoints },
+      ...{ client, databaseName: claim.name, signal, faultPoints, clock: options.clock },
       create: (command, type) => createClaimed(database, command, type),
     },
     fenced: {
-      ...{ client, signal, faultPoints },
+      ...{ client, signal, faultPoints, clock: options.clock },
       control: { client, databaseName: control.databaseName, fenceId: claim.name },
       mastership: { epoch, signal, fence },
     },

@@ -9,7 +9,7 @@ import {
 } from "../../mongo/catalogue/catalogue.ts";
 import { hasCode, serverErrors } from "../../mongo/server-errors.ts";
 import { isNetworkTrouble } from "../../mongo/transient.ts";
-import { systemClock } from "../../ports/clock.ts";
+import type { Clock } from "../../ports/clock.ts";
 import type { FaultPoints } from "../../ports/fault-point.ts";
 import { endIndexBuilds } from "../isolation/index-builds.ts";
 import { dropIfThere } from "./load.ts";
@@ -18,6 +18,7 @@ export interface SwapTarget {
   readonly client: MongoClient;
   readonly databaseName: string;
   readonly faultPoints: FaultPoints;
+  readonly clock: Clock;
   /** Aborts when mastership is lost. */
   readonly signal: AbortSignal;
 }
@@ -119,7 +120,7 @@ export async function swap(target: SwapTarget, wanted: Swap, aside: string): Pro
       last = error;
       // An index build holds its collection's name: what is replaced needs none of it.
       if (hasCode(error, serverErrors.backgroundOperation)) await endBuildsOn(target, wanted);
-      await systemClock.sleep(limits.effectRetryDelayMs, target.signal);
+      await target.clock.sleep(limits.effectRetryDelayMs, target.signal);
     }
   }
   throw new LockstepError(

@@ -93,7 +93,7 @@ function scratchOptions(
   const mastership = requireMastership(world, { epoch });
   return {
     ...{ client, control, signal, faultPoints, clock, log, purpose: `the rehearsal of ${upgrade}` },
-    fenced: { client, control, mastership, signal, faultPoints },
+    fenced: { client, control, mastership, signal, faultPoints, clock },
   };
 }
 
@@ -130,6 +130,7 @@ export function coordinatorEffects(world: DatabaseWorld): Record<string, EffectH
       isDead: deathProbe(world, context.signal),
       signal: context.signal,
       faultPoints: world.faultPoints,
+      clock: world.clock,
       log: world.log,
     };
     if (target.progressField === "progress") return runSchemaSteps(options);
@@ -160,7 +161,8 @@ export function coordinatorEffects(world: DatabaseWorld): Record<string, EffectH
   return {
     async chooseBackupTime(_params, context) {
       const { id, actor, epoch, signal } = context;
-      const holding = { ...deletions, mastership: requireMastership(world, { epoch }), signal };
+      const mastership = requireMastership(world, { epoch });
+      const holding = { ...deletions, mastership, signal, clock: world.clock };
       await pauseDeletions(holding, actor);
       const { dataSizeBytes } = await databaseSize(world.client, world.databaseName);
       await holdHistory(holding, id, historySecondsNeeded(dataSizeBytes, await deadlineOf(actor)));
@@ -338,6 +340,7 @@ export function coordinatorEffects(world: DatabaseWorld): Record<string, EffectH
             digest,
             signal,
             faultPoints: world.faultPoints,
+            clock: world.clock,
             log: world.log,
           });
         const restored = await watchingMembers(world, context, act, keep);

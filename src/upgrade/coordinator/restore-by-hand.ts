@@ -67,6 +67,7 @@ export async function restoreByHand(
     directory: backupDirectory(world.dataDirectory, restoreOf.backupId),
     manifest,
     faultPoints: world.faultPoints,
+    clock: world.clock,
     log: world.log,
   });
   return { kind: "done", batches: 0, documents: 0, figures: [] };

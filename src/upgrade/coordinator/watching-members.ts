@@ -40,7 +40,8 @@ export async function watchingMembers<Result>(
     // Beside what is under way: a member that is away, as the primary that has just died, costs a time-out.
     const mastership = world.mastership(epoch);
     const deletions = deletionsOf(world);
-    if (mastership) await pauseDeletions({ ...deletions, mastership, signal }, actor);
+    if (mastership)
+      await pauseDeletions({ ...deletions, mastership, signal, clock: world.clock }, actor);
     const { restoreBytes } = spaceNeeded(await databaseSize(world.client, world.databaseName));
     requireMemberSpace(await readMemberSpace(world), neededBytes ?? restoreBytes);
     await alsoLook?.();

@@ -58,6 +58,7 @@ async function startHistory() {
   const record = () => records.findOne({ _id: "history" });
   const history = {
     ...{ client, control: setting.control, withMember, log: silentLog, faultPoints: noFaults },
+    clock: systemClock,
     ...{ mastership: await setting.master(1), signal: never },
   };
   return { setting, withMember, hosts, setWindow, windows, records, record, history };

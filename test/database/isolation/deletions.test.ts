@@ -1,5 +1,6 @@
 // Aim: TTL deletion rests on every member for the time of an upgrade, and writers are shut out, and both end with
 // it, whoever dies or wakes up late. Method: a real set; a fault points that dies at each durable write; ends in between.
+
 import { type Document, MongoClient } from "mongodb";
 import { expect, inject, onTestFinished, test } from "vitest";
 import { pauseDeletions, resumeDeletions } from "../../../src/database/isolation/ttl-hold.ts";
@@ -9,6 +10,7 @@ import { silentLog } from "../../../src/log.ts";
 import { memberOpener } from "../../../src/mongo/connect.ts";
 import type { WithMember } from "../../../src/mongo/members.ts";
 import { dataMembers, memberUrl } from "../../../src/mongo/members.ts";
+import { systemClock } from "../../../src/ports/clock.ts";
 import { noFaults } from "../../../src/ports/fault-point.ts";
 import { createSetting, dyingFaultPoints, never } from "../setting.ts";
 
@@ -36,6 +38,7 @@ test("paused and resumed, killed at each durable write; what was off stays off",
   );
   const options = {
     ...{ client, control: setting.control, withMember, log: silentLog, faultPoints: noFaults },
+    clock: systemClock,
     ...{ mastership: await setting.master(1), signal: never },
   };
   for (let at = 1; at <= 4; at += 1) {

@@ -1,5 +1,6 @@
 // Aim: after T each write that is not the upgrade's own is found and named, and none of its own is:
 // however many masters it had, and whatever the foreign writer uses. Method: the real set.
+
 import {
   BSON,
   type Db,
@@ -19,6 +20,7 @@ import type { SchemaRunOptions } from "../../../src/database/migration/runner.ts
 import { runSchemaSteps } from "../../../src/database/migration/schema-steps.ts";
 import { restoreDatabase } from "../../../src/database/restore/restore.ts";
 import { silentLog } from "../../../src/log.ts";
+import { systemClock } from "../../../src/ports/clock.ts";
 import { noFaults } from "../../../src/ports/fault-point.ts";
 import { openClient } from "../../support/database.ts";
 import {
@@ -76,6 +78,7 @@ test("nothing of the upgrade's own, over two masters, an unfinished restore incl
       ...copy,
       mastership: await setting.master(epoch),
       faultPoints,
+      clock: systemClock,
       log: silentLog,
     });
   await restore(3, dyingFaultPoints(4, "after")).catch(() => {});

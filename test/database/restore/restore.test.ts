@@ -1,5 +1,6 @@
 // Aim: a restore killed anywhere, taken up by anybody, ends equal to the backup. Method: the real set;
 // data damaged in every way; a fault points that dies at each durable write in turn.
+
 import { MongoClient, UUID } from "mongodb";
 import { describe, expect, inject, onTestFinished, test } from "vitest";
 import { firstProgress } from "../../../src/database/migration/progress.ts";
@@ -8,6 +9,7 @@ import { startReplicaSet } from "../../../src/local/replica-set.ts";
 import { silentLog } from "../../../src/log.ts";
 import { differences, readCatalogue } from "../../../src/mongo/catalogue/catalogue.ts";
 import { digestDatabase, digestOf } from "../../../src/mongo/catalogue/digest.ts";
+import { systemClock } from "../../../src/ports/clock.ts";
 import { type FaultPoints, noFaults } from "../../../src/ports/fault-point.ts";
 import { until } from "../../support/until.ts";
 import { damageEverything, fillWithEverything } from "../everything.ts";
@@ -49,6 +51,7 @@ async function options(
     digest: copy.digest,
     signal: never,
     faultPoints,
+    clock: systemClock,
     log: silentLog,
   };
 }

@@ -41,7 +41,7 @@ async function createStage() {
       const faultPoints = extra.faultPoints ?? noFaults;
       return options({
         ...extra,
-        fenced: { client, control, mastership, signal: never, faultPoints },
+        fenced: { client, control, mastership, signal: never, faultPoints, clock: systemClock },
       });
     },
     claimed: async () => (await claims.find(mine).toArray()).map(({ _id }) => _id).toSorted(),
