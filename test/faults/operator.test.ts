@@ -100,6 +100,32 @@ describe("operators and absent agents", () => {
     await fleet.ended(upgrade, "done", "1.2.0");
   });
 
+  test("what another build wrote: an old upgrade keeps nobody from the lease, its own part keeps an agent shut", async () => {
+    type Stored = { _id: { actor: string; revision: number }; status?: string };
+    const journal = fleet.client.db("lockstep_things").collection<Stored>("journal");
+    const foreign = { machine: "elsewhere", protocol: 9, build: "9.0.0" };
+    const own = { actor: "agent/a2/u000000", revision: 0 };
+    for (const _id of [{ actor: "upgrade/u000000", revision: 0 }, own]) {
+      const like = await journal.findOne({ "_id.actor": new RegExp(`^${_id.actor.slice(0, -2)}`) });
+      const status = _id === own ? "active" : "done";
+      await journal.insertOne({ ...like, ...foreign, status, _id });
+    }
+    for (const { name } of fleet.servers) signalProcess(await fleet.pidOf(name), "SIGKILL");
+    const epoch = (await fleet.fleet.status()).master?.epoch ?? 0;
+    await fleet.until("a2 shut with its reason, the others serving, a new master", (status) => {
+      const isShut = ({ agent, gate, blocked }: (typeof status.agents)[number]) =>
+        agent === "a2" && gate === "shut" && blocked?.includes("9.0.0");
+      const isServing = ({ agent, gate }: (typeof status.agents)[number]) =>
+        agent !== "a2" && gate === "open";
+      const hasMaster = (status.master?.epoch ?? 0) > epoch;
+      return hasMaster && status.agents.every((agent) => isShut(agent) || isServing(agent));
+    });
+    await journal.deleteOne({ _id: own });
+    await fleet.until("everybody serving", ({ agents }) =>
+      agents.every(({ gate, blocked }) => gate === "open" && blocked === null),
+    );
+  });
+
   test("Ctrl-C of `lockstep upgrade`: exit 130, and the upgrade goes on to its end", async () => {
     await fleet.hold("progress-batch");
     const words = ["upgrade", "1.3.0", "--mongo-url", fleet.set.url("things")];
