@@ -7,7 +7,8 @@ export default defineConfig({
     globalSetup: ["test/support/global-setup.ts"],
     testTimeout: 180_000,
     hookTimeout: 120_000,
-    maxWorkers: 2,
+    // One more than cores: much of a test is a wait for an election, a lease or a deadline.
+    maxWorkers: 3,
     retry: 0,
   },
 });
