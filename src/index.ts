@@ -7,7 +7,7 @@ export type {
 } from "../machines/vocabulary.ts";
 export { type Agent, type AgentOptions, createAgent, type Ports } from "./agent/create-agent.ts";
 export type { LifecycleEvents } from "./agent/lifecycle.ts";
-export type { Answer, Request } from "./control/inbox.ts";
+export type { Answer, FleetRequest } from "./control/inbox.ts";
 export type { LoadProgress } from "./database/backup/load-progress.ts";
 export type {
   Application,

@@ -318,6 +318,7 @@ export class AgentProcess implements Runtime {
       log.warn({ why }, "blocked");
       this.#options.lifecycle.emit("blocked", { why });
     }
+    if (why === null && this.#blocked !== null) this.#options.lifecycle.emit("unblocked", {});
     if (why !== this.#blocked) this.#news.hint();
     this.#blocked = why;
     if ("failed" in found) return;

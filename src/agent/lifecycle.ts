@@ -13,6 +13,7 @@ import type { Entry } from "../journal/store.ts";
  * | lostMastership | it does not any more | epoch |
  * | transition | an actor that it drives has moved | the journal entry |
  * | blocked | it waits for an operator | why |
+ * | unblocked | it goes on by itself again | – |
  * | trouble | a pass failed and will be tried again | code, message |
  * | leaving | this process ends | exit code |
  */
@@ -25,6 +26,7 @@ export interface LifecycleEvents {
   lostMastership: { readonly epoch: number };
   transition: { readonly entry: Entry };
   blocked: { readonly why: string };
+  unblocked: Record<string, never>;
   trouble: { readonly code: string; readonly message: string };
   leaving: { readonly exitCode: number };
 }

@@ -22,29 +22,39 @@ export async function waitForEnd(
   timeoutMs?: number,
 ): Promise<number> {
   let told = "";
-  const status = await fleet.watch(
-    (seen) => {
-      const present = seen.upgrade;
-      if (present === null) return false;
+  const limit = timeoutMs === undefined ? {} : { timeoutMs };
+  for await (const status of fleet.watch({ signal: terminal.signal, ...limit })) {
+    const present = status.upgrade;
+    if (present === null) continue;
+    if (present.upgrade !== upgrade) {
       // Where a later one holds the slot, ours has come to its end unseen. Their ids grow.
-      if (present.upgrade !== upgrade) {
-        return present.upgrade.localeCompare(upgrade, "en", { numeric: true }) > 0;
-      }
-      const line = options.json
-        ? JSON.stringify({ type: "status", ...present })
-        : renderChange(seen);
-      if (line !== told) terminal.out(line);
-      told = line;
-      return exitCodeOfState(present.state) !== undefined;
-    },
-    { signal: terminal.signal, ...(timeoutMs === undefined ? {} : { timeoutMs }) },
-  );
-  if (!options.json) terminal.out(renderStatus(status));
-  let state = status.upgrade?.state;
-  if (status.upgrade?.upgrade !== upgrade) {
-    state = (await fleet.history()).find((item) => item.upgrade === upgrade)?.state;
-    const line = JSON.stringify({ type: "ended", upgrade, state });
-    terminal.out(options.json ? line : `${upgrade}: ${state}`);
+      const isLater = present.upgrade.localeCompare(upgrade, "en", { numeric: true }) > 0;
+      if (!isLater) continue;
+      if (!options.json) terminal.out(renderStatus(status));
+      return tellEnded(fleet, upgrade, options, terminal);
+    }
+    const line = options.json
+      ? JSON.stringify({ type: "status", ...present })
+      : renderChange(status);
+    if (line !== told) terminal.out(line);
+    told = line;
+    const exitCode = exitCodeOfState(present.state);
+    if (exitCode === undefined) continue;
+    if (!options.json) terminal.out(renderStatus(status));
+    return exitCode;
   }
+  return exitCodes.failed;
+}
+
+/** Says how an operation ended whose end was not seen. */
+async function tellEnded(
+  fleet: FleetClient,
+  upgrade: string,
+  options: { readonly json?: boolean },
+  terminal: Terminal,
+): Promise<number> {
+  const state = (await fleet.history()).find((item) => item.upgrade === upgrade)?.state;
+  const line = JSON.stringify({ type: "ended", upgrade, state });
+  terminal.out(options.json ? line : `${upgrade}: ${state}`);
   return exitCodeOfState(state ?? "") ?? exitCodes.failed;
 }

@@ -15,7 +15,7 @@ import {
 } from "../shape.ts";
 
 /** What people ask for; deduplicated by the client's id. */
-export type Request =
+export type FleetRequest =
   | { readonly kind: "upgrade"; readonly to: string; readonly deadlines: Record<string, number> }
   | {
       readonly kind: "restore";
@@ -48,36 +48,36 @@ export interface InboxItem {
   readonly at: number;
   /** Nobody waits for the answer after that; milliseconds by the store's clock. */
   readonly waitedForUntil: number;
-  readonly request: Request;
+  readonly request: FleetRequest;
   /** The reason why it cannot be served, or null. */
   readonly trouble: string | null;
   /** A master has begun with it, in writes before the one that answers. */
   readonly begun: boolean;
 }
 
-const ofKind: Readonly<Record<Request["kind"], Shape>> = {
-  upgrade: fields<Request & { kind: "upgrade" }>({
+const ofKind: Readonly<Record<FleetRequest["kind"], Shape>> = {
+  upgrade: fields<FleetRequest & { kind: "upgrade" }>({
     ...{ kind: text, to: text },
     deadlines: record(figure),
   }),
-  restore: fields<Request & { kind: "restore" }>({
+  restore: fields<FleetRequest & { kind: "restore" }>({
     kind: text,
-    backup: fields<(Request & { kind: "restore" })["backup"]>({
+    backup: fields<(FleetRequest & { kind: "restore" })["backup"]>({
       ...{ backupId: nameOf("backup"), digest: text, version: text },
       ...{ bytes: count, files: count },
     }),
     deadlines: record(figure),
   }),
-  abort: fields<Request & { kind: "abort" }>({ kind: text, why: text }),
-  retry: fields<Request & { kind: "retry" }>({ kind: text }),
-  forget: fields<Request & { kind: "forget" }>({ kind: text, agent: text }),
+  abort: fields<FleetRequest & { kind: "abort" }>({ kind: text, why: text }),
+  retry: fields<FleetRequest & { kind: "retry" }>({ kind: text }),
+  forget: fields<FleetRequest & { kind: "forget" }>({ kind: text, agent: text }),
 };
-const kinds = Object.keys(ofKind) as Request["kind"][];
-const anyKind = fields<Request>({ kind: oneOf(...kinds) });
+const kinds = Object.keys(ofKind) as FleetRequest["kind"][];
+const anyKind = fields<FleetRequest>({ kind: oneOf(...kinds) });
 
 /** A request that can be served: of a known kind, with its fields, and not too large. */
 const requestShape: Shape = (value, path) => {
-  const wrong = anyKind(value, path) ?? ofKind[(value as Request).kind](value, path);
+  const wrong = anyKind(value, path) ?? ofKind[(value as FleetRequest).kind](value, path);
   if (wrong !== null) return wrong;
   const bytes = Buffer.byteLength(JSON.stringify(value));
   return bytes <= limits.requestBytesMax
@@ -103,7 +103,7 @@ function itemOf(document: { readonly _id: string } & Readonly<Record<string, unk
 }
 
 /** @throws LockstepError `bad-argument` for what no master could serve */
-function requireRequest(request: Request): void {
+function requireRequest(request: FleetRequest): void {
   const wrong = requestShape(request, "request");
   if (wrong === null) return;
   throw new LockstepError("bad-argument", `${wrong}: nothing is filed: ask for it in fewer words`);
@@ -124,7 +124,7 @@ const waiting = { answer: null };
 const waitingAborts = { ...waiting, "request.kind": "abort" };
 
 /** @throws LockstepError `too-many-requests` */
-async function requireRoom(store: Store, { kind }: Request): Promise<void> {
+async function requireRoom(store: Store, { kind }: FleetRequest): Promise<void> {
   const most = { orderBy: "at", limit: limits.requestsWaitingMax };
   const where = kind === "abort" ? waitingAborts : waiting;
   const found = await store.list(collections.inbox, where, most);
@@ -138,7 +138,7 @@ async function requireRoom(store: Store, { kind }: Request): Promise<void> {
 export async function fileRequest(
   store: Store,
   id: string,
-  request: Request,
+  request: FleetRequest,
   waitMs: number = limits.answerTimeoutMs,
 ): Promise<void> {
   requireRequest(request);

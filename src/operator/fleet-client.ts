@@ -2,8 +2,8 @@ import type { Deadlines } from "../../machines/vocabulary.ts";
 import { type Fleet, registerFleet, requireFleet } from "../control/fleet-registry.ts";
 import {
   type Answer,
+  type FleetRequest,
   fileRequest,
-  type Request,
   readAnswer,
   withdrawal,
   withdrawWrite,
@@ -44,7 +44,7 @@ export interface FleetClient {
    * Files the request and waits for the master's answer; withdraws it when the wait ends without one.
    * @throws LockstepError `no-master`, `no-majority`, `database-unreachable`, and what the master refuses it for
    */
-  request(request: Request): Promise<Accepted>;
+  request(request: FleetRequest): Promise<Accepted>;
   /** @param options.deadlines in milliseconds; default: those of `lockstep upgrade` */
   upgrade(
     to: string,
@@ -65,13 +65,13 @@ export interface FleetClient {
    */
   allowWrites(options?: { force?: boolean }): Promise<boolean>;
   /**
-   * Calls back at each change until the listener answers true or the time is over.
-   * @param options.timeoutMs default: 24 hours
+   * The present status, then the status after each change, until the loop over it is left. While the database does not
+   * answer, nothing comes.
+   * @param options.timeoutMs how long to watch, in milliseconds. Default: 24 hours.
+   * @param options.signal ends the watch. Default: only time ends it.
+   * @throws LockstepError `timeout`; the signal's reason
    */
-  watch(
-    onStatus: (status: FleetStatus) => boolean,
-    options?: { timeoutMs?: number; signal?: AbortSignal },
-  ): Promise<FleetStatus>;
+  watch(options?: { timeoutMs?: number; signal?: AbortSignal }): AsyncIterable<FleetStatus>;
   close(): Promise<void>;
 }
 
@@ -180,7 +180,11 @@ export async function createFleetClient(options: {
   };
 
   /** Others may have filed so many that a master needs some seconds to serve them. */
-  const fileWhenThereIsRoom = async (id: string, wanted: Request, end: number): Promise<void> => {
+  const fileWhenThereIsRoom = async (
+    id: string,
+    wanted: FleetRequest,
+    end: number,
+  ): Promise<void> => {
     for (;;) {
       try {
         return await fileRequest(store, id, wanted, waitMs);
@@ -237,14 +241,14 @@ export async function createFleetClient(options: {
       return lifted;
     },
     check: async () => fleetInvariants(await readFleetFacts(store)),
-    async watch(onStatus, { timeoutMs, signal = new AbortController().signal } = {}) {
+    async *watch({ timeoutMs, signal = new AbortController().signal } = {}) {
       const wakeUp = createWakeUp(clock);
       const unsubscribe = store.watch(() => wakeUp.hint());
       const end = clock.monotonicMs() + (timeoutMs ?? limits.watchTimeoutMs);
       try {
         for (;;) {
           const status = await undefinedIfUnreachable(() => readStatus(store));
-          if (status && onStatus(status)) return status;
+          if (status) yield status;
           signal.throwIfAborted();
           if (clock.monotonicMs() > end) {
             throw new LockstepError(

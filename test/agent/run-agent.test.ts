@@ -14,8 +14,14 @@ import type { DatabaseWorld } from "../../src/upgrade/world.ts";
 import { createVirtualClock } from "../support/virtual-clock.ts";
 import { from, join, participant } from "../upgrade/protocol/facts.ts";
 
-function processOf(store: Store, clock: RunPorts["clock"], holdings: () => Promise<unknown>) {
+function processOf(
+  store: Store,
+  clock: RunPorts["clock"],
+  holdings: () => Promise<unknown>,
+  stepsVersion = async () => from,
+) {
   let closed = 0;
+  const lifecycle = createLifecycle(() => {});
   const options = {
     ...{
       agent: "a1",
@@ -26,7 +32,7 @@ function processOf(store: Store, clock: RunPorts["clock"], holdings: () => Promi
       startable: [from],
     },
     ...{ cannotStart: null, gate: { onOpen() {}, onShut() {} }, dataDirectory: "", leaseTtlMs: 1 },
-    lifecycle: createLifecycle(() => {}),
+    lifecycle,
     reportReady() {},
   } as unknown as AgentProcessOptions;
   const database = {
@@ -36,12 +42,12 @@ function processOf(store: Store, clock: RunPorts["clock"], holdings: () => Promi
   };
   const ports = {
     ...{ store, database, clock, log: silentLog },
-    localJournal: { stepsVersion: async () => from },
+    localJournal: { stepsVersion },
     async close() {
       closed += 1;
     },
   } as unknown as RunPorts;
-  return { run: () => runAgent(options, ports), closed: () => closed };
+  return { run: () => runAgent(options, ports), closed: () => closed, lifecycle };
 }
 
 test("an agent whose disk hangs is heard, with what was last known of it", async () => {
@@ -93,4 +99,28 @@ test("a process that cannot take its actors over leaves nothing running", async 
   expect(closed()).toBe(1);
   await clock.advance(60_000);
   expect(reads).toBe(0);
+});
+
+test("the application hears that its agent is blocked, once, and that it goes on again", async () => {
+  const clock = createVirtualClock();
+  const store = createMemoryStore({ now: () => clock.monotonicMs() });
+  await initializeVersions(store, from);
+  await join(store, "a1");
+  let isFull = true;
+  const stepsVersion = async () => {
+    if (isFull) throw new LockstepError("disk-full", "no room on this host");
+    return from;
+  };
+  const holdings = async () => ({ freeBytes: 0, backups: [], memberTrouble: null });
+  const { run, lifecycle } = processOf(store, clock, holdings, stepsVersion);
+  const heard: string[] = [];
+  lifecycle.on("blocked", ({ why }) => heard.push(why));
+  lifecycle.on("unblocked", () => heard.push("unblocked"));
+  const runtime = await run();
+  await clock.advance(10 * limits.participantPollMs);
+  expect(heard).toEqual(["no room on this host"]);
+  isFull = false;
+  await clock.advance(10 * limits.participantPollMs);
+  expect(heard).toEqual(["no room on this host", "unblocked"]);
+  await runtime.stop();
 });

@@ -12,12 +12,11 @@ test.each([
 ])("a later one holds the slot, ours ended %s", async (state, exitCode) => {
   const later = { upgrade: { upgrade: "u000007", state: "migrating" } } as FleetStatus;
   const fleet = {
-    async watch(onStatus: (status: FleetStatus) => boolean) {
-      const earlier = { upgrade: "u000005", state: "done" };
-      expect(onStatus({ upgrade: null } as FleetStatus)).toBe(false);
-      expect(onStatus({ upgrade: earlier } as FleetStatus)).toBe(false);
-      expect(onStatus(later)).toBe(true);
-      return later;
+    async *watch() {
+      yield { upgrade: null } as FleetStatus;
+      yield { upgrade: { upgrade: "u000005", state: "done" } } as FleetStatus;
+      yield later;
+      throw new Error("watched on");
     },
     history: async () => [{ upgrade: "u000006", state }],
   } as unknown as FleetClient;

@@ -1,4 +1,4 @@
-import type { Request } from "../../src/control/inbox.ts";
+import type { FleetRequest } from "../../src/control/inbox.ts";
 import { createDraw } from "./draw.ts";
 import type { Fault, Moment, Plan } from "./plan.ts";
 import type { Scheduler } from "./scheduler.ts";
@@ -15,7 +15,7 @@ export interface Victims {
   /** The primary dies with what no majority has seen; its successor's clock is that much ahead. */
   failOver(aheadMs: number): void;
   loseMoments(ms: number): void;
-  ask(request: Request): Promise<void>;
+  ask(request: FleetRequest): Promise<void>;
   writeFromOutside(): Promise<void>;
   note(what: string): void;
 }

@@ -1,4 +1,4 @@
-import { fileRequest, type Request, readAnswer } from "../../src/control/inbox.ts";
+import { type FleetRequest, fileRequest, readAnswer } from "../../src/control/inbox.ts";
 import { initializeVersions, readVersions } from "../../src/control/versions.ts";
 import { messageOf } from "../../src/errors.ts";
 import { createMemoryStore } from "../../src/journal/memory-store.ts";
@@ -66,7 +66,7 @@ interface Run {
   /** The last that an agent complained of. */
   trouble: string;
   join(): void;
-  ask(request: Request): Promise<string>;
+  ask(request: FleetRequest): Promise<string>;
   versions(): Promise<Versions>;
   /** Everybody is open on one version and owes nothing. */
   isAtRest(): Promise<boolean>;
@@ -194,7 +194,7 @@ function injectInto(run: Run): void {
       const lease = await watched.store.get(collections.leases, documentIds.master);
       return hosts.find(({ name }) => name === lease?.["holder"]);
     },
-    ask: async (request: Request) => void (await run.ask(request)),
+    ask: async (request: FleetRequest) => void (await run.ask(request)),
     async writeFromOutside() {
       await watched.store.write([{ ...dataDocument, expect: {}, increment: { foreign: 1 } }]);
     },

@@ -1,9 +1,13 @@
-import type { Request } from "../../control/inbox.ts";
+import type { FleetRequest } from "../../control/inbox.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { type SharedOptions, type Terminal, withFleet } from "../run.ts";
 
 /** `lockstep abort`, `retry`, `forget AGENT`: a request that the master answers. */
-export function ask(request: Request, options: SharedOptions, terminal: Terminal): Promise<number> {
+export function ask(
+  request: FleetRequest,
+  options: SharedOptions,
+  terminal: Terminal,
+): Promise<number> {
   return withFleet(options, terminal, async (fleet) => {
     const answer = await fleet.request(request);
     terminal.out(options.json ? JSON.stringify({ type: "answer", ...answer }) : answer.message);

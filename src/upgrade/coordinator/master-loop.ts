@@ -7,8 +7,8 @@ import {
   type Answer,
   answerWrite,
   beginWrite,
+  type FleetRequest,
   type InboxItem,
-  type Request,
   readInbox,
   refuseWrite,
   tooManyRequests,
@@ -51,7 +51,7 @@ function noUpgrade(what: string): LockstepError {
   return new LockstepError("no-upgrade", `expected an active upgrade to ${what}, there is none`);
 }
 
-function wantedBy(request: Request & { kind: "upgrade" | "restore" }): Wanted {
+function wantedBy(request: FleetRequest & { kind: "upgrade" | "restore" }): Wanted {
   if (request.kind === "upgrade") return { to: request.to, restoreOf: null };
   const { backupId, digest, version } = request.backup;
   return { to: version, restoreOf: { backupId, digest } };
@@ -60,7 +60,7 @@ function wantedBy(request: Request & { kind: "upgrade" | "restore" }): Wanted {
 async function acceptUpgrade(
   world: MasterWorld,
   item: InboxItem,
-  request: Request & { kind: "upgrade" | "restore" },
+  request: FleetRequest & { kind: "upgrade" | "restore" },
 ): Promise<void> {
   const { store, engine } = world;
   const versions = await readVersions(store);
