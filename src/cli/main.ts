@@ -16,6 +16,7 @@ import { type UpgradeOptions, upgrade } from "./commands/upgrade.ts";
 import { docsLinkOf } from "./docs-link.ts";
 import { exitCodeOf, exitCodes } from "./exit-codes.ts";
 import { addMongoUrlOptions, completeMongoUrl } from "./mongo-url.ts";
+import { packageVersion } from "./package-version.ts";
 import { printable } from "./printable.ts";
 import type { SharedOptions, Terminal } from "./run.ts";
 
@@ -41,6 +42,7 @@ const terminal: Terminal = {
 function build(settle: (work: Promise<number>) => Promise<void>): Command {
   const program = new Command("lockstep")
     .description("Upgrades a fleet as one transaction: all on the new version, or all back.")
+    .version(packageVersion(), "--version", "the version of Lockstep")
     .exitOverride();
   const shared = (command: Command) =>
     addMongoUrlOptions(command)

@@ -1,5 +1,6 @@
 // Aim: the command line refuses what it must, with the exit code it promises, and tells no secret.
 // Method: the compiled program as a process; a real standalone; a small fake mongos.
+import { readFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { resolve } from "node:path";
 import { BSON, MongoClient } from "mongodb";
@@ -53,6 +54,11 @@ function startFakeMongos(): Promise<{ port: number; close(): void }> {
 }
 
 describe("lockstep", () => {
+  test("says its version", async () => {
+    const { version } = JSON.parse(await readFile("package.json", "utf8"));
+    expect(await run("--version")).toMatchObject({ code: 0, out: `${version}\n` });
+  });
+
   test("an unknown flag is wrong usage, with a suggestion; nothing runs", async () => {
     const { code, text } = await run("status", "--mongo-urll", "mongodb://127.0.0.1:1/x");
     expect(code).toBe(2);
