@@ -24,7 +24,8 @@ export type {
 export { type ErrorCode, isLockstepError, LockstepError } from "./errors.ts";
 export type { Effect, Entry, Owner, Timer, Versions } from "./journal/store.ts";
 export { createLog, type Log } from "./log.ts";
-export { type Accepted, createFleetClient, type FleetClient } from "./operator/fleet-client.ts";
+export type { Accepted } from "./operator/ask-master.ts";
+export { createFleetClient, type FleetClient, type WatchOptions } from "./operator/fleet-client.ts";
 export type { AgentStatus, FleetStatus, HistoryItem, UpgradeStatus } from "./operator/status.ts";
 export type { Clock } from "./ports/clock.ts";
 export type { FaultPoints } from "./ports/fault-point.ts";

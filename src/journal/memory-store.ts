@@ -71,53 +71,66 @@ function isHint({ collection, id, set = {} }: Write): boolean {
   return collection === collections.versions || collection === collections.inbox;
 }
 
+/** What one database in memory holds. */
+interface Database {
+  readonly journal: Map<string, Entry[]>;
+  /** By actor: the keys of its events. */
+  readonly keys: Map<string, Set<string>>;
+  readonly documents: Map<string, Map<string, Fields>>;
+}
+
+function collectionOf({ documents }: Database, name: string): Map<string, Fields> {
+  const found = documents.get(name) ?? new Map<string, Fields>();
+  documents.set(name, found);
+  return found;
+}
+
+function check({ journal, keys }: Database, entry: Entry): AppendResult {
+  const entries = journal.get(entry.actor) ?? [];
+  if (entry.revision < entries.length) return { kind: "conflict" };
+  assert(entry.revision === entries.length, "revisions have no gaps", { actor: entry.actor });
+  const known = entry.eventKey !== undefined && keys.get(entry.actor)?.has(entry.eventKey);
+  return { kind: known ? "duplicate" : "appended" };
+}
+
+function put({ journal, keys }: Database, entry: Entry): void {
+  const entries = journal.get(entry.actor) ?? [];
+  entries.push(frozenCopy(entry));
+  journal.set(entry.actor, entries);
+  if (entry.eventKey === undefined) return;
+  const known = keys.get(entry.actor) ?? new Set();
+  keys.set(entry.actor, known.add(entry.eventKey));
+}
+
+function firstRefused(database: Database, writes: readonly Write[]): number | null {
+  const index = writes.findIndex(
+    ({ collection, id, expect }) => !holds(collectionOf(database, collection).get(id), expect),
+  );
+  return index < 0 ? null : index;
+}
+
+function apply(database: Database, write: Write): void {
+  const { collection, id, set = {}, increment = {}, remove = [] } = write;
+  const documents = collectionOf(database, collection);
+  let fields = documents.get(id) ?? {};
+  const change = (path: string, by: (old: unknown) => unknown) => {
+    fields = withPath(fields, path, by);
+  };
+  for (const [path, value] of Object.entries(set)) change(path, () => frozenCopy(value));
+  for (const [path, by] of Object.entries(increment)) {
+    change(path, (old) => Number(old ?? 0) + by);
+  }
+  for (const path of remove) change(path, () => undefined);
+  documents.set(id, fields);
+}
+
 /** The journal in memory: for tests and simulation. One instance is one database. */
 export function createMemoryStore(options: { now: () => number }): Store {
-  const journal = new Map<string, Entry[]>();
-  const keys = new Map<string, Set<string>>();
-  const documents = new Map<string, Map<string, Fields>>();
+  const database: Database = { journal: new Map(), keys: new Map(), documents: new Map() };
+  const { journal } = database;
   const watchers = new Set<(what: string) => void>();
   const hint = (what: string) => {
     for (const watcher of watchers) void Promise.resolve().then(() => watcher(what));
-  };
-  const collectionOf = (name: string) => {
-    const found = documents.get(name) ?? new Map<string, Fields>();
-    documents.set(name, found);
-    return found;
-  };
-
-  const check = (entry: Entry): AppendResult => {
-    const entries = journal.get(entry.actor) ?? [];
-    if (entry.revision < entries.length) return { kind: "conflict" };
-    assert(entry.revision === entries.length, "revisions have no gaps", { actor: entry.actor });
-    const known = entry.eventKey !== undefined && keys.get(entry.actor)?.has(entry.eventKey);
-    return { kind: known ? "duplicate" : "appended" };
-  };
-  const put = (entry: Entry) => {
-    const entries = journal.get(entry.actor) ?? [];
-    entries.push(frozenCopy(entry));
-    journal.set(entry.actor, entries);
-    if (entry.eventKey === undefined) return;
-    const set = keys.get(entry.actor) ?? new Set();
-    keys.set(entry.actor, set.add(entry.eventKey));
-  };
-  const firstRefused = (writes: readonly Write[]): number | null => {
-    const index = writes.findIndex(
-      ({ collection, id, expect }) => !holds(collectionOf(collection).get(id), expect),
-    );
-    return index < 0 ? null : index;
-  };
-  const apply = ({ collection, id, set = {}, increment = {}, remove = [] }: Write) => {
-    let fields = collectionOf(collection).get(id) ?? {};
-    const change = (path: string, by: (old: unknown) => unknown) => {
-      fields = withPath(fields, path, by);
-    };
-    for (const [path, value] of Object.entries(set)) change(path, () => frozenCopy(value));
-    for (const [path, by] of Object.entries(increment)) {
-      change(path, (old) => Number(old ?? 0) + by);
-    }
-    for (const path of remove) change(path, () => undefined);
-    collectionOf(collection).set(id, fields);
   };
 
   return {
@@ -127,20 +140,20 @@ export function createMemoryStore(options: { now: () => number }): Store {
         new Set(entries.map(({ actor }) => actor)).size === entries.length,
         "at most one entry an actor in a batch",
       );
-      const results = entries.map(check);
+      const results = entries.map((entry) => check(database, entry));
       if (writes.length > 0) {
         if (results.some(({ kind }) => kind !== "appended")) {
           return results.map((result) =>
             result.kind === "appended" ? { kind: "undone" } : result,
           );
         }
-        const refused = firstRefused(writes);
+        const refused = firstRefused(database, writes);
         if (refused !== null) return entries.map(() => ({ kind: "refused", write: refused }));
       }
       entries.forEach((entry, index) => {
-        if (results[index]?.kind === "appended") put(entry);
+        if (results[index]?.kind === "appended") put(database, entry);
       });
-      for (const write of writes) apply(write);
+      for (const write of writes) apply(database, write);
       entries.forEach(({ actor }, index) => {
         if (results[index]?.kind === "appended") hint(actor);
       });
@@ -148,14 +161,14 @@ export function createMemoryStore(options: { now: () => number }): Store {
       return results;
     },
     async write(writes) {
-      const refused = firstRefused(writes);
+      const refused = firstRefused(database, writes);
       if (refused !== null) return refused;
-      for (const write of writes) apply(write);
+      for (const write of writes) apply(database, write);
       for (const write of writes) if (isHint(write)) hint(write.collection);
       return null;
     },
     async erase(collection, ids) {
-      for (const id of ids) collectionOf(collection).delete(id);
+      for (const id of ids) collectionOf(database, collection).delete(id);
     },
     tail: async (actor) => journal.get(actor)?.at(-1),
     tails: async (prefix) =>
@@ -164,9 +177,10 @@ export function createMemoryStore(options: { now: () => number }): Store {
         .toSorted()
         .map((actor) => journal.get(actor)?.at(-1) as Entry),
     entries: async (actor, fromRevision = 0) => (journal.get(actor) ?? []).slice(fromRevision),
-    get: async (collection, id) => collectionOf(collection).get(id) as ControlDocument | undefined,
+    get: async (collection, id) =>
+      collectionOf(database, collection).get(id) as ControlDocument | undefined,
     list: async (collection, where = {}, page) => {
-      const found = [...collectionOf(collection)]
+      const found = [...collectionOf(database, collection)]
         .filter(([, fields]) => holds(fields, where))
         .toSorted(([left], [right]) => (left < right ? -1 : 1))
         .map(([_id, fields]) => ({ ...withinBounds(fields), _id }));

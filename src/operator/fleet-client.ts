@@ -1,13 +1,6 @@
 import type { Deadlines } from "../../machines/vocabulary.ts";
 import { type Fleet, registerFleet, requireFleet } from "../control/fleet-registry.ts";
-import {
-  type Answer,
-  type FleetRequest,
-  fileRequest,
-  readAnswer,
-  withdrawal,
-  withdrawWrite,
-} from "../control/inbox.ts";
+import type { FleetRequest } from "../control/inbox.ts";
 import {
   initializeVersions,
   readVersions,
@@ -15,9 +8,9 @@ import {
   requireSemver,
 } from "../control/versions.ts";
 import { allowWrites } from "../database/isolation/write-block.ts";
-import { isLockstepError, LockstepError } from "../errors.ts";
+import { LockstepError } from "../errors.ts";
 import { createMongoStore } from "../journal/mongo-store.ts";
-import type { Versions } from "../journal/store.ts";
+import type { Store, Versions } from "../journal/store.ts";
 import { requireMajorityWrite } from "../leadership/majority-write.ts";
 import { limits } from "../limits.ts";
 import { connect } from "../mongo/connect.ts";
@@ -29,12 +22,17 @@ import { type Clock, systemClock } from "../ports/clock.ts";
 import { noFaults } from "../ports/fault-point.ts";
 import { type Random, systemRandom } from "../ports/random.ts";
 import { createWakeUp } from "../ports/wake-up.ts";
+import { type Accepted, askMaster, undefinedIfUnreachable } from "./ask-master.ts";
 import { readFleetFacts } from "./fleet-facts.ts";
 import { fleetInvariants } from "./invariants.ts";
 import { type FleetStatus, type HistoryItem, readHistory, readStatus } from "./status.ts";
 
-/** A request that a master has accepted. */
-export type Accepted = Answer & { readonly ok: true };
+export interface WatchOptions {
+  /** How long to watch, in milliseconds. Default: 24 hours. */
+  readonly timeoutMs?: number;
+  /** Ends the watch. Default: only time ends it. */
+  readonly signal?: AbortSignal;
+}
 
 /** What an operator does with a fleet, from anywhere that reaches its database. */
 export interface FleetClient {
@@ -67,18 +65,10 @@ export interface FleetClient {
   /**
    * The present status, then the status after each change, until the loop over it is left. While the database does not
    * answer, nothing comes.
-   * @param options.timeoutMs how long to watch, in milliseconds. Default: 24 hours.
-   * @param options.signal ends the watch. Default: only time ends it.
    * @throws LockstepError `timeout`; the signal's reason
    */
-  watch(options?: { timeoutMs?: number; signal?: AbortSignal }): AsyncIterable<FleetStatus>;
+  watch(options?: WatchOptions): AsyncIterable<FleetStatus>;
   close(): Promise<void>;
-}
-
-/** The answer to a request, be it a refusal: that is thrown. Undefined while there is none. */
-function requireOk(answer: Answer | null | undefined): Accepted | undefined {
-  if (answer === null || answer === undefined || answer.ok) return answer ?? undefined;
-  throw new LockstepError(answer.code, answer.message, answer.details);
 }
 
 function requireNoUpgrade(versions: Versions | undefined, force: boolean): void {
@@ -88,6 +78,32 @@ function requireNoUpgrade(versions: Versions | undefined, force: boolean): void 
     `upgrade ${versions.upgrade} is active, and its end lets writers in: wait for it or abort it; --force lets them in now, and what they write will be found out`,
     { upgrade: versions.upgrade },
   );
+}
+
+async function* watchStatus(
+  store: Store,
+  clock: Clock,
+  { timeoutMs, signal = new AbortController().signal }: WatchOptions,
+): AsyncGenerator<FleetStatus> {
+  const wakeUp = createWakeUp(clock);
+  const unsubscribe = store.watch(() => wakeUp.hint());
+  const endMs = clock.monotonicMs() + (timeoutMs ?? limits.watchTimeoutMs);
+  try {
+    for (;;) {
+      const status = await undefinedIfUnreachable(() => readStatus(store));
+      if (status) yield status;
+      signal.throwIfAborted();
+      if (clock.monotonicMs() > endMs) {
+        throw new LockstepError(
+          "timeout",
+          "the wait is over, the work goes on: see `lockstep status`",
+        );
+      }
+      await wakeUp.wait(limits.statusPollMs, signal);
+    }
+  } finally {
+    unsubscribe();
+  }
 }
 
 /**
@@ -139,80 +155,13 @@ export async function createFleetClient(options: {
   });
   const requireMajority = () => requireMajorityWrite({ client, databaseName }, waitMs);
 
-  /** Undefined while the database is away: what is waited for goes on, and so does the wait. */
-  const undefinedIfUnreachable = async <Result>(
-    read: () => Promise<Result>,
-  ): Promise<Result | undefined> => {
-    try {
-      return await read();
-    } catch (error) {
-      if (isLockstepError(error, "database-unreachable")) return undefined;
-      throw error;
-    }
-  };
-
-  /** What leaves open whether a master serves the request, as long as it was to be waited for, has to say so. */
-  const withOpenOutcome = async <Result>(
-    id: string,
-    act: () => Promise<Result>,
-  ): Promise<Result> => {
-    try {
-      return await act();
-    } catch (error) {
-      const isOpen = isLockstepError(error, "database-unreachable");
-      if (!isOpen && !isLockstepError(error, "no-majority")) throw error;
-      const message = `it is not known whether a master has begun with the request: see \`lockstep status\`; ${error.message}`;
-      const details = { ...error.details, request: id };
-      throw new LockstepError(error.code, message, details, { cause: error });
-    }
-  };
-
-  /** Answers with the answer that came first, if one did. */
-  const withdraw = async (id: string): Promise<Accepted | undefined> => {
-    if ((await store.write([withdrawWrite(id)])) === null) return undefined;
-    const answer = requireOk(await readAnswer(store, id));
-    if (answer) return answer;
-    throw new LockstepError(
-      "timeout",
-      "a master has begun with the request, its answer is not there yet: see `lockstep status`",
-      { request: id },
-    );
-  };
-
-  /** Others may have filed so many that a master needs some seconds to serve them. */
-  const fileWhenThereIsRoom = async (
-    id: string,
-    wanted: FleetRequest,
-    end: number,
-  ): Promise<void> => {
-    for (;;) {
-      try {
-        return await fileRequest(store, id, wanted, waitMs);
-      } catch (error) {
-        const isOver = clock.monotonicMs() >= end || options.signal?.aborted;
-        if (isOver || !isLockstepError(error, "too-many-requests")) throw error;
-        await clock.sleep(limits.leaseAcquirePollMs, options.signal);
-      }
-    }
-  };
-
   const request: FleetClient["request"] = async (wanted) => {
     await checkMajority(client);
     await requireMajority();
     await requireRecords(store);
     options.signal?.throwIfAborted();
-    const id = random.hex(12);
-    const end = clock.monotonicMs() + waitMs;
-    await withOpenOutcome(id, () => fileWhenThereIsRoom(id, wanted, end));
-    while (clock.monotonicMs() < end && !options.signal?.aborted) {
-      const answer = requireOk(await undefinedIfUnreachable(() => readAnswer(store, id)));
-      if (answer) return answer;
-      await clock.sleep(limits.leaseAcquirePollMs, options.signal);
-    }
-    const late = await withOpenOutcome(id, () => withdraw(id));
-    if (late) return late;
-    options.signal?.throwIfAborted();
-    throw new LockstepError(withdrawal.code, withdrawal.message, { request: id });
+    const asking = { store, clock, waitMs, signal: options.signal };
+    return askMaster(asking, random.hex(12), wanted);
   };
 
   return {
@@ -241,27 +190,7 @@ export async function createFleetClient(options: {
       return lifted;
     },
     check: async () => fleetInvariants(await readFleetFacts(store)),
-    async *watch({ timeoutMs, signal = new AbortController().signal } = {}) {
-      const wakeUp = createWakeUp(clock);
-      const unsubscribe = store.watch(() => wakeUp.hint());
-      const end = clock.monotonicMs() + (timeoutMs ?? limits.watchTimeoutMs);
-      try {
-        for (;;) {
-          const status = await undefinedIfUnreachable(() => readStatus(store));
-          if (status) yield status;
-          signal.throwIfAborted();
-          if (clock.monotonicMs() > end) {
-            throw new LockstepError(
-              "timeout",
-              "the wait is over, the work goes on: see `lockstep status`",
-            );
-          }
-          await wakeUp.wait(limits.statusPollMs, signal);
-        }
-      } finally {
-        unsubscribe();
-      }
-    },
+    watch: (watching = {}) => watchStatus(store, clock, watching),
     async close() {
       await store.close();
       await client.close();
