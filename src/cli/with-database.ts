@@ -8,7 +8,7 @@ import { requireMajorityWrite } from "../leadership/majority-write.ts";
 import { limits } from "../limits.ts";
 import { connect, memberOpener } from "../mongo/connect.ts";
 import { databaseNameOf } from "../mongo/database-name.ts";
-import { controlDatabaseName } from "../mongo/database-names.ts";
+import { controlDatabaseName, requireApplicationDatabaseName } from "../mongo/database-names.ts";
 import type { WithMember } from "../mongo/members.ts";
 import { checkDeployment } from "../mongo/preflight.ts";
 import type { Work } from "../mongo/requirements/needed-rights.ts";
@@ -71,6 +71,8 @@ export async function withDatabase(
 ): Promise<number> {
   const databaseName = databaseNameOf(options.mongoUrl);
   const control = controlDatabaseName(options.fleet ?? databaseName);
+  // Before a right is asked for on it: the driver throws for a name that is none.
+  if (options.target !== undefined) requireApplicationDatabaseName(options.target);
   const timeoutMs =
     options.timeout === undefined ? undefined : parseSecondsMs("--timeout", options.timeout);
   const client = await connect(options.mongoUrl, "lockstep:backup", timeoutMs);

@@ -85,7 +85,7 @@ describe("lockstep backup and restore", () => {
       [["b", "--to-db", "lockstep"], 2, "of the server or of Lockstep"],
       [["b", "--to-db", "Lockstep_other"], 2, "of the server or of Lockstep"],
       [["b", "--to-db", "a/b"], 2, "a database's name"],
-      [["../b", "--to-db", "x"], 2, "backup's id"],
+      [["../b", "--to-db", "x"], 2, "a backup's name"],
       [["nowhere", "--to-db", "x"], 1, "backup-mismatch"],
       [["b"], 2, "--to-db"],
     ];

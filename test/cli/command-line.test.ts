@@ -155,7 +155,7 @@ describe("lockstep", () => {
     const name = `${freshDatabaseName()}${"x".repeat(40)}`;
     const url = urlOf(name);
     const { code, text } = await run("init", "1.0.0", "--mongo-url", url);
-    expect([code, text.includes("at most 44 bytes")], text).toEqual([2, true]);
+    expect([code, text.includes("a fleet's name of 1 to 44 bytes")], text).toEqual([2, true]);
     const named = await run("init", "1.0.0", "--mongo-url", url, "--fleet", name.slice(0, 44));
     expect(named.code, named.text).toBe(0);
   });

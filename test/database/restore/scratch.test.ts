@@ -184,6 +184,7 @@ describe("an owner that stands still past its claim, and wakes up while the next
           const result = await runSchemaSteps({
             ...{
               ...scratch.fenced,
+              clock: systemClock,
               databaseName: scratch.name,
               steps,
               upgrade: "r",
