@@ -42,7 +42,8 @@ describe("operators and absent agents", () => {
 
   test("a collection that cannot be carried is refused at preflight by name", async () => {
     const database = fleet.client.db();
-    const tooLong = "ü".repeat(90);
+    // Too long for a file's name, and stock mongorestore misreads the form in which such a name is cut.
+    const tooLong = "%ü".repeat(60);
     await database.createCollection(tooLong);
     await refused(fleet.fleet.upgrade("1.1.0"), "database-not-supported");
     await database.dropCollection(tooLong);
