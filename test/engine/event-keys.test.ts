@@ -96,9 +96,10 @@ test.each([
 test.each(["", "k".repeat(limits.eventKeyLengthMax + 1)])(
   "a key that is no key: %#",
   async (key) => {
-    const { engine } = await opened();
+    const { engine, answer } = await opened();
     const sent = engine.send("any/1", { type: "go" }, { key });
     await expect(sent).rejects.toMatchObject({ code: "bad-argument" });
+    answer();
     await engine.stop();
   },
 );
@@ -111,9 +112,10 @@ test.each([
   ["guarded", "ignored", 0],
   ["unheard-of", "ignored", 0],
 ] as const)("%s is %s, and the caller's write goes with it", async (type, kind, written) => {
-  const { engine, store } = await opened();
+  const { engine, store, answer } = await opened();
   const write: Write = { collection: "c", id: "i", expect: null, set: { n: 1 } };
   expect(await engine.send("any/1", { type }, { writes: [write] })).toMatchObject({ kind });
   expect(await store.list("c")).toHaveLength(written);
+  answer();
   await engine.stop();
 });
