@@ -11,6 +11,7 @@ import {
 } from "mongodb";
 import { assert, LockstepError } from "../errors.ts";
 import { limits } from "../limits.ts";
+import { databaseNowMs } from "../mongo/database-now.ts";
 import {
   asUnreachable,
   isNetworkTrouble,
@@ -268,11 +269,7 @@ export function createMongoStore(options: {
   };
 
   return {
-    now: () =>
-      reading(async () => {
-        const { localTime } = await database.admin().command({ hello: 1 });
-        return (localTime as Date).getTime();
-      }),
+    now: () => reading(() => databaseNowMs(client)),
     append(entries, writes = []) {
       assert(
         new Set(entries.map(({ actor }) => actor)).size === entries.length,

@@ -1,3 +1,4 @@
+import { nameOf } from "../../entity-names.ts";
 import { limits } from "../../limits.ts";
 import { rawFields } from "../../mongo/bson/raw-bson.ts";
 import { type CollectionEntry, dataCollection } from "../../mongo/catalogue/catalogue.ts";
@@ -69,8 +70,7 @@ export function manifestProblem(value: unknown): string | null {
   const { format, collections } = value;
   const checks: Readonly<Record<string, boolean>> = {
     // Of an upgrade, of a rehearsal, or as it was given by hand.
-    backupId:
-      isText(value["backupId"]) && /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/.test(value["backupId"]),
+    backupId: nameOf("backup")(value["backupId"], "backupId") === null,
     fleet: isText(value["fleet"]),
     databaseName: isText(value["databaseName"]) && isDatabaseName(value["databaseName"]),
     version: isText(value["version"]),

@@ -6,6 +6,7 @@ import { type Control, fencesOf, readFence } from "../../leadership/fences.ts";
 import { limits } from "../../limits.ts";
 import type { Log } from "../../log.ts";
 import { sharedDatabaseName } from "../../mongo/database-names.ts";
+import { databaseNowMs } from "../../mongo/database-now.ts";
 import { storageMembers, type WithMember } from "../../mongo/members.ts";
 import { isOpenToAll, readPrivileges } from "../../mongo/requirements/rights.ts";
 import { systemClock } from "../../ports/clock.ts";
@@ -48,17 +49,11 @@ function setWindow(member: MongoClient, seconds: number): Promise<Document> {
   return member.db("admin").command({ setParameter: 1, [parameter]: seconds });
 }
 
-/** Milliseconds by the database's clock. */
-async function databaseNowMs({ client }: Pick<History, "client">): Promise<number> {
-  const { localTime } = await client.db("admin").command({ hello: 1 });
-  return (localTime as Date).getTime();
-}
-
 async function read(history: History): Promise<HistoryRecord> {
   const found = await readFence(recordIn(history), documentIds.history);
   if (!found) return { holders: [], members: [], nowMs: 0 };
   const { holders = [], members = [] } = found;
-  return { holders, members, nowMs: await databaseNowMs(history) };
+  return { holders, members, nowMs: await databaseNowMs(history.client) };
 }
 
 /**
@@ -214,7 +209,7 @@ export async function holdingHistory<Result>(
   const holder = holderName(history, `hand-${systemRandom.hex(8)}`);
   const over = new AbortController();
   const keep = async () => {
-    const untilMs = (await databaseNowMs(history)) + limits.historyHandHoldMs;
+    const untilMs = (await databaseNowMs(history.client)) + limits.historyHandHoldMs;
     await hold(history, { holder, seconds, untilMs }, (update) =>
       fencesOf(recordIn(history)).updateOne(id, update, { upsert: true, ...majority }),
     );
