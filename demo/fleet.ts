@@ -16,7 +16,7 @@ export interface Server {
   kill(): Promise<void>;
   /** SIGTERM, in good order. */
   stop(): Promise<void>;
-  /** What it answers over HTTP, or null while its gate is shut. */
+  /** Its answer over HTTP, or null while its gate is shut. */
   ask(): Promise<{ version: string; agent: string } | null>;
   /** The end of its log. */
   lastLines(count: number): Promise<string>;
@@ -44,7 +44,7 @@ export async function createServer(options: {
   launcher: string;
   main: string;
   versions: readonly string[];
-  /** What the application is told, given the port that it shall listen on. */
+  /** The application's environment, given the port that it shall listen on. */
   environment: (port: number) => Readonly<Record<string, string>>;
   /** How long a version may take to report ready, where the launcher's own limit is too long. */
   readyTimeoutsMs?: Readonly<Record<string, number>>;

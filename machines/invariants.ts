@@ -22,7 +22,7 @@ function broken(rules: readonly Rule[]): string[] {
 const same = (left: unknown, right: unknown) => JSON.stringify(left) === JSON.stringify(right);
 const back = ["rolling-back", "blocked", "rolled-back"];
 
-/** What every transition of the coordinator keeps (the names are those of the design). Pure. */
+/** The invariants that every transition of the coordinator keeps, by their names in the design. Pure. */
 export function upgradeInvariants(
   before: Seen<UpgradeContext>,
   after: Seen<UpgradeContext>,
@@ -50,7 +50,7 @@ export function upgradeInvariants(
   ]);
 }
 
-/** What every transition of a participant keeps. Pure. */
+/** The invariants that every transition of a participant keeps. Pure. */
 export function agentInvariants(
   before: Seen<ParticipantContext>,
   after: Seen<ParticipantContext>,

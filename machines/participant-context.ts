@@ -1,6 +1,6 @@
 import type { BackupPoint, EffectFailed, PlanSummary, Reason, Role } from "./vocabulary.ts";
 
-/** What a participant is created with. */
+/** The input of a participant. */
 export interface ParticipantInput {
   readonly agent: string;
   readonly role: Role;

@@ -14,7 +14,7 @@ export interface Required {
   readonly role: Role;
 }
 
-/** What an upgrade is created with; frozen at acceptance, but for a recorded exclusion. */
+/** The input of an upgrade. It is frozen at acceptance, but for a recorded exclusion. */
 export interface UpgradeInput {
   readonly upgrade: string;
   readonly from: string;
@@ -32,7 +32,7 @@ export interface Copy {
   readonly reason: Reason | null;
 }
 
-/** What one schema step took when it was rehearsed. */
+/** The figures of one schema step in its rehearsal. */
 export interface StepFigures {
   readonly step: string;
   readonly durationMs: number;
@@ -152,12 +152,12 @@ function copiesNeeded(servers: number): number {
   return Math.min(2, servers);
 }
 
-/** Who holds what is rehearsed on and restored from: the copies, or the backup that is restored by hand. */
+/** The holders of the copies, or of the backup that is restored by hand: one of them rehearses and restores. */
 export function holdersOf({ copies, restoreOf }: UpgradeContext): readonly string[] {
   return restoreOf?.holders ?? copyHoldersOf(copies);
 }
 
-/** Who holds a copy of the data as it was before this upgrade. */
+/** The holders of a copy of the data as it was before this upgrade. */
 export function copyHoldersOf(copies: UpgradeContext["copies"]): readonly string[] {
   return Object.keys(copies).filter((agent) => copies[agent]?.digest);
 }

@@ -41,7 +41,7 @@ export interface WorkParams {
   readonly holders: readonly string[];
 }
 
-/** What the coordinator's states act and decide with; what it wants done has no implementation here. */
+/** The actions and guards of the coordinator's states. Its effects have no implementation here. */
 export const upgradeSetup = setup({
   types: {
     context: {} as UpgradeContext,

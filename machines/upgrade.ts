@@ -16,7 +16,7 @@ const schedule = (
   }),
 });
 
-/** What is done to the copy first, and then to the live data. */
+/** The work on the copy first, and then on the live data. */
 const workOf = ({ context }: { context: UpgradeContext }) => {
   const { upgrade, from, to, backup, restoreOf, growthBytes } = context;
   return { upgrade, from, to, backup, restoreOf, growthBytes, holders: holdersOf(context) };

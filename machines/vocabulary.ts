@@ -1,4 +1,4 @@
-/** What both machines share: the plain values that travel in their events and contexts. */
+/** The vocabulary of both machines: the plain values that travel in their events and contexts. */
 
 /** Why something failed or was turned back: persisted, and shown to the operator. */
 export interface Reason {

@@ -2,7 +2,7 @@ import { cutTo, LockstepError } from "./errors.ts";
 import { limits } from "./limits.ts";
 import { described, type Shape } from "./shape.ts";
 
-/** What people name: the one place that says which names may be. */
+/** The kinds of names that people give. The rules below are the only place that says which names are allowed. */
 export type Named = "agent" | "backup" | "fleet" | "step";
 
 interface Rule {

@@ -1,7 +1,7 @@
 import type { Entry } from "../journal/store.ts";
 
 /**
- * What an agent tells the application that embeds it. Sender is always the agent itself.
+ * The events that an agent sends to the application that embeds it. The agent itself is always the sender.
  *
  * | event | when | payload |
  * | --- | --- | --- |
@@ -33,7 +33,7 @@ export interface LifecycleEvents {
 
 type Listener<Name extends keyof LifecycleEvents> = (payload: LifecycleEvents[Name]) => void;
 
-/** Who listens to an agent. */
+/** The listeners of an agent. */
 export interface Lifecycle {
   on<Name extends keyof LifecycleEvents>(name: Name, listener: Listener<Name>): () => void;
   emit<Name extends keyof LifecycleEvents>(name: Name, payload: LifecycleEvents[Name]): void;

@@ -12,7 +12,7 @@ import type { Step } from "../upgrade/protocol/steps.ts";
 import { AgentProcess } from "./agent-process.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 
-/** What one process of one agent is, and what it does to its host. */
+/** The identity of one process of one agent, and its means of acting on its host. */
 export interface AgentProcessOptions {
   readonly agent: string;
   readonly role: Role;

@@ -1,6 +1,6 @@
 import type { ErrorCode } from "../errors.ts";
 
-/** What each exit code of `lockstep` says. */
+/** The exit codes of `lockstep`. */
 export const exitCodes = {
   done: 0,
   failed: 1,

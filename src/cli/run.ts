@@ -9,7 +9,7 @@ export interface SharedOptions {
   readonly timeout?: string;
 }
 
-/** What a command writes to, and how it is interrupted. */
+/** A command's output, and its interruption. */
 export interface Terminal {
   out(text: string): void;
   /** Asks a person; null where there is none. */

@@ -14,7 +14,7 @@ import {
   text,
 } from "../shape.ts";
 
-/** What people ask for; deduplicated by the client's id. */
+/** An operator's request. The client's id makes it count once. */
 export type FleetRequest =
   | { readonly kind: "upgrade"; readonly to: string; readonly deadlines: Record<string, number> }
   | {

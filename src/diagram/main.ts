@@ -58,7 +58,7 @@ async function filesOf(
   return files;
 }
 
-/** What is wrong with what is committed, a line each. */
+/** The faults of the committed diagrams, a line each. */
 async function problemsOf(
   files: ReadonlyMap<string, string>,
   drawn: readonly Drawn[],

@@ -10,7 +10,7 @@ import { type EventKey, effectKey, timerKey } from "./event-key.ts";
 import { lookAgain } from "./look-again.ts";
 import { nextTransition, type Stamp, type Transition, takeoverTransition } from "./transition.ts";
 
-/** What the actors of one engine share. */
+/** The ports that the actors of one engine share. */
 export interface ActorPorts {
   readonly store: Store;
   readonly clock: Clock;

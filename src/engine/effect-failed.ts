@@ -1,6 +1,6 @@
 import type { EventObject } from "xstate";
 
-/** What may be said of a failure in a journal. */
+/** The part of a failure that a journal may hold. */
 export interface FailureReason {
   readonly code: string;
   readonly message: string;

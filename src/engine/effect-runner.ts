@@ -14,7 +14,7 @@ import type { Clock } from "../ports/clock.ts";
 import { linkController } from "../ports/linked-controller.ts";
 import { effectFailed } from "./effect-failed.ts";
 
-/** What an effect knows of itself. */
+/** The context of a running effect. */
 export interface EffectContext {
   /** `<actor>/<revision>/<index>`: the same on each attempt, whoever makes it. */
   readonly id: string;

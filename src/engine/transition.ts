@@ -23,14 +23,14 @@ export type ActionWrites = (
   info: { readonly actor: string; readonly epoch: number; readonly at: number },
 ) => readonly Write[];
 
-/** What the core needs to know of a machine. */
+/** The facts about a machine that the core needs. */
 export interface Definition {
   readonly machine: AnyStateMachine;
   readonly protocol: number;
   readonly writes?: Readonly<Record<string, ActionWrites>>;
 }
 
-/** Who appends, and when by the store's clock. */
+/** The owner that appends, and the time by the store's clock. */
 export interface Stamp {
   readonly epoch: number;
   readonly at: number;

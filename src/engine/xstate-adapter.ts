@@ -15,7 +15,7 @@ export interface Asked {
   readonly params: Readonly<Record<string, unknown>>;
 }
 
-/** What a machine makes of one event. */
+/** The result of one event in a machine. */
 export interface Outcome {
   /** XState's persisted snapshot as JSON text. */
   readonly snapshot: string;

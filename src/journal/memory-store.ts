@@ -20,7 +20,7 @@ function readPath(fields: Fields, path: string): unknown {
     .reduce<unknown>((value, key) => (value as Fields | undefined)?.[key], fields);
 }
 
-/** What is stored is nobody's own and changes no more, so readers share it. */
+/** A stored value never changes, so all readers share one frozen copy. */
 function frozenCopy<Value>(value: Value): Value {
   if (typeof value !== "object" || value === null) return value;
   if (value instanceof Date) return new Date(value) as Value;
@@ -71,7 +71,7 @@ function isHint({ collection, id, set = {} }: Write): boolean {
   return collection === collections.versions || collection === collections.inbox;
 }
 
-/** What one database in memory holds. */
+/** The contents of one database in memory. */
 interface Database {
   readonly journal: Map<string, Entry[]>;
   /** By actor: the keys of its events. */

@@ -83,7 +83,7 @@ export interface Write {
   readonly remove?: readonly string[];
 }
 
-/** What became of one entry of an append. */
+/** The outcome of one entry of an append. */
 export type AppendResult =
   | { readonly kind: "appended" }
   /** Another entry has this actor's revision. */

@@ -22,7 +22,7 @@ export interface CannotStart {
   readonly details: Readonly<Record<string, unknown>>;
 }
 
-/** What a launcher tells the agent that it starts. */
+/** The values that a launcher hands to the agent that it starts. */
 export interface LauncherEnvironment {
   readonly dataDirectory: string;
   readonly version: string;
@@ -59,7 +59,7 @@ export function reportDatabaseAway(): void {
   process.send?.({ type: "database-away" });
 }
 
-/** What an agent writes down for its launcher. */
+/** The versions that an agent writes down for its launcher. */
 export interface LauncherVersions {
   /** The version that the launcher shall start next, and why this build hands over to it, where it does. */
   writeWanted(version: string, because?: CannotStart): Promise<void>;

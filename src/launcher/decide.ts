@@ -1,7 +1,7 @@
 import { limits } from "../limits.ts";
 import { type CannotStart, exitForVersionChange } from "./agent-side.ts";
 
-/** What the launcher remembers between two starts. */
+/** The launcher's memory between two starts. */
 export interface LauncherState {
   /** The version that is running, or was last. */
   readonly version: string;
@@ -78,7 +78,7 @@ export function afterKeeping(state: LauncherState, kept: string | undefined): La
   return kept === state.version ? { ...state, previous: state.version } : state;
 }
 
-/** What to do when something happened to the child. Pure. */
+/** Decides the next action after an event of the child. Pure. */
 export function decide(state: LauncherState, event: LauncherEvent): Decision {
   switch (event.type) {
     case "ready":

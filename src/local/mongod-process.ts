@@ -76,7 +76,7 @@ export async function startMember(options: {
         ...words,
         ...["--port", String(port), "--bind_ip", address, "--dbpath", dataDirectory],
         ...["--logpath", logPath, "--logappend", "--wiredTigerCacheSizeGB", "0.5"],
-        // What mongod samples about itself each second is for nobody here, and takes its part of the CPU.
+        // mongod would sample itself each second. Nobody reads those samples here, and they cost CPU.
         ...["--setParameter", "diagnosticDataCollectionEnabled=false"],
         ...["--nounixsocket", "--quiet", ...options.arguments],
       ],

@@ -48,7 +48,7 @@ interface Security {
   readonly credentials: string;
 }
 
-/** What a secure set needs on its command lines and in its URLs. */
+/** The command line and URL options of a secure set. */
 async function securityOf(
   { secure }: ReplicaSetOptions,
   directory: string,

@@ -14,7 +14,7 @@ import type { Clock } from "../ports/clock.ts";
 /** A request that a master has accepted. */
 export type Accepted = Answer & { readonly ok: true };
 
-/** What a request to the master is made with. */
+/** The means of a request to the master. */
 export interface Asking {
   readonly store: Store;
   readonly clock: Clock;

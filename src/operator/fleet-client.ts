@@ -34,7 +34,7 @@ export interface WatchOptions {
   readonly signal?: AbortSignal;
 }
 
-/** What an operator does with a fleet, from anywhere that reaches its database. */
+/** An operator's view of a fleet, from anywhere that reaches its database. */
 export interface FleetClient {
   /** Declares the version of a fleet, once. */
   init(version: string): Promise<Versions>;

@@ -29,7 +29,7 @@ function journalInvariants(actor: string, entries: readonly Entry[]): Broken {
   return rules.filter(([, holds]) => !holds).map(([name]) => `${actor}: ${name}`);
 }
 
-/** What each machine keeps from one state to the next, over all that was recorded. */
+/** The broken invariants of each machine from one state to the next, over the whole journal. */
 export function machineInvariants(actor: string, entries: readonly Entry[]): Broken {
   return entries.slice(1).flatMap((entry, index) => {
     const before = entries[index];

@@ -3,7 +3,7 @@ import { promisify } from "node:util";
 
 const execute = promisify(execFile);
 
-/** What a command that ran to its end said. */
+/** The output of a command that ran to its end. */
 export interface Ran {
   readonly exitCode: number;
   readonly stdout: string;

@@ -12,7 +12,7 @@ import { type ExtraCopy, preflightUpgrade } from "./coordinator/preflight-upgrad
 import { dumpCopy, sweepOldBackups } from "./participant/backup-effects.ts";
 import type { Connections, DatabaseWorld, World } from "./world.ts";
 
-/** What an agent does with the application's data and its own copies of it: a port. */
+/** An agent's work on the application's data and on its own copies of it: a port. */
 export interface DatabaseSide {
   /** The effects of `machines/upgrade.ts`, by name. */
   coordinatorEffects(world: World): Readonly<Record<string, EffectHandler>>;

@@ -11,7 +11,7 @@ import type { Gate } from "./participant/gate.ts";
 import type { LocalJournal } from "./participant/local-journal.ts";
 import type { Step } from "./protocol/steps.ts";
 
-/** What the effects of both machines act on: one process of one agent. */
+/** The means of the effects of both machines: one process of one agent. */
 export interface World {
   readonly agent: string;
   readonly role: Role;

@@ -8,7 +8,7 @@ import { limits } from "../../limits.ts";
 
 const compress = promisify(gzip);
 
-/** What the files of a dump are called behind a collection's name: mongodump's own endings. Pure. */
+/** The endings of a dump's files behind a collection's name: those of mongodump. Pure. */
 export function endingsOf({ gzip: zipped }: { readonly gzip?: boolean }): {
   readonly data: string;
   readonly metadata: string;

@@ -181,7 +181,7 @@ const goneCodes = [
   serverErrors.collectionUuidMismatch,
 ];
 
-/** What the server or the disk says, as a code; anything else as it is. */
+/** Gives an error of the server or the disk a code. Any other error stays as it is. */
 export function dumpError(cause: unknown): unknown {
   if (isNetworkTrouble(cause)) return cause;
   const isFile = cause instanceof Error && "syscall" in cause;

@@ -26,7 +26,7 @@ export interface DumpedCollection extends CollectionEntry {
 /** Definitions are BSON in base64. In format 2 they were canonical Extended JSON, which cannot hold each. */
 export const manifestFormat = 3;
 
-/** What a dump holds: written last, so a dump without one is none. */
+/** The contents of a dump. The manifest is written last, so a folder without one is no dump. */
 export interface Manifest {
   readonly format: typeof manifestFormat;
   readonly backupId: string;
@@ -78,7 +78,7 @@ export function sealed(manifest: Omit<Manifest, "seal">): Manifest {
   return { ...manifest, seal: sealOf(manifest) };
 }
 
-/** What the seal of a manifest should be. Pure. */
+/** Computes the seal of a manifest. Pure. */
 export function sealOf(manifest: Omit<Manifest, "seal">): string {
   const { seal: _seal, ...rest } = manifest as Manifest;
   return createHash("sha256").update(JSON.stringify(rest)).digest("hex");

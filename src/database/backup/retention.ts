@@ -4,7 +4,7 @@ import { limits } from "../../limits.ts";
 import { manifestName } from "./manifest.ts";
 import { readManifest } from "./verify-dump.ts";
 
-/** What a dump is called until it is whole. */
+/** Ends the name of a dump's folder until the dump is whole. */
 export const partialEnding = ".partial";
 
 /** Ids of the backups in a folder, in order: what has a manifest, be it damaged. */

@@ -1,7 +1,7 @@
 import { hasCode, serverErrors } from "../../mongo/server-errors.ts";
 import type { Runner } from "./runner.ts";
 
-/** What an operation of a step was expected to take, and took. */
+/** The estimate of an operation of a step, and its real figures. */
 export interface OperationFigures {
   /** Its kind and what it acts on, as the step asked for it. */
   readonly operation: string;

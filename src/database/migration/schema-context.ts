@@ -26,7 +26,7 @@ export type Application =
       readonly types?: "plain" | "bson";
     };
 
-/** What a step may do with a collection inside its transaction; the session is joined for it. */
+/** The operations on a collection inside a step's transaction. The session is joined by itself. */
 export interface StepCollection {
   find(filter?: Filter<Document>): { toArray(): Promise<Document[]> };
   findOne(filter: Filter<Document>): Promise<Document | null>;
@@ -71,7 +71,7 @@ export interface CollectionOptions {
   readonly changeStreamPreAndPostImages?: { readonly enabled: boolean };
 }
 
-/** What the server checks, and what it does about it. */
+/** The check of a collection's documents, and the consequence for a document that fails it. */
 export interface ValidatorOptions {
   /** Which writes are checked. Default: "strict". */
   readonly level?: "strict" | "moderate" | "off";

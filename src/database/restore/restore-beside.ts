@@ -90,7 +90,7 @@ export async function requireSameServer(client: MongoClient, backupVersion: stri
   );
 }
 
-/** What a restore would do. */
+/** The plan of a restore. */
 export interface RestorePlan {
   readonly collections: number;
   readonly documents: number;

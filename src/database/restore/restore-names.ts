@@ -1,7 +1,7 @@
-/** What a restore loads beside the live collections, until it is swapped in. */
+/** Begins the names of collections that a restore loads beside the live ones, until they are swapped in. */
 export const loadedPrefix = "lockstep_restore.";
 
-/** What a restore has put aside, until all is proven. */
+/** Begins the names of collections that a restore has put aside, until all is proven. */
 export const replacedPrefix = "lockstep_replaced.";
 
 /** True for a collection that a restore has made beside the application's. Pure. */

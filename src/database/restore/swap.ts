@@ -23,7 +23,7 @@ export interface SwapTarget {
   readonly signal: AbortSignal;
 }
 
-/** What the server says where the catalogue has to be looked at again. */
+/** The errors after which the catalogue is read again. */
 const lookAgain = [
   serverErrors.namespaceNotFound,
   serverErrors.namespaceExists,
@@ -84,7 +84,7 @@ async function advance(
   return false;
 }
 
-/** What is put where: decided, and written into the fence, before the first one. */
+/** One swap. All swaps are decided and written into the fence before the first one begins. */
 export interface Swap {
   readonly name: string;
   /** Of the collection that is put there; null for none. */

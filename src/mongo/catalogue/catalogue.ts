@@ -219,7 +219,7 @@ export async function readCatalogue(client: MongoClient, databaseName: string): 
   return { collections };
 }
 
-/** What differs between two catalogues, in words; nothing when they are equal. Pure. */
+/** The differences between two catalogues in words, none when they are equal. Pure. */
 export function differences(
   expected: Catalogue,
   found: Catalogue,

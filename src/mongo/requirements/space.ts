@@ -4,7 +4,7 @@ import { limits } from "../../limits.ts";
 import type { Log } from "../../log.ts";
 import { storageMembers, type WithMember } from "../members.ts";
 
-/** What `dbStats` says of a database. */
+/** The size of a database, by `dbStats`. */
 export interface DatabaseSize {
   readonly dataSizeBytes: number;
   readonly storageSizeBytes: number;
@@ -45,12 +45,12 @@ export async function databaseSize(
   };
 }
 
-/** What a database takes of a disk, in bytes. Pure. */
+/** The bytes of a disk that a database takes. Pure. */
 export function occupied({ storageSizeBytes, indexSizeBytes }: DatabaseSize): number {
   return storageSizeBytes + indexSizeBytes;
 }
 
-/** What one member says of the disk that it keeps its data on. */
+/** The space on the disk of one member's data, by that member. */
 export interface MemberSpace {
   readonly host: string;
   readonly freeBytes: number;
@@ -124,7 +124,7 @@ function sharers(all: readonly MemberSpace[], one: MemberSpace): number {
   ).length;
 }
 
-/** What stays free on a disk whatever happens. Pure. */
+/** The bytes of a disk that always stay free. Pure. */
 function reserveOf({ totalBytes }: MemberSpace): number {
   return Math.min(totalBytes * limits.spaceReserveFraction, limits.spaceReserveBytesMax);
 }

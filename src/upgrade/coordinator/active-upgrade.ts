@@ -15,7 +15,7 @@ export type Coordinator = ActorView<UpgradeContext> & {
   readonly protocol: number;
 };
 
-/** What a master goes by, read once for each of its passes. */
+/** The facts that a master acts on, read once for each of its passes. */
 export interface ActiveUpgrade {
   readonly coordinator: Coordinator;
   readonly agents: readonly AgentRecord[];

@@ -29,7 +29,7 @@ import { viewOf } from "../views.ts";
 import { type ActiveUpgrade, activeCoordinator, isAbsent } from "./active-upgrade.ts";
 import type { ExtraCopy } from "./preflight-upgrade.ts";
 
-/** What the master's loop acts on. */
+/** The means of the master's loop. */
 export interface MasterWorld {
   readonly store: Store;
   readonly engine: Engine;

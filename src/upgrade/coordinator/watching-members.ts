@@ -10,7 +10,7 @@ import {
 } from "../../mongo/requirements/space.ts";
 import type { DatabaseWorld } from "../world.ts";
 
-/** What the TTL monitors are paused and resumed with. */
+/** The means of pausing and resuming the TTL monitors. */
 export function deletionsOf(world: DatabaseWorld): TtlHold {
   return {
     ...world,

@@ -1,7 +1,7 @@
 import { collections, documentIds, type Store, type Write } from "../../journal/store.ts";
 import type { Log } from "../../log.ts";
 
-/** What the application does when the gate opens and before it shuts. Both are awaited, one after the other. */
+/** The application's work when the gate opens and before it shuts. Both are awaited, one after the other. */
 export interface GateListener {
   /** Begins, and resolves when it has begun: until then nothing is shut. */
   onOpen(): Promise<void> | void;
@@ -20,7 +20,7 @@ export interface Gate {
   close(): Promise<void>;
 }
 
-/** What an opening or a shutting is in the store: conditions and changes in one transaction. Pure. */
+/** The writes of an opening or a shutting: conditions and changes in one transaction. Pure. */
 export function gateWrites(
   gate: "open" | "shut",
   { agent, incarnation, version }: { agent: string; incarnation: number; version: string },

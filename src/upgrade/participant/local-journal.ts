@@ -11,7 +11,7 @@ interface Kept {
   readonly copy: string | null;
 }
 
-/** What one host has done for one upgrade: durable before the next thing happens. */
+/** The record of one host's work for one upgrade. Each change of it is durable before the next work begins. */
 export interface LocalRecord {
   readonly from: string;
   readonly to: string;

@@ -8,7 +8,7 @@ import type { LocalStep, LocalStepContext, Step } from "../protocol/steps.ts";
 import { planOf } from "../protocol/steps.ts";
 import type { LocalJournal, LocalRecord } from "./local-journal.ts";
 
-/** What local steps run or are undone with. */
+/** The means of running and undoing local steps. */
 export interface LocalRun {
   readonly journal: LocalJournal;
   readonly steps: readonly Step[];

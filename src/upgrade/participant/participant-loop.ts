@@ -28,7 +28,7 @@ import { contextOf, isFinal, isOver, viewOf } from "../views.ts";
 import type { Gate } from "./gate.ts";
 import type { LocalJournal } from "./local-journal.ts";
 
-/** What the participant's loop acts on. */
+/** The means of the participant's loop. */
 export interface ParticipantWorld {
   readonly store: Store;
   readonly engine: Engine;
@@ -50,10 +50,10 @@ export interface ParticipantWorld {
   readonly log: Log;
 }
 
-/** What its gate is moved with. */
+/** The means of moving its gate. */
 export type GateWorld = Pick<ParticipantWorld, "store" | "gate" | "version" | "log">;
 
-/** What a pass of the loop found. */
+/** The result of a pass of the loop. */
 export interface Reconciled {
   /** Why this agent is stuck, or null. */
   readonly blocked: string | null;

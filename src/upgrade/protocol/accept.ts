@@ -16,7 +16,7 @@ export const deadlinesDefault: Deadlines = {
   rollingBackMs: limits.rollingBackDeadlineMs,
 };
 
-/** What is asked of a fleet: a higher version, or the version and data of a backup. */
+/** The target of a fleet: a higher version, or the version and data of a backup. */
 export interface Wanted {
   readonly to: string;
   readonly restoreOf: { readonly backupId: string; readonly digest: string } | null;

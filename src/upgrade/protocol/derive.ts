@@ -26,7 +26,7 @@ export interface Derived<Event> {
 const keyOf = (view: ActorView<unknown>, what: string): string =>
   `${view.actor}@${view.revision}:${what}`;
 
-/** What the coordinator learns from one participant's latest entry; nothing it knows already. */
+/** The coordinator's news from one participant's latest entry, without what it knows already. */
 export function fromParticipant(
   coordinator: ActorView<UpgradeContext>,
   participant: ActorView<ParticipantContext>,
@@ -95,7 +95,7 @@ export function fromParticipant(
   return derived;
 }
 
-/** What the coordinator learns from the agents' records: gates, and who is absent. */
+/** The coordinator's news from the agents' records: gates and absent agents. */
 export function fromRecords(
   coordinator: ActorView<UpgradeContext>,
   records: readonly AgentRecord[],
@@ -137,7 +137,7 @@ export function fromProgress(
   return [{ event: { type: "progressSeen", sequence: batches }, key }];
 }
 
-/** What a participant learns from its coordinator's latest entry; nothing it has acted on already. */
+/** A participant's news from its coordinator's latest entry, without what it has acted on already. */
 export function fromCoordinator(
   participant: ActorView<ParticipantContext>,
   coordinator: ActorView<UpgradeContext>,

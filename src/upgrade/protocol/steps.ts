@@ -6,7 +6,7 @@ import { assert, LockstepError } from "../../errors.ts";
 import { limits } from "../../limits.ts";
 import type { Log } from "../../log.ts";
 
-/** What a local step gets. It has no database writes: it changes its own host only. */
+/** The context of a local step. It has no database writes, since a local step changes its own host only. */
 export interface LocalStepContext {
   readonly from: string;
   readonly to: string;
@@ -48,7 +48,7 @@ export interface LocalStep extends StepBase {
 
 export type Step = SchemaStep | LocalStep;
 
-/** What one version's binary would do to go from one version to another. */
+/** The steps by which one version's binary goes from one version to another. */
 export interface Plan {
   readonly schema: readonly SchemaStep[];
   readonly local: readonly LocalStep[];
