@@ -1,6 +1,14 @@
+import { resolve } from "node:path";
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({
+  // The examples import the package as a user does.
+  resolve: {
+    alias: {
+      "lockstep/engine": resolve("src/workflow/index.ts"),
+      "lockstep/testing": resolve("src/workflow/testing/index.ts"),
+    },
+  },
   test: {
     include: ["test/**/*.test.ts"],
     exclude: ["test/privileged/**"],

@@ -52,7 +52,7 @@ export async function dump(
 /** Loads all collections of a dump with their indexes. */
 export async function load(client: MongoClient, databaseName: string, directory: string) {
   const manifest = await verifyDump(directory);
-  const target = { client, databaseName, signal, faultPoints: noFaults };
+  const target = { client, databaseName, signal, faultPoints: noFaults, clock: systemClock };
   return seconds(async () => {
     for (const entry of manifest.collections) {
       await loadCollection(target, directory, manifest, entry, entry.name);

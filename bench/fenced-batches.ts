@@ -43,7 +43,8 @@ export function fencedBatches(): Promise<Run> {
     });
     const value = await seconds(async () => {
       const result = await runSchemaSteps({
-        ...{ client, databaseName: "bench", control, upgrade: "u000002", now: new Date(0) },
+        withMember: (_host, act) => act(client),
+        ...{ client, databaseName: "bench", control, upgradeId: "u000002", now: new Date(0) },
         ...{ progressField: "progress", holder: "a1:1", isDead: async () => false, signal },
         ...{ faultPoints: noFaults, clock: systemClock, log: silentLog },
         mastership: {

@@ -2,7 +2,12 @@
 export interface Run {
   readonly value: number;
   readonly against: number;
+  /** The parts of both, by name. */
+  readonly parts?: Parts;
+  readonly partsAgainst?: Parts;
 }
+
+type Parts = Readonly<Record<string, number>>;
 
 export interface Figure extends Run {
   readonly name: string;
@@ -16,9 +21,19 @@ function median(numbers: readonly number[]): number {
   return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
 }
 
+function mediansOf(all: readonly (Parts | undefined)[]): Parts {
+  const given = all.filter((parts) => parts !== undefined);
+  const names = Object.keys(given[0] ?? {});
+  return Object.fromEntries(
+    names.map((name) => [name, median(given.map((parts) => parts[name] ?? Number.NaN))]),
+  );
+}
+
 /** The medians of several runs, as one figure. Pure. */
 export function figureOf(name: string, unit: string, runs: readonly Run[]): Figure {
   const value = median(runs.map((run) => run.value));
   const against = median(runs.map((run) => run.against));
-  return { name, value, unit, against, ratio: value / against, runs };
+  const parts = mediansOf(runs.map((run) => run.parts));
+  const partsAgainst = mediansOf(runs.map((run) => run.partsAgainst));
+  return { name, value, unit, against, ratio: value / against, parts, partsAgainst, runs };
 }

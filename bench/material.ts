@@ -44,13 +44,14 @@ export function documentsFrom(start: number, count: number): { _id: number }[] {
 
 export const documentBytes = 480;
 
-/** Fills a collection with about so many bytes, and gives it two indexes. */
+/** Fills a collection with about so many megabytes, and gives it two indexes. */
 export async function fillCollection(
   client: MongoClient,
   database: string,
   megabytes: number,
+  name = "things",
 ): Promise<void> {
-  const things = client.db(database).collection<{ _id: number }>("things");
+  const things = client.db(database).collection<{ _id: number }>(name);
   const total = Math.round((megabytes * 1_000_000) / documentBytes);
   for (let start = 0; start < total; start += 5_000) {
     await things.insertMany(documentsFrom(start, Math.min(5_000, total - start)), {

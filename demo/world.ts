@@ -78,7 +78,7 @@ export async function startWorld(): Promise<DemoWorld> {
           CATALOGUE_MEMBER_URL: member.directUrl,
           CATALOGUE_AGENT: name,
           CATALOGUE_PORT: String(port),
-          ...(name === "a3" ? { CATALOGUE_BROKEN: "1.2.1", CATALOGUE_DISK: "silent" } : {}),
+          ...(name === "a3" ? { CATALOGUE_BROKEN: "1.2.1" } : { CATALOGUE_KEY: "for posters" }),
         }),
         readyTimeoutsMs: { "1.2.1": 8_000 },
         guard,

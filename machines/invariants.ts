@@ -1,8 +1,8 @@
 import type { ParticipantContext } from "./participant-context.ts";
 import {
   everyoneSettled,
-  everyoneVoted,
   forwardStates,
+  mayCommit,
   readiness,
   type UpgradeContext,
 } from "./upgrade-context.ts";
@@ -22,14 +22,14 @@ function broken(rules: readonly Rule[]): string[] {
 const same = (left: unknown, right: unknown) => JSON.stringify(left) === JSON.stringify(right);
 const back = ["rolling-back", "blocked", "rolled-back"];
 
-/** The invariants that every transition of the coordinator keeps, by their names in the design. Pure. */
+/** The invariants that every transition of the coordinator keeps, by their names in docs/verification.md. Pure. */
 export function upgradeInvariants(
   before: Seen<UpgradeContext>,
   after: Seen<UpgradeContext>,
 ): string[] {
   const [old, now] = [before.context, after.context];
   const entered = (state: string) => after.state === state && before.state !== state;
-  const frozen = (context: UpgradeContext) => [context.upgrade, context.from, context.to];
+  const frozen = (context: UpgradeContext) => [context.upgradeId, context.from, context.to];
   const remaining = old.required.filter(({ agent }) => !now.excluded.includes(agent));
   return broken([
     ["S3: the upgrade never changes", same(frozen(old), frozen(now))],
@@ -43,7 +43,7 @@ export function upgradeInvariants(
     ["touched stays touched", !old.touched || now.touched || after.state === "backing-up"],
     ["a new T takes new copies", !entered("backing-up") || now.backup === null],
     ["migrating touches", after.state !== "migrating" || now.touched],
-    ["committed by votes", !entered("done") || everyoneVoted(now)],
+    ["committed by votes", !entered("done") || mayCommit(now)],
     ["settled at the end", !entered("rolled-back") || everyoneSettled(now)],
     ["a roll-back has a reason", after.state !== "rolling-back" || now.reason !== null],
     ["blocked has a reason", !entered("blocked") || now.blockedReason !== null],
@@ -61,7 +61,7 @@ export function agentInvariants(
   const decided = ["committed", "turnBackAsked"].includes(event);
   const frozen = (context: ParticipantContext) => [
     context.agent,
-    context.upgrade,
+    context.upgradeId,
     context.from,
     context.to,
   ];
@@ -69,9 +69,13 @@ export function agentInvariants(
     ["S3: the upgrade never changes", same(frozen(old), frozen(now))],
     ["S12: a vote stands", before.state !== "awaiting-peers" || !moved || decided],
     ["S10: done is final", before.state !== "done" || after.state === "done"],
+    [
+      "a vote comes after the readiness check",
+      after.state !== "awaiting-peers" || !moved || before.state === "checking-readiness",
+    ],
     ["turned back stays so", !old.turnedBack || now.turnedBack],
     [
-      "back only when told",
+      "back only when asked",
       after.state !== "rolling-back" || !moved || event === "turnBackAsked" || old.turnedBack,
     ],
     ["S10: late goes forward", !old.late || !["rolling-back", "rolled-back"].includes(after.state)],

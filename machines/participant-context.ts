@@ -4,23 +4,23 @@ import type { BackupPoint, EffectFailed, PlanSummary, Reason, Role } from "./voc
 export interface ParticipantInput {
   readonly agent: string;
   readonly role: Role;
-  readonly upgrade: string;
+  readonly upgradeId: string;
   readonly from: string;
   readonly to: string;
 }
 
 export interface ParticipantContext extends ParticipantInput {
-  /** The version of the process that reported last; null before the first report. */
+  /** The version of the process that reported last. It is null before the first report. */
   readonly running: string | null;
   readonly incarnation: number;
   readonly plan: PlanSummary | null;
   readonly gateShut: boolean;
-  /** A change of version was asked for and the next process has not reported yet. */
+  /** True after a change of version was asked for, until the next process reports. */
   readonly leaving: boolean;
-  /** The coordinator has committed without this agent: only forward from here. */
+  /** True where the coordinator has committed without this agent. It can only go forward. */
   readonly late: boolean;
   readonly turnedBack: boolean;
-  /** A later upgrade was committed while this one was stuck here: only back to where its files were. */
+  /** True where a later upgrade was committed while this one was stuck here. Its local steps can only be undone. */
   readonly superseded: boolean;
   readonly backup: BackupPoint | null;
   readonly copy: { readonly digest: string | null; readonly reason: Reason | null } | null;
@@ -34,9 +34,10 @@ export type AgentEvent =
       version: string;
       incarnation: number;
       hash: string;
+      steps?: readonly string[];
       schemaSteps: number;
       protocol: number;
-      /** The launcher could not start the version wanted, and why. */
+      /** Why the launcher could not start the wanted version, or null. */
       cannotStart: Reason | null;
     }
   | { type: "gateShut" }
@@ -46,6 +47,8 @@ export type AgentEvent =
   | { type: "localStepsAsked" }
   | { type: "localStepsDone" }
   | { type: "localStepFailed"; reason: Reason }
+  | { type: "readinessPassed" }
+  | { type: "readinessFailed"; reason: Reason }
   | { type: "committed" }
   | { type: "turnBackAsked" }
   | { type: "undone" }

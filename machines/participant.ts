@@ -1,10 +1,11 @@
 import { assign, setup } from "xstate";
+import type { ParticipantParams } from "./effect-params.ts";
 import type { AgentEvent, ParticipantContext, ParticipantInput } from "./participant-context.ts";
 import type { CancelEffectsParams } from "./vocabulary.ts";
 
 /**
- * The participant: one agent's part in one upgrade, driven by that agent alone.
- * It decides nothing: its failures are reports, and the coordinator's decision moves it.
+ * The participant is one agent's part in one upgrade. That agent alone drives it. It decides nothing: it reports its
+ * failures, and the coordinator's decision moves it.
  */
 export const participantMachine = setup({
   types: {
@@ -14,20 +15,22 @@ export const participantMachine = setup({
   },
   actions: {
     cancelEffects: (_, _params: CancelEffectsParams) => {},
-    shutGate: (_, _params: { agent: string }) => {},
-    changeVersion: (_, _params: { version: string }) => {},
-    dumpCopy: (_, _params: { upgrade: string; from: string; backup: unknown }) => {},
-    runLocalSteps: (_, _params: { upgrade: string; from: string; to: string }) => {},
-    undoLocalSteps: (_, _params: { upgrade: string; from: string; to: string }) => {},
-    /** The version stays: it becomes the launcher's default and before-images may go. */
-    keepVersion: (_, _params: { upgrade: string; version: string }) => {},
+    shutGate: (_, _params: ParticipantParams["shutGate"]) => {},
+    changeVersion: (_, _params: ParticipantParams["changeVersion"]) => {},
+    dumpCopy: (_, _params: ParticipantParams["dumpCopy"]) => {},
+    runLocalSteps: (_, _params: ParticipantParams["runLocalSteps"]) => {},
+    /** Asks the application of the new build whether it can serve, on the migrated data, before the vote. */
+    checkReadiness: (_, _params: ParticipantParams["checkReadiness"]) => {},
+    undoLocalSteps: (_, _params: ParticipantParams["undoLocalSteps"]) => {},
+    /** Makes this version the launcher's default, and lets before-images go. */
+    keepVersion: (_, _params: ParticipantParams["keepVersion"]) => {},
     noteStarted: assign(({ context, event }) => {
       if (event.type !== "started") return {};
-      const { version, incarnation, hash, schemaSteps, protocol, cannotStart } = event;
+      const { version, incarnation, hash, steps, schemaSteps, protocol, cannotStart } = event;
       return {
         running: version,
         incarnation,
-        plan: { hash, schemaSteps, protocol },
+        plan: { hash, ...(steps && { steps }), schemaSteps, protocol },
         leaving: false,
         reason: cannotStart ?? context.reason,
       };
@@ -46,6 +49,7 @@ export const participantMachine = setup({
     }),
     noteFailure: assign(({ event }) =>
       event.type === "localStepFailed" ||
+      event.type === "readinessFailed" ||
       event.type === "undoFailed" ||
       event.type === "effectFailed"
         ? { reason: event.reason }
@@ -79,12 +83,12 @@ export const participantMachine = setup({
     isFirstLate: ({ context }) => context.late && !context.superseded,
     isSuperseded: ({ context }) => context.superseded,
     isTurnedBack: ({ context }) => context.turnedBack,
-    /** The launcher could not start the old version either. */
+    /** True where the launcher could not start the old version either. */
     cannotGoBack: ({ context, event }) =>
       event.type === "started" && event.cannotStart !== null && event.version !== context.from,
   },
 }).createMachine({
-  id: "agent",
+  id: "participant",
   context: ({ input }) => ({
     ...input,
     running: null,
@@ -105,7 +109,7 @@ export const participantMachine = setup({
   states: {
     waiting: {
       description:
-        "Drains, shuts its gate and comes back on the new version; then waits for the coordinator. Left by its call for copies or local steps, by its commit, or by its turning back.",
+        "Waits for the new version of this agent to run with the gate shut, then for the coordinator. Leaves when the coordinator asks for copies or local steps, commits, or turns back.",
       entry: [{ type: "shutGate", params: ({ context: { agent } }) => ({ agent }) }],
       always: [
         { guard: "lateAndFailed", target: "blocked" },
@@ -129,11 +133,11 @@ export const participantMachine = setup({
     },
     "backing-up": {
       description:
-        "A state server dumps its own member at the time T and reports the digest; then waits for the coordinator. Left by its call for local steps, by its commit, or by its turning back.",
+        "Waits for the dump of this state server's own member at the time T, then for the coordinator. Leaves when the coordinator asks for local steps, commits, or turns back.",
       entry: [
         {
           type: "dumpCopy",
-          params: ({ context: { upgrade, from, backup } }) => ({ upgrade, from, backup }),
+          params: ({ context: { upgradeId, from, backup } }) => ({ upgradeId, from, backup }),
         },
       ],
       on: {
@@ -152,11 +156,11 @@ export const participantMachine = setup({
     },
     migrating: {
       description:
-        "Runs its local steps. Left by their end, by the coordinator's turning back; after the commit a failure blocks this agent alone.",
+        "Waits for the local steps of this agent. Leaves when they end, or when the coordinator turns back; after the commit a failure blocks this agent alone.",
       entry: [
         {
           type: "runLocalSteps",
-          params: ({ context: { upgrade, from, to } }) => ({ upgrade, from, to }),
+          params: ({ context: { upgradeId, from, to } }) => ({ upgradeId, from, to }),
         },
       ],
       always: [
@@ -167,16 +171,36 @@ export const participantMachine = setup({
         },
       ],
       on: {
-        localStepsDone: [{ guard: "isLate", target: "done" }, { target: "awaiting-peers" }],
+        localStepsDone: [{ guard: "isLate", target: "done" }, { target: "checking-readiness" }],
         localStepFailed: { actions: "noteFailure" },
         effectFailed: { actions: "noteFailure" },
         committed: { actions: "noteLate" },
         turnBackAsked: { guard: "isNotLate", target: "rolling-back" },
       },
     },
+    "checking-readiness": {
+      description:
+        "Waits for the application's readiness check on the new build, with the gate shut. Leaves with a vote when the check passes, or when the coordinator commits without this agent or turns back.",
+      entry: [
+        {
+          type: "checkReadiness",
+          params: ({ context: { upgradeId, from, to } }) => ({ upgradeId, from, to }),
+        },
+      ],
+      on: {
+        readinessPassed: { target: "awaiting-peers" },
+        readinessFailed: { actions: "noteFailure" },
+        effectFailed: { actions: "noteFailure" },
+        committed: {
+          target: "done",
+          actions: [{ type: "cancelEffects", params: {} }, "noteLate"],
+        },
+        turnBackAsked: { target: "rolling-back" },
+      },
+    },
     "awaiting-peers": {
       description:
-        "Has voted and waits for the coordinator's decision alone. Left by its commit or its turning back.",
+        "Waits for the coordinator's decision, since this agent has voted. Leaves when the coordinator commits or turns back.",
       on: {
         committed: { target: "done" },
         turnBackAsked: { target: "rolling-back" },
@@ -184,14 +208,14 @@ export const participantMachine = setup({
     },
     "rolling-back": {
       description:
-        "Undoes its local steps and comes back on the old version. Left when both are done; an undo that fails blocks this agent.",
+        "Waits for the undo of this agent's local steps, and for its old version to run. Leaves when both are done, or when the undo fails and blocks this agent.",
       entry: [
         { type: "cancelEffects", params: {} },
         "noteTurnedBack",
         { type: "shutGate", params: ({ context: { agent } }) => ({ agent }) },
         {
           type: "undoLocalSteps",
-          params: ({ context: { upgrade, from, to } }) => ({ upgrade, from, to }),
+          params: ({ context: { upgradeId, from, to } }) => ({ upgradeId, from, to }),
         },
       ],
       always: [
@@ -217,7 +241,7 @@ export const participantMachine = setup({
     },
     blocked: {
       description:
-        "Waits for an operator: this agent cannot go on by itself, its gate stays shut. Left by retry, in the same direction.",
+        "Waits for an operator with the gate shut, since this agent cannot go on by itself. Leaves when the operator retries, in the same direction.",
       on: {
         retryRequested: [
           { guard: "isTurnedBack", target: "rolling-back", actions: "noteRetry" },
@@ -229,12 +253,12 @@ export const participantMachine = setup({
     },
     withdrawing: {
       description:
-        "Was stuck on its way to a commit that a later one has replaced: undoes its local steps, so that it follows from where its files were. Left when that is done; an undo that fails blocks this agent.",
+        "Waits for the undo of this agent's local steps, since a later commit has replaced the one that it missed. Leaves when the undo is done, or when it fails and blocks this agent.",
       entry: [
         { type: "cancelEffects", params: {} },
         {
           type: "undoLocalSteps",
-          params: ({ context: { upgrade, from, to } }) => ({ upgrade, from, to }),
+          params: ({ context: { upgradeId, from, to } }) => ({ upgradeId, from, to }),
         },
       ],
       on: {
@@ -249,13 +273,14 @@ export const participantMachine = setup({
       entry: [
         {
           type: "keepVersion",
-          params: ({ context: { upgrade, to } }) => ({ upgrade, version: to }),
+          params: ({ context: { upgradeId, to } }) => ({ upgradeId, version: to }),
         },
       ],
     },
     superseded: {
       type: "final",
-      description: "This agent follows a later upgrade instead, from where its files were.",
+      description:
+        "This agent follows a later upgrade, with its files as they were before this one.",
     },
     "rolled-back": {
       type: "final",
@@ -263,7 +288,7 @@ export const participantMachine = setup({
       entry: [
         {
           type: "keepVersion",
-          params: ({ context: { upgrade, from } }) => ({ upgrade, version: from }),
+          params: ({ context: { upgradeId, from } }) => ({ upgradeId, version: from }),
         },
       ],
     },

@@ -7,6 +7,7 @@ import type {
   Reason,
   RestoreOf,
   Role,
+  SavedWrites,
 } from "./vocabulary.ts";
 
 export interface Required {
@@ -14,16 +15,16 @@ export interface Required {
   readonly role: Role;
 }
 
-/** The input of an upgrade. It is frozen at acceptance, but for a recorded exclusion. */
+/** The input of an upgrade. Acceptance freezes it. Only a recorded exclusion changes it later. */
 export interface UpgradeInput {
-  readonly upgrade: string;
+  readonly upgradeId: string;
   readonly from: string;
   readonly to: string;
   readonly required: readonly Required[];
   readonly deadlines: Deadlines;
-  /** A restore by hand is an upgrade to the backup's version and data; null for a plain upgrade. */
+  /** The backup of a restore by hand, which is an upgrade to the backup's version. It is null for a plain upgrade. */
   readonly restoreOf: RestoreOf | null;
-  /** Milliseconds by the store's clock: what the steps get as `now`. */
+  /** Milliseconds by the store's clock. The steps get this time as `now`. */
   readonly acceptedAt: number;
 }
 
@@ -45,16 +46,20 @@ export interface UpgradeContext extends UpgradeInput {
   readonly gatesShut: boolean;
   readonly backup: BackupPoint | null;
   readonly copies: Readonly<Record<string, Copy>>;
-  /** How often the time T was too old, or the catalogue had changed, before all copies were made. */
+  /** How many times T was too old, or the catalogue had changed, before all copies were made. */
   readonly momentsGone: number;
-  /** Digest by which the catalogue that the rehearsal ended with is stored: what the live one must become. */
+  /** The digest of the catalogue with which the rehearsal ended. The live catalogue must become equal to it. */
   readonly expected: string | null;
   readonly rehearsed: readonly StepFigures[];
-  /** How much more room the database took after the steps than before, in bytes; null before that. */
+  /** By how many bytes the database grew in the rehearsal. It is null before that. */
   readonly growthBytes: number | null;
-  /** The live data may have been changed: the way back is a restore. */
+  /** True once the live data may have been changed. The way back is a restore then. */
   readonly touched: boolean;
   readonly voted: readonly string[];
+  /** Required agents that are silent. Each has a deadline of its own. */
+  readonly silent: readonly string[];
+  /** True once the last look at the live data and its catalogue is asked for. */
+  readonly verifying: boolean;
   readonly verified: boolean;
   readonly restored: boolean;
   readonly undone: readonly string[];
@@ -63,8 +68,10 @@ export interface UpgradeContext extends UpgradeInput {
   readonly excluded: readonly string[];
   readonly reason: Reason | null;
   readonly blockedReason: Reason | null;
-  /** An operator has said that a restore may take back what somebody outside the fleet wrote. */
+  /** True once an operator has accepted that a restore takes back the writes of others. */
   readonly foreignWritesAccepted: boolean;
+  /** The writes of others that were saved and taken back. It is absent where there were none. */
+  readonly saved?: SavedWrites;
 }
 
 export type UpgradeEvent =
@@ -73,6 +80,7 @@ export type UpgradeEvent =
       agent: string;
       incarnation: number;
       hash: string;
+      steps?: readonly string[];
       schemaSteps: number;
       protocol: number;
     }
@@ -91,9 +99,12 @@ export type UpgradeEvent =
   | { type: "progressSeen"; sequence: number }
   | { type: "migrationDone" }
   | { type: "migrationFailed"; reason: Reason }
-  | { type: "catalogueVerified" }
+  | { type: "liveDataVerified" }
   | { type: "participantVoted"; agent: string }
-  | { type: "dataRestored"; digest: string | null }
+  | { type: "participantSilent"; agent: string }
+  | { type: "participantHeard"; agent: string }
+  | { type: "silentTooLong"; agent: string }
+  | { type: "dataRestored"; digest: string | null; saved?: SavedWrites }
   | { type: "restoreFailed"; reason: Reason }
   | { type: "copyLost"; agent: string; reason: Reason }
   | { type: "participantUndone"; agent: string }
@@ -104,25 +115,25 @@ export type UpgradeEvent =
   | { type: "deadlinePassed" }
   | EffectFailed;
 
-/** From acceptance to the last vote: what can still be aborted. */
+/** The states from acceptance to the last vote. An operator can abort an upgrade in them. */
 export const forwardStates: readonly string[] = [
   ...["waiting", "backing-up", "rehearsing", "migrating", "awaiting-peers"],
 ];
 
-/** Code of a copy that could not be made since the server no longer reads at T. */
+/** The code of a copy that could not be made, since the server no longer reads at T. */
 export const momentGone = "moment-gone";
 
-/** Code of a roll-back that would take back somebody else's writes. */
+/** The code of a roll-back that would take back the writes of others. */
 export const foreignWrites = "foreign-writes";
 
-/** Nothing was touched yet, and a new T may be tried. */
+/** True where no live data was touched, and the number of tries allows a new T. */
 export function anotherMomentLeft({ momentsGone }: UpgradeContext): boolean {
   return momentsGone < limits.backupTimeTriesMax - 1;
 }
 
 type Readiness = "incomplete" | "differ" | "ready" | "ready-without-schema-steps";
 
-/** S5: all required agents are ready for the same steps and protocol, and no gate is open. */
+/** S5: whether all required agents are ready for the same steps and protocol with every gate shut. */
 export function readiness(context: UpgradeContext): Readiness {
   const plans = context.required.flatMap(({ agent }) => context.ready[agent] ?? []);
   const [first] = plans;
@@ -147,12 +158,12 @@ function copyHolders(context: UpgradeContext): { servers: number; digests: (stri
   };
 }
 
-/** Two hosts hold a copy where the fleet has two, one where it has one (S6). */
+/** Enough holders of a copy are two hosts, or one in a fleet that has only one (S6). */
 function copiesNeeded(servers: number): number {
   return Math.min(2, servers);
 }
 
-/** The holders of the copies, or of the backup that is restored by hand: one of them rehearses and restores. */
+/** The holders of the copies, or of the backup that is restored by hand. One of them rehearses and restores. */
 export function holdersOf({ copies, restoreOf }: UpgradeContext): readonly string[] {
   return restoreOf?.holders ?? copyHoldersOf(copies);
 }
@@ -162,19 +173,19 @@ export function copyHoldersOf(copies: UpgradeContext["copies"]): readonly string
   return Object.keys(copies).filter((agent) => copies[agent]?.digest);
 }
 
-/** Every host that has reported on a copy is believed to hold one, once more. */
+/** Takes every host that has reported on a copy for a holder again. */
 export function copiesAgain({ backup, copies }: UpgradeContext): UpgradeContext["copies"] {
   if (backup === null) return copies;
   const whole = { digest: backup.digest, reason: null };
   return Object.fromEntries(Object.keys(copies).map((agent) => [agent, whole]));
 }
 
-/** Somebody else still holds a copy: the way back need not wait for an operator. */
+/** True where another host holds a copy: the way back need not wait for an operator. */
 export function anotherCopyLeft({ copies }: UpgradeContext, lost: string): boolean {
   return copyHoldersOf(copies).some((agent) => agent !== lost);
 }
 
-/** All copies are reported, none differs, and enough hosts hold one. */
+/** True once all copies are reported, none differs, and enough hosts hold one. */
 export function copiesAgree(context: UpgradeContext): boolean {
   const { servers, digests } = copyHolders(context);
   if (context.backup === null || servers === 0 || digests.length < servers) return false;
@@ -182,7 +193,7 @@ export function copiesAgree(context: UpgradeContext): boolean {
   return held.length >= copiesNeeded(servers) && new Set(held).size === 1;
 }
 
-/** A different digest fails the backup at once; a missing one when too few hosts are left. */
+/** True where digests differ, or where so many copies are missing that too few hosts are left. */
 export function copiesImpossible(context: UpgradeContext): boolean {
   const { servers, digests } = copyHolders(context);
   const held = digests.filter((digest) => digest !== null);
@@ -190,18 +201,28 @@ export function copiesImpossible(context: UpgradeContext): boolean {
   return new Set(held).size > 1 || (missing > 0 && servers - missing < copiesNeeded(servers));
 }
 
-/** How long the migration may go without a committed batch: what was asked for, or what the rehearsal needed thrice. */
+/** The longest time without a committed batch: the operator's, or three times the longest step of the rehearsal. */
 export function noProgressMs({ deadlines, rehearsed }: UpgradeContext): number {
   const longestMs = Math.max(0, ...rehearsed.map(({ durationMs }) => durationMs));
   return Math.max(deadlines.noProgressMs, 3 * longestMs);
 }
 
-/** All required agents have voted and the catalogue is verified: the commit point may be passed. */
-export function everyoneVoted({ verified, required, voted }: UpgradeContext): boolean {
-  return verified && required.length > 0 && required.every(({ agent }) => voted.includes(agent));
+/** True once all required agents have voted. A last look at the live data follows then. */
+export function everyoneVoted({ required, voted }: UpgradeContext): boolean {
+  return required.length > 0 && required.every(({ agent }) => voted.includes(agent));
 }
 
-/** The data is back, and each required agent is back or known to be absent. */
+/** True once all required agents have voted and the live data is verified. The upgrade may commit then. */
+export function mayCommit(context: UpgradeContext): boolean {
+  return context.verified && everyoneVoted(context);
+}
+
+/** The name of the timer of a silent agent. */
+export function silenceTimer(agent: string): string {
+  return `silence/${agent}`;
+}
+
+/** True once the data is back, and each required agent is back or known to be absent. */
 export function everyoneSettled(context: UpgradeContext): boolean {
   return (
     context.restored &&

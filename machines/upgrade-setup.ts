@@ -1,4 +1,5 @@
 import { assign, setup } from "xstate";
+import type { CoordinatorParams } from "./effect-params.ts";
 import {
   anotherCopyLeft,
   anotherMomentLeft,
@@ -8,6 +9,7 @@ import {
   everyoneSettled,
   everyoneVoted,
   foreignWrites,
+  mayCommit,
   momentGone,
   readiness,
   type UpgradeContext,
@@ -22,24 +24,9 @@ import {
   noProgress,
   peersTooLate,
   readinessTooLate,
+  silentTooLong,
 } from "./upgrade-reasons.ts";
-import type {
-  CancelEffectsParams,
-  CancelTimerParams,
-  RestoreOf,
-  ScheduleTimerParams,
-} from "./vocabulary.ts";
-
-export interface WorkParams {
-  readonly upgrade: string;
-  readonly from: string;
-  readonly to: string;
-  readonly backup: unknown;
-  readonly restoreOf: RestoreOf | null;
-  readonly growthBytes: number | null;
-  /** Who holds what is worked on: another master leaves it to them. */
-  readonly holders: readonly string[];
-}
+import type { CancelEffectsParams, CancelTimerParams, ScheduleTimerParams } from "./vocabulary.ts";
 
 /** The actions and guards of the coordinator's states. Its effects have no implementation here. */
 export const upgradeSetup = setup({
@@ -53,41 +40,28 @@ export const upgradeSetup = setup({
     cancelTimer: (_, _params: CancelTimerParams) => {},
     cancelEffects: (_, _params: CancelEffectsParams) => {},
     /** Transaction one: the versions are in transition from here on. */
-    accept: (_, _params: { upgrade: string; from: string; to: string }) => {},
-    /** Transaction two: the fleet should run the old version again. */
-    turnBack: (_, _params: { upgrade: string; from: string; to: string }) => {},
+    accept: (_, _params: { upgradeId: string; from: string; to: string }) => {},
+    /** Transaction two: the old version is wanted again. */
+    turnBack: (_, _params: { upgradeId: string; from: string; to: string }) => {},
     /** Transaction three: the commit point. */
-    commit: (_, _params: { upgrade: string; from: string; to: string }) => {},
+    commit: (_, _params: { upgradeId: string; from: string; to: string }) => {},
     /** Transaction four: the old version and data are back; absent agents owe their undo. */
     endRollBack: (
       _,
-      _params: { upgrade: string; from: string; to: string; debtors: readonly string[] },
+      _params: { upgradeId: string; from: string; to: string; debtors: readonly string[] },
     ) => {},
-    /** What was switched off for the time of the upgrade goes on again. */
-    liftHolds: (_, _params: { upgrade: string }) => {},
-    chooseBackupTime: (_, _params: { upgrade: string; to: string }) => {},
-    rehearse: (_, _params: WorkParams) => {},
-    migrate: (_, _params: WorkParams) => {},
-    verifyCatalogue: (
-      _,
-      _params: { upgrade: string; to: string; expected: string | null; backup: unknown },
-    ) => {},
-    restore: (
-      _,
-      _params: {
-        upgrade: string;
-        backup: unknown;
-        touched: boolean;
-        holders: readonly string[];
-        acceptForeignWrites: boolean;
-      },
-    ) => {},
+    /** Switches on again everything that was switched off for the upgrade. */
+    liftHolds: (_, _params: CoordinatorParams["liftHolds"]) => {},
+    chooseBackupTime: (_, _params: CoordinatorParams["chooseBackupTime"]) => {},
+    rehearse: (_, _params: CoordinatorParams["rehearse"]) => {},
+    migrate: (_, _params: CoordinatorParams["migrate"]) => {},
+    verifyLiveData: (_, _params: CoordinatorParams["verifyLiveData"]) => {},
+    restore: (_, _params: CoordinatorParams["restore"]) => {},
     noteReady: assign(({ context, event }) => {
       if (event.type !== "participantReady") return {};
-      const { agent, incarnation, hash, schemaSteps, protocol } = event;
-      return {
-        ready: { ...context.ready, [agent]: { incarnation, hash, schemaSteps, protocol } },
-      };
+      const { agent, incarnation, hash, steps, schemaSteps, protocol } = event;
+      const plan = { incarnation, hash, ...(steps && { steps }), schemaSteps, protocol };
+      return { ready: { ...context.ready, [agent]: plan } };
     }),
     noteGates: assign(({ event }) => (event.type === "gatesShut" ? { gatesShut: true } : {})),
     noteDisagreement: assign({ reason: ({ context }) => disagreement(context) }),
@@ -128,6 +102,15 @@ export const upgradeSetup = setup({
         ? { voted: [...context.voted, event.agent] }
         : {},
     ),
+    noteSilent: assign(({ context, event }) =>
+      event.type === "participantSilent" && !context.silent.includes(event.agent)
+        ? { silent: [...context.silent, event.agent] }
+        : {},
+    ),
+    noteHeard: assign(({ context, event }) =>
+      "agent" in event ? { silent: context.silent.filter((agent) => agent !== event.agent) } : {},
+    ),
+    noteVerifying: assign({ verifying: true }),
     noteVerified: assign({ verified: true }),
     noteUndone: assign(({ context, event }) =>
       event.type === "participantUndone" && !context.undone.includes(event.agent)
@@ -150,13 +133,17 @@ export const upgradeSetup = setup({
           .map(({ agent }) => agent)
           .filter((agent) => !context.undone.includes(agent)),
     }),
-    noteRestored: assign({ restored: true, blockedReason: null }),
+    noteRestored: assign(({ event }) => ({
+      ...{ restored: true, blockedReason: null },
+      ...(event.type === "dataRestored" && event.saved && { saved: event.saved }),
+    })),
     noteForgotten: assign(({ context, event }) => {
       if (event.type !== "agentForgotten") return {};
       return {
         required: context.required.filter(({ agent }) => agent !== event.agent),
         excluded: [...context.excluded, event.agent],
         debtors: context.debtors.filter((agent) => agent !== event.agent),
+        silent: context.silent.filter((agent) => agent !== event.agent),
       };
     }),
     noteFailure: assign(({ event }) => {
@@ -174,10 +161,13 @@ export const upgradeSetup = setup({
     noteDeadlineReadiness: assign({ reason: ({ context }) => readinessTooLate(context) }),
     noteDeadlineBackup: assign({ reason: ({ context }) => backupTooLate(context) }),
     noteNoProgress: assign({ reason: () => noProgress() }),
+    noteSilentTooLong: assign(({ context, event }) =>
+      event.type === "silentTooLong" ? { reason: silentTooLong(context, event.agent) } : {},
+    ),
     noteDeadlinePeers: assign({ reason: ({ context }) => peersTooLate(context) }),
     /**
-     * Who has read that foreign writes would be lost and still says "retry" has accepted it. A copy that was
-     * lost may have been brought back, on any host: each is looked for again.
+     * An operator who retries an upgrade that was blocked for foreign writes accepts that they are lost. A lost copy may
+     * be back on any host, so each host is asked again.
      */
     noteRetry: assign(({ context }) => ({
       foreignWritesAccepted:
@@ -191,21 +181,22 @@ export const upgradeSetup = setup({
     readyWithoutSchemaSteps: ({ context }) => readiness(context) === "ready-without-schema-steps",
     stepsDiffer: ({ context }) => readiness(context) === "differ",
     copiesAgree: ({ context }) => copiesAgree(context),
-    /** The server can no longer read at T: not a bad copy, but a new T, a few times. */
+    /** True where the server can no longer read at T. The copy is not bad, and a new T is tried a few times. */
     momentIsGone: ({ context, event }) =>
       event.type === "copyReported" &&
       event.time === context.backup?.time &&
       event.reason?.code === momentGone &&
       anotherMomentLeft(context),
     anotherMomentLeft: ({ context }) => anotherMomentLeft(context),
-    /** A report may be on its way while another T is chosen: it says nothing of that one. */
+    /** True for a report on the current T. An earlier report may arrive while another T is chosen. */
     isOfThisMoment: ({ context, event }) =>
       event.type === "copyReported" && event.time === context.backup?.time,
     copiesImpossible: ({ context }) => copiesImpossible(context),
     anotherCopyLeft: ({ context, event }) =>
       event.type === "copyLost" && anotherCopyLeft(context, event.agent),
     nobodyLeft: ({ context }) => context.required.length === 0,
-    everyoneVoted: ({ context }) => everyoneVoted(context),
+    mayCommit: ({ context }) => mayCommit(context),
+    mustVerify: ({ context }) => everyoneVoted(context) && !context.verifying && !context.verified,
     everyoneSettled: ({ context }) => everyoneSettled(context),
   },
 });

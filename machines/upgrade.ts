@@ -1,6 +1,13 @@
-import { copyHoldersOf, holdersOf, noProgressMs, type UpgradeContext } from "./upgrade-context.ts";
+import {
+  copyHoldersOf,
+  holdersOf,
+  noProgressMs,
+  silenceTimer,
+  type UpgradeContext,
+  type UpgradeEvent,
+} from "./upgrade-context.ts";
 import { upgradeSetup } from "./upgrade-setup.ts";
-import type { ScheduleTimerParams } from "./vocabulary.ts";
+import type { CancelTimerParams, ScheduleTimerParams } from "./vocabulary.ts";
 
 const schedule = (
   deadline: keyof UpgradeContext["deadlines"],
@@ -16,13 +23,37 @@ const schedule = (
   }),
 });
 
-/** The work on the copy first, and then on the live data. */
+/** Work is done on the copy first, and then on the live data. */
 const workOf = ({ context }: { context: UpgradeContext }) => {
-  const { upgrade, from, to, backup, restoreOf, growthBytes } = context;
-  return { upgrade, from, to, backup, restoreOf, growthBytes, holders: holdersOf(context) };
+  const { upgradeId, from, to, backup, restoreOf, growthBytes } = context;
+  return { upgradeId, from, to, backup, restoreOf, growthBytes, holders: holdersOf(context) };
 };
 
-/** An upgrade that is for nobody any more is not committed. */
+type Args = { readonly context: UpgradeContext; readonly event: UpgradeEvent };
+const timerOf = ({ event }: Args): string => silenceTimer("agent" in event ? event.agent : "");
+
+const cancelSilence: { type: "cancelTimer"; params: (args: Args) => CancelTimerParams } = {
+  type: "cancelTimer",
+  params: (args) => ({ name: timerOf(args) }),
+};
+
+const scheduleSilence: { type: "scheduleTimer"; params: (args: Args) => ScheduleTimerParams } = {
+  type: "scheduleTimer",
+  params: (args) => ({
+    name: timerOf(args),
+    afterMs: args.context.deadlines.silentMs,
+    event: { type: "silentTooLong", agent: "agent" in args.event ? args.event.agent : "" },
+  }),
+};
+
+/** A required agent that has become silent has a deadline of its own, until it is heard again. */
+const silence = {
+  participantSilent: { actions: ["noteSilent", scheduleSilence] },
+  participantHeard: { actions: ["noteHeard", cancelSilence] },
+  silentTooLong: { target: "rolling-back", actions: "noteSilentTooLong" },
+} as const;
+
+/** An upgrade without a required agent turns back. */
 const nobodyLeft = {
   guard: "nobodyLeft",
   target: "rolling-back",
@@ -30,8 +61,8 @@ const nobodyLeft = {
 } as const;
 
 /**
- * The coordinator: one attempt to take the whole fleet from one version to another.
- * Driven by whoever is master; pure: what it wants done is named actions with parameters.
+ * The coordinator is one attempt to take the whole fleet from one version to another. The master drives it. It is pure:
+ * it asks for effects as named actions with parameters.
  */
 export const upgradeMachine = upgradeSetup.createMachine({
   id: "upgrade",
@@ -47,6 +78,8 @@ export const upgradeMachine = upgradeSetup.createMachine({
     growthBytes: null,
     touched: false,
     voted: [],
+    silent: [],
+    verifying: false,
     verified: false,
     restored: false,
     undone: [],
@@ -57,15 +90,15 @@ export const upgradeMachine = upgradeSetup.createMachine({
     foreignWritesAccepted: false,
   }),
   initial: "waiting",
-  on: { agentForgotten: { actions: "noteForgotten" } },
+  on: { agentForgotten: { actions: ["noteForgotten", cancelSilence] } },
   states: {
     waiting: {
       description:
-        "Waits until every required agent is ready on the new version with the same steps and no gate is open. Left by readiness, a disagreement, a failure, an abort or the deadline.",
+        "Waits for every required agent to be ready on the new version with the same steps, and for every gate to be shut. Leaves when that is so, an agent fails, disagrees or is silent for too long, an operator aborts, or the deadline passes.",
       entry: [
         {
           type: "accept",
-          params: ({ context: { upgrade, from, to } }) => ({ upgrade, from, to }),
+          params: ({ context: { upgradeId, from, to } }) => ({ upgradeId, from, to }),
         },
         schedule("waitingMs"),
       ],
@@ -79,18 +112,19 @@ export const upgradeMachine = upgradeSetup.createMachine({
         participantReady: { actions: "noteReady" },
         gatesShut: { actions: "noteGates" },
         participantFailed: { target: "rolling-back", actions: "noteFailure" },
+        ...silence,
         abortRequested: { target: "rolling-back", actions: "noteFailure" },
         deadlinePassed: { target: "rolling-back", actions: "noteDeadlineReadiness" },
       },
     },
     "backing-up": {
       description:
-        "Waits until earlier operations have ended, the time T is chosen, and the state servers hold equal verified copies. Left by agreement, a failure, an abort or the deadline.",
+        "Waits for earlier operations to end, for the time T, and for equal verified copies on the state servers. Leaves when the copies agree, something fails, an agent is silent for too long, an operator aborts, or the deadline passes.",
       entry: [
         schedule("backingUpMs"),
         {
           type: "chooseBackupTime",
-          params: ({ context: { upgrade, to } }) => ({ upgrade, to }),
+          params: ({ context: { upgradeId, to } }) => ({ upgradeId, to }),
         },
       ],
       always: [
@@ -111,13 +145,14 @@ export const upgradeMachine = upgradeSetup.createMachine({
         ],
         participantFailed: { target: "rolling-back", actions: "noteFailure" },
         effectFailed: { target: "rolling-back", actions: "noteFailure" },
+        ...silence,
         abortRequested: { target: "rolling-back", actions: "noteFailure" },
         deadlinePassed: { target: "rolling-back", actions: "noteDeadlineBackup" },
       },
     },
     rehearsing: {
       description:
-        "Waits until the schema steps have passed on a restored copy. Left by their success or failure, an abort or the deadline.",
+        "Waits for the schema steps to pass on a restored copy. Leaves when they pass or fail, an agent is silent for too long, an operator aborts, or the deadline passes.",
       entry: [
         {
           type: "rehearse",
@@ -130,13 +165,14 @@ export const upgradeMachine = upgradeSetup.createMachine({
         rehearsalFailed: { target: "rolling-back", actions: "noteFailure" },
         participantFailed: { target: "rolling-back", actions: "noteFailure" },
         effectFailed: { target: "rolling-back", actions: "noteFailure" },
+        ...silence,
         abortRequested: { target: "rolling-back", actions: "noteFailure" },
         deadlinePassed: { target: "rolling-back", actions: "noteDeadlineBackup" },
       },
     },
     migrating: {
       description:
-        "Waits until the schema steps are done on the live data, batch by fenced batch. Left by their success or failure, for a new time T when the data had changed before the first batch, an abort, or too long without a committed batch.",
+        "Waits for the schema steps on the live data, batch by fenced batch. Leaves when they end or fail, the data had changed before the first batch (for a new time T), an agent is silent for too long, an operator aborts, or no batch is committed for too long.",
       entry: [
         "noteTouched",
         schedule("noProgressMs"),
@@ -156,49 +192,59 @@ export const upgradeMachine = upgradeSetup.createMachine({
         migrationFailed: { target: "rolling-back", actions: "noteFailure" },
         participantFailed: { target: "rolling-back", actions: "noteFailure" },
         effectFailed: { target: "rolling-back", actions: "noteFailure" },
+        ...silence,
         abortRequested: { target: "rolling-back", actions: "noteFailure" },
         deadlinePassed: { target: "rolling-back", actions: "noteNoProgress" },
       },
     },
     "awaiting-peers": {
       description:
-        "Waits until every required agent has run its local steps and voted, and the catalogue is verified again. Left by the commit, a failure, an abort or the deadline.",
-      entry: [
-        schedule("peersMs"),
+        "Waits for every required agent to run its local steps and its readiness check and to vote, and then for a last look at the live data. Leaves when the upgrade commits, something fails, an agent is silent for too long, an operator aborts, or the deadline passes.",
+      entry: [schedule("peersMs")],
+      always: [
+        nobodyLeft,
+        { guard: "mayCommit", target: "done" },
         {
-          type: "verifyCatalogue",
-          params: ({ context: { upgrade, to, expected, backup } }) => ({
-            upgrade,
-            to,
-            expected,
-            backup,
-          }),
+          // A readiness check that wrote is found by the look that follows it.
+          guard: "mustVerify",
+          actions: [
+            "noteVerifying",
+            {
+              type: "verifyLiveData",
+              params: ({ context: { upgradeId, to, expected, backup } }) => ({
+                upgradeId,
+                to,
+                expected,
+                backup,
+              }),
+            },
+          ],
         },
       ],
-      always: [nobodyLeft, { guard: "everyoneVoted", target: "done" }],
       on: {
-        catalogueVerified: { actions: "noteVerified" },
-        participantVoted: { actions: "noteVoted" },
+        liveDataVerified: { actions: "noteVerified" },
+        participantVoted: { actions: ["noteVoted", "noteHeard", cancelSilence] },
         participantFailed: { target: "rolling-back", actions: "noteFailure" },
         effectFailed: { target: "rolling-back", actions: "noteFailure" },
+        ...silence,
         abortRequested: { target: "rolling-back", actions: "noteFailure" },
         deadlinePassed: { target: "rolling-back", actions: "noteDeadlinePeers" },
       },
     },
     "rolling-back": {
       description:
-        "Waits until the data equals the backup again and every required agent that is there has undone its part. Left by that alone; a restore that fails for good blocks.",
+        "Waits for the data to equal the backup again, and for every required agent that is present to undo its part. Leaves when both are done, or when a restore fails for good.",
       entry: [
         { type: "cancelEffects", params: {} },
         {
           type: "turnBack",
-          params: ({ context: { upgrade, from, to } }) => ({ upgrade, from, to }),
+          params: ({ context: { upgradeId, from, to } }) => ({ upgradeId, from, to }),
         },
         schedule("rollingBackMs"),
         {
           type: "restore",
-          params: ({ context: { upgrade, backup, touched, copies, foreignWritesAccepted } }) => ({
-            upgrade,
+          params: ({ context: { upgradeId, backup, touched, copies, foreignWritesAccepted } }) => ({
+            upgradeId,
             backup,
             touched,
             acceptForeignWrites: foreignWritesAccepted,
@@ -227,7 +273,7 @@ export const upgradeMachine = upgradeSetup.createMachine({
     },
     blocked: {
       description:
-        "Waits for an operator: the way back could not be finished. The slot stays taken, all gates stay shut. Left by retry, in the same direction.",
+        "Waits for an operator with the slot taken and all gates shut, since the way back could not be finished. Leaves when the operator retries, in the same direction.",
       entry: [{ type: "cancelTimer", params: { name: "deadline" } }],
       on: {
         participantUndone: { actions: "noteUndone" },
@@ -241,20 +287,26 @@ export const upgradeMachine = upgradeSetup.createMachine({
       entry: [
         {
           type: "commit",
-          params: ({ context: { upgrade, from, to } }) => ({ upgrade, from, to }),
+          params: ({ context: { upgradeId, from, to } }) => ({ upgradeId, from, to }),
         },
-        { type: "liftHolds", params: ({ context: { upgrade } }) => ({ upgrade }) },
+        { type: "liftHolds", params: ({ context: { upgradeId } }) => ({ upgradeId }) },
       ],
     },
     "rolled-back": {
       type: "final",
-      description: "Everybody is back on the old version and data; who was absent owes its undo.",
+      description:
+        "Every agent is back on the old version and data. An agent that was absent owes its undo.",
       entry: [
         {
           type: "endRollBack",
-          params: ({ context: { upgrade, from, to, debtors } }) => ({ upgrade, from, to, debtors }),
+          params: ({ context: { upgradeId, from, to, debtors } }) => ({
+            upgradeId,
+            from,
+            to,
+            debtors,
+          }),
         },
-        { type: "liftHolds", params: ({ context: { upgrade } }) => ({ upgrade }) },
+        { type: "liftHolds", params: ({ context: { upgradeId } }) => ({ upgradeId }) },
       ],
     },
   },

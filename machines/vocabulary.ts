@@ -1,6 +1,6 @@
-/** The vocabulary of both machines: the plain values that travel in their events and contexts. */
+/** The plain values that travel in the events and contexts of both machines. */
 
-/** Why something failed or was turned back: persisted, and shown to the operator. */
+/** Why something failed or was turned back. It is persisted and shown to the operator. */
 export interface Reason {
   readonly code: string;
   readonly message: string;
@@ -11,34 +11,46 @@ export type Role = "state-server" | "machine";
 
 /** The plan of an agent's binary for one upgrade, as it reports it. */
 export interface PlanSummary {
-  /** SHA-256 over the steps in order: must be equal on all required agents. */
+  /** SHA-256 over the steps in order. It must be equal on all required agents. */
   readonly hash: string;
+  /** The steps of each version, and each step, as `NAME DIGEST`. Either is absent where there are too many of them. */
+  readonly steps?: readonly string[];
   readonly schemaSteps: number;
   readonly protocol: number;
 }
 
-/** Whether writers outside the fleet are shut out, or only found out. */
+/** Whether writers outside the fleet are blocked, or only detected. */
 export type ForeignWritesPolicy = "prevented" | "only detected";
 
-/** The point that all copies are taken at. */
+/** The point at which all copies are taken. */
 export interface BackupPoint {
   /** The cluster time T, as text. */
   readonly time: string;
-  /** What is done about writers outside the fleet from T on. */
+  /** How writers outside the fleet are treated from T on. */
   readonly foreignWrites: ForeignWritesPolicy;
   /** Digest of the live data at T. */
   readonly digest: string;
-  /** Digest by which the collections' UUIDs, indexes, options, counts and hashes are stored. */
+  /** The digest under which the collections' UUIDs, indexes, options, counts and hashes are stored. */
   readonly catalogue: string;
 }
 
-/** A backup that a fleet is to be put back on: the live data is replaced by it. */
+/** A backup that replaces the live data of a fleet. */
 export interface RestoreOf {
   readonly backupId: string;
-  /** Of its manifest. */
+  /** The digest of its manifest. */
   readonly digest: string;
-  /** State servers that held it when this was accepted. */
+  /** The state servers that held it when the restore was accepted. */
   readonly holders: readonly string[];
+}
+
+/** The writes of others that a restore has taken back, and where their documents are. */
+export interface SavedWrites {
+  /** The agent on whose host they are. */
+  readonly agent: string;
+  /** The folder in mongodump's form, or null where there were only deletions. */
+  readonly path: string | null;
+  readonly documents: number;
+  readonly deletions: number;
 }
 
 /** How long each state may last, in milliseconds by the database's clock. */
@@ -49,9 +61,11 @@ export interface Deadlines {
   readonly backingUpMs: number;
   /** Until the next batch is committed. Default: 10 minutes. */
   readonly noProgressMs: number;
-  /** Until every agent has run its local steps. Default: 15 minutes. */
+  /** Until every agent has run its local steps and its readiness check. Default: 15 minutes. */
   readonly peersMs: number;
-  /** Until every agent is back; a later one is left behind. Default: 1 hour. */
+  /** Until a required agent that is silent is heard again. Default: 1 minute. */
+  readonly silentMs: number;
+  /** Until every agent is back. The fleet goes on without a later one. Default: 1 hour. */
   readonly rollingBackMs: number;
 }
 
@@ -59,7 +73,7 @@ export interface Deadlines {
 export interface ScheduleTimerParams {
   readonly name: string;
   readonly afterMs: number;
-  readonly event: { readonly type: string };
+  readonly event: { readonly type: string; readonly [field: string]: unknown };
 }
 export interface CancelTimerParams {
   readonly name: string;
@@ -68,12 +82,12 @@ export interface CancelEffectsParams {
   readonly name?: string;
 }
 
-/** An effect that failed for good, as the engine reports it. */
+/** The engine's report of an effect that failed for good. */
 export interface EffectFailed {
   readonly type: "effectFailed";
   readonly effect: string;
   readonly reason: Reason;
 }
 
-/** The machines' protocol number: an upgrade ends in the protocol in which it began. */
+/** The machines' protocol number. An upgrade ends in the protocol in which it began. */
 export const protocol = 1;

@@ -2,7 +2,7 @@ import { cutTo, LockstepError } from "./errors.ts";
 import { limits } from "./limits.ts";
 import { described, type Shape } from "./shape.ts";
 
-/** The kinds of names that people give. The rules below are the only place that says which names are allowed. */
+/** The kinds of names that people choose. Only the rules below say which names are allowed. */
 export type Named = "agent" | "backup" | "fleet" | "step";
 
 interface Rule {
@@ -20,12 +20,12 @@ const rules: Readonly<Record<Named, Rule>> = {
     words: "lower-case letters, digits and hyphens, the first no hyphen",
     ...{ allowed: /^[a-z0-9][a-z0-9-]*$/, bytesMax: 100 },
   },
-  // It is a folder's name.
+  // A backup's name is the name of a folder.
   backup: {
     words: "letters, digits, dots, hyphens and underscores, the first a letter or a digit",
     ...{ allowed: /^[A-Za-z0-9][A-Za-z0-9._-]*$/, bytesMax: 100 },
   },
-  // Names of databases are made from it.
+  // A fleet's name is part of the names of databases.
   fleet: {
     words: 'characters other than /\\. "$*<>:|? and control characters',
     ...{ allowed: /^[^/\\. "$*<>:|?\p{C}]+$/u, bytesMax: limits.fleetNameBytesMax },
@@ -34,7 +34,7 @@ const rules: Readonly<Record<Named, Rule>> = {
 
 const shownLengthMax = 200;
 
-/** A name in a message: a terminal obeys none of it. */
+/** A name in a message, without characters that a terminal obeys. */
 function shown(name: unknown): string {
   if (typeof name !== "string") return described(name);
   return JSON.stringify(cutTo(name, shownLengthMax)).replace(/\p{C}/gu, (character) => {
@@ -42,14 +42,14 @@ function shown(name: unknown): string {
   });
 }
 
-/** Says which names of the kind may be, where this is none of them. Pure. */
+/** Says which names are allowed where this is not one of them; else null. Pure. */
 function troubleWith(kind: Named, name: unknown): string | null {
   const { words, allowed, bytesMax } = rules[kind];
   const isName =
     typeof name === "string" &&
     allowed.test(name) &&
     Buffer.byteLength(name) <= bytesMax &&
-    // A name that every object has would be found where nothing has it.
+    // Every JavaScript object has a property of such a name, so a lookup would find it where nothing is.
     !(name in {});
   if (isName) return null;
   const article = kind === "agent" ? "an" : "a";
@@ -57,7 +57,7 @@ function troubleWith(kind: Named, name: unknown): string | null {
 }
 
 /**
- * Refuses a name where it enters.
+ * Refuses a name that is not allowed.
  * @param advice what to do next
  * @throws LockstepError `bad-argument`
  */
@@ -66,7 +66,7 @@ export function requireName(kind: Named, name: string, advice = "choose another"
   if (trouble !== null) throw new LockstepError("bad-argument", `${trouble}: ${advice}`);
 }
 
-/** The shape of a name that is read. */
+/** The shape of a stored name. */
 export function nameOf(kind: Named): Shape {
   return (value, path) => {
     const trouble = troubleWith(kind, value);

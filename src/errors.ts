@@ -1,8 +1,12 @@
+import type { Reason } from "../machines/vocabulary.ts";
 import { limits } from "./limits.ts";
 
-/** Every code that an expected failure may carry: part of the public surface, explained in docs/errors.md. */
+export type { Reason } from "../machines/vocabulary.ts";
+
+/** Every code of an expected failure. The codes are part of the public surface, and docs/errors.md explains them. */
 export type ErrorCode =
   | "aborted"
+  | "agent-silent"
   | "backup-failed"
   | "backup-mismatch"
   | "bad-argument"
@@ -10,10 +14,16 @@ export type ErrorCode =
   | "conflict"
   | "database-not-supported"
   | "database-unreachable"
+  | "differs-from-live"
+  | "directory-taken"
   | "disk-full"
+  | "driver-not-supported"
+  | "duplicate"
+  | "duplicate-start"
   | "duplicate-step"
   | "entry-not-readable"
   | "entry-too-large"
+  | "event-rejected"
   | "fenced"
   | "file-trouble"
   | "files-short"
@@ -21,15 +31,20 @@ export type ErrorCode =
   | "heartbeat-fresh"
   | "invariant-broken"
   | "lease-lost"
+  | "machine-differs"
   | "machine-not-supported"
-  | "mongod-not-found"
-  | "mongod-does-not-run"
+  | "machine-unknown"
+  | "migration-refused"
   | "moment-gone"
+  | "mongod-does-not-run"
+  | "mongod-not-found"
+  | "name-taken"
   | "no-majority"
   | "no-master"
   | "no-upgrade"
   | "no-version"
   | "not-a-replica-set"
+  | "not-ready"
   | "peers-missing"
   | "record-broken"
   | "restore-failed"
@@ -41,19 +56,22 @@ export type ErrorCode =
   | "steps-differ"
   | "timeout"
   | "too-many-requests"
+  | "transition-endless"
   | "unexpected"
+  | "unknown-actor"
   | "unknown-agent"
   | "upgrade-active"
+  | "value-not-kept"
   | "version-exists"
   | "version-not-higher"
   | "version-not-semver"
   | "wrong-state";
 
-/** An expected failure: what was expected, what was found, and what to do next. */
+/** An expected failure. Its message says what was expected, what was found, and what to do next. */
 export class LockstepError extends Error {
   override readonly name = "LockstepError";
   readonly code: ErrorCode;
-  /** Facts for machines: ids, figures; always plain JSON. */
+  /** Facts for programs, as ids and figures. They are plain JSON. */
   readonly details: Readonly<Record<string, unknown>>;
 
   constructor(
@@ -68,39 +86,59 @@ export class LockstepError extends Error {
   }
 }
 
-/** True for a LockstepError, of the code when one is given. */
+/** True for a LockstepError. With a code, it must have that code. */
 export function isLockstepError(error: unknown, code?: ErrorCode): error is LockstepError {
   return error instanceof LockstepError && (code === undefined || error.code === code);
 }
 
-/** True for trouble with this host's own disk: somebody has to see to it, and then it goes on. */
+/**
+ * The codes that say nothing of the work itself, and what ends the trouble:
+ * - `away`: the database answers again, or a majority does. The same process tries again.
+ * - `deposed`: another process goes on with the work. This one must not.
+ * - `disk`: an operator makes room on this host, or repairs its disk.
+ */
+const causes: Readonly<Partial<Record<ErrorCode, "away" | "deposed" | "disk">>> = {
+  "database-unreachable": "away",
+  "no-majority": "away",
+  aborted: "deposed",
+  fenced: "deposed",
+  "lease-lost": "deposed",
+  "disk-full": "disk",
+  "file-trouble": "disk",
+};
+
+const causeOf = (error: unknown) => (isLockstepError(error) ? causes[error.code] : undefined);
+
+/** True for trouble with the disk of this host. */
 export function isFileTrouble(error: unknown): error is LockstepError {
-  return isLockstepError(error, "disk-full") || isLockstepError(error, "file-trouble");
+  return causeOf(error) === "disk";
 }
 
-/** True where the database does not answer, or a majority acknowledges nothing: the same work is tried again. */
+/** True where the database does not answer, or a majority acknowledges nothing. */
 export function isAway(error: unknown): error is LockstepError {
-  return isLockstepError(error, "database-unreachable") || isLockstepError(error, "no-majority");
+  return causeOf(error) === "away";
 }
 
-/** True for what says nothing of the work itself: whoever is master next, or is there again, goes on with it. */
-export function isPassing(error: unknown): boolean {
-  const codes: readonly ErrorCode[] = ["fenced", "lease-lost", "aborted"];
-  return isAway(error) || (isLockstepError(error) && codes.includes(error.code));
+/** True where another process goes on with the work. */
+export function isDeposed(error: unknown): error is LockstepError {
+  return causeOf(error) === "deposed";
 }
 
-/** A text that is not longer than it may be, with a mark where it was cut. Pure. */
+/** True where the work itself has not failed: this process, or another one, goes on with it. */
+export function isPassing(error: unknown): error is LockstepError {
+  return isAway(error) || isDeposed(error);
+}
+
+/** A text of at most this length, with a mark where it was cut. Pure. */
 export function cutTo(text: string, lengthMax: number): string {
   return text.length <= lengthMax
     ? text
     : `${text.slice(0, lengthMax)}… (cut: ${text.length} characters)`;
 }
 
-/** An error as it is journalled, answered, and shown: bounded, whatever threw it. */
-export function reasonOf({ code, message, details }: LockstepError): {
+/** A bounded form of an error, for the journal, an answer, or a person. */
+export function reasonOf({ code, message, details }: LockstepError): Reason & {
   readonly code: ErrorCode;
-  readonly message: string;
-  readonly details: Readonly<Record<string, unknown>>;
 } {
   const length = lengthOf(details);
   return {
@@ -110,7 +148,9 @@ export function reasonOf({ code, message, details }: LockstepError): {
   };
 }
 
-/** Of a value as JSON; infinite where it has none: a step's own error may carry anything. */
+/**
+ * The length of a value as JSON. It is infinite where a value has none, since the error of a step may carry anything.
+ */
 function lengthOf(value: unknown): number {
   try {
     return JSON.stringify(value).length;
@@ -119,7 +159,7 @@ function lengthOf(value: unknown): number {
   }
 }
 
-/** An invariant of the code, checked in production too. */
+/** Checks an invariant of the code, in production too. */
 export function assert(
   condition: unknown,
   message: string,
@@ -128,11 +168,14 @@ export function assert(
   if (!condition) throw new LockstepError("invariant-broken", message, details);
 }
 
-/** A server quotes the whole command that it refuses, with data and with a signature of the cluster's time. */
+/**
+ * Matches a refusal of the server, which quotes the whole command with its data and a signature of the cluster's
+ * time.
+ */
 const refusedCommand =
   /not authorized on (\S+) to execute command \{ (\w+): ("[^"]*"|[^\s,]+).*\}/s;
 
-/** Actions of a role, where a command is named otherwise. */
+/** The action of a role for each command that has another name. */
 const actionsOf: Readonly<Record<string, string>> = {
   aggregate: "find",
   count: "find",
@@ -146,7 +189,7 @@ const actionsOf: Readonly<Record<string, string>> = {
   renameCollection: "renameCollectionSameDB",
 };
 
-/** The server's refusal of a command without what it quotes, and with the actions that a role has to grant. */
+/** The server's refusal without the quoted command, and with the actions that a role has to grant. */
 function refusalText(quoted: string, database: string, command: string, name: string): string {
   const actions = [
     quoted.includes("$changeStream: ") ? "find, changeStream" : (actionsOf[command] ?? command),
@@ -155,7 +198,7 @@ function refusalText(quoted: string, database: string, command: string, name: st
   return `not authorized on ${database} to execute the command ${command} (${name}), which needs ${actions.join(", ")} there`;
 }
 
-/** The message of anything that was thrown, without the command that a server quotes. */
+/** The message of any thrown value, without a command that the server quotes. */
 export function messageOf(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error);
   return text.replace(refusedCommand, refusalText);

@@ -6,9 +6,9 @@ export type {
   Role,
 } from "../machines/vocabulary.ts";
 export { type Agent, type AgentOptions, createAgent, type Ports } from "./agent/create-agent.ts";
-export type { LifecycleEvents } from "./agent/lifecycle.ts";
+export type { LifecycleEvents, Moved } from "./agent/lifecycle.ts";
+export type { Readiness, ReadinessContext, ReadOnlyDatabase } from "./agent/readiness.ts";
 export type { Answer, FleetRequest } from "./control/inbox.ts";
-export type { LoadProgress } from "./database/backup/load-progress.ts";
 export type {
   Application,
   CollectionOptions,
@@ -19,10 +19,12 @@ export type {
   StepCollection,
   StepDatabase,
   StepDocument,
+  StepFilter,
   ValidatorOptions,
 } from "./database/migration/schema-context.ts";
 export { type ErrorCode, isLockstepError, LockstepError } from "./errors.ts";
-export type { Effect, Entry, Owner, Timer, Versions } from "./journal/store.ts";
+export type { LoadProgress } from "./journal/fence.ts";
+export type { Versions } from "./journal/store.ts";
 export { createLog, type Log } from "./log.ts";
 export type { Accepted } from "./operator/ask-master.ts";
 export { createFleetClient, type FleetClient, type WatchOptions } from "./operator/fleet-client.ts";

@@ -3,16 +3,82 @@
  * A loop, queue, retry or wait that is not bounded by one of these is a bug.
  */
 export const limits = {
+  /** Workflow engine: what one event may set off in a system of actors. */
+  microstepsPerEventMax: 10_000,
+  messagesPerTransitionMax: 10_000,
+  machineNameLengthMax: 100,
+  errorCausesMax: 8,
+  actorIdLengthMax: 500,
+  partitionsOfMachine: 32,
+  /** An actor with its event: below the 16 MiB of a document, with room for its other fields. */
+  workflowEntryBytesMax: 15 * 1024 * 1024,
+  rejectedEventLengthMax: 64 * 1024,
+  /** Group commit: groups on their way at once, and entries of a group. */
+  workflowGroupsMax: 4,
+  workflowGroupEntriesMax: 500,
+  workflowConflictsMax: 64,
+  workflowConflictPauseMsMax: 50,
+  databaseClockReadEveryMs: 10_000,
+  /** The part by which the clock of a process may be fast: NTP corrects no clock by more. */
+  clockDriftMax: 0.000_5,
+  cachedActorsMax: 10_000,
+  /**
+   * How long a process takes an entry for an actor's latest without a look, and the least time for which entries are
+   * kept. Between them there is room for appends that take long: a deleted revision must never be appended again.
+   */
+  cachedTailMsMax: 600_000,
+  retainMsMin: 3_600_000,
+  /** Retention: clearing of superseded snapshots, and deletion of what is old. */
+  compactEveryMs: 1_000,
+  compactionActorsOnce: 1_000,
+  compactionActorsMax: 100_000,
+  expireEveryMs: 60_000,
+  expirePauseMs: 100,
+  expireEntriesOnce: 1_000,
+  recordRetryMs: 200,
+  /** Work that has not reached the database, and work that this process cannot begin for another cause. */
+  recordRetryMsMax: 2_000,
+  workStuckRetryMsMax: 60_000,
+  /** When to look for an entry whose append had no answer: it may take effect for as long as an entry is on its way. */
+  uncertainLooksMs: [500, 5_000, 30_000, 120_000],
+  /** Hints that have waited longer keep the mark of their partition where it is. */
+  hintWaitMsMax: 60_000,
+  migrationTroublesShownMax: 10,
+  checkActorsOfPage: 1_000,
+  checkTroublesMax: 10_000,
+  checkTroublesShownMax: 100,
+  entriesOfPage: 1_000,
+  listedActorsMax: 1_000,
+  /** How often a watch reads again without a hint. */
+  watchFloorMs: 5_000,
+  /** Workers: their lease, and how often they look for entries of which no hint came. */
+  workerLeaseTtlMsDefault: 3_000,
+  workerLeaseMarginMs: 500,
+  workerRenewFraction: 4,
+  workerRetryMs: 500,
+  workerRenewPauseMs: 50,
+  workerExpiryLookMs: 100,
+  workStopGraceMs: 5_000,
+  refillEveryMs: 30_000,
+  /** A floor: the rows of a partition are read when one is due. */
+  rowsReadEveryMs: 600_000,
+  /** So long after its last entry the mark of a partition has passed that entry. */
+  markQuietMs: 240_000,
+  rowsFlushEveryMs: 3_000,
+  rowsOfWrite: 1_000,
+  dueActorsMax: 100_000,
+  dueActorsAtOnce: 1_000,
+
   /** Leadership. The lease lives at most one second longer than the set's election timeout. */
   leaseTtlMsDefault: 10_000,
   leaseMarginMs: 1_000,
   leaseAheadMs: 5_000,
   leaseAcquirePollMs: 200,
-  /** A lease given up is a hint; one that gets lost costs this. */
+  /** How long to wait before the lease is read again: the cost of a lost hint that it was given up. */
   leaseLookMsMax: 1_000,
   leaseRenewFraction: 3,
   leaseSessionsMax: 64,
-  /** How long an agent leaves the lease alone after mastership that came to nothing, at most. */
+  /** The longest pause of an agent after a mastership that failed. */
   leasePauseMsMax: 30_000,
 
   /** Engine. */
@@ -24,113 +90,148 @@ export const limits = {
   deliverAttemptsMax: 7_200,
   groupCommitEntriesMax: 200,
   timerPollMsMax: 1_000,
-  /** Of an actor, and of a whole journal entry; an event that says that something failed may take it so much further. */
+  /**
+   * Bytes of an actor and of a whole journal entry. An event that reports a failure may exceed them by the reserve.
+   */
   snapshotBytesMax: 4 * 1024 * 1024,
   entryBytesMax: 8 * 1024 * 1024,
   failureReserveBytes: 1024 * 1024,
   eventTypeLengthMax: 256,
   eventKeyLengthMax: 1_024,
 
+  /**
+   * The levels of a context or an event, and the bytes of its text: a document holds 16 MB, with room for the rest of
+   * it. At so many levels the way through a value needs a small part of the stack.
+   */
+  valueDepthMax: 500,
+  valueBytesMax: 15 * 1024 * 1024,
+  /** Workflows: their store. */
+  /**
+   * How long an entry may be on its way from the moment that it carries until it can be read: the server ends a
+   * transaction after 60 s, and looks for those that it has to end every 30 s.
+   */
+  workflowSweepMarginSeconds: 120,
+  workflowSweepEntriesMax: 10_000,
+  /** The number of actors whose tails one query reads: the server has a limit for the stages of a pipeline. */
+  workflowTailsOnce: 100,
+  /** How long a majority may take for one write. After that its outcome is unknown. */
+  workflowMajorityMs: 30_000,
+  /** An append with an unknown outcome is repeated, since its entries tell whether it had taken effect. */
+  workflowAppendAttemptsMax: 4,
+  workflowAppendRetryMs: 250,
+  /** The transactions of one process at the same time. */
+  workflowSessionsMax: 64,
+
   /** Store and server. */
   serverSelectionTimeoutMs: 30_000,
-  /** A floor: members tell of a change at once, and a lost connection is looked at at once. */
+  /** A floor: members report a change at once, and a lost connection is examined at once. */
   serverHeartbeatMs: 5_000,
   watchRetryMs: 500,
   memberTimeoutMs: 3_000,
-  /** How long a majority may take for one small write: before anything begins, and while a command works. */
+  /** How long a majority may take for one small write, before any work and during a command. */
   majorityAnswerMs: 30_000,
   majorityLateMs: 60_000,
   majorityWatchMs: 5_000,
-  /** A member further behind the primary keeps every gate shut while it catches up with the copies' moment. */
+  /**
+   * A member further behind the primary would keep every gate shut while it catches up with the moment of the copies.
+   */
   memberLagMsMax: 60_000,
-  /** Looks for an entry whose answer was lost, each waiting twice as long: two minutes in all. */
+  /** The number of looks for an entry whose answer was lost. Each waits twice as long, two minutes in all. */
   unknownOutcomeReadsMax: 8,
   commitAttemptsMax: 5,
   transactionAttemptsMax: 200,
   listMax: 10_000,
-  /** How often whoever holds something back, or lets it go, looks whether that is still wanted. */
+  /** The number of looks of a process that holds or releases something, whether that is still wanted. */
   holdLooksMax: 5,
-  /** How long after its client's wait a request is still served: the filing itself may have taken long. */
+  /** How long a request is served after its client's wait, since the filing itself may have taken long. */
   requestSlackMs: 30_000,
-  /** How long a request is kept: its answer is read within seconds. */
+  /** How long a request is kept. Its answer is read within seconds. */
   requestKeptMs: 24 * 3_600_000,
   transactionRetryDelayMs: 50,
-  /** A larger control document is not read, a larger request not filed. */
+  /** A larger control document is not read, and a larger request is not filed. */
   controlDocumentBytesMax: 256 * 1024,
   requestBytesMax: 16 * 1024,
-  /** Requests that may wait before no more is filed, and those that a master serves between two looks at the upgrade. */
+  /** The number of requests that may wait, and of those that a master serves before it turns to the upgrade again. */
   requestsWaitingMax: 200,
   requestsPerPassMax: 20,
-  /** A reason is cut where it is longer: it travels in snapshots, answers and logs. */
+  /** A longer reason is cut, as it travels in snapshots, answers and logs. */
   reasonMessageLengthMax: 8 * 1024,
   reasonDetailsLengthMax: 64 * 1024,
 
   /** Schema steps. */
   batchDocumentsMax: 1_000,
   batchBytesMax: 4 * 1024 * 1024,
-  /** A step's function may compute so long for one batch: it blocks this process, which has a lease to renew. */
+  /** How long a step's function may compute for one batch. It blocks this process, which has a lease to renew. */
   batchComputeMs: 500,
   /** A batch that commits within this time is followed by a larger one. */
   batchQuickMs: 1_000,
-  /** A transaction that the server has ended so often, and that cannot get smaller, is given up. */
+  /** A transaction that the server has ended this often, and that cannot get smaller, is given up. */
   transactionEndingsMax: 3,
-  /** An ending within this time is an election's, not that of the server's limit for transactions. */
+  /** An earlier ending comes from an election, and not from the server's time limit. */
   transactionEndingMsMin: 900,
-  /** How long a second look for the documents on which a batch fails may take. */
+  /** The time limit of a second look for the documents on which a batch fails. */
   offenderLookMs: 60_000,
   stepDeathsMax: 2,
   offendingDocumentsMax: 10,
-  /** Of a value that has no text. */
+  /** The bytes that are shown of a value without a text. */
   printedBytesMax: 64,
-  /** The server's own. */
+  /** The server's own limit. */
   documentBytesMax: 16 * 1024 * 1024,
   updateBytesMax: 24 * 1024 * 1024,
   indexBuildTimeMsMax: 30 * 60_000,
   stepsMax: 10_000,
+  /** The steps of an upgrade that an agent names one by one, for the case that another agent has others. */
+  stepsNamedMax: 50,
+  stepDigestLength: 8,
+  stepReadsMax: 1_000,
 
   /** Backup and restore. */
   backupTimeTriesMax: 3,
-  /** The server ends a transaction after 60 s by itself: one that may not be ended is waited for so long. */
+  /** The server ends a transaction by itself after 60 s, so this is long enough for one that may not be killed. */
   earlierOperationsMs: 90_000,
   dumpBatchDocuments: 5_000,
-  /** How long members keep history for a copy: the server's default, or what reading takes at a low rate. */
+  /** How long members keep history for a copy: the server's default, or the time for reading at a low rate. */
   historySecondsMin: 300,
   historySlackSeconds: 60,
   historySecondsMax: 24 * 3_600,
   dumpBytesPerSecondMin: 5_000_000,
-  /** The usual rate: only a copy that is too large at this rate is refused before. */
+  /** The usual rate. Only a copy that is too large at this rate is refused at the beginning. */
   dumpBytesPerSecondLikely: 70_000_000,
-  /** A backup by hand renews its hold four times as often; where it dies, that ends then. */
+  /** The hold of a backup by hand, which renews it four times as often. It ends this long after the process dies. */
   historyHandHoldMs: 60_000,
   dumpChunkBytes: 1024 * 1024,
   loadLanes: 2,
   loadAttemptsMax: 60,
   swapAttemptsMax: 60,
-  /** The server's own for documents, with what it allows itself beyond that. */
+  /** The server's limit for documents, with its internal allowance. */
   dumpedDocumentBytesMax: 16 * 1024 * 1024 + 16 * 1024,
   loadChunkBytes: 4 * 1024 * 1024,
   loadBatchDocumentsMax: 10_000,
   loadBatchBytesMax: 8 * 1024 * 1024,
   collectionsMax: 10_000,
-  /** Collections whose indexes are read at once. */
+  /** The number of collections whose indexes are read at once. */
   catalogueLanes: 8,
-  /** The definitions and hashes of a database, as the control database keeps them for an upgrade, in parts. */
+  /**
+   * The size of the definitions and hashes of a database, which the control database keeps in parts for an upgrade.
+   */
   catalogueBytesMax: 64 * 1024 * 1024,
   cataloguePartBytes: 4 * 1024 * 1024,
   cataloguePartsMax: 16,
   /** The room for definitions that schema steps add. */
   definitionsGrowthBytes: 256 * 1024,
-  /** Files that a mongod has open beside its data (some 70 when idle), and those that a step may add. */
+  /** Files that a mongod has open beside its data (some 70 when idle), and files that a step may add. */
   filesReserve: 128,
-  /** The server takes no longer name. */
+  /** Files that a step adds before the members are asked again: far fewer than the reserve has for it. */
+  filesAskedOnce: 16,
+  /** The server accepts no longer name. */
   databaseNameBytesMax: 63,
-  /** The longest name made from a fleet's is that of its last scratch database. */
+  /** The longest name that contains a fleet's is that of its last scratch database. */
   fleetNameBytesMax: 44,
-  /** Databases in which a fleet proves copies and rehearses: so many can do so at once. */
+  /** The scratch databases of a fleet, in which copies are proven and steps rehearsed. So many can do so at once. */
   scratchDatabases: 4,
-  /** How long a command that is killed keeps what it has claimed. */
+  /** How long the claim of a killed command lasts. */
   claimTtlMs: 30_000,
-  /** How often a claimed database is looked at until it is empty. */
+  /** The number of looks at a claimed database until it is empty. */
   emptyLooksMax: 5,
   oplogFactor: 2,
   spaceMarginBytes: 64 * 1024 * 1024,
@@ -142,19 +243,39 @@ export const limits = {
   manifestBytesMax: 128 * 1024 * 1024,
   /** A metadata file holds one collection's options and 64 indexes, each at most a document of 16 MB. */
   metadataBytesMax: 64 * 1024 * 1024,
-  /** Of a database and a collection with the dot between them. */
+  /** The length of a database's and a collection's name with the dot between them. */
   namespaceBytesMax: 255,
   backupsKept: 3,
+  /** Documents of others that a restore takes back are held up to this size. Beyond it the whole database is saved. */
+  savedBytesHeldMax: 256 * 1024 * 1024,
   backupsListedMax: 1_000,
 
-  /** Agents. The first two are for hints that get lost: what they look for comes as one, as a rule. */
+  /** Agents. The first two are for lost hints: normally a hint comes. */
   masterPollMs: 500,
   participantPollMs: 2_000,
   passRetryMs: 500,
   leaveGraceMs: 30_000,
+  /** How long an application may drain, by default and at most, and how long after that its process ends. */
+  drainTimeoutMsDefault: 30_000,
+  drainTimeoutMsMax: 24 * 3_600_000,
+  drainGraceMs: 2_000,
+  /** How long a drain waits until the record of its agent shows it. */
+  drainNoteMs: 1_000,
+  /** The pause after an opening that has failed. Each further failure doubles it. */
+  openRetryDelayMs: 1_000,
+  openRetryDelayMsMax: 60_000,
   heartbeatMs: 1_000,
   heartbeatStaleMs: 5_000,
-  /** How long a state server relies on what it has read of its users' rights and of its own member. */
+  /** How often an agent of a fleet without a version looks for one, and how often it says how to declare it. */
+  versionLookMs: 1_000,
+  versionNoteMs: 30_000,
+  /** How often an agent looks whether its earlier process has ended, and how often it says that it waits for that. */
+  earlierProcessLookMs: 500,
+  earlierProcessNoteMs: 30_000,
+  /** The looks at a name that another process may hold: longer than until that process counts as silent. */
+  nameLookMs: 500,
+  nameLooksMax: 20,
+  /** How long a state server relies on its last reading of rights and of its own member. */
   holdingsLookMs: 5_000,
   detectorGapMs: 3_000,
   detectorGapsMax: 12,
@@ -166,8 +287,12 @@ export const limits = {
   launcherAwayDelayMs: 1_000,
   launcherAwaysMax: 60,
   launcherStopGraceMs: 10_000,
+  /** How long after the limit of a drain the launcher ends the process: later than the process itself. */
+  launcherDrainGraceMs: 5_000,
   launcherFileRetryMs: 2_000,
-  /** What a log keeps for a reader that does not read. */
+  /** How often the launcher reads its versions file again. */
+  launcherVersionsLookMs: 2_000,
+  /** The bytes that a log keeps for a slow reader. */
   logPendingBytesMax: 1_048_576,
   /** A file that holds a URL. */
   secretFileBytesMax: 65_536,
@@ -177,12 +302,27 @@ export const limits = {
   looksMax: 1_000_000,
   incarnationsMax: 1_000_000,
   factsLooksMax: 50,
+  /** The versions that a message or the status names of those that an agent can start. */
+  versionsShownMax: 5,
+  /** The steps that the refusal of a lower version names. */
+  stepsBetweenNamedMax: 10,
 
   /** Operators. */
   answerTimeoutMs: 30_000,
   watchTimeoutMs: 24 * 60 * 60_000,
   statusPollMs: 500,
-  /** How long a command's process may live on after its work: a step that is left behind may keep it alive. */
+  /** A rest that is estimated to the millisecond is shown as a range of these parts of it. */
+  etaLeastFactor: 0.8,
+  etaMostFactor: 1.25,
+  /** How often a waiting command prints a line for progress alone. */
+  progressLineMs: 5_000,
+  /** The length of a reason within a line. */
+  shownReasonLengthMax: 200,
+  /** How long a command waits after the commit until the required agents serve. */
+  servingWaitMs: 60_000,
+  /** Names of databases or fleets in one message. */
+  namesShownMax: 10,
+  /** How long a command's process may live after its work: a step that ignores its end may keep it alive. */
   exitGraceMs: 1_000,
 
   /** Upgrades: durable deadlines, used where the operator names none. */
@@ -190,6 +330,9 @@ export const limits = {
   backingUpDeadlineMs: 60 * 60_000,
   noProgressDeadlineMs: 10 * 60_000,
   peersDeadlineMs: 15 * 60_000,
+  silentDeadlineMs: 60_000,
+  provisionTimeoutMs: 24 * 60 * 60_000,
+  readinessTimeoutMs: 60_000,
   rollingBackDeadlineMs: 60 * 60_000,
 
   /** A local replica set. */

@@ -14,16 +14,16 @@ export interface Log {
 
 const secrets = /(password|authMechanismProperties|tlsCertificateKeyFilePassword)=[^&\s"']*/gi;
 
-/** Masks what a MongoDB URL must not tell, wherever it stands in a text. */
+/** Masks the secrets of MongoDB URLs anywhere in a text. */
 export function redactUrl(text: string): string {
-  // Up to the last "@": a password that is not percent-encoded may hold one.
+  // The match goes to the last "@", since a password that is not percent-encoded may hold one.
   return text.replace(/(mongodb(?:\+srv)?:\/\/)[^\s"']*@/gi, "$1***@").replace(secrets, "$1=***");
 }
 
-/** Nobody hears what cannot be written, as to a full disk: that is no reason to end. */
+/** A log that cannot be written, as on a full disk, is no reason to end. */
 const ignoreTrouble = () => {};
 
-/** Standard output, never waited for: where nobody reads it, what is too much is dropped. */
+/** Standard output. The log never waits for it, and drops lines that nobody reads. */
 function standardOutput(): DestinationStream {
   const { stdout } = process;
   if (!stdout.listeners("error").includes(ignoreTrouble)) stdout.on("error", ignoreTrouble);
@@ -34,7 +34,7 @@ function standardOutput(): DestinationStream {
   };
 }
 
-/** A structured log, one JSON object a line, without credentials. */
+/** A structured log without credentials, one JSON object a line. */
 export function createLog(options: { level?: string; destination?: DestinationStream }): Log {
   const destination = options.destination ?? standardOutput();
   return pino(
@@ -43,7 +43,7 @@ export function createLog(options: { level?: string; destination?: DestinationSt
   );
 }
 
-/** Says nothing. */
+/** A log that drops everything. */
 export const silentLog: Log = {
   debug() {},
   info() {},

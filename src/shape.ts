@@ -1,6 +1,6 @@
 /**
- * The shape that a value read from a database or a disk must have: answers with what is wrong with it, by
- * path, expected and found; or with null.
+ * Checks a value that was read from a database or a disk. It returns null, or what is wrong: the path, what was
+ * expected, and what was found.
  */
 export type Shape = (value: unknown, path: string) => string | null;
 
@@ -69,7 +69,7 @@ export function record(shape: Shape): Shape {
     first(Object.entries(value as object).map(([key, held]) => shape(held, `${path}.${key}`)));
 }
 
-/** An object with these fields; others are left to whoever knows them. */
+/** An object with these fields. Other fields may be there. */
 export function fields<Value>(shapes: { readonly [Key in keyof Value]-?: Shape }): Shape {
   const known = Object.entries(shapes) as [string, Shape][];
   return (value, path) =>

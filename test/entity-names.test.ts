@@ -1,11 +1,11 @@
 // Aim: a name that is empty, that every object has, or that holds what a terminal obeys is refused where it enters,
 // whatever it names. Method: every door, with the same names.
 import { describe, expect, test } from "vitest";
-import { backupFolder } from "../src/cli/commands/backup.ts";
 import { fileRequest } from "../src/control/inbox.ts";
 import { createAgent, defineSteps } from "../src/index.ts";
 import { createMemoryStore } from "../src/journal/memory-store.ts";
 import { controlDatabaseName } from "../src/mongo/database-names.ts";
+import { backupFolder } from "../src/operator/backup-files.ts";
 
 const mongoUrl = "mongodb://127.0.0.1:1/things";
 const dataDirectory = "/tmp/none";

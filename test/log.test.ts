@@ -32,14 +32,14 @@ test("user and password of any MongoDB URL are masked, the rest stays", () => {
 test("the log masks in fields and messages, keeps the fields of its children, and its level", () => {
   const lines: string[] = [];
   const log = createLog({ level: "info", destination: { write: (line) => lines.push(line) } });
-  const child = log.child({ agent: "a1", upgrade: "u000002", epoch: 3, state: "migrating" });
+  const child = log.child({ agent: "a1", upgradeId: "u000002", epoch: 3, state: "migrating" });
   child.info({ url: "mongodb://me:hidden@h/x" }, "at mongodb://me:hidden@h/x");
   child.debug({}, "too quiet");
   expect(lines).toHaveLength(1);
   expect(lines[0]).not.toContain("hidden");
   expect(JSON.parse(lines[0] ?? "")).toMatchObject({
     agent: "a1",
-    upgrade: "u000002",
+    upgradeId: "u000002",
     epoch: 3,
     state: "migrating",
     url: "mongodb://***@h/x",

@@ -49,6 +49,13 @@ const agent = createAgent({
     ? { memberUrl: environment["CATALOGUE_MEMBER_URL"] }
     : {}),
   log,
+  async readiness({ database }) {
+    // 1.2.2 is the first version that asks another service for the films' posters.
+    if (version === "1.2.2" && !environment["CATALOGUE_KEY"]) {
+      throw new Error("CATALOGUE_KEY is not set");
+    }
+    if ((await database?.count("movies")) === 0) throw new Error("there are no films");
+  },
   gate: {
     onOpen: () =>
       new Promise((resolve) => {

@@ -37,6 +37,7 @@ const steps110: readonly Step[] = [
     version: "1.1.0",
     target: "MasterStateServer",
     description: "a collection for bookings, found by flight",
+    reads: ["bookings"],
     async run(context) {
       await context.addCollection("bookings");
       await context.addIndex("bookings", { flight: 1 }, { name: "by-flight" });
@@ -120,18 +121,6 @@ const steps122: readonly Step[] = [
       await context.applyToCollection("movies", { update: [{ $set: { marked: true } }] });
       await context.addIndex("movies", { marked: 1 }, { name: "by-mark" });
     },
-  },
-  {
-    name: "cache-is-warmed",
-    version: "1.2.2",
-    target: "StateServer",
-    description: "reads the cache's disk, which on one host never answers",
-    run: (context) =>
-      process.env["CATALOGUE_DISK"] === "silent"
-        ? new Promise((_, reject) => {
-            context.signal.addEventListener("abort", () => reject(context.signal.reason));
-          })
-        : Promise.resolve(),
   },
 ];
 

@@ -1,4 +1,3 @@
-import { type Holdings, heartbeat } from "../control/agents.ts";
 import { createFailureDetector, type FailureDetector } from "../control/failure-detector.ts";
 import {
   coordinatorPrefix,
@@ -9,7 +8,11 @@ import {
 import { createEngine, type Engine } from "../engine/engine.ts";
 import { isFileTrouble, isLockstepError, LockstepError, messageOf } from "../errors.ts";
 import { collections, type Entry } from "../journal/store.ts";
-import { exitForStuckEffect, exitForVersionChange } from "../launcher/agent-side.ts";
+import {
+  exitForStuckEffect,
+  exitForUndrained,
+  exitForVersionChange,
+} from "../launcher/agent-side.ts";
 import { createLeadership, type Leadership } from "../leadership/leadership.ts";
 import type { Mastership } from "../leadership/mastership.ts";
 import { limits } from "../limits.ts";
@@ -20,18 +23,17 @@ import {
   mayBeMaster,
   readActiveUpgrade,
 } from "../upgrade/coordinator/active-upgrade.ts";
-import {
-  driveCoordinator,
-  type MasterWorld,
-  serveInbox,
-} from "../upgrade/coordinator/master-loop.ts";
+import { driveCoordinator } from "../upgrade/coordinator/drive-coordinator.ts";
+import { type MasterWorld, serveInbox } from "../upgrade/coordinator/serve-requests.ts";
 import { fleetMachines } from "../upgrade/fleet-machines.ts";
 import { createGate, type Gate } from "../upgrade/participant/gate.ts";
+import { Openings } from "../upgrade/participant/openings.ts";
 import { reconcile, shutGateIfAway } from "../upgrade/participant/participant-loop.ts";
 import type { World } from "../upgrade/world.ts";
+import { Heartbeats } from "./heartbeats.ts";
 import type { AgentProcessOptions, RunPorts, Runtime } from "./run-agent.ts";
 
-/** The slot of the active upgrade, as this process sees it. */
+/** The active upgrade as this process reads it, and whether this process may lead it. */
 interface Slot {
   readonly activeUpgrade?: ActiveUpgrade | undefined;
   readonly mayLead: boolean;
@@ -45,23 +47,24 @@ export class AgentProcess implements Runtime {
   readonly #failureDetector: FailureDetector;
   readonly #stopping = new AbortController();
   readonly #wakeUp: WakeUp;
-  /** Wakes by the versions, which decide whether the gate may be open. */
+  /** Wakes after a change of the versions, which decide whether the gate may be open. */
   readonly #gateWakeUp: WakeUp;
-  /** Wakes by a change of this agent's record, which is written before the next heartbeat. */
-  readonly #news: WakeUp;
+  readonly #heartbeats: Heartbeats;
+  readonly #openings: Openings;
   readonly #takenOver = new Map<string, number>();
   readonly #world: World;
   readonly #engine: Engine;
   readonly #leadership: Leadership;
   #mastership: Mastership | undefined;
   #blocked: string | null = null;
+  #why: { readonly blocked: string | null; readonly notServing: string | null } = {
+    ...{ blocked: null, notServing: null },
+  };
   #unended: string | null = null;
-  /** Why the active upgrade is not for this build, or null. */
+  /** Why this build cannot read the active upgrade, or null. */
   #notRead: string | null = null;
   #isLeaving = false;
   #isReady = false;
-  #holdings: Holdings | undefined;
-  #isAskingDisk = false;
   #loops: readonly Promise<void>[] = [];
   #stopped: Promise<void> | undefined;
 
@@ -72,7 +75,8 @@ export class AgentProcess implements Runtime {
     this.#failureDetector = createFailureDetector(clock, nowMs);
     this.#wakeUp = createWakeUp(clock);
     this.#gateWakeUp = createWakeUp(clock);
-    this.#news = createWakeUp(clock);
+    this.#heartbeats = new Heartbeats(options, ports, this.#failureDetector);
+    this.#openings = new Openings({ ...options, store: ports.store });
     this.gate = this.#createGate();
     this.#world = this.#createWorld();
     this.#engine = this.#createEngine();
@@ -98,7 +102,7 @@ export class AgentProcess implements Runtime {
         writes: [],
       });
     } catch (error) {
-      // Another try starts an engine of its own.
+      // The next attempt starts an engine of its own.
       this.#stopping.abort(new LockstepError("aborted", "this process did not start"));
       await this.#engine.stop();
       await this.#ports.close();
@@ -106,18 +110,23 @@ export class AgentProcess implements Runtime {
     }
     this.#options.reportReady();
     const loops = [this.#participantLoop(), this.#gateLoop(), this.#heartbeatLoop()];
-    // A machine agent never leads: it need not read the lease.
+    // A machine agent never leads, so it does not read the lease.
     if (role === "state-server") {
       loops.push(this.#leadership.run((mastership) => this.#masterLoop(mastership)));
     }
     this.#loops = loops;
+    const unsubscribe = this.#options.onStartableVersions((versions) => {
+      this.#heartbeats.startable = versions;
+      this.#wakeUp.hint();
+    });
+    this.#stopping.signal.addEventListener("abort", unsubscribe, { once: true });
   }
 
   stop(): Promise<void> {
     this.#stopped ??= (async () => {
       this.#isLeaving = true;
       await this.gate.close().catch((error) => {
-        this.#ports.log.warn({ error: messageOf(error) }, "the gate could not be reported shut");
+        this.#ports.log.warn({ error: messageOf(error) }, "the report of the shut gate failed");
       });
       this.#stopping.abort(new LockstepError("aborted", "this process is stopping"));
       this.#wakeUp.hint();
@@ -129,43 +138,68 @@ export class AgentProcess implements Runtime {
     return this.#stopped;
   }
 
-  #leave(exitCode: number): void {
+  leave(exitCode: number): void {
     if (this.#isLeaving) return;
     this.#isLeaving = true;
     const { lifecycle, exit } = this.#options;
     const { clock, log } = this.#ports;
     lifecycle.emit("leaving", { exitCode });
-    // An application that does not drain ends with its process.
-    void Promise.race([this.stop(), clock.sleep(limits.leaveGraceMs)])
-      .catch((error) => log.error({ error: messageOf(error) }, "could not stop in good order"))
+    // The drain has a limit of its own. After the grace, what else does not end ends with its process.
+    const graceMs = this.#options.drainTimeoutMs + limits.leaveGraceMs;
+    void Promise.race([this.stop(), clock.sleep(graceMs)])
+      .catch((error) => log.error({ error: messageOf(error) }, "the agent could not stop cleanly"))
       .finally(() => exit(exitCode));
   }
 
   #createGate(): Gate {
-    const { agent, incarnation, version, gate, lifecycle } = this.#options;
-    const { store, log } = this.#ports;
+    const { agent, incarnation, version, gate, lifecycle, exit } = this.#options;
+    const { drainTimeoutMs, reportDraining, reportDrained, reportOpening } = this.#options;
+    const { store, clock, log } = this.#ports;
     return createGate({
       ...{ store, agent, incarnation, version, log },
-      listener: {
-        async onOpen() {
-          await gate.onOpen();
-          lifecycle.emit("gateOpened", {});
-        },
-        async onShut() {
-          await gate.onShut();
-          lifecycle.emit("gateShut", {});
+      safeMode: this.#options.safeMode?.message ?? null,
+      keepVersion: () => this.#options.writeDefaultVersion(version),
+      drain: {
+        ...{ clock, drainTimeoutMs, reportDraining, reportDrained },
+        leaveUndrained() {
+          lifecycle.emit("leaving", { exitCode: exitForUndrained });
+          exit(exitForUndrained);
         },
       },
+      listener: this.#openings.listening({
+        onOpen: async () => {
+          await reportOpening("begun");
+          try {
+            await gate.onOpen();
+          } catch (error) {
+            void reportOpening("failed");
+            throw error;
+          }
+          void reportOpening("done");
+          lifecycle.emit("gateOpened", {});
+          this.#heartbeats.hint();
+        },
+        async onShut(drain) {
+          await gate.onShut(drain);
+          lifecycle.emit("gateShut", {});
+        },
+      }),
     });
   }
 
   #createWorld(): World {
-    const { agent, role, incarnation, version, startable, steps, dataDirectory } = this.#options;
-    const { store, localJournal, clock, faultPoints, log } = this.#ports;
+    const { agent, role, incarnation, version, steps, dataDirectory } = this.#options;
+    const { store, database, localJournal, clock, faultPoints, log } = this.#ports;
+    const heartbeats = this.#heartbeats;
     return {
-      ...{ agent, role, incarnation, version, startable, steps, dataDirectory },
-      ...{ store, localJournal, clock, faultPoints, log },
+      ...{ agent, role, incarnation, version, steps, dataDirectory },
+      get startable() {
+        return heartbeats.startable;
+      },
+      ...{ store, database, localJournal, clock, faultPoints, log },
       foreignWrites: this.#options.preventForeignWrites ? "prevented" : "only detected",
+      readiness: this.#options.readiness,
+      readinessTimeoutMs: this.#options.readinessTimeoutMs,
       gate: this.gate,
       failureDetector: this.#failureDetector,
       mastership: (epoch) => (this.#mastership?.epoch === epoch ? this.#mastership : undefined),
@@ -176,15 +210,15 @@ export class AgentProcess implements Runtime {
       },
       writeWantedVersion: this.#options.writeWantedVersion,
       writeDefaultVersion: this.#options.writeDefaultVersion,
-      leave: (exitCode) => this.#leave(exitCode),
+      leave: (exitCode) => this.leave(exitCode),
     };
   }
 
   #createEngine(): Engine {
-    const { store, clock, log, database } = this.#ports;
+    const { store, clock, log } = this.#ports;
     const engine = createEngine({
       ...{ store, clock, log },
-      machines: fleetMachines(this.#world, database),
+      machines: fleetMachines(this.#world),
       build: this.#options.version,
       onStuckEffect: ({ id, name }) => {
         log.error({ effect: id, name }, "an effect ignores its signal: leaving");
@@ -197,8 +231,9 @@ export class AgentProcess implements Runtime {
 
   #onTransition(entry: Entry): void {
     const { actor, revision, state, epoch } = entry;
-    this.#ports.log.info({ actor, revision, event: entry.event.type, state, epoch }, "transition");
-    this.#options.lifecycle.emit("transition", { entry });
+    const moved = { actor, revision, event: entry.event.type, state, epoch };
+    this.#ports.log.info(moved, "transition");
+    this.#options.lifecycle.emit("transition", moved);
     this.#wakeUp.hint();
   }
 
@@ -213,8 +248,8 @@ export class AgentProcess implements Runtime {
   }
 
   /**
-   * The active upgrade, and whether this process may be master: never of one that this build cannot read. An old
-   * upgrade that it cannot read keeps no build from mastership.
+   * Reads the active upgrade, and whether this process may be master. It may not where this build cannot read that
+   * upgrade. An older upgrade that it cannot read does not matter.
    */
   async #readSlot(): Promise<Slot> {
     try {
@@ -225,7 +260,7 @@ export class AgentProcess implements Runtime {
       const isUnread = isLockstepError(error, "entry-not-readable");
       if (!isUnread && !isLockstepError(error, "record-broken")) throw error;
       if (this.#notRead !== error.message) {
-        this.#ports.log.warn({ error: error.message }, "the lease is not for this build");
+        this.#ports.log.warn({ error: error.message }, "this build cannot lead the active upgrade");
       }
       this.#notRead = error.message;
       return { mayLead: false };
@@ -259,7 +294,8 @@ export class AgentProcess implements Runtime {
     const masterWorld: MasterWorld = {
       ...{ store, log, engine: this.#engine, failureDetector: this.#failureDetector },
       foreignWrites: this.#world.foreignWrites,
-      preflight: (extra) => database.preflight(this.#world, extra),
+      steps: this.#options.steps,
+      preflight: (extra) => database.preflight(extra),
     };
     let passedOver = 0;
     const masterWakeUp = createWakeUp(clock);
@@ -269,12 +305,12 @@ export class AgentProcess implements Runtime {
       await this.#pass("inbox", async () => {
         const served = await serveInbox(masterWorld, passedOver);
         passedOver = served.passedOver;
-        // The upgrade has its turn in between, so that no number of requests keeps it waiting.
+        // The upgrade has its turn between two passes, so that no number of requests delays it.
         if (served.isMore) masterWakeUp.hint();
       });
       await this.#pass("master", async () => {
         const { activeUpgrade, mayLead } = await this.#readSlot();
-        // A master that the upgrade's state does not allow gives the lease up.
+        // A master that may not lead the upgrade in its present state gives the lease up.
         if (!mayLead) await this.#leadership.release();
         else if (activeUpgrade) await driveCoordinator(masterWorld, activeUpgrade);
       });
@@ -287,7 +323,7 @@ export class AgentProcess implements Runtime {
   }
 
   async #participantLoop(): Promise<void> {
-    // Only the coordinator acts on what other agents' participants do.
+    // Hints about other agents' participants are left out, since only the coordinator acts on those.
     const unsubscribe = this.#ports.store.watch((what) => {
       if (what === collections.versions || what === "") this.#gateWakeUp.hint();
       if (what === collections.leases) this.#leadership.hint();
@@ -301,29 +337,36 @@ export class AgentProcess implements Runtime {
   }
 
   async #reconcile(): Promise<void> {
-    const { agent, role, incarnation, version, steps, startable, cannotStart } = this.#options;
+    const { agent, role, incarnation, version, steps, cannotStart, fresh } = this.#options;
     const { store, localJournal, log } = this.#ports;
+    const { startable } = this.#heartbeats;
     const found = await reconcile({
       ...{ store, engine: this.#engine, gate: this.gate, localJournal, log },
-      ...{ agent, role, incarnation, version, steps, startable, cannotStart },
+      ...{ agent, role, incarnation, version, steps, startable, cannotStart, fresh },
       writeWantedVersion: this.#options.writeWantedVersion,
-      leave: () => this.#leave(exitForVersionChange),
+      leave: () => this.leave(exitForVersionChange),
       wasTakenOver: (actor) => this.#takenOver.has(actor),
     }).catch((error: unknown) => {
       if (!isFileTrouble(error)) throw error;
       return { blocked: error.message, failed: true };
     });
-    const why = found.blocked ?? this.#unended;
+    const blocked = found.blocked ?? this.#unended;
+    // An application that cannot begin keeps no upgrade away: that may bring the mended build.
+    const notServing = this.gate.why;
+    this.#why = { blocked, notServing };
+    const why = blocked ?? notServing;
     if (why !== null && why !== this.#blocked) {
       log.warn({ why }, "blocked");
       this.#options.lifecycle.emit("blocked", { why });
     }
     if (why === null && this.#blocked !== null) this.#options.lifecycle.emit("unblocked", {});
-    if (why !== this.#blocked) this.#news.hint();
+    if (why !== this.#blocked) this.#heartbeats.hint();
     this.#blocked = why;
     if ("failed" in found) return;
-    if (!this.#isReady) this.#options.lifecycle.emit("ready", {});
+    if (this.#isReady) return;
     this.#isReady = true;
+    this.#options.lifecycle.emit("ready", {});
+    this.#heartbeats.hint();
   }
 
   async #gateLoop(): Promise<void> {
@@ -336,37 +379,15 @@ export class AgentProcess implements Runtime {
   }
 
   async #heartbeatLoop(): Promise<void> {
-    const { agent, incarnation } = this.#options;
-    const { store, log } = this.#ports;
     while (!this.#stopping.signal.aborted) {
-      void this.#askDisk();
       await this.#pass("heartbeat", async () => {
-        const nowMs = await store.now();
-        this.#failureDetector.observe(nowMs);
-        const said = { blocked: this.#blocked, ...this.#holdings };
-        if (await heartbeat(store, agent, incarnation, nowMs, said)) return;
-        log.error({}, "a newer process of this agent has registered, or it was forgotten: leaving");
-        this.#leave(1);
+        if (await this.#heartbeats.beat({ ...this.#why, starting: !this.#isReady }))
+          return this.#openings.note();
+        const why = "a newer process of this agent has registered, or it was forgotten: leaving";
+        this.#ports.log.error({}, why);
+        this.leave(1);
       });
-      await this.#news.wait(limits.heartbeatMs, this.#stopping.signal);
-    }
-  }
-
-  /** Beside the heartbeat: a disk that hangs must not silence an agent whose gate may be open. */
-  async #askDisk(): Promise<void> {
-    if (this.#isAskingDisk) return;
-    this.#isAskingDisk = true;
-    try {
-      const found = await this.#ports.database.holdings(this.#world);
-      const isNews =
-        found.backups.join() !== this.#holdings?.backups.join() ||
-        found.memberTrouble !== this.#holdings?.memberTrouble;
-      if (isNews) this.#news.hint();
-      this.#holdings = found;
-    } catch (error) {
-      this.#ports.log.warn({ error: messageOf(error) }, "the disk could not be asked");
-    } finally {
-      this.#isAskingDisk = false;
+      await this.#heartbeats.wait(this.#stopping.signal);
     }
   }
 }

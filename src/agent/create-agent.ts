@@ -5,10 +5,18 @@ import { requireName } from "../entity-names.ts";
 import { LockstepError, messageOf } from "../errors.ts";
 import {
   createLauncherVersions,
+  type LauncherEnvironment,
+  onLauncherGone,
+  onStartableVersions,
   readLauncherEnvironment,
-  reportDatabaseAway,
+  reportAgent,
+  reportDrained,
+  reportDraining,
+  reportOpening,
   reportReady,
+  reportWaiting,
 } from "../launcher/agent-side.ts";
+import { limits } from "../limits.ts";
 import { createLog, type Log } from "../log.ts";
 import { databaseNameOf } from "../mongo/database-name.ts";
 import { controlDatabaseName } from "../mongo/database-names.ts";
@@ -19,6 +27,8 @@ import type { GateListener } from "../upgrade/participant/gate.ts";
 import { defineSteps, type Step } from "../upgrade/protocol/steps.ts";
 import { startAgent } from "./agent-runtime.ts";
 import { createLifecycle, type LifecycleEvents } from "./lifecycle.ts";
+import type { Readiness } from "./readiness.ts";
+import type { Runtime } from "./run-agent.ts";
 
 export interface AgentOptions {
   /** URL of the replica set; its path is the application's database. Default: LOCKSTEP_MONGO_URL. */
@@ -27,30 +37,49 @@ export interface AgentOptions {
   readonly agent: string;
   /** Version of this build. */
   readonly version: string;
-  /** What each version up to this one changes. */
+  /** The steps of each version up to this one. */
   readonly steps: readonly Step[];
-  /** Starts and drains the application. Default: nothing is started. */
+  /** Starts and drains the application. Default: it does nothing. */
   readonly gate?: Partial<GateListener>;
-  /** Where copies and before-images go. Default: what the launcher says. */
+  /**
+   * How long the application may drain, in milliseconds. Then `onShut`'s signal aborts, and soon after the process ends.
+   * Default: 30,000.
+   */
+  readonly drainTimeoutMs?: number;
+  /**
+   * The new build's trial before the fleet commits to it, after its local steps, with the gate shut. Where it rejects or
+   * takes too long, or where its process ends in it twice, the fleet turns back. Default: none.
+   */
+  readonly readiness?: Readiness;
+  /** How long the readiness check may take, in milliseconds. Default: 60,000. */
+  readonly readinessTimeoutMs?: number;
+  /**
+   * Declares that this host was provisioned at `version`, where its data directory does not know which version its
+   * files match. Default: false; such a host runs the local steps of all versions up to `version` first.
+   */
+  readonly fresh?: boolean;
+  /** The folder of copies and before-images. Default: the launcher's. */
   readonly dataDirectory?: string;
-  /** "state-server" keeps copies and may become master, "machine" only follows. Default: "state-server". */
+  /** "state-server" keeps copies and may become master. "machine" only follows. Default: "state-server". */
   readonly role?: Role;
   /** Name of the fleet. Default: the application's database. */
   readonly fleet?: string;
-  /** URL of one member, a single host, from which the copy is read. Default: the set chooses one. */
+  /** URL of one member, a single host, from which this agent reads its copy. Default: the set chooses one. */
   readonly memberUrl?: string;
   /** Declares `version` for a fleet that has none. Default: false. */
   readonly initialize?: boolean;
   /**
-   * Shuts out every other writer of the cluster from the copies to the end of an upgrade
-   * (`setUserWriteBlockMode`); wants authentication. Default: foreign writes are only detected.
+   * Blocks every other writer of the cluster from the copies to the end of an upgrade (`setUserWriteBlockMode`). This
+   * requires authentication. Default: foreign writes are only detected.
    */
   readonly preventForeignWrites?: boolean;
-  /** How long a silent master stays master, in milliseconds. Default: one second more than the set's election timeout. */
+  /**
+   * How long a silent master stays master, in milliseconds. Default: one second more than the set's election timeout.
+   */
   readonly leaseTtlMs?: number;
-  /** Default: one JSON object a line on standard output, from level "info" on. */
+  /** The agent's log. Default: one JSON object a line on standard output, from level "info" on. */
   readonly log?: Log;
-  /** For tests. Default: the real ones. */
+  /** Ports for tests. Default: the real ones. */
   readonly ports?: Partial<Ports>;
 }
 
@@ -62,24 +91,85 @@ export interface Ports {
   exit(code: number): void;
 }
 
-/** One member of the fleet, as the application that embeds it sees it. */
+/** One member of the fleet, for the application that embeds it. */
 export interface Agent {
   readonly name: string;
   readonly version: string;
   readonly gate: { readonly isOpen: boolean };
   readonly isMaster: boolean;
-  /** Calls back at each event of this name. Returns how to stop. */
+  /** Calls the listener at each event of this name. Returns how to stop. */
   on<Name extends keyof LifecycleEvents>(
     name: Name,
     listener: (payload: LifecycleEvents[Name]) => void,
   ): () => void;
   /**
-   * Registers, then drives its part until `stop`.
-   * @throws LockstepError `database-unreachable`, `no-majority`, `not-a-replica-set`, `no-version`, `bad-argument`
+   * Registers this agent, then does its part in upgrades until `stop`. It first waits for the fleet's version, if none is
+   * declared.
+   * @throws LockstepError `database-unreachable`, `no-majority`, `not-a-replica-set`, `bad-argument`,
+   *   `directory-taken`, `name-taken`
    */
   start(): Promise<void>;
-  /** Drains the gate, gives the lease up, ends in good order. */
+  /** Drains the gate, gives the lease up and ends all work of this agent. */
   stop(): Promise<void>;
+}
+
+/** @throws LockstepError `bad-argument` */
+function requireDrainTimeout(timeoutMs = 0): void {
+  const isWithin = timeoutMs >= 0 && timeoutMs <= limits.drainTimeoutMsMax;
+  if (Number.isInteger(timeoutMs) && isWithin) return;
+  throw new LockstepError(
+    "bad-argument",
+    `expected a drainTimeoutMs of 0 to ${limits.drainTimeoutMsMax} whole milliseconds, got ${String(timeoutMs)}`,
+  );
+}
+
+/** @throws LockstepError `bad-argument` */
+function directoryOf(options: AgentOptions, launched: LauncherEnvironment | undefined): string {
+  const dataDirectory = options.dataDirectory ?? launched?.dataDirectory;
+  if (dataDirectory === undefined) {
+    throw new LockstepError(
+      "bad-argument",
+      "expected a dataDirectory, or a launcher that names one, found neither: name a folder for backups and before-images",
+    );
+  }
+  const directory = resolve(dataDirectory);
+  // The launcher would look for the wanted version in another folder and never find it.
+  if (launched && resolve(launched.dataDirectory) !== directory) {
+    throw new LockstepError(
+      "bad-argument",
+      `expected the launcher's data directory, ${resolve(launched.dataDirectory)}, got ${directory}: leave dataDirectory out`,
+    );
+  }
+  return directory;
+}
+
+/** The facts that a launcher gives to its agent, or those of an agent without one. */
+function launchedFacts(launched: LauncherEnvironment | undefined, version: string) {
+  return {
+    startable: launched?.startableVersions ?? [version],
+    isLaunched: launched !== undefined,
+    incarnationAtLeast: launched?.incarnation ?? 1,
+    cannotStart: launched?.cannotStart ?? null,
+    safeMode: launched?.safeMode ?? null,
+  };
+}
+
+/** The channel to the launcher of this process, which leads nowhere where there is none. */
+const launcherChannel = {
+  onStartableVersions,
+  reportWaiting,
+  reportDraining,
+  reportDrained,
+  reportOpening,
+};
+
+/** Leaves once the launcher has ended: nobody else could end a process that hangs, and the next launcher starts another. */
+function leaveWithLauncher(signal: AbortSignal, log: Log, leave: () => void): void {
+  const unsubscribe = onLauncherGone(() => {
+    log.warn({}, "the launcher has ended: leaving");
+    leave();
+  });
+  signal.addEventListener("abort", unsubscribe, { once: true });
 }
 
 /**
@@ -89,23 +179,10 @@ export interface Agent {
 export function createAgent(options: AgentOptions): Agent {
   requireName("agent", options.agent);
   requireSemver(options.version);
+  requireDrainTimeout(options.drainTimeoutMs);
   const steps = defineSteps(options.steps);
   const launched = readLauncherEnvironment(process.env);
-  const dataDirectory = options.dataDirectory ?? launched?.dataDirectory;
-  if (dataDirectory === undefined) {
-    throw new LockstepError(
-      "bad-argument",
-      "expected a dataDirectory, or a launcher that names one: backups and before-images go there",
-    );
-  }
-  const directory = resolve(dataDirectory);
-  // The launcher would look for the version wanted in another place, and never find it.
-  if (launched && resolve(launched.dataDirectory) !== directory) {
-    throw new LockstepError(
-      "bad-argument",
-      `expected the launcher's data directory, ${resolve(launched.dataDirectory)}, got ${directory}: leave dataDirectory out where a launcher names it`,
-    );
-  }
+  const directory = directoryOf(options, launched);
   const mongoUrl = options.mongoUrl ?? process.env["LOCKSTEP_MONGO_URL"]?.trim() ?? "";
   const databaseName = databaseNameOf(mongoUrl);
   const controlDatabase = controlDatabaseName(options.fleet ?? databaseName);
@@ -115,7 +192,9 @@ export function createAgent(options: AgentOptions): Agent {
   });
   const faultPoints = options.ports?.faultPoints ?? noFaults;
   const versions = createLauncherVersions(directory, faultPoints);
-  let running: Awaited<ReturnType<typeof startAgent>> | undefined;
+  const exit = options.ports?.exit ?? ((code) => process.exit(code));
+  let running: Runtime | undefined;
+  let stopping = new AbortController();
   return {
     name: options.agent,
     version: options.version,
@@ -127,7 +206,14 @@ export function createAgent(options: AgentOptions): Agent {
     },
     on: lifecycle.on,
     async start() {
-      running = await startAgent({
+      reportAgent(options.agent);
+      stopping = new AbortController();
+      const { signal } = stopping;
+      if (launched) {
+        const ownLog = log.child({ agent: options.agent });
+        leaveWithLauncher(signal, ownLog, () => (running ? running.leave(0) : exit(0)));
+      }
+      const starting = startAgent({
         mongoUrl,
         memberUrl: options.memberUrl,
         databaseName,
@@ -141,10 +227,12 @@ export function createAgent(options: AgentOptions): Agent {
           onOpen: options.gate?.onOpen ?? (() => {}),
           onShut: options.gate?.onShut ?? (() => {}),
         },
+        readiness: options.readiness ?? null,
+        readinessTimeoutMs: options.readinessTimeoutMs ?? limits.readinessTimeoutMs,
+        fresh: options.fresh ?? false,
         dataDirectory: directory,
-        startable: launched?.startableVersions ?? [options.version],
-        incarnationAtLeast: launched?.incarnation ?? 1,
-        cannotStart: launched?.cannotStart ?? null,
+        ...launchedFacts(launched, options.version),
+        drainTimeoutMs: options.drainTimeoutMs ?? limits.drainTimeoutMsDefault,
         preventForeignWrites: options.preventForeignWrites ?? false,
         leaseTtlMs: options.leaseTtlMs,
         lifecycle,
@@ -152,14 +240,19 @@ export function createAgent(options: AgentOptions): Agent {
         clock: options.ports?.clock ?? systemClock,
         random: options.ports?.random ?? systemRandom,
         faultPoints,
-        exit: options.ports?.exit ?? ((code) => process.exit(code)),
+        exit,
         reportReady: () => reportReady(options.version),
-        reportDatabaseAway,
+        ...{ signal, ...launcherChannel },
         writeWantedVersion: versions.writeWanted,
         writeDefaultVersion: versions.writeDefault,
       });
+      running = await starting.catch((error: unknown) => {
+        stopping.abort();
+        throw error;
+      });
     },
     async stop() {
+      stopping.abort();
       await running?.stop();
       running = undefined;
     },

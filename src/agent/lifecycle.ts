@@ -1,4 +1,14 @@
-import type { Entry } from "../journal/store.ts";
+/** One step of an upgrade (`upgrade/<id>`), or of an agent's part in one (`participant/<agent>/<id>`). */
+export interface Moved {
+  readonly actor: string;
+  /** Counts the steps of this actor from 0. */
+  readonly revision: number;
+  /** The type of the event that it took. */
+  readonly event: string;
+  readonly state: string;
+  /** The epoch of the process that wrote it. */
+  readonly epoch: number;
+}
 
 /**
  * The events that an agent sends to the application that embeds it. The agent itself is always the sender.
@@ -11,7 +21,7 @@ import type { Entry } from "../journal/store.ts";
  * | gateShut | the application has drained | – |
  * | becameMaster | it holds the lease and the fence | epoch |
  * | lostMastership | it does not any more | epoch |
- * | transition | an actor that it drives has moved | the journal entry |
+ * | transition | an upgrade, or this agent's part in one, has moved | which one, by which event, and its state now |
  * | blocked | it waits for an operator | why |
  * | unblocked | it goes on by itself again | – |
  * | trouble | a pass failed and will be tried again | code, message |
@@ -24,7 +34,7 @@ export interface LifecycleEvents {
   gateShut: Record<string, never>;
   becameMaster: { readonly epoch: number };
   lostMastership: { readonly epoch: number };
-  transition: { readonly entry: Entry };
+  transition: Moved;
   blocked: { readonly why: string };
   unblocked: Record<string, never>;
   trouble: { readonly code: string; readonly message: string };
@@ -39,7 +49,7 @@ export interface Lifecycle {
   emit<Name extends keyof LifecycleEvents>(name: Name, payload: LifecycleEvents[Name]): void;
 }
 
-/** @param onThrown hears of a listener that threw: it must neither stop an engine nor end its process */
+/** @param onThrown is called when a listener throws: that must neither stop an engine nor end its process */
 export function createLifecycle(onThrown: (error: unknown) => void): Lifecycle {
   const listeners = new Map<string, Set<(payload: never) => void>>();
   return {

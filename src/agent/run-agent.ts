@@ -1,51 +1,45 @@
-import type { Reason, Role } from "../../machines/vocabulary.ts";
-import type { Store } from "../journal/store.ts";
+import type { Reason } from "../../machines/vocabulary.ts";
 import type { LeaseStore } from "../leadership/lease.ts";
-import type { Log } from "../log.ts";
-import type { Clock } from "../ports/clock.ts";
-import type { FaultPoints } from "../ports/fault-point.ts";
 import type { Random } from "../ports/random.ts";
-import type { DatabaseSide } from "../upgrade/database-side.ts";
+import type { AgentIdentity, AgentPorts, HostVersions } from "../upgrade/agent-identity.ts";
+import type { DrainPorts } from "../upgrade/participant/drain.ts";
 import type { Gate, GateListener } from "../upgrade/participant/gate.ts";
-import type { LocalJournal } from "../upgrade/participant/local-journal.ts";
-import type { Step } from "../upgrade/protocol/steps.ts";
+import type { ReadinessCheck } from "../upgrade/participant/readiness.ts";
 import { AgentProcess } from "./agent-process.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 
 /** The identity of one process of one agent, and its means of acting on its host. */
-export interface AgentProcessOptions {
-  readonly agent: string;
-  readonly role: Role;
-  readonly version: string;
-  readonly incarnation: number;
-  readonly steps: readonly Step[];
+export interface AgentProcessOptions
+  extends AgentIdentity,
+    HostVersions,
+    Omit<DrainPorts, "clock" | "leaveUndrained"> {
   readonly gate: GateListener;
-  readonly dataDirectory: string;
-  readonly startable: readonly string[];
+  readonly readiness: ReadinessCheck | null;
+  readonly readinessTimeoutMs: number;
   readonly cannotStart: Reason | null;
+  /** Why the launcher has started this process in safe mode, or null. */
+  readonly safeMode: Reason | null;
+  /** Tells the launcher how an opening goes. */
+  reportOpening(state: "begun" | "done" | "failed"): Promise<void>;
+  /** Where this host does not know which version its files match: they match this build's. */
+  readonly fresh: boolean;
   readonly preventForeignWrites: boolean;
   readonly leaseTtlMs: number;
-  /** Name of this process: a successor ends what it has open. */
+  /** The name of this process at the server. A successor ends the sessions of that name. */
   readonly appName: string;
   readonly lifecycle: Lifecycle;
   exit(code: number): void;
   reportReady(): void;
-  writeWantedVersion(version: string, because?: Reason): Promise<void>;
-  writeDefaultVersion(version: string): Promise<void>;
+  /** Calls the listener when the launcher can start other versions than before. Answers with how to stop that. */
+  onStartableVersions(listener: (versions: readonly string[]) => void): () => void;
 }
 
 /** The ports of one process. */
-export interface RunPorts {
-  readonly store: Store;
+export interface RunPorts extends AgentPorts {
   readonly leases: LeaseStore;
-  endPredecessor(appName: string): Promise<number>;
-  readonly database: DatabaseSide;
-  readonly localJournal: LocalJournal;
-  readonly clock: Clock;
   readonly random: Random;
-  readonly faultPoints: FaultPoints;
-  readonly log: Log;
-  /** Closes what was opened for this process. */
+  endPredecessor(appName: string): Promise<number>;
+  /** Closes the connections of this process. */
   close(): Promise<void>;
 }
 
@@ -53,6 +47,8 @@ export interface Runtime {
   readonly gate: Gate;
   readonly isMaster: boolean;
   stop(): Promise<void>;
+  /** Stops, then ends this process. */
+  leave(exitCode: number): void;
 }
 
 /** Drives the loops of one registered process of one agent until it is stopped. */

@@ -9,6 +9,8 @@ export const exitCodes = {
   waitTimedOut: 5,
   rolledBack: 6,
   blocked: 7,
+  notServing: 8,
+  unsafe: 9,
   interrupted: 130,
 } as const;
 

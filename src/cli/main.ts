@@ -5,20 +5,23 @@ import { isLockstepError, messageOf } from "../errors.ts";
 import { limits } from "../limits.ts";
 import { redactUrl } from "../log.ts";
 import { asUnreachable } from "../mongo/transient.ts";
+import { packageVersion } from "../ports/package-version.ts";
 import { exitAfter } from "../ports/process.ts";
 import { allowWrites } from "./commands/allow-writes.ts";
 import { ask } from "./commands/ask.ts";
 import { addBackupCommands } from "./commands/backups.ts";
+import { addCheckCommand } from "./commands/check.ts";
 import { history } from "./commands/history.ts";
 import { init } from "./commands/init.ts";
+import { type RetryOptions, retry } from "./commands/retry.ts";
 import { status } from "./commands/status.ts";
-import { type UpgradeOptions, upgrade } from "./commands/upgrade.ts";
+import { deadlinesText, type UpgradeOptions, upgrade } from "./commands/upgrade.ts";
 import { docsLinkOf } from "./docs-link.ts";
 import { exitCodeOf, exitCodes } from "./exit-codes.ts";
 import { addMongoUrlOptions, completeMongoUrl } from "./mongo-url.ts";
-import { packageVersion } from "./package-version.ts";
 import { printable } from "./printable.ts";
 import type { SharedOptions, Terminal } from "./run.ts";
+import { addServingTimeout } from "./wait-for-end.ts";
 
 const interruption = new AbortController();
 const terminal: Terminal = {
@@ -27,7 +30,7 @@ const terminal: Terminal = {
     if (!process.stdin.isTTY) return null;
     const lines = createInterface({ input: process.stdin, output: process.stdout });
     try {
-      // It reads the keys itself: none of them reaches the process as a signal.
+      // The interface reads the keys itself, so none of them reaches the process as a signal.
       lines.on("SIGINT", () => process.kill(process.pid, "SIGINT"));
       const closed = new Promise<null>((resolve) => lines.once("close", () => resolve(null)));
       const answer = lines.question(text, { signal: interruption.signal });
@@ -46,44 +49,60 @@ function build(settle: (work: Promise<number>) => Promise<void>): Command {
     .exitOverride();
   const shared = (command: Command) =>
     addMongoUrlOptions(command)
-      .option("--fleet <name>", "name of the fleet (default: the database's name)")
-      .option("--json", "one JSON object a line")
+      .option("--fleet <name>", "the fleet's name (default: the database's name)")
+      .option("--json", "print one JSON object a line")
       .option("--timeout <seconds>", "how long to wait for the database and for an answer")
       .exitOverride();
-  shared(program.command("init <version>").description("declare the version, once")).action(
-    (version: string, options: SharedOptions) => settle(init(version, options, terminal)),
-  );
-  shared(program.command("upgrade <version>").description("upgrade the fleet, or turn it back"))
+  shared(program.command("init <version>").description("declare the version of a new fleet"))
+    .option("--new-database", "also where the application's database is not there yet")
+    .action((version: string, options: SharedOptions & { newDatabase?: boolean }) =>
+      settle(init(version, options, terminal)),
+    );
+  addServingTimeout(
+    shared(program.command("upgrade <version>").description("upgrade the fleet to a version")),
+  )
     .option("--no-wait", "return once the upgrade is accepted")
     .option("--wait-timeout <seconds>", "how long to wait for its end")
-    .option("--deadline <name=seconds...>", "waiting, backing-up, no-progress, peers, rolling-back")
+    .option("--deadline <name=seconds...>", `limit a state; the defaults are ${deadlinesText()}`)
     .action((version: string, options: UpgradeOptions) =>
       settle(upgrade(version, options, terminal)),
     );
-  shared(program.command("status").description("where the fleet stands")).action(
+  shared(program.command("status").description("show the state of the fleet")).action(
     (options: SharedOptions) => settle(status(options, terminal)),
   );
-  shared(program.command("history").description("every upgrade there was")).action(
+  shared(program.command("history").description("list all upgrades of the fleet")).action(
     (options: SharedOptions) => settle(history(options, terminal)),
   );
   shared(program.command("abort").description("turn the active upgrade back"))
-    .option("--why <text>", "kept as the reason", "no reason given")
+    .option("--why <text>", "the reason, for the history", "no reason given")
     .action((options: SharedOptions & { why: string }) =>
       settle(ask({ kind: "abort", why: options.why }, options, terminal)),
     );
-  shared(program.command("retry").description("go on where an upgrade is blocked")).action(
-    (options: SharedOptions) => settle(ask({ kind: "retry" }, options, terminal)),
+  shared(program.command("retry").description("let a blocked upgrade continue"))
+    .option(
+      "--confirm <name>",
+      "confirm with the database's name that writes of others are discarded",
+    )
+    .action((options: RetryOptions) => settle(retry(options, terminal)));
+  shared(
+    program.command("forget <agent>").description("remove an agent that never comes back"),
+  ).action((agent: string, options: SharedOptions) =>
+    settle(ask({ kind: "forget", agent }, options, terminal)),
   );
-  shared(program.command("forget <agent>").description("an agent that is gone for good")).action(
-    (agent: string, options: SharedOptions) =>
-      settle(ask({ kind: "forget", agent }, options, terminal)),
-  );
-  shared(program.command("allow-writes").description("after an upgrade that nobody is left to end"))
-    .option("--force", "while an upgrade is active, or where none is known to have shut them out")
+  shared(
+    program
+      .command("allow-writes")
+      .description("let writers in again where no agent is left to do it"),
+  )
+    .option(
+      "--force",
+      "also while an upgrade is active, or where no upgrade is known to have blocked them",
+    )
     .action((options: SharedOptions & { force?: boolean }) =>
       settle(allowWrites(options, terminal)),
     );
   addBackupCommands(program, terminal, settle);
+  addCheckCommand(program, terminal, settle);
   completeMongoUrl(program);
   return program;
 }
@@ -103,7 +122,7 @@ async function main(argv: readonly string[]): Promise<number> {
     }
     const error = asUnreachable(thrown);
     const isInterrupted = interruption.signal.aborted;
-    // What could not be taken back has to be told.
+    // A request that could not be withdrawn has to be reported.
     if (isInterrupted && !isLockstepError(error, "database-unreachable"))
       return exitCodes.interrupted;
     const code = isLockstepError(error) ? error.code : "unexpected";
@@ -122,9 +141,11 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
   process.on(signal, () => {
     if (interruption.signal.aborted) process.exit(exitCodes.interrupted);
     interruption.abort(new Error("interrupted"));
-    process.stderr.write("interrupted: what was accepted goes on, see `lockstep status`\n");
+    process.stderr.write(
+      "interrupted: a request that a master has accepted goes on, see `lockstep status`\n",
+    );
   });
 }
 process.exitCode = await main(process.argv);
-// A step that is left behind may hold a timer or a connection of its own.
+// A step that ignores its end may hold a timer or a connection of its own.
 exitAfter(limits.exitGraceMs);

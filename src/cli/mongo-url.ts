@@ -8,22 +8,22 @@ export function addMongoUrlOptions(command: Command): Command {
   return command
     .option(
       "--mongo-url <url>",
-      "replica set; the path is the application's database; every user of the host sees it in `ps`",
+      "URL of the replica set, whose path is the application's database; every user of the host sees it in `ps`",
     )
     .option(
       "--mongo-url-file <path>",
-      "a file of yours alone that holds it (default: LOCKSTEP_MONGO_URL of the environment)",
+      "a file with that URL that only you can read (default: LOCKSTEP_MONGO_URL of the environment)",
     );
 }
 
 interface Found {
   readonly url: string;
-  /** Where it was found, for messages. */
+  /** Its source, for messages. */
   readonly source: string;
 }
 
 /**
- * The database's URL: what the command line says, then what its file holds, then the environment.
+ * The database's URL from the command line, else from its file, else from the environment.
  * @throws LockstepError `bad-argument`
  */
 export async function findMongoUrl(
@@ -43,7 +43,7 @@ export async function findMongoUrl(
   );
 }
 
-/** Completes the options of a command that works on a database before it acts. */
+/** Completes the options of each command that works on a database, before it acts. */
 export function completeMongoUrl(program: Command): void {
   program.hook("preAction", async (_program, command) => {
     if (!command.options.some(({ long }) => long === "--mongo-url")) return;

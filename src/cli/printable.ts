@@ -4,14 +4,14 @@ const escaped = (text: string, found: RegExp) =>
   });
 
 /**
- * A text that a terminal shows and does not obey: names from a backup or from the database may hold the
- * codes that move a cursor, hide a line or turn its direction. They become escapes, which JSON takes as well. Pure.
+ * Makes a text safe for a terminal. Names from a backup or from the database may hold codes that move a cursor, hide
+ * a line or turn its direction. They become escapes, which JSON takes as well. Pure.
  */
 export function printable(text: string): string {
   return escaped(text, /(?![\t\n])[\p{Cc}\p{Bidi_Control}]/gu);
 }
 
-/** One line for a text that may hold several: a name cannot forge a line of its own. Pure. */
+/** Makes one line of a text, so that a name cannot forge a line. Pure. */
 export function printableLine(text: string): string {
   return escaped(text, /[\p{Cc}\p{Bidi_Control}\u2028\u2029]/gu);
 }

@@ -1,4 +1,5 @@
 import { createFleetClient, type FleetClient } from "../operator/fleet-client.ts";
+import type { HandOptions } from "../operator/work-by-hand.ts";
 import { parseSecondsMs } from "./seconds.ts";
 
 /** Options that every command shares. */
@@ -12,23 +13,30 @@ export interface SharedOptions {
 /** A command's output, and its interruption. */
 export interface Terminal {
   out(text: string): void;
-  /** Asks a person; null where there is none. */
+  /** Asks a person. Returns null where there is none. */
   question(text: string): Promise<string | null>;
   readonly signal: AbortSignal;
+}
+
+/** The options by which a command reaches its fleet, parsed. */
+export function fleetOptions(
+  { mongoUrl, fleet, timeout }: SharedOptions,
+  { signal }: Pick<Terminal, "signal">,
+): Omit<HandOptions, "onNotice"> {
+  const timeoutMs = timeout === undefined ? undefined : parseSecondsMs("--timeout", timeout);
+  return { mongoUrl, fleet, timeoutMs, signal };
 }
 
 /** Opens the fleet for one command and closes it whatever happens. */
 export async function withFleet(
   options: SharedOptions,
-  { signal }: Pick<Terminal, "signal">,
+  terminal: Pick<Terminal, "signal">,
   act: (fleet: FleetClient) => Promise<number>,
 ): Promise<number> {
-  const timeoutMs =
-    options.timeout === undefined ? undefined : parseSecondsMs("--timeout", options.timeout);
+  const { mongoUrl, fleet: name, timeoutMs, signal } = fleetOptions(options, terminal);
   const fleet = await createFleetClient({
-    mongoUrl: options.mongoUrl,
-    signal,
-    ...(options.fleet === undefined ? {} : { fleet: options.fleet }),
+    ...{ mongoUrl, signal },
+    ...(name === undefined ? {} : { fleet: name }),
     ...(timeoutMs === undefined
       ? {}
       : { serverSelectionTimeoutMs: timeoutMs, answerTimeoutMs: timeoutMs }),

@@ -1,60 +1,141 @@
+import type { Command } from "commander";
+import { isLockstepError } from "../errors.ts";
+import { limits } from "../limits.ts";
 import type { FleetClient } from "../operator/fleet-client.ts";
+import type { FleetStatus } from "../operator/status.ts";
 import { exitCodeOfState, exitCodes } from "./exit-codes.ts";
-import { renderChange, renderStatus } from "./render.ts";
+import { renderChange, renderProgress, renderStatus } from "./render.ts";
 import type { Terminal } from "./run.ts";
+import { parseSecondsMs } from "./seconds.ts";
 
-/** Says what was accepted. */
-export function tellAccepted(
-  { upgrade, message }: { readonly upgrade: string | null; readonly message: string },
+/** Prints the accepted request. */
+export function printAccepted(
+  { upgradeId, message }: { readonly upgradeId: string | null; readonly message: string },
   options: { readonly json?: boolean },
   terminal: Terminal,
 ): void {
-  const line = JSON.stringify({ type: "accepted", upgrade, message });
+  const line = JSON.stringify({ type: "accepted", upgradeId, message });
   terminal.out(options.json ? line : message);
 }
 
-/** Says how an operation goes until it has come to rest; answers with the exit code of its end. */
+/** The options of a command that waits for the end of an operation. */
+export interface WaitOptions {
+  readonly json?: boolean;
+  readonly servingTimeout?: string;
+}
+
+/** Adds the option by which a command limits its wait until the agents serve. */
+export function addServingTimeout(command: Command): Command {
+  return command.option(
+    "--serving-timeout <seconds>",
+    `how long to wait after the end until the required agents serve (default: ${limits.servingWaitMs / 1_000})`,
+  );
+}
+
+/**
+ * Prints each change of an operation until it has come to rest, and then until the required agents serve.
+ * @returns the exit code of its end
+ */
 export async function waitForEnd(
   fleet: FleetClient,
-  upgrade: string,
-  options: { readonly json?: boolean },
+  upgradeId: string,
+  options: WaitOptions,
   terminal: Terminal,
   timeoutMs?: number,
 ): Promise<number> {
-  let told = "";
+  const { servingTimeout } = options;
+  const servingMs =
+    servingTimeout === undefined
+      ? limits.servingWaitMs
+      : parseSecondsMs("--serving-timeout", servingTimeout);
+  const print = printChanges(options, terminal);
   const limit = timeoutMs === undefined ? {} : { timeoutMs };
   for await (const status of fleet.watch({ signal: terminal.signal, ...limit })) {
     const present = status.upgrade;
     if (present === null) continue;
-    if (present.upgrade !== upgrade) {
-      // Where a later one holds the slot, ours has come to its end unseen. Their ids grow.
-      const isLater = present.upgrade.localeCompare(upgrade, "en", { numeric: true }) > 0;
+    if (present.upgradeId !== upgradeId) {
+      // Where a later upgrade holds the slot, ours has ended unseen. Ids of upgrades grow.
+      const isLater = present.upgradeId.localeCompare(upgradeId, "en", { numeric: true }) > 0;
       if (!isLater) continue;
       if (!options.json) terminal.out(renderStatus(status));
-      return tellEnded(fleet, upgrade, options, terminal);
+      return printEnded(fleet, upgradeId, options, terminal);
     }
-    const line = options.json
-      ? JSON.stringify({ type: "status", ...present })
-      : renderChange(status);
-    if (line !== told) terminal.out(line);
-    told = line;
+    print(status);
     const exitCode = exitCodeOfState(present.state);
     if (exitCode === undefined) continue;
-    if (!options.json) terminal.out(renderStatus(status));
-    return exitCode;
+    const last = await untilServing(fleet, status, servingMs, terminal.signal, print);
+    if (!options.json) terminal.out(renderStatus(last));
+    return exitCodeOfServing(exitCode, last, options, terminal);
   }
   return exitCodes.failed;
 }
 
-/** Says how an operation ended whose end was not seen. */
-async function tellEnded(
+/** Prints one line for each change, and one from time to time while there is only progress. */
+function printChanges(options: WaitOptions, { out }: Terminal): (status: FleetStatus) => void {
+  const printed = { change: "", line: "", at: 0 };
+  return (status) => {
+    const change = renderChange(status);
+    const line = options.json
+      ? JSON.stringify({ type: "status", ...status.upgrade })
+      : renderProgress(status);
+    const isLate = status.now - printed.at >= limits.progressLineMs;
+    if (line === printed.line || (change === printed.change && !isLate && !options.json)) return;
+    out(line);
+    Object.assign(printed, { change, line, at: status.now });
+  };
+}
+
+/** Waits until the required agents serve, the time is over, or a later upgrade has begun. */
+async function untilServing(
   fleet: FleetClient,
-  upgrade: string,
+  ended: FleetStatus,
+  timeoutMs: number,
+  signal: AbortSignal,
+  print: (status: FleetStatus) => void,
+): Promise<FleetStatus> {
+  let last = ended;
+  if (ended.upgrade?.notServing.length === 0) return last;
+  try {
+    for await (const status of fleet.watch({ signal, timeoutMs })) {
+      if (status.upgrade?.upgradeId !== ended.upgrade?.upgradeId) break;
+      last = status;
+      print(status);
+      if (status.upgrade?.notServing.length === 0) break;
+    }
+  } catch (error) {
+    if (!isLockstepError(error, "timeout")) throw error;
+  }
+  return last;
+}
+
+/** Says which required agents do not serve. A commit without them has an exit code of its own. */
+function exitCodeOfServing(
+  exitCode: number,
+  { upgrade }: FleetStatus,
+  options: WaitOptions,
+  terminal: Terminal,
+): number {
+  const { upgradeId, state, notServing = [] } = upgrade ?? {};
+  if (notServing.length === 0) return exitCode;
+  const isCommitted = exitCode === exitCodes.done;
+  const named = notServing.map(({ agent, why }) => `${agent} (${why})`).join(", ");
+  terminal.out(
+    options.json
+      ? JSON.stringify({ type: "not-serving", upgradeId, state, agents: notServing })
+      : `${isCommitted ? "committed" : "rolled back"}, but not serving: ${named}`,
+  );
+  return isCommitted ? exitCodes.notServing : exitCode;
+}
+
+/** Prints the end of an operation that was not seen. */
+async function printEnded(
+  fleet: FleetClient,
+  upgradeId: string,
   options: { readonly json?: boolean },
   terminal: Terminal,
 ): Promise<number> {
-  const state = (await fleet.history()).find((item) => item.upgrade === upgrade)?.state;
-  const line = JSON.stringify({ type: "ended", upgrade, state });
-  terminal.out(options.json ? line : `${upgrade}: ${state}`);
+  const state = (await fleet.history()).find((item) => item.upgradeId === upgradeId)?.state;
+  const line = JSON.stringify({ type: "ended", upgradeId, state });
+  terminal.out(options.json ? line : `${upgradeId}: ${state}`);
   return exitCodeOfState(state ?? "") ?? exitCodes.failed;
 }

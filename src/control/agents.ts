@@ -1,6 +1,12 @@
 import type { Role } from "../../machines/vocabulary.ts";
 import { LockstepError } from "../errors.ts";
-import { type ControlDocument, collections, type Plain, type Store } from "../journal/store.ts";
+import {
+  type ControlDocument,
+  collections,
+  type Plain,
+  type Store,
+  type Write,
+} from "../journal/store.ts";
 import { limits } from "../limits.ts";
 import type { Lacking } from "../mongo/requirements/rights.ts";
 import {
@@ -16,7 +22,7 @@ import {
   text,
 } from "../shape.ts";
 
-/** One agent as the fleet knows it: a document of the `agents` collection. */
+/** The record of one agent: a document of the `agents` collection. */
 export interface AgentRecord {
   readonly agent: string;
   readonly role: Role;
@@ -26,24 +32,35 @@ export interface AgentRecord {
   /** Versions that its launcher can start. */
   readonly startable: readonly string[];
   readonly gate: "open" | "shut";
+  /** Since when its application drains, by the store's clock, or null. A record of an earlier build lacks it. */
+  readonly drainingSince?: number | null;
   /** The upgrade whose undo this agent still owes, or null. */
   readonly owes: string | null;
   /** Milliseconds by the store's clock. */
   readonly lastSeenAt: number;
   readonly forgotten: boolean;
-  /** What this agent is stuck on, or null. */
+  /** Why this agent cannot go on, or null. */
   readonly blocked: string | null;
-  /** The request by which it shall try again, until it has taken it; or null. */
+  /** Why its gate is shut although the versions agree, or null. It keeps no upgrade away. Earlier builds lack it. */
+  readonly notServing?: string | null;
+  /**
+   * True until this process has read the state of the fleet and checked the files of its host for the first time. A record of an
+   * earlier build lacks it.
+   */
+  readonly starting?: boolean;
+  /** The id of the request to try again, until the agent has taken it; or null. */
   readonly retry: string | null;
-  /** Bytes free where its backups go. */
+  /** Free bytes on the disk of its backups. */
   readonly freeBytes: number;
-  /** Rights that the user of this state server lacks for an upgrade; absent while that is not known. */
+  /** Rights for an upgrade that the user of this state server lacks. They are absent while they are unknown. */
   readonly rights?: Lacking;
   /** Ids of the backups that this agent holds. */
   readonly backups: readonly string[];
   /** Why this agent cannot read a copy from its own member, or null. */
   readonly memberTrouble: string | null;
-  /** Where this process runs. */
+  /** The id of its data directory. A record of an earlier build lacks it. */
+  readonly directory?: string;
+  /** The host of this process. */
   readonly host: string;
   readonly pid: number;
 }
@@ -53,20 +70,25 @@ const shapes: { readonly [Field in Exclude<keyof AgentRecord, "agent">]: Shape }
   ...{ startable: list(text), gate: oneOf("open", "shut"), owes: nullable(text) },
   ...{ lastSeenAt: figure, forgotten: flag, blocked: nullable(text), retry: nullable(text) },
   ...{ freeBytes: figure, backups: list(text), memberTrouble: optional(nullable(text)) },
+  ...{ drainingSince: optional(nullable(figure)), directory: optional(text) },
+  ...{ notServing: optional(nullable(text)), starting: optional(flag) },
   rights: optional(fields<Lacking>({ missing: text, optional: text })),
   ...{ host: text, pid: figure },
 };
 const recordShape = fields<Omit<AgentRecord, "agent">>(shapes);
 
-/** Of a record that is broken: no upgrade waits for it, and it is silent where nobody knows when it was heard. */
+/**
+ * The facts that stand in for those of a broken record. No upgrade waits for such an agent, and it is silent where
+ * its last heartbeat is unknown.
+ */
 const unknownFacts: Omit<AgentRecord, "agent" | "blocked"> = {
   ...{ role: "machine", incarnation: 0, version: "unknown", startable: [], owes: null },
-  // One that was heard lately may write: its gate counts as open.
+  // The gate of an agent that was heard lately counts as open, since it may write.
   ...{ gate: "open", lastSeenAt: 0, forgotten: false, retry: null, freeBytes: 0, backups: [] },
   ...{ memberTrouble: null, host: "unknown", pid: 0 },
 };
 
-/** A record as read; of a broken one what can be read, and what is wrong with it as what it is stuck on. Pure. */
+/** A record as it was read. Of a broken one it has the readable fields, and `blocked` says what is wrong. Pure. */
 export function agentRecordOf(agent: string, document: ControlDocument): AgentRecord {
   const wrong = recordShape(document, "");
   if (wrong === null) return { ...document, agent } as unknown as AgentRecord;
@@ -77,11 +99,11 @@ export function agentRecordOf(agent: string, document: ControlDocument): AgentRe
     ...unknownFacts,
     ...Object.fromEntries(readable.map(([field]) => [field, document[field]])),
     agent,
-    blocked: `the record of this agent in \`agents\` is broken: ${wrong}: restart the agent, which writes it anew, or \`lockstep forget\` it where it is gone for good`,
+    blocked: `the record of this agent in \`agents\` is broken: ${wrong}: restart the agent, which writes it again, or run \`lockstep forget\` where the agent never comes back`,
   };
 }
 
-/** All agents, forgotten ones left out. */
+/** All agents without the forgotten ones. */
 export async function readAgents(store: Store): Promise<readonly AgentRecord[]> {
   const found = await store.list(collections.agents);
   return found
@@ -91,16 +113,40 @@ export async function readAgents(store: Store): Promise<readonly AgentRecord[]> 
 }
 
 /**
- * True when the agent has been silent for too long, by the store's clock; or was last seen by a clock so far
- * ahead of the present one that nobody could say (who lives is seen again within a heartbeat).
+ * True when the agent has been silent for too long by the store's clock. A last heartbeat far in the future counts as
+ * silence, too: an agent that lives is heard again within a second.
  */
 export function isSilent(agent: AgentRecord, nowMs: number): boolean {
   return Math.abs(nowMs - agent.lastSeenAt) > limits.heartbeatStaleMs;
 }
 
 /**
- * Registers a new process of an agent; from then on an older process of it cannot heartbeat.
+ * The process that holds a name against an agent of this data directory, or undefined. An earlier process of the same
+ * directory has ended: the lock of the directory proves that. Pure.
+ */
+export function holderOf(
+  last: AgentRecord | undefined,
+  directory: string | undefined,
+  nowMs: number,
+): AgentRecord | undefined {
+  if (!last || last.forgotten || isSilent(last, nowMs)) return undefined;
+  // A record of an earlier build names no directory.
+  const isKnown = last.directory !== undefined && directory !== undefined;
+  return isKnown && last.directory !== directory ? last : undefined;
+}
+
+export function nameTaken({ agent, host, pid }: AgentRecord): LockstepError {
+  return new LockstepError(
+    "name-taken",
+    `agent "${agent}" runs already, as process ${pid} on host ${host}: give this one a name of its own, or end that process`,
+    { agent, host, pid },
+  );
+}
+
+/**
+ * Registers a new process of an agent. From then on no older process of it can heartbeat.
  * @returns the incarnation
+ * @throws LockstepError `name-taken`, `conflict`
  */
 export async function register(
   store: Store,
@@ -114,6 +160,9 @@ export async function register(
     rights?: Lacking;
     backups: readonly string[];
     memberTrouble: string | null;
+    directory?: string;
+    /** Default: false. */
+    starting?: boolean;
     host: string;
     pid: number;
   },
@@ -121,6 +170,9 @@ export async function register(
   for (let attempt = 0; attempt < limits.appendConflictRetriesMax; attempt += 1) {
     const known = await store.get(collections.agents, agent);
     const last = known && agentRecordOf(agent, known);
+    const nowMs = await store.now();
+    const holder = holderOf(last, facts.directory, nowMs);
+    if (holder) throw nameTaken(holder);
     const previous = last?.incarnation ?? 0;
     const incarnation = Math.max(previous + 1, facts.incarnationAtLeast);
     const set: Record<string, Plain> = {
@@ -131,13 +183,17 @@ export async function register(
       ...(facts.rights ? { rights: { ...facts.rights } } : {}),
       backups: [...facts.backups],
       memberTrouble: facts.memberTrouble,
+      ...(facts.directory === undefined ? {} : { directory: facts.directory }),
       host: facts.host,
       pid: facts.pid,
       incarnation,
       gate: "shut",
+      drainingSince: null,
       forgotten: false,
       blocked: null,
-      lastSeenAt: await store.now(),
+      notServing: null,
+      starting: facts.starting ?? false,
+      lastSeenAt: nowMs,
     };
     const refused = await store.write([
       {
@@ -151,29 +207,46 @@ export async function register(
   }
   throw new LockstepError(
     "conflict",
-    `agent "${agent}" could not be registered: several processes claim this name; give each agent a name of its own`,
+    `agent "${agent}" could not be registered, since several processes claim this name: give each agent a name of its own`,
   );
+}
+
+/** Notes that the application of this incarnation drains. The shut gate, or the next incarnation, ends the note. */
+export function drainingWrite(agent: string, incarnation: number, sinceMs: number): Write {
+  const set = { drainingSince: sinceMs };
+  return { collection: collections.agents, id: agent, expect: { incarnation }, set };
 }
 
 /** An agent's facts about its host's disk, its own member, and its user's rights. */
 export type Holdings = Pick<AgentRecord, "freeBytes" | "rights" | "backups" | "memberTrouble">;
 
 /**
- * Tells the fleet that this incarnation lives, at this time by the store's clock. False when a newer one has
- * registered, or when an operator has forgotten this agent: who comes back registers anew.
+ * Tells the fleet that this incarnation lives, at this time by the store's clock.
+ * @returns false when a newer one has registered, or an operator has forgotten this agent; its next process registers
+ *   anew
  */
 export async function heartbeat(
   store: Store,
   agent: string,
   incarnation: number,
   lastSeenAt: number,
-  { rights, ...facts }: { readonly blocked: string | null } & Partial<Holdings>,
+  {
+    rights,
+    startable,
+    ...facts
+  }: { readonly blocked: string | null } & Partial<
+    Holdings & Pick<AgentRecord, "startable" | "notServing" | "starting">
+  >,
 ): Promise<boolean> {
   const seen = {
     collection: collections.agents,
     id: agent,
     expect: { incarnation, forgotten: false },
-    set: { lastSeenAt, ...facts, ...(rights ? { rights: { ...rights } } : {}) },
+    set: {
+      ...{ lastSeenAt, ...facts },
+      ...(startable ? { startable: [...startable] } : {}),
+      ...(rights ? { rights: { ...rights } } : {}),
+    },
   };
   return (await store.write([seen], "heartbeat")) === null;
 }

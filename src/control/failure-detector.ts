@@ -2,13 +2,13 @@ import { limits } from "../limits.ts";
 import type { Clock } from "../ports/clock.ts";
 
 /**
- * Whether others could be heard: while the database was away, or where its clock has jumped, nobody's
- * silence says anything. Looked at with each heartbeat of our own, and whenever the upgrade under way is read.
+ * Tells whether the silence of others means anything. It does not while the database is away or its clock has jumped.
+ * Each heartbeat of our own and each reading of the active upgrade is an observation.
  */
 export interface FailureDetector {
-  /** The store's clock has been read: so far it answers. */
+  /** Notes that the store has answered with this time. */
   observe(storeMs: number): void;
-  /** True when it has answered without a gap for as long as somebody may be silent. */
+  /** True when the store has answered without a gap for as long as an agent may be silent. */
   canJudgeSilence(storeMs: number): boolean;
 }
 
@@ -35,7 +35,7 @@ export function createFailureDetector(
       if (!isGap(nowMs)) {
         if (nowMs - sinceMs > limits.heartbeatStaleMs) return true;
       } else if (clock.monotonicMs() - last.ownMs > 2 * limits.heartbeatStaleMs) return false;
-      // A database that is as slow as this all the time is heard as well as it ever will be.
+      // A database that is always this slow will never answer better.
       return gapsInARow >= limits.detectorGapsMax;
     },
   };

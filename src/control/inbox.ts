@@ -14,28 +14,32 @@ import {
   text,
 } from "../shape.ts";
 
-/** An operator's request. The client's id makes it count once. */
+/** An operator's request. The client chooses its id, which makes it count once. */
 export type FleetRequest =
   | { readonly kind: "upgrade"; readonly to: string; readonly deadlines: Record<string, number> }
   | {
       readonly kind: "restore";
-      /** What the manifest of the backup says. */
+      /** The facts of the backup, by its manifest. */
       readonly backup: {
         readonly backupId: string;
         readonly digest: string;
         readonly version: string;
         readonly bytes: number;
-        /** That the server keeps it in: one for each collection and index. */
+        /** The number of files in which the server keeps the data: one for each collection and index. */
         readonly files: number;
       };
       readonly deadlines: Record<string, number>;
     }
   | { readonly kind: "abort"; readonly why: string }
-  | { readonly kind: "retry" }
+  | {
+      readonly kind: "retry";
+      /** True where a roll-back may take back writes of others, once their documents are saved. */
+      readonly discardForeignWrites?: boolean;
+    }
   | { readonly kind: "forget"; readonly agent: string };
 
 export type Answer =
-  | { readonly ok: true; readonly upgrade: string | null; readonly message: string }
+  | { readonly ok: true; readonly upgradeId: string | null; readonly message: string }
   | {
       readonly ok: false;
       readonly code: ErrorCode;
@@ -46,12 +50,12 @@ export type Answer =
 export interface InboxItem {
   readonly id: string;
   readonly at: number;
-  /** Nobody waits for the answer after that; milliseconds by the store's clock. */
+  /** Until when the client waits for the answer, in milliseconds by the store's clock. */
   readonly waitedForUntil: number;
   readonly request: FleetRequest;
-  /** The reason why it cannot be served, or null. */
+  /** Why it cannot be served, or null. */
   readonly trouble: string | null;
-  /** A master has begun with it, in writes before the one that answers. */
+  /** True once a master has begun with it, by an earlier write than the answer. */
   readonly begun: boolean;
 }
 
@@ -69,13 +73,16 @@ const ofKind: Readonly<Record<FleetRequest["kind"], Shape>> = {
     deadlines: record(figure),
   }),
   abort: fields<FleetRequest & { kind: "abort" }>({ kind: text, why: text }),
-  retry: fields<FleetRequest & { kind: "retry" }>({ kind: text }),
+  retry: fields<FleetRequest & { kind: "retry" }>({
+    kind: text,
+    discardForeignWrites: optional(flag),
+  }),
   forget: fields<FleetRequest & { kind: "forget" }>({ kind: text, agent: text }),
 };
 const kinds = Object.keys(ofKind) as FleetRequest["kind"][];
-const anyKind = fields<FleetRequest>({ kind: oneOf(...kinds) });
+const anyKind = fields<Pick<FleetRequest, "kind">>({ kind: oneOf(...kinds) });
 
-/** A request that can be served: of a known kind, with its fields, and not too large. */
+/** The shape of a request that can be served: of a known kind, with its fields, and not too large. */
 const requestShape: Shape = (value, path) => {
   const wrong = anyKind(value, path) ?? ofKind[(value as FleetRequest).kind](value, path);
   if (wrong !== null) return wrong;
@@ -102,25 +109,25 @@ function itemOf(document: { readonly _id: string } & Readonly<Record<string, unk
   return { ...document, id, trouble } as unknown as InboxItem;
 }
 
-/** @throws LockstepError `bad-argument` for what no master could serve */
+/** @throws LockstepError `bad-argument` for a request that no master could serve */
 function requireRequest(request: FleetRequest): void {
   const wrong = requestShape(request, "request");
   if (wrong === null) return;
-  throw new LockstepError("bad-argument", `${wrong}: nothing is filed: ask for it in fewer words`);
+  throw new LockstepError("bad-argument", `${wrong}: nothing was filed: use a shorter text`);
 }
 
-/** The error of a request that came when as many as may wait were waiting. */
+/** The error of a request beyond the limit of those that may wait. */
 export function tooManyRequests(): LockstepError {
   const most = limits.requestsWaitingMax;
   return new LockstepError(
     "too-many-requests",
-    `expected fewer than ${most} requests waiting for a master, found that many: nothing is done: find out what files so many, then ask again`,
+    `expected fewer than ${most} requests waiting for a master, found that many, and nothing was filed: stop the client that files so many, then ask again`,
     { most },
   );
 }
 
 const waiting = { answer: null };
-/** An operator's way out: others that wait take no room from it, and do not come before it where they are many. */
+/** Waiting aborts. They are the operator's way out, so other requests neither take their room nor delay them. */
 const waitingAborts = { ...waiting, "request.kind": "abort" };
 
 /** @throws LockstepError `too-many-requests` */
@@ -132,7 +139,7 @@ async function requireRoom(store: Store, { kind }: FleetRequest): Promise<void> 
 }
 
 /**
- * Files a request that its client waits for so long; filing it twice under one id is one request.
+ * Files a request for which its client waits for this time. A second filing under the same id changes nothing.
  * @throws LockstepError `bad-argument`, `too-many-requests`
  */
 export async function fileRequest(
@@ -152,7 +159,7 @@ export async function fileRequest(
       expect: null,
       set: {
         at,
-        // The client withdraws it by itself, unless it has died.
+        // A live client withdraws the request itself, before this time.
         waitedForUntil: at + waitMs + limits.requestSlackMs,
         request: request as unknown as Plain,
         answer: null,
@@ -164,8 +171,8 @@ export async function fileRequest(
 }
 
 /**
- * The first requests without an answer, in the order of their filing. Where they are more than a pass serves, all that
- * ask for an abort come first, also from behind the limit.
+ * The first unanswered requests in the order of their filing. Where there are more than one pass serves, all aborts
+ * come first, also from behind the limit.
  */
 export async function readInbox(
   store: Store,
@@ -180,7 +187,7 @@ export async function readInbox(
   return [...aborts, ...others].map(itemOf);
 }
 
-/** Refuses a request that cannot be served, and removes it: with the answer beside it, the document might be too large. */
+/** Refuses a request that cannot be served, and removes it: the document might be too large with the answer in it. */
 export function refuseWrite({ id, trouble }: InboxItem, nowMs: number): Write {
   const message = cutTo(
     `this request cannot be served: ${trouble}: file it by \`lockstep\`, or by a client of this version`,
@@ -197,24 +204,24 @@ export async function readAnswer(store: Store, id: string): Promise<Answer | nul
   return (found?.["answer"] as Answer | null | undefined) ?? null;
 }
 
-/** Makes sure that it is answered, whoever waits, for what it asks for has begun. */
+/** Marks a request as begun. It is answered then, whether or not somebody still waits. */
 export function beginWrite(id: string): Write {
   return { collection: collections.inbox, id, expect: { answer: null }, set: { begun: true } };
 }
 
-/** The answer to a request that nobody waits for any more. */
+/** The answer to a request whose client no longer waits. */
 export const withdrawal = {
   ...{ ok: false, code: "no-master", details: {} },
   message:
-    "no master answered in time: expected a state server of the fleet to be running; the request is withdrawn",
+    "expected an answer of a master, found none in time, and the request is withdrawn: start a state server of the fleet, then ask again",
 } as const satisfies Answer;
 
-/** What nobody waits for any more must not be done hours later, by the next master. */
+/** Withdraws a request: without its client no master may serve it hours later. */
 export function withdrawWrite(id: string): Write {
   return { ...answerWrite(id, withdrawal), expect: { answer: null, begun: false } };
 }
 
-/** The answer, to be joined to the transaction that makes it true. */
+/** Writes the answer. It joins the transaction that makes the answer true. */
 export function answerWrite(id: string, answer: Answer): Write {
   return {
     collection: collections.inbox,

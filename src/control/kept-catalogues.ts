@@ -6,16 +6,16 @@ import { limits } from "../limits.ts";
 import { count, fields, text } from "../shape.ts";
 import { coordinatorId } from "./names.ts";
 
-/** The head of a kept value: the text itself lies in numbered parts beside it. */
+/** The head of a stored value. The text itself is in numbered parts beside it. */
 interface Head {
-  readonly upgrade: string;
+  readonly upgradeId: string;
   readonly digest: string;
   readonly parts: number;
 }
 
-const headShape = fields<Head>({ upgrade: text, digest: text, parts: count });
+const headShape = fields<Head>({ upgradeId: text, digest: text, parts: count });
 
-const idOf = (upgrade: string, digest: string): string => `${upgrade}/${digest}`;
+const idOf = (upgradeId: string, digest: string): string => `${upgradeId}/${digest}`;
 const partId = (id: string, number: number): string => `${id}/${number}`;
 
 function partIds(id: string, parts: number): readonly string[] {
@@ -24,7 +24,7 @@ function partIds(id: string, parts: number): readonly string[] {
   );
 }
 
-/** JSON in ASCII alone: a part may end after any character. Pure. */
+/** JSON in ASCII alone, so that a part may end after any character. Pure. */
 function asciiJson(value: unknown): string {
   return JSON.stringify(value).replace(
     /[\u0080-\uffff]/g,
@@ -42,14 +42,14 @@ function digestOfText(kept: string): string {
 }
 
 /**
- * Stores a value once for an upgrade, and answers with its digest, by which the journal refers to it. A value that is
+ * Stores a value once for an upgrade and returns its digest, by which the journal refers to it. A value that is
  * stored already is a success.
- * @param fence joined to each write, so that a deposed master stores nothing
+ * @param fence joins each write, so that a deposed master stores nothing
  * @throws LockstepError `database-not-supported` where it is too large, `fenced`
  */
 export async function keepCatalogue(
   { store, fence }: { readonly store: Store; readonly fence: Write },
-  upgrade: string,
+  upgradeId: string,
   value: unknown,
 ): Promise<string> {
   const kept = asciiJson(value);
@@ -61,13 +61,13 @@ export async function keepCatalogue(
     );
   }
   const digest = digestOfText(kept);
-  const id = idOf(upgrade, digest);
+  const id = idOf(upgradeId, digest);
   const size = limits.cataloguePartBytes;
   const parts = Math.ceil(kept.length / size);
-  const head: Head = { upgrade, digest, parts };
+  const head: Head = { upgradeId, digest, parts };
   const { catalogues, catalogueParts } = collections;
   const inserts: Write[] = [
-    // The head comes first: a sweep finds the parts by it, however few there are.
+    // The head comes first, since a sweep finds the parts by it, also after a crash.
     { collection: catalogues, id, expect: null, set: { ...head } },
     ...partIds(id, parts).map((each, number) => ({
       ...{ collection: catalogueParts, id: each, expect: null },
@@ -84,15 +84,15 @@ export async function keepCatalogue(
 }
 
 /**
- * Reads what is stored for an upgrade under a digest, and proves that it is that.
+ * Reads the value that is stored for an upgrade under a digest, and proves that it has that digest.
  * @throws LockstepError `backup-mismatch`
  */
 export async function readKeptCatalogue(
   store: Store,
-  upgrade: string,
+  upgradeId: string,
   digest: string,
 ): Promise<unknown> {
-  const id = idOf(upgrade, digest);
+  const id = idOf(upgradeId, digest);
   const head = await store.get(collections.catalogues, id);
   const trouble = headShape(head, collections.catalogues);
   const found: string[] = [];
@@ -102,15 +102,15 @@ export async function readKeptCatalogue(
   }
   const kept = found.join("");
   if (trouble === null && digestOfText(kept) === digest) return JSON.parse(kept);
-  const what = head === undefined ? "nothing" : (trouble ?? "another text or a part of it");
+  const what = head === undefined ? "nothing" : (trouble ?? "another text, or a part of the text");
   throw new LockstepError(
     "backup-mismatch",
-    `expected the definitions and hashes of upgrade ${upgrade} with digest ${digest} in the collection ${collections.catalogues} of the control database, found ${what}: an upgrade that has ended keeps none; else put back what somebody removed there`,
-    { upgrade, digest },
+    `expected the definitions and hashes of upgrade ${upgradeId} with digest ${digest} in the collection ${collections.catalogues} of the control database, found ${what}: they are removed when the upgrade ends; before that, restore them there`,
+    { upgradeId, digest },
   );
 }
 
-/** Removes what was stored for upgrades that have ended: nobody will read it. Idempotent. */
+/** Removes the values of upgrades that have ended: nobody reads them any more. It is idempotent. */
 export async function sweepCatalogues(store: Store): Promise<void> {
   for (const { _id, ...head } of await store.list(collections.catalogues)) {
     const tail = await store.tail(coordinatorId(_id.split("/")[0] ?? ""));

@@ -1,6 +1,6 @@
 import { valid } from "semver";
 import { LockstepError } from "../errors.ts";
-import { requireRecord } from "../journal/control-records.ts";
+import { requireRecord } from "../journal/broken-record.ts";
 import {
   collections,
   documentIds,
@@ -8,74 +8,74 @@ import {
   type Versions,
   type Write,
 } from "../journal/store.ts";
-import { generationOf, upgradeId } from "./names.ts";
+import { generationOf, upgradeIdOf } from "./names.ts";
 
-/** A value that equals no version: while it stands, no gate opens. */
-export function inTransition(from: string, to: string, upgrade: string): string {
-  return `${from}>${to}#${upgrade}`;
+/** The database version in transition. It equals no version, so no gate opens while it stands. */
+export function inTransition(from: string, to: string, upgradeId: string): string {
+  return `${from}>${to}#${upgradeId}`;
 }
 
 const document = { collection: collections.versions, id: documentIds.versions } as const;
 
 /** Transaction one. */
-export function acceptWrite(from: string, to: string, upgrade: string): Write {
+export function acceptWrite(from: string, to: string, upgradeId: string): Write {
   return {
     ...document,
     expect: {
       agentVersion: from,
       databaseVersion: from,
-      upgrade: null,
-      generation: generationOf(upgrade) - 1,
+      upgradeId: null,
+      generation: generationOf(upgradeId) - 1,
     },
-    set: { agentVersion: to, databaseVersion: inTransition(from, to, upgrade), upgrade },
+    set: { agentVersion: to, databaseVersion: inTransition(from, to, upgradeId), upgradeId },
     increment: { generation: 1 },
   };
 }
 
 /** Transaction two. */
-export function turnBackWrite(from: string, to: string, upgrade: string): Write {
+export function turnBackWrite(from: string, to: string, upgradeId: string): Write {
   return {
     ...document,
-    expect: { databaseVersion: inTransition(from, to, upgrade), upgrade },
+    expect: { databaseVersion: inTransition(from, to, upgradeId), upgradeId },
     set: { agentVersion: from },
   };
 }
 
 /** Transaction three: the commit point. */
-export function commitWrite(from: string, to: string, upgrade: string): Write {
+export function commitWrite(from: string, to: string, upgradeId: string): Write {
   return {
     ...document,
-    expect: { agentVersion: to, databaseVersion: inTransition(from, to, upgrade), upgrade },
-    set: { databaseVersion: to, upgrade: null },
+    expect: { agentVersion: to, databaseVersion: inTransition(from, to, upgradeId), upgradeId },
+    set: { databaseVersion: to, upgradeId: null },
   };
 }
 
-/** Transaction four: the end of the roll-back, with what absent agents still owe. */
+/** Transaction four: the end of the roll-back. It notes which absent agents owe an undo. */
 export function endRollBackWrites(
   from: string,
   to: string,
-  upgrade: string,
+  upgradeId: string,
   debtors: readonly string[],
 ): readonly Write[] {
   return [
     {
       ...document,
-      expect: { agentVersion: from, databaseVersion: inTransition(from, to, upgrade), upgrade },
-      set: { databaseVersion: from, upgrade: null },
+      expect: { agentVersion: from, databaseVersion: inTransition(from, to, upgradeId), upgradeId },
+      set: { databaseVersion: from, upgradeId: null },
       increment: { generation: 1 },
     },
     ...debtors.map((agent) => ({
       collection: collections.agents,
       id: agent,
       expect: {},
-      set: { owes: upgrade },
+      set: { owes: upgradeId },
     })),
   ];
 }
 
 /** The id that the next accepted upgrade will have. */
 export function nextUpgradeId(versions: Versions): string {
-  return upgradeId(versions.generation + 1);
+  return upgradeIdOf(versions.generation + 1);
 }
 
 /**
@@ -90,14 +90,14 @@ export async function readVersions(store: Store): Promise<Versions | undefined> 
 }
 
 /**
- * Refuses to go on where a record that a master relies on is broken, before anything is asked of a master.
+ * Refuses to go on where a record is broken on which a master relies, before anything is asked of a master.
  * @throws LockstepError `record-broken`
  */
 export async function requireRecords(store: Store): Promise<void> {
   await readVersions(store);
   for (const collection of [collections.leases, collections.fences]) {
     const found = await store.get(collection, documentIds.master);
-    // There is none before the first master.
+    // Before the first master there is no such record.
     if (found !== undefined) requireRecord(collection, documentIds.master, found);
   }
 }
@@ -111,7 +111,7 @@ export function noVersionError(): LockstepError {
 }
 
 /**
- * Declares the version of a fleet, insert-only.
+ * Declares the version of a fleet. It only inserts.
  * @throws LockstepError `version-not-semver`, `version-exists` when another version is declared
  */
 export async function initializeVersions(store: Store, version: string): Promise<Versions> {
@@ -120,12 +120,12 @@ export async function initializeVersions(store: Store, version: string): Promise
     {
       ...document,
       expect: null,
-      set: { agentVersion: version, databaseVersion: version, upgrade: null, generation: 1 },
+      set: { agentVersion: version, databaseVersion: version, upgradeId: null, generation: 1 },
     },
   ]);
   const versions = await readVersions(store);
   if (!versions) throw noVersionError();
-  if (versions.agentVersion !== version || versions.upgrade !== null) {
+  if (versions.agentVersion !== version || versions.upgradeId !== null) {
     throw new LockstepError(
       "version-exists",
       `expected a fleet without a version, got one on ${versions.agentVersion}: use \`lockstep upgrade\` to change it`,
@@ -146,7 +146,7 @@ export function requireSemver(version: string): void {
   }
 }
 
-/** Why an agent does not change to a version: what its launcher can start is read when the agent starts. */
+/** Why an agent does not change to a version. An agent reads at its start what its launcher can start. */
 export function notInstalled(version: string): string {
-  return `${version} cannot be started on this host: install it, then restart this agent`;
+  return `${version} cannot be started on this host: install it, and list it in the versions file of its launcher`;
 }

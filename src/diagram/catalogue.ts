@@ -3,7 +3,7 @@ import { type CountsBySource, countableEdges, countsOf, presentSources } from ".
 
 const list = (words: readonly string[]) => (words.length === 0 ? "–" : words.join(", "));
 
-/** Each edge, and how often whoever counts took it. */
+/** Each edge, and how often each source took it. */
 function edgeTable(chart: Chart, counts: CountsBySource): readonly string[] {
   const sources = presentSources(counts);
   if (sources.length === 0) return [];

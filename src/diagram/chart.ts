@@ -1,6 +1,6 @@
 import type { AnyStateMachine } from "xstate";
 
-/** One edge of a machine: what leads from a state to another, or stays. */
+/** One edge of a machine, from a state to another or to itself. */
 export interface Edge {
   readonly from: string;
   readonly to: string;
@@ -63,7 +63,7 @@ export function edgeOf(from: string, event: string, transition: TransitionLike):
 
 const engineActions = ["scheduleTimer", "cancelTimer", "cancelEffects"];
 
-/** What a flat machine is made of, in the order in which it is written. Pure. */
+/** The chart of a flat machine, in the order of its definition. Pure. */
 export function chartOf(machine: AnyStateMachine): Chart {
   const root = machine.root as unknown as NodeLike & {
     readonly states: Readonly<Record<string, NodeLike>>;

@@ -1,14 +1,14 @@
 import type { Chart, Edge } from "./chart.ts";
 
-/** Who takes edges and counts them. A real fleet under faults is no check: it cannot be repeated. */
+/** The sources that count edges. A real fleet under faults is no check, as it cannot be repeated. */
 export const countSources = ["model", "exploration", "simulation", "chaos"] as const;
 
 export type CountSource = (typeof countSources)[number];
 
-/** How often each edge was taken, by its key; an edge that is not there was not taken. */
+/** How often each edge was taken, by its key. A missing edge was not taken. */
 export type EdgeCounts = Readonly<Record<string, number>>;
 
-/** What each source counted on one machine; a source without a file is not there. */
+/** The counts of each source on one machine. A source without a file is missing. */
 export type CountsBySource = Readonly<Partial<Record<CountSource, EdgeCounts>>>;
 
 /** The one name of an edge within its machine. Pure. */
@@ -26,7 +26,10 @@ export function countsOf(edge: Edge, counts: CountsBySource): readonly number[] 
   return presentSources(counts).map((source) => counts[source]?.[edgeKey(edge)] ?? 0);
 }
 
-/** All edges that can be taken: those drawn, and what every live state takes unless it says otherwise. Pure. */
+/**
+ * All edges that can be taken: the drawn ones, and the events that every live state takes unless it says otherwise.
+ * Pure.
+ */
 export function countableEdges({ edges, everywhere, states }: Chart): readonly Edge[] {
   const general = states
     .filter(({ final }) => !final)
@@ -38,7 +41,7 @@ export function countableEdges({ edges, everywhere, states }: Chart): readonly E
   return [...edges, ...general];
 }
 
-/** Edges that nothing takes that can be repeated at will. Pure. */
+/** The edges that no repeatable source takes. Pure. */
 export function untakenEdges(chart: Chart, counts: CountsBySource): readonly string[] {
   const repeated = countSources.filter((source) => source !== "chaos");
   return countableEdges(chart)

@@ -16,7 +16,7 @@ import { mermaidOf } from "./mermaid.ts";
 /** The page that shows pictures between markers. */
 const picturePage = "docs/guide.md";
 
-/** A page whose pictures between their markers are drawn anew. Pure. */
+/** A page with new pictures between their markers. Pure. */
 function withPictures(page: string, pictures: ReadonlyMap<string, string>): string {
   return page.replace(
     /(<!-- diagram (\w+) -->\n)[\s\S]*?(<!-- \/diagram -->)/g,
@@ -25,7 +25,7 @@ function withPictures(page: string, pictures: ReadonlyMap<string, string>): stri
   );
 }
 
-/** What each source has counted of one machine, where its file is. */
+/** The counts of each source for one machine, where its file exists. */
 async function readCounts(directory: string, machine: string): Promise<CountsBySource> {
   const counts: Partial<Record<string, EdgeCounts>> = {};
   for (const source of countSources) {
@@ -42,7 +42,7 @@ interface Drawn {
   readonly counts: CountsBySource;
 }
 
-/** The files that the machines make, by path. */
+/** The files that are made from the machines, by path. */
 async function filesOf(
   directory: string,
   drawn: readonly Drawn[],

@@ -14,8 +14,8 @@ function label(edge: Edge, counts: CountsBySource): string {
 const id = (state: string) => state.replaceAll("-", "_");
 
 /**
- * A machine as Mermaid text: one arrow for each pair of states, its events below each other, each
- * with how often it was taken where that was counted. Pure.
+ * A machine as Mermaid text, with one arrow for each pair of states. The arrow lists its events, each with the number
+ * of times that it was taken where that was counted. Pure.
  */
 export function mermaidOf(chart: Chart, counts: CountsBySource = {}): string {
   const sources = presentSources(counts);

@@ -46,7 +46,7 @@ export class Actor {
   /** Resolves when all cancelled effects have really ended. */
   #drained: Promise<unknown>;
 
-  /** @param previous the actor as this process owned it before: its effects end first */
+  /** @param previous the same actor under an earlier ownership of this process: its effects end first */
   constructor(ports: ActorPorts, tail: Entry, ownership: Ownership, previous?: Actor) {
     this.#ports = ports;
     this.#tail = tail;
@@ -79,8 +79,8 @@ export class Actor {
   }
 
   /**
-   * Sends an event of a caller's, or of the actor's own work.
-   * @param isPending false for what has been answered or cancelled: it is a duplicate then
+   * Sends an event of a caller's, or a result of the actor's own work.
+   * @param isPending false for an event that was answered or cancelled: it is a duplicate then
    * @throws LockstepError `fenced`, `conflict`, `entry-not-readable`, `entry-too-large`
    */
   send(
@@ -117,12 +117,12 @@ export class Actor {
     await Promise.all([...this.#running.values()].map((effect) => effect.stop()));
   }
 
-  /** Resolves once no event is under way any more. */
+  /** Resolves once no event waits for its commit any more. */
   async idle(): Promise<void> {
     await this.#queue;
   }
 
-  /** What has to happen after an entry is durable: effects started and stopped, listeners told. */
+  /** Follows a durable entry: starts and stops effects, and calls the listeners. */
   #committed(entry: Entry): void {
     this.#tail = entry;
     const wanted = new Set(entry.effects.map(({ id }) => id));
@@ -141,7 +141,7 @@ export class Actor {
     const { ownership } = this;
     const { stopping, clock, log } = this.#ports;
     if (this.#deposed || ownership.signal.aborted || stopping.aborted) return;
-    // A predecessor's: nothing starts before an entry of our own is durable.
+    // A predecessor wrote this entry. Nothing starts before an entry of ours is durable.
     if (tail.epoch < ownership.epoch) return;
     const definition = this.#ports.definitionOf(tail);
     for (const effect of tail.effects) {
@@ -168,8 +168,8 @@ export class Actor {
   }
 
   /**
-   * A result has to reach the journal even while there is no primary. It is its owner's: whoever owns the actor anew
-   * runs the effect again, and that may be this process.
+   * Appends the result of an effect, also while there is no primary. After a change of ownership the new owner runs
+   * the effect again, and that may be this process.
    */
   async #deliver(event: EffectEvent, { id, name }: Effect): Promise<void> {
     const { stopping, clock, log } = this.#ports;
@@ -179,7 +179,7 @@ export class Actor {
         await this.send(event, effectKey(id), { isPending });
         return;
       } catch (error) {
-        // It is in the journal as rejected, with the reason.
+        // The journal has the event as rejected, with the reason.
         if (isLockstepError(error, "entry-too-large")) {
           log.error({ effect: id, name, error: error.message }, "a result was rejected");
           return;
@@ -190,7 +190,7 @@ export class Actor {
     }
   }
 
-  /** Entries that are durable though their answer was lost: what follows a commit follows now. */
+  /** Finds entries that are durable although their answer was lost. Their effects start now. */
   async #catchUp(): Promise<void> {
     const { ownership } = this;
     const { actor, revision } = this.#tail;
@@ -219,7 +219,7 @@ export class Actor {
       const result = await batcher.append({ entry, writes: joined }).catch((error: unknown) => {
         const isKnown = async () => {
           await this.#catchUp();
-          // This entry, or another of its revision, which it can follow no more.
+          // The journal holds this entry, or another one of its revision. This entry can no longer follow that one.
           return this.#tail.revision >= entry.revision;
         };
         void lookAgain(this.#ports, ownership, () => this.#serialised(isKnown));
@@ -245,9 +245,13 @@ export class Actor {
           await this.#catchUp();
       }
     }
-    throw new LockstepError("conflict", "somebody else appends all the time", {
-      actor: this.#tail.actor,
-    });
+    throw new LockstepError(
+      "conflict",
+      "another process keeps appending to this actor: try again",
+      {
+        actor: this.#tail.actor,
+      },
+    );
   }
 
   #serialised<Result>(act: () => Promise<Result>): Promise<Result> {

@@ -2,10 +2,10 @@ import type { AppendResult, Store } from "../journal/store.ts";
 import { limits } from "../limits.ts";
 import type { Transition } from "./transition.ts";
 
-/** Group commit: what waits while one append is under way goes in the next, together. */
+/** Group commit: entries that wait while one append is in progress go together into the next. */
 export interface Batcher {
   append(step: Transition): Promise<AppendResult>;
-  /** Resolves when nothing is under way any more. */
+  /** Resolves when no append is in progress any more. */
   idle(): Promise<void>;
 }
 

@@ -1,18 +1,17 @@
 import type { EventObject } from "xstate";
-
-/** The part of a failure that a journal may hold. */
-export interface FailureReason {
-  readonly code: string;
-  readonly message: string;
-  readonly details: Readonly<Record<string, unknown>>;
-}
+import type { Reason } from "../errors.ts";
 
 const type = "effectFailed";
 
-/** The event that says that an effect has failed for good: it is not tried again. */
-export function effectFailed(effect: string, reason: FailureReason): EventObject {
-  const event = { type, effect, reason };
-  return event;
+/** The event of an effect that has failed for good. The engine does not try the effect again. */
+export interface EffectFailure {
+  readonly type: typeof type;
+  readonly effect: string;
+  readonly reason: Reason;
+}
+
+export function effectFailed(effect: string, reason: Reason): EffectFailure {
+  return { type, effect, reason };
 }
 
 /** True for what `effectFailed` makes. */

@@ -1,6 +1,7 @@
 import type { EventObject } from "xstate";
 import {
   isAway,
+  isDeposed,
   isLockstepError,
   isPassing,
   LockstepError,
@@ -16,10 +17,10 @@ import { effectFailed } from "./effect-failed.ts";
 
 /** The context of a running effect. */
 export interface EffectContext {
-  /** `<actor>/<revision>/<index>`: the same on each attempt, whoever makes it. */
+  /** `<actor>/<revision>/<index>`. It is the same on each attempt, in whichever process. */
   readonly id: string;
   readonly actor: string;
-  /** 1 for the first attempt in this process. */
+  /** The number of the attempt in this process, from 1. */
   readonly attempt: number;
   readonly epoch: number;
   readonly signal: AbortSignal;
@@ -28,28 +29,25 @@ export interface EffectContext {
 
 export type EffectEvent = EventObject;
 
-/** Does the work and answers with the event that reports it. Must be idempotent. */
+/** Does the work and returns the event that reports it. It must be idempotent. */
 export type EffectHandler = (
   params: Readonly<Record<string, unknown>>,
   context: EffectContext,
 ) => Promise<EffectEvent>;
 
-/** Errors after which a successor runs the effect, not we. */
-const deposing = ["fenced", "lease-lost", "aborted"] as const;
-
 export interface Running {
   readonly effect: Effect;
-  /** Aborts it; resolves once it has really ended, or when the grace is over: then `stuck` is told. */
+  /** Aborts the effect. Resolves once it has ended, or after the grace; then `onStuck` is called. */
   stop(): Promise<void>;
 }
 
-/** Runs one effect to its result: bounded attempts, then a typed failure event. */
+/** Runs one effect to its result. After a bounded number of attempts the result is a typed failure. */
 export function runEffect(options: {
   effect: Effect;
   actor: string;
   epoch: number;
   handler: EffectHandler;
-  /** False for an actor at its end: nobody is left to be told, so it is tried until it is done. */
+  /** False for an actor at its end. It takes no failure, so the effect is tried until it is done. */
   mayFail: boolean;
   after: Promise<unknown>;
   /** Any of these ends it. */
@@ -64,7 +62,7 @@ export function runEffect(options: {
   const { signal } = controller;
   const log = options.log.child({ effect: effect.id, name: effect.name });
 
-  /** A failure that cannot be told is no reason to stand still: the effect is tried again. */
+  /** Reports a failure. Where that fails too, the effect is tried again. */
   const isReported = async (event: EffectEvent): Promise<boolean> => {
     try {
       await options.onResult(event);
@@ -84,13 +82,12 @@ export function runEffect(options: {
         if (!signal.aborted) await options.onResult(event);
         return;
       } catch (error) {
-        const passing = deposing.some((code) => isLockstepError(error, code));
-        if (signal.aborted || passing) {
+        if (signal.aborted || isDeposed(error)) {
           log.info({ error: messageOf(error) }, "the effect stays pending");
           return;
         }
         log.warn({ attempt, error: messageOf(error) }, "an effect failed");
-        // An unreachable database is no fault of the effect: it is tried until its deadline.
+        // An unreachable database is not the effect's fault, so the effect is tried until its deadline.
         const counted = options.mayFail && !isAway(error);
         const isOver = counted && attempt >= limits.effectAttemptsMax;
         if (isOver && (await isReported(failure(effect, error)))) return;

@@ -6,12 +6,12 @@ import type { Definition } from "./transition.ts";
 /** The right to append to the actors of one owner. */
 export interface Ownership {
   readonly owner: Owner;
-  /** The prefix of the ids of all its actors: other actors are not read. */
+  /** The prefix of the ids of all its actors. The engine reads no other actors. */
   readonly prefix: string;
   readonly epoch: number;
-  /** Aborts when the right is lost: nothing new starts from then on. */
+  /** Aborts when the right is lost. Nothing new starts after that. */
   readonly signal: AbortSignal;
-  /** Joined to each append of these actors: the fence. */
+  /** The fence. It joins each append of these actors. */
   readonly writes: readonly Write[];
 }
 
@@ -27,16 +27,16 @@ export interface SendResult {
   readonly entry: Entry;
 }
 
-/** Any XState machine, durable. It knows nothing of upgrades. */
+/** Makes any XState machine durable. It knows nothing of upgrades. */
 export interface Engine {
   /**
-   * Takes over all actors of the owner and resumes their effects and timers. An actor that this build cannot
-   * read is left alone, for a build that can.
+   * Takes over all actors of the owner and resumes their effects and timers. It leaves an actor alone that this build
+   * cannot read: another build can.
    */
   own(ownership: Ownership): Promise<void>;
   /**
-   * Creates an actor; one that exists already is a success.
-   * @param options.protocol the machine's, where it is not the latest that this build ships
+   * Creates an actor. One that exists already is a success.
+   * @param options.protocol the machine's protocol; default: the latest that this build ships
    * @throws LockstepError `entry-not-readable` where one exists that this build cannot read, `entry-too-large`
    */
   create(
@@ -46,13 +46,15 @@ export interface Engine {
     options: { owner: Owner; writes?: readonly Write[]; protocol?: number },
   ): Promise<SendResult>;
   /**
-   * Sends an event; resolves once it is in the journal. The caller's writes are joined where it is applied:
-   * an event that the actor ignores takes nothing else with it.
-   * @throws LockstepError `fenced` when this engine does not own the actor (any more);
-   *   `conflict` when a write of the caller's is refused; `entry-not-readable` when this build cannot read
-   *   the actor: the event is not consumed; `entry-too-large` when the snapshot or the entry would be: the event is
-   *   consumed, and the journal says that it was rejected and why
-   * @param options.key makes the event count once: any text, a space of its own beside results and timers
+   * Sends an event and resolves once it is in the journal. The caller's writes join the entry of an event that is
+   * applied. An event that the actor ignores writes nothing else.
+   * @throws LockstepError `fenced` when this engine does not own the actor (any more)
+   * @throws LockstepError `conflict` when one of the caller's writes is refused
+   * @throws LockstepError `entry-not-readable` when this build cannot read the actor. The event is not consumed.
+   * @throws LockstepError `entry-too-large` when the snapshot or the entry would be too large. The event is consumed,
+   *   and the journal has it as rejected with the reason.
+   * @param options.key makes the event count once. Any text is allowed: keys of callers are apart from those of
+   *   results and timers.
    */
   send(
     actor: string,

@@ -2,7 +2,7 @@ import { cutTo, LockstepError } from "../errors.ts";
 import type { Entry } from "../journal/store.ts";
 import { limits } from "../limits.ts";
 
-/** The bytes of a value as JSON; infinite for one that has none, as one that contains itself. */
+/** The bytes of a value as JSON. They are infinite for a value without JSON, as one that contains itself. */
 function bytesOf(value: unknown): number {
   try {
     const json = JSON.stringify(value, (_key, held) =>
@@ -15,8 +15,8 @@ function bytesOf(value: unknown): number {
 }
 
 /**
- * Says why a journal entry is too large to be appended, or null. Pure.
- * @param reserveBytes what an entry of this kind may take more
+ * Says why a journal entry is too large, or null. Pure.
+ * @param reserveBytes how many bytes more an entry of this kind may take
  */
 export function tooLarge(entry: Entry, reserveBytes: number): LockstepError | null {
   const { actor, event, timers, effects } = entry;
@@ -28,7 +28,7 @@ export function tooLarge(entry: Entry, reserveBytes: number): LockstepError | nu
   const type = cutTo(event.type, limits.eventTypeLengthMax);
   return new LockstepError(
     "entry-too-large",
-    `expected a snapshot of at most ${snapshotBytesMax} bytes in a journal entry of at most ${bytesMax}, the event "${type}" for "${actor}" makes it ${snapshotBytes} bytes in ${bytes}: keep what is large elsewhere, and refer to it`,
+    `expected a snapshot of at most ${snapshotBytesMax} bytes in a journal entry of at most ${bytesMax}, the event "${type}" for "${actor}" makes it ${snapshotBytes} bytes in ${bytes}: store large values elsewhere, and refer to them`,
     { actor, event: type, snapshotBytes, snapshotBytesMax, bytes: String(bytes), bytesMax },
   );
 }

@@ -3,12 +3,12 @@ import type { Entry } from "../journal/store.ts";
 import { limits } from "../limits.ts";
 
 /**
- * What makes an event count once for an actor. Each kind is a space of its own: the result of an effect, a timer that
- * has fired, and the key that a caller chose, whatever text that is.
+ * The key of an event. An actor takes each key once. Results of effects, fired timers and the keys of callers are
+ * three kinds, so they never collide.
  */
 export type EventKey = `effect:${string}` | `timer:${string}` | `caller:${string}`;
 
-/** The key of a journal entry, as it was read. */
+/** The key in a journal entry. */
 export function eventKeyOf({ eventKey }: Entry): { readonly eventKey?: EventKey } {
   return eventKey === undefined ? {} : { eventKey: eventKey as EventKey };
 }

@@ -4,9 +4,9 @@ import { limits } from "../limits.ts";
 import type { Log } from "../log.ts";
 import type { Clock } from "../ports/clock.ts";
 
-/** Fires what is due by the store's clock, until aborted; asks it only when something may be due. */
+/** Fires the timers that are due by the store's clock, until aborted. It asks that clock only when one may be due. */
 export async function fireTimers(options: {
-  /** The actors that are owned. */
+  /** The owned actors. */
   actors(): readonly { readonly tail: Entry; fire(timer: Timer): Promise<void> }[];
   store: Store;
   clock: Clock;
@@ -27,7 +27,7 @@ export async function fireTimers(options: {
           }
         }
       } catch (error) {
-        log.info({ error: messageOf(error) }, "timers could not be looked at");
+        log.info({ error: messageOf(error) }, "the timers could not be checked");
       }
     }
     await clock.sleep(waitMs, signal);

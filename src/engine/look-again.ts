@@ -5,7 +5,7 @@ import type { Clock } from "../ports/clock.ts";
 import { linkController } from "../ports/linked-controller.ts";
 import type { Ownership } from "./engine-types.ts";
 
-/** Acts until it has ended, the ownership is lost, or the engine stops. */
+/** Acts until the act ends, the ownership is lost, or the engine stops. */
 export async function whileOwned(
   ownership: Ownership,
   stopping: AbortSignal,
@@ -16,9 +16,9 @@ export async function whileOwned(
 }
 
 /**
- * Looks for what may have become durable although its answer was lost, until that is known: nobody else may come by
- * and collide with it. Each look waits twice as long as the one before, two minutes in all: a write may land long
- * after its sender was told that the way is lost.
+ * Looks for an entry whose answer was lost, until its outcome is known: no other append may come along and collide
+ * with it. Each look waits twice as long as the one before, two minutes in all, since a write may land long after its
+ * sender lost the connection.
  */
 export function lookAgain(
   ports: { readonly clock: Clock; readonly log: Log; readonly stopping: AbortSignal },
@@ -35,7 +35,7 @@ export function lookAgain(
         looks += 1;
       } catch (error) {
         if (isLockstepError(error, "fenced")) return;
-        log.info({ error: messageOf(error) }, "it is not known yet what became of a write");
+        log.info({ error: messageOf(error) }, "the outcome of a write is not known yet");
       }
       if (looks >= limits.unknownOutcomeReadsMax) return;
     }

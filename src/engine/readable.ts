@@ -2,7 +2,7 @@ import type { AnyStateMachine } from "xstate";
 import { LockstepError } from "../errors.ts";
 import { entryShape } from "../journal/entry-shape.ts";
 import type { Entry } from "../journal/store.ts";
-import type { Shape } from "../shape.ts";
+import { described, type Shape } from "../shape.ts";
 import { readSnapshot, takesEvent } from "./xstate-adapter.ts";
 
 /** The facts of a machine that a build needs to read its entries. */
@@ -13,11 +13,11 @@ export interface Readable {
   readonly context?: Shape;
   /** The effects that it may leave pending, by name. */
   readonly effects: Readonly<Record<string, unknown>>;
-  /** The machine as earlier releases shipped it: an actor ends in the protocol in which it began. */
+  /** The machine as earlier releases shipped it. An actor ends in the protocol in which it began. */
   readonly earlier?: readonly Readable[];
 }
 
-/** The machine of a name, in a protocol or in the latest; undefined where this build has none. */
+/** The machine of a name, in a protocol or in the latest. It is undefined where this build has none. */
 export function findMachine<Known extends Readable & { readonly earlier?: readonly Known[] }>(
   machines: Readonly<Record<string, Known>>,
   name: string,
@@ -60,7 +60,7 @@ function read(machines: Readonly<Record<string, Readable>>, entry: Entry): Read 
   return readWith(known, entry);
 }
 
-/** The error of an entry that is not for this build: it names the build that can read it, where that is known. */
+/** The error of an entry that this build cannot read. It names the build that can, where that is known. */
 export function notReadable(entry: Entry, trouble: string): LockstepError {
   const { actor, revision, machine, protocol } = entry;
   const build = typeof entry.build === "string" ? entry.build : null;
@@ -68,9 +68,10 @@ export function notReadable(entry: Entry, trouble: string): LockstepError {
     build === null
       ? "start the version that wrote it"
       : `it was written by ${build}, which can: start that version`;
+  const name = typeof actor === "string" ? actor : described(actor);
   return new LockstepError(
     "entry-not-readable",
-    `this build cannot read the journal entry ${String(actor)}@${String(revision)}, and leaves it alone: ${trouble}: ${writer}`,
+    `this build cannot read the journal entry ${name}@${described(revision)}, and leaves it alone: ${trouble}: ${writer}`,
     { actor, revision, machine, protocol, build },
   );
 }

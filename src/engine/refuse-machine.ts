@@ -3,7 +3,7 @@ import { type Definition, reservedActions } from "./transition.ts";
 import { inspect } from "./xstate-adapter.ts";
 
 /**
- * Refuses by name what the engine does not make durable.
+ * Refuses a machine that uses features which the engine does not make durable, and names them.
  * @throws LockstepError `machine-not-supported`
  */
 export function refuseMachine(
@@ -15,7 +15,7 @@ export function refuseMachine(
   if (refused.length > 0) {
     throw new LockstepError(
       "machine-not-supported",
-      `machine "${name}" uses what the engine does not carry: ${refused.join(", ")}: use named actions and results as events`,
+      `machine "${name}" uses features that the engine does not support: ${refused.join(", ")}: use named actions and results as events`,
       { machine: name, refused },
     );
   }
@@ -28,7 +28,7 @@ export function refuseMachine(
   if (missing.length > 0) {
     throw new LockstepError(
       "machine-not-supported",
-      `machine "${name}" asks for actions that nobody implements: ${missing.join(", ")}`,
+      `machine "${name}" asks for actions without an implementation: ${missing.join(", ")}: add them to its effects or writes`,
       { machine: name, missing },
     );
   }

@@ -14,7 +14,7 @@ import {
   rehydrate,
 } from "./xstate-adapter.ts";
 
-/** The actions that the engine understands itself. */
+/** The actions that the engine carries out by itself. */
 export const reservedActions = ["scheduleTimer", "cancelTimer", "cancelEffects"] as const;
 
 /** Control writes of a named action, joined to its entry's transaction. */
@@ -148,7 +148,7 @@ export function firstTransition(
   return step;
 }
 
-/** The timers and effects that still wait. A result answers its effect, and a timer that has fired is spent. */
+/** The timers and effects that still wait. A result ends its effect, and a timer that has fired is used up. */
 function pendingAfter(tail: Entry, { eventKey }: Stamp) {
   return {
     timers: tail.timers.filter(({ id }) => timerKey(id) !== eventKey),
@@ -157,8 +157,8 @@ function pendingAfter(tail: Entry, { eventKey }: Stamp) {
 }
 
 /**
- * The entry that follows the tail when the event reaches it. An entry that would be too large is none: the result of
- * an effect becomes the effect's failure, any other event is rejected with the reason. Pure.
+ * The entry that follows the tail when the event arrives. No entry that would be too large is made: the result of an
+ * effect becomes the effect's failure, and any other event is rejected with the reason. Pure.
  * @throws LockstepError `entry-not-readable`
  */
 export function nextTransition(
@@ -179,7 +179,9 @@ export function nextTransition(
   return nextTransition(definition, tail, effectFailed(answered.name, reasonOf(trouble)), stamp);
 }
 
-/** The entry that says that an event was not taken, and why: its key is consumed, the state stays. Pure. */
+/**
+ * The entry of an event that was rejected, with the reason. It consumes the event's key, and the state stays. Pure.
+ */
 export function rejectedStep(
   tail: Entry,
   event: EventObject,
@@ -213,7 +215,7 @@ function stepOfAnySize(
     outcome = nextOutcome(definition.machine, revived, event);
   } catch (error) {
     if (isLockstepError(error, "machine-not-supported")) throw error;
-    // Poison: a guard or an assign threw.
+    // A guard or an assign threw: the event is rejected.
     const thrown = isLockstepError(error)
       ? error
       : new LockstepError("unexpected", `the machine threw: ${messageOf(error)}`);
@@ -224,7 +226,8 @@ function stepOfAnySize(
 }
 
 /**
- * A snapshot that this build's machine cannot go on from is no fault of the event: nothing is appended.
+ * Revives a snapshot. Where this build's machine cannot go on from it, the event is not to blame, and nothing is
+ * appended.
  * @throws LockstepError `entry-not-readable`
  */
 function revive(definition: Definition, tail: Entry): ReturnType<typeof rehydrate> {
@@ -268,7 +271,7 @@ function settled(
   return { entry, writes: [] };
 }
 
-/** A new owner's first entry: from here on no older epoch can append. Pure. */
+/** A new owner's first entry. No older epoch can append after it. Pure. */
 export function takeoverTransition(tail: Entry, stamp: Stamp): Transition {
   assert(tail.epoch < stamp.epoch, "a takeover raises the epoch", { actor: tail.actor });
   return settled(tail, { type: "lockstep.takeover" }, stamp, tail, "takeover");

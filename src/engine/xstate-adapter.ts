@@ -33,7 +33,7 @@ interface ActionObject {
 
 function assertNamed(actions: readonly ActionObject[]): readonly Asked[] {
   return actions.flatMap(({ type, params }) => {
-    // A raise without delay has been processed in this very step; what is left of it is no request.
+    // XState has processed a raise without delay in this very step. It asks for nothing more.
     if (type === "xstate.raise" && (params as { delay?: unknown }).delay === undefined) return [];
     if (type.startsWith("xstate.") || type === "(anonymous)") {
       throw new LockstepError(
@@ -73,15 +73,15 @@ export function firstOutcome(machine: AnyStateMachine, input: unknown): Outcome 
   return outcomeOf(machine, snapshot, actions as readonly ActionObject[], true);
 }
 
-/** Raw JSON cannot go into `transition`: an actor that is never started revives it. */
+/** Revives a snapshot with an actor that is never started: `transition` takes no raw JSON. */
 export function rehydrate(machine: AnyStateMachine, text: string): AnyMachineSnapshot {
   const actor = createActor(machine, { snapshot: JSON.parse(text), input: undefined as never });
   return actor.getSnapshot() as AnyMachineSnapshot;
 }
 
 /**
- * Whether a state takes the event. A transition that enters its own state anew, without an action, answers with the
- * snapshot that was there before.
+ * Whether a state takes the event. A transition that enters its own state again without an action returns the same
+ * snapshot, so comparing snapshots is not enough.
  */
 function isTaken(
   machine: AnyStateMachine,
@@ -93,7 +93,7 @@ function isTaken(
     .some(({ target, actions }) => target !== undefined || actions.length > 0);
 }
 
-/** What the machine makes of the event. Throws what a guard or an assign throws. */
+/** The outcome of an event. Throws what a guard or an assign throws. */
 export function nextOutcome(
   machine: AnyStateMachine,
   before: AnyMachineSnapshot,
@@ -150,11 +150,11 @@ export function readSnapshot(
   if (missing !== null) {
     return { trouble: `snapshot.value: expected a state of the machine, found "${missing}"` };
   }
-  const told = [entry.state, entry.status];
+  const stated = [entry.state, entry.status];
   const meant = [stateOf(value), status];
-  if (told.some((what, index) => what !== meant[index])) {
+  if (stated.some((word, index) => word !== meant[index])) {
     return {
-      trouble: `state: expected ${meant.join(", ")} as in the snapshot, found ${told.join(", ")}`,
+      trouble: `state: expected ${meant.join(", ")} as in the snapshot, found ${stated.join(", ")}`,
     };
   }
   if (Object.keys(children ?? {}).length > 0) {
@@ -185,7 +185,7 @@ function nameOf(action: unknown): string {
   return (action as { type?: string }).type ?? "(anonymous)";
 }
 
-/** What a machine is made of: its action names, and what the engine cannot carry, by name. */
+/** The action names of a machine, and the features that the engine does not support, by name. */
 export function inspect(machine: AnyStateMachine): {
   readonly actions: readonly string[];
   readonly refused: readonly string[];

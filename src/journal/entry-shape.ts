@@ -1,3 +1,4 @@
+import type { Reason } from "../errors.ts";
 import {
   anything,
   count,
@@ -21,17 +22,17 @@ const event = fields<Entry["event"]>({ type: text });
 const timer = fields<Timer>({ id: text, name: text, event, dueAt: figure });
 const effect = fields<Effect>({ id: text, name: text, params: record(anything) });
 
-/** Whether an owner that was read is one. */
+/** True for the value of an owner. */
 export function isOwner(value: unknown): value is Owner {
   return owner(value, "owner") === null;
 }
 
-/** Whether an actor can move no more. */
+/** True once an actor can move no more. */
 export function isAtEnd({ status }: { readonly status: unknown }): boolean {
   return status === "done" || status === "error";
 }
 
-/** The fields of an entry that every build that knows the journal relies on. */
+/** The fields of an entry on which every build relies. */
 export const entryShape = fields<Entry>({
   actor: text,
   revision: count,
@@ -44,9 +45,7 @@ export const entryShape = fields<Entry>({
   status: oneOf("active", "done", "error"),
   timers: list(timer),
   effects: list(effect),
-  reason: optional(
-    fields<NonNullable<Entry["reason"]>>({ code: text, message: text, details: record(anything) }),
-  ),
+  reason: optional(fields<Reason>({ code: text, message: text, details: record(anything) })),
   eventKey: optional(text),
   epoch: figure,
   protocol: count,

@@ -19,7 +19,7 @@ export const hints: Document[] = [
       ],
     },
   },
-  // A hint says what has changed, not how: with the document in it, a large one would end the stream.
+  // A hint names the change and leaves the document out: a large document would end the stream.
   { $project: { operationType: 1, ns: 1, documentKey: 1 } },
 ];
 

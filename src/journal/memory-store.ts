@@ -6,6 +6,7 @@ import {
   collections,
   documentIds,
   type Entry,
+  type EntryHead,
   hintingAgentFields,
   type Store,
   type Write,
@@ -30,7 +31,7 @@ function frozenCopy<Value>(value: Value): Value {
   return Object.freeze(copy) as Value;
 }
 
-/** The fields with the one at the path changed; `undefined` takes it out. */
+/** The fields with a change at one path. The value `undefined` removes the field. */
 function withPath(
   fields: Fields | undefined,
   path: string,
@@ -53,7 +54,7 @@ function holds(fields: Fields | undefined, expect: Write["expect"]): boolean {
   );
 }
 
-/** Only a text that large makes a document too large: nothing else is measured, for the simulation's sake. */
+/** Measures texts alone, for the speed of the simulation: only a text is ever large enough. */
 function withinBounds(fields: Fields): Fields {
   const sizes = Object.values(fields).map((value) =>
     typeof value === "string" ? value.length : 0,
@@ -62,6 +63,11 @@ function withinBounds(fields: Fields): Fields {
   return bytes > limits.controlDocumentBytesMax
     ? { at: fields["at"], oversizedBytes: bytes }
     : fields;
+}
+
+function headOf({ actor, revision, state, status, outcome, reason, epoch, at }: Entry): EntryHead {
+  const because = reason === undefined ? {} : { reason };
+  return { ...{ actor, revision, state, status, outcome, epoch, at }, ...because };
 }
 
 function isHint({ collection, id, set = {} }: Write): boolean {
@@ -74,7 +80,7 @@ function isHint({ collection, id, set = {} }: Write): boolean {
 /** The contents of one database in memory. */
 interface Database {
   readonly journal: Map<string, Entry[]>;
-  /** By actor: the keys of its events. */
+  /** The keys of each actor's events. */
   readonly keys: Map<string, Set<string>>;
   readonly documents: Map<string, Map<string, Fields>>;
 }
@@ -176,6 +182,11 @@ export function createMemoryStore(options: { now: () => number }): Store {
         .filter((actor) => actor.startsWith(prefix))
         .toSorted()
         .map((actor) => journal.get(actor)?.at(-1) as Entry),
+    lastTail: async (prefix) => {
+      const actors = [...journal.keys()].filter((actor) => actor.startsWith(prefix));
+      return journal.get(actors.toSorted().at(-1) ?? "")?.at(-1);
+    },
+    heads: async (actor) => (journal.get(actor) ?? []).map(headOf),
     entries: async (actor, fromRevision = 0) => (journal.get(actor) ?? []).slice(fromRevision),
     get: async (collection, id) =>
       collectionOf(database, collection).get(id) as ControlDocument | undefined,

@@ -1,3 +1,5 @@
+import type { Reason } from "../errors.ts";
+
 /** A value that survives BSON and JSON alike. */
 export type Plain =
   | string
@@ -8,18 +10,18 @@ export type Plain =
   | readonly Plain[]
   | { readonly [key: string]: Plain };
 
-/** A timer that an actor asked for; fires when the store's clock passes `dueAt`. */
+/** A timer that an actor asked for. It fires when the store's clock passes `dueAt`. */
 export interface Timer {
-  /** `<actor>/<revision>/<index>`: unique for each visit of a state. */
+  /** `<actor>/<revision>/<index>`. It is unique for each visit of a state. */
   readonly id: string;
-  /** The name the machine gave it; a newer timer of this name replaces it. */
+  /** The name that the machine gave it. A newer timer of this name replaces it. */
   readonly name: string;
   readonly event: { readonly type: string };
   /** Milliseconds since the epoch by the store's clock. */
   readonly dueAt: number;
 }
 
-/** Something an actor wants done after the commit. Its result is an event keyed by `id`. */
+/** Work that an actor asks for. It starts after the commit, and its result is an event with the key `id`. */
 export interface Effect {
   /** `<actor>/<revision>/<index>`. */
   readonly id: string;
@@ -27,12 +29,12 @@ export interface Effect {
   readonly params: Readonly<Record<string, unknown>>;
 }
 
-/** Who may append: `role` (the master's actors) or one agent (`pinned`). */
+/** The owner that may append: a role (the master) or one agent (`pinned`). */
 export type Owner =
   | { readonly kind: "role"; readonly role: string }
   | { readonly kind: "pinned"; readonly agent: string };
 
-/** One transition of one actor: the journal is made of these. */
+/** One transition of one actor. The journal consists of these. */
 export interface Entry {
   readonly actor: string;
   /** 0, 1, 2 … without a gap. */
@@ -42,13 +44,13 @@ export interface Entry {
   readonly owner: Owner;
   readonly event: { readonly type: string };
   /**
-   * What this event did: `applied`, `ignored` by the state, `rejected` (a guard threw, or the entry would have been too
+   * The outcome: `applied`, `ignored` by the state, `rejected` (a guard threw, or the entry would have been too
    * large), or a `takeover`.
    */
   readonly outcome: "applied" | "ignored" | "rejected" | "takeover";
   /** XState's persisted snapshot, as JSON text (its keys may hold dots). */
   readonly snapshot: string;
-  /** The state's value as text (`migrating`, or JSON when nested): for readers and indexes. */
+  /** The state's value as text (`migrating`, or JSON when nested), for readers and indexes. */
   readonly state: string;
   /** `active`, `done` or `error`. */
   readonly status: string;
@@ -57,26 +59,26 @@ export interface Entry {
   /** All effects that are pending after this transition, the new ones last. */
   readonly effects: readonly Effect[];
   /** Why the event was rejected. */
-  readonly reason?: {
-    readonly code: string;
-    readonly message: string;
-    readonly details: Readonly<Record<string, unknown>>;
-  };
-  /** Makes the event count once; the engine's `EventKey`, as text. */
+  readonly reason?: Reason;
+  /** The engine's `EventKey` as text. It makes the event count once. */
   readonly eventKey?: string;
   readonly epoch: number;
   readonly protocol: number;
-  /** The build that wrote it, and can read it. */
+  /** The build that wrote the entry and can read it. */
   readonly build?: string;
   /** Milliseconds by the store's clock. */
   readonly at: number;
 }
 
+/** The fields of an entry that say when an actor did what, without what may be large. */
+export const headFields = ["state", "status", "outcome", "reason", "epoch", "at"] as const;
+export type EntryHead = Pick<Entry, "actor" | "revision" | (typeof headFields)[number]>;
+
 /** A conditional change of one control document, joined to an entry's transaction. */
 export interface Write {
   readonly collection: string;
   readonly id: string;
-  /** Fields (dotted paths allowed) that must equal; `null` for the whole: the document must not exist. */
+  /** Fields that must be equal, dotted paths allowed. With `null` the document must not exist. */
   readonly expect: Readonly<Record<string, Plain>> | null;
   readonly set?: Readonly<Record<string, Plain>>;
   readonly increment?: Readonly<Record<string, number>>;
@@ -92,20 +94,20 @@ export type AppendResult =
   | { readonly kind: "duplicate" }
   /** A write's expectation did not hold, so nothing of this append took effect. */
   | { readonly kind: "refused"; readonly write: number }
-  /** Nothing of this append took effect since another entry of it failed. */
+  /** Another entry of this append failed, so nothing of it took effect. */
   | { readonly kind: "undone" };
 
 export interface Versions {
-  /** What the fleet should run. */
+  /** The version that the fleet should run. */
   readonly agentVersion: string;
-  /** What the schema matches; `1.0.0>1.1.0#id` while in transition. */
+  /** The version that the schema matches, or `1.0.0>1.1.0#id` while in transition. */
   readonly databaseVersion: string;
   /** The upgrade's id, or null. */
-  readonly upgrade: string | null;
+  readonly upgradeId: string | null;
   readonly generation: number;
 }
 
-/** Which documents of a list are wanted. */
+/** The part of a list that is wanted. */
 export interface Page {
   readonly orderBy: string;
   readonly limit: number;
@@ -115,39 +117,45 @@ export interface Page {
 export type ControlDocument = Readonly<Record<string, unknown>>;
 
 /**
- * The journal's port. Majority writes, majority reads; a write whose outcome is unknown is read
- * back by the store before it answers. Throws LockstepError `database-unreachable` when it cannot.
+ * The journal's port, with majority writes and majority reads. The store reads back a write with an unknown outcome
+ * before it answers.
+ * @throws LockstepError `database-unreachable` from every method where it cannot do that
  */
 export interface Store {
   /** Milliseconds by the database's clock. */
   now(): Promise<number>;
   /**
-   * Appends entries, at most one an actor. Without writes each entry succeeds or fails by itself;
-   * with writes all entries and writes are one transaction.
+   * Appends entries, at most one for each actor. Without writes each entry succeeds or fails by itself. With writes
+   * all entries and writes are one transaction.
    */
   append(entries: readonly Entry[], writes?: readonly Write[]): Promise<readonly AppendResult[]>;
   /**
-   * Writes alone, as one transaction: the index of the first whose expectation failed, or null.
-   * @param name what the fault points calls it
+   * Makes writes without an entry, as one transaction.
+   * @param name the name for the fault points
+   * @returns the index of the first write whose expectation failed, or null
    */
   write(writes: readonly Write[], name?: string): Promise<number | null>;
   /**
-   * Removes documents; one that is not there is a success.
-   * @param name what the fault points calls it
+   * Removes documents. One that is not there is a success.
+   * @param name the name for the fault points
    */
   erase(collection: string, ids: readonly string[], name: string): Promise<void>;
   tail(actor: string): Promise<Entry | undefined>;
   /** The tails of all actors whose id starts with `prefix`, ordered by actor. */
   tails(prefix: string): Promise<readonly Entry[]>;
+  /** The tail of the last actor, in the order of their ids, whose id starts with `prefix`. */
+  lastTail(prefix: string): Promise<Entry | undefined>;
+  /** The heads of all of an actor's entries, in order. */
+  heads(actor: string): Promise<readonly EntryHead[]>;
   /** An actor's entries from a revision on, in order. */
   entries(actor: string, fromRevision?: number): Promise<readonly Entry[]>;
   get(collection: string, id: string): Promise<ControlDocument | undefined>;
   /**
-   * Documents of a collection, with `_id`, ordered by it. One that is too large to be read is answered with its
-   * `_id` and `oversizedBytes` alone.
-   * @param where fields that must equal, as in `Write.expect`
-   * @param page the first so many, ordered by a field; without it the list is whole
-   * @throws LockstepError `database-not-supported` where there are more than may be listed: none is left out
+   * Documents of a collection with their `_id`, ordered by it. A document that is too large to be read has only `_id`
+   * and `oversizedBytes`.
+   * @param where fields that must be equal, as in `Write.expect`
+   * @param page the first documents, ordered by a field; without it the list is whole
+   * @throws LockstepError `database-not-supported` where a whole list has too many documents
    */
   list(
     collection: string,
@@ -155,16 +163,17 @@ export interface Store {
     page?: Page,
   ): Promise<readonly (ControlDocument & { readonly _id: string })[]>;
   /**
-   * Calls back soon after an entry, the versions, the inbox, the block of writers or what
-   * `hintingAgentFields` names has changed, or the lease was given up: a hint, never a promise.
-   * Heartbeats and renewals are none. Returns how to stop.
-   * @param onHint gets the actor whose entry it is, or the name of the collection; "" for anything
+   * Calls back soon after a change of the journal, the versions, the inbox, the write block or one of
+   * `hintingAgentFields`, and after the lease was given up. A call may be missing. Heartbeats and renewals cause
+   * none.
+   * @param onHint gets the actor of the entry, or the name of the collection, or "" for anything
+   * @returns how to stop
    */
   watch(onHint: (what: string) => void): () => void;
   close(): Promise<void>;
 }
 
-/** Changes of an agent's record that others act on. */
+/** The fields of an agent's record on which others act. */
 export const hintingAgentFields = ["gate", "incarnation", "owes", "forgotten", "retry"] as const;
 
 /** Names of the control collections. */
@@ -175,6 +184,8 @@ export const collections = {
   leases: "leases",
   fences: "fences",
   inbox: "inbox",
+  /** When each agent served for the first time after an upgrade. */
+  openings: "openings",
   catalogues: "catalogues",
   catalogueParts: "catalogue-parts",
 } as const;
@@ -182,9 +193,12 @@ export const collections = {
 /** Ids in `versions`, `leases` and `fences`. */
 export const documentIds = {
   versions: "versions",
-  /** The lease, and the fence. */
+  /** The id of the lease and of the fence. */
   master: "master",
-  /** Further documents of `fences`: what is held back, and what is written for a time or a place alone. */
+  /**
+   * Further documents of `fences`: what an upgrade holds back, and documents that are only written for their time or
+   * as a probe.
+   */
   writeBlock: "write-block",
   deletions: "deletions",
   history: "history",

@@ -1,19 +1,22 @@
+import type { Reason } from "../errors.ts";
 import { limits } from "../limits.ts";
-import { type CannotStart, exitForVersionChange } from "./agent-side.ts";
+import { exitForUndrained, exitForVersionChange } from "./agent-side.ts";
 
 /** The launcher's memory between two starts. */
 export interface LauncherState {
   /** The version that is running, or was last. */
   readonly version: string;
-  /** What to fall back to when `version` does not come up. */
+  /** The version to fall back to when `version` does not come up. */
   readonly previous: string;
-  /** Starts of `version` in a row that did not report ready, or died soon after. */
+  /** The number of starts of `version` in a row that did not report ready, or died soon after. */
   readonly failures: number;
-  /** Ends of `version` in a row for want of a database. */
+  /** The number of ends of `version` in a row for want of a database. */
   readonly aways: number;
-  /** This process reported ready. */
+  /** True once this process has reported ready. */
   readonly ready: boolean;
-  readonly cannotStart: CannotStart | null;
+  readonly cannotStart: Reason | null;
+  /** Why the next process is started in safe mode, in which its gate stays shut, or null. */
+  readonly safeMode: Reason | null;
 }
 
 export type LauncherEvent =
@@ -23,11 +26,18 @@ export type LauncherEvent =
       readonly code: number | null;
       readonly signal: string | null;
       readonly wanted: string;
-      /** Why the version that ended hands over to the one that is wanted, where it does. */
-      readonly because?: CannotStart | null;
-      /** It had been ready for a while: a version that dies right after it is no better than one that does not come up. */
+      /** Why the version that ended hands over to the wanted one, where it does. */
+      readonly because?: Reason | null;
+      /**
+       * True where it was ready for a while. A version that dies right after it is ready counts as one that does not
+       * come up.
+       */
       readonly isSettled: boolean;
-      /** It could not reach the database, and said so. */
+      /** True where its application has begun. */
+      readonly hasServed: boolean;
+      /** True where its application was about to begin. */
+      readonly isOpening: boolean;
+      /** True where it has reported that it waits for the database, an operator or another agent. */
       readonly isAway: boolean;
     }
   | { readonly type: "timed-out" }
@@ -35,17 +45,25 @@ export type LauncherEvent =
 
 export interface Decision {
   readonly state: LauncherState;
-  /** Start `state.version` after the delay, or end with an exit code, or just go on. */
+  /** The next action: to start `state.version` after the delay, to end with an exit code, or to go on. */
   readonly action:
     | { readonly kind: "go-on" }
     | { readonly kind: "start"; readonly delayMs: number }
     | { readonly kind: "exit"; readonly code: number };
 }
 
-function cannotStart(version: string, why: string): CannotStart {
+function cannotStart(version: string, why: string): Reason {
   return {
     code: "cannot-start",
     message: `${version} does not come up on this host: ${why}`,
+    details: { version },
+  };
+}
+
+function diesSoon(version: string, why: string): Reason {
+  return {
+    code: "cannot-start",
+    message: `${version} ends soon after it has come up, ${limits.launcherStartsMax} times in a row: ${why}`,
     details: { version },
   };
 }
@@ -57,7 +75,15 @@ function afterFailure(state: LauncherState, why: string): Decision {
     return { state: { ...state, failures, ready: false }, action: { kind: "start", delayMs } };
   }
   if (state.previous === state.version) {
-    // Nothing to fall back to: whoever supervises the launcher decides.
+    // A version that comes up can lead, and follow an upgrade, as long as its application does not begin.
+    if (state.ready && state.safeMode === null) {
+      const safeMode = diesSoon(state.version, why);
+      return {
+        state: { ...state, failures: 0, ready: false, safeMode },
+        action: { kind: "start", delayMs },
+      };
+    }
+    // There is no version to fall back to, so the supervisor of the launcher decides.
     return { state: { ...state, failures }, action: { kind: "exit", code: 1 } };
   }
   return {
@@ -68,12 +94,13 @@ function afterFailure(state: LauncherState, why: string): Decision {
       aways: 0,
       ready: false,
       cannotStart: cannotStart(state.version, why),
+      safeMode: null,
     },
     action: { kind: "start", delayMs: 0 },
   };
 }
 
-/** The upgrade to a version that is kept has ended: there is no way back from it any more. Pure. */
+/** The state after an upgrade has ended on a version that stays: there is no way back from it. Pure. */
 export function afterKeeping(state: LauncherState, kept: string | undefined): LauncherState {
   return kept === state.version ? { ...state, previous: state.version } : state;
 }
@@ -87,33 +114,42 @@ export function decide(state: LauncherState, event: LauncherEvent): Decision {
         action: { kind: "go-on" },
       };
     case "timed-out":
-      // Hanging once is enough: hanging again would only cost time that the fleet waits for.
+      // One hang is enough: another would only cost time for which the fleet waits.
       return afterFailure(
-        { ...state, failures: limits.launcherStartsMax },
+        { ...state, ready: false, failures: limits.launcherStartsMax },
         "it never reported ready",
       );
     case "not-installed":
       return afterFailure(
         { ...state, failures: limits.launcherStartsMax },
-        "it is not in the versions file: install it, then restart the agent",
+        "it is not in the versions file: list it there again, then `lockstep retry`",
       );
     case "ended": {
-      if (event.code === exitForVersionChange && event.wanted !== state.version) {
+      const isUndrained = event.code === exitForUndrained;
+      if ((isUndrained || event.code === exitForVersionChange) && event.wanted !== state.version) {
         return {
           state: {
             version: event.wanted,
-            // A version that has handed over is nothing to fall back to.
+            // A version that has handed over is no version to fall back to.
             previous: event.because ? event.wanted : state.version,
             failures: 0,
             aways: 0,
             ready: false,
             cannotStart: event.because ?? null,
+            safeMode: null,
           },
           action: { kind: "start", delayMs: 0 },
         };
       }
+      // It had come up. That its application does not drain is no fault of the version.
+      if (isUndrained) {
+        return {
+          state: { ...state, ready: false },
+          action: { kind: "start", delayMs: limits.launcherRestartDelayMs },
+        };
+      }
       if (event.code === 0) return { state, action: { kind: "exit", code: 0 } };
-      // For a while: one that can never connect is told apart from an outage by time alone.
+      // Only for a while: time alone tells an outage from a version that can never connect.
       if (event.isAway && state.aways < limits.launcherAwaysMax) {
         return {
           state: { ...state, ready: false, aways: state.aways + 1 },
@@ -121,9 +157,21 @@ export function decide(state: LauncherState, event: LauncherEvent): Decision {
         };
       }
       if (state.ready && event.isSettled) {
-        // It has told long ago what it was started instead of: a next upgrade tries that for itself.
+        // The reason was reported long ago. A later upgrade tries that version again.
         return {
-          state: { ...state, ready: false, failures: 0, aways: 0, cannotStart: null },
+          state: {
+            ...state,
+            ...{ ready: false, failures: 0, aways: 0, cannotStart: null },
+            // Where a person had it begin, and it served, it is in safe mode no longer.
+            safeMode: event.hasServed ? null : state.safeMode,
+          },
+          action: { kind: "start", delayMs: limits.launcherRestartDelayMs },
+        };
+      }
+      // A person had it begin, and it could not: it goes on to lead and to follow as before.
+      if (state.ready && state.safeMode !== null && event.isOpening) {
+        return {
+          state: { ...state, ready: false, failures: 0 },
           action: { kind: "start", delayMs: limits.launcherRestartDelayMs },
         };
       }

@@ -1,18 +1,23 @@
 import { join } from "node:path";
-import { isFileTrouble, messageOf } from "../errors.ts";
+import { isFileTrouble, messageOf, type Reason } from "../errors.ts";
 import { limits } from "../limits.ts";
 import type { Log } from "../log.ts";
 import type { Clock } from "../ports/clock.ts";
 import { readJsonFile, writeFileAtomic } from "../ports/files.ts";
-import { type ChildProcess, exited, startProcess } from "../ports/process.ts";
+import { lockFolder } from "../ports/folder-lock.ts";
+import { type ChildProcess, startProcess } from "../ports/process.ts";
 import { readSecretFile } from "../ports/secret-file.ts";
-import { type CannotStart, launcherFiles } from "./agent-side.ts";
+import type { WakeUp } from "../ports/wake-up.ts";
+import { launcherFiles } from "./agent-side.ts";
 import { afterKeeping, decide, type LauncherEvent, type LauncherState } from "./decide.ts";
-import { readVersionsFile } from "./versions-file.ts";
+import { tellVersions } from "./tell-versions.ts";
+import { readVersionsFile, type VersionsFile } from "./versions-file.ts";
+import { ChildWatch } from "./watch-child.ts";
 
 interface Started {
   readonly child: ChildProcess;
   readonly readyTimeoutMs: number;
+  readonly versions: readonly string[];
 }
 
 interface Watched {
@@ -22,44 +27,66 @@ interface Watched {
 
 interface VersionFile {
   readonly version: string;
-  readonly because?: CannotStart;
+  readonly because?: Reason;
 }
 
 export interface LauncherOptions {
   readonly dataDirectory: string;
   readonly versionsPath: string;
-  /** Holds the database's URL. It is read at each start, since credentials change. */
+  /** The file with the database's URL. It is read at each start, since credentials change. */
   readonly mongoUrlPath?: string;
   readonly clock: Clock;
   readonly log: Log;
   readonly signal: AbortSignal;
+  /** Wakes the launcher when its versions file is to be read at once. */
+  readonly versionsWakeUp: WakeUp;
 }
 
 /**
- * The parent of an agent, of no version: starts the version wanted, falls back to the one before
- * when it does not come up. It never needs MongoDB.
+ * The parent of an agent. It belongs to no version: it starts the wanted version, and falls back to the earlier one
+ * when that does not come up. It never needs MongoDB.
  * @returns the exit code
+ * @throws LockstepError `directory-taken`, `bad-argument`
  */
-export function runLauncher(options: LauncherOptions): Promise<number> {
-  return new Launcher(options).run();
+export async function runLauncher(options: LauncherOptions): Promise<number> {
+  const lock = await lockFolder(options.dataDirectory);
+  if (!lock.isHeld) {
+    const words = "no program `flock`: nothing keeps a second launcher from this data directory";
+    options.log.warn({}, words);
+  }
+  try {
+    return await new Launcher(options).run();
+  } finally {
+    await lock.release();
+  }
 }
 
 class Launcher {
   readonly #options: LauncherOptions;
-  /** The URL that the last child got. */
+  /** It carries the agent's name, once a child has reported that. */
+  #log: Log;
+  /** The URL of the last child. */
   #mongoUrl: string | undefined;
+  /** The last versions file that could be read. */
+  #versionsFile: VersionsFile | undefined;
 
   constructor(options: LauncherOptions) {
     this.#options = options;
+    this.#log = options.log;
   }
 
   async run(): Promise<number> {
-    const { clock, log, signal } = this.#options;
+    const { clock, signal } = this.#options;
+    const known = await readJsonFile<{ agent: string }>(this.#pathOf(launcherFiles.agent));
+    if (known) this.#know(known.agent);
     let state = await this.#firstState();
     for (let starts = 0; starts < limits.incarnationsMax && !signal.aborted; starts += 1) {
       const started = await this.#start(state).catch((error: unknown) => {
         if (!isFileTrouble(error)) throw error;
-        log.error({ ...error.details, error: error.message }, "nothing can be started yet");
+        this.#log.error(
+          { ...error.details, error: error.message },
+          "no version can be started yet",
+        );
         return null;
       });
       if (started === null) {
@@ -73,7 +100,10 @@ class Launcher {
       if (wasReady) state = decide(state, { type: "ready" }).state;
       state = afterKeeping(state, (await this.#readVersion(launcherFiles.default))?.version);
       const decision = decide(state, event);
-      log.info({ event, next: decision.action, version: decision.state.version }, "child ended");
+      this.#log.info(
+        { event, next: decision.action, version: decision.state.version },
+        "child ended",
+      );
       state = decision.state;
       if (decision.action.kind === "exit") return decision.action.code;
       if (decision.action.kind === "start") await clock.sleep(decision.action.delayMs, signal);
@@ -81,31 +111,47 @@ class Launcher {
     return 0;
   }
 
+  #know(agent: string): void {
+    this.#log = this.#options.log.child({ agent });
+  }
+
+  /** Keeps the name for the next launcher, too. */
+  #hear(agent: string): void {
+    this.#know(agent);
+    const path = this.#pathOf(launcherFiles.agent);
+    void writeFileAtomic(path, `${JSON.stringify({ agent })}\n`).catch((error: unknown) => {
+      this.#log.warn({ error: messageOf(error) }, "the agent's name could not be kept");
+    });
+  }
+
   async #firstState(): Promise<LauncherState> {
     const kept = await this.#readVersion(launcherFiles.default);
-    const previous = kept?.version ?? (await readVersionsFile(this.#options.versionsPath)).default;
+    const previous = kept?.version ?? (await this.#readVersionsFile()).default;
     const wanted = await this.#readVersion(launcherFiles.wanted);
     return {
-      ...{ version: wanted?.version ?? previous, previous, cannotStart: null },
+      ...{ version: wanted?.version ?? previous, previous, cannotStart: null, safeMode: null },
       ...{ failures: 0, aways: 0, ready: false },
     };
   }
 
-  /** @returns undefined where the version is not in the versions file (any more) */
+  /** @returns undefined where the versions file has no such version */
   async #start(state: LauncherState): Promise<Started | undefined> {
-    const { dataDirectory, versionsPath, log } = this.#options;
-    const file = await readVersionsFile(versionsPath);
+    const { dataDirectory, versionsPath } = this.#options;
+    const file = await this.#lastVersionsFile();
     const { command = [], readyTimeoutMs = limits.launcherReadyTimeoutMs } =
       file.versions[state.version] ?? {};
     const [program, ...words] = command;
+    const versions = Object.keys(file.versions);
     if (program === undefined) {
-      const found = Object.keys(file.versions);
-      log.error({ expected: state.version, versionsPath, found }, "not in the versions file");
+      this.#log.error(
+        { expected: state.version, versionsPath, found: versions },
+        "not in the versions file",
+      );
       return undefined;
     }
     this.#mongoUrl = await this.#readMongoUrl();
     const incarnation = await this.#nextIncarnation();
-    log.info({ starts: state.version, incarnation }, "starting");
+    this.#log.info({ starts: state.version, incarnation }, "starting");
     const child = startProcess(program, words, {
       stdio: ["ignore", "inherit", "inherit", "ipc"],
       env: {
@@ -114,75 +160,66 @@ class Launcher {
         ...(this.#mongoUrl === undefined ? {} : { LOCKSTEP_MONGO_URL: this.#mongoUrl }),
         LOCKSTEP_DATA_DIRECTORY: dataDirectory,
         LOCKSTEP_VERSION: state.version,
-        LOCKSTEP_STARTABLE_VERSIONS: JSON.stringify(Object.keys(file.versions)),
+        LOCKSTEP_STARTABLE_VERSIONS: JSON.stringify(versions),
         LOCKSTEP_INCARNATION: String(incarnation),
+        LOCKSTEP_SAFE_MODE: state.safeMode ? JSON.stringify(state.safeMode) : "",
         LOCKSTEP_CANNOT_START: state.cannotStart ? JSON.stringify(state.cannotStart) : "",
       },
     });
-    return { child, readyTimeoutMs };
+    return { child, readyTimeoutMs, versions };
   }
 
   /** Watches one child until it has ended. */
-  async #watch({ child, readyTimeoutMs }: Started, state: LauncherState): Promise<Watched> {
-    const { clock, signal } = this.#options;
-    const settled = new AbortController();
-    let timedOut = false;
-    let readyAtMs: number | null = null;
-    let isAway = false;
-    child.on("message", ({ type }: { type?: string }) => {
-      if (type === "database-away") isAway = true;
-      if (type !== "ready") return;
-      [readyAtMs, isAway] = [clock.monotonicMs(), false];
-      settled.abort();
-    });
-    // The listener is there before anything is waited for, since a program that is missing ends at once.
-    const exit = exited(child).finally(() => settled.abort());
-    const stop = () => void this.#end(child);
-    signal.addEventListener("abort", stop, { once: true });
-    if (signal.aborted) stop();
-    void (async () => {
-      do {
-        // Without a database no version comes up: once the database is back, the child has its time again.
-        isAway = false;
-        await clock.sleep(readyTimeoutMs, settled.signal);
-      } while (isAway && !settled.signal.aborted);
-      if (settled.signal.aborted) return;
-      timedOut = true;
-      await this.#end(child);
-    })();
-    const { code, signal: by } = await exit;
-    signal.removeEventListener("abort", stop);
-    if (timedOut) return { event: { type: "timed-out" }, wasReady: false };
-    const livedMs = readyAtMs === null ? 0 : clock.monotonicMs() - readyAtMs;
-    const isSettled = livedMs >= limits.launcherSettledMs;
+  async #watch(started: Started, state: LauncherState): Promise<Watched> {
+    const { child, readyTimeoutMs, versions } = started;
+    const { clock, signal, versionsWakeUp: wakeUp } = this.#options;
+    const ended = new AbortController();
+    const log = () => this.#log;
+    const read = () => this.#readVersionsFile();
+    void tellVersions({ child, read, versions, wakeUp, log, signal: ended.signal });
+    const life = await new ChildWatch(child, clock, (agent) => this.#hear(agent)).life(
+      readyTimeoutMs,
+      signal,
+    );
+    ended.abort();
+    const { isTimedOut, wasReady, ...end } = life;
+    if (isTimedOut) return { event: { type: "timed-out" }, wasReady: false };
     const asked = await this.#readVersion(launcherFiles.wanted);
     const wanted = asked?.version ?? state.version;
-    const because = asked?.because ?? null;
-    return {
-      event: { type: "ended", code, signal: by, wanted, because, isSettled, isAway },
-      wasReady: readyAtMs !== null,
-    };
+    return { event: { type: "ended", ...end, wanted, because: asked?.because ?? null }, wasReady };
   }
 
-  /** SIGTERM, and SIGKILL for a child that does not end within its grace. */
-  async #end(child: ChildProcess): Promise<void> {
-    child.kill("SIGTERM");
-    const gone = new AbortController();
-    const exit = exited(child).then(() => gone.abort());
-    await this.#options.clock.sleep(limits.launcherStopGraceMs, gone.signal);
-    if (!gone.signal.aborted) child.kill("SIGKILL");
-    await exit;
+  async #readVersionsFile(): Promise<VersionsFile> {
+    this.#versionsFile = await readVersionsFile(this.#options.versionsPath);
+    return this.#versionsFile;
   }
 
-  /** The URL of before is better than no agent: the file may be about to be replaced, or have been a pipe. */
+  /** The earlier list is better than no agent: the file may be in replacement, or have a typing error. */
+  async #lastVersionsFile(): Promise<VersionsFile> {
+    try {
+      return await this.#readVersionsFile();
+    } catch (error) {
+      if (this.#versionsFile === undefined) throw error;
+      this.#log.error(
+        { error: messageOf(error) },
+        "the versions file could not be read, so the earlier one is used",
+      );
+      return this.#versionsFile;
+    }
+  }
+
+  /** The earlier URL is better than no agent: the file may be in replacement, or have been a pipe. */
   async #readMongoUrl(): Promise<string | undefined> {
-    const { mongoUrlPath, log } = this.#options;
+    const { mongoUrlPath } = this.#options;
     if (mongoUrlPath === undefined) return undefined;
     try {
       return await readSecretFile(mongoUrlPath, "the database's URL");
     } catch (error) {
       if (this.#mongoUrl === undefined) throw error;
-      log.error({ error: messageOf(error) }, "the database's URL is still the one read before");
+      this.#log.error(
+        { error: messageOf(error) },
+        "the database's URL could not be read, so the earlier one is used",
+      );
       return this.#mongoUrl;
     }
   }

@@ -4,7 +4,8 @@ import { Command } from "commander";
 import { messageOf } from "../errors.ts";
 import { createLog } from "../log.ts";
 import { systemClock } from "../ports/clock.ts";
-import { createPrivateFolder } from "../ports/files.ts";
+import { packageVersion } from "../ports/package-version.ts";
+import { createWakeUp } from "../ports/wake-up.ts";
 import { runLauncher } from "./launcher.ts";
 
 interface Options {
@@ -16,17 +17,23 @@ interface Options {
 const stopping = new AbortController();
 for (const name of ["SIGINT", "SIGTERM"] as const) process.on(name, () => stopping.abort());
 
+const versionsWakeUp = createWakeUp(systemClock);
+process.on("SIGHUP", () => versionsWakeUp.hint());
+
 const log = createLog({}).child({ launcher: true });
 await new Command("lockstep-launcher")
-  .description("Starts the version of an agent that is wanted, and the one before if it fails.")
+  .version(packageVersion(), "--version", "the version of Lockstep")
+  .description("Starts the wanted version of an agent, and the earlier one if that fails.")
   .requiredOption("--data-directory <path>", "the agent's own folder")
-  .requiredOption("--versions <file>", "which versions are installed, and how to start them")
+  .requiredOption(
+    "--versions <file>",
+    "the file that lists the installed versions and their commands",
+  )
   .option(
     "--mongo-url-file <path>",
-    "a file of this user alone that holds the database's URL: agents get it as LOCKSTEP_MONGO_URL",
+    "a file with the database's URL that only this user can read; agents get it as LOCKSTEP_MONGO_URL",
   )
   .action(async ({ dataDirectory, versions, mongoUrlFile }: Options) => {
-    await createPrivateFolder(dataDirectory);
     try {
       process.exitCode = await runLauncher({
         dataDirectory: resolve(dataDirectory),
@@ -35,6 +42,7 @@ await new Command("lockstep-launcher")
         clock: systemClock,
         log,
         signal: stopping.signal,
+        versionsWakeUp,
       });
     } catch (error) {
       log.error({ error: messageOf(error) }, "the launcher ends");

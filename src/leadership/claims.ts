@@ -13,32 +13,35 @@ import { type Fenced, writeFenced } from "./fenced-transaction.ts";
 export interface Created {
   readonly name: string;
   readonly type: string;
-  /** Of the collection that holds the data, empty for a view; null until it is known to be created. */
+  /**
+   * UUID of the collection that holds the data, or empty for a view. It is null until the collection is known to be
+   * created.
+   */
   readonly uuid: string | null;
 }
 
-/** A database that one process has taken for itself. */
+/** The claim of one process on a database. */
 export interface ClaimDocument extends Document {
-  /** The database's name in lower case: the server takes no two names that differ in case only. */
+  /** The database's name in lower case, as the server refuses two names that differ in case only. */
   readonly _id: string;
   readonly name: string;
-  /** Drawn: it says whose the claim is, whatever else two owners have in common. */
+  /** A random id. It tells owners apart that are equal in everything else. */
   readonly owner: string;
   readonly purpose: string;
   /** The control database of the fleet that it is for. */
   readonly fleet: string;
   readonly host: string;
   readonly pid: number;
-  /** Of the master that owns it; null for a command, whose claim lives by a lease. */
+  /** Epoch of the master that owns it. It is null for a command, whose claim lives by a lease. */
   readonly epoch: number | null;
-  /** By the database's clock. */
+  /** When it was claimed, by the database's clock. */
   readonly since: Date;
-  /** Milliseconds by the database's clock; null for a master's. */
+  /** When the lease runs out, in milliseconds by the database's clock. It is null for a master's claim. */
   readonly expiresAt: number | null;
   readonly created: readonly Created[];
 }
 
-/** A claim as it was read: the database's clock says whether its lease has run out. */
+/** A claim as it was read. The database's clock decides whether its lease has run out. */
 export type SeenClaim = ClaimDocument & { readonly isExpired: boolean };
 
 export interface ClaimOptions {
@@ -48,38 +51,38 @@ export interface ClaimOptions {
   readonly purpose: string;
   /** The control database of the fleet that it is for. */
   readonly fleet: string;
-  /** Of the master that claims it; a command gives none. */
+  /** The fence of the master that claims it. A command has none. */
   readonly fenced?: Fenced;
   readonly faultPoints: FaultPoints;
   readonly clock: Clock;
   readonly log: Log;
 }
 
-/** The claim in its owner's hand. */
+/** A claim as its owner holds it. */
 export interface Claim {
   readonly name: string;
-  /** Finds the claim in the database while it is this owner's. */
+  /** A filter that finds the claim while this owner has it. */
   readonly key: { readonly _id: string; readonly owner: string };
   /** Aborts once another process is known to have taken the claim over. */
   readonly signal: AbortSignal;
   /**
-   * Changes the claim in the database, which only its owner can.
+   * Changes the claim in the database. Only its owner can.
    * @throws LockstepError `conflict`
    */
   hold(change?: Document, options?: UpdateOptions): Promise<void>;
   /**
-   * Ends the claim: the name is free.
+   * Ends the claim and frees the name.
    * @throws LockstepError `conflict` where it was another's already
    */
   release(): Promise<void>;
-  /** Stops to renew it and leaves it as it is: the next owner clears away what is left. */
+  /** Stops renewing the claim and leaves it there. The next owner clears the remains. */
   abandon(): void;
 }
 
 const majority = { writeConcern: { w: "majority", journal: true } } as const;
 const nowMs = { $toLong: "$$NOW" };
 
-/** Run out; or granted by the clock of an earlier primary that was too far ahead to be believed. */
+/** True for a lease that has run out, or that an earlier primary granted by a clock that was too far ahead. */
 const isExpired = {
   $or: [
     { $lte: ["$expiresAt", nowMs] },
@@ -108,7 +111,7 @@ export async function readClaims(
 }
 
 /**
- * True where the owner is proven dead: its lease has run out, or a successor has raised its fleet's fence. Pure.
+ * True where the owner is proven dead, since its lease has run out or a successor has raised its fleet's fence. Pure.
  * @param deposedEpoch masters of the fleet up to this epoch are deposed
  */
 export function isOver(claim: SeenClaim, fleet: string, deposedEpoch: number): boolean {
@@ -125,12 +128,12 @@ export function claimText({ name, purpose, host, pid, fleet, since, epoch }: See
 function lost(name: string): LockstepError {
   return new LockstepError(
     "conflict",
-    `expected the claim on "${name}" to be this process's still, another process has taken it over: this one was silent for too long; ask again`,
+    `expected the claim on "${name}" to belong to this process, but another one has taken it over, since this one was silent for too long: run the command again`,
     { databaseName: name },
   );
 }
 
-/** One compare-and-set: from no claim, or from the one that was seen. */
+/** One compare-and-set, from no claim or from the one that was seen. */
 async function write(
   options: ClaimOptions,
   seen: SeenClaim | undefined,
@@ -168,8 +171,8 @@ async function write(
 }
 
 /**
- * Claims a database for one process: the name is a unique key, so of two processes one has it.
- * @param seen the claim that is there and over, or undefined where none is
+ * Claims a database for one process. The name is a unique key, so only one of two processes succeeds.
+ * @param seen the claim that is there and over, or undefined where there is none
  * @returns null where another process was first
  */
 export async function takeClaim(
@@ -184,7 +187,7 @@ export async function takeClaim(
   try {
     await write(options, seen, owner);
   } catch (error) {
-    // The answer may be lost: the drawn owner tells whose the claim is.
+    // The answer may be lost. The random id tells whether the claim is ours.
     if (!(await read()) && (error as { code?: unknown }).code !== 11_000) throw error;
   }
   if (!(await read())) return null;
@@ -211,7 +214,7 @@ export async function takeClaim(
     name,
     key,
     signal: losing.signal,
-    // A change that really changes: a member that is primary no more could not confirm it.
+    // The update must change something: a member that is no longer primary could not confirm it.
     hold: (update = { $inc: { looks: 1 } }, how) => change(update, how),
     async release() {
       over.abort();

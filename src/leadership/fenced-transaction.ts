@@ -27,30 +27,30 @@ type TransactionOptions = Pick<Fenced, "client" | "clock" | "signal"> & {
   readonly mastership: Pick<Mastership, "signal">;
 };
 
-/** The error of one whose epoch is over: never a failed step. */
+/** The error of a master whose epoch is over. It is never a failed step. */
 export function deposed(epoch: number): LockstepError {
   return new LockstepError("fenced", `a successor has raised the fence above epoch ${epoch}`);
 }
 
 /**
- * What went wrong may have gone wrong since a successor was at work: that is no failed step.
+ * Refuses to blame the work for an error that may come from a successor at work.
  * @throws LockstepError `fenced`
  */
 export async function refuseDeposed({
   control,
   mastership,
 }: Pick<Fenced, "control" | "mastership">): Promise<void> {
-  const fence = await readFence(control, fenceIdOf(control));
-  if (Number(fence?.["epoch"]) !== mastership.epoch) throw deposed(mastership.epoch);
+  const fence = await readFence(control);
+  if (fence?.epoch !== mastership.epoch) throw deposed(mastership.epoch);
 }
 
-/** What of the fence document moves with a transaction. */
+/** The part of the fence document that moves with a transaction. */
 type Field = "progress" | "rehearsal" | "restore";
 type Tick = { readonly field: Field; readonly sequence: number };
 
 /**
- * The fence keeps the sessions that change live data, for all masters of an upgrade: a change event
- * with another one is somebody else's write.
+ * Notes the session in the fence. The fence keeps the sessions of all masters of an upgrade that change live data, so
+ * a change event with another session is a foreign write.
  */
 function sessionsChange(
   session: ClientSession,
@@ -67,16 +67,15 @@ function sessionsChange(
 function endedTooOften(endings: number, lastedMs: number, cause: unknown): LockstepError {
   return new LockstepError(
     "timeout",
-    `expected the server to let this transaction end, it ended it ${endings} times, the last time after ${Math.round(lastedMs)} ms: do less in it, or raise transactionLifetimeLimitSeconds on every member`,
+    `expected the server to let this transaction commit, but it ended it ${endings} times, the last time after ${Math.round(lastedMs)} ms: do less in it, or raise transactionLifetimeLimitSeconds on every member`,
     { endings, lastedMs: Math.round(lastedMs) },
     { cause },
   );
 }
 
 /**
- * Runs a transaction again and again while only trouble on the way, or the server's limit for
- * transactions, ends it.
- * @param shrink makes the next attempt do less, and answers whether it could
+ * Runs a transaction, again while only network trouble or the server's limit for transactions ends it.
+ * @param shrink makes the next attempt do less, and returns whether it could
  * @throws LockstepError `timeout` when the server keeps ending one that cannot get smaller
  */
 export async function transaction<Result>(
@@ -114,7 +113,7 @@ export async function transaction<Result>(
 }
 
 /**
- * A write that takes effect at our epoch or not at all. Where its answer is lost it is made again.
+ * Writes at our epoch or not at all. It writes again where the answer is lost.
  * @throws LockstepError `fenced`
  */
 export function writeFenced(
@@ -136,9 +135,9 @@ export function writeFenced(
 }
 
 /**
- * One transaction that really changes the fence at our epoch and moves the progress in it from one
- * tick to the next: so it counts exactly once or not at all, also when its answer is lost.
- * @param prepare runs inside the transaction, first; answers what the fence shall show
+ * Changes the fence at our epoch in one transaction and moves the progress in it from one tick to the next. So the
+ * transaction counts exactly once or not at all, also when its answer is lost.
+ * @param prepare runs first inside the transaction, and returns the new progress
  * @throws LockstepError `fenced`
  */
 export async function fencedTransaction<Prepared>(
@@ -147,9 +146,11 @@ export async function fencedTransaction<Prepared>(
   tick: {
     readonly field: Field;
     readonly sequence: number;
-    /** Creating a collection wants `local`; the fence is a write, so it conflicts all the same. */
+    /**
+     * Creating a collection requires `local`. The write to the fence makes such a transaction conflict all the same.
+     */
     readonly readConcern?: "local";
-    /** Makes the next attempt do less, and answers whether it could. */
+    /** Makes the next attempt do less, and returns whether it could. */
     shrink?(): boolean;
   },
   prepare: (session: ClientSession) => Promise<{ prepared: Prepared; progress: Document }>,

@@ -4,8 +4,8 @@ import { limits } from "../limits.ts";
 import type { Log } from "../log.ts";
 
 /**
- * Ends the sessions of an earlier process: a dead client's open transaction would hold what it has written,
- * the fence or its agent's record, for over a minute.
+ * Ends the sessions of an earlier process. An open transaction of a dead client would lock its writes, as the fence
+ * or its agent's record, for over a minute.
  * @param options.appName a name, or a condition on names
  */
 export async function killPredecessor(options: {

@@ -9,11 +9,11 @@ import type { LeaseDocument, LeaseStore } from "./lease.ts";
 import type { Mastership } from "./mastership.ts";
 
 export interface Leadership {
-  /** Tries to be master until stopped; `onMaster` runs once for each epoch that is ours. */
+  /** Tries to become master until stopped. `onMaster` runs once for each epoch of ours. */
   run(onMaster: (mastership: Mastership) => Promise<void>): Promise<void>;
-  /** The lease may have been given up: it is looked at now. */
+  /** Reads the lease now, since its holder may have given it up. */
   hint(): void;
-  /** Gives the lease up; somebody else may take it at once. */
+  /** Gives the lease up. Another process may take it at once. */
   release(): Promise<void>;
   /** Gives the lease up for good. */
   stop(): Promise<void>;
@@ -32,7 +32,7 @@ interface Held extends Granted {
 
 export interface LeadershipOptions {
   readonly leases: LeaseStore;
-  /** Ends what the process of this name has open, so that it cannot hold up its successor. */
+  /** Ends the sessions of the process of this name, so that they do not delay its successor. */
   endPredecessor(appName: string): Promise<number>;
   readonly agent: string;
   readonly incarnation: number;
@@ -45,8 +45,8 @@ export interface LeadershipOptions {
 }
 
 /**
- * Leadership: a lease by the database's clock, a growing epoch, and a fence raised before acting.
- * Ownership is the lease, read all the time; never a role sampled once.
+ * Leadership consists of a lease by the database's clock, a growing epoch, and a fence that is raised before the
+ * master acts. A process asks the lease each time whether it is master, and never relies on an earlier answer.
  */
 export function createLeadership(options: LeadershipOptions): Leadership {
   return new LeaseLeadership(options);
@@ -57,7 +57,10 @@ class LeaseLeadership implements Leadership {
   readonly #stopping = new AbortController();
   readonly #wakeUp: WakeUp;
   #held: Held | undefined;
-  /** Masterships in a row that came to nothing. Each is followed by a longer pause, so that mastership does not flap. */
+  /**
+   * The number of masterships in a row that failed. Each makes the next pause longer, so that mastership does not
+   * flap.
+   */
   #failures = 0;
   #running: Promise<void> = Promise.resolve();
 
@@ -94,7 +97,7 @@ class LeaseLeadership implements Leadership {
         const freeInMs = await leases.freeInMs();
         if (freeInMs > 0) waitMs = Math.max(waitMs, Math.min(freeInMs, limits.leaseLookMsMax));
         else if (await this.#options.eligible()) {
-          // A lease that this process gives up itself is no hint to take it again at once.
+          // A lease that this process has just given up is no reason to take it again at once.
           wait = clock.sleep;
           const mine = await this.#acquire();
           if (mine) await this.#serve(mine, onMaster);
@@ -102,7 +105,7 @@ class LeaseLeadership implements Leadership {
         }
       } catch (error) {
         if (isLockstepError(error, "record-broken")) {
-          log.warn({ error: error.message }, "nobody can be master");
+          log.warn({ error: error.message }, "the lease is broken, so no agent can be master");
           this.#failures += 1;
           waitMs = this.#pauseMs();
         } else log.info({ error: messageOf(error) }, "the lease could not be read");
@@ -112,8 +115,8 @@ class LeaseLeadership implements Leadership {
   }
 
   /**
-   * Takes the lease, ends the predecessor's sessions, raises the fence; only then may this process act. The lease is
-   * renewed from the first moment, since it would run out where the rest takes long.
+   * Takes the lease, ends the predecessor's sessions and raises the fence. Only then may this process act. The lease
+   * is renewed from the first moment, since the rest may take longer than it lasts.
    */
   async #acquire(): Promise<Held | undefined> {
     const { leases, agent, incarnation, appName, leaseTtlMs, clock, random } = this.#options;
@@ -144,7 +147,7 @@ class LeaseLeadership implements Leadership {
     if (killed > 0) this.#options.log.info({ killed, holder }, "predecessor's sessions ended");
   }
 
-  /** Renews until lost. Its own deadline only saves work: the fence is what protects. */
+  /** Renews the lease until it is lost. The deadline here only saves work: the fence protects the data. */
   async #renew(mine: Granted, deadlineMs: number): Promise<void> {
     const { leases, clock, log, leaseTtlMs } = this.#options;
     const { signal } = mine.lost;

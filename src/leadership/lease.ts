@@ -1,10 +1,10 @@
 import type { Collection, Document, MongoClient } from "mongodb";
-import { requireRecord } from "../journal/control-records.ts";
+import { requireRecord } from "../journal/broken-record.ts";
 import { collections, documentIds } from "../journal/store.ts";
 import { limits } from "../limits.ts";
 import type { FaultPoints } from "../ports/fault-point.ts";
 
-/** The lease as stored: who is master until when, by the database's clock. */
+/** The stored lease: the master, and until when it is that by the database's clock. */
 export interface LeaseDocument extends Document {
   _id: string;
   holder: string | null;
@@ -17,12 +17,12 @@ export interface LeaseDocument extends Document {
   appName: string;
 }
 
-/** At most one second longer than an election takes. Pure. */
+/** The time of a lease: at most one second longer than an election takes. Pure. */
 export function leaseTtlFor(electionTimeoutMs: number): number {
   return electionTimeoutMs + limits.leaseMarginMs;
 }
 
-/** The set's election timeout; the server's default where it may not be read. */
+/** The set's election timeout, or the server's default where this user may not read it. */
 export async function readElectionTimeoutMs(client: MongoClient): Promise<number> {
   try {
     const { config } = await client.db("admin").command({ replSetGetConfig: 1 });
@@ -36,7 +36,7 @@ export async function readElectionTimeoutMs(client: MongoClient): Promise<number
 export interface LeaseClaim {
   readonly holder: string;
   readonly incarnation: number;
-  /** Drawn anew for each bid. */
+  /** A random text for each bid. */
   readonly nonce: string;
   readonly appName: string;
   readonly ttlMs: number;
@@ -48,15 +48,18 @@ export interface LeaseGrant {
 }
 
 export interface LeaseStore {
-  /** Milliseconds until it runs out unless it is renewed, by the database's clock; 0 when nobody holds it. */
+  /**
+   * Milliseconds until the lease runs out unless it is renewed, by the database's clock. It is 0 when nobody holds
+   * it.
+   */
   freeInMs(): Promise<number>;
-  /** Takes an expired lease by compare-and-set; null when somebody else holds it. */
+  /** Takes an expired lease by compare-and-set. Returns null when another process holds it. */
   acquire(claim: LeaseClaim): Promise<LeaseGrant | null>;
-  /** False when it is not ours any more. */
+  /** Returns false when the lease is no longer ours. */
   renew(nonce: string, epoch: number, ttlMs: number): Promise<boolean>;
-  /** Ends it at once, so that a successor need not wait. */
+  /** Ends the lease at once, so that a successor need not wait. */
   release(nonce: string, epoch: number): Promise<void>;
-  /** Raises the fence to our epoch; false when a higher one stands there. */
+  /** Raises the fence to our epoch. Returns false where it has a higher one. */
   raiseFence(epoch: number, holder: string): Promise<boolean>;
 }
 
@@ -65,8 +68,8 @@ const nowMs = { $toLong: "$$NOW" };
 const ttlMs = { $cond: [{ $isNumber: "$ttlMs" }, "$ttlMs", limits.leaseTtlMsDefault] };
 
 /**
- * Run out; or granted by the clock of an earlier primary that was so far ahead that it could not have been
- * granted by now (a holder that lives renews it within a third of its time).
+ * True for a lease that has run out. True also for one whose times lie so far ahead that an earlier primary's clock
+ * must have been wrong: a holder that lives renews it within a third of its time.
  */
 const isFree = {
   $or: [
@@ -133,7 +136,7 @@ class MongoLeaseStore implements LeaseStore {
         ),
       );
     } catch (error) {
-      // The answer may be lost: the nonce says whether the lease is ours.
+      // The answer may be lost. The nonce tells whether the lease is ours.
       const found = await this.#leases.findOne(filter);
       if (found?.nonce !== nonce) throw error;
     }
@@ -175,7 +178,9 @@ class MongoLeaseStore implements LeaseStore {
     return found?.epoch;
   }
 
-  /** The first lease, or one that was deleted: its epochs go on from the fence's, else no later one would be ours. */
+  /**
+   * Makes the first lease, or replaces a deleted one. Its epochs continue the fence's, as no older epoch could act.
+   */
   async #seed(): Promise<void> {
     const upsert = { upsert: true, ...majority };
     await this.#fences.updateOne(filter, { $setOnInsert: { epoch: 0, sequence: 0 } }, upsert);

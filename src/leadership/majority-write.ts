@@ -3,8 +3,8 @@ import { asUnreachable } from "../mongo/transient.ts";
 import type { Control } from "./fences.ts";
 
 /**
- * Asks with a real write whether a majority acknowledges any: members may look healthy and be delayed, or behind.
- * The document is there for this alone.
+ * Proves with a real write that a majority acknowledges writes: members that look healthy may be delayed or behind.
+ * The document serves only this purpose.
  * @throws LockstepError `no-majority`, `database-unreachable`
  */
 export async function requireMajorityWrite(

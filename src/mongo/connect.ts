@@ -1,18 +1,22 @@
 import { MongoClient } from "mongodb";
-import { LockstepError, messageOf } from "../errors.ts";
+import { isLockstepError, LockstepError, messageOf } from "../errors.ts";
 import { limits } from "../limits.ts";
 import { redactUrl } from "../log.ts";
+import { requireKnownDriver } from "./bson/known-driver.ts";
 import { memberUrl, type WithMember } from "./members.ts";
+import { refuseWrongDeployment } from "./wrong-deployment.ts";
 
 /**
  * Connects with the concerns that everything here relies on.
- * @throws LockstepError `database-unreachable`, `bad-argument`; without credentials in its message
+ * @throws LockstepError `database-unreachable`, `not-a-replica-set`, `bad-argument`; without credentials in its message;
+ *   `driver-not-supported`
  */
 export async function connect(
   url: string,
   appName: string,
   serverSelectionTimeoutMs: number = limits.serverSelectionTimeoutMs,
 ): Promise<MongoClient> {
+  requireKnownDriver();
   let client: MongoClient | undefined;
   try {
     client = new MongoClient(url, {
@@ -25,10 +29,15 @@ export async function connect(
       heartbeatFrequencyMS: limits.serverHeartbeatMs,
       ignoreUndefined: true,
     });
-    await client.connect();
+    // A server of another kind is named at once, and not after the time in which the set may answer. The driver takes
+    // any server that is named directly, and an agent's own member may be away from its set for a while.
+    const isDirect = client.options.directConnection;
+    const refused = isDirect ? [] : [refuseWrongDeployment(client)];
+    await Promise.race([client.connect(), ...refused]);
     return client;
   } catch (error) {
     await client?.close().catch(() => {});
+    if (isLockstepError(error)) throw error;
     throw new LockstepError(
       client ? "database-unreachable" : "bad-argument",
       `expected a MongoDB replica set to answer, got: ${redactUrl(messageOf(error))}: check the URL, TLS and the network`,

@@ -9,12 +9,13 @@ function decoded(path: string): string {
 }
 
 /**
- * The application's database: the path of the MongoDB URL.
+ * The application's database, which is the path of the MongoDB URL.
  * @throws LockstepError `bad-argument`
  */
 export function databaseNameOf(mongoUrl: string): string {
   const path = /^mongodb(?:\+srv)?:\/\/[^/]+\/([^?]*)/.exec(mongoUrl)?.[1] ?? "";
-  // A slash within a password ends what the URL standard takes for the host: the rest of the password would be a name.
+  // A slash in a password ends the host by the URL standard, so the rest of the password would be the database's
+  // name.
   const isCut = /^mongodb(?:\+srv)?:\/\/[^@/]*\/.*@/.test(mongoUrl);
   if (isCut || path.includes("@")) {
     throw new LockstepError(

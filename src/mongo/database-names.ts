@@ -8,15 +8,15 @@ import { limits } from "../limits.ts";
  */
 export const sharedDatabaseName = "lockstep";
 
-/** Databases that one process has taken for itself. */
+/** The collection of claims: each is a database that one process has taken for itself. */
 export const claimsCollectionName = "claims";
 
 const prefix = `${sharedDatabaseName}_`;
 const scratchInfix = "_scratch_";
 
-/** True for a name that the server takes for a database. Pure. */
+/** True for a name that the server accepts for a database. Pure. */
 export function isDatabaseName(name: string): boolean {
-  // Nor half a character of JavaScript: it is none in UTF-8.
+  // Half a surrogate pair of JavaScript is no character in UTF-8.
   return (
     /^[^/\\. "$*<>:|?\0\p{Surrogate}]+$/u.test(name) &&
     Buffer.byteLength(name) <= limits.databaseNameBytesMax
@@ -32,14 +32,14 @@ export function isReservedName(name: string): boolean {
 }
 
 /**
- * The control database of a fleet: never the database that is backed up.
- * @throws LockstepError `bad-argument` for a fleet's name from which no database can be named
+ * The control database of a fleet. It is never the database that is backed up.
+ * @throws LockstepError `bad-argument` for a fleet's name that cannot be part of a database's
  */
 export function controlDatabaseName(fleet: string): string {
   const advice =
     "it is the database's name by default; name the fleet with --fleet (in an application: `fleet`)";
   requireName("fleet", fleet, advice);
-  // It would be the control database of one fleet and a scratch database of another.
+  // Such a name would be the control database of one fleet and a scratch database of another.
   if (/_scratch_\d+$/i.test(fleet)) {
     throw new LockstepError(
       "bad-argument",
@@ -49,7 +49,7 @@ export function controlDatabaseName(fleet: string): string {
   return `${prefix}${fleet}`;
 }
 
-/** The databases in which a fleet tries things: copies are proven there, and steps rehearsed. Pure. */
+/** The scratch databases of a fleet, in which copies are proven and steps rehearsed. Pure. */
 export function scratchDatabaseNames(controlDatabase: string): readonly string[] {
   return Array.from(
     { length: limits.scratchDatabases },

@@ -2,7 +2,7 @@ import type { MongoClient } from "mongodb";
 import { LockstepError } from "../errors.ts";
 import { hasCode, serverErrors } from "./server-errors.ts";
 
-/** Opens a client of one member, for the time of one act. */
+/** Opens a client of one member for one act. */
 export type WithMember = <Result>(
   host: string,
   act: (member: MongoClient) => Promise<Result>,
@@ -15,8 +15,8 @@ export async function dataMembers(client: MongoClient): Promise<readonly string[
 }
 
 /**
- * `host:port` of every member that keeps data, hidden ones too: `hello` does not name those. A user without
- * the right to read the set's configuration gets what `hello` names.
+ * `host:port` of every member that keeps data, with the hidden ones that `hello` leaves out. A user without the right
+ * to read the set's configuration gets the members of `hello`.
  */
 export async function storageMembers(client: MongoClient): Promise<readonly string[]> {
   const answer = await client
@@ -32,7 +32,7 @@ export async function storageMembers(client: MongoClient): Promise<readonly stri
 }
 
 /**
- * The URL of one member of a set, with the credentials and TLS of the set's own. Pure.
+ * The URL of one member of a set, with the set's credentials and TLS. Pure.
  * @throws LockstepError `bad-argument`
  */
 export function memberUrl(mongoUrl: string, host: string): string {
@@ -42,7 +42,7 @@ export function memberUrl(mongoUrl: string, host: string): string {
   const options = new URLSearchParams(query);
   options.delete("replicaSet");
   options.set("directConnection", "true");
-  // What a +srv URL implies has to be said here.
+  // These options are implied by a +srv URL, and have to be explicit here.
   if (srv && !options.has("tls") && !options.has("ssl")) options.set("tls", "true");
   if (srv && credentials !== "" && !options.has("authSource")) options.set("authSource", "admin");
   if (credentials !== "" && !options.has("authSource") && path !== "/") {
@@ -52,8 +52,8 @@ export function memberUrl(mongoUrl: string, host: string): string {
 }
 
 /**
- * The URL of an agent's own member, which names one host: with several, or a name that DNS resolves to a set,
- * the driver would read from whichever member is primary. Pure.
+ * The URL of an agent's own member, which names one host. With several hosts, or a DNS name of a set, the driver
+ * would read from the primary. Pure.
  * @throws LockstepError `bad-argument`
  */
 export function ownMemberUrl(url: string): string {

@@ -3,19 +3,19 @@ import { messageOf } from "../errors.ts";
 import { limits } from "../limits.ts";
 import { hasCode, serverErrors } from "./server-errors.ts";
 
-/** A server's answer to `hello`, and two facts that take rights to read. */
+/** A server's answer to `hello`, and two facts whose reading needs rights. */
 export interface ServerFacts {
   readonly hello: Readonly<Document>;
-  /** The id that the set was given when it was initiated, or null where it may not be read. */
+  /** The id of the set since its initiation, or null where this user may not read it. */
   readonly setId: string | null;
-  /** The name of the member's state, or null where it may not be read. */
+  /** The name of the member's state, or null where this user may not read it. */
   readonly stateName: string | null;
 }
 
-/** Why a copy should not be read from a member. */
+/** Why a member should not give a copy. */
 export interface MemberTrouble {
   readonly words: string;
-  /** True for trouble that only another `memberUrl`, or another configuration of the set, ends. */
+  /** True for trouble that ends only with another `memberUrl` or another configuration of the set. */
   readonly isLasting: boolean;
 }
 
@@ -26,12 +26,12 @@ function lastWriteMs({ hello }: ServerFacts): number {
   return Number((hello["lastWrite"] as Document | undefined)?.["lastWriteDate"] ?? Number.NaN);
 }
 
-/** Trouble with the place that the member has in its set, or null. */
+/** Trouble with the member's place in its set, or null. */
 function misplacement({ hello, setId }: ServerFacts, set: ServerFacts): MemberTrouble | null {
   if (hello["msg"] === "isdbgrid") return lasting("a mongos, and no member of a set");
   const [name, expected] = [hello["setName"], set.hello["setName"]];
   if (name === undefined) {
-    // A member that was removed, or not yet added, says so; it may be added again.
+    // A member that was removed, or is not added yet, may join again.
     return hello["isreplicaset"] === true
       ? passing("not a member of any set at present")
       : lasting("a standalone mongod");
@@ -43,13 +43,13 @@ function misplacement({ hello, setId }: ServerFacts, set: ServerFacts): MemberTr
   if (hello["arbiterOnly"] === true) return lasting("an arbiter, which holds no data");
   const delaySeconds = Number(hello["secondaryDelaySecs"] ?? hello["slaveDelay"] ?? 0);
   return delaySeconds > 0
-    ? lasting(`delayed by ${delaySeconds} s, so it has no copy of the present`)
+    ? lasting(`delayed by ${delaySeconds} s, so it lacks the present data`)
     : null;
 }
 
 /**
- * Why a state server should not read its copy from this member, or null. A hidden member is as good as any:
- * it holds the same data, and it serves no other reader. Pure.
+ * Why a state server should not read its copy from this member, or null. A hidden member is fine: it holds the same
+ * data and serves no other reader. Pure.
  */
 export function memberTrouble(member: ServerFacts, set: ServerFacts): MemberTrouble | null {
   const misplaced = misplacement(member, set);
@@ -70,7 +70,7 @@ async function readFacts(client: MongoClient): Promise<ServerFacts> {
   const admin = client.db("admin");
   const options = { timeoutMS: limits.memberTimeoutMs };
   const hello = await admin.command({ hello: 1 }, options);
-  /** Null where the server has no such fact, or does not let this user read it. */
+  /** Returns null where the server has no such fact, or this user may not read it. */
   const optional = (command: Document) => admin.command(command, options).catch(forgiving);
   const configured = await optional({ replSetGetConfig: 1 });
   const status = await optional({ replSetGetStatus: 1 });

@@ -1,49 +1,65 @@
 import type { MongoClient } from "mongodb";
 import { LockstepError, messageOf } from "../errors.ts";
-import { requireApplicationDatabaseName } from "./database-names.ts";
+import { limits } from "../limits.ts";
+import { isReservedName, requireApplicationDatabaseName } from "./database-names.ts";
 import { hasCode, serverErrors } from "./server-errors.ts";
+import { wrongDeployment } from "./wrong-deployment.ts";
 
 const versionMin = 6;
 
-/** A URL that names the database in another case would be about one that is not there. */
-async function requireExactName(client: MongoClient, databaseName: string): Promise<void> {
+/** The names of the databases that the user of the client may see. */
+async function visibleDatabases(client: MongoClient): Promise<readonly string[]> {
   const { databases } = await client
     .db("admin")
     .command({ listDatabases: 1, nameOnly: true, authorizedDatabases: true });
-  const names = (databases as readonly { name: string }[]).map(({ name }) => name);
+  return (databases as readonly { name: string }[]).map(({ name }) => name);
+}
+
+/** Refuses a URL that names the database in another case, which would mean a database that does not exist. */
+async function requireExactName(client: MongoClient, databaseName: string): Promise<void> {
+  const names = await visibleDatabases(client);
   const other = names.find((name) => name.toLowerCase() === databaseName.toLowerCase());
   if (other === undefined || other === databaseName) return;
   throw new LockstepError(
     "bad-argument",
-    `the URL names the database "${databaseName}", the server has "${other}", which differs in case only: name that one`,
+    `the URL names the database "${databaseName}", but the server has "${other}", which differs in case only: name that one`,
   );
 }
 
 /**
- * Refuses a deployment that cannot keep the promises: a standalone or a mongos has no transactions
- * or snapshots of the kind needed, an old server lacks preconditions.
+ * Refuses a database that is not there: a fleet would be declared for a misspelt name.
+ * @throws LockstepError `bad-argument` with up to ten databases that are there
+ */
+export async function requireExistingDatabase(
+  client: MongoClient,
+  databaseName: string,
+): Promise<void> {
+  const names = await visibleDatabases(client);
+  if (names.includes(databaseName)) return;
+  const others = names.filter((name) => !isReservedName(name)).slice(0, limits.namesShownMax);
+  const found = others.length === 0 ? "no application's database" : others.join(", ");
+  throw new LockstepError(
+    "bad-argument",
+    `expected the database "${databaseName}", which the URL names, found ${found}: correct the path of the URL; for an application that has no data yet, run \`lockstep init\` with --new-database`,
+    { databaseName, found: others },
+  );
+}
+
+/**
+ * Refuses a deployment that cannot keep the promises. A standalone or a mongos lacks the necessary transactions and
+ * snapshots, and an old server lacks preconditions.
  * @throws LockstepError `not-a-replica-set`, `database-not-supported`, `bad-argument`
  */
 export async function checkDeployment(client: MongoClient, databaseName: string): Promise<void> {
   const admin = client.db("admin");
   const hello = await admin.command({ hello: 1 });
-  if (hello["msg"] === "isdbgrid") {
-    throw new LockstepError(
-      "not-a-replica-set",
-      "expected a replica set, got a mongos: sharded clusters are not supported; connect to a replica set",
-    );
-  }
-  if (typeof hello["setName"] !== "string") {
-    throw new LockstepError(
-      "not-a-replica-set",
-      "expected a replica set, got a standalone mongod: start it with --replSet and initiate the set",
-    );
-  }
+  const wrong = wrongDeployment(hello, null, "");
+  if (wrong !== null) throw wrong;
   const { version } = await admin.command({ buildInfo: 1 });
   if (Number(String(version).split(".")[0]) < versionMin) {
     throw new LockstepError(
       "database-not-supported",
-      `expected MongoDB ${versionMin}.0 or newer, got ${String(version)}`,
+      `expected MongoDB ${versionMin}.0 or newer, got ${String(version)}: upgrade the server first`,
     );
   }
   requireApplicationDatabaseName(databaseName);
@@ -56,8 +72,8 @@ interface MemberHealth {
 }
 
 /**
- * Refuses to begin while a majority write could not be acknowledged: fewer voting members that hold
- * data are healthy than it needs. (An arbiter keeps a primary up that cannot commit anything.)
+ * Refuses to begin while a majority write could not be acknowledged, since too few voting members with data are
+ * healthy. (An arbiter keeps a primary up that cannot commit anything.)
  * @throws LockstepError `no-majority`, `rights-missing`
  */
 export async function checkMajority(client: MongoClient): Promise<void> {
@@ -82,12 +98,12 @@ export async function checkMajority(client: MongoClient): Promise<void> {
     if (hasCode(error, serverErrors.unauthorized)) {
       throw new LockstepError(
         "rights-missing",
-        "expected the user of the URL to be allowed to ask for the members' health, it lacks replSetGetStatus or replSetGetConfig on the cluster: grant both (the role clusterMonitor has them), then try again; nothing was touched",
+        "expected the user of the URL to be allowed to ask for the members' health, but it lacks replSetGetStatus or replSetGetConfig on the cluster: grant both (the role clusterMonitor has them), then try again; nothing was touched",
       );
     }
     throw new LockstepError(
       "no-majority",
-      `expected the set to tell its members' health, got: ${messageOf(error)}: try again when it does`,
+      `expected the set to report its members' health, got: ${messageOf(error)}: try again when it does`,
     );
   }
   const healthy = members

@@ -6,11 +6,11 @@ import { hasCode, serverErrors } from "./server-errors.ts";
 
 const featureVersionMin = 6;
 
-/** The versions that a set runs at. */
+/** The versions of a set. */
 export interface ServerVersions {
   /** The set's featureCompatibilityVersion. */
   readonly feature: string;
-  /** The version that a change of it is on the way to, or null while none is under way. */
+  /** The target of a change of version, or null while none is under way. */
   readonly target: string | null;
   readonly members: readonly { readonly host: string; readonly version: string }[];
 }
@@ -24,8 +24,8 @@ function refuse(message: string, found: ServerVersions): LockstepError {
 }
 
 /**
- * Refuses a set that is below 6.0 or between two versions: members of different versions describe the same
- * data differently, and a copy of one could not be restored after an election. Pure.
+ * Refuses a set that is below 6.0 or between two versions. Members of different versions describe the same data
+ * differently, so a copy of one could not be restored after an election. Pure.
  * @throws LockstepError `database-not-supported`
  */
 export function requireOneVersion(found: ServerVersions): void {
@@ -63,7 +63,7 @@ async function readFeature(
       if (!hasCode(error, serverErrors.unauthorized)) throw error;
       throw new LockstepError(
         "rights-missing",
-        `expected the user of the URL to be allowed to read the set's ${parameter}, it lacks getParameter on the cluster: grant that (the role clusterMonitor has it), then try again; nothing was touched`,
+        `expected the user of the URL to be allowed to read the set's ${parameter}, but it lacks getParameter on the cluster: grant that (the role clusterMonitor has it), then try again; nothing was touched`,
         { missing: "getParameter on the cluster" },
       );
     });

@@ -1,8 +1,8 @@
 import { limits } from "../limits.ts";
 
 /**
- * Brings what is held back to what is written down. Whoever acts looks again after it: so the last one is right, be it
- * who holds or who lets go.
+ * Applies what the record says, and looks again afterwards. So the last process to act is right, whether it holds or
+ * releases.
  */
 export async function settle(
   isHeld: () => Promise<boolean>,

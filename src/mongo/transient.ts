@@ -2,18 +2,27 @@ import {
   MongoBulkWriteError,
   MongoError,
   MongoNetworkError,
-  MongoServerError,
   MongoServerSelectionError,
   MongoWriteConcernError,
 } from "mongodb";
 import { isLockstepError, LockstepError, messageOf } from "../errors.ts";
+import { hasCode, serverErrors } from "./server-errors.ts";
 
-/** Step-down, shutdown, not primary, interrupted, a transaction past its lifetime: it may be tried again. */
-const retryableCodes = new Set([
-  ...[6, 7, 89, 91, 189, 262, 290, 9001, 10107, 11600, 11601, 11602, 13435, 13436],
-]);
+/** The server's errors after which the same may be tried again. */
+const retryable = [
+  ...[serverErrors.hostUnreachable, serverErrors.hostNotFound, serverErrors.networkTimeout],
+  ...[
+    serverErrors.shutdownInProgress,
+    serverErrors.primarySteppedDown,
+    serverErrors.socketException,
+  ],
+  ...[serverErrors.exceededTimeLimit, serverErrors.transactionExceededLifetimeLimit],
+  ...[serverErrors.notWritablePrimary, serverErrors.interruptedAtShutdown],
+  ...[serverErrors.interrupted, serverErrors.interruptedByStateChange],
+  ...[serverErrors.notPrimaryNoSecondaryOk, serverErrors.notPrimaryOrSecondary],
+];
 
-/** What Node says of a broken connection; the driver lets some of it through as it is. */
+/** Node's codes for a broken connection. The driver lets some of them through. */
 const socketCodes = new Set([
   "EPIPE",
   "ECONNRESET",
@@ -25,7 +34,7 @@ const socketCodes = new Set([
   "ERR_STREAM_WRITE_AFTER_END",
 ]);
 
-/** A bulk write wraps whatever went wrong on its way in an error of its own, without its class. */
+/** Unwraps the error of a bulk write, which hides the class of the original error. */
 function unwrapped(error: unknown): unknown {
   const isWrapper = error instanceof MongoBulkWriteError && [error.writeErrors].flat().length === 0;
   return isWrapper && error.errorResponse instanceof Error ? error.errorResponse : error;
@@ -42,16 +51,18 @@ export function isTransient(thrown: unknown): boolean {
   return error instanceof MongoError && error.hasErrorLabel("TransientTransactionError");
 }
 
-/** NoSuchTransaction, TransactionExceededLifetimeLimitSeconds, and Interrupted of the operation under way. */
-const endedCodes = new Set([251, 290, 11601]);
+const ended: readonly number[] = [
+  ...[serverErrors.noSuchTransaction, serverErrors.transactionExceededLifetimeLimit],
+  serverErrors.interrupted,
+];
 
-/** True for a transaction that the server has ended: at its limit for them, or in an election. */
+/** True for a transaction that the server has ended, at its time limit or in an election. */
 export function isEndedByServer(thrown: unknown): boolean {
   const code = Number((unwrapped(thrown) as { code?: unknown } | null)?.code);
-  return endedCodes.has(code);
+  return ended.includes(code);
 }
 
-/** Written, and not acknowledged by a majority. */
+/** True for a write that was made and not acknowledged by a majority. */
 function isUnacknowledged(error: unknown): boolean {
   return (
     error instanceof MongoWriteConcernError ||
@@ -59,18 +70,18 @@ function isUnacknowledged(error: unknown): boolean {
   );
 }
 
-/** The server's name for it is WriteConcernFailed: the write is there, a majority has not said so in time. */
-const writeConcernTimeout = 64;
-
-/** True for a write that a majority did not acknowledge in the time that was set for it. */
+/** True for a write that a majority did not acknowledge in time. */
 export function isWriteTimeout(error: unknown): boolean {
   if (error instanceof MongoBulkWriteError) {
-    return error.result.getWriteConcernError()?.code === writeConcernTimeout;
+    return error.result.getWriteConcernError()?.code === serverErrors.writeConcernFailed;
   }
-  return error instanceof MongoWriteConcernError && Number(error.code) === writeConcernTimeout;
+  return (
+    error instanceof MongoWriteConcernError &&
+    Number(error.code) === serverErrors.writeConcernFailed
+  );
 }
 
-/** True when nobody knows whether the write took effect, and stays. */
+/** True when it is unknown whether the write took effect and stays. */
 export function isUnknownOutcome(thrown: unknown): boolean {
   const error = unwrapped(thrown);
   return (
@@ -83,24 +94,21 @@ export function isUnknownOutcome(thrown: unknown): boolean {
   );
 }
 
-/** True for trouble on the way to the database, after which the same may be tried again. */
+/** True for network trouble, after which the same may be tried again. */
 export function isNetworkTrouble(thrown: unknown): boolean {
   const error = unwrapped(thrown);
   return (
     isUnknownOutcome(error) ||
     isTransient(error) ||
     error instanceof MongoServerSelectionError ||
-    (error instanceof MongoServerError && retryableCodes.has(Number(error.code)))
+    hasCode(error, ...retryable)
   );
 }
 
-/** The server's code for a command that its user has no right to. */
-const unauthorizedCode = 13;
-
-/** Trouble on the way to the database, or a right that is missing, as ours; anything else as it is. */
+/** Turns network trouble or a missing right into an error of ours. Other errors stay as they are. */
 export function asUnreachable(error: unknown): unknown {
   if (isLockstepError(error)) return error;
-  if (error instanceof MongoServerError && error.code === unauthorizedCode) {
+  if (hasCode(error, serverErrors.unauthorized)) {
     return new LockstepError(
       "rights-missing",
       `expected the user of the URL to have every right that this needs, got: ${messageOf(error)}: grant that to the user, then try again`,
@@ -110,14 +118,14 @@ export function asUnreachable(error: unknown): unknown {
   if (isWriteTimeout(error)) {
     return new LockstepError(
       "no-majority",
-      `expected a majority of the members to acknowledge a write, got: ${messageOf(error)}: it may still take effect; look for members that are away, delayed or behind (rs.status()), then look what became of it and ask again`,
+      `expected a majority of the members to acknowledge a write, got: ${messageOf(error)}: it may still take effect; look for members that are away, delayed or behind (rs.status()), then check its outcome and ask again`,
       {},
       { cause: error },
     );
   }
   return new LockstepError(
     "database-unreachable",
-    `expected the replica set to answer, got: ${messageOf(error)}: it is tried again when there is a primary`,
+    `expected the replica set to answer, got: ${messageOf(error)}: it is tried again once there is a primary`,
     {},
     { cause: error },
   );

@@ -6,7 +6,7 @@ import {
   withdrawal,
   withdrawWrite,
 } from "../control/inbox.ts";
-import { isLockstepError, LockstepError } from "../errors.ts";
+import { isAway, isLockstepError, LockstepError } from "../errors.ts";
 import type { Store } from "../journal/store.ts";
 import { limits } from "../limits.ts";
 import type { Clock } from "../ports/clock.ts";
@@ -23,50 +23,49 @@ export interface Asking {
   readonly signal: AbortSignal | undefined;
 }
 
-/** Undefined while the database is away: the work goes on, and so does the wait for it. */
+/** Reads, or returns undefined while the database is away: the work goes on then, and so does the wait for it. */
 export async function undefinedIfUnreachable<Result>(
   read: () => Promise<Result>,
 ): Promise<Result | undefined> {
   try {
     return await read();
   } catch (error) {
-    if (isLockstepError(error, "database-unreachable")) return undefined;
+    if (isAway(error)) return undefined;
     throw error;
   }
 }
 
-/** The answer to a request, undefined while there is none. A refusal is thrown. */
+/** The answer to a request, or undefined while there is none. Throws a refusal. */
 function requireOk(answer: Answer | null | undefined): Accepted | undefined {
   if (answer === null || answer === undefined || answer.ok) return answer ?? undefined;
   throw new LockstepError(answer.code, answer.message, answer.details);
 }
 
-/** Says in an error that it is open whether a master serves the request. */
+/** Adds to an error that nobody knows whether a master serves the request. */
 async function withOpenOutcome<Result>(id: string, act: () => Promise<Result>): Promise<Result> {
   try {
     return await act();
   } catch (error) {
-    const isOpen = isLockstepError(error, "database-unreachable");
-    if (!isOpen && !isLockstepError(error, "no-majority")) throw error;
-    const message = `it is not known whether a master has begun with the request: see \`lockstep status\`; ${error.message}`;
+    if (!isAway(error)) throw error;
+    const message = `nobody knows whether a master has begun with the request: see \`lockstep status\`; ${error.message}`;
     const details = { ...error.details, request: id };
     throw new LockstepError(error.code, message, details, { cause: error });
   }
 }
 
-/** Withdraws a request, or answers with the answer that came first. */
+/** Withdraws a request, or returns the answer that came first. */
 async function withdraw({ store }: Asking, id: string): Promise<Accepted | undefined> {
   if ((await store.write([withdrawWrite(id)])) === null) return undefined;
   const answer = requireOk(await readAnswer(store, id));
   if (answer) return answer;
   throw new LockstepError(
     "timeout",
-    "a master has begun with the request, its answer is not there yet: see `lockstep status`",
+    "a master has begun with the request and has not answered yet: see `lockstep status`",
     { request: id },
   );
 }
 
-/** Others may have filed so many that a master needs some seconds to serve them. */
+/** Files a request. Where many wait already, it tries again: a master serves them within seconds. */
 async function fileWhenThereIsRoom(
   { store, clock, waitMs, signal }: Asking,
   id: string,
@@ -85,8 +84,9 @@ async function fileWhenThereIsRoom(
 }
 
 /**
- * Files a request under a new id and waits for the master's answer. Withdraws it when the wait ends without one.
- * @throws LockstepError `no-master`, `no-majority`, `database-unreachable`, and what the master refuses it for
+ * Files a request under a new id and waits for the master's answer. It withdraws the request when the wait ends
+ * without one.
+ * @throws LockstepError `no-master`, `no-majority`, `database-unreachable`, and the master's refusal
  */
 export async function askMaster(
   asking: Asking,

@@ -1,5 +1,5 @@
 import type { Deadlines } from "../../machines/vocabulary.ts";
-import { type Fleet, registerFleet, requireFleet } from "../control/fleet-registry.ts";
+import { registerFleet } from "../control/fleet-registry.ts";
 import type { FleetRequest } from "../control/inbox.ts";
 import {
   initializeVersions,
@@ -9,38 +9,42 @@ import {
 } from "../control/versions.ts";
 import { allowWrites } from "../database/isolation/write-block.ts";
 import { LockstepError } from "../errors.ts";
-import { createMongoStore } from "../journal/mongo-store.ts";
-import type { Store, Versions } from "../journal/store.ts";
+import type { Versions } from "../journal/store.ts";
+import { controlOf } from "../leadership/fences.ts";
 import { requireMajorityWrite } from "../leadership/majority-write.ts";
 import { limits } from "../limits.ts";
-import { connect } from "../mongo/connect.ts";
-import { databaseNameOf } from "../mongo/database-name.ts";
-import { controlDatabaseName } from "../mongo/database-names.ts";
-import { checkDeployment, checkMajority } from "../mongo/preflight.ts";
+import { checkMajority, requireExistingDatabase } from "../mongo/preflight.ts";
 import { requireRights } from "../mongo/requirements/rights.ts";
 import { type Clock, systemClock } from "../ports/clock.ts";
 import { noFaults } from "../ports/fault-point.ts";
 import { type Random, systemRandom } from "../ports/random.ts";
 import { createWakeUp } from "../ports/wake-up.ts";
 import { type Accepted, askMaster, undefinedIfUnreachable } from "./ask-master.ts";
+import { requireDeclared } from "./declared.ts";
 import { readFleetFacts } from "./fleet-facts.ts";
 import { fleetInvariants } from "./invariants.ts";
+import { type OpenFleet, openFleet } from "./open-fleet.ts";
 import { type FleetStatus, type HistoryItem, readHistory, readStatus } from "./status.ts";
 
 export interface WatchOptions {
   /** How long to watch, in milliseconds. Default: 24 hours. */
   readonly timeoutMs?: number;
-  /** Ends the watch. Default: only time ends it. */
+  /** Ends the watch. Default: none. */
   readonly signal?: AbortSignal;
 }
 
+export type { FleetRequest } from "../control/inbox.ts";
+
 /** An operator's view of a fleet, from anywhere that reaches its database. */
 export interface FleetClient {
-  /** Declares the version of a fleet, once. */
-  init(version: string): Promise<Versions>;
   /**
-   * Files the request and waits for the master's answer; withdraws it when the wait ends without one.
-   * @throws LockstepError `no-master`, `no-majority`, `database-unreachable`, and what the master refuses it for
+   * Declares the version of a fleet, once.
+   * @param options.newDatabase also where the application's database is not there yet. Default: false
+   */
+  init(version: string, options?: { newDatabase?: boolean }): Promise<Versions>;
+  /**
+   * Files the request and waits for the master's answer. It withdraws the request when the wait ends without one.
+   * @throws LockstepError `no-master`, `no-majority`, `database-unreachable`, and the master's refusal
    */
   request(request: FleetRequest): Promise<Accepted>;
   /** @param options.deadlines in milliseconds; default: those of `lockstep upgrade` */
@@ -48,23 +52,25 @@ export interface FleetClient {
     to: string,
     options?: { deadlines?: Partial<Deadlines> },
   ): Promise<{
-    readonly upgrade: string;
-    /** What was accepted, and what the operator should know of it. */
+    readonly upgradeId: string;
+    /** The accepted request, and facts that the operator should know. */
     readonly message: string;
   }>;
   status(): Promise<FleetStatus>;
   history(): Promise<readonly HistoryItem[]>;
-  /** What is broken of the fleet's invariants, by name and place: empty when all of them hold. */
+  /** The broken invariants of the fleet, by name and place. It is empty when all of them hold. */
   check(): Promise<readonly string[]>;
   /**
-   * Lets writers in again that an upgrade had shut out and nobody is left to let in; false when none were.
-   * @param options.force also while an upgrade is active, or where no upgrade is known to have done it
+   * Lets writers in again that an upgrade has blocked, where no agent is left to do it. Returns false when none were
+   * blocked.
+   * @param options.force also while an upgrade is active, or where no upgrade is known to have blocked them. Default:
+   *   false
    * @throws LockstepError `upgrade-active`: its end lets them in
    */
   allowWrites(options?: { force?: boolean }): Promise<boolean>;
   /**
-   * The present status, then the status after each change, until the loop over it is left. While the database does not
-   * answer, nothing comes.
+   * The present status, then the status after each change, until the loop over it is left. Nothing comes while the
+   * database does not answer.
    * @throws LockstepError `timeout`; the signal's reason
    */
   watch(options?: WatchOptions): AsyncIterable<FleetStatus>;
@@ -72,31 +78,37 @@ export interface FleetClient {
 }
 
 function requireNoUpgrade(versions: Versions | undefined, force: boolean): void {
-  if (!versions?.upgrade || force) return;
+  if (!versions?.upgradeId || force) return;
   throw new LockstepError(
     "upgrade-active",
-    `upgrade ${versions.upgrade} is active, and its end lets writers in: wait for it or abort it; --force lets them in now, and what they write will be found out`,
-    { upgrade: versions.upgrade },
+    `upgrade ${versions.upgradeId} is active, and its end lets writers in: wait for it or abort it, or use --force; the upgrade will detect what they write`,
+    { upgradeId: versions.upgradeId },
   );
 }
 
+/** @throws LockstepError `no-version`, `record-broken` */
+async function status(fleet: OpenFleet): Promise<FleetStatus> {
+  await requireDeclared(fleet);
+  return readStatus(fleet.store);
+}
+
 async function* watchStatus(
-  store: Store,
-  clock: Clock,
+  fleet: OpenFleet,
   { timeoutMs, signal = new AbortController().signal }: WatchOptions,
 ): AsyncGenerator<FleetStatus> {
+  const { store, clock } = fleet;
   const wakeUp = createWakeUp(clock);
   const unsubscribe = store.watch(() => wakeUp.hint());
   const endMs = clock.monotonicMs() + (timeoutMs ?? limits.watchTimeoutMs);
   try {
     for (;;) {
-      const status = await undefinedIfUnreachable(() => readStatus(store));
-      if (status) yield status;
+      const seen = await undefinedIfUnreachable(() => status(fleet));
+      if (seen) yield seen;
       signal.throwIfAborted();
       if (clock.monotonicMs() > endMs) {
         throw new LockstepError(
           "timeout",
-          "the wait is over, the work goes on: see `lockstep status`",
+          "the time for waiting is over, and the work goes on: see `lockstep status`",
         );
       }
       await wakeUp.wait(limits.statusPollMs, signal);
@@ -119,43 +131,26 @@ export async function createFleetClient(options: {
   serverSelectionTimeoutMs?: number;
   /** How long to wait for a master's answer and for a majority, in milliseconds. Default: 30,000. */
   answerTimeoutMs?: number;
-  /** Ends a wait for an answer. Default: only time ends it. */
+  /** Ends a wait for an answer. Default: none. */
   signal?: AbortSignal;
-  /** For tests. Default: the real clock. */
+  /** The clock, for tests. Default: the real one. */
   clock?: Clock;
-  /** For tests. Default: the real randomness. */
+  /** The randomness, for tests. Default: the real one. */
   random?: Random;
 }): Promise<FleetClient> {
-  const applicationDatabaseName = databaseNameOf(options.mongoUrl);
-  const databaseName = controlDatabaseName(options.fleet ?? applicationDatabaseName);
-  const registration: Fleet = {
-    databaseName: applicationDatabaseName,
-    controlDatabaseName: databaseName,
-  };
-  const clock = options.clock ?? systemClock;
-  const random = options.random ?? systemRandom;
-  const client = await connect(
-    options.mongoUrl,
-    "lockstep:client",
-    options.serverSelectionTimeoutMs,
-  );
-  try {
-    await checkDeployment(client, applicationDatabaseName);
-    await requireFleet(client, registration);
-  } catch (error) {
-    await client.close();
-    throw error;
-  }
+  const { clock = systemClock, random = systemRandom } = options;
   const waitMs = options.answerTimeoutMs ?? limits.answerTimeoutMs;
-  const store = createMongoStore({
-    client,
-    databaseName,
-    faultPoints: noFaults,
+  const fleet = await openFleet({
+    ...{ mongoUrl: options.mongoUrl, fleet: options.fleet, appName: "lockstep:client", clock },
+    serverSelectionTimeoutMs: options.serverSelectionTimeoutMs,
     writeTimeoutMs: waitMs,
   });
-  const requireMajority = () => requireMajorityWrite({ client, databaseName }, waitMs);
+  const { client, store } = fleet;
+  const control = controlOf(fleet);
+  const requireMajority = () => requireMajorityWrite(control, waitMs);
 
   const request: FleetClient["request"] = async (wanted) => {
+    await requireDeclared(fleet);
     await checkMajority(client);
     await requireMajority();
     await requireRecords(store);
@@ -165,35 +160,38 @@ export async function createFleetClient(options: {
   };
 
   return {
-    async init(version) {
+    async init(version, { newDatabase = false } = {}) {
       requireSemver(version);
-      await requireRights(client, "init", registration);
+      await requireRights(client, "init", fleet);
+      if (!newDatabase && !(await readVersions(store))) {
+        await requireExistingDatabase(client, fleet.databaseName);
+      }
       await requireMajority();
-      await registerFleet(client, registration, noFaults);
+      await registerFleet(client, fleet, noFaults);
       return initializeVersions(store, version);
     },
     request,
     async upgrade(to, { deadlines = {} } = {}) {
       const answer = await request({ kind: "upgrade", to, deadlines: { ...deadlines } });
-      return { upgrade: answer.upgrade ?? "", message: answer.message };
+      return { upgradeId: answer.upgradeId ?? "", message: answer.message };
     },
-    status: () => readStatus(store),
-    history: () => readHistory(store),
+    status: () => status(fleet),
+    async history() {
+      await requireDeclared(fleet);
+      return readHistory(store);
+    },
     async allowWrites({ force = false } = {}) {
-      requireNoUpgrade(await readVersions(store), force);
+      requireNoUpgrade(force ? undefined : await requireDeclared(fleet), force);
       await requireMajority();
-      const isWanted = async () => force || !(await readVersions(store))?.upgrade;
-      const block = { client, control: { client, databaseName }, faultPoints: noFaults };
+      const isWanted = async () => force || !(await readVersions(store))?.upgradeId;
+      const block = { client, control, faultPoints: noFaults };
       const lifted = await allowWrites(block, isWanted, force);
-      // One may have been accepted in between, and shut them out itself.
+      // An upgrade may have been accepted in between, and have blocked them itself.
       if (!lifted) requireNoUpgrade(await readVersions(store), force);
       return lifted;
     },
     check: async () => fleetInvariants(await readFleetFacts(store)),
-    watch: (watching = {}) => watchStatus(store, clock, watching),
-    async close() {
-      await store.close();
-      await client.close();
-    },
+    watch: (watching = {}) => watchStatus(fleet, watching),
+    close: () => fleet.close(),
   };
 }

@@ -2,20 +2,15 @@ import { isDeepStrictEqual } from "node:util";
 import { type AgentRecord, readAgents } from "../control/agents.ts";
 import { readVersions } from "../control/versions.ts";
 import { assert, LockstepError } from "../errors.ts";
-import {
-  collections,
-  documentIds,
-  type Entry,
-  type Store,
-  type Versions,
-} from "../journal/store.ts";
+import { fenceOf } from "../journal/fence.ts";
+import type { Entry, Store, Versions } from "../journal/store.ts";
 import { limits } from "../limits.ts";
 
-/** All of a fleet's control data as of one moment. */
+/** All of a fleet's control data at one moment. */
 export interface FleetFacts {
   readonly versions: Versions | undefined;
   readonly agents: readonly AgentRecord[];
-  /** Every actor's entries in order, by actor. */
+  /** The entries of every actor in order, by the actor's id. */
   readonly journals: Readonly<Record<string, readonly Entry[]>>;
   /** The epoch of the fence, 0 before the first master. */
   readonly fenceEpoch: number;
@@ -24,25 +19,24 @@ export interface FleetFacts {
 async function readHeads(
   store: Store,
 ): Promise<Omit<FleetFacts, "journals"> & { tails: readonly Entry[] }> {
-  const fence = await store.get(collections.fences, documentIds.master);
+  const fence = await fenceOf(store);
   return {
     tails: await store.tails(""),
     versions: await readVersions(store),
-    // A heartbeat is no fact of the protocol: two readings may differ in it.
+    // Heartbeats are left out, so that two readings may differ in them.
     agents: (await readAgents(store)).map((agent) => ({
       ...agent,
       lastSeenAt: 0,
       freeBytes: 0,
       memberTrouble: null,
     })),
-    fenceEpoch: Number(fence?.["epoch"] ?? 0),
+    fenceEpoch: fence?.epoch ?? 0,
   };
 }
 
 /**
- * Reads until two readings in a row are equal: nothing here goes back to an earlier value, so what
- * they hold was true at one moment between them (a double collect, as for atomic snapshots). Of a journal,
- * which only grows, its tail tells.
+ * Reads until two readings in a row are equal. No value here returns to an earlier one, so the readings held at one
+ * moment between them (a double collect, as for atomic snapshots). A journal only grows, so its tail stands for it.
  * @throws LockstepError `timeout` when the fleet moves too fast for that
  */
 export async function readFleetFacts(store: Store): Promise<FleetFacts> {
@@ -68,6 +62,6 @@ export async function readFleetFacts(store: Store): Promise<FleetFacts> {
   }
   throw new LockstepError(
     "timeout",
-    `expected two equal readings of the control data, got none in ${limits.factsLooksMax}: ask again when less moves`,
+    `expected two equal readings of the control data, got none in ${limits.factsLooksMax}: ask again when the fleet changes less`,
   );
 }

@@ -11,7 +11,7 @@ import type { FleetFacts } from "./fleet-facts.ts";
 
 type Broken = readonly string[];
 
-/** S11 and S4: revisions without a gap, each key once, epochs that never fall. */
+/** S11 and S4: revisions have no gap, each key counts once, and epochs never fall. */
 function journalInvariants(actor: string, entries: readonly Entry[]): Broken {
   const keys = entries.flatMap(({ eventKey }) => eventKey ?? []);
   const revisions = entries.map(({ revision }) => revision);
@@ -35,7 +35,7 @@ export function machineInvariants(actor: string, entries: readonly Entry[]): Bro
     const before = entries[index];
     if (before === undefined) return [];
     const error = unreadable(entry) ?? unreadable(before);
-    // Told once, with the entry itself.
+    // The unreadable entry itself is reported once.
     if (error) return unreadable(entry) ? [error.message] : [];
     const broken =
       entry.machine === "upgrade"
@@ -52,59 +52,61 @@ export function machineInvariants(actor: string, entries: readonly Entry[]): Bro
   });
 }
 
-/** S3: one upgrade at most is under way, and the slot names it. */
+/** S3: at most one upgrade is active, and the slot names it. */
 function slotInvariants(
   versions: Versions | undefined,
   coordinators: readonly (readonly [string, Entry])[],
 ): Broken {
   const active = coordinators.filter(([, tail]) => !isFinal(tail)).map(([actor]) => actor);
-  const upgrade = versions?.upgrade ?? null;
-  const expected = upgrade === null ? [] : [coordinatorId(upgrade)];
+  const upgradeId = versions?.upgradeId ?? null;
+  const expected = upgradeId === null ? [] : [coordinatorId(upgradeId)];
   return active.join() === expected.join()
     ? []
-    : [`S3: the slot names ${upgrade ?? "no upgrade"}, under way: ${active.join() || "none"}`];
+    : [`S3: the slot names ${upgradeId ?? "no upgrade"}, under way: ${active.join() || "none"}`];
 }
 
-/** S8: no upgrade is active exactly when the database's version is one, and equals the agents'. */
+/** S8: without an active upgrade the database's version equals the agents'; with one it is in transition. */
 export function versionInvariants(versions: Versions | undefined, tail: Entry | undefined): Broken {
   if (versions === undefined) return [];
-  const { agentVersion, databaseVersion, upgrade } = versions;
-  if (upgrade === null) {
+  const { agentVersion, databaseVersion, upgradeId } = versions;
+  if (upgradeId === null) {
     const holds = valid(databaseVersion) !== null && databaseVersion === agentVersion;
     return holds ? [] : [`S8: at rest on ${agentVersion}, the database on ${databaseVersion}`];
   }
-  if (tail === undefined) return [`S8: ${upgrade} holds the slot and has no journal`];
+  if (tail === undefined) return [`S8: ${upgradeId} holds the slot and has no journal`];
   if (unreadable(tail)) return [];
   const { from, to } = contextOf<UpgradeContext>(tail);
   const back = tail.state === "rolling-back" || tail.state === "blocked";
   const holds =
-    databaseVersion === inTransition(from, to, upgrade) && agentVersion === (back ? from : to);
+    databaseVersion === inTransition(from, to, upgradeId) && agentVersion === (back ? from : to);
   return holds
     ? []
     : [`S8: in ${tail.state}, the agents' ${agentVersion}, the database's ${databaseVersion}`];
 }
 
-/** S1 at rest, S2 in transition: who may have its gate open. */
+/** The agents whose gate may be open: S1 at rest, S2 in transition. */
 function gateInvariants(facts: FleetFacts, tail: Entry | undefined): Broken {
   const { versions, agents } = facts;
   const open = agents.filter(({ gate }) => gate === "open");
   if (versions === undefined) return open.map(({ agent }) => `S1: ${agent} open, no version`);
-  if (versions.upgrade === null) {
+  if (versions.upgradeId === null) {
     return (
       open
-        // A debt may be written down while one that was away has its gate open: it keeps it from opening.
+        // An agent that was away may have its gate open when its debt is written. The debt only keeps the gate from
+        // opening again.
         .filter(({ version }) => version !== versions.databaseVersion)
         .map(({ agent, version }) => `S1: ${agent} open on ${version}`)
     );
   }
   if (tail === undefined || tail.state === "waiting" || unreadable(tail)) return [];
-  // Who was ready had shut its gate; turned back while waiting, others may not have been told.
+  // An agent that was ready had shut its gate. After a roll-back from `waiting`, the others may not know of the
+  // upgrade yet.
   const { ready, required } = contextOf<UpgradeContext>(tail);
   const shut = new Set(required.filter(({ agent }) => ready[agent]).map(({ agent }) => agent));
   return open.filter(({ agent }) => shut.has(agent)).map(({ agent }) => `S2: ${agent} open`);
 }
 
-/** S13: a pinned actor is run by its agent alone, at the agent's incarnation. */
+/** S13: only its own agent runs a pinned actor, at the agent's incarnation. */
 function pinnedInvariants(facts: FleetFacts): Broken {
   return Object.entries(facts.journals).flatMap(([actor, entries]) => {
     const tail = entries.at(-1);
@@ -117,9 +119,9 @@ function pinnedInvariants(facts: FleetFacts): Broken {
 }
 
 /**
- * What holds of a whole fleet at every moment (design: S1–S4, S8, S11, S13, and each machine's own
- * over all that its journal recorded). Pure.
- * @returns what is broken, by name and place; empty when all of it holds
+ * Checks what holds of a whole fleet at every moment (S1–S4, S8, S11 and S13 of docs/verification.md, and the invariants of each machine
+ * over its whole journal). Pure.
+ * @returns the broken invariants by name and place; empty when all of them hold
  */
 export function fleetInvariants(facts: FleetFacts): Broken {
   const journals = Object.entries(facts.journals);
@@ -127,7 +129,7 @@ export function fleetInvariants(facts: FleetFacts): Broken {
     const tail = entries.at(-1);
     return tail && actor.startsWith(coordinatorPrefix) ? [[actor, tail] as const] : [];
   });
-  const current = facts.versions?.upgrade;
+  const current = facts.versions?.upgradeId;
   const tail = current ? facts.journals[coordinatorId(current)]?.at(-1) : undefined;
   const beyond = coordinators.filter(([, { epoch }]) => epoch > facts.fenceEpoch);
   return [

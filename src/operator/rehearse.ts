@@ -2,30 +2,32 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { MongoClient } from "mongodb";
 import { valid } from "semver";
-import { noVersionError, readVersions, requireSemver } from "../control/versions.ts";
+import { requireSemver } from "../control/versions.ts";
 import { createBackup } from "../database/backup/backup.ts";
-import type { SchemaRunOptions } from "../database/migration/runner.ts";
-import type { StepsResult } from "../database/migration/schema-steps.ts";
-import { runStepsWithDeadline } from "../database/migration/steps-with-deadline.ts";
+import { dataDatabase } from "../database/data-database.ts";
+import type { StepsResult } from "../database/migration/run-steps.ts";
+import type { StepsRun } from "../database/migration/runner.ts";
+import { rehearseSteps } from "../database/rehearsal/rehearse-steps.ts";
 import { assert, LockstepError } from "../errors.ts";
 import type { Store } from "../journal/store.ts";
+import { controlOf } from "../leadership/fences.ts";
 import { limits } from "../limits.ts";
 import type { Log } from "../log.ts";
-import { differences, readCatalogue } from "../mongo/catalogue/catalogue.ts";
+import { differences } from "../mongo/catalogue/catalogue.ts";
 import type { WithMember } from "../mongo/members.ts";
-import { databaseSize, occupied } from "../mongo/requirements/space.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { FaultPoints } from "../ports/fault-point.ts";
 import type { Random } from "../ports/random.ts";
 import { planOf, type Step } from "../upgrade/protocol/steps.ts";
+import { requireDeclared } from "./declared.ts";
 
 export interface Rehearsal {
   readonly from: string;
   readonly to: string;
   readonly result: StepsResult;
-  /** What the steps changed of the definitions, in words. */
+  /** The changes of the definitions, in words. */
   readonly changes: readonly string[];
-  /** How much more room the copy took after them. */
+  /** By how many bytes the copy grew. */
   readonly growthBytes: number;
 }
 
@@ -53,18 +55,17 @@ export async function rehearse(options: {
 }): Promise<Rehearsal> {
   const { client, withMember, databaseName, to, root, signal, faultPoints, clock, log } = options;
   requireSemver(to);
-  const versions = await readVersions(options.store);
-  if (!versions) throw noVersionError();
+  const versions = await requireDeclared(options);
   const from = versions.databaseVersion;
-  if (versions.upgrade !== null || valid(from) === null) {
+  if (versions.upgradeId !== null || valid(from) === null) {
     throw new LockstepError(
       "upgrade-active",
-      `an upgrade to ${versions.agentVersion} holds the slot: it has a rehearsal of its own`,
+      `an upgrade to ${versions.agentVersion} is active, and has a rehearsal of its own: wait for its end`,
     );
   }
   const { schema } = planOf(options.steps, from, to);
   const backupId = `rehearsal-${options.random.hex(4)}`;
-  const control = { client, databaseName: options.controlDatabaseName };
+  const control = controlOf(options);
   let rehearsal: Rehearsal | undefined;
   try {
     await createBackup({
@@ -72,19 +73,26 @@ export async function rehearse(options: {
       ...{ signal, faultPoints, log, ...(options.onBytes ? { onBytes: options.onBytes } : {}) },
       purpose: `a rehearsal of ${to}`,
       async inScratch(manifest, { name, fenced }) {
-        const sizeBefore = occupied(await databaseSize(client, name));
-        const steps: SchemaRunOptions = {
-          // At the fence of the scratch database: it must neither hold nor move the fleet's.
-          ...{ ...fenced, databaseName: name, steps: schema, upgrade: backupId },
-          ...{ progressField: "rehearsal", holder: "rehearsal:1", isDead: async () => false },
-          ...{ now: new Date(await options.store.now()), log },
+        // At the fence of the scratch database: it must neither hold nor move the fleet's.
+        const { control: scratchControl, mastership, signal: stopping } = fenced;
+        const scratch = dataDatabase(
+          { client, withMember, control: scratchControl, faultPoints },
+          name,
+          "rehearsal",
+        );
+        const run: StepsRun = {
+          ...{ steps: schema, upgradeId: backupId, mastership, signal: stopping, clock, log },
+          ...{ holder: "rehearsal:1", isDead: async () => false },
+          now: new Date(await options.store.now()),
         };
-        const result = await runStepsWithDeadline(steps, limits.noProgressDeadlineMs, clock);
+        const { catalogue, ...rehearsed } = await rehearseSteps(
+          scratch,
+          run,
+          limits.noProgressDeadlineMs,
+        );
         const before = { collections: manifest.collections };
-        const after = await readCatalogue(client, name);
-        const changes = differences(before, after, { ignoreUuid: true });
-        const grownBytes = occupied(await databaseSize(client, name)) - sizeBefore;
-        rehearsal = { from, to, result, changes, growthBytes: Math.max(0, grownBytes) };
+        const changes = differences(before, catalogue, { ignoreUuid: true });
+        rehearsal = { from, to, changes, ...rehearsed };
       },
     });
   } finally {

@@ -1,26 +1,52 @@
-import { forwardStates, type UpgradeContext } from "../../machines/upgrade-context.ts";
+import {
+  forwardStates,
+  silenceTimer,
+  type UpgradeContext,
+} from "../../machines/upgrade-context.ts";
 import { missing } from "../../machines/upgrade-reasons.ts";
-import type { ForeignWritesPolicy, Reason } from "../../machines/vocabulary.ts";
+import type { ForeignWritesPolicy, Reason, SavedWrites } from "../../machines/vocabulary.ts";
 import { type AgentRecord, isSilent, readAgents } from "../control/agents.ts";
 import { coordinatorId, coordinatorPrefix } from "../control/names.ts";
 import { noVersionError, readVersions, requireRecords } from "../control/versions.ts";
-import type { LoadProgress } from "../database/backup/load-progress.ts";
+import { dueAt, headsUpTo, type Visit, visitsOf } from "../engine/read.ts";
 import { type LockstepError, reasonOf } from "../errors.ts";
+import { type Fence, fenceOf, type LoadProgress } from "../journal/fence.ts";
 import {
+  type ControlDocument,
   collections,
   documentIds,
   type Entry,
+  type EntryHead,
   type Store,
   type Versions,
 } from "../journal/store.ts";
+import { type CopiesMade, copiesMade } from "../upgrade/protocol/copies-made.ts";
 import { unreadable } from "../upgrade/readable.ts";
-import { contextOf, enteredAt, isFinal } from "../upgrade/views.ts";
+import { contextOf, isFinal } from "../upgrade/views.ts";
+import {
+  type Downtime,
+  downtimeOf,
+  type NotServing,
+  notServingOf,
+  readDowntimeFacts,
+} from "./upgrade-facts/downtime.ts";
+import { type StepsProgress, stepsProgress } from "./upgrade-facts/progress.ts";
+
+export type { SavedWrites } from "../../machines/vocabulary.ts";
+export type { LoadProgress } from "../journal/fence.ts";
+export type { CopiesMade } from "../upgrade/protocol/copies-made.ts";
+export type { Downtime, NotServing } from "./upgrade-facts/downtime.ts";
+export type { StepsProgress } from "./upgrade-facts/progress.ts";
 
 export interface AgentStatus {
   readonly agent: string;
   readonly version: string;
   readonly incarnation: number;
+  /** The versions that its launcher can start. */
+  readonly startable: readonly string[];
   readonly gate: "open" | "shut";
+  /** Since when its application drains, in milliseconds by the database's clock, or null. */
+  readonly drainingSince: number | null;
   readonly silent: boolean;
   readonly owes: string | null;
   readonly blocked: string | null;
@@ -29,43 +55,63 @@ export interface AgentStatus {
 }
 
 export interface UpgradeStatus {
-  readonly upgrade: string;
+  readonly upgradeId: string;
   readonly from: string;
   readonly to: string;
-  /** The backup that the fleet is put back on, or null for a plain upgrade. */
+  /** The backup that replaces the live data, or null for a plain upgrade. */
   readonly restoreOf: string | null;
   readonly state: string;
   /** Milliseconds since the epoch by the database's clock. */
   readonly since: number;
   readonly waitingFor: readonly string[];
+  /** Required agents that are silent, and when the fleet turns back for each. */
+  readonly silent: readonly { readonly agent: string; readonly until: number | null }[];
   /** When the state's deadline passes, or null. */
   readonly until: number | null;
   readonly next: string;
   readonly howToStop: string;
   readonly reason: Reason | null;
   readonly batches: number;
-  /** How far a restore under way has loaded, or null. */
+  /** How far the schema steps are, or null while there is nothing to show. */
+  readonly progress: StepsProgress | null;
+  /** The progress of a restore, or null. */
   readonly restoring: LoadProgress | null;
-  /** What is done about writers outside the fleet, or null before the copies. */
+  /** The copies of the state servers, or null before the first one. */
+  readonly copies: CopiesMade | null;
+  /** The writes of others that were saved and taken back, or null. */
+  readonly saved: SavedWrites | null;
+  /** How foreign writers are treated, or null before the copies. */
   readonly foreignWrites: ForeignWritesPolicy | null;
-  /** How long the schema steps took when they were rehearsed, or null before that. */
+  /** How long the schema steps took in the rehearsal, or null before that. */
   readonly rehearsedMs: number | null;
-  /** What each of them took, and how many documents it changed. */
+  /** The time of each step, and how many documents it changed. */
   readonly rehearsed: UpgradeContext["rehearsed"];
-  /** How much more room the database took after that, in bytes, or null before. */
+  /** By how many bytes the database grew in the rehearsal, or null before that. */
   readonly growthBytes: number | null;
+  /** The time in which not every required agent served. */
+  readonly downtime: Downtime;
+  /** The required agents that have not served since its end. It is empty before that. */
+  readonly notServing: readonly NotServing[];
   readonly final: boolean;
 }
 
-/** One read that answers: which state, who drives, waiting for whom, what next, how to stop. */
+/** The agent that holds the leadership lease, or held it last. */
+export interface MasterStatus {
+  readonly agent: string;
+  readonly epoch: number;
+  /** True while its lease lasts. */
+  readonly live: boolean;
+  /** When its lease ends or has ended, by the database's clock; null where it has given the mastership up. */
+  readonly leaseUntil: number | null;
+}
+
+/**
+ * The state of a fleet: its upgrade, its master, the agents for which it waits, what comes next, and how to stop it.
+ */
 export interface FleetStatus {
   readonly now: number;
   readonly versions: Versions;
-  readonly master: {
-    readonly agent: string;
-    readonly epoch: number;
-    readonly live: boolean;
-  } | null;
+  readonly master: MasterStatus | null;
   readonly upgrade: UpgradeStatus | null;
   readonly agents: readonly AgentStatus[];
 }
@@ -77,7 +123,7 @@ const nextOf: Readonly<Record<string, string>> = {
   migrating: "the local steps of every agent; roll-back and restore when a step fails",
   "awaiting-peers": "the commit, once everybody has voted; roll-back and restore at the deadline",
   "rolling-back": "the old version on the old data",
-  blocked: "nothing until an operator mends the cause and runs `lockstep retry`",
+  blocked: "nothing until an operator removes the cause and runs `lockstep retry`",
   done: "nothing: the upgrade is committed",
   "rolled-back": "nothing: the fleet is back",
 };
@@ -99,7 +145,10 @@ function waitingFor(
     case "migrating":
       return ["master"];
     case "awaiting-peers":
-      return missing(context, (agent) => context.voted.includes(agent));
+      // After the last vote the master looks at the live data once more.
+      return context.verifying
+        ? ["master"]
+        : missing(context, (agent) => context.voted.includes(agent));
     case "rolling-back": {
       const undone = missing(
         context,
@@ -115,58 +164,81 @@ function waitingFor(
 }
 
 /** The status of an upgrade whose journal this build cannot read. Pure. */
-function unreadStatus(tail: Entry, entries: readonly Entry[], error: LockstepError): UpgradeStatus {
+function unreadStatus(tail: Entry, since: number, error: LockstepError): UpgradeStatus {
   return {
-    upgrade: tail.actor.slice(coordinatorPrefix.length),
+    upgradeId: tail.actor.slice(coordinatorPrefix.length),
     ...{ from: "unknown", to: "unknown", restoreOf: null },
     state: String(tail.state),
-    since: enteredAt(entries),
+    since,
     waitingFor: ["a version that can read its journal"],
+    silent: [],
     until: null,
     next: "nothing until a state server runs a version that can read its journal",
     howToStop: "nothing to stop",
     reason: reasonOf(error),
-    ...{ batches: 0, restoring: null, foreignWrites: null, rehearsedMs: null, rehearsed: [] },
+    ...{
+      batches: 0,
+      progress: null,
+      saved: null,
+      restoring: null,
+      copies: null,
+      foreignWrites: null,
+      rehearsedMs: null,
+      rehearsed: [],
+    },
     growthBytes: null,
+    ...{ downtime: { from: null, until: null }, notServing: [] },
     final: isFinal(tail),
   };
 }
 
-/** Why the last event that was rejected in the state could not be taken, or null. Pure. */
-function rejectionIn(entries: readonly Entry[], state: string): Reason | null {
-  const isRejection = (entry: Entry) => entry.reason !== undefined && entry.state === state;
-  return entries.findLast(isRejection)?.reason ?? null;
+/** Why the last event of this state that was rejected could not be taken, or null. Pure. */
+function rejectionIn(heads: readonly EntryHead[], state: string): Reason | null {
+  return (
+    heads.findLast((head) => head.reason !== undefined && head.state === state)?.reason ?? null
+  );
 }
 
 /** The view of one upgrade. Pure. */
 function upgradeStatus(
-  entries: readonly Entry[],
+  tail: Entry,
+  heads: readonly EntryHead[],
   agents: readonly AgentRecord[],
-  { batches, restoring }: { readonly batches: number; readonly restoring: LoadProgress | null },
-): UpgradeStatus | null {
-  const tail = entries.at(-1);
-  if (!tail) return null;
+  {
+    fence,
+    restoring,
+    ...facts
+  }: Pick<UpgradeStatus, "batches" | "restoring" | "downtime" | "notServing"> & {
+    readonly fence: Fence | undefined;
+  },
+): UpgradeStatus {
+  const since = visitsOf(heads).at(-1)?.at ?? tail.at;
   const error = unreadable(tail);
-  if (error) return unreadStatus(tail, entries, error);
+  if (error) return unreadStatus(tail, since, error);
   const context = contextOf<UpgradeContext>(tail);
   return {
-    upgrade: context.upgrade,
+    upgradeId: context.upgradeId,
     from: context.from,
     to: context.to,
     restoreOf: context.restoreOf?.backupId ?? null,
     state: tail.state,
-    since: enteredAt(entries),
+    since,
     waitingFor: waitingFor(tail.state, context, agents),
-    until: tail.timers.find(({ name }) => name === "deadline")?.dueAt ?? null,
+    silent: forwardStates.includes(tail.state)
+      ? context.silent.map((agent) => ({ agent, until: dueAt(tail, silenceTimer(agent)) }))
+      : [],
+    until: dueAt(tail, "deadline"),
     next: nextOf[tail.state] ?? "",
     howToStop: forwardStates.includes(tail.state)
       ? "lockstep abort"
       : tail.state === "blocked"
-        ? "lockstep retry"
+        ? "nothing: it is on its way back, and `lockstep retry` goes on"
         : "nothing to stop",
-    reason: context.blockedReason ?? context.reason ?? rejectionIn(entries, tail.state),
-    batches,
+    reason: context.blockedReason ?? context.reason ?? rejectionIn(heads, tail.state),
+    progress: stepsProgress(tail.state, context, fence),
     restoring: ["migrating", "rolling-back"].includes(tail.state) ? restoring : null,
+    copies: copiesMade(context),
+    saved: context.saved ?? null,
     foreignWrites: context.backup?.foreignWrites ?? null,
     rehearsedMs:
       context.rehearsed.length === 0
@@ -174,7 +246,37 @@ function upgradeStatus(
         : context.rehearsed.reduce((sum, { durationMs }) => sum + durationMs, 0),
     rehearsed: context.rehearsed,
     growthBytes: context.growthBytes,
+    ...facts,
     final: isFinal(tail),
+  };
+}
+
+/** The view of the lease. Pure. */
+function masterStatus(lease: ControlDocument | undefined, now: number): MasterStatus | null {
+  if (!lease || typeof lease["holder"] !== "string") return null;
+  const leaseUntil = Number(lease["expiresAt"] ?? 0);
+  return {
+    agent: lease["holder"],
+    epoch: Number(lease["epoch"]),
+    live: leaseUntil > now,
+    leaseUntil: leaseUntil === 0 ? null : leaseUntil,
+  };
+}
+
+/** Since when not everybody serves, until when, and the agents that do not yet. */
+async function readServing(
+  store: Store,
+  tail: Entry,
+  records: readonly AgentRecord[],
+  now: number,
+): Promise<Pick<UpgradeStatus, "downtime" | "notServing">> {
+  if (unreadable(tail)) return { downtime: { from: null, until: null }, notServing: [] };
+  const context = contextOf<UpgradeContext>(tail);
+  const facts = await readDowntimeFacts(store, tail, context);
+  const version = tail.state === "done" ? context.to : context.from;
+  return {
+    downtime: downtimeOf(facts),
+    notServing: notServingOf(facts, version, records, now),
   };
 }
 
@@ -186,48 +288,63 @@ export async function readStatus(store: Store): Promise<FleetStatus> {
   const now = await store.now();
   const records = await readAgents(store);
   const lease = await store.get(collections.leases, documentIds.master);
-  const fence = await store.get(collections.fences, documentIds.master);
-  const latest =
-    versions.upgrade === null
-      ? (await store.tails(coordinatorPrefix)).at(-1)?.actor
-      : coordinatorId(versions.upgrade);
-  const entries = latest ? await store.entries(latest) : [];
-  const progress = fence?.["progress"] as { upgrade: string; batches: number } | undefined;
-  const restoring = fence?.["restoring"] as (LoadProgress & { epoch: number }) | undefined;
-  const current = latest === coordinatorId(progress?.upgrade ?? "");
-  const expiresAt = Number(lease?.["expiresAt"] ?? 0);
+  const fence = await fenceOf(store);
+  const tail = await (versions.upgradeId === null
+    ? store.lastTail(coordinatorPrefix)
+    : store.tail(coordinatorId(versions.upgradeId)));
+  const { progress, restoring } = fence ?? {};
+  const current = tail?.actor === coordinatorId(progress?.upgradeId ?? "");
   return {
     now,
     versions: {
       agentVersion: versions.agentVersion,
       databaseVersion: versions.databaseVersion,
-      upgrade: versions.upgrade,
+      upgradeId: versions.upgradeId,
       generation: versions.generation,
     },
-    master:
-      lease && typeof lease["holder"] === "string"
-        ? { agent: lease["holder"], epoch: Number(lease["epoch"]), live: expiresAt > now }
-        : null,
-    upgrade: upgradeStatus(entries, records, {
-      batches: current ? (progress?.batches ?? 0) : 0,
-      restoring: restoring && restoring.epoch === fence?.["epoch"] ? restoring : null,
-    }),
+    master: masterStatus(lease, now),
+    upgrade:
+      tail === undefined
+        ? null
+        : upgradeStatus(tail, await headsUpTo(store, tail), records, {
+            fence,
+            batches: current ? (progress?.batches ?? 0) : 0,
+            restoring: restoring && restoring.epoch === fence?.epoch ? restoring : null,
+            ...(await readServing(store, tail, records, now)),
+          }),
     agents: records.map((record) => ({
       agent: record.agent,
       version: record.version,
       incarnation: record.incarnation,
+      startable: record.startable,
       gate: record.gate,
+      // The note of a drain may land after its end.
+      drainingSince: record.gate === "open" ? (record.drainingSince ?? null) : null,
       silent: isSilent(record, now),
       owes: record.owes,
-      blocked: record.blocked,
+      blocked: record.blocked ?? record.notServing ?? null,
       host: record.host,
       pid: record.pid,
     })),
   };
 }
 
+/** One stay of an upgrade in a state. */
+export interface StateTime extends Visit {
+  /** How long it lasted, in milliseconds; null for the state that it is in. */
+  readonly lastedMs: number | null;
+}
+
+/** The time in each state, in order. Pure. */
+function stateTimes(visits: readonly Visit[]): readonly StateTime[] {
+  return visits.map((visit, index) => {
+    const next = visits[index + 1];
+    return { ...visit, lastedMs: next === undefined ? null : next.at - visit.at };
+  });
+}
+
 export interface HistoryItem {
-  readonly upgrade: string;
+  readonly upgradeId: string;
   readonly from: string;
   readonly to: string;
   readonly restoreOf: string | null;
@@ -236,34 +353,39 @@ export interface HistoryItem {
   readonly endedAt: number | null;
   readonly epochs: readonly number[];
   readonly reason: Reason | null;
-  readonly states: readonly {
-    readonly state: string;
-    readonly at: number;
-    readonly epoch: number;
-  }[];
+  readonly states: readonly StateTime[];
+  /** The writes of others that were saved and taken back, or null. */
+  readonly saved: SavedWrites | null;
+  /** The copies of the state servers, or null where none was asked for. */
+  readonly copies: CopiesMade | null;
+  /** The time in which not every required agent served. */
+  readonly downtime: Downtime;
 }
 
-/** All upgrades ever, in order. */
+/** All upgrades of the fleet, in order. */
 export async function readHistory(store: Store): Promise<readonly HistoryItem[]> {
   const tails = await store.tails(coordinatorPrefix);
   return Promise.all(
     tails.map(async (tail) => {
-      const entries = await store.entries(tail.actor);
+      const heads = await headsUpTo(store, tail);
       const error = unreadable(tail);
       const context = error ? null : contextOf<UpgradeContext>(tail);
       return {
-        upgrade: tail.actor.slice(coordinatorPrefix.length),
+        upgradeId: tail.actor.slice(coordinatorPrefix.length),
         from: context?.from ?? "unknown",
         to: context?.to ?? "unknown",
         restoreOf: context?.restoreOf?.backupId ?? null,
         state: String(tail.state),
-        startedAt: entries[0]?.at ?? tail.at,
+        startedAt: heads[0]?.at ?? tail.at,
         endedAt: isFinal(tail) ? tail.at : null,
-        epochs: [...new Set(entries.map(({ epoch }) => epoch))],
+        epochs: [...new Set(heads.map(({ epoch }) => epoch))],
         reason: error ? reasonOf(error) : (context?.reason ?? null),
-        states: entries
-          .filter((entry, index) => entry.state !== entries[index - 1]?.state)
-          .map(({ state, at, epoch }) => ({ state, at, epoch })),
+        states: stateTimes(visitsOf(heads)),
+        copies: context && copiesMade(context),
+        saved: context?.saved ?? null,
+        downtime: context
+          ? downtimeOf(await readDowntimeFacts(store, tail, context))
+          : { from: null, until: null },
       };
     }),
   );

@@ -3,18 +3,18 @@ import { chmod, type FileHandle, mkdir, open, readFile, rename, rm, stat } from 
 import { dirname } from "node:path";
 import { LockstepError, messageOf } from "../errors.ts";
 
-/** True where there is no room, or none for this user. */
+/** True where the disk, or this user's share of it, is full. */
 export function isFull(error: unknown): boolean {
   return ["ENOSPC", "EDQUOT"].includes((error as NodeJS.ErrnoException).code ?? "");
 }
 
-/** Trouble with a disk as an expected failure that names the file; anything else as it is. */
+/** Turns trouble with a disk into an expected failure that names the file. Other errors stay as they are. */
 export function asFileTrouble(path: string, error: unknown): unknown {
   if (!(error instanceof Error) || !("syscall" in error)) return error;
   const errno = (error as NodeJS.ErrnoException).code ?? "";
   return new LockstepError(
     isFull(error) ? "disk-full" : "file-trouble",
-    `"${path}": ${error.message}: ${isFull(error) ? "make room there" : "look at the disk and at who may use it"}`,
+    `"${path}": ${error.message}: ${isFull(error) ? "make room there" : "check the disk and the rights of this user"}`,
     { path, errno },
     { cause: error },
   );
@@ -30,40 +30,55 @@ export async function syncPath(path: string): Promise<void> {
   }
 }
 
-/** Whose a file is, and who may use it. */
+/** The owner of a file, and its access rights. */
 export type Owned = Pick<Stats, "mode" | "uid" | "gid">;
 
-/** Lockstep's files are as secret as the data that they come from: they are for this user alone. */
+/** Lockstep's files are for this user alone, as they are as secret as the data from which they come. */
 const privateFileMode = 0o600;
 const privateFolderMode = 0o700;
 
-/**
- * Makes a folder, and its parents where they are missing, for this user alone, whatever the umask. A folder that
- * is there already keeps its mode.
- */
-export async function createPrivateFolder(path: string): Promise<void> {
-  try {
-    await mkdir(path, { mode: privateFolderMode });
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === "EEXIST" && (await stat(path)).isDirectory()) return;
-    if (code !== "ENOENT" || dirname(path) === path) throw error;
-    await createPrivateFolder(dirname(path));
-    return createPrivateFolder(path);
-  }
-  // The umask may have taken rights of our own away.
-  await chmod(path, privateFolderMode);
-}
-
-/** Makes a folder for this user alone that is not there: `EEXIST` says that another process was first. */
+/** Makes a new folder for this user alone. `EEXIST` means that another process was first. */
 export async function claimPrivateFolder(path: string): Promise<void> {
   await mkdir(path, { mode: privateFolderMode });
+  // The umask may have removed rights of this user.
   await chmod(path, privateFolderMode);
 }
 
-/** Opens a file anew to write it, for this user alone, whatever the umask and whatever was there. */
+/** Makes a folder where its parent is there. @returns false where the system says that the parent is missing */
+async function makeInParent(path: string): Promise<boolean> {
+  try {
+    await claimPrivateFolder(path);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT") return false;
+    if (code !== "EEXIST" || !(await stat(path)).isDirectory()) throw error;
+  }
+  return true;
+}
+
+/**
+ * Makes a folder and its missing parents for this user alone, whatever the umask. An existing folder keeps its mode.
+ * @throws LockstepError `file-trouble` where no folder can be made in a parent that is there, as below `/proc`
+ */
+export async function createPrivateFolder(path: string): Promise<void> {
+  if (await makeInParent(path)) return;
+  const parent = dirname(path);
+  if (parent !== path) await createPrivateFolder(parent);
+  if (await makeInParent(path)) return;
+  throw new LockstepError(
+    "file-trouble",
+    `"${path}": no folder can be made in ${parent}: name a folder of a disk that can be written to`,
+    { path, errno: "ENOENT" },
+  );
+}
+
+/**
+ * Opens a new file for writing, for this user alone, whatever the umask. What has its name is removed first: a link
+ * would lead to another file, and a pipe would wait for a reader.
+ */
 export async function openPrivateFile(path: string): Promise<FileHandle> {
-  const handle = await open(path, "w", privateFileMode);
+  await rm(path, { force: true });
+  const handle = await open(path, "wx", privateFileMode);
   try {
     await handle.chmod(privateFileMode);
     return handle;
@@ -80,7 +95,7 @@ async function writeWhole(path: string, content: string | Uint8Array, like?: Own
     if (like) {
       const { uid, gid } = await handle.stat();
       const isTheirs = uid === like.uid && gid === like.gid;
-      // Only root can give a file away: for anybody else it becomes its own.
+      // Only root can give a file away. For any other user the file becomes its own.
       if (!isTheirs) await handle.chown(like.uid, like.gid).catch(() => {});
       await handle.chmod(like.mode);
     }
@@ -91,8 +106,8 @@ async function writeWhole(path: string, content: string | Uint8Array, like?: Own
 }
 
 /**
- * Writes a whole file or nothing: a temporary one, fsync, rename, fsync of the folder.
- * @param like whose and for whom the file is to be; by default for this user alone
+ * Writes a whole file or nothing: a temporary file, fsync, rename, fsync of the folder.
+ * @param like the file whose owner and rights the new one gets; default: this user alone
  * @throws LockstepError `disk-full`, `file-trouble`
  */
 export async function writeFileAtomic(
@@ -107,7 +122,7 @@ export async function writeFileAtomic(
     await rename(temporary, path);
     await syncPath(dirname(path));
   } catch (error) {
-    // What is left of it would take the room that is missing.
+    // The remains would take the room that is missing.
     await rm(temporary, { force: true }).catch(() => {});
     throw asFileTrouble(path, error);
   }
@@ -123,7 +138,7 @@ export async function readJsonFile<Value>(path: string): Promise<Value | undefin
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
     if (!(error instanceof SyntaxError)) throw asFileTrouble(path, error);
-    const message = `"${path}" holds no JSON: ${messageOf(error)}: put it right, or take it away`;
+    const message = `"${path}" holds no JSON: ${messageOf(error)}: correct it, or remove it`;
     throw new LockstepError("file-trouble", message, { path }, { cause: error });
   }
 }

@@ -1,19 +1,19 @@
 import { setMaxListeners } from "node:events";
 
-/** A controller that is aborted with others' signals, until it is unlinked. */
+/** A controller that is aborted with other signals, until it is unlinked. */
 export interface LinkedController {
   readonly controller: AbortController;
-  /** Leaves nothing of it with the sources. */
+  /** Removes it from the sources. */
   unlink(): void;
 }
 
 /**
- * A controller that is aborted as soon as one of the sources is. For what is made again and again beside a
- * signal that lives as long as the process: there `AbortSignal.any` leaves something behind each time.
+ * Makes a controller that is aborted as soon as one of the sources is. It is for controllers that are made again and
+ * again beside a signal of the whole process, where `AbortSignal.any` leaves something behind each time.
  */
 export function linkController(sources: readonly AbortSignal[]): LinkedController {
   const controller = new AbortController();
-  // As many as there are effects under way: no leak that Node has to warn of.
+  // There are as many listeners as running effects, so Node's warning of a leak is wrong here.
   setMaxListeners(0, ...sources);
   const links = sources.map((source) => {
     const follow = () => controller.abort(source.reason);

@@ -10,7 +10,7 @@ export interface Ran {
   readonly stderr: string;
 }
 
-/** Runs a command to its end; never throws for an exit code, only `null` for a missing program. */
+/** Runs a command to its end. It never throws for an exit code, and returns `null` for a missing program. */
 export async function runCommand(
   command: string,
   commandArguments: readonly string[],
@@ -37,7 +37,7 @@ export type { ChildProcess };
 /** Starts a process. The caller ends it, by its process id. */
 export const startProcess = spawn;
 
-/** Sends a signal; false when there is no such process any more. */
+/** Sends a signal. Returns false when there is no such process any more. */
 export function signalProcess(pid: number, signal: NodeJS.Signals | 0): boolean {
   try {
     process.kill(pid, signal);
@@ -61,7 +61,7 @@ export function exited(
   });
 }
 
-/** Ends this process with its exit code after so long, if something keeps it alive until then. */
+/** Ends this process with its exit code after the grace, if something still keeps it alive. */
 export function exitAfter(graceMs: number): void {
   setTimeout(() => process.exit(), graceMs).unref();
 }

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 
-/** Randomness: only for names that must not collide, never for a decision. */
+/** Randomness for names that must not collide. No decision uses it. */
 export interface Random {
   /** Lower-case hexadecimal text of `bytes` random bytes. */
   hex(bytes: number): string;

@@ -5,15 +5,15 @@ import { limits } from "../limits.ts";
 import { systemClock } from "./clock.ts";
 
 /**
- * Why a file's mode lets other users read or change a secret, or null. Pure.
- * A file of root may be readable by its group: that is how secrets are mounted for a service.
+ * Why a file's mode lets other users read or change a secret, or null. The group may read a file of root, as services
+ * get their secrets mounted that way. Pure.
  */
 export function exposure(file: Pick<Stats, "mode" | "uid">): string | null {
   const shared = file.uid === 0 ? 0o037 : 0o077;
   return (file.mode & shared) === 0 ? null : (file.mode & 0o777).toString(8).padStart(4, "0");
 }
 
-/** A pipe that nobody has written to yet has no bytes, or no writer. */
+/** A pipe without a writer yet has no bytes. */
 async function readSome(handle: FileHandle, buffer: Buffer, offset: number): Promise<number> {
   try {
     return (await handle.read(buffer, offset, buffer.length - offset, null)).bytesRead;
@@ -24,8 +24,8 @@ async function readSome(handle: FileHandle, buffer: Buffer, offset: number): Pro
 }
 
 /**
- * Reads up to one byte more than the limit: whether there is more says that it is no secret of ours. A pipe whose
- * writer does not come or does not end is given up.
+ * Reads at most one byte more than the limit, which shows a file that is too long. It gives a pipe up whose writer
+ * does not come or does not end.
  */
 async function readBounded(handle: FileHandle, pipeWaitMs: number): Promise<string> {
   const buffer = Buffer.alloc(limits.secretFileBytesMax + 1);
@@ -45,10 +45,10 @@ async function readBounded(handle: FileHandle, pipeWaitMs: number): Promise<stri
 }
 
 /**
- * The one line that a file holds, without the space around it. A file that other users can read is refused,
- * as ssh refuses such a key; a pipe (`<(…)`) has no mode that says anything. No message holds what the file holds.
- * @param purpose what the line is, for messages
- * @param pipeWaitMs how long a pipe may take to be written
+ * The one line in a file, without the space around it. A file that other users can read is refused, as ssh refuses
+ * such a key. The mode of a pipe (`<(…)`) means nothing. No message contains the line.
+ * @param purpose the purpose of the line, for messages
+ * @param pipeWaitMs how long to wait for the writer of a pipe
  * @throws LockstepError `bad-argument`
  */
 export async function readSecretFile(
@@ -60,7 +60,7 @@ export async function readSecretFile(
     new LockstepError("bad-argument", `expected ${path} to hold ${purpose}, ${found}: ${next}`);
   let handle: FileHandle | undefined;
   try {
-    // To open a pipe that has no writer would wait without an end.
+    // Opening a pipe without a writer would wait for ever.
     handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
     const stats = await handle.stat();
     const mode = stats.isFile() ? exposure(stats) : null;

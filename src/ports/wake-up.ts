@@ -3,7 +3,7 @@ import type { Clock } from "./clock.ts";
 /** Wakes a loop by a hint, or by a slow poll when no hint comes. */
 export interface WakeUp {
   hint(): void;
-  /** Until a hint that came since the last wait, for so long, or until aborted. */
+  /** Waits for a hint since the last wait, for the time, or until aborted. */
   wait(ms: number, signal: AbortSignal): Promise<void>;
 }
 

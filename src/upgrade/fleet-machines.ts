@@ -1,28 +1,21 @@
-import { effectFailed } from "../engine/effect-failed.ts";
-import type { EffectHandler, EngineMachine } from "../engine/engine.ts";
-import { LockstepError } from "../errors.ts";
+import type { EngineMachine } from "../engine/engine.ts";
 import { asUnreachable } from "../mongo/transient.ts";
-import { mayBeMaster, readActiveUpgrade } from "./coordinator/active-upgrade.ts";
 import { controlWrites } from "./coordinator/control-writes.ts";
-import type { DatabaseSide } from "./database-side.ts";
-import { participantEffects, untilAborted } from "./participant/participant-effects.ts";
-import { goesForward, isRequired } from "./protocol/eligible.ts";
-import { otherStepsHere } from "./protocol/other-steps.ts";
+import {
+  type CoordinatorEffects,
+  coordinatorEffects,
+} from "./coordinator/effects/coordinator-effects.ts";
+import { type Handlers, onlyReady, wrapped } from "./coordinator/effects/only-ready.ts";
+import { type ParticipantEffects, participantEffects } from "./participant/participant-effects.ts";
 import { shipped } from "./readable.ts";
 import type { World } from "./world.ts";
 
-type Handlers = Readonly<Record<string, EffectHandler>>;
-
-function wrapped(
-  handlers: Handlers,
-  wrap: (handler: EffectHandler, name: string) => EffectHandler,
-): Handlers {
-  return Object.fromEntries(
-    Object.entries(handlers).map(([name, handler]) => [name, wrap(handler, name)]),
-  );
+/** Effects that are typed by their machine, as the engine calls them: with what the machine gave them. */
+function handlersOf(effects: CoordinatorEffects | ParticipantEffects): Handlers {
+  return effects as unknown as Handlers;
 }
 
-/** Trouble on the way to the database is told as such: it is no fault of the effect. */
+/** Trouble on the way to the database is reported as such: it is no fault of the effect. */
 function withNetwork(handlers: Handlers) {
   return wrapped(
     handlers,
@@ -33,54 +26,17 @@ function withNetwork(handlers: Handlers) {
   );
 }
 
-const forward = ["chooseBackupTime", "rehearse", "migrate", "verifyCatalogue"];
-
-/**
- * Only who was ready on the new version can go forward, with the steps that it was ready with. Any other
- * master turns the fleet back where nobody else could lead, or waits where the upgrade is not for it, and else
- * leaves it to them: it has entered this state and gives the mastership up.
- */
-function onlyReady(world: World, handlers: Handlers) {
-  const wrap =
-    (name: string, handler: EffectHandler): EffectHandler =>
-    async (params, context) => {
-      const activeUpgrade = await readActiveUpgrade(world.store, world.failureDetector);
-      const coordinator = activeUpgrade?.coordinator;
-      const known = coordinator?.context;
-      if (known && goesForward(known, world)) {
-        const differ = otherStepsHere(known, world, coordinator.protocol);
-        return differ === null ? handler(params, context) : effectFailed(name, differ);
-      }
-      if (!mayBeMaster(activeUpgrade, world)) {
-        throw new LockstepError("lease-lost", "the upgrade's state is for another build to drive");
-      }
-      // Nobody that it is for can be heard: they may be back before its deadline.
-      if (known && !isRequired(known, world.agent)) {
-        return untilAborted(context.signal);
-      }
-      const message = `expected a state server that was ready on ${params["to"]}, none is left: see why it does not come up`;
-      const reason = { code: "cannot-start", message, details: { version: params["to"] } };
-      return effectFailed(name, reason);
-    };
-  return wrapped(handlers, (handler, name) =>
-    forward.includes(name) ? wrap(name, handler) : handler,
-  );
-}
-
 /** Both machines, with their control writes and effects in this process. */
-export function fleetMachines(
-  world: World,
-  database: DatabaseSide,
-): Readonly<Record<string, EngineMachine>> {
+export function fleetMachines(world: World): Readonly<Record<string, EngineMachine>> {
   return {
     upgrade: {
       ...shipped.upgrade,
       writes: controlWrites,
-      effects: withNetwork(onlyReady(world, database.coordinatorEffects(world))),
+      effects: withNetwork(onlyReady(world, handlersOf(coordinatorEffects(world)))),
     },
-    agent: {
-      ...shipped.agent,
-      effects: withNetwork(participantEffects(world, database)),
+    participant: {
+      ...shipped.participant,
+      effects: withNetwork(handlersOf(participantEffects(world))),
     },
   };
 }

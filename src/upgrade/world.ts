@@ -1,55 +1,25 @@
-import type { MongoClient } from "mongodb";
-import type { ForeignWritesPolicy, Reason, Role } from "../../machines/vocabulary.ts";
+import type { ForeignWritesPolicy } from "../../machines/vocabulary.ts";
 import type { FailureDetector } from "../control/failure-detector.ts";
-import type { Store } from "../journal/store.ts";
 import type { Mastership } from "../leadership/mastership.ts";
-import type { Log } from "../log.ts";
-import type { WithMember } from "../mongo/members.ts";
-import type { Clock } from "../ports/clock.ts";
-import type { FaultPoints } from "../ports/fault-point.ts";
+import type { AgentIdentity, AgentPorts, HostVersions } from "./agent-identity.ts";
 import type { Gate } from "./participant/gate.ts";
-import type { LocalJournal } from "./participant/local-journal.ts";
-import type { Step } from "./protocol/steps.ts";
+import type { ReadinessCheck } from "./participant/readiness.ts";
 
 /** The means of the effects of both machines: one process of one agent. */
-export interface World {
-  readonly agent: string;
-  readonly role: Role;
-  readonly incarnation: number;
-  readonly version: string;
-  readonly startable: readonly string[];
-  readonly steps: readonly Step[];
-  readonly store: Store;
-  readonly dataDirectory: string;
-  /** Why the end of an upgrade cannot be written down on this host, or null once it is. */
-  cannotEnd(why: string | null): void;
+export interface World extends AgentIdentity, AgentPorts, HostVersions {
   readonly foreignWrites: ForeignWritesPolicy;
-  readonly localJournal: LocalJournal;
+  /** The application's readiness check, or null where it has none. */
+  readonly readiness: ReadinessCheck | null;
+  readonly readinessTimeoutMs: number;
   readonly gate: Gate;
   readonly failureDetector: FailureDetector;
-  readonly clock: Clock;
-  readonly faultPoints: FaultPoints;
-  readonly log: Log;
   /** Proof of being master at this epoch, or undefined. */
   mastership(epoch: number): Mastership | undefined;
   isMaster(): boolean;
   /** The journal revision at which this process took the actor over. */
   takenOverAt(actor: string): number;
-  /** @param because why this build hands over, where it does */
-  writeWantedVersion(version: string, because?: Reason): Promise<void>;
-  writeDefaultVersion(version: string): Promise<void>;
+  /** Says why the end of an upgrade cannot be written down on this host, or null once it is. */
+  cannotEnd(why: string | null): void;
   /** Ends this process in good order, with the exit code. */
   leave(exitCode: number): void;
 }
-
-/** The application's database, and what reaches it. */
-export interface Connections {
-  readonly client: MongoClient;
-  /** A client of this agent's own member, for its dump. */
-  readonly memberClient: MongoClient;
-  readonly withMember: WithMember;
-  readonly databaseName: string;
-  readonly controlDatabaseName: string;
-}
-
-export type DatabaseWorld = World & Connections;

@@ -9,8 +9,7 @@ import { createMemoryStore } from "../../src/journal/memory-store.ts";
 import { collections, type Store } from "../../src/journal/store.ts";
 import { limits } from "../../src/limits.ts";
 import { silentLog } from "../../src/log.ts";
-import { coordinatorEffects } from "../../src/upgrade/coordinator/coordinator-effects.ts";
-import type { DatabaseWorld } from "../../src/upgrade/world.ts";
+import { drainPorts } from "../support/drain-ports.ts";
 import { createVirtualClock } from "../support/virtual-clock.ts";
 import { from, join, participant } from "../upgrade/protocol/facts.ts";
 
@@ -32,14 +31,13 @@ function processOf(
       startable: [from],
     },
     ...{ cannotStart: null, gate: { onOpen() {}, onShut() {} }, dataDirectory: "", leaseTtlMs: 1 },
-    lifecycle,
+    ...{ ...drainPorts(clock), lifecycle },
     reportReady() {},
+    writeDefaultVersion: async () => {},
+    onStartableVersions: () => () => {},
+    ...{ safeMode: null, reportOpening: async () => {} },
   } as unknown as AgentProcessOptions;
-  const database = {
-    holdings,
-    coordinatorEffects: () => coordinatorEffects({ store } as DatabaseWorld),
-    dumpCopy: () => async () => ({ type: "copyMade" }),
-  };
+  const database = { holdings };
   const ports = {
     ...{ store, database, clock, log: silentLog },
     localJournal: { stepsVersion },
@@ -99,6 +97,32 @@ test("a process that cannot take its actors over leaves nothing running", async 
   expect(closed()).toBe(1);
   await clock.advance(60_000);
   expect(reads).toBe(0);
+});
+
+test("an agent is starting until it has looked at the files of its host", async () => {
+  const clock = createVirtualClock();
+  const store = createMemoryStore({ now: () => clock.monotonicMs() });
+  await initializeVersions(store, from);
+  await join(store, "a1", { starting: true });
+  const record = () => store.get(collections.agents, "a1");
+  let read: () => void = () => {};
+  const isRead = new Promise<void>((resolve) => {
+    read = resolve;
+  });
+  const stepsVersion = () => isRead.then(() => "2.0.0");
+  const holdings = async () => ({ freeBytes: 0, backups: [], memberTrouble: null });
+  const runtime = await processOf(store, clock, holdings, stepsVersion).run();
+  await clock.advance(10 * limits.heartbeatMs);
+  expect(await record()).toMatchObject({ starting: true, blocked: null });
+  read();
+  // Told at once, not with the next heartbeat.
+  await clock.advance(10);
+  // With what it has found: an upgrade that needs it is refused all the same.
+  expect(await record()).toMatchObject({
+    starting: false,
+    blocked: expect.stringContaining("the local steps"),
+  });
+  await runtime.stop();
 });
 
 test("the application hears that its agent is blocked, once, and that it goes on again", async () => {

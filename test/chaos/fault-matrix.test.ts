@@ -17,7 +17,7 @@ interface Stage {
 
 /** An upgrade that stands in a state; `goOn` lets it run to this end. */
 interface Standing {
-  readonly upgrade: string;
+  readonly upgradeId: string;
   goOn(): Promise<void>;
   readonly end: "done" | "rolled-back";
 }
@@ -28,9 +28,9 @@ const heldAt =
   (write: string, end: Standing["end"] = "done"): Stand =>
   async (fleet, number) => {
     await fleet.hold(write);
-    const { upgrade } = await fleet.fleet.upgrade(`1.${number}.${end === "done" ? 0 : 1}`);
+    const { upgradeId } = await fleet.fleet.upgrade(`1.${number}.${end === "done" ? 0 : 1}`);
     await fleet.reached(write.split(".")[0] ?? write);
-    return { upgrade, goOn: () => fleet.release(write), end };
+    return { upgradeId, goOn: () => fleet.release(write), end };
   };
 
 const states: Readonly<Record<string, Stand>> = {
@@ -39,18 +39,18 @@ const states: Readonly<Record<string, Stand>> = {
   rehearsing: heldAt("rehearsal-batch"),
   migrating: heldAt("progress-batch"),
   async "migrating, in a definition"(fleet, number) {
-    const { upgrade } = await heldAt("progress-batch")(fleet, number);
+    const { upgradeId } = await heldAt("progress-batch")(fleet, number);
     // The rehearsal has passed its own by now: what is held is the live one.
     await fleet.hold("add-index");
     await fleet.release("progress-batch");
     await fleet.reached("add-index");
-    return { upgrade, goOn: () => fleet.release("add-index"), end: "done" };
+    return { upgradeId, goOn: () => fleet.release("add-index"), end: "done" };
   },
   "awaiting-peers": heldAt("local-journal"),
   "rolling-back": heldAt("restore-swap", "rolled-back"),
   async blocked(fleet, number) {
-    const { upgrade, goOn } = await heldAt("local-journal", "rolled-back")(fleet, number);
-    const copies = ["a1", "a2", "a3"].map((agent) => fleet.copyPath(agent, upgrade));
+    const { upgradeId, goOn } = await heldAt("local-journal", "rolled-back")(fleet, number);
+    const copies = ["a1", "a2", "a3"].map((agent) => fleet.copyPath(agent, upgradeId));
     const kept = `${copies[0]}.kept`;
     await copyFile(copies[0] ?? "", kept);
     for (const copy of copies) await truncate(copy, 1_000);
@@ -60,12 +60,12 @@ const states: Readonly<Record<string, Stand>> = {
       for (const copy of copies) await copyFile(kept, copy);
       // Its answer may be lost with a primary; asked again it is refused, for it is not blocked any more.
       await until("the retry to be taken", async () => {
-        await fleet.fleet.request({ kind: "retry" }).catch(() => null);
+        await fleet.fleet.request({ kind: "retry", discardForeignWrites: true }).catch(() => null);
         const status = await fleet.fleet.status().catch(() => null);
         return status !== null && status.upgrade?.state !== "blocked";
       });
     };
-    return { upgrade, goOn: mend, end: "rolled-back" };
+    return { upgradeId, goOn: mend, end: "rolled-back" };
   },
 };
 
@@ -148,7 +148,7 @@ describe.each(fleets.map((list) => ({ list })))("fleet %#", ({ list }) => {
     stage = { network, fleet: await startTestFleet({ network }) };
   });
   afterAll(() => stage?.fleet.stop());
-  // What a cell that failed leaves behind is no business of the next one.
+  // Each cell starts from a clean fleet, also after a cell that failed.
   afterEach(async () => {
     stage.network.heal();
     for (const name of await readdir(stage.fleet.holds)) {
@@ -158,7 +158,7 @@ describe.each(fleets.map((list) => ({ list })))("fleet %#", ({ list }) => {
       const serve = agents.every(({ gate, version }) => {
         return gate === "open" && version === versions.agentVersion;
       });
-      return versions.upgrade === null && agents.length === 3 && serve;
+      return versions.upgradeId === null && agents.length === 3 && serve;
     });
   });
 
@@ -170,9 +170,9 @@ describe.each(fleets.map((list) => ({ list })))("fleet %#", ({ list }) => {
     const standing = await states[state]?.(fleet, number);
     expect(standing).toBeDefined();
     if (!standing) return;
-    const { upgrade, goOn, end } = standing;
+    const { upgradeId, goOn, end } = standing;
     await faults[fault]?.(stage, goOn);
-    await fleet.ended(upgrade, end, end === "done" ? `1.${number}.0` : from);
+    await fleet.ended(upgradeId, end, end === "done" ? `1.${number}.0` : from);
     if (end === "rolled-back") {
       expect(await fleet.digest()).toEqual(before);
       return;

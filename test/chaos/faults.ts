@@ -8,7 +8,7 @@ import type { TestFleet } from "../support/start-fleet.ts";
 import type { Direction, Network } from "./network.ts";
 import type { FaultKind, FaultPlan } from "./plan.ts";
 
-/** What a fault has to do with. */
+/** The means of a fault. */
 export interface Scene {
   readonly fleet: TestFleet;
   readonly network: Network;
@@ -23,13 +23,13 @@ type Fault = (scene: Scene) => Promise<(() => Promise<void>) | null>;
 
 const over = async () => {};
 
-/** What a member says to it; null when it refuses or cannot be reached. */
+/** The member's answer; null when it refuses or cannot be reached. */
 async function command(member: Member, body: Document): Promise<Document | null> {
   const client = new MongoClient(member.directUrl, { serverSelectionTimeoutMS: 2_000 });
   try {
     return await client.db("admin").command(body);
   } catch (error) {
-    // Who steps down may hang up instead of an answer.
+    // A member that steps down may hang up instead of answering.
     const mayHangUp = "replSetStepDown" in body && error instanceof MongoNetworkError;
     return mayHangUp ? {} : null;
   } finally {

@@ -3,6 +3,7 @@ import { Command } from "commander";
 import { createMongoStore } from "../../src/journal/mongo-store.ts";
 import type { Entry } from "../../src/journal/store.ts";
 import { findMongod } from "../../src/local/find-mongod.ts";
+import { systemClock } from "../../src/ports/clock.ts";
 import { noFaults } from "../../src/ports/fault-point.ts";
 import { createDraw } from "../simulation/draw.ts";
 import { createEdgeCounter } from "../support/edge-counts.ts";
@@ -21,6 +22,7 @@ async function readJournals(fleet: TestFleet): Promise<readonly (readonly Entry[
     client: fleet.client,
     databaseName: "lockstep_things",
     faultPoints: noFaults,
+    clock: systemClock,
   });
   const tails = await store.tails("");
   const journals = await Promise.all(tails.map(({ actor }) => store.entries(actor)));
@@ -79,7 +81,7 @@ async function run(options: {
   }
 }
 
-/** What a run saw of both machines joins what was seen before. */
+/** The edges that a run saw join those that were seen before. */
 async function addCounts(path: string, journals: RunResult["journals"]): Promise<void> {
   const counter = createEdgeCounter(await readFile(path, "utf8").catch(() => "{}"));
   for (const entries of journals) for (const entry of entries) counter.see(entry);
@@ -102,7 +104,7 @@ async function main(options: { minutes: string; seed: string; run?: string; coun
   const failures = runs.flatMap(({ failure }) => failure ?? []);
   const takeoversMs = runs.flatMap((each) => takeoverTimes(each.results, each.journals));
   say(JSON.stringify({ seed, ...summary(results, takeoversMs), failures }));
-  // What nobody has looked at has not been found right.
+  // A run without checks proves nothing.
   const isUnseen = results.every(({ checks }) => checks === 0);
   process.exitCode = failures.length > 0 || isUnseen ? 1 : 0;
 }

@@ -30,7 +30,7 @@ export function createNetwork(): Network {
   const delays = new Map<string, number>();
   const isCut = (name: string | null, ways: readonly Direction[]) =>
     name !== null && ways.includes(cuts.get(name) as Direction);
-  /** What A says passes when A is heard and B hears. */
+  /** A message of A passes when A is heard and B hears. */
   const link = (source: string | null, target: string): Link => {
     // The test itself stands outside: it is never cut off, never late. Nor is one from itself.
     if (source === null || source === target) return openLink;

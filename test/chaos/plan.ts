@@ -46,7 +46,7 @@ export interface FaultPlan {
   readonly lastsMs: number;
 }
 
-/** What goes wrong by itself in a build of the test application, by the patch number of its version. */
+/** The defect of a build of the test application, by the patch number of its version. */
 export const wrongBuilds = {
   "a local step throws": 1,
   "a local step ends its process on one host": 2,

@@ -1,6 +1,6 @@
 import { createConnection, createServer, type Socket } from "node:net";
 
-/** What the network does at this moment to what passes between two ends. */
+/** The present treatment of messages between two ends. */
 export interface Link {
   /** Nothing of what the source says arrives; it is not told so. */
   readonly cutThere: boolean;

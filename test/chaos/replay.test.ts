@@ -21,11 +21,14 @@ const definition: Definition = {
   writes: { accept: none, turnBack: none, commit: none, endRollBack: none },
 };
 const input: UpgradeInput = {
-  upgrade: "u000002",
+  upgradeId: "u000002",
   from: "1.0.0",
   to: "1.1.0",
   required: [{ agent: "a1", role: "state-server" }],
-  deadlines: { waitingMs: 1, backingUpMs: 2, noProgressMs: 3, peersMs: 4, rollingBackMs: 5 },
+  deadlines: {
+    ...{ waitingMs: 1, backingUpMs: 2, noProgressMs: 3, peersMs: 4, silentMs: 5 },
+    rollingBackMs: 6,
+  },
   restoreOf: null,
   acceptedAt: 1,
 };

@@ -8,16 +8,11 @@ import {
 } from "../../src/engine/transition.ts";
 import { LockstepError } from "../../src/errors.ts";
 import type { Entry } from "../../src/journal/store.ts";
-import type { DatabaseSide } from "../../src/upgrade/database-side.ts";
 import { fleetMachines } from "../../src/upgrade/fleet-machines.ts";
 import type { World } from "../../src/upgrade/world.ts";
 
 /** Both machines with their control writes; nothing of them is run here. */
-const nothing = { coordinatorEffects: () => ({}), dumpCopy: () => async () => null };
-const definitions: Readonly<Record<string, Definition>> = fleetMachines(
-  {} as World,
-  nothing as unknown as DatabaseSide,
-);
+const definitions: Readonly<Record<string, Definition>> = fleetMachines({} as World);
 
 /** As the store gives it back: what was undefined is null or gone, the order of keys means nothing. */
 function plain(value: unknown): unknown {
@@ -50,7 +45,7 @@ function made(before: Entry | undefined, entry: Entry): Entry {
   if (entry.outcome === "takeover") return takeoverTransition(before, stamp).entry;
   const { reason } = entry;
   if (reason?.code === "entry-too-large") {
-    // What made it too large was not written down.
+    // The part that made it too large was not written down.
     const error = new LockstepError(reason.code, reason.message, reason.details);
     return rejectedStep(before, entry.event, error, stamp).entry;
   }

@@ -22,14 +22,14 @@ const endWithinMs = 240_000;
 
 /** Against whom a takeover is measured: when the master was lost, in which epoch it ruled. */
 export interface MasterLost {
-  readonly upgrade: string;
+  readonly upgradeId: string;
   readonly epoch: number;
   readonly at: number;
 }
 
-/** What became of one upgrade. */
+/** The outcome of one upgrade. */
 export interface UpgradeResult {
-  readonly upgrade: string;
+  readonly upgradeId: string;
   readonly end: string;
   readonly faults: readonly string[];
   /** Faults that could not be set: a command that was refused, a process that had just ended. */
@@ -63,7 +63,7 @@ function startLooking(stage: Stage, first: FleetStatus) {
   let checks = 0;
   const broken: string[] = [];
   const momentOf = ({ upgrade, master }: FleetStatus) =>
-    `${upgrade?.upgrade}/${upgrade?.state}/${master?.epoch}`;
+    `${upgrade?.upgradeId}/${upgrade?.state}/${master?.epoch}`;
   const ended = (async () => {
     let checked = momentOf(first);
     while (!stopped) {
@@ -95,7 +95,7 @@ type Looking = ReturnType<typeof startLooking>;
 /** True once the upgrade is in this state; false when it has ended without. */
 async function comesTo(
   looking: Looking,
-  upgrade: string,
+  upgradeId: string,
   moment: Moment,
   meanwhile = async () => {},
 ): Promise<boolean> {
@@ -103,7 +103,7 @@ async function comesTo(
   const end = performance.now() + endWithinMs;
   while (performance.now() < end) {
     const now = looking.last().upgrade;
-    if (now?.upgrade === upgrade) {
+    if (now?.upgradeId === upgradeId) {
       if (now.final) return false;
       const past = place(now.state) > place(moment.state) && now.state !== "rolling-back";
       if (now.state === moment.state || past || now.state === "rolling-back") {
@@ -117,20 +117,20 @@ async function comesTo(
   return false;
 }
 
-async function abort(stage: Stage, looking: Looking, upgrade: string, at: Moment): Promise<void> {
-  if (!(await comesTo(looking, upgrade, at))) return;
+async function abort(stage: Stage, looking: Looking, upgradeId: string, at: Moment): Promise<void> {
+  if (!(await comesTo(looking, upgradeId, at))) return;
   await stage.fleet.fleet
     .request({ kind: "abort", why: "a drawn abort" })
     // Refused when it is over; without an answer while nobody is master. Either is fine.
     .catch((error: unknown) => stage.say(`  abort: ${messageOf(error)}`));
 }
 
-async function setFaults(stage: Stage, plan: UpgradePlan, looking: Looking, upgrade: string) {
+async function setFaults(stage: Stage, plan: UpgradePlan, looking: Looking, upgradeId: string) {
   const faults: string[] = [];
   const missed: string[] = [];
   const mastersLost: MasterLost[] = [];
   for (const fault of plan.faults) {
-    if (!(await comesTo(looking, upgrade, fault.moment, () => supervise(stage)))) break;
+    if (!(await comesTo(looking, upgradeId, fault.moment, () => supervise(stage)))) break;
     const { master, agents, upgrade: now } = looking.last();
     const name = master?.agent ?? "a1";
     const scene = {
@@ -145,7 +145,7 @@ async function setFaults(stage: Stage, plan: UpgradePlan, looking: Looking, upgr
       faults.push(fault.kind);
       const lost = ["master-killed", "primary-and-master-killed", "master-cut-off"];
       if ([...lost, "primary-and-master-cut-off"].includes(fault.kind) && master) {
-        mastersLost.push({ upgrade, epoch: master.epoch, at: Date.now() });
+        mastersLost.push({ upgradeId, epoch: master.epoch, at: Date.now() });
       }
     });
     if (!isSet) {
@@ -157,7 +157,7 @@ async function setFaults(stage: Stage, plan: UpgradePlan, looking: Looking, upgr
 }
 
 /** Resolves when it has ended and everybody serves. */
-async function waitForEnd(stage: Stage, upgrade: string): Promise<string> {
+async function waitForEnd(stage: Stage, upgradeId: string): Promise<string> {
   const { fleet } = stage;
   const end = performance.now() + endWithinMs;
   let seen = "nothing could be read";
@@ -173,9 +173,9 @@ async function waitForEnd(stage: Stage, upgrade: string): Promise<string> {
       const open = agents.filter(({ gate, version }) => {
         return gate === "open" && version === status.versions.agentVersion;
       });
-      if (now?.upgrade === upgrade && now.final && open.length === 3) return now.state;
-      if (now?.upgrade === upgrade && now.state === "blocked") {
-        await fleet.fleet.request({ kind: "retry" }).catch(() => {});
+      if (now?.upgradeId === upgradeId && now.final && open.length === 3) return now.state;
+      if (now?.upgradeId === upgradeId && now.state === "blocked") {
+        await fleet.fleet.request({ kind: "retry", discardForeignWrites: true }).catch(() => {});
       }
     }
     await wait(150);
@@ -183,7 +183,7 @@ async function waitForEnd(stage: Stage, upgrade: string): Promise<string> {
   throw new Error(`no end within ${endWithinMs} ms: ${seen}`);
 }
 
-/** What the agents' files hold: null where there is none. */
+/** The contents of the agents' files: null where there is none. */
 export function localFiles(fleet: TestFleet): Promise<readonly (string | null)[]> {
   return Promise.all(
     fleet.servers.map(({ name }) =>
@@ -243,7 +243,7 @@ async function databasesLeft({ client }: TestFleet): Promise<readonly string[]> 
   return databases.map(({ name }) => name).filter((name) => !known.includes(name));
 }
 
-/** What must hold after an upgrade; throws with all that does not. Answers with why it turned back, or null. */
+/** Checks everything that must hold after an upgrade, and throws with all that does not. Answers with the reason of a roll-back, or null. */
 async function inspect(
   fleet: TestFleet,
   plan: UpgradePlan,
@@ -302,15 +302,15 @@ export async function runUpgrade(stage: Stage, plan: UpgradePlan): Promise<Upgra
     version: first.versions.agentVersion,
   };
   const patch = plan.kind === "good" || plan.kind === "aborted" ? 0 : wrongBuilds[plan.kind];
-  const { upgrade } = await fleet.fleet.upgrade(`1.${plan.number}.${patch}`, { deadlines });
+  const { upgradeId } = await fleet.fleet.upgrade(`1.${plan.number}.${patch}`, { deadlines });
   const looking = startLooking(stage, first);
   try {
-    const aborting = plan.abortAt ? abort(stage, looking, upgrade, plan.abortAt) : null;
-    const happened = await setFaults(stage, plan, looking, upgrade);
+    const aborting = plan.abortAt ? abort(stage, looking, upgradeId, plan.abortAt) : null;
+    const happened = await setFaults(stage, plan, looking, upgradeId);
     await aborting;
-    const end = await waitForEnd(stage, upgrade);
+    const end = await waitForEnd(stage, upgradeId);
     const reason = await inspect(fleet, plan, end, before, looking.broken);
-    return { upgrade, end, reason, checks: looking.checks(), ...happened };
+    return { upgradeId, end, reason, checks: looking.checks(), ...happened };
   } finally {
     await looking.stop();
   }

@@ -7,8 +7,8 @@ export function takeoverTimes(
   journals: readonly (readonly Entry[])[],
 ): readonly number[] {
   return results.flatMap(({ mastersLost }) =>
-    mastersLost.flatMap(({ upgrade, epoch, at }) => {
-      const entries = journals.find(([first]) => first?.actor === `upgrade/${upgrade}`);
+    mastersLost.flatMap(({ upgradeId, epoch, at }) => {
+      const entries = journals.find(([first]) => first?.actor === `upgrade/${upgradeId}`);
       const next = entries?.find((entry) => entry.at >= at && entry.epoch > epoch);
       return next ? [next.at - at] : [];
     }),

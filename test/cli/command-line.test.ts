@@ -57,6 +57,14 @@ describe("lockstep", () => {
   test("says its version", async () => {
     const { version } = JSON.parse(await readFile("package.json", "utf8"));
     expect(await run("--version")).toMatchObject({ code: 0, out: `${version}\n` });
+    const launcher = [resolve("dist/src/launcher/main.js"), "--version"];
+    const ran = await runCommand(process.execPath, launcher, { timeoutMs: 60_000 });
+    expect(ran).toMatchObject({ exitCode: 0, stdout: `${version}\n` });
+  });
+
+  test("the help of a deadline says what each is, in which unit", async () => {
+    const { out } = await run("upgrade", "--help");
+    expect(out.replace(/\s+/g, " ")).toMatch(/waiting=900, .* peers=900, .*\(seconds\)/);
   });
 
   test("an unknown flag is wrong usage, with a suggestion; nothing runs", async () => {
@@ -102,7 +110,7 @@ describe("lockstep", () => {
     const set = await startReplicaSet({ mongodPath: inject("mongodPath"), arbiter: true });
     onTestFinished(() => set.stop());
     const url = set.url("x");
-    expect((await run("init", "1.0.0", "--mongo-url", url)).code).toBe(0);
+    expect((await run("init", "1.0.0", "--new-database", "--mongo-url", url)).code).toBe(0);
     const primary = await set.primary();
     const [, , arbiter] = set.members;
     await set.members.find((member) => member !== primary && member !== arbiter)?.kill();
@@ -131,7 +139,7 @@ describe("lockstep", () => {
     const none = await run("status", "--mongo-url", url);
     expect([none.code, none.text.includes("no-version")]).toEqual([1, true]);
     expect((await run("init", "one", "--mongo-url", url)).code).toBe(2);
-    expect((await run("init", "1.0.0", "--mongo-url", url)).code).toBe(0);
+    expect((await run("init", "1.0.0", "--new-database", "--mongo-url", url)).code).toBe(0);
     expect((await run("init", "1.0.0", "--mongo-url", url)).code).toBe(0);
     const second = await run("init", "2.0.0", "--mongo-url", url);
     expect([second.code, second.text.includes("version-exists")]).toEqual([1, true]);
@@ -142,7 +150,7 @@ describe("lockstep", () => {
 
   test("nobody answers: the request is withdrawn, and no later master serves it", async () => {
     const name = freshDatabaseName();
-    expect((await run("init", "1.0.0", "--mongo-url", urlOf(name))).code).toBe(0);
+    expect((await run("init", "1.0.0", "--new-database", "--mongo-url", urlOf(name))).code).toBe(0);
     const words = ["upgrade", "1.1.0", "--mongo-url", urlOf(name), "--timeout", "1"];
     const unheard = await run(...words);
     expect([unheard.code, unheard.text.includes("no-master")]).toEqual([4, true]);
@@ -156,7 +164,9 @@ describe("lockstep", () => {
     const url = urlOf(name);
     const { code, text } = await run("init", "1.0.0", "--mongo-url", url);
     expect([code, text.includes("a fleet's name of 1 to 44 bytes")], text).toEqual([2, true]);
-    const named = await run("init", "1.0.0", "--mongo-url", url, "--fleet", name.slice(0, 44));
+    const named = await run(
+      ...["init", "1.0.0", "--new-database", "--mongo-url", url, "--fleet", name.slice(0, 44)],
+    );
     expect(named.code, named.text).toBe(0);
   });
 
@@ -173,7 +183,9 @@ describe("lockstep", () => {
     "%s while nobody answers yet: what was asked for is withdrawn",
     async (signal) => {
       const name = freshDatabaseName();
-      expect((await run("init", "1.0.0", "--mongo-url", urlOf(name))).code).toBe(0);
+      expect((await run("init", "1.0.0", "--new-database", "--mongo-url", urlOf(name))).code).toBe(
+        0,
+      );
       const words = [main, "upgrade", "1.1.0", "--no-wait", "--mongo-url", urlOf(name)];
       const child = startProcess(process.execPath, words, { stdio: "ignore" });
       const client = await openClient();

@@ -91,7 +91,9 @@ test("every command that needs a database takes it from the environment", async 
 
 test("a URL from a file or the environment works on a real set; a wrong one names its source", async () => {
   const url = urlOf(freshDatabaseName());
-  expect(await run(["init", "1.0.0", "--mongo-url-file", await urlFile(url)])).toMatchObject({
+  expect(
+    await run(["init", "1.0.0", "--new-database", "--mongo-url-file", await urlFile(url)]),
+  ).toMatchObject({
     code: 0,
   });
   expect((await run(["status"], url)).code).toBe(0);

@@ -1,16 +1,18 @@
 // Aim: where every member looks healthy and nothing reaches a majority, each command ends by its time limit, says
 // `no-majority` and that its write may still take effect, and what only reads still reads. Method: a real set with one
 // secondary killed and one that is an hour behind by its configuration; the compiled program as a process.
+
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { MongoClient } from "mongodb";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
-import { withDatabase } from "../../src/cli/with-database.ts";
 import { createMongoStore } from "../../src/journal/mongo-store.ts";
 import type { Store } from "../../src/journal/store.ts";
 import { requireMajorityWrite } from "../../src/leadership/majority-write.ts";
 import { type ReplicaSet, startReplicaSet } from "../../src/local/replica-set.ts";
+import { workByHand } from "../../src/operator/work-by-hand.ts";
+import { systemClock } from "../../src/ports/clock.ts";
 import { noFaults } from "../../src/ports/fault-point.ts";
 import { exited, runCommand, startProcess } from "../../src/ports/process.ts";
 import { until } from "../support/until.ts";
@@ -40,7 +42,12 @@ beforeAll(async () => {
   client = new MongoClient(set.url("x"));
   folder = await mkdtemp(join(tmpdir(), "lockstep-majority-"));
   await client.db().collection<{ _id: number }>("things").insertOne({ _id: 1 });
-  const control = { client, databaseName: "lockstep_late", faultPoints: noFaults };
+  const control = {
+    client,
+    databaseName: "lockstep_late",
+    faultPoints: noFaults,
+    clock: systemClock,
+  };
   store = createMongoStore({ ...control, writeTimeoutMs: 1_000 });
   await store.write([{ collection: "agents", id: "a1", expect: null }]);
   const steps = join(folder, "steps.mjs");
@@ -59,7 +66,7 @@ describe("healthy, but nothing reaches a majority", () => {
   const patient = { isSettled: false, written: Promise.resolve<number | null>(null) };
   const start = { told: [] as string[], ended: Promise.resolve<unknown>(null) };
   beforeAll(async () => {
-    expect((await run("init", "1.0.0")).code).toBe(0);
+    expect((await run("init", "1.0.0", "--new-database")).code).toBe(0);
     expect((await run("backup", "create", "before", "--directory", folder)).code).toBe(0);
     const primary = await set.primary();
     const [slow, other] = set.members.filter((member) => member !== primary);
@@ -70,6 +77,7 @@ describe("healthy, but nothing reaches a majority", () => {
       client,
       databaseName: "lockstep_late",
       faultPoints: noFaults,
+      clock: systemClock,
     });
     const one = { collection: "inbox", id: "patient-1", expect: null };
     patient.written = agents.write([one, { ...one, id: "patient-2" }]);
@@ -126,7 +134,7 @@ describe("healthy, but nothing reaches a majority", () => {
 
   test("the start of an agent ends, and its launcher hears that this is no fault of its version", async () => {
     await start.ended;
-    expect(start.told).toEqual(["database-away", "no-majority"]);
+    expect(start.told).toEqual(["agent", "waiting", "no-majority"]);
   });
 
   test("a write that ran out of time is no refusal: it is there once the majority is", async () => {
@@ -160,8 +168,9 @@ describe("healthy, but nothing reaches a majority", () => {
   });
 
   test("a majority that is lost in the middle of a command ends it", async () => {
-    const options = { mongoUrl: set.url("x"), timeout: "2" };
-    const working = withDatabase(options, async (database) => {
+    const { signal } = new AbortController();
+    const options = { mongoUrl: set.url("x"), timeoutMs: 2_000, signal, onNotice() {} };
+    const working = workByHand(options, {}, async (database) => {
       await lost?.kill();
       await database.client.db("x").collection("things").insertOne({ late: true });
       return 0;

@@ -28,9 +28,9 @@ beforeEach(async () => {
   });
 });
 
-async function restore() {
+async function restore(...more: readonly string[]) {
   const words = ["restore", "dump", "--directory", root, "--mongo-url", urlOf(setting.name)];
-  const ran = await runCommand(process.execPath, [main, ...words, "--to-db", target], {
+  const ran = await runCommand(process.execPath, [main, ...words, ...more, "--to-db", target], {
     timeoutMs: 60_000,
   });
   return { code: ran?.exitCode, text: `${ran?.stdout}${ran?.stderr}` };
@@ -92,6 +92,47 @@ test("documents without a metadata file become a plain collection, which a notic
   expect(restored.text).toContain('notice: "things" has no metadata file');
 });
 
+const indexed = (...indexes: readonly object[]) => metadata({ indexes: [idIndex, ...indexes] });
+const good = { v: 2, key: { a: 1 }, name: "a" };
+
+test.each<[string, readonly object[], string]>([
+  ["an empty name", [{ ...good, name: "" }], "name"],
+  ["no name", [{ v: 2, key: { a: 1 } }], "name"],
+  ["a name that means all indexes", [{ ...good, name: "*" }], "\\*"],
+  ["no key", [{ v: 2, name: "a" }], "key"],
+  ["a key of a kind that no server has", [{ ...good, key: { a: "elsewhere" } }], "elsewhere"],
+  ["a version that no server has", [{ ...good, v: 7 }], "version|v:"],
+  ["a text where yes or no belongs", [{ ...good, unique: "yes" }], "unique"],
+  ["two definitions of one name", [good, { ...good, key: { b: 1 } }], "same name"],
+  [
+    "a language that no server has",
+    [{ v: 2, key: { t: "text" }, name: "t", default_language: "xx" }],
+    "xx",
+  ],
+])("an index with %s is refused before anything is created", async (_, indexes, words) => {
+  await write("big.bson", bson([{ _id: 1 }]));
+  await write("big.metadata.json", metadata());
+  await write("things.bson", bson([{ _id: 1 }]));
+  await write("things.metadata.json", indexed(...indexes));
+  for (const more of [["--dry-run"], []]) {
+    const restored = await restore(...more);
+    expect(restored.text).toMatch(
+      new RegExp(`database-not-supported.*"things".*(${words}).*nothing was touched`, "s"),
+    );
+    expect(restored.code).toBe(1);
+    expect(await there()).toEqual([]);
+  }
+});
+
+test("a text as `background` of an index is left out, which a notice says", async () => {
+  await write("things.bson", bson([{ _id: 1 }]));
+  await write("things.metadata.json", indexed({ ...good, background: "yes" }));
+  const restored = await restore();
+  expect(restored.code, restored.text).toBe(0);
+  expect(restored.text).toContain('notice: index "a" of "things": "background" is left out');
+  expect(await setting.client.db(target).collection("things").indexes()).toEqual([idIndex, good]);
+});
+
 const time = { timeField: "at", granularity: "seconds", bucketMaxSpanSeconds: 3600 };
 const refusedFiles: readonly (readonly [string, Readonly<Record<string, string>>, RegExp])[] = [
   ["metadata without documents", { "b.metadata.json": metadata() }, /b\.bson.*is missing/],
@@ -105,6 +146,16 @@ const refusedFiles: readonly (readonly [string, Readonly<Record<string, string>>
       }),
     },
     /system\.buckets\.b\.bson.*is missing/,
+  ],
+  [
+    "metadata that is null",
+    { "b.bson": "", "b.metadata.json": "null" },
+    /b\.metadata\.json.*no object/,
+  ],
+  [
+    "metadata that is a list",
+    { "b.bson": "", "b.metadata.json": "[]" },
+    /b\.metadata\.json.*no object/,
   ],
   ["buckets without their time series", { "system.buckets.b.bson": "" }, /system\.buckets\.b/],
   ["stored functions without metadata", { "system.js.bson": "" }, /system\.js/],
@@ -203,4 +254,36 @@ test("a dump of a whole server says how one database is picked", async () => {
   const restored = await restore();
   expect(restored.code).toBe(1);
   expect(restored.text).toMatch(/2 databases \(admin, shop\).*copy the folder of one.*--oplog/s);
+});
+
+const expiring = (expireAfterSeconds: unknown) =>
+  metadata({ indexes: [idIndex, { v: 2, key: { at: 1 }, name: "old", expireAfterSeconds }] });
+
+test.each([{ $numberDouble: "-5" }, "60"])(
+  "an index's expiry that no server takes, %j, is refused by name before anything is created",
+  async (seconds) => {
+    await write("things.bson", bson([{ _id: 1 }]));
+    await write("things.metadata.json", expiring(seconds));
+    const restored = await restore();
+    expect([restored.code, restored.text]).toEqual([
+      1,
+      expect.stringMatching(/database-not-supported.*index "old" of "things" \(an expireAfter/),
+    ]);
+    expect(await there()).toEqual([]);
+  },
+);
+
+test.each([
+  ["1e15", 2_147_483_647],
+  ["NaN", 2_147_483_647],
+  ["3600.5", 3_600],
+  ["3600.0", 3_600],
+])("an index's expiry of %s seconds is taken for %d, as the server does", async (text, seconds) => {
+  await write("things.bson", bson([{ _id: 1 }]));
+  await write("things.metadata.json", expiring({ $numberDouble: text }));
+  const restored = await restore();
+  expect(restored.code, restored.text).toBe(0);
+  expect(restored.text.includes("notice")).toBe(text !== "3600.0");
+  const [, index] = await setting.client.db(target).collection("things").indexes();
+  expect(index).toMatchObject({ name: "old", expireAfterSeconds: seconds });
 });

@@ -43,7 +43,7 @@ describe("lockstep restore of a stock dump", () => {
       const refused = await run("restore", id, ...on, "--to-db", target);
       expect([refused.code, refused.text]).toEqual([
         1,
-        expect.stringMatching(/backup-mismatch.*never finished, or has lost its manifest/s),
+        expect.stringMatching(/backup-mismatch.*never finished or has lost its manifest/s),
       ]);
     }
     await rename(join(folder, "c.partial"), join(folder, "b"));

@@ -10,20 +10,20 @@ test.each([
   ["done", exitCodes.done],
   ["rolled-back", exitCodes.rolledBack],
 ])("a later one holds the slot, ours ended %s", async (state, exitCode) => {
-  const later = { upgrade: { upgrade: "u000007", state: "migrating" } } as FleetStatus;
+  const later = { upgrade: { upgradeId: "u000007", state: "migrating" } } as FleetStatus;
   const fleet = {
     async *watch() {
       yield { upgrade: null } as FleetStatus;
-      yield { upgrade: { upgrade: "u000005", state: "done" } } as FleetStatus;
+      yield { upgrade: { upgradeId: "u000005", state: "done" } } as FleetStatus;
       yield later;
       throw new Error("watched on");
     },
-    history: async () => [{ upgrade: "u000006", state }],
+    history: async () => [{ upgradeId: "u000006", state }],
   } as unknown as FleetClient;
   const said: string[] = [];
   const terminal = { out: (text: string) => said.push(text) } as unknown as Terminal;
   expect(await waitForEnd(fleet, "u000006", { json: true }, terminal)).toBe(exitCode);
   expect(said.map((line) => JSON.parse(line))).toEqual([
-    { type: "ended", upgrade: "u000006", state },
+    { type: "ended", upgradeId: "u000006", state },
   ]);
 });

@@ -18,23 +18,21 @@ import { createMemoryStore } from "../../src/journal/memory-store.ts";
 import { collections, type Entry, type Plain, type Store } from "../../src/journal/store.ts";
 import { silentLog } from "../../src/log.ts";
 import { readStatus } from "../../src/operator/status.ts";
-import { hasBegun } from "../../src/upgrade/coordinator/live-data.ts";
-import { type MasterWorld, serveInbox } from "../../src/upgrade/coordinator/master-loop.ts";
-import {
-  type ParticipantWorld,
-  reconcile,
-  shutGateIfAway,
-} from "../../src/upgrade/participant/participant-loop.ts";
+import { hasBegun } from "../../src/upgrade/coordinator/effects/acting.ts";
+import { type MasterWorld, serveInbox } from "../../src/upgrade/coordinator/serve-requests.ts";
+import { reconcile, shutGateIfAway } from "../../src/upgrade/participant/participant-loop.ts";
+import type { ParticipantWorld } from "../../src/upgrade/participant/participant-world.ts";
 import { fromRecords } from "../../src/upgrade/protocol/derive.ts";
 import { viewOf } from "../../src/upgrade/views.ts";
-import type { DatabaseWorld } from "../../src/upgrade/world.ts";
 import { coordinator, from, join, record, ways } from "../upgrade/protocol/facts.ts";
 
 const nowMs = 100_000;
 const failureDetector = { observe() {}, canJudgeSilence: () => true };
 const waiting = viewOf<UpgradeContext>(coordinator(ways["waiting"] ?? []).at(-1) as Entry);
 const isShut = async (store: Store) =>
-  fromRecords(waiting, await readAgents(store), (one) => isSilent(one, nowMs)).length > 0;
+  fromRecords(waiting, await readAgents(store), (one) =>
+    isSilent(one, nowMs) ? "absent" : "heard",
+  ).some(({ event }) => event.type === "gatesShut");
 
 async function withRecord(set: Record<string, Plain>) {
   const store = createMemoryStore({ now: () => nowMs });
@@ -105,9 +103,9 @@ async function breakRecord(
   ]);
 }
 
-const wholeVersions = { agentVersion: from, databaseVersion: from, upgrade: null, generation: 1 };
+const wholeVersions = { agentVersion: from, databaseVersion: from, upgradeId: null, generation: 1 };
 
-test.each(brokenForms(wholeVersions, ["upgrade"]))(
+test.each(brokenForms(wholeVersions, ["upgradeId"]))(
   "versions whose $field is $value are named, and shut every gate",
   async ({ field, value }) => {
     const store = createMemoryStore({ now: () => nowMs });
@@ -148,7 +146,7 @@ test("versions that are gone shut every gate", async () => {
 
 const wholeFence = {
   epoch: 3,
-  progress: { upgrade: "u1", step: 0, operation: 0, batches: 0 },
+  progress: { upgradeId: "u1", step: 0, operation: 0, batches: 0 },
   sessions: [] as string[],
 };
 const wholeLease = { holder: "a1", epoch: 3, nonce: "n", appName: "a" };
@@ -179,12 +177,11 @@ test.each([
 
 test("a fence that is gone or broken is not taken for live data that nobody has changed", async () => {
   const store = createMemoryStore({ now: () => nowMs });
-  const world = { store } as unknown as DatabaseWorld;
   const broken = { code: "record-broken" };
-  await expect(hasBegun(world, "u1")).rejects.toMatchObject(broken);
+  await expect(hasBegun({ store }, "u1")).rejects.toMatchObject(broken);
   await store.write([{ collection: "fences", id: "master", expect: null, set: wholeFence }]);
-  expect(await hasBegun(world, "u1")).toBe(true);
-  expect(await hasBegun(world, "u2")).toBe(false);
+  expect(await hasBegun({ store }, "u1")).toBe(true);
+  expect(await hasBegun({ store }, "u2")).toBe(false);
   await breakRecord(store, "fences", "master", "progress", {});
-  await expect(hasBegun(world, "u1")).rejects.toMatchObject(broken);
+  await expect(hasBegun({ store }, "u1")).rejects.toMatchObject(broken);
 });

@@ -33,7 +33,8 @@ describe("a second fleet on one database", () => {
     const name = freshDatabaseName();
     const [first, other] = [`${name}_first`, `${name}_other`];
     const url = ["--mongo-url", urlOf(name)];
-    expect((await run("init", "1.0.0", ...url, "--fleet", first)).code).toBe(0);
+    const there = await run("init", "1.0.0", "--new-database", ...url, "--fleet", first);
+    expect(there.code, there.text).toBe(0);
     const before = await namesOf(name);
     const folder = await mkdtemp(join(tmpdir(), "lockstep-registry-"));
     onTestFinished(() => rm(folder, { recursive: true, force: true }));
@@ -107,3 +108,30 @@ test("registering again is a success, and commands that only read write nothing"
   await registerFleet(client, fleet, noFaults);
   expect(await requireFleet(client, fleet)).toBe(true);
 });
+
+test.each([{}, { databaseName: 5, controlDatabaseName: null }, { databaseName: "other" }])(
+  "a registration that lacks fields, %j, is named, not tripped over",
+  async (registration) => {
+    const client = await openClient();
+    const name = freshDatabaseName();
+    const fleets = client.db("lockstep").collection<{ _id: string; control: string }>("fleets");
+    await fleets.insertOne({
+      _id: name.toLowerCase(),
+      control: `lockstep_${name}`,
+      ...registration,
+    });
+    onTestFinished(async () => {
+      await fleets.deleteOne({ _id: name.toLowerCase() });
+    });
+    for (const command of [["init", "1.0.0"], ["status"]]) {
+      const { code, text } = await run(...command, "--mongo-url", urlOf(name));
+      expect([code, text]).toEqual([
+        1,
+        expect.stringMatching(
+          /record-broken: the record ".*" of `fleets` .*DatabaseName|databaseName/,
+        ),
+      ]);
+    }
+    expect(await namesOf(`lockstep_${name}`)).toEqual([]);
+  },
+);

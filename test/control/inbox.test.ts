@@ -18,8 +18,8 @@ import { createMemoryStore } from "../../src/journal/memory-store.ts";
 import { collections, type Store, type Write } from "../../src/journal/store.ts";
 import { limits } from "../../src/limits.ts";
 import { silentLog } from "../../src/log.ts";
-import { type MasterWorld, serveInbox } from "../../src/upgrade/coordinator/master-loop.ts";
-import { coordinator, from, join, to, upgrade, ways } from "../upgrade/protocol/facts.ts";
+import { type MasterWorld, serveInbox } from "../../src/upgrade/coordinator/serve-requests.ts";
+import { coordinator, from, join, to, upgradeId, ways } from "../upgrade/protocol/facts.ts";
 
 const heard = { observe() {}, canJudgeSilence: () => true };
 
@@ -28,7 +28,7 @@ async function activeUpgrade(events: Parameters<typeof coordinator>[0]) {
   const store = createMemoryStore({ now: () => 1_000 });
   await initializeVersions(store, from);
   await join(store, "a1");
-  await store.write([acceptWrite(from, to, upgrade)]);
+  await store.write([acceptWrite(from, to, upgradeId)]);
   for (const entry of coordinator(events)) await store.append([entry]);
   return store;
 }
@@ -83,7 +83,7 @@ test("an abort of what turns back already is a success", async () => {
   const store = await activeUpgrade(ways["rolling-back"] ?? []);
   await fileRequest(store, "r1", { kind: "abort", why: "again" });
   await serveInbox({ store, failureDetector: heard } as unknown as MasterWorld);
-  expect(await readAnswer(store, "r1")).toMatchObject({ ok: true, upgrade });
+  expect(await readAnswer(store, "r1")).toMatchObject({ ok: true, upgradeId });
 });
 
 test("with the upgrade stuck and an agent too, one request is for both", async () => {
@@ -173,7 +173,7 @@ test("who restarts again and again is asked nonetheless, and keeps nobody waitin
 test("a master that oversleeps while it asks one after the other asks nobody once it is answered", async () => {
   const { store, world, retryOf } = await twoStuck(async (store, id) => {
     if (id !== "a2") return;
-    const answer = { ok: true, upgrade: null, message: "by its successor" } as const;
+    const answer = { ok: true, upgradeId: null, message: "by its successor" } as const;
     await store.write([answerWrite("r1", answer)]);
   });
   await fileRequest(store, "r1", { kind: "retry" });
@@ -184,7 +184,7 @@ test("a master that oversleeps while it asks one after the other asks nobody onc
 test("what has to be judged again keeps no later request waiting", async () => {
   const store = await activeUpgrade([]);
   const engine = {
-    send: () => Promise.reject(new LockstepError("conflict", "somebody else appends all the time")),
+    send: () => Promise.reject(new LockstepError("conflict", "another process keeps appending")),
   };
   const world = { store, engine, failureDetector: heard } as unknown as MasterWorld;
   await fileRequest(store, "r1", { kind: "abort", why: "drawn" });
@@ -262,7 +262,7 @@ test("who is back before it is forgotten stays in the upgrade", async () => {
   const store = createMemoryStore({ now: () => nowMs });
   await initializeVersions(store, from);
   await join(store, "a1");
-  expect(await store.write([acceptWrite(from, to, upgrade)])).toBe(null);
+  expect(await store.write([acceptWrite(from, to, upgradeId)])).toBe(null);
   await store.append(coordinator([]));
   nowMs = 100_000;
   let sent = 0;

@@ -1,5 +1,6 @@
 // Aim: what is stored once for an upgrade is read as it was, or not at all; a deposed master stores nothing; and
 // nothing stays once the upgrade has ended. Method: one suite on the memory store and on the MongoDB store.
+
 import { describe, expect, test } from "vitest";
 import {
   keepCatalogue,
@@ -10,6 +11,7 @@ import { createMemoryStore } from "../../src/journal/memory-store.ts";
 import { createMongoStore } from "../../src/journal/mongo-store.ts";
 import { collections, documentIds, type Entry, type Store } from "../../src/journal/store.ts";
 import { limits } from "../../src/limits.ts";
+import { systemClock } from "../../src/ports/clock.ts";
 import { noFaults } from "../../src/ports/fault-point.ts";
 import { createSetting } from "../database/setting.ts";
 
@@ -21,8 +23,8 @@ const fence = (epoch: number) => ({
 const odd = { "a.b": 1, "": "é\u0007", "😀": ["\ud83d"], nested: { $set: null } };
 const large = { text: "é😀".repeat(limits.cataloguePartBytes / 8) };
 
-const entryOf = (upgrade: string, status: Entry["status"]): Entry => ({
-  ...{ actor: `upgrade/${upgrade}`, revision: 0, machine: "upgrade" },
+const entryOf = (upgradeId: string, status: Entry["status"]): Entry => ({
+  ...{ actor: `upgrade/${upgradeId}`, revision: 0, machine: "upgrade" },
   ...{ owner: { kind: "role", role: "master" }, event: { type: "e" }, outcome: "applied" },
   ...{ snapshot: "{}", state: "s", status, timers: [], effects: [], epoch: 1, protocol: 1, at: 1 },
 });
@@ -31,7 +33,12 @@ const stores: Readonly<Record<string, () => Promise<Store>>> = {
   "in memory": async () => createMemoryStore({ now: () => 0 }),
   "on MongoDB": async () => {
     const { client, name } = await createSetting();
-    return createMongoStore({ client, databaseName: `lockstep_${name}`, faultPoints: noFaults });
+    return createMongoStore({
+      client,
+      databaseName: `lockstep_${name}`,
+      faultPoints: noFaults,
+      clock: systemClock,
+    });
   },
 };
 
@@ -84,9 +91,9 @@ describe.each(Object.entries(stores))("%s", (_name, open) => {
   test("an upgrade's end removes what no journal refers to any more, and nothing else", async () => {
     const { store, keep } = await opened();
     await store.append([entryOf("u000001", "done"), entryOf("u000002", "active")]);
-    for (const upgrade of ["u000001", "u000002", "u000003"]) {
-      await keepCatalogue(keep, upgrade, odd);
-      await keepCatalogue(keep, upgrade, large);
+    for (const upgradeId of ["u000001", "u000002", "u000003"]) {
+      await keepCatalogue(keep, upgradeId, odd);
+      await keepCatalogue(keep, upgradeId, large);
     }
     await sweepCatalogues(store);
     await sweepCatalogues(store);

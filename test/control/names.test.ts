@@ -7,17 +7,17 @@ import {
   masterRole,
   participantId,
   participantPrefix,
-  upgradeId,
+  upgradeIdOf,
 } from "../../src/control/names.ts";
 
 test("ids of actors, of upgrades, of the control database", () => {
   expect(masterRole).toBe("master");
   expect(coordinatorPrefix).toBe("upgrade/");
   expect(coordinatorId("u000001")).toBe("upgrade/u000001");
-  expect(participantPrefix("a1")).toBe("agent/a1/");
-  expect(participantId("a1", "u000001")).toBe("agent/a1/u000001");
-  expect(upgradeId(7)).toBe("u000007");
-  expect(upgradeId(1_234_567)).toBe("u1234567");
+  expect(participantPrefix("a1")).toBe("participant/a1/");
+  expect(participantId("a1", "u000001")).toBe("participant/a1/u000001");
+  expect(upgradeIdOf(7)).toBe("u000007");
+  expect(upgradeIdOf(1_234_567)).toBe("u1234567");
 });
 
 test.each([

@@ -15,50 +15,50 @@ import {
 } from "../../src/control/versions.ts";
 import { createMemoryStore } from "../../src/journal/memory-store.ts";
 
-const [from, to, upgrade] = ["1.0.0", "1.1.0", "u000002"];
+const [from, to, upgradeId] = ["1.0.0", "1.1.0", "u000002"];
 const document = { collection: "versions", id: "versions" };
 const between = "1.0.0>1.1.0#u000002";
 
 test("a version in transition equals none", () => {
-  expect(inTransition(from, to, upgrade)).toBe(between);
+  expect(inTransition(from, to, upgradeId)).toBe(between);
 });
 
 test("the four transactions", () => {
-  expect(acceptWrite(from, to, upgrade)).toEqual({
+  expect(acceptWrite(from, to, upgradeId)).toEqual({
     ...document,
-    expect: { agentVersion: from, databaseVersion: from, upgrade: null, generation: 1 },
-    set: { agentVersion: to, databaseVersion: between, upgrade },
+    expect: { agentVersion: from, databaseVersion: from, upgradeId: null, generation: 1 },
+    set: { agentVersion: to, databaseVersion: between, upgradeId },
     increment: { generation: 1 },
   });
-  expect(turnBackWrite(from, to, upgrade)).toEqual({
+  expect(turnBackWrite(from, to, upgradeId)).toEqual({
     ...document,
-    expect: { databaseVersion: between, upgrade },
+    expect: { databaseVersion: between, upgradeId },
     set: { agentVersion: from },
   });
-  expect(commitWrite(from, to, upgrade)).toEqual({
+  expect(commitWrite(from, to, upgradeId)).toEqual({
     ...document,
-    expect: { agentVersion: to, databaseVersion: between, upgrade },
-    set: { databaseVersion: to, upgrade: null },
+    expect: { agentVersion: to, databaseVersion: between, upgradeId },
+    set: { databaseVersion: to, upgradeId: null },
   });
-  expect(endRollBackWrites(from, to, upgrade, ["a2"])).toEqual([
+  expect(endRollBackWrites(from, to, upgradeId, ["a2"])).toEqual([
     {
       ...document,
-      expect: { agentVersion: from, databaseVersion: between, upgrade },
-      set: { databaseVersion: from, upgrade: null },
+      expect: { agentVersion: from, databaseVersion: between, upgradeId },
+      set: { databaseVersion: from, upgradeId: null },
       increment: { generation: 1 },
     },
-    { collection: "agents", id: "a2", expect: {}, set: { owes: upgrade } },
+    { collection: "agents", id: "a2", expect: {}, set: { owes: upgradeId } },
   ]);
 });
 
 test("the next upgrade's id is of the next generation", () => {
-  const versions = { agentVersion: to, databaseVersion: to, upgrade: null, generation: 41 };
+  const versions = { agentVersion: to, databaseVersion: to, upgradeId: null, generation: 41 };
   expect(nextUpgradeId(versions)).toBe("u000042");
 });
 
 test("a fleet's first version is declared once", async () => {
   const store = createMemoryStore({ now: () => 0 });
-  const first = { agentVersion: from, databaseVersion: from, upgrade: null, generation: 1 };
+  const first = { agentVersion: from, databaseVersion: from, upgradeId: null, generation: 1 };
   expect(await readVersions(store)).toBeUndefined();
   expect(await initializeVersions(store, from)).toMatchObject(first);
   expect(await initializeVersions(store, from)).toMatchObject(first);

@@ -1,4 +1,4 @@
-import { documentOf, type RawElement } from "../../src/mongo/bson/typed-bytes.ts";
+import { documentOf, type RawElement } from "../../src/mongo/bson/elements.ts";
 
 const bytesOf = (...parts: readonly (Uint8Array | readonly number[] | string)[]) =>
   Buffer.concat(parts.map((part) => Buffer.from(part as string)));

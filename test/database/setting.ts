@@ -23,6 +23,14 @@ export const withMember: WithMember = (host, act) =>
 
 export const never: AbortSignal = new AbortController().signal;
 
+/** A database into which a test loads documents, and with what. */
+export function targetIn(client: MongoClient, databaseName: string) {
+  return {
+    ...{ client, databaseName, signal: never },
+    ...{ faultPoints: noFaults, clock: systemClock, log: silentLog },
+  };
+}
+
 /** A database of its own with its control database, and a folder for copies. */
 export interface Setting {
   readonly client: MongoClient;
@@ -151,11 +159,12 @@ export async function runOptions(
 ): Promise<SchemaRunOptions> {
   return {
     client: setting.client,
+    withMember,
     databaseName: setting.name,
     control: setting.control,
     mastership: await setting.master(epoch),
     steps,
-    upgrade: "u000002",
+    upgradeId: "u000002",
     now: new Date(0),
     clock: systemClock,
     progressField: "progress",

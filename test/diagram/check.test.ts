@@ -49,6 +49,6 @@ test("--check fails on an edge that nothing takes, though every picture is fresh
   const checked = await run("--check");
   expect([checked?.exitCode, checked?.stderr]).toEqual([
     1,
-    `taken by none: agent: ${edge}\nno such edge: agent: waiting gateShut -> gone (model)\n`,
+    `taken by none: participant: ${edge}\nno such edge: participant: waiting gateShut -> gone (model)\n`,
   ]);
 });

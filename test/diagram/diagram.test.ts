@@ -136,9 +136,10 @@ test("an edge of every state is one of each live state that does not say otherwi
   ]);
   expect(started.filter(({ leaves }) => !leaves).map(edgeKey)).toEqual([
     "rolling-back started -> rolling-back",
-    ...["waiting", "backing-up", "migrating", "awaiting-peers", "blocked", "withdrawing"].map(
-      (state) => `${state} started -> ${state}`,
-    ),
+    ...[
+      ...["waiting", "backing-up", "migrating", "checking-readiness", "awaiting-peers"],
+      ...["blocked", "withdrawing"],
+    ].map((state) => `${state} started -> ${state}`),
   ]);
 });
 

@@ -8,11 +8,11 @@ import { createEdgeCounter } from "../support/edge-counts.ts";
 
 const definition = { machine: participantMachine, protocol: 1 };
 const stamp = { epoch: 1, at: 0 };
-const input = { agent: "a1", role: "stateless", upgrade: "u1", from: "1.0.0", to: "1.1.0" };
+const input = { agent: "a1", role: "stateless", upgradeId: "u1", from: "1.0.0", to: "1.1.0" };
 
 function journalOf(...types: readonly string[]): readonly Entry[] {
   const owner = { kind: "pinned", agent: "a1" } as const;
-  const base = { actor: "agent/a1", machine: "agent", owner };
+  const base = { actor: "participant/a1", machine: "participant", owner };
   let { entry: tail } = firstTransition(definition, base, input, stamp);
   const entries = [tail];
   for (const type of types) {
@@ -25,14 +25,21 @@ function journalOf(...types: readonly string[]): readonly Entry[] {
 function counted(entries: readonly Entry[]): Record<string, number> {
   const counter = createEdgeCounter();
   for (const entry of entries) counter.see(entry);
-  return (JSON.parse(counter.text()) as { agent: Record<string, number> }).agent;
+  return (JSON.parse(counter.text()) as { participant: Record<string, number> }).participant;
 }
 
-const journal = journalOf("gateShut", "undone", "localStepsAsked", "localStepsDone", "committed");
+const journal = journalOf(
+  "gateShut",
+  "undone",
+  "localStepsAsked",
+  "localStepsDone",
+  ...["readinessPassed", "committed"],
+);
 const all = {
   "waiting gateShut -> waiting": 1,
   "waiting localStepsAsked isNotLate -> migrating": 1,
-  "migrating localStepsDone -> awaiting-peers": 1,
+  "migrating localStepsDone -> checking-readiness": 1,
+  "checking-readiness readinessPassed -> awaiting-peers": 1,
   "awaiting-peers committed -> done": 1,
 };
 
@@ -47,6 +54,7 @@ test("an entry that is told again counts once", () => {
 test("behind a gap it is not known from where an event led; the entry after that counts again", () => {
   expect(counted(journal.filter(({ event }) => event.type !== "localStepsAsked"))).toEqual({
     "waiting gateShut -> waiting": 1,
+    "checking-readiness readinessPassed -> awaiting-peers": 1,
     "awaiting-peers committed -> done": 1,
   });
 });
@@ -62,5 +70,5 @@ test("what was counted before is added to", () => {
   const second = createEdgeCounter(first.text());
   for (const entry of journal) second.see(entry);
   const twice = Object.entries(all).map(([key, count]) => [key, 2 * count]);
-  expect(JSON.parse(second.text())).toMatchObject({ agent: Object.fromEntries(twice) });
+  expect(JSON.parse(second.text())).toMatchObject({ participant: Object.fromEntries(twice) });
 });

@@ -15,6 +15,7 @@ import { silentLog } from "../../src/log.ts";
 import { systemClock } from "../../src/ports/clock.ts";
 import { noFaults } from "../../src/ports/fault-point.ts";
 import { freshDatabaseName, openClient } from "../support/database.ts";
+import { storeWith } from "../support/store-with.ts";
 
 const machine = setup({
   types: { events: {} as { type: string }, context: {} as { seen: number } },
@@ -52,8 +53,7 @@ const sending = fc.record<Sent>({
 /** Loses the answers of the appends of these numbers: of even ones before they take effect, of odd ones after. */
 function losing(store: Store, lost: readonly number[]): Store {
   let appends = 0;
-  return {
-    ...store,
+  return storeWith(store, {
     async append(entries, writes) {
       appends += 1;
       const number = appends;
@@ -63,7 +63,7 @@ function losing(store: Store, lost: readonly number[]): Store {
       if (lost.includes(number)) throw unreachable;
       return results;
     },
-  };
+  });
 }
 
 async function play(
@@ -100,7 +100,7 @@ async function play(
   const acknowledged = new Map<string, string>();
   let taken: Promise<void> | undefined;
   const send = async ({ actor, type, key }: Sent, index: number) => {
-    // Who cannot take over begins again with a higher epoch, as a master does.
+    // An owner that cannot take over begins again with a higher epoch, as a master does.
     if (index === takeoverAt) taken = untilHeard((attempt) => own(second, 2 + attempt));
     // Before, around and after the takeover, both are asked.
     for (const engine of index < takeoverAt ? [first] : [first, second]) {
@@ -160,7 +160,12 @@ describe("any interleaving of two engines", () => {
     await fc.assert(
       fc.asyncProperty(...game, async (sent, at, lost) => {
         const databaseName = freshDatabaseName();
-        const store = createMongoStore({ client, databaseName, faultPoints: noFaults });
+        const store = createMongoStore({
+          client,
+          databaseName,
+          faultPoints: noFaults,
+          clock: systemClock,
+        });
         await play(store, sent, at, lost);
         await store.close();
       }),

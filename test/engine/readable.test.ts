@@ -148,5 +148,7 @@ test("no document makes the check throw", () => {
     fc.property(fc.oneof(fc.anything(), part), (document) => {
       readEntry({ job: now }, (document ?? {}) as Entry);
     }),
+    // An object without a text of its own.
+    { examples: [[{ actor: { toString: [] }, revision: { toString: [] } }]] },
   );
 });

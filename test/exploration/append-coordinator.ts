@@ -65,7 +65,7 @@ export function appendToCoordinator(
   });
 }
 
-/** What is durable once the transaction has committed, and what its master knows of it. */
+/** The durable state once the transaction has committed, and its master's knowledge of it. */
 export function appended(
   model: Model,
   state: State,
@@ -106,7 +106,7 @@ export function appended(
   });
 }
 
-/** What the engine does about an answer that was lost: it reads what is durable. */
+/** After a lost answer the engine reads what is durable. */
 export function recoverMaster(model: Model, state: State, index: number): void {
   const { master } = agentOf(state, index);
   if (!master || master.believed === 0) return;

@@ -19,7 +19,7 @@ const startedEvents = ["1.0.0", "1.1.0"].map((version) =>
   ),
 );
 
-/** What a process says first in its participant: it is one with what brought it there. */
+/** The first event of a process in its participant, in one step with the cause of its start. */
 export function appendStarted(model: Model, state: State, index: number, label: string): void {
   const { version, inherited, fellBack } = agentOf(state, index);
   const event = startedEvents[version === newVersion ? 1 : 0]?.[inherited && fellBack ? 1 : 0];
@@ -50,7 +50,7 @@ export function appendToParticipant(
   });
 }
 
-/** What the engine does about an answer that was lost: it reads what is durable. */
+/** After a lost answer the engine reads what is durable. */
 export function recoverParticipant(model: Model, state: State, index: number): void {
   const agent = agentOf(state, index);
   if (agent.believed === 0) return;

@@ -1,10 +1,11 @@
+import { copyHoldersOf } from "../../machines/upgrade-context.ts";
 import { protocol } from "../../machines/vocabulary.ts";
 import { coordinatorId, participantId } from "../../src/control/names.ts";
 import type { Entry } from "../../src/journal/store.ts";
 import { fleetInvariants } from "../../src/operator/invariants.ts";
 import { endBreaks } from "./coordinator-effects.ts";
 import { nameOf, recordsOf } from "./model.ts";
-import type { State } from "./state.ts";
+import type { Agent, State } from "./state.ts";
 import { tailOf } from "./tails.ts";
 import { upgradeName } from "./vocabulary.ts";
 
@@ -47,7 +48,7 @@ function fleetBreaks(state: State): readonly string[] {
   return broken;
 }
 
-/** What fleet facts do not show: processes, hosts and the data. */
+/** The checks that fleet facts do not allow: of processes, hosts and the data. */
 function modelBreaks(state: State): readonly string[] {
   const where = state.coordinator === 0 ? "none" : tailOf(state.coordinator).state;
   const broken: string[] = [];
@@ -66,16 +67,25 @@ function modelBreaks(state: State): readonly string[] {
     if (tail.final && tail.effects.length === 0 && agent.recorded) {
       broken.push(`S9: ${name} is ${tail.state} and still has an undo to do`);
     }
-    if (tail.final && agent.changed !== (tail.state === "done")) {
+    if (agent.unknown && !agent.recorded && agent.writing) {
+      broken.push(`L3: ${name} writes, and does not know which version its files match`);
+    }
+    if (tail.final && !agent.unknown && agent.changed !== (tail.state === "done")) {
       broken.push(`S9: ${name} is ${tail.state}, its local step's change is wrong`);
     }
   });
   if (state.applied.some((times) => times > 1)) broken.push("S7: a batch is in the data twice");
-  const copies = state.agents.filter(({ copy }) => copy).length;
-  if (where === "migrating" && state.applied.some((times) => times > 0) && copies < 2) {
+  const copies = state.agents.filter((agent, index) => holdsOrLost(state, agent, nameOf(index)));
+  if (where === "migrating" && state.applied.some((times) => times > 0) && copies.length < 2) {
     broken.push("S6: the live data changed before two hosts held a copy");
   }
   return broken;
+}
+
+/** A machine that took its place has none of its files, and its report of a copy was true when the master counted it. */
+function holdsOrLost({ coordinator }: State, { copy, unknown }: Agent, name: string): boolean {
+  if (copy || !unknown || coordinator === 0) return copy;
+  return copyHoldersOf(tailOf(coordinator).context.copies).includes(name);
 }
 
 /** Everything that is broken in a state; empty when all holds. */

@@ -1,4 +1,6 @@
-import { goesForward } from "../../src/upgrade/protocol/eligible.ts";
+import { copyHoldersOf } from "../../machines/upgrade-context.ts";
+import { isHolder, wayBack, withoutCopy } from "../../src/upgrade/protocol/data-decisions.ts";
+import { goesForward } from "../../src/upgrade/protocol/master-eligibility.ts";
 import {
   appendToCoordinator,
   deposed,
@@ -39,7 +41,7 @@ function chooseBackupTime(running: Running): void {
   report(running, { type: "backupTimeChosen", backup });
 }
 
-/** Who holds no copy gives those who do time to lead: it goes on only when none of them is there. */
+/** An agent that holds no copy gives the holders time to lead: it goes on only when none of them is there. */
 function holdsOrNobodyIsThere({ state, index }: Running): "holds" | "alone" | "waits" {
   if (agentOf(state, index).copy) return "holds";
   return state.agents.some(({ up, copy }) => up && copy) ? "waits" : "alone";
@@ -47,8 +49,10 @@ function holdsOrNobodyIsThere({ state, index }: Running): "holds" | "alone" | "w
 
 function rehearse(running: Running): void {
   const holds = holdsOrNobodyIsThere(running);
-  if (holds === "waits") return;
-  if (holds === "alone") {
+  const believed = copyHoldersOf(tailOf(running.state.coordinator).context.copies);
+  // One that is believed to hold a copy, and has lost it, does not wait for other holders.
+  if (holds === "waits" && !isHolder(nameOf(running.index), believed)) return;
+  if (holds !== "holds") {
     report(running, { type: "rehearsalFailed", reason: failure });
     return;
   }
@@ -102,28 +106,25 @@ function commitBatch(model: Model, state: State, index: number, batch: number): 
   model.actions.push({ label: `${label}, the answer is lost`, state: again, fault: true, broken });
 }
 
-function verifyCatalogue(running: Running): void {
+function verifyLiveData(running: Running): void {
   const complete = running.state.applied.every((times) => times === 1);
-  if (complete) report(running, { type: "catalogueVerified" });
-  else report(running, { type: "effectFailed", effect: "verifyCatalogue", reason: failure });
+  if (complete) report(running, { type: "liveDataVerified" });
+  else report(running, { type: "effectFailed", effect: "verifyLiveData", reason: failure });
 }
 
 function restore(running: Running): void {
   const { model, state, index } = running;
   const { context } = tailOf(state.coordinator);
-  if (!context.touched || state.progress === null) {
+  if (wayBack(context, state.progress !== null) !== "restore") {
     report(running, { type: "dataRestored", digest: null });
     return;
   }
   const holds = holdsOrNobodyIsThere(running);
-  if (holds !== "holds" && context.copies[nameOf(index)]?.digest) {
-    // Believed to hold one (after a retry everybody is) and asked for it: it says that it does not.
-    report(running, { type: "copyLost", agent: nameOf(index), reason: failure });
-    return;
-  }
-  if (holds === "waits") return;
-  if (holds === "alone") {
-    report(running, { type: "restoreFailed", reason: failure });
+  const believed = copyHoldersOf(context.copies);
+  // One that is believed to hold a copy (after a retry every agent is) does not wait for other holders.
+  if (holds === "waits" && !isHolder(nameOf(index), believed)) return;
+  if (holds !== "holds") {
+    report(running, withoutCopy(nameOf(index), believed, failure));
     return;
   }
   if (state.applied.every((times) => times === 0)) {
@@ -143,14 +144,14 @@ function restore(running: Running): void {
       model.actions.push({ label, state: restored, fault: false, broken });
     }
   }
-  failing(running, { type: "copyLost", agent: nameOf(index), reason: failure });
+  failing(running, withoutCopy(nameOf(index), copyHoldersOf(context.copies), failure));
 }
 
 const effects = {
-  ...{ chooseBackupTime, rehearse, migrate, verifyCatalogue, restore },
+  ...{ chooseBackupTime, rehearse, migrate, verifyLiveData, restore },
 } as const;
 
-/** What a master's process may do for the coordinator, as far as it knows it. */
+/** The actions of a master's process for the coordinator, as far as it knows it. */
 export function coordinatorEffects(
   model: Model,
   state: State,
@@ -180,7 +181,7 @@ export function coordinatorEffects(
   }
 }
 
-/** What the data has to be once an upgrade has ended. */
+/** The data that an upgrade must end with. */
 export function endBreaks(state: State): readonly string[] {
   if (state.coordinator === 0) return [];
   const where = tailOf(state.coordinator).state;

@@ -1,9 +1,10 @@
 import {
   fromCoordinator as coordinatorSays,
+  type Hearing,
   fromParticipant as participantSays,
   fromRecords as recordsSay,
 } from "../../src/upgrade/protocol/derive.ts";
-import { isEligible } from "../../src/upgrade/protocol/eligible.ts";
+import { isEligible } from "../../src/upgrade/protocol/master-eligibility.ts";
 import { agentOf, nameOf, recordsOf, viewOf } from "./model.ts";
 import type { State } from "./state.ts";
 import type { ModelEvent } from "./tails.ts";
@@ -18,7 +19,7 @@ const eligible = new Map<string, boolean>();
 const eventsOf = (derived: readonly { readonly event: unknown }[]): Events =>
   derived.map(({ event }) => event as ModelEvent);
 
-/** What a participant learns from the coordinator's latest entry: the product's decision, remembered. */
+/** A participant's news from the coordinator's latest entry: the product's decision, remembered. */
 export function fromCoordinator(state: State, index: number): Events {
   const { participant } = agentOf(state, index);
   const key = participant * 65_536 + state.coordinator;
@@ -30,7 +31,7 @@ export function fromCoordinator(state: State, index: number): Events {
   return events;
 }
 
-/** What the coordinator learns from one participant's latest entry: the product's decision, remembered. */
+/** The coordinator's news from one participant's latest entry: the product's decision, remembered. */
 export function fromParticipant(state: State, index: number): Events {
   const { participant, gate } = agentOf(state, index);
   const key = `${state.coordinator}/${participant}/${index}/${gate}`;
@@ -44,19 +45,18 @@ export function fromParticipant(state: State, index: number): Events {
   return events;
 }
 
-/** What the coordinator learns from the records when these agents are silent: remembered. */
-export function fromRecords(state: State, isSilent: (index: number) => boolean): Events {
-  const seen = state.agents.map(({ gate }, index) => (isSilent(index) ? "silent" : gate)).join();
+/** The coordinator's news from the records when a master judges the agents so: remembered. */
+export function fromRecords(state: State, hear: (index: number) => Hearing): Events {
+  const seen = state.agents.map(({ gate }, index) => `${gate} ${hear(index)}`).join();
   const key = `${state.coordinator}/${seen}`;
   const known = heard.get(key);
   if (known) return known;
   const view = viewOf(state.coordinator, "coordinator", "");
-  const silent = (name: string) => isSilent(agentNames.indexOf(name as "a1"));
   const events = eventsOf(
     recordsSay(
       view,
       recordsOf(state, () => false),
-      ({ agent }) => silent(agent),
+      ({ agent }) => hear(agentNames.indexOf(agent as "a1")),
     ),
   );
   heard.set(key, events);
@@ -65,7 +65,7 @@ export function fromRecords(state: State, isSilent: (index: number) => boolean):
 
 /** Whether the agent may be master, who is silent being whoever is down, or nobody yet. */
 export function mayBeMaster(state: State, index: number): boolean {
-  if (state.versions.upgrade === null || state.coordinator === 0) return true;
+  if (state.versions.upgradeId === null || state.coordinator === 0) return true;
   const { version } = agentOf(state, index);
   const seen = state.agents.map(({ up, recordVersion }) => `${up}${recordVersion}`).join();
   const key = `${state.coordinator}/${index}/${version}/${seen}`;

@@ -1,4 +1,4 @@
-/** Who leads to whom, in as little memory as it takes. */
+/** The edges between states, in as little memory as it takes. */
 export interface Edges {
   add(from: number, to: number): void;
   readonly count: number;

@@ -1,4 +1,4 @@
-import type { UpgradeInput } from "../../machines/upgrade-context.ts";
+import { silenceTimer, type UpgradeInput } from "../../machines/upgrade-context.ts";
 import { isLockstepError } from "../../src/errors.ts";
 import { decideAcceptance } from "../../src/upgrade/protocol/accept.ts";
 import {
@@ -17,7 +17,7 @@ import { create, eventId, eventOf, type ModelEvent, tailOf } from "./tails.ts";
 import { agentNames, newVersion } from "./vocabulary.ts";
 
 const deadlines = {
-  ...{ waitingMs: 1, backingUpMs: 1, noProgressMs: 1, peersMs: 1, rollingBackMs: 1 },
+  ...{ waitingMs: 1, backingUpMs: 1, noProgressMs: 1, peersMs: 1, silentMs: 1, rollingBackMs: 1 },
 } as const;
 
 const acceptance: ModelEvent = { type: "accept" };
@@ -61,7 +61,7 @@ function takeOver(model: Model, state: State, index: number): void {
 }
 
 function readRequest(model: Model, state: State, index: number): void {
-  if (state.versions.upgrade !== null || state.coordinator !== 0) return;
+  if (state.versions.upgradeId !== null || state.coordinator !== 0) return;
   if (!mayBeAccepted(state)) return;
   accept(model, state, index);
   take(model, state, index, acceptance, false);
@@ -86,6 +86,7 @@ function inputOf(state: State): UpgradeInput | undefined {
         agents: recordsOf(state, (index) => !agentOf(state, index).up),
       },
       ...{ wanted: { to: newVersion, restoreOf: null }, deadlines, nowMs: silentNowMs },
+      between: [],
     });
   } catch (error) {
     if (isLockstepError(error)) return undefined;
@@ -94,7 +95,7 @@ function inputOf(state: State): UpgradeInput | undefined {
 }
 
 const input: UpgradeInput = {
-  ...{ upgrade: "u000002", from: "1.0.0", to: newVersion, deadlines, restoreOf: null },
+  ...{ upgradeId: "u000002", from: "1.0.0", to: newVersion, deadlines, restoreOf: null },
   ...{ required: agentNames.map((agent) => ({ agent, role: "state-server" })), acceptedAt: 0 },
 };
 
@@ -137,24 +138,26 @@ function take(
   model.actions.push({ label, state: hand, fault: true, broken: [] });
 }
 
-/** What the master learns from the others. */
+/** The master's news from the other agents. */
 function readOthers(model: Model, state: State, index: number): void {
   if (state.coordinator === 0 || tailOf(state.coordinator).final) return;
   state.agents.forEach(({ participant }, other) => {
     if (participant === 0) return;
     for (const event of fromParticipant(state, other)) take(model, state, index, event, true);
   });
-  const present = fromRecords(state, () => false);
-  const absent = fromRecords(state, (other) => agentOf(state, other).gone);
+  const isGone = (other: number) => agentOf(state, other).gone;
+  const present = fromRecords(state, (other) => (isGone(other) ? "unknown" : "heard"));
+  const absent = fromRecords(state, (other) => (isGone(other) ? "absent" : "heard"));
   for (const event of present.length > 0 ? present : absent) {
     take(model, state, index, event, true);
   }
   const paused = spent(state, "pauses");
   if (!paused) return;
-  // Whoever stands still or starts anew for too long is taken for silent, too.
+  // An agent that stands still or starts anew for too long is taken for silent, too.
   state.agents.forEach(({ gone }, other) => {
     if (gone) return;
-    for (const event of fromRecords(state, (silent) => silent === other)) {
+    const hear = (one: number) => (one === other ? "absent" : isGone(one) ? "unknown" : "heard");
+    for (const event of fromRecords(state, hear)) {
       appendToCoordinator(model, paused, index, event, null, { fault: true });
     }
   });
@@ -173,7 +176,7 @@ function sendHand(model: Model, state: State, index: number, hand: number): void
   if (state.coordinator !== 0) appendToCoordinator(model, state, index, event, null);
 }
 
-/** What an operator or the clock may put in at any time. */
+/** Events that an operator or the clock may add at any time. */
 function interrupt(model: Model, state: State, index: number): void {
   if (state.coordinator === 0) return;
   const { timers, state: where, final } = tailOf(state.coordinator);
@@ -189,10 +192,13 @@ function interrupt(model: Model, state: State, index: number): void {
   );
   // An operator has mended the cause.
   if (where === "blocked") appendToCoordinator(model, state, index, retry, null);
-  const late = waits ? state : spent(state, "timeouts");
-  if (!late || model.mutant === "no-deadline") return;
+  if (model.mutant === "no-deadline") return;
   for (const timer of timers) {
-    appendToCoordinator(model, late, index, deadlinePassed, { timer }, { fault: !waits });
+    const silent = agentNames.find((name) => timer === silenceTimer(name));
+    const isDue = silent === undefined ? waits : agentOf(state, agentNames.indexOf(silent)).gone;
+    const late = isDue ? state : spent(state, "timeouts");
+    const event = silent === undefined ? deadlinePassed : { type: "silentTooLong", agent: silent };
+    if (late) appendToCoordinator(model, late, index, event, { timer }, { fault: !isDue });
   }
 }
 

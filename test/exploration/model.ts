@@ -22,7 +22,7 @@ export interface Action {
   readonly broken: readonly string[];
 }
 
-/** What the actions of one state are collected with. */
+/** The collector of one state's actions. */
 export interface Model {
   readonly mutant: Mutant | null;
   readonly actions: Action[];
@@ -78,13 +78,13 @@ export function viewOf(
   agent: string,
 ): ActorView<Tail["context"]> & { readonly final: boolean } {
   const tail = tailOf(id);
-  const context = tail.machine === "agent" ? { ...tail.context, agent } : tail.context;
+  const context = tail.machine === "participant" ? { ...tail.context, agent } : tail.context;
   return { actor, revision: 0, state: tail.state, context, at: 0, final: tail.final };
 }
 
 const plain = (value: unknown) => value ?? null;
 
-/** What a transaction makes of the control documents; undefined when an expectation fails. */
+/** The control documents after a transaction; undefined when an expectation fails. */
 export function applyWrites(state: State, writes: readonly Write[]): State | undefined {
   let result = state;
   for (const { collection, id, expect, set, increment } of writes) {

@@ -17,10 +17,10 @@ const retry: ModelEvent = { type: "retryRequested" };
 /** A participant of the model's upgrade is made: its id exists once, so a second making is none. */
 function createParticipant(model: Model, state: State, index: number): void {
   const input = {
-    ...{ agent: selfName, role: "state-server", upgrade: upgradeName },
+    ...{ agent: selfName, role: "state-server", upgradeId: upgradeName },
     ...{ from: oldVersion, to: newVersion },
   };
-  const { to } = create("agent", input);
+  const { to } = create("participant", input);
   const made = withAgent(state, index, { participant: to, inherited: false });
   appendStarted(model, made, index, `${nameOf(index)} creates its participant`);
 }
@@ -60,9 +60,10 @@ function reconcileGate(model: Model, state: State, index: number): void {
   const busy = agent.participant !== 0 && !tailOf(agent.participant).final;
   const mayOpen =
     !busy &&
-    versions.upgrade === null &&
+    versions.upgradeId === null &&
     versions.databaseVersion === agent.version &&
     agent.stepsVersion === agent.version &&
+    !agent.unknown &&
     !agent.owes;
   if (mayOpen && !agent.writing && !agent.opening) {
     openGate(model, state, index);
@@ -114,10 +115,11 @@ function openGate(model: Model, state: State, index: number): void {
 /** As `returnToFleetVersion`: one at rest on another version than the fleet's goes there. */
 function returnToFleetVersion(model: Model, state: State, index: number): void {
   const agent = agentOf(state, index);
-  const { agentVersion, upgrade } = state.versions;
+  const { agentVersion, upgradeId } = state.versions;
   const busy = agent.participant !== 0 && !tailOf(agent.participant).final;
-  if (busy || upgrade !== null || agent.fellBack) return;
-  if (agent.version === agentVersion || agent.stepsVersion !== agentVersion) return;
+  if (busy || upgradeId !== null || agent.fellBack) return;
+  if (agent.version === agentVersion) return;
+  if (agent.stepsVersion !== agentVersion && !agent.unknown) return;
   const home = withAgent(state, index, {
     ...{ up: false, version: agentVersion, gate: "shut", writing: false, opening: false },
     ...{ believed: 0, master: null, inherited: false },
@@ -126,13 +128,25 @@ function returnToFleetVersion(model: Model, state: State, index: number): void {
   model.actions.push({ label, state: home, fault: false, broken: [] });
 }
 
+/** As `provision`: a host at rest that does not know its version runs the local steps of all versions. */
+function provision(model: Model, state: State, index: number): void {
+  const { unknown, participant, version, owes } = agentOf(state, index);
+  const { upgradeId, agentVersion } = state.versions;
+  const tail = participant === 0 ? null : tailOf(participant);
+  const busy = tail !== null && !(tail.final && tail.effects.length === 0);
+  if (!unknown || busy || owes || upgradeId !== null || version !== agentVersion) return;
+  const files = { unknown: false, stepsVersion: version, changed: version === newVersion };
+  const label = `${nameOf(index)} runs the local steps of all versions`;
+  model.actions.push({ label, state: withAgent(state, index, files), fault: false, broken: [] });
+}
+
 /** Everything that the process of one agent may do as a participant. */
 export function participantActions(model: Model, state: State, index: number): void {
   const agent = agentOf(state, index);
   if (!agent.up) return;
   recoverParticipant(model, state, index);
   if (agent.participant === 0) {
-    if (state.versions.upgrade !== null && state.coordinator !== 0) {
+    if (state.versions.upgradeId !== null && state.coordinator !== 0) {
       createParticipant(model, state, index);
     }
   } else {
@@ -140,6 +154,7 @@ export function participantActions(model: Model, state: State, index: number): v
     participantEffects(model, state, index);
   }
   joinOwedUndo(model, state, index);
+  provision(model, state, index);
   reconcileGate(model, state, index);
   if (agent.opening) openGate(model, state, index);
   if (placeOf(agent.participant, "changeVersion") === undefined)

@@ -33,7 +33,7 @@ function change({ model, state, index }: Running, what: string, changed: Partial
   model.actions.push({ label, state: after, fault: false, broken: [] });
 }
 
-/** What is done on the host can be told from what is not reported only by a crash in between. */
+/** Work that is done and work that is reported differ only where a crash comes in between. */
 function act(running: Running, what: string, changed: Partial<Agent>, then: ModelEvent): void {
   const { crashes, deaths } = running.state.budget;
   if (crashes + deaths > 0) change(running, what, changed);
@@ -43,6 +43,7 @@ function act(running: Running, what: string, changed: Partial<Agent>, then: Mode
 const gateShut: ModelEvent = { type: "gateShut" };
 const copyMade: ModelEvent = { type: "copyMade", digest: "d" };
 const localStepsDone: ModelEvent = { type: "localStepsDone" };
+const readinessPassed: ModelEvent = { type: "readinessPassed" };
 const undone: ModelEvent = { type: "undone" };
 const versionKept: ModelEvent = { type: "versionKept" };
 
@@ -99,6 +100,12 @@ function runLocalSteps(running: Running): void {
   } else report(running, localStepsDone);
 }
 
+/** The application looks at the migrated data, and changes nothing. */
+function checkReadiness(running: Running): void {
+  report(running, readinessPassed);
+  failed(running, { type: "readinessFailed", reason: failure });
+}
+
 function undoLocalSteps(running: Running): void {
   if (!running.agent.recorded) report(running, undone);
   else {
@@ -112,7 +119,8 @@ function keepVersion(running: Running): void {
   const { agent } = running;
   const kept = tailOf(agent.participant).state === "done" ? newVersion : oldVersion;
   if (agent.stepsVersion !== kept || agent.recorded) {
-    const changed = { stepsVersion: kept, recorded: false, owes: false };
+    const unknown = agent.unknown && !(agent.recorded && kept === newVersion);
+    const changed = { stepsVersion: kept, unknown, recorded: false, owes: false };
     act(running, "keeps its version", changed, versionKept);
     return;
   }
@@ -121,10 +129,11 @@ function keepVersion(running: Running): void {
 }
 
 const effects = {
-  ...{ shutGate, changeVersion, dumpCopy, runLocalSteps, undoLocalSteps, keepVersion },
+  ...{ shutGate, changeVersion, dumpCopy, runLocalSteps, checkReadiness, undoLocalSteps },
+  keepVersion,
 } as const;
 
-/** What an agent's process may do for its participant, as far as it knows it. */
+/** The actions of an agent's process for its participant, as far as it knows it. */
 export function participantEffects(model: Model, state: State, index: number): void {
   const agent = agentOf(state, index);
   const known = agent.believed || agent.participant;

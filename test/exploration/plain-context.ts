@@ -1,5 +1,5 @@
 import type { ParticipantContext } from "../../machines/participant-context.ts";
-import type { UpgradeContext } from "../../machines/upgrade-context.ts";
+import { forwardStates, type UpgradeContext } from "../../machines/upgrade-context.ts";
 import { failure, selfName } from "./vocabulary.ts";
 
 /** The one thing that both machines call alike and that is not the same. */
@@ -52,6 +52,8 @@ function plainCoordinator(context: BothContexts, state: string): BothContexts {
         ? {}
         : sortedRecord(Object.fromEntries(copies)),
     voted: votes ? context.voted.toSorted() : [],
+    silent: forwardStates.includes(state) ? context.silent.toSorted() : [],
+    verifying: votes && context.verifying,
     verified: votes && context.verified,
     undone: state === "rolled-back" ? [] : (context.undone as string[]).toSorted(),
     debtors: state === "rolled-back" ? [] : context.debtors.toSorted(),
@@ -63,8 +65,8 @@ function plainCoordinator(context: BothContexts, state: string): BothContexts {
 /** Drops what no decision depends on any more: orders of arrival, the words of reasons, what is over. */
 export function plainContext(
   context: BothContexts,
-  machine: "upgrade" | "agent",
+  machine: "upgrade" | "participant",
   state: string,
 ): BothContexts {
-  return machine === "agent" ? plainAgent(context, state) : plainCoordinator(context, state);
+  return machine === "participant" ? plainAgent(context, state) : plainCoordinator(context, state);
 }

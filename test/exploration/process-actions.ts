@@ -2,6 +2,7 @@ import { appendStarted } from "./append-participant.ts";
 import { agentOf, type Model, nameOf, spent, withAgent } from "./model.ts";
 import type { Agent, State } from "./state.ts";
 import { tailOf, withOlderIncarnation, withOlderReadiness } from "./tails.ts";
+import { oldVersion } from "./vocabulary.ts";
 
 const lostMemory = {
   ...{ up: false, writing: false, opening: false, believed: 0, master: null },
@@ -22,6 +23,18 @@ function crash(model: Model, state: State, index: number): void {
   model.actions.push({ label, state: after, fault: true, broken: [] });
 }
 
+/** Another machine with this agent's name: what its journal says stays, all of its disk is gone. */
+function replace(model: Model, state: State, index: number): void {
+  const replaced = spent(state, "replacements");
+  if (!replaced) return;
+  const version = state.versions.agentVersion;
+  const empty = { copy: false, changed: false, recorded: false, unknown: true, fellBack: false };
+  const disk = { ...empty, version, stepsVersion: oldVersion };
+  const after = withAgent(replaced, index, { ...lostMemory, ...disk });
+  const label = `${nameOf(index)} is replaced by another machine`;
+  model.actions.push({ label, state: after, fault: true, broken: [] });
+}
+
 /** A new process registers and takes its own participant over: whatever was said before is older. */
 function start(model: Model, state: State, index: number): void {
   const { version, participant } = agentOf(state, index);
@@ -37,9 +50,11 @@ function start(model: Model, state: State, index: number): void {
   else model.actions.push({ label, state: after, fault: false, broken: [] });
 }
 
-/** What may happen to the process of one agent. */
+/** The faults and restarts of one agent's process. */
 export function processActions(model: Model, state: State, index: number): void {
   const { up, gone } = agentOf(state, index);
-  if (up) crash(model, state, index);
-  else if (!gone) start(model, state, index);
+  if (up) {
+    crash(model, state, index);
+    replace(model, state, index);
+  } else if (!gone) start(model, state, index);
 }

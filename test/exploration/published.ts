@@ -7,17 +7,17 @@ export interface Published {
   readonly states: number;
 }
 
-/** What the tests explore. */
+/** The explorations of the tests. */
 export const publishedShort: readonly Published[] = [
-  { name: "no fault", budget: faultsInAll(0), states: 665 },
-  { name: "any one fault", budget: faultsInAll(1), states: 90_972 },
+  { name: "no fault", budget: faultsInAll(0), states: 661 },
+  { name: "any one fault", budget: faultsInAll(1), states: 105_212 },
 ];
 
-/** What `npm run explore` explores after that: any two faults of different kinds meet each other. */
+/** The exploration that `npm run explore` adds: any two faults of different kinds meet each other. */
 export const publishedLong: readonly Published[] = [
   {
     name: "any two faults",
     budget: faultsInAll(2),
-    states: 1_904_234,
+    states: 2_884_713,
   },
 ];

@@ -10,13 +10,13 @@ import {
   upgradeName,
 } from "./vocabulary.ts";
 
-/** What a process that was master at some time believes. */
+/** The belief of a process that was master at some time. */
 export interface Mastership {
   /** How many epochs it lies behind the fence: 0 for the master. */
   readonly behind: number;
   /** The coordinator's tail as it knows it, where that is another than the journal's; else 0. */
   readonly believed: number;
-  /** What it has read and is about to send; else 0. */
+  /** The event that it has read and is about to send; else 0. */
   readonly hand: number;
   /** The batch that it is about to commit, from 1 on; `begin` is 0; else null. */
   readonly working: number | null;
@@ -26,7 +26,7 @@ export interface Mastership {
 export interface Agent {
   readonly up: boolean;
   readonly gone: boolean;
-  /** What its launcher starts or has started. */
+  /** The version that its launcher starts or has started. */
   readonly version: string;
   readonly recordVersion: string;
   readonly gate: "open" | "shut";
@@ -42,6 +42,8 @@ export interface Agent {
   readonly participant: number;
   readonly believed: number;
   readonly stepsVersion: string;
+  /** The host did not know which version its files match before the steps that its record names. */
+  readonly unknown: boolean;
   /** The local step's change is on the host. */
   readonly changed: boolean;
   /** The local journal knows of it. */
@@ -68,12 +70,13 @@ export function firstState(budget: Budget): State {
     ...{ up: true, gone: false, version: oldVersion, recordVersion: oldVersion },
     ...{ gate: "shut", owes: false, writing: false, opening: false },
     ...{ fellBack: false, inherited: false, participant: 0, believed: 0 },
-    ...{ stepsVersion: oldVersion, changed: false, recorded: false, copy: false, master: null },
+    ...{ stepsVersion: oldVersion, unknown: false, changed: false, recorded: false },
+    ...{ copy: false, master: null },
   };
   return {
     versions: {
       ...{ agentVersion: oldVersion, databaseVersion: oldVersion },
-      ...{ upgrade: null, generation: Number(upgradeName.slice(1)) - 1 },
+      ...{ upgradeId: null, generation: Number(upgradeName.slice(1)) - 1 },
     },
     ...{ coordinator: 0, coordinatorBehind: 0, progress: null, applied: [0, 0], budget },
     agents: agentNames.map(() => agent),
@@ -109,7 +112,8 @@ function agentCodes(agent: Agent): string {
     bit(agent.changed, 11) |
     bit(agent.recorded, 12) |
     bit(agent.copy, 13) |
-    bit(agent.master !== null, 14);
+    bit(agent.master !== null, 14) |
+    bit(agent.unknown, 15);
   const { master } = agent;
   const codes = [flags, agent.participant, agent.believed];
   if (master) {
@@ -167,6 +171,7 @@ function readAgent(codes: string, at: number): Agent {
     changed: (flags & (1 << 11)) !== 0,
     recorded: (flags & (1 << 12)) !== 0,
     copy: (flags & (1 << 13)) !== 0,
+    unknown: (flags & (1 << 15)) !== 0,
     master: (flags & (1 << 14)) === 0 ? null : readMaster(codes, at + 3),
   };
 }
@@ -281,7 +286,7 @@ function withoutAgentRests(agent: Agent, copiesOver: boolean): Agent {
   return same ? agent : { ...agent, copy, recordVersion, inherited };
 }
 
-/** What nobody asks for any more is as if it were not there. */
+/** Removes facts that no decision asks for any more, so that more states are equal. */
 function withoutRests(state: State): State {
   if (state.coordinator === 0) return state;
   const { state: where, context, final } = tailOf(state.coordinator);

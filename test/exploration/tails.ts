@@ -1,6 +1,7 @@
 import { agentInvariants, upgradeInvariants } from "../../machines/invariants.ts";
 import { participantMachine } from "../../machines/participant.ts";
 import { upgradeMachine } from "../../machines/upgrade.ts";
+import { forwardStates, silenceTimer } from "../../machines/upgrade-context.ts";
 import { protocol } from "../../machines/vocabulary.ts";
 import { type EventKey, effectKey, timerKey } from "../../src/engine/event-key.ts";
 import {
@@ -15,8 +16,9 @@ import { contextOf } from "../../src/upgrade/views.ts";
 import { createInterner } from "./interner.ts";
 import { type BothContexts, plainContext } from "./plain-context.ts";
 import { type Edge, edgesOf } from "./taken.ts";
+import { agentNames } from "./vocabulary.ts";
 
-type Machine = "upgrade" | "agent";
+type Machine = "upgrade" | "participant";
 
 export interface PendingEffect {
   readonly name: string;
@@ -39,7 +41,7 @@ export interface ModelEvent {
   readonly [key: string]: unknown;
 }
 
-/** What one event makes of a tail, by the real step function. */
+/** The tail after one event, by the real step function. */
 export interface Move {
   readonly to: number;
   readonly writes: readonly Write[];
@@ -52,7 +54,7 @@ export interface Move {
 
 export const definitions: Readonly<Record<Machine, Definition>> = {
   upgrade: { machine: upgradeMachine, protocol, writes: controlWrites },
-  agent: { machine: participantMachine, protocol },
+  participant: { machine: participantMachine, protocol },
 };
 
 const tails = createInterner<Tail>();
@@ -78,14 +80,17 @@ function internTail(tail: Omit<Tail, "context" | "final">): number {
   const persisted = JSON.parse(tail.snapshot) as { context: Tail["context"]; status: string };
   const context = plainContext(persisted.context, machine, state);
   const snapshot = JSON.stringify({ ...persisted, context });
-  // What an effect is asked for with follows from the context that asked for it.
+  // The parameters of an effect follow from the context that asked for it.
   const effects = tail.effects
     .filter(({ name }) => name !== "liftHolds")
     .map(({ name, params }) => ({
       name,
       params: name === "changeVersion" ? { version: params["version"] } : {},
     }));
-  const timers = tail.timers.toSorted();
+  // On the way back nothing listens to the timer of a silent agent any more.
+  const timers = tail.timers
+    .filter((name) => name === "deadline" || forwardStates.includes(state))
+    .toSorted();
   const final = persisted.status !== "active";
   return tails.idOf(JSON.stringify([machine, state, snapshot, timers, effects]), () => {
     return { machine, state, snapshot, context, timers, effects, final };
@@ -133,7 +138,7 @@ export function create(machine: Machine, input: unknown): Move {
   return move;
 }
 
-/** What answers a pending effect or timer of the tail, by its place or its name. */
+/** The answer to a pending effect or timer of the tail, by its place or its name. */
 export type Answered = { readonly effect: number } | { readonly timer: string } | null;
 
 function keyOf(answered: Answered): EventKey | undefined {
@@ -143,13 +148,16 @@ function keyOf(answered: Answered): EventKey | undefined {
     : timerKey(`timer/${answered.timer}`);
 }
 
+/** Effects that an edge without an event and without a new state asks for. */
+const askedByGuards = ["changeVersion", "verifyLiveData"];
+
 function edgesTaken(before: Tail, event: ModelEvent, { entry }: Transition): readonly Edge[] {
   if (entry.outcome !== "applied") return [];
   // An effect that was not pending before was asked for on the way.
-  const leaves = entry.effects.some(
-    ({ id, name }) => name === "changeVersion" && !id.startsWith("effect/"),
+  const asksOnTheWay = entry.effects.some(
+    ({ id, name }) => askedByGuards.includes(name) && !id.startsWith("effect/"),
   );
-  return edgesOf(before, event, { state: entry.state, asksForVersion: leaves });
+  return edgesOf(before, event, { state: entry.state, asksOnTheWay });
 }
 
 /** The entry that follows a tail, by the real step function; remembered. */
@@ -227,33 +235,38 @@ export function renamed(id: number, names: Readonly<Record<string, string>>, wha
     const name = (agent: string) => names[agent] ?? agent;
     const keys = <Value>(record: Readonly<Record<string, Value>>) =>
       Object.fromEntries(Object.entries(record).map(([agent, value]) => [name(agent), value]));
-    const { required, ready, copies, voted, undone, debtors } = tail.context;
+    const { required, ready, copies, voted, silent, undone, debtors } = tail.context;
+    const timers = tail.timers.map((timer) => {
+      const agent = agentNames.find((one) => timer === silenceTimer(one));
+      return agent === undefined ? timer : silenceTimer(name(agent));
+    });
     const context = {
       ...tail.context,
       required: required.map((one) => ({ ...one, agent: name(one.agent) })),
       ...{ ready: keys(ready), copies: keys(copies) },
       ...{
         voted: voted.map(name),
+        silent: silent.map(name),
         undone: (undone as string[]).map(name),
         debtors: debtors.map(name),
       },
     };
-    return { ...tail, context };
+    return { ...tail, timers, context };
   });
 }
 
 const facts = new Map<string, string>();
 
-/** What a coordinator knows of one agent, as text: agents are ordered by it. */
+/** A coordinator's knowledge of one agent, as text: agents are ordered by it. */
 export function knownOf(id: number, agent: string): string {
   const key = `${id}/${agent}`;
   const known = facts.get(key);
   if (known !== undefined) return known;
-  const { ready, copies, voted, undone, debtors } = tails.get(id).context;
+  const { ready, copies, voted, silent, undone, debtors } = tails.get(id).context;
   const text = JSON.stringify([
     ready[agent]?.incarnation ?? null,
     copies[agent]?.digest ?? (copies[agent] ? "lost" : null),
-    ...[voted, undone as string[], debtors].map((list) => list.includes(agent)),
+    ...[voted, silent, undone as string[], debtors].map((list) => list.includes(agent)),
   ]);
   facts.set(key, text);
   return text;

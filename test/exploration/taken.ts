@@ -4,7 +4,7 @@ import { chartOf } from "../../src/diagram/chart.ts";
 
 /** One edge of a machine, as its diagram has it. */
 export interface Edge {
-  readonly machine: "upgrade" | "agent";
+  readonly machine: "upgrade" | "participant";
   readonly from: string;
   readonly event: string;
   readonly guard: string | null;
@@ -13,7 +13,7 @@ export interface Edge {
 
 type Guard = (args: { context: unknown; event: unknown }, params: undefined) => boolean;
 
-const machines = { upgrade: upgradeMachine, agent: participantMachine } as const;
+const machines = { upgrade: upgradeMachine, participant: participantMachine } as const;
 const edges: readonly Edge[] = Object.entries(machines).flatMap(([name, machine]) =>
   chartOf(machine).edges.map(({ from, event, guard, to }) => ({
     machine: name as Edge["machine"],
@@ -37,7 +37,7 @@ function passes({ machine, guard }: Edge, context: unknown, event: unknown): boo
 export function edgesOf(
   before: From,
   event: { readonly type: string },
-  after: { readonly state: string; readonly asksForVersion: boolean },
+  after: { readonly state: string; readonly asksOnTheWay: boolean },
 ): readonly Edge[] {
   const { machine, state, context } = before;
   const ours = edges.filter((edge) => edge.machine === machine);
@@ -46,7 +46,7 @@ export function edgesOf(
     ours.find(
       (edge) => edge.from === state && edge.event === event.type && passes(edge, context, event),
     ) ?? everywhere;
-  if (first.to === after.state && !after.asksForVersion) return [first];
+  if (first.to === after.state && !after.asksOnTheWay) return [first];
   const then = ours.find(
     (edge) => edge.from === first.to && edge.event === "always" && edge.to === after.state,
   );

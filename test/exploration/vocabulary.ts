@@ -1,4 +1,4 @@
-/** What the model's one upgrade is about: names and values that all of its parts share. */
+/** Names and values that all parts of the model share. */
 export const oldVersion = "1.0.0";
 export const newVersion = "1.1.0";
 export const upgradeName = "u000002";
@@ -17,6 +17,8 @@ export interface Budget {
   readonly crashes: number;
   /** Crashes after which the agent never comes back. */
   readonly deaths: number;
+  /** Another machine takes an agent's name, with an empty disk. */
+  readonly replacements: number;
   /** A lease taken while its holder lives and does not know. */
   readonly failovers: number;
   /** Writes that took effect though nobody was told. */
@@ -33,6 +35,7 @@ export const budgetKinds = [
   "inAll",
   "crashes",
   "deaths",
+  "replacements",
   "failovers",
   "lostAnswers",
   "pauses",
@@ -45,6 +48,7 @@ export const noFaults: Budget = {
   inAll: 0,
   crashes: 0,
   deaths: 0,
+  replacements: 0,
   failovers: 0,
   lostAnswers: 0,
   pauses: 0,

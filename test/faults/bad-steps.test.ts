@@ -18,7 +18,7 @@ describe("what goes wrong in a version", () => {
   });
 
   const upgrade = async (to: string, deadlines = {}) =>
-    (await fleet.fleet.upgrade(to, { deadlines })).upgrade;
+    (await fleet.fleet.upgrade(to, { deadlines })).upgradeId;
 
   test("a local step throws", async () => {
     await fleet.turnedBack(await upgrade("1.1.1"), "step-failed", "1.0.0");
@@ -51,6 +51,9 @@ describe("what goes wrong in a version", () => {
   });
   test("state servers with different steps for one version", async () => {
     await fleet.turnedBack(await upgrade("1.1.7"), "steps-differ", "1.0.0");
+    const { upgrade: turned } = await fleet.fleet.status();
+    expect(turned?.reason?.message).toMatch(/found "only-here" \(on a3, not on a\d(, a\d)?\)/);
+    expect(turned?.reason?.message).toMatch(/a1.*a2|a2.*a1/);
   });
   test("a build that came up once and comes up nowhere again, the data half migrated", async () => {
     await fleet.hold("progress-batch");

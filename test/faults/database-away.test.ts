@@ -28,7 +28,7 @@ test.each([
 ])("no majority in $state: exit 4 meanwhile, then it ends $end", async ({ write, to, end, on }) => {
   const before = await fleet.digest();
   await fleet.hold(write);
-  const { upgrade } = await fleet.fleet.upgrade(to);
+  const { upgradeId } = await fleet.fleet.upgrade(to);
   await fleet.reached(write);
   const lost = fleet.set.members.slice(0, 2);
   await Promise.all(lost.map((member) => member.kill()));
@@ -49,7 +49,7 @@ test.each([
   expect([asked?.exitCode, asked?.stderr.includes("database-unreachable")]).toEqual([4, true]);
   await Promise.all(lost.map((member) => member.restart()));
   await fleet.set.primary();
-  await fleet.ended(upgrade, end, on);
+  await fleet.ended(upgradeId, end, on);
   expect(await fleet.touched(1)).toEqual([1]);
   if (end === "rolled-back") expect(await fleet.digest()).toEqual(before);
 });

@@ -39,10 +39,38 @@ test("RECOVERING: refused with all gates open; RECOVERING later: the set is read
   await fleet.until("nothing to say", async () => (await troubles()).length === 0);
 
   await fleet.hold("backup-time");
-  const { upgrade } = await fleet.fleet.upgrade("1.1.0");
+  const { upgradeId } = await fleet.fleet.upgrade("1.1.0");
   await fleet.reached("backup-time");
   await maintain(true);
   await fleet.release("backup-time");
-  await fleet.ended(upgrade, "done", "1.1.0");
+  await fleet.ended(upgradeId, "done", "1.1.0");
   await maintain(false);
+});
+
+test("delayed by a later configuration: an agent that restarts within an upgrade comes up, and reads from the set", async () => {
+  const { members } = fleet.set;
+  const primary = await fleet.set.primary();
+  const number = members.findIndex((member) => member !== primary);
+  const delay = async (seconds: number) => {
+    const admin = fleet.client.db("admin");
+    const { config } = await admin.command({ replSetGetConfig: 1 });
+    Object.assign(config.members[number], { secondaryDelaySecs: seconds });
+    config.members[number].priority = seconds > 0 ? 0 : 1;
+    await admin.command({ replSetReconfig: { ...config, version: config.version + 1 } });
+  };
+  await fleet.until("nothing to say", async () => (await troubles()).length === 0);
+  await fleet.hold("backup-time");
+  const { upgradeId } = await fleet.fleet.upgrade("1.2.0");
+  await fleet.reached("backup-time");
+  await delay(3_600);
+  const agent = `a${number + 1}`;
+  const pid = await fleet.pidOf(agent);
+  process.kill(pid, "SIGKILL");
+  await fleet.release("backup-time");
+  await fleet.until("another process of it", async () => {
+    const now = await fleet.pidOf(agent);
+    return now !== pid && now !== 0;
+  });
+  await fleet.ended(upgradeId, "done", "1.2.0");
+  await delay(0);
 });

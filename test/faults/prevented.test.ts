@@ -26,7 +26,7 @@ afterAll(async () => {
   await fleet?.stop();
 });
 
-/** What the server says to a write of somebody: 371 is "user writes blocked". */
+/** The server's answer to a write from outside: 371 is "user writes blocked". */
 const attempt = () =>
   somebody
     .db("things")
@@ -40,7 +40,7 @@ const attempt = () =>
 test("shut out while it migrates, also by a successor; let in when it is done", async () => {
   expect(await attempt()).toBe("written");
   await fleet.hold("progress-batch");
-  const { upgrade } = await fleet.fleet.upgrade("1.1.0");
+  const { upgradeId } = await fleet.fleet.upgrade("1.1.0");
   await fleet.reached("progress-batch");
   expect(await attempt()).toBe(371);
   const { upgrade: during } = await fleet.fleet.status();
@@ -49,18 +49,18 @@ test("shut out while it migrates, also by a successor; let in when it is done", 
   const { master } = await fleet.fleet.status();
   process.kill(await fleet.pidOf(master?.agent ?? ""), "SIGKILL");
   await fleet.release("progress-batch");
-  await fleet.ended(upgrade, "done", "1.1.0");
+  await fleet.ended(upgradeId, "done", "1.1.0");
   expect(await attempt()).toBe("written");
   expect(await fleet.fleet.allowWrites()).toBe(false);
 });
 
 test("let in after a roll-back with a restore", async () => {
   await fleet.hold("restore-swap");
-  const { upgrade } = await fleet.fleet.upgrade("1.2.1");
+  const { upgradeId } = await fleet.fleet.upgrade("1.2.1");
   await fleet.reached("restore-swap");
   expect(await attempt()).toBe(371);
   await fleet.release("restore-swap");
-  await fleet.turnedBack(upgrade, "step-failed", "1.1.0");
+  await fleet.turnedBack(upgradeId, "step-failed", "1.1.0");
   expect(await attempt()).toBe("written");
 });
 

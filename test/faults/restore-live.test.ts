@@ -31,16 +31,16 @@ describe("restore over the live database", () => {
   const restore = (...more: readonly string[]) =>
     lockstep("restore", "kept", "--directory", backups("a1"), ...more);
   const upgradeAgain = async () => {
-    const { upgrade } = await fleet.fleet.upgrade("1.1.0");
-    await fleet.ended(upgrade, "done", "1.1.0");
+    const { upgradeId } = await fleet.fleet.upgrade("1.1.0");
+    await fleet.ended(upgradeId, "done", "1.1.0");
     expect(await fleet.touched(1)).toEqual([1]);
   };
 
   beforeAll(async () => {
     fleet = await startTestFleet();
     old = await fleet.digest();
-    const { upgrade } = await fleet.fleet.upgrade("1.1.0");
-    first = upgrade;
+    const { upgradeId } = await fleet.fleet.upgrade("1.1.0");
+    first = upgradeId;
     await fleet.ended(first, "done", "1.1.0");
     // Named by hand, it is nobody's to sweep away.
     for (const agent of ["a1", "a2", "a3"]) await copyTo(agent, "kept");
@@ -60,7 +60,7 @@ describe("restore over the live database", () => {
     });
     expect((await restore("--dry-run")).text).toContain("nothing was written");
     await fleet.hold("load-batch");
-    const { upgrade } = await fleet.fleet.upgrade("1.2.0");
+    const { upgradeId } = await fleet.fleet.upgrade("1.2.0");
     await fleet.reached("load-batch");
     expect(await restore("--confirm", "things")).toMatchObject({
       exitCode: 1,
@@ -68,7 +68,7 @@ describe("restore over the live database", () => {
     });
     await fleet.fleet.request({ kind: "abort", why: "the test" });
     await fleet.release("load-batch");
-    await fleet.turnedBack(upgrade, "aborted", "1.1.0");
+    await fleet.turnedBack(upgradeId, "aborted", "1.1.0");
     expect(await fleet.digest()).toEqual(current);
   });
 
@@ -79,7 +79,7 @@ describe("restore over the live database", () => {
       text: expect.stringContaining("1.1.0 → 1.0.0: done"),
     });
     const { upgrade } = await fleet.fleet.status();
-    await fleet.ended(upgrade?.upgrade ?? "", "done", "1.0.0");
+    await fleet.ended(upgrade?.upgradeId ?? "", "done", "1.0.0");
     expect(upgrade?.restoreOf).toBe("kept");
     expect(await fleet.digest()).toEqual(old);
     await upgradeAgain();
@@ -106,7 +106,7 @@ describe("restore over the live database", () => {
     await fleet.release("restore-swap");
     expect((await running).exitCode).toBe(6);
     const { upgrade } = await fleet.fleet.status();
-    await fleet.turnedBack(upgrade?.upgrade ?? "", "aborted", "1.1.0");
+    await fleet.turnedBack(upgrade?.upgradeId ?? "", "aborted", "1.1.0");
     expect(await fleet.digest()).toEqual(before);
   });
 
@@ -125,7 +125,7 @@ describe("restore over the live database", () => {
     expect(upgrade?.reason?.code).toBe("backup-mismatch");
     await fleet.release("load-batch.a2");
     await server?.start();
-    await fleet.ended(upgrade?.upgrade ?? "", "rolled-back", "1.1.0");
+    await fleet.ended(upgrade?.upgradeId ?? "", "rolled-back", "1.1.0");
     expect(await fleet.digest()).toEqual(before);
   });
 
@@ -145,7 +145,7 @@ describe("restore over the live database", () => {
     await fleet.release("dump-collection");
     expect((await running).exitCode).toBe(6);
     const { upgrade } = await fleet.fleet.status();
-    await fleet.turnedBack(upgrade?.upgrade ?? "", "backup-mismatch", "1.1.0");
+    await fleet.turnedBack(upgrade?.upgradeId ?? "", "backup-mismatch", "1.1.0");
     expect(await fleet.digest()).toEqual(before);
     expect(await restore("--confirm", "things")).toMatchObject({
       exitCode: 1,

@@ -18,11 +18,11 @@ describe("a set with TLS and users", () => {
   afterAll(() => fleet?.stop());
 
   test("an upgrade, and a way back with a restore", async () => {
-    const { upgrade } = await fleet.fleet.upgrade("1.1.0");
-    await fleet.ended(upgrade, "done", "1.1.0");
+    const { upgradeId } = await fleet.fleet.upgrade("1.1.0");
+    await fleet.ended(upgradeId, "done", "1.1.0");
     const before = await fleet.digest();
     const second = await fleet.fleet.upgrade("1.2.1");
-    await fleet.turnedBack(second.upgrade, "step-failed", "1.1.0");
+    await fleet.turnedBack(second.upgradeId, "step-failed", "1.1.0");
     expect(await fleet.digest()).toEqual(before);
   });
 

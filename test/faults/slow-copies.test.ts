@@ -43,36 +43,37 @@ async function pass(ms: number): Promise<void> {
 /** An upgrade whose copies are held until nobody could read at their moment any more. */
 async function held(to: string): Promise<string> {
   await fleet.hold("dump-collection");
-  const { upgrade } = await fleet.fleet.upgrade(to);
+  const { upgradeId } = await fleet.fleet.upgrade(to);
   await fleet.reached("dump-collection");
   expect(await windows()).toEqual([300, 300, 300]);
   await pass(6_000);
-  return upgrade;
+  return upgradeId;
 }
 
 test("an abort in the middle of the copies puts back what the members had", async () => {
-  const upgrade = await held("1.1.0");
+  const upgradeId = await held("1.1.0");
   await fleet.fleet.request({ kind: "abort", why: "as tested" });
   await fleet.release("dump-collection");
-  await fleet.ended(upgrade, "rolled-back", "1.0.0");
+  await fleet.ended(upgradeId, "rolled-back", "1.0.0");
   await fleet.until("the windows of before", async () =>
     (await windows()).every((seconds) => seconds === 1),
   );
 });
 
 test("the master dies meanwhile: its successor goes on with the copies, at their first moment", async () => {
-  const upgrade = await held("1.1.0");
+  const upgradeId = await held("1.1.0");
   const { master } = await fleet.fleet.status();
   signalProcess(await fleet.pidOf(master?.agent ?? ""), "SIGKILL");
+  // The agent that died may come back and win the next election, so the epoch tells them apart.
   await fleet.until(
     "a successor",
-    ({ master: next }) => next && next.agent !== master?.agent && next.live,
+    ({ master: next }) => next && next.epoch > (master?.epoch ?? 0) && next.live,
   );
   await fleet.release("dump-collection");
-  await fleet.ended(upgrade, "done", "1.1.0");
+  await fleet.ended(upgradeId, "done", "1.1.0");
   await fleet.until("the windows of before", async () =>
     (await windows()).every((seconds) => seconds === 1),
   );
-  const [item] = (await fleet.fleet.history()).filter((one) => one.upgrade === upgrade);
+  const [item] = (await fleet.fleet.history()).filter((one) => one.upgradeId === upgradeId);
   expect(item?.states.filter(({ state }) => state === "backing-up")).toHaveLength(1);
 });

@@ -86,15 +86,15 @@ describe("a user with the documented role alone", () => {
 
   test("upgrades, and turns back with a restore after the migration", async () => {
     old = await digest();
-    const { upgrade } = await fleet.fleet.upgrade("1.1.0");
-    await fleet.ended(upgrade, "done", "1.1.0");
+    const { upgradeId } = await fleet.fleet.upgrade("1.1.0");
+    await fleet.ended(upgradeId, "done", "1.1.0");
     expect(await fleet.touched(1)).toEqual([1]);
     const current = await digest();
     const failing = await fleet.fleet.upgrade("1.2.1");
-    await fleet.turnedBack(failing.upgrade, "step-failed", "1.1.0");
+    await fleet.turnedBack(failing.upgradeId, "step-failed", "1.1.0");
     expect(await digest()).toEqual(current);
     for (const agent of ["a1", "a2", "a3"]) {
-      await cp(copyOf(agent, upgrade), copyOf(agent, "kept"), { recursive: true });
+      await cp(copyOf(agent, upgradeId), copyOf(agent, "kept"), { recursive: true });
     }
   });
 
@@ -104,7 +104,7 @@ describe("a user with the documented role alone", () => {
     expect(await digest()).toEqual(old);
     expect(await done("status")).toContain("1.0.0");
     expect(await done("history")).toContain("1.2.1");
-    expect(await done("allow-writes")).toContain("no upgrade has shut writers out");
+    expect(await done("allow-writes")).toContain("no upgrade has blocked writers");
     const refused = await lockstep("allow-writes", "--force");
     expect([refused.exitCode, refused.text.includes("rights-missing")], refused.text).toEqual([
       1,

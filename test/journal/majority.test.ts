@@ -1,10 +1,12 @@
 // Aim: what is acknowledged is on a majority. Method: a set whose secondaries stand still: an entry is on
 // the primary, where it can be read, and nobody is told that it is in the journal.
+
 import { MongoClient } from "mongodb";
 import { expect, inject, onTestFinished, test } from "vitest";
 import { createMongoStore } from "../../src/journal/mongo-store.ts";
 import type { Entry } from "../../src/journal/store.ts";
 import { startReplicaSet } from "../../src/local/replica-set.ts";
+import { systemClock } from "../../src/ports/clock.ts";
 import { noFaults } from "../../src/ports/fault-point.ts";
 import { signalProcess } from "../../src/ports/process.ts";
 import { until } from "../support/until.ts";
@@ -20,7 +22,12 @@ test("an entry that only the primary has is not acknowledged", async () => {
   onTestFinished(() => set.stop());
   const client = new MongoClient(set.url("control"));
   onTestFinished(() => client.close());
-  const store = createMongoStore({ client, databaseName: "control", faultPoints: noFaults });
+  const store = createMongoStore({
+    client,
+    databaseName: "control",
+    faultPoints: noFaults,
+    clock: systemClock,
+  });
   expect(await store.append([entryOf(0)])).toEqual([{ kind: "appended" }]);
 
   const primary = await set.primary();
@@ -42,7 +49,7 @@ test("an entry that only the primary has is not acknowledged", async () => {
     const journal = direct.db("control").collection("journal");
     const onPrimary = { "_id.revision": 1 };
     await until("the entry on the primary", () => journal.countDocuments(onPrimary));
-    // Whatever the server had to say of it, it has said before it answers these.
+    // The server answers in order, so any answer to it comes before these.
     for (let round = 0; round < 50; round += 1) await client.db("admin").command({ ping: 1 });
     expect(acknowledged).toBe(false);
     expect(await store.tail("a")).toMatchObject({ revision: 0 });
@@ -58,7 +65,12 @@ test("an entry that never reached a primary is not acknowledged, whatever the dr
   onTestFinished(() => set.stop());
   const client = new MongoClient(set.url("control"), { serverSelectionTimeoutMS: 1_000 });
   onTestFinished(() => client.close());
-  const store = createMongoStore({ client, databaseName: "control", faultPoints: noFaults });
+  const store = createMongoStore({
+    client,
+    databaseName: "control",
+    faultPoints: noFaults,
+    clock: systemClock,
+  });
   expect(await store.append([entryOf(0)])).toEqual([{ kind: "appended" }]);
   const [member] = set.members;
   await member?.kill();

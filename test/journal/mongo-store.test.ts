@@ -1,8 +1,10 @@
 // Aim: the MongoDB store keeps the contract of the journal, lost answers included. Method: the suite
 // that both stores pass, on a real replica set, with a fault points that loses an answer on demand.
+
 import { MongoNetworkError } from "mongodb";
 import { describe } from "vitest";
 import { createMongoStore } from "../../src/journal/mongo-store.ts";
+import { systemClock } from "../../src/ports/clock.ts";
 import type { FaultPoints } from "../../src/ports/fault-point.ts";
 import { freshDatabaseName, openClient } from "../support/database.ts";
 import { storeContract } from "./store-contract.ts";
@@ -22,7 +24,7 @@ describe("mongo store", () => {
         return result;
       },
     };
-    const open = () => createMongoStore({ client, databaseName, faultPoints });
+    const open = () => createMongoStore({ client, databaseName, faultPoints, clock: systemClock });
     return {
       store: open(),
       fill: (collection, ids) =>

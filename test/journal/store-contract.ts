@@ -9,7 +9,7 @@ import {
 } from "../../src/journal/store.ts";
 import { limits } from "../../src/limits.ts";
 
-/** What a store under test is made of. */
+/** The parts of a store under test. */
 export interface StoreUnderTest {
   readonly store: Store;
   /** The same data through a new store, as after a restart. */
@@ -68,6 +68,21 @@ export function storeContract(open: () => Promise<StoreUnderTest>): void {
     const other = entry("a", 0, { snapshot: "{}", epoch: 2 });
     expect(await store.append([other])).toEqual([{ kind: "conflict" }]);
     expect((await store.tail("a"))?.epoch).toBe(1);
+  });
+
+  test("heads leave out what may be large, and the last tail is that of the last actor", async () => {
+    const { store } = await opened();
+    const reason = { code: "any", message: "m", details: {} };
+    const entries = [entry("x/1", 0), entry("x/1", 1, { state: "next", reason }), entry("x/2", 0)];
+    for (const each of [...entries, entry("y", 0)]) await store.append([each]);
+    const head = { actor: "x/1", status: "active", outcome: "applied", epoch: 1 };
+    expect(await store.heads("x/1")).toEqual([
+      { ...head, revision: 0, state: "any", at: 1_000 },
+      { ...head, revision: 1, state: "next", at: 1_001, reason },
+    ]);
+    expect(await store.heads("z")).toEqual([]);
+    expect(await store.lastTail("x/")).toMatchObject({ actor: "x/2", revision: 0 });
+    expect(await store.lastTail("z")).toBeUndefined();
   });
 
   test("a list is whole, or refused: none is left out without a word", async () => {
@@ -178,23 +193,25 @@ export function storeContract(open: () => Promise<StoreUnderTest>): void {
 
   test("order, prefixes, and reading back after a restart", async () => {
     const { store, reopen } = await opened();
-    const rich = entry("agent/a1/u1", 0, {
+    const rich = entry("participant/a1/u1", 0, {
       timers: [{ id: "t", name: "deadline", event: { type: "late" }, dueAt: 5 }],
       effects: [{ id: "e", name: "act", params: { list: [1, { two: null }] } }],
     });
-    await store.append([rich, entry("agent/a2/u1", 0), entry("upgrade/u1", 0)]);
-    await store.append([entry("agent/a1/u1", 1, { eventKey: "k" })]);
+    await store.append([rich, entry("participant/a2/u1", 0), entry("upgrade/u1", 0)]);
+    await store.append([entry("participant/a1/u1", 1, { eventKey: "k" })]);
     const again = await reopen();
     onTestFinished(() => again.close());
-    expect(await again.entries("agent/a1/u1")).toEqual([
+    expect(await again.entries("participant/a1/u1")).toEqual([
       rich,
-      entry("agent/a1/u1", 1, { eventKey: "k" }),
+      entry("participant/a1/u1", 1, { eventKey: "k" }),
     ]);
-    expect((await again.entries("agent/a1/u1", 1)).map(({ revision }) => revision)).toEqual([1]);
-    const tails = await again.tails("agent/");
+    expect((await again.entries("participant/a1/u1", 1)).map(({ revision }) => revision)).toEqual([
+      1,
+    ]);
+    const tails = await again.tails("participant/");
     expect(tails.map(({ actor, revision }) => [actor, revision])).toEqual([
-      ["agent/a1/u1", 1],
-      ["agent/a2/u1", 0],
+      ["participant/a1/u1", 1],
+      ["participant/a2/u1", 0],
     ]);
     expect(await again.tails("")).toHaveLength(3);
     expect(await again.tail("nobody")).toBeUndefined();

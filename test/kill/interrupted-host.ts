@@ -5,7 +5,7 @@ import { createHost, type Host, type Surroundings } from "../simulation/simulate
 
 export const interruptions = ["dies before", "dies after", "loses the answer of"] as const;
 
-/** What happens to one durable write. */
+/** The interruption of one durable write. */
 export interface Interruption {
   /** Its number, from 1. */
   readonly at: number;
@@ -44,7 +44,7 @@ const never = () => new Promise<never>(() => {});
 function isOfUpgrade(writes: readonly Write[]): boolean {
   return writes.some(({ collection, expect, set = {}, increment = {} }) => {
     if (collection === collections.agents) return !("lastSeenAt" in set) || "incarnation" in set;
-    // Whoever wants the lease makes sure, again and again, that there is one.
+    // Each candidate makes sure, again and again, that there is a lease.
     if (collection === collections.fences) return expect !== null;
     if (collection === collections.leases) return Boolean(set["holder"]) || set["expiresAt"] === 0;
     return collection !== dataDocument.collection || !("application" in increment);

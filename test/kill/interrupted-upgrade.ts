@@ -1,7 +1,8 @@
+import type { Moved } from "../../src/agent/lifecycle.ts";
 import { fileRequest } from "../../src/control/inbox.ts";
 import { initializeVersions, readVersions } from "../../src/control/versions.ts";
 import { createMemoryStore } from "../../src/journal/memory-store.ts";
-import type { Entry, Store, Versions } from "../../src/journal/store.ts";
+import type { Store, Versions } from "../../src/journal/store.ts";
 import { readFleetFacts } from "../../src/operator/fleet-facts.ts";
 import { fleetInvariants } from "../../src/operator/invariants.ts";
 import { watchStore } from "../simulation/checks.ts";
@@ -10,7 +11,7 @@ import { fair } from "../simulation/environment.ts";
 import { createScheduler } from "../simulation/scheduler.ts";
 import {
   batchesBetween,
-  dataDocument,
+  emptyDatabase,
   type Misbehaviour,
   readData,
 } from "../simulation/simulated-data.ts";
@@ -60,11 +61,11 @@ export interface InterruptedRun {
   /** All durable writes of the upgrade, in their order. */
   readonly writes: readonly string[];
   readonly end: string;
-  /** What is wrong at the end, in words. */
+  /** The breaches at the end, in words. */
   readonly problems: readonly string[];
 }
 
-/** What is not as it has to be once a fleet is at rest. */
+/** The breaches of a fleet that is at rest. */
 async function problemsAtRest(
   store: Store,
   hosts: readonly Host[],
@@ -115,8 +116,8 @@ export async function runInterrupted(
       end = state;
       isMigrating ||= state === "migrating";
     },
-    holders: (upgrade, time) =>
-      hosts.filter(({ disk }) => disk.copies.get(upgrade)?.time === time).length,
+    holders: (upgradeId, time) =>
+      hosts.filter(({ disk }) => disk.copies.get(upgradeId)?.time === time).length,
     openHosts: () => hosts.filter(({ gateIsOpen }) => gateIsOpen).map(({ name }) => name),
   });
   const written = { acknowledged: 0, attempted: 0 };
@@ -125,26 +126,25 @@ export async function runInterrupted(
     ...{ scheduler, store, draw: createDraw(1), versions: [from, to] },
     networkFaults: fair,
     ...{ primary: { dying: null }, written, started },
-    believed: (entry: Entry) => void believed(entry),
+    believed: (moved: Moved) => void believed(moved),
     misbehaviour: () => scenario.misbehaviour,
     momentIsGone: () => false,
     trouble: (words: string) => {
       trouble = words;
     },
     problem: (words: string) => void problems.push(words),
+    checkReadiness: async () => {},
   };
   await initializeVersions(store, from);
-  await store.write([
-    { ...dataDocument, expect: null, set: { applied: {}, application: 0, foreign: 0 } },
-  ]);
+  await store.write(emptyDatabase);
   hosts.push(...agents.map((name) => createInterruptedHost(name, from, around, log)));
   for (const host of hosts) host.start(from);
 
   const isAtRest = async () => {
-    const { upgrade, agentVersion } = (await readVersions(store)) as Versions;
+    const { upgradeId, agentVersion } = (await readVersions(store)) as Versions;
     const records = await store.list("agents");
     return (
-      upgrade === null &&
+      upgradeId === null &&
       hosts.every(({ gateIsOpen, running }) => gateIsOpen && running === agentVersion) &&
       records.length === agents.length &&
       records.every(({ owes }) => owes === null) &&

@@ -20,7 +20,7 @@ const upgradesOfFleet = 29;
 const ends = ["done", "rolled-back"] as const;
 type End = (typeof ends)[number];
 
-/** What is interrupted: a write of an upgrade that ends so. */
+/** An interruption: of a write of an upgrade that ends so. */
 type Job = Omit<InterruptionOrder, "run"> & { readonly end: End };
 
 /** Hours can be split: `LOCKSTEP_KILL_FROM=done:96,rolled-back:64` begins with those writes. */
@@ -93,10 +93,10 @@ async function upgrade(stage: Stage, { end, at, kind }: Job): Promise<string | n
   const [from, before] = [`1.${stage.done}.0`, await fleet.digest()];
   await writeFile(join(holds, orderFile), JSON.stringify(order));
   const to = `1.${stage.done + 1}.${end === "done" ? 0 : 1}`;
-  const { upgrade: id } = await fleet.fleet.upgrade(to);
+  const { upgradeId: id } = await fleet.fleet.upgrade(to);
   const state = await fleet.until(
     `an end after: ${kind} ${at}`,
-    ({ upgrade: now }) => (now?.upgrade === id && now.final ? now.state : ""),
+    ({ upgrade: now }) => (now?.upgradeId === id && now.final ? now.state : ""),
     endTimeoutMs,
   );
   const isDone = state === "done";

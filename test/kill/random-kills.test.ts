@@ -45,14 +45,14 @@ test(`kills drawn from seed ${seed}`, { timeout: 3_600_000 }, async () => {
     const what = `seed ${seed}, run ${run}: ${who} after ${afterMs} ms`;
     const from = (await fleet.fleet.status()).versions.agentVersion;
     const before = await fleet.digest();
-    const { upgrade } = await fleet.fleet.upgrade(`1.${run}.${turnsBack ? 1 : 0}`);
+    const { upgradeId } = await fleet.fleet.upgrade(`1.${run}.${turnsBack ? 1 : 0}`);
     await systemClock.sleep(afterMs);
     await victims[who]();
     const end = await fleet.until(what, ({ upgrade: now }) =>
-      now?.upgrade === upgrade && now.final ? now : null,
+      now?.upgradeId === upgradeId && now.final ? now : null,
     );
     const version = end?.state === "done" ? (end?.to ?? "") : from;
-    await fleet.ended(upgrade, end?.state ?? "", version);
+    await fleet.ended(upgradeId, end?.state ?? "", version);
     if (end?.state === "done") {
       expect(turnsBack, what).toBe(false);
       expect(await fleet.touched(run), what).toEqual([1]);

@@ -16,9 +16,9 @@ const state: LauncherState = {
   failures: 0,
   aways: 0,
   ready: false,
-  cannotStart: null,
+  ...{ cannotStart: null, safeMode: null },
 };
-const how = { isSettled: true, isAway: false };
+const how = { isSettled: true, hasServed: true, isOpening: false, isAway: false };
 const ended = (code: number | null, wanted = "1.1.0", signal: string | null = null) =>
   ({ type: "ended", code, signal, wanted, ...how }) as const;
 const crash: LauncherEvent = ended(9);
@@ -33,8 +33,15 @@ const fallback = (why: string) => ({
     message: `1.1.0 does not come up on this host: ${why}`,
     details: { version: "1.1.0" },
   },
+  safeMode: null,
 });
 const alone = { ...state, previous: "1.1.0" };
+const safeMode = {
+  code: "cannot-start",
+  message: "1.1.0 ends soon after it has come up, 3 times in a row: it ended with code 9",
+  details: { version: "1.1.0" },
+};
+const safe = { ...alone, safeMode };
 
 test.each<[string, LauncherState, LauncherEvent, LauncherState, object]>([
   [
@@ -64,6 +71,20 @@ test.each<[string, LauncherState, LauncherEvent, LauncherState, object]>([
     { ...ended(75, "1.0.0"), because: fallback("x").cannotStart },
     { ...fallback("x") },
     start(0),
+  ],
+  [
+    "one that did not drain: the version wanted is started",
+    { ...running, failures: 1 },
+    { ...ended(71, "1.2.0"), isSettled: false },
+    { ...state, version: "1.2.0", previous: "1.1.0" },
+    start(0),
+  ],
+  [
+    "one that did not drain, and is wanted still: that is no failure",
+    { ...running, failures: 2 },
+    { ...ended(71), isSettled: false },
+    { ...state, failures: 2 },
+    start(300),
   ],
   ["a crash right after ready", running, soon, { ...state, failures: 1 }, start(300)],
   [
@@ -114,7 +135,7 @@ test.each<[string, LauncherState, LauncherEvent, LauncherState, object]>([
     "one that is not installed any more",
     state,
     { type: "not-installed" },
-    fallback("it is not in the versions file: install it, then restart the agent"),
+    fallback("it is not in the versions file: list it there again, then `lockstep retry`"),
     start(0),
   ],
   [
@@ -123,6 +144,48 @@ test.each<[string, LauncherState, LauncherEvent, LauncherState, object]>([
     ended(9),
     { ...alone, failures: 3 },
     { kind: "exit", code: 1 },
+  ],
+  [
+    "the last of such a version, which had come up: it is started in safe mode",
+    { ...alone, failures: 2, ready: true },
+    soon,
+    safe,
+    start(900),
+  ],
+  [
+    "the last in safe mode",
+    { ...safe, failures: 2, ready: true },
+    soon,
+    { ...safe, failures: 3, ready: true },
+    { kind: "exit", code: 1 },
+  ],
+  [
+    "another end as a person has its application begin: it leads and follows as before",
+    { ...safe, failures: 2, ready: true },
+    { ...soon, isOpening: true },
+    safe,
+    start(300),
+  ],
+  [
+    "a crash in safe mode: it stays in it",
+    { ...safe, ready: true },
+    { ...ended(9), hasServed: false },
+    safe,
+    start(300),
+  ],
+  [
+    "a crash of one that served, though it was in safe mode",
+    { ...safe, ready: true },
+    ended(9),
+    alone,
+    start(300),
+  ],
+  [
+    "the version wanted is started without safe mode",
+    { ...safe, ready: true },
+    ended(75, "1.1.1"),
+    { ...state, version: "1.1.1", previous: "1.1.0" },
+    start(0),
   ],
 ])("%s", (_name, before, event, after, action) => {
   expect(decide(before, event)).toEqual({ state: after, action });
@@ -142,7 +205,10 @@ test("never more failed starts of one version in a row than the limit", () => {
         const { state: next, action } = decide(now, event);
         const isFailure = event.type !== "ready" && !(event.type === "ended" && event.isAway);
         failed =
-          before !== next.version || (now.ready && event === crash)
+          before !== next.version ||
+          (now.ready && event === crash) ||
+          // In safe mode it is counted anew.
+          (now.safeMode === null && next.safeMode !== null)
             ? 0
             : failed + (isFailure ? 1 : 0);
         expect(failed).toBeLessThanOrEqual(limits.launcherStartsMax);

@@ -70,6 +70,7 @@ describe("leadership", () => {
       client: second.client,
       databaseName: name,
       faultPoints: noFaults,
+      clock: systemClock,
     });
     if (!mastership || !second.held[0]) throw new Error("expected two masterships");
     expect(await store.write([mastership.fence])).toBe(0);

@@ -21,7 +21,7 @@ type UpgradeSide = readonly [state: string, more?: Partial<UpgradeContext>];
 
 test.each<[UpgradeSide, UpgradeSide, string[]]>([
   [["waiting"], ["waiting"], []],
-  [["waiting"], ["waiting", { upgrade: "x" }], ["S3: the upgrade never changes"]],
+  [["waiting"], ["waiting", { upgradeId: "x" }], ["S3: the upgrade never changes"]],
   [["waiting"], ["waiting", { from: "x" }], ["S3: the upgrade never changes"]],
   [["waiting"], ["waiting", { to: "x" }], ["S3: the upgrade never changes"]],
   [["waiting"], ["waiting", { required: [] }], ["S3: the required set shrinks by exclusion only"]],
@@ -84,7 +84,7 @@ type AgentSide = readonly [state: string, more?: Partial<ParticipantContext>];
 test.each<[AgentSide, string, AgentSide, string[]]>([
   [["waiting"], "any", ["waiting"], []],
   [["waiting"], "any", ["waiting", { agent: "x" }], ["S3: the upgrade never changes"]],
-  [["waiting"], "any", ["waiting", { upgrade: "x" }], ["S3: the upgrade never changes"]],
+  [["waiting"], "any", ["waiting", { upgradeId: "x" }], ["S3: the upgrade never changes"]],
   [["waiting"], "any", ["waiting", { from: "x" }], ["S3: the upgrade never changes"]],
   [["waiting"], "any", ["waiting", { to: "x" }], ["S3: the upgrade never changes"]],
   [["awaiting-peers"], "committed", ["done"], []],
@@ -96,7 +96,7 @@ test.each<[AgentSide, string, AgentSide, string[]]>([
   [["waiting", { turnedBack: true }], "any", ["waiting"], ["turned back stays so"]],
   [["waiting", { turnedBack: true }], "any", ["waiting", { turnedBack: true }], []],
   [["waiting"], "turnBackAsked", ["rolling-back"], []],
-  [["waiting"], "any", ["rolling-back"], ["back only when told"]],
+  [["waiting"], "any", ["rolling-back"], ["back only when asked"]],
   [["rolling-back"], "any", ["rolling-back"], []],
   [["blocked", { turnedBack: true }], "any", ["rolling-back", { turnedBack: true }], []],
   [["waiting", { late: true }], "turnBackAsked", ["rolling-back"], ["S10: late goes forward"]],

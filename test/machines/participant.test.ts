@@ -5,7 +5,7 @@ import { participantMachine } from "../../machines/participant.ts";
 import type { AgentEvent } from "../../machines/participant-context.ts";
 import { play } from "./play.ts";
 
-const input = { agent: "a1", role: "state-server", upgrade: "u1", from: "1.0.0", to: "1.1.0" };
+const input = { agent: "a1", role: "state-server", upgradeId: "u1", from: "1.0.0", to: "1.1.0" };
 const { from, to } = input;
 const reason = { code: "step-failed", message: "it failed", details: {} };
 const backup = { time: "1:1", foreignWrites: "prevented", digest: "d", catalogue: "c" } as const;
@@ -24,13 +24,15 @@ const effectFailed: AgentEvent = { type: "effectFailed", effect: "any", reason }
 const copyAsked: AgentEvent = { type: "copyAsked", backup };
 const localStepsAsked: AgentEvent = { type: "localStepsAsked" };
 const localStepsDone: AgentEvent = { type: "localStepsDone" };
+const readinessPassed: AgentEvent = { type: "readinessPassed" };
 const localStepFailed: AgentEvent = { type: "localStepFailed", reason };
 const undoFailed: AgentEvent = { type: "undoFailed", reason };
 
 const ready = [started(to), gateShut];
 const copying = [...ready, copyAsked];
 const migrating = [...ready, localStepsAsked];
-const voted = [...migrating, localStepsDone];
+const checking = [...migrating, localStepsDone];
+const voted = [...checking, readinessPassed];
 const back = [...ready, turnBack];
 const superseded: AgentEvent = { type: "superseded" };
 const stuckLate = [...migrating, committed, localStepFailed];
@@ -38,10 +40,11 @@ const withdrawing = [...stuckLate, superseded];
 
 const shutGate = { name: "shutGate", params: { agent: "a1" } };
 const change = (version: string) => ({ name: "changeVersion", params: { version } });
-const keep = (version: string) => ({ name: "keepVersion", params: { upgrade: "u1", version } });
-const dump = { name: "dumpCopy", params: { upgrade: "u1", from, backup } };
-const run = { name: "runLocalSteps", params: { upgrade: "u1", from, to } };
-const undo = { name: "undoLocalSteps", params: { upgrade: "u1", from, to } };
+const keep = (version: string) => ({ name: "keepVersion", params: { upgradeId: "u1", version } });
+const dump = { name: "dumpCopy", params: { upgradeId: "u1", from, backup } };
+const run = { name: "runLocalSteps", params: { upgradeId: "u1", from, to } };
+const undo = { name: "undoLocalSteps", params: { upgradeId: "u1", from, to } };
+const check = { name: "checkReadiness", params: { upgradeId: "u1", from, to } };
 const cancel = { name: "cancelEffects", params: {} };
 const wayBack = [cancel, shutGate, undo];
 
@@ -148,7 +151,17 @@ const forward: readonly Row[] = [
   ],
   ["local steps", ready, localStepsAsked, "migrating", {}, [run]],
   ["local steps after a copy", copying, localStepsAsked, "migrating", {}, [run]],
-  ["local steps done: a vote", migrating, localStepsDone, "awaiting-peers", {}],
+  ["local steps done", migrating, localStepsDone, "checking-readiness", {}, [check]],
+  ["ready: a vote", checking, readinessPassed, "awaiting-peers", {}],
+  ["not ready", checking, { type: "readinessFailed", reason }, "checking-readiness", { reason }],
+  [
+    "committed without it while it checks",
+    checking,
+    committed,
+    "done",
+    { late: true },
+    [cancel, keep(to)],
+  ],
   ["a local step failed", migrating, localStepFailed, "migrating", { reason }],
   ["local steps whose effect failed", migrating, effectFailed, "migrating", { reason }],
   ["committed", voted, committed, "done", {}, [keep(to)]],

@@ -10,7 +10,7 @@ import {
 export interface Played {
   readonly state: string;
   readonly context: Readonly<Record<string, unknown>>;
-  /** What the last event changed in the context. */
+  /** The part of the context that the last event changed. */
   readonly changed: Readonly<Record<string, unknown>>;
   readonly asked: readonly Asked[];
 }

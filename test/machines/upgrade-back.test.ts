@@ -11,6 +11,7 @@ import {
   effectFailed,
   ends,
   event,
+  heard,
   input,
   of,
   type Row,
@@ -73,6 +74,7 @@ const backwards: readonly Row[] = [
     of("agentForgotten", "a2"),
     "rolling-back",
     { required: [{ agent: "a1", role: "state-server" }], excluded: ["a2"], debtors: [] },
+    [heard("a2")],
   ],
   [
     "another one still owes",
@@ -80,6 +82,7 @@ const backwards: readonly Row[] = [
     of("agentForgotten", "a2"),
     "rolling-back",
     { required: [{ agent: "a1", role: "state-server" }], excluded: ["a2"], debtors: ["a1"] },
+    [heard("a2")],
   ],
   [
     "a second one is forgotten",
@@ -87,6 +90,7 @@ const backwards: readonly Row[] = [
     of("agentForgotten", "a1"),
     "rolling-back",
     { required: [], excluded: ["a2", "a1"] },
+    [heard("a1")],
   ],
   [
     "a copy lost: another one",

@@ -4,14 +4,17 @@ import type { UpgradeEvent } from "../../machines/upgrade-context.ts";
 
 export const names = ["a1", "a2"];
 export const input = {
-  ...{ upgrade: "u1", from: "1.0.0", to: "1.1.0" },
+  ...{ upgradeId: "u1", from: "1.0.0", to: "1.1.0" },
   required: names.map((agent) => ({ agent, role: "state-server" })),
-  deadlines: { waitingMs: 1, backingUpMs: 2, noProgressMs: 3, peersMs: 4, rollingBackMs: 5 },
+  deadlines: {
+    ...{ waitingMs: 1, backingUpMs: 2, noProgressMs: 3, peersMs: 4, silentMs: 7 },
+    rollingBackMs: 5,
+  },
   restoreOf: null,
   acceptedAt: 1,
 };
-export const { upgrade, from, to } = input;
-export const versions = { upgrade, from, to };
+export const { upgradeId, from, to } = input;
+export const versions = { upgradeId, from, to };
 export const reason = { code: "step-failed", message: "it failed", details: { step: "s" } };
 export const gone = { code: "moment-gone", message: "too old", details: {} };
 export const backup = {
@@ -53,27 +56,32 @@ export const timer = (afterMs: number) => ({
   params: { name: "deadline", afterMs, event: { type: "deadlinePassed" } },
 });
 export const ask = (name: string, params: object) => ({ name, params });
-export const choose = [timer(2), ask("chooseBackupTime", { upgrade, to: versions.to })];
+export const choose = [timer(2), ask("chooseBackupTime", { upgradeId, to: versions.to })];
+/** The timer of a silent agent is set, or cancelled. */
+export const silence = (agent: string) => ({
+  name: "scheduleTimer",
+  params: { name: `silence/${agent}`, afterMs: 7, event: { type: "silentTooLong", agent } },
+});
+export const heard = (agent: string) => ask("cancelTimer", { name: `silence/${agent}` });
 export const work = (growthBytes: number | null, holders: readonly string[]) => ({
   ...versions,
   ...{ backup, restoreOf: null, growthBytes, holders },
 });
 export const verify = (expected: unknown, of_: unknown) => [
-  timer(4),
-  ask("verifyCatalogue", { upgrade, to: versions.to, expected, backup: of_ }),
+  ask("verifyLiveData", { upgradeId, to: versions.to, expected, backup: of_ }),
 ];
 export const wayBack = (more: object = {}) => [
   ask("cancelEffects", {}),
   ask("turnBack", versions),
   timer(5),
   ask("restore", {
-    upgrade,
+    upgradeId,
     ...{ backup, touched: true, acceptForeignWrites: false, holders: names },
     ...more,
   }),
 ];
 export const untouched = { backup: null, touched: false, holders: [] };
-export const ends = [ask("liftHolds", { upgrade })];
+export const ends = [ask("liftHolds", { upgradeId })];
 export const prose = expect.any(String);
 export const timeout = (details: object) => ({ code: "timeout", message: prose, details });
 export const byAgent = { ...reason, details: { step: "s", agent: "a1" } };

@@ -22,14 +22,17 @@ export interface Case {
 const reason = { code: "step-failed", message: "it failed", details: {} };
 
 const upgradeInput: UpgradeInput = {
-  upgrade: "u000002",
+  upgradeId: "u000002",
   from: "1.0.0",
   to: "1.1.0",
   required: [
     { agent: "a1", role: "state-server" },
     { agent: "a2", role: "state-server" },
   ],
-  deadlines: { waitingMs: 1, backingUpMs: 2, noProgressMs: 3, peersMs: 4, rollingBackMs: 5 },
+  deadlines: {
+    ...{ waitingMs: 1, backingUpMs: 2, noProgressMs: 3, peersMs: 4, silentMs: 5 },
+    rollingBackMs: 6,
+  },
   restoreOf: null,
   acceptedAt: 1,
 };
@@ -77,9 +80,12 @@ const upgradeEvents: readonly UpgradeEvent[] = [
   { type: "progressSeen", sequence: 1 },
   { type: "migrationDone" },
   { type: "migrationFailed", reason },
-  { type: "catalogueVerified" },
+  { type: "liveDataVerified" },
   { type: "participantVoted", agent: "a1" },
   { type: "participantVoted", agent: "a2" },
+  { type: "participantSilent", agent: "a2" },
+  { type: "participantHeard", agent: "a2" },
+  { type: "silentTooLong", agent: "a2" },
   { type: "dataRestored", digest: "d" },
   { type: "restoreFailed", reason },
   { type: "copyLost", agent: "a1", reason },
@@ -97,7 +103,7 @@ const upgradeEvents: readonly UpgradeEvent[] = [
 
 function projectUpgrade(snapshot: AnyMachineSnapshot): unknown {
   const context = snapshot.context as UpgradeContext;
-  const always = context.required.length;
+  const always = [context.required.length, context.silent.length];
   switch (snapshot.value) {
     case "waiting": {
       const hashes = Object.entries(context.ready).map(([agent, { hash }]) => agent + hash);
@@ -111,25 +117,30 @@ function projectUpgrade(snapshot: AnyMachineSnapshot): unknown {
     case "migrating":
       return [always, context.momentsGone];
     case "awaiting-peers":
-      return [always, context.verified, context.voted.toSorted()];
+      return [always, context.verifying, context.verified, context.voted.toSorted()];
     case "rolling-back":
     case "blocked":
       return [
-        ...[always, context.restored, context.undone.toSorted(), context.debtors.toSorted()],
+        ...[
+          context.required.length,
+          context.restored,
+          context.undone.toSorted(),
+          context.debtors.toSorted(),
+        ],
         // How many copies are left, looked at apart from who is back: neither bears on the other.
         context.restored || context.undone.length + context.debtors.length > 0
           ? 0
           : Object.values(context.copies).filter(({ digest }) => digest).length,
       ];
     default:
-      return [always];
+      return [context.required.length];
   }
 }
 
 const agentInput: ParticipantInput = {
   agent: "a1",
   role: "state-server",
-  upgrade: "u000002",
+  upgradeId: "u000002",
   from: "1.0.0",
   to: "1.1.0",
 };
@@ -156,6 +167,8 @@ const agentEvents: readonly AgentEvent[] = [
   { type: "localStepsAsked" },
   { type: "localStepsDone" },
   { type: "localStepFailed", reason },
+  { type: "readinessPassed" },
+  { type: "readinessFailed", reason },
   { type: "committed" },
   { type: "turnBackAsked" },
   { type: "undone" },
@@ -181,7 +194,7 @@ export const cases: readonly Case[] = [
     project: projectUpgrade,
   },
   {
-    name: "agent",
+    name: "participant",
     machine: participantMachine,
     input: agentInput,
     events: agentEvents,

@@ -1,8 +1,10 @@
 // Aim: the engine makes of each path what the pure machine makes of it, on both stores. Method: all
 // paths of xstate/graph, an actor for each, invariants after every transition.
+
 import { describe, expect, test } from "vitest";
 import { createMemoryStore } from "../../src/journal/memory-store.ts";
 import { createMongoStore } from "../../src/journal/mongo-store.ts";
+import { systemClock } from "../../src/ports/clock.ts";
 import { noFaults } from "../../src/ports/fault-point.ts";
 import { freshDatabaseName, openClient } from "../support/database.ts";
 import { cases } from "./cases.ts";
@@ -16,7 +18,12 @@ describe.each(cases)("$name", (model) => {
   test("on MongoDB", { timeout: 240_000 }, async () => {
     const databaseName = freshDatabaseName();
     const client = await openClient();
-    const store = createMongoStore({ client, databaseName, faultPoints: noFaults });
+    const store = createMongoStore({
+      client,
+      databaseName,
+      faultPoints: noFaults,
+      clock: systemClock,
+    });
     expect(await runOnEngine(model, store)).toBeGreaterThan(300);
     await store.close();
     await client.db(databaseName).dropDatabase();

@@ -79,7 +79,7 @@ export async function runOnEngine(model: Case, store: Store): Promise<number> {
   );
   lost.abort();
   await engine.stop();
-  // What the journal holds is what the listeners were told: nothing lost, nothing twice.
+  // The listeners heard of each entry in the journal, once.
   const stored = await store.tails(`${model.name}/`);
   expect(stored).toHaveLength(paths.length);
   expect(stored.reduce((sum, { revision }) => sum + revision + 1, 0)).toBe(transitions);

@@ -31,7 +31,7 @@ import { canonicalText } from "../../src/mongo/catalogue/definition-text.ts";
 import { systemClock } from "../../src/ports/clock.ts";
 import { noFaults } from "../../src/ports/fault-point.ts";
 import { defineOddly } from "../database/everything.ts";
-import { createSetting, never, type Setting, takeCopy } from "../database/setting.ts";
+import { createSetting, never, type Setting, takeCopy, targetIn } from "../database/setting.ts";
 
 type Named = Pick<Setting, "client" | "name">;
 
@@ -70,7 +70,7 @@ async function damage({ client, name }: Named): Promise<void> {
 async function loaded(setting: Setting, directory: string, manifest: Manifest) {
   const { client } = setting;
   const databaseName = `${setting.name}_beside`;
-  const target = { client, databaseName, signal: never, faultPoints: noFaults, log: silentLog };
+  const target = targetIn(client, databaseName);
   try {
     await loadDatabase(target, directory, manifest);
     return await rawDefinitions({ client, name: databaseName });

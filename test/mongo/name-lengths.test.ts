@@ -11,12 +11,14 @@ import { restoreBeside } from "../../src/database/restore/restore-beside.ts";
 import { createMongoStore } from "../../src/journal/mongo-store.ts";
 import { silentLog } from "../../src/log.ts";
 import type { CollectionEntry } from "../../src/mongo/catalogue/catalogue.ts";
-import { requireNamesFit } from "../../src/mongo/catalogue/name-lengths.ts";
 import { controlDatabaseName, scratchDatabaseNames } from "../../src/mongo/database-names.ts";
+import { requireNamesFit } from "../../src/mongo/requirements/name-lengths.ts";
 import { systemClock } from "../../src/ports/clock.ts";
 import { noFaults } from "../../src/ports/fault-point.ts";
-import { preflightUpgrade } from "../../src/upgrade/coordinator/preflight-upgrade.ts";
-import type { DatabaseWorld } from "../../src/upgrade/world.ts";
+import {
+  type PreflightOptions,
+  preflightUpgrade,
+} from "../../src/upgrade/database/preflight-upgrade.ts";
 import { createSetting, never, type Setting, withMember } from "../database/setting.ts";
 
 const entry = (name: string, type: CollectionEntry["type"] = "collection"): CollectionEntry => ({
@@ -74,9 +76,14 @@ const restoreInto = (databaseName: string, manifest: Manifest, dryRun: boolean) 
 
 const preflight = () => {
   const { client, name } = setting;
-  const store = createMongoStore({ client, databaseName: control(), faultPoints: noFaults });
+  const store = createMongoStore({
+    client,
+    databaseName: control(),
+    faultPoints: noFaults,
+    clock: systemClock,
+  });
   const world = { client, store, withMember, databaseName: name, log: silentLog };
-  const whole = { ...world, controlDatabaseName: control() } as unknown as DatabaseWorld;
+  const whole = { ...world, controlDatabaseName: control() } as unknown as PreflightOptions;
   return preflightUpgrade(whole, { bytes: 0, files: 0 });
 };
 

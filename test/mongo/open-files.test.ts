@@ -7,6 +7,8 @@ import { join } from "node:path";
 import type { MongoClient } from "mongodb";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
 import { createBackup } from "../../src/database/backup/backup.ts";
+import type { SchemaContext } from "../../src/database/migration/schema-context.ts";
+import { runSchemaSteps } from "../../src/database/migration/schema-steps.ts";
 import { restoreBeside } from "../../src/database/restore/restore-beside.ts";
 import { createMongoStore } from "../../src/journal/mongo-store.ts";
 import { limits } from "../../src/limits.ts";
@@ -22,9 +24,11 @@ import {
 } from "../../src/mongo/requirements/open-files.ts";
 import { systemClock } from "../../src/ports/clock.ts";
 import { noFaults } from "../../src/ports/fault-point.ts";
-import { preflightUpgrade } from "../../src/upgrade/coordinator/preflight-upgrade.ts";
-import type { DatabaseWorld } from "../../src/upgrade/world.ts";
-import { never } from "../database/setting.ts";
+import {
+  type PreflightOptions,
+  preflightUpgrade,
+} from "../../src/upgrade/database/preflight-upgrade.ts";
+import { createSetting, never, runOptions } from "../database/setting.ts";
 
 const spare = limits.filesReserve;
 const member = (more: Partial<MemberFiles>): MemberFiles => ({
@@ -60,7 +64,12 @@ test.each([
 test.each([
   ["neither may be counted", null, Number.POSITIVE_INFINITY, /serverStatus and listDatabases on/],
   ["all databases may not be counted", 500, Number.POSITIVE_INFINITY, /user listDatabases on/],
-  ["the open ones may not be counted", null, 10_000, /user serverStatus on the cluster:/],
+  [
+    "the open ones may not be counted",
+    null,
+    10_000,
+    /user serverStatus on the cluster for a more exact count/,
+  ],
   ["all is counted", 500, 10_000, /then try again; nothing was touched$/],
 ])("refused, with the right that is missing: %s", (_kind, openFiles, allFiles, words) => {
   expect(() => requireFiles([member({ openFiles, maxFiles: 700 })], needed, allFiles)).toThrow(
@@ -98,10 +107,15 @@ const takeBackup = (backupId: string) =>
     ...{ version: "1.0.0", purpose: "a test" },
   });
 const preflight = (files: number) => {
-  const store = createMongoStore({ client, databaseName: control, faultPoints: noFaults });
+  const store = createMongoStore({
+    client,
+    databaseName: control,
+    faultPoints: noFaults,
+    clock: systemClock,
+  });
   const names = { databaseName: "things", controlDatabaseName: control };
   const world = { ...asking(), ...names, store, memberClient: client };
-  return preflightUpgrade(world as unknown as DatabaseWorld, { bytes: 0, files });
+  return preflightUpgrade(world as unknown as PreflightOptions, { bytes: 0, files });
 };
 const short = {
   code: "files-short",
@@ -145,3 +159,25 @@ test("few collections are carried; a hundred with three indexes each are refused
   expect(after.databases).toEqual(before.databases);
   expect(set.members.map(({ alive }) => alive)).toEqual([true, true, true]);
 });
+
+test.each(["rehearsal", "progress"] as const)(
+  "a step that adds hundreds of indexes is refused before a member runs out of files: %s",
+  async (progressField) => {
+    const setting = await createSetting(client);
+    const names = Array.from({ length: 8 }, (_, number) => `c${number}`);
+    for (const name of names) await client.db(setting.name).createCollection(name);
+    const run = async (context: SchemaContext) => {
+      for (const name of names) {
+        for (let key = 0; key < 60; key += 1) {
+          await context.addIndex(name, { [`k${key}`]: 1 }, { name: `by-${key}` });
+        }
+      }
+    };
+    const steps = [{ name: "many-indexes", run }];
+    const extra = { withMember: asking().withMember, progressField };
+    const result = await runSchemaSteps(await runOptions(setting, 1, steps, extra));
+    const message = expect.stringMatching(/files more, for what the step adds.*may open 520/);
+    expect(result).toMatchObject({ kind: "failed", reason: { code: "files-short", message } });
+    expect(set.members.map(({ alive }) => alive)).toEqual([true, true, true]);
+  },
+);

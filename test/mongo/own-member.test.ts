@@ -9,13 +9,15 @@ import type { Document } from "mongodb";
 import { MongoClient } from "mongodb";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
 import { createAgent } from "../../src/index.ts";
+import { createMemoryStore } from "../../src/journal/memory-store.ts";
 import { type ReplicaSet, startReplicaSet, startStandalone } from "../../src/local/replica-set.ts";
 import { silentLog } from "../../src/log.ts";
 import { connect, memberOpener } from "../../src/mongo/connect.ts";
 import { ownMemberUrl } from "../../src/mongo/members.ts";
 import { memberTrouble, readMemberTrouble, type ServerFacts } from "../../src/mongo/own-member.ts";
 import { systemClock } from "../../src/ports/clock.ts";
-import { createDatabaseSide } from "../../src/upgrade/database-side.ts";
+import { noFaults } from "../../src/ports/fault-point.ts";
+import { createMongoDatabase } from "../../src/upgrade/database/mongo-database.ts";
 import { until } from "../support/until.ts";
 
 const facts = (hello: Document, more: Partial<ServerFacts> = {}): ServerFacts => ({
@@ -134,8 +136,12 @@ test("its own member is asked seldom, not with each heartbeat", async () => {
   });
   const names = { databaseName: "things", controlDatabaseName: "lockstep_things" };
   const withMember = memberOpener(real.url(), "test");
-  const side = createDatabaseSide({ client, memberClient, withMember, ...names }, systemClock);
-  const ask = () => side.holdings({ dataDirectory: folder, role: "state-server" });
+  const database = createMongoDatabase({
+    ...{ client, memberClient, withMember, ...names, agent: "a1", role: "state-server" },
+    ...{ dataDirectory: folder, clock: systemClock, faultPoints: noFaults, log: silentLog },
+    store: createMemoryStore({ now: () => 1_000 }),
+  });
+  const ask = () => database.holdings();
   expect(await ask()).toMatchObject({ memberTrouble: null, rights: { missing: "" } });
   const once = commands;
   expect(once).toBeGreaterThan(0);

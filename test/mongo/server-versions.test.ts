@@ -1,6 +1,7 @@
 // Aim: a set whose featureCompatibilityVersion is below 6.0 or on its way, or whose members run different
 // releases, is refused by name before anything is touched. Method: the pure decision; the compiled program and
 // the preflight of an upgrade on a real set of one member.
+
 import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -12,10 +13,13 @@ import { silentLog } from "../../src/log.ts";
 import { connect, memberOpener } from "../../src/mongo/connect.ts";
 import { controlDatabaseName } from "../../src/mongo/database-names.ts";
 import { requireOneVersion } from "../../src/mongo/server-versions.ts";
+import { systemClock } from "../../src/ports/clock.ts";
 import { noFaults } from "../../src/ports/fault-point.ts";
 import { runCommand } from "../../src/ports/process.ts";
-import { preflightUpgrade } from "../../src/upgrade/coordinator/preflight-upgrade.ts";
-import type { DatabaseWorld } from "../../src/upgrade/world.ts";
+import {
+  type PreflightOptions,
+  preflightUpgrade,
+} from "../../src/upgrade/database/preflight-upgrade.ts";
 
 const member = (host: string, version: string) => ({ host, version });
 const settled = { feature: "6.0", target: null, members: [member("a:1", "6.0.5")] };
@@ -80,6 +84,7 @@ const preflight = () => {
     client,
     databaseName: controlDatabaseName("things"),
     faultPoints: noFaults,
+    clock: systemClock,
   });
   const controlDatabase = controlDatabaseName("things");
   const world = {
@@ -88,7 +93,7 @@ const preflight = () => {
   };
   const withMember = memberOpener(set.url("things"), "test");
   return preflightUpgrade(
-    { ...world, memberClient: client, withMember } as unknown as DatabaseWorld,
+    { ...world, memberClient: client, withMember } as unknown as PreflightOptions,
     {
       bytes: 0,
       files: 0,

@@ -5,12 +5,16 @@ import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { backupsIn, sweepBackups } from "../../src/database/backup/retention.ts";
 import { estimatedBytes } from "../../src/database/migration/estimate.ts";
+import { silentLog } from "../../src/log.ts";
 import {
   oplogWarning,
+  readMemberSpace,
   requireMemberSpace,
   spaceNeeded,
 } from "../../src/mongo/requirements/space.ts";
 import { manifestWith } from "../database/sealed-manifest.ts";
+import { withMember } from "../database/setting.ts";
+import { freshDatabaseName, openClient } from "../support/database.ts";
 
 const gb = 1024 ** 3;
 const member = (host: string, freeBytes: number, totalBytes = 10 * gb) => ({
@@ -40,11 +44,19 @@ test("each member is asked for it, beyond a reserve; the short ones are named", 
   );
 });
 
-test("members that share a disk need the sum; one that does not tell is refused", () => {
+test("members that share a disk need the sum; one that reports no disk is refused", () => {
   const two = [member("a:1", 6 * gb), member("a:2", 6 * gb)];
   requireMemberSpace(two, 2 * gb);
   expect(() => requireMemberSpace(two, 3 * gb)).toThrow(/a:1.*a:2/);
-  expect(() => requireMemberSpace([member("a:1", 0, 0)], 3 * gb)).toThrow(/does not tell/);
+  expect(() => requireMemberSpace([member("a:1", 0, 0)], 3 * gb)).toThrow(/reports no disk/);
+});
+
+test("a member that does not have the database yet says how large its disk is", async () => {
+  const client = await openClient();
+  const databaseName = freshDatabaseName();
+  const found = await readMemberSpace({ client, databaseName, withMember, log: silentLog });
+  expect(found.length).toBeGreaterThan(0);
+  for (const { totalBytes } of found) expect(totalBytes).toBeGreaterThan(0);
 });
 
 test("the last ones are kept, and what is referred to, and what is none of ours", async () => {
@@ -95,7 +107,7 @@ test("what an operation is expected to write, from the size of its collection", 
 
 test("an oplog that is too short is told, one that may not be asked is not", () => {
   const size = { dataSizeBytes: gb, storageSizeBytes: 0, indexSizeBytes: 0 };
-  expect(oplogWarning(gb, size)).toMatch(/oplog holds \d+ bytes, \d+ would be safe/);
+  expect(oplogWarning(gb, size)).toMatch(/oplog holds \d+ bytes, and \d+ would be safe/);
   expect(oplogWarning(2 * gb, size)).toBeNull();
   expect(oplogWarning(null, size)).toBeNull();
 });

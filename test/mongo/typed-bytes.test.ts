@@ -2,18 +2,16 @@
 // hold, serialized by the pinned driver wherever we put them; what of them is told to people.
 import { BSON } from "mongodb";
 import { describe, expect, test } from "vitest";
-import { bsonType } from "../../src/mongo/bson/raw-bson.ts";
 import {
   documentOf,
   elementsOf,
   fieldAt,
-  idText,
-  isEqual,
-  printed,
-  sentAs,
   unwrapValue,
   wrapValue,
-} from "../../src/mongo/bson/typed-bytes.ts";
+} from "../../src/mongo/bson/elements.ts";
+import { orderedField } from "../../src/mongo/bson/ordered-bson.ts";
+import { bsonType, rawFields } from "../../src/mongo/bson/raw-bson.ts";
+import { idText, isEqual, printed, sentAs } from "../../src/mongo/bson/typed-bytes.ts";
 import { element, int32, int64, oddValues, string } from "../database/odd-values.ts";
 
 describe("any value", () => {
@@ -35,6 +33,12 @@ describe("any value", () => {
     const bytes = documentOf(elements);
     expect(Buffer.compare(documentOf(elementsOf(bytes)), bytes)).toBe(0);
   });
+});
+
+test("a byte order mark at the beginning of a field's name is part of it", () => {
+  const bytes = BSON.serialize({ "\uFEFFqty": 1, qty: 2 });
+  expect(rawFields(bytes).map(({ name }) => name)).toEqual(["\uFEFFqty", "qty"]);
+  expect(orderedField(bytes, "qty")).toEqual(new BSON.Int32(2));
 });
 
 const raw = (type: number, value: Uint8Array) => ({ type, value });

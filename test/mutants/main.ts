@@ -23,7 +23,7 @@ const commands: Readonly<Record<Layer, (mutant: Mutant) => readonly string[]>> =
   simulation: () => simulation(1_000),
   tests: ({ files = [] }) => [...vitest, ...files],
 };
-/** What has to succeed where nothing is broken, or a mutant's failure says nothing. */
+/** The run that has to succeed where nothing is broken, or a mutant's failure says nothing. */
 const controls: Readonly<Record<Layer, (mutant: Mutant) => readonly string[]>> = {
   simulation: () => simulation(100),
   tests: commands.tests,
@@ -61,7 +61,7 @@ async function buildAndRun(root: string, command: readonly string[]): Promise<Ra
     const said = `${ran?.stdout}\n${ran?.stderr}`;
     return { isBuilt: true, exitCode: ran?.exitCode ?? 1, said };
   };
-  // What a mutant leaves unused is no mistake of its own.
+  // A mutant may leave names unused.
   const lenient = ["--noUnusedLocals", "false", "--noUnusedParameters", "false"];
   const tsc = ["node_modules/typescript/bin/tsc", "-p", "tsconfig.build.json", ...lenient];
   const built = await run(tsc);

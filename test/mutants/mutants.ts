@@ -1,3 +1,6 @@
+import { hostMutants } from "./host-mutants.ts";
+import { rehearsalMutants } from "./rehearsal-mutants.ts";
+
 /** Which tests have to notice. */
 export type Layer = "simulation" | "tests";
 
@@ -6,7 +9,7 @@ export interface Mutant {
   readonly layer: Layer;
   /** Test files and options, for the layer `tests`. */
   readonly files?: readonly string[];
-  /** What the layer says when it has noticed. */
+  /** The words of the layer when it has noticed. */
   readonly says: RegExp;
   /** Each `find` stands once in its file. */
   readonly edits: readonly {
@@ -40,6 +43,11 @@ export const mutants: readonly Mutant[] = [
         find: "signal.throwIfAborted();\n    mastership.signal.throwIfAborted();",
         replace: "",
       },
+      {
+        file: "src/leadership/fenced-transaction.ts",
+        find: 'if (Number(fence?.["epoch"]) !== mastership.epoch) throw deposed(mastership.epoch);',
+        replace: "",
+      },
     ],
   },
   {
@@ -49,7 +57,7 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: gate,
-        find: "expect: { databaseVersion: version, agentVersion: version, upgrade: null },",
+        find: "expect: { databaseVersion: version, agentVersion: version, upgradeId: null },",
         replace: "expect: {},",
       },
     ],
@@ -60,7 +68,7 @@ export const mutants: readonly Mutant[] = [
     files: ["test/upgrade/participant/gate-touch.test.ts"],
     says: /AssertionError/,
     edits: [
-      { file: gate, find: "increment: { openings: 1 },", replace: "set: { upgrade: null }," },
+      { file: gate, find: "increment: { openings: 1 },", replace: "set: { upgradeId: null }," },
     ],
   },
   {
@@ -68,7 +76,7 @@ export const mutants: readonly Mutant[] = [
     layer: "simulation",
     says: /S8/,
     edits: [
-      { file: versions, find: "return `${from}>${to}#${upgrade}`;", replace: "return from;" },
+      { file: versions, find: "return `${from}>${to}#${upgradeId}`;", replace: "return from;" },
     ],
   },
   {
@@ -110,34 +118,34 @@ export const mutants: readonly Mutant[] = [
     ],
   },
   {
-    name: "what was cancelled works on beside what follows it",
+    name: "a cancelled effect works on beside its successor",
     layer: "simulation",
     says: /S4: a batch took effect|S9: /,
     edits: [{ file: actor, find: "after: this.#drained,", replace: "after: Promise.resolve()," }],
   },
   {
-    name: "acknowledged before a majority has it",
+    name: "an entry is acknowledged before a majority has it",
     layer: "tests",
     files: ["test/journal/majority.test.ts"],
     says: /AssertionError/,
     edits: [
       {
         file: store,
-        find: 'writeConcern,\n    readConcern: new ReadConcern("majority"),',
+        find: 'writeConcern,\n      readConcern: new ReadConcern("majority"),',
         replace:
-          'writeConcern: new WriteConcern(1),\n    readConcern: new ReadConcern("majority"),',
+          'writeConcern: new WriteConcern(1),\n      readConcern: new ReadConcern("majority"),',
       },
     ],
   },
   {
-    name: "trouble on the way counts as written",
+    name: "a network error counts as written",
     layer: "tests",
     files: ["test/journal/majority.test.ts"],
     says: /AssertionError/,
     edits: [
       {
         file: store,
-        find: "return Promise.all(entries.map(readBack));",
+        find: "return Promise.all(entries.map((entry) => this.#readBack(entry)));",
         replace: 'return entries.map(() => ({ kind: "appended" }));',
       },
     ],
@@ -158,7 +166,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: "a participant that turns back by itself",
     layer: "simulation",
-    says: /back only when told/,
+    says: /back only when asked/,
     edits: [
       {
         file: "machines/participant.ts",
@@ -174,8 +182,8 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: "machines/upgrade-context.ts",
-        find: "return verified && required.length > 0 && required.every(",
-        replace: "return verified && required.length > 0 && required.some(",
+        find: "return required.length > 0 && required.every(",
+        replace: "return required.length > 0 && required.some(",
       },
     ],
   },
@@ -193,7 +201,7 @@ export const mutants: readonly Mutant[] = [
     ],
   },
   {
-    name: "resumed from the wrong cursor",
+    name: "a step resumes from the wrong cursor",
     layer: "tests",
     files: ["test/database/migration/schema-steps.test.ts"],
     says: /AssertionError/,
@@ -223,7 +231,13 @@ export const mutants: readonly Mutant[] = [
     layer: "tests",
     files: ["test/journal/mongo-store.test.ts"],
     says: /AssertionError/,
-    edits: [{ file: store, find: "unique: true,", replace: "unique: false," }],
+    edits: [
+      {
+        file: "src/journal/journal-collection.ts",
+        find: "unique: true,",
+        replace: "unique: false,",
+      },
+    ],
   },
   {
     name: "a deposed owner retries on top",
@@ -257,14 +271,39 @@ export const mutants: readonly Mutant[] = [
     says: /AssertionError|invariants broken/,
     edits: [
       {
-        file: "src/upgrade/coordinator/coordinator-effects.ts",
-        find: '{ databaseName: scratch.name, progressField: "rehearsal" },',
-        replace: '{ databaseName: world.databaseName, progressField: "rehearsal" },',
+        file: "src/upgrade/database/mongo-database.ts",
+        find: '...dataDatabase({ client, withMember, control, faultPoints }, name, "rehearsal"),',
+        replace:
+          '...dataDatabase({ client, withMember, control, faultPoints }, databaseName, "rehearsal"),',
       },
     ],
   },
   {
-    name: "nobody looks for what became of a write",
+    name: "the way back forgets that the migration has begun",
+    layer: "simulation",
+    says: /S9: rolled back/,
+    edits: [
+      {
+        file: "src/upgrade/coordinator/effects/acting.ts",
+        find: "return fence?.progress?.upgradeId === upgradeId;",
+        replace: "return fence === undefined && upgradeId === undefined;",
+      },
+    ],
+  },
+  {
+    name: "a restore does not look for foreign writes",
+    layer: "simulation",
+    says: /S9: foreign writes were taken back/,
+    edits: [
+      {
+        file: "src/upgrade/coordinator/effects/restore.ts",
+        find: "await database.refuseForeignWrites(acting, point.time, beforeRetry);",
+        replace: "await database.clearScratch(acting, beforeRetry);",
+      },
+    ],
+  },
+  {
+    name: "no look for an entry whose answer was lost",
     layer: "simulation",
     says: /L1/,
     edits: [
@@ -276,22 +315,22 @@ export const mutants: readonly Mutant[] = [
     ],
   },
   {
-    name: "debts that nobody pays",
+    name: "an agent never undoes what it owes",
     layer: "tests",
-    files: ["test/simulation/simulation.test.ts", "-t", "pays its debt"],
+    files: ["test/simulation/simulation.test.ts", "-t", "undoes its part"],
     says: /L1/,
     edits: [
       {
         file: "src/upgrade/participant/participant-loop.ts",
         find: "joined = (await joinOwedUndo(world, owed, before)) || joined;",
-        replace: "void payDebt;",
+        replace: "void joinOwedUndo;",
       },
     ],
   },
   {
-    name: "who missed an upgrade takes part in the next",
+    name: "an agent that missed an upgrade takes part in the next",
     layer: "tests",
-    files: ["test/simulation/simulation.test.ts", "-t", "who missed"],
+    files: ["test/simulation/simulation.test.ts", "-t", "missed an upgrade"],
     says: /local step of 1\.2\.0 on files of 1\.0\.0/,
     edits: [
       {
@@ -302,13 +341,13 @@ export const mutants: readonly Mutant[] = [
     ],
   },
   {
-    name: "only who runs the new version may lead",
+    name: "only an agent on the new version may lead",
     layer: "tests",
     files: ["test/simulation/simulation.test.ts", "-t", "comes up nowhere"],
     says: /L1/,
     edits: [
       {
-        file: "src/upgrade/protocol/eligible.ts",
+        file: "src/upgrade/protocol/master-eligibility.ts",
         find: "if (isRequired(context, agent)) return version !== context.to;",
         replace: "if (isRequired(context, agent)) return false;",
       },
@@ -317,11 +356,11 @@ export const mutants: readonly Mutant[] = [
   {
     name: "another build of the version goes forward",
     layer: "tests",
-    files: ["test/upgrade/fleet-machines.test.ts"],
+    files: ["test/upgrade/coordinator/only-ready.test.ts"],
     says: /steps-differ/,
     edits: [
       {
-        file: "src/upgrade/fleet-machines.ts",
+        file: "src/upgrade/coordinator/effects/only-ready.ts",
         find: "differ === null ? handler",
         replace: "differ !== undefined ? handler",
       },
@@ -344,14 +383,16 @@ export const mutants: readonly Mutant[] = [
   {
     name: "a build of another version goes forward",
     layer: "tests",
-    files: ["test/upgrade/fleet-machines.test.ts"],
+    files: ["test/upgrade/coordinator/only-ready.test.ts"],
     says: /effectFailed|lease-lost/,
     edits: [
       {
-        file: "src/upgrade/fleet-machines.ts",
+        file: "src/upgrade/coordinator/effects/only-ready.ts",
         find: "if (known && goesForward(known, world)) {",
         replace: "if (known) {",
       },
     ],
   },
+  ...hostMutants,
+  ...rehearsalMutants,
 ];

@@ -10,11 +10,11 @@ import {
   participant,
   record,
   to,
-  upgrade,
+  upgradeId,
   ways,
 } from "../upgrade/protocol/facts.ts";
 
-const actor = `upgrade/${upgrade}`;
+const actor = `upgrade/${upgradeId}`;
 const bend = (facts: FleetFacts, change: (entries: Entry[]) => readonly Entry[]): FleetFacts => ({
   ...facts,
   journals: { ...facts.journals, [actor]: change([...(facts.journals[actor] ?? [])]) },
@@ -53,7 +53,7 @@ test("S2: a gate still open while waiting is none", () => {
 
 test("S3: an upgrade under way without the slot; two; a required set that grows", () => {
   const facts = fleetIn("migrating");
-  const rest = { agentVersion: to, databaseVersion: to, upgrade: null, generation: 2 };
+  const rest = { agentVersion: to, databaseVersion: to, upgradeId: null, generation: 2 };
   named({ ...facts, versions: rest }, "S3: the slot names no upgrade");
   const entries = facts.journals[actor] ?? [];
   const two = { ...facts.journals, "upgrade/u000009": entries };
@@ -113,7 +113,7 @@ test("S11: a gap; an event that counts twice", () => {
 
 test("S13: a pinned journal in an incarnation that its agent never had", () => {
   const facts = fleetIn("waiting");
-  named({ ...facts, agents: [record("a1", { incarnation: 1 })] }, "S13: agent/a1/u000002");
+  named({ ...facts, agents: [record("a1", { incarnation: 1 })] }, "S13: participant/a1/u000002");
 });
 
 test("each machine's own, over what was recorded", () => {
@@ -139,7 +139,7 @@ describe("what is named is the one thing that is broken", () => {
     expect(fleetInvariants(facts)).toEqual(broken);
   const moving = fleetIn("migrating");
   const entries = moving.journals[actor] ?? [];
-  const own = moving.journals[`agent/a1/${upgrade}`] ?? [];
+  const own = moving.journals[`participant/a1/${upgradeId}`] ?? [];
   const { journals } = moving;
 
   test("no version: no gate is open, no upgrade is under way", () => {
@@ -231,10 +231,10 @@ describe("what is named is the one thing that is broken", () => {
     only({ ...moving, journals: { ...journals, [actor]: bare } });
     const gap = own.map((entry) => ({ ...entry, revision: entry.revision + 1 }));
     only(
-      { ...moving, journals: { ...journals, [`agent/a1/${upgrade}`]: gap } },
-      "agent/a1/u000002: S11: revisions have no gaps (1)",
+      { ...moving, journals: { ...journals, [`participant/a1/${upgradeId}`]: gap } },
+      "participant/a1/u000002: S11: revisions have no gaps (1)",
     );
-    only({ ...moving, journals: { ...journals, "agent/a2/u000001": [] } });
+    only({ ...moving, journals: { ...journals, "participant/a2/u000001": [] } });
   });
 
   test("S13: at the incarnation, not beyond; without a record it cannot be said", () => {
@@ -243,7 +243,7 @@ describe("what is named is the one thing that is broken", () => {
       agents: [record("a1", { incarnation }), record("a2")],
     });
     only(at(2));
-    only(at(1), "S13: agent/a1/u000002 in epoch 2, a1 in 1");
+    only(at(1), "S13: participant/a1/u000002 in epoch 2, a1 in 1");
     only({ ...moving, agents: [record("a2", { incarnation: 1 })] });
   });
 
@@ -255,8 +255,8 @@ describe("what is named is the one thing that is broken", () => {
     const told = participant("a1", [{ type: "turnBackAsked" }]);
     const turned = told.map((entry) => ({ ...entry, event: { type: "other" } }));
     only(
-      { ...moving, journals: { ...journals, [`agent/a1/${upgrade}`]: turned } },
-      "agent/a1/u000002@1: back only when told",
+      { ...moving, journals: { ...journals, [`participant/a1/${upgradeId}`]: turned } },
+      "participant/a1/u000002@1: back only when asked",
     );
   });
 });

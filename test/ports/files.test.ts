@@ -28,18 +28,36 @@ async function folder() {
   return root;
 }
 
-test("a file that cannot be written whole is told by its name, and leaves what was there", async () => {
+test("a file that cannot be written is told by its name, and leaves what was there", async () => {
   const root = await folder();
-  const path = join(root, "journal.json");
+  // The file that is written first has a longer name, which no disk takes.
+  const path = join(root, "j".repeat(250));
   await writeFile(path, "before");
-  // What is written first goes to a disk that is full.
-  await symlink("/dev/full", `${path}.partial`);
   await expect(writeFileAtomic(path, "after")).rejects.toMatchObject({
-    code: "disk-full",
-    details: { path, errno: "ENOSPC" },
+    code: "file-trouble",
+    details: { path, errno: "ENAMETOOLONG" },
   });
-  expect(await readdir(root)).toEqual(["journal.json"]);
+  expect(await readdir(root)).toHaveLength(1);
   expect(await readFile(path, "utf8")).toBe("before");
+});
+
+test("a full disk is told by the file's name", async () => {
+  const error = await writeFile("/dev/full", "x").catch((thrown: unknown) => thrown);
+  expect(asFileTrouble("journal.json", error)).toMatchObject({
+    code: "disk-full",
+    details: { path: "journal.json", errno: "ENOSPC" },
+  });
+});
+
+test("what lies where a file is written first is removed: a link leads nowhere", async () => {
+  const root = await folder();
+  const [path, theirs] = [join(root, "journal.json"), join(root, "theirs")];
+  await writeFile(theirs, "precious");
+  await symlink(theirs, `${path}.partial`);
+  await writeFileAtomic(path, "ours");
+  expect(await readFile(theirs, "utf8")).toBe("precious");
+  expect(await readFile(path, "utf8")).toBe("ours");
+  expect((await readdir(root)).toSorted()).toEqual(["journal.json", "theirs"]);
 });
 
 test("a folder in the way is trouble, but no full disk", async () => {
@@ -77,6 +95,13 @@ test("a folder that is there keeps its mode, and a file that was open to others 
   await (await openPrivateFile(path)).close();
   expect((await stat(path)).mode & 0o777).toBe(0o600);
   await expect(createPrivateFolder(path)).rejects.toMatchObject({ code: "EEXIST" });
+});
+
+test("a parent that is there and takes no folder: refused by name", async () => {
+  await expect(createPrivateFolder("/proc/lockstep/data")).rejects.toMatchObject({
+    code: "file-trouble",
+    details: { path: "/proc/lockstep", errno: "ENOENT" },
+  });
 });
 
 test("like another file: as closed as that one", async () => {

@@ -36,7 +36,7 @@ test("a disk that fills in the middle of a dump: told as such, and there is no c
   await setting.client.db(setting.name).collection("things").insertMany(rows);
   const copy = join(directory, "copy");
   await expect(takeCopy(setting, copy)).rejects.toMatchObject({ code: "disk-full" });
-  // What is left of it would take the room that is missing.
+  // The rest of it would take the room that is missing.
   expect(await readdir(directory)).toEqual([]);
   await expect(verifyDump(copy)).rejects.toMatchObject({ code: "backup-mismatch" });
   expect(await backupsIn(directory)).toEqual([]);

@@ -58,19 +58,19 @@ test("refused before, turned back in the middle, done once there is room", async
   await rm(filler);
   await fleet.hold("add-index");
   const data = await fleet.digest();
-  const { upgrade } = await fleet.fleet.upgrade("1.1.0");
+  const { upgradeId } = await fleet.fleet.upgrade("1.1.0");
   await fleet.reached("add-index");
   await leave(400);
   await until("the watch to see it", async () => {
     const logs = await Promise.all(fleet.servers.map((server) => server.lastLines(50)));
-    return logs.join("").includes("disk-full: what is under way");
+    return logs.join("").includes("disk-full: the work under way is stopped");
   });
   await fleet.release("add-index");
-  await fleet.turnedBack(upgrade, "disk-full", "1.0.0");
+  await fleet.turnedBack(upgradeId, "disk-full", "1.0.0");
   expect(await fleet.digest()).toEqual(data);
 
   await rm(filler);
   await writeFile(filler, "");
   const again = await fleet.fleet.upgrade("1.1.0");
-  await fleet.ended(again.upgrade, "done", "1.1.0");
+  await fleet.ended(again.upgradeId, "done", "1.1.0");
 });

@@ -1,6 +1,7 @@
 import { valid } from "semver";
 import type { AgentEvent } from "../../machines/participant-context.ts";
 import type { UpgradeContext } from "../../machines/upgrade-context.ts";
+import type { Moved } from "../../src/agent/lifecycle.ts";
 import { readAgents } from "../../src/control/agents.ts";
 import { coordinatorId, participantId } from "../../src/control/names.ts";
 import { readVersions } from "../../src/control/versions.ts";
@@ -20,24 +21,28 @@ import {
 } from "../../src/operator/invariants.ts";
 import { contextOf } from "../../src/upgrade/views.ts";
 import { firstVersion } from "./plan.ts";
-import { batchesBetween, dataDocument, readData } from "./simulated-data.ts";
+import { batchesBetween, dataDocument, lookDocument, readData } from "./simulated-data.ts";
 
-/** What gives more time within a state, each so often at most: a batch, another time T, another holder's copy. */
+/** The events that give more time within a state, each so often at most: a batch, another time T, another holder's copy. */
 const rearming = ["progressSeen", "copyReported", "copyLost"];
 
-/** What every transition must keep, as it is journalled. */
+/** The invariants that every transition must keep, as it is journalled. */
 function brokenBy(before: Entry | undefined, entry: Entry): string[] {
   if (before === undefined) return [];
   const broken = [...machineInvariants(entry.actor, [before, entry])];
   if (entry.epoch < before.epoch) broken.push(`${entry.actor}: S4: an older epoch follows`);
-  // Within a state a deadline may be set anew by what the coordinator decides, be it to wait for more.
+  // Within a state the coordinator's decisions may set a deadline anew, also to wait for more.
   const isQuiet =
     entry.outcome !== "applied" ||
     (before.state === entry.state && !rearming.includes(entry.event.type));
-  const due = (timers: Entry["timers"]) => new Map(timers.map(({ id, dueAt }) => [id, dueAt]));
-  const known = due(before.timers);
-  for (const [id, dueAt] of due(entry.timers)) {
-    if (known.has(id) ? known.get(id) !== dueAt : isQuiet) {
+  // An agent that becomes silent gets a deadline, once.
+  const known = new Map(before.timers.map(({ id, dueAt }) => [id, dueAt]));
+  const silences = new Set(before.timers.map(({ name }) => name));
+  for (const { id, name, dueAt } of entry.timers) {
+    const isNew = name === "deadline" ? isQuiet : entry.event.type !== "participantSilent";
+    if (
+      known.has(id) ? known.get(id) !== dueAt : isNew || (name !== "deadline" && silences.has(name))
+    ) {
       broken.push(`${entry.actor}: L2: a deadline was moved by nobody's decision`);
     }
   }
@@ -53,13 +58,13 @@ function isShutIn(entry: Entry): boolean {
   return back.includes(entry.state) && contextOf<UpgradeContext>(entry).backup !== null;
 }
 
-/** What the simulation sees though nobody in it does. */
+/** The simulation's view of the whole fleet, which no process in it has. */
 export interface Watched {
   readonly store: Store;
   readonly tails: ReadonlyMap<string, Entry>;
   coordinator(): Promise<Entry | undefined>;
   /** An agent believes that this is in the journal. */
-  believed(entry: Entry): Promise<void>;
+  believed(moved: Moved): Promise<void>;
   /** An effect has started. */
   started(effect: string): Promise<void>;
 }
@@ -72,7 +77,7 @@ export function watchStore(
     /** Called for each entry, with the actor's one before. */
     onEntry(entry: Entry, before: Entry | undefined): void;
     /** How many hosts hold this very data, as of this moment. */
-    holders(upgrade: string, time: string): number;
+    holders(upgradeId: string, time: string): number;
     /** Hosts whose application runs. */
     openHosts(): readonly string[];
   },
@@ -82,7 +87,7 @@ export function watchStore(
   let versions: Versions | undefined;
   const coordinator = async () => {
     const now = await readVersions(memory);
-    return now?.upgrade ? tails.get(coordinatorId(now.upgrade)) : undefined;
+    return now?.upgradeId ? tails.get(coordinatorId(now.upgradeId)) : undefined;
   };
   const fenceEpoch = async () =>
     Number((await memory.get(collections.fences, documentIds.master))?.["epoch"] ?? 0);
@@ -95,7 +100,7 @@ export function watchStore(
     }
   };
 
-  /** Whom an operator has forgotten though it was only paused, the operator answers for. */
+  /** Leaves out hosts that an operator has forgotten though they were only paused: that is the operator's fault. */
   const openHosts = async () => {
     const forgotten = (await memory.list(collections.agents)).filter(
       (record) => record["forgotten"],
@@ -105,11 +110,11 @@ export function watchStore(
   };
 
   /** S5: what everybody was ready with, as each has said itself. */
-  const checkReady = async ({ upgrade, required, ready }: UpgradeContext) => {
+  const checkReady = async ({ upgradeId, required, ready }: UpgradeContext) => {
     const plans = new Set<string>();
     for (const { agent } of required) {
       const { incarnation, hash, protocol } = ready[agent] ?? {};
-      const said = (await memory.entries(participantId(agent, upgrade))).some(({ event }) => {
+      const said = (await memory.entries(participantId(agent, upgradeId))).some(({ event }) => {
         const started = event as AgentEvent;
         return (
           started.type === "started" &&
@@ -132,7 +137,7 @@ export function watchStore(
       problem(`S4: ${entry.actor}@${entry.revision} of ${entry.epoch} is not the fence's epoch`);
     }
     if (entry.machine !== "upgrade") return;
-    const { upgrade, from, to, backup, required } = contextOf<UpgradeContext>(entry);
+    const { upgradeId, from, to, backup, required } = contextOf<UpgradeContext>(entry);
     const open = isShutIn(entry) ? await openHosts() : [];
     if (open.length > 0) {
       problem(`S2: ${open.join()} open in ${entry.state}`);
@@ -142,22 +147,22 @@ export function watchStore(
       await checkReady(contextOf<UpgradeContext>(entry));
     }
     if (entry.state === "migrating" && backup !== null) {
-      const holders = options.holders(upgrade, backup.time);
+      const holders = options.holders(upgradeId, backup.time);
       if (holders < Math.min(2, required.length)) problem(`S6: ${holders} hold a copy`);
     }
     if (entry.state === "done") {
       await dataIsOf(to, "done");
       for (const { agent } of required) {
-        const vote = tails.get(participantId(agent, upgrade));
+        const vote = tails.get(participantId(agent, upgradeId));
         if (vote?.state !== "awaiting-peers") problem(`S12: done, and ${agent} in ${vote?.state}`);
       }
     }
     if (entry.state === "rolled-back") await dataIsOf(from, "rolled back");
   };
 
-  /** What holds of the whole fleet at every moment, as `lockstep check` sees it: of what is not over yet. */
+  /** Checks the fleet's invariants on the whole fleet, leaving out journals that have ended. */
   const checkFleet = async () => {
-    const current = (await readVersions(memory))?.upgrade;
+    const current = (await readVersions(memory))?.upgradeId;
     const facts: FleetFacts = {
       versions: await readVersions(memory),
       agents: await readAgents(memory),
@@ -177,21 +182,21 @@ export function watchStore(
   const checkVersions = async (writes: readonly Write[], entries: readonly Entry[]) => {
     const now = await readVersions(memory);
     if (now === undefined) return;
-    const { agentVersion, databaseVersion, upgrade } = now;
+    const { agentVersion, databaseVersion, upgradeId } = now;
     const isAsBefore =
       agentVersion === versions?.agentVersion &&
       databaseVersion === versions.databaseVersion &&
-      upgrade === versions.upgrade;
+      upgradeId === versions.upgradeId;
     const isFirst = versions === undefined;
     versions = now;
     if (isAsBefore || isFirst) return;
     const moved = entries.some(({ machine }) => machine === "upgrade");
     if (!moved) problem(`S8: versions changed by ${writes.map(({ collection }) => collection)}`);
-    const tail = upgrade === null ? undefined : tails.get(coordinatorId(upgrade));
+    const tail = upgradeId === null ? undefined : tails.get(coordinatorId(upgradeId));
     for (const words of versionInvariants(now, tail)) problem(words);
     // Not by `inTransition` alone: while an upgrade is under way no version stands there.
-    if (upgrade !== null && valid(databaseVersion) !== null) {
-      problem(`S8: ${upgrade} is under way, and the database is of ${databaseVersion}`);
+    if (upgradeId !== null && valid(databaseVersion) !== null) {
+      problem(`S8: ${upgradeId} is under way, and the database is of ${databaseVersion}`);
     }
   };
 
@@ -199,13 +204,13 @@ export function watchStore(
   const mayMigrate = async () => {
     const tail = await coordinator();
     const fence = await memory.get(collections.fences, documentIds.master);
-    const restoring = (fence?.["restore"] as { upgrade?: string } | undefined)?.upgrade;
-    const { upgrade, restored } = tail ? contextOf<UpgradeContext>(tail) : {};
-    if (tail?.state === "rolling-back") return !restored && restoring !== upgrade;
+    const restoring = (fence?.["restore"] as { upgradeId?: string } | undefined)?.upgradeId;
+    const { upgradeId, restored } = tail ? contextOf<UpgradeContext>(tail) : {};
+    if (tail?.state === "rolling-back") return !restored && restoring !== upgradeId;
     return tail?.state === "migrating";
   };
 
-  /** How much had been written from outside when the latest restore began. */
+  /** How much had been written from outside when a master last looked for it. */
   let foreignBefore = 0;
   /** That is taken back only when an operator says so. */
   const checkForeign = (left: number, tail: Entry | undefined) => {
@@ -220,18 +225,16 @@ export function watchStore(
       if (collection === collections.agents && set["gate"] === "open") {
         const record = await memory.get(collection, id);
         const right =
-          now?.upgrade === null &&
+          now?.upgradeId === null &&
           record?.["version"] === now.databaseVersion &&
           record["owes"] === null;
         if (!right) problem(`S1: ${id} opens: ${JSON.stringify(record)}, ${JSON.stringify(now)}`);
       }
-      if (collection !== dataDocument.collection || expect === null) continue;
+      // A restore takes back nothing that was there when its master last looked.
+      if (id === lookDocument.id) foreignBefore = (await readData(memory)).foreign;
+      if (id !== dataDocument.id || expect === null) continue;
       const tail = await coordinator();
       const state = tail?.state;
-      const fence = writes.find((write) => write.collection === collections.fences);
-      if ((fence?.set?.["restore"] as { phase?: string } | undefined)?.phase === "loading") {
-        foreignBefore = (await readData(memory)).foreign;
-      }
       const isBatch = Object.keys(increment).some((path) => path.startsWith("applied."));
       if ("application" in increment && tail !== undefined && isShutIn(tail)) {
         problem(`S2: an application writes in ${state}`);
@@ -286,10 +289,10 @@ export function watchStore(
           return null;
         }),
     },
-    async believed(entry) {
-      const found = (await memory.entries(entry.actor, entry.revision))[0];
-      const isThere = found?.snapshot === entry.snapshot && found.epoch === entry.epoch;
-      if (!isThere) problem(`S11: ${entry.actor}@${entry.revision} was told and is not there`);
+    async believed({ actor, revision, event, state, epoch }) {
+      const found = (await memory.entries(actor, revision))[0];
+      const isThere = found?.event.type === event && found.state === state && found.epoch === epoch;
+      if (!isThere) problem(`S11: ${actor}@${revision} was told and is not there`);
     },
     async started(effect) {
       const [, actor = "", revision = "0"] = /^(.*)\/(\d+)\/\d+$/.exec(effect) ?? [];

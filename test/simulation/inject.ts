@@ -5,7 +5,7 @@ import type { Scheduler } from "./scheduler.ts";
 import { copyName } from "./simulated-disk.ts";
 import type { Host } from "./simulated-host.ts";
 
-/** What faults are injected into. */
+/** The targets of faults. */
 export interface Victims {
   readonly scheduler: Scheduler;
   readonly hosts: readonly Host[];
@@ -52,7 +52,7 @@ async function strike(fault: Fault, victims: Victims, plan: Plan): Promise<void>
   if (!host || host.isGone) return;
   const draw = createDraw(plan.seed).fork(`${kind} ${ms}`);
   const present = hosts.filter(({ isGone }) => !isGone);
-  // What is wrong with a version, a kind of disk or an operator's script is wrong everywhere.
+  // A defect of a version, a kind of disk or an operator's script shows on each host.
   const struck = fault.whom === "master" ? present : [host];
   note(`${kind}: ${host.name}, ${ms} ms, ${version}`);
   switch (kind) {
@@ -66,6 +66,10 @@ async function strike(fault: Fault, victims: Victims, plan: Plan): Promise<void>
       return present.length > 1 ? host.leave() : undefined;
     case "join":
       return victims.join();
+    case "replace host":
+      return host.replace(false);
+    case "replace host by a fresh one":
+      return host.replace(true);
     case "break version": {
       for (const { broken } of struck) broken.add(version);
       await scheduler.sleep(ms * 2);
@@ -90,9 +94,15 @@ async function strike(fault: Fault, victims: Victims, plan: Plan): Promise<void>
       }
       return;
     case "fill disk": {
-      for (const one of struck) one.diskIsFull = true;
+      for (const one of struck) one.fillDisk(true);
       await scheduler.sleep(ms);
-      for (const one of struck) one.diskIsFull = false;
+      for (const one of struck) one.fillDisk(false);
+      return;
+    }
+    case "hang drain": {
+      for (const one of struck) one.hangDrains(true);
+      await scheduler.sleep(ms * 2);
+      for (const one of struck) one.hangDrains(false);
       return;
     }
     case "lose moments":
@@ -102,7 +112,7 @@ async function strike(fault: Fault, victims: Victims, plan: Plan): Promise<void>
     case "abort":
       return victims.ask({ kind: "abort", why: "drawn" });
     case "retry":
-      return victims.ask({ kind: "retry" });
+      return victims.ask({ kind: "retry", discardForeignWrites: true });
     case "write from outside":
       return victims.writeFromOutside();
     case "forget":

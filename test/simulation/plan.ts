@@ -12,10 +12,13 @@ const kinds = [
   ...(["kill", "kill at a write", "pause", "leave", "join", "break version"] as const),
   ...(["damage copies", "lose copies", "fill disk", "lose moments"] as const),
   ...(["fail over", "abort", "retry", "forget", "write from outside"] as const),
+  "hang drain" as const,
 ];
+/** Kinds that came later: each is drawn from a stream of its own, so that earlier seeds stay what they were. */
+const laterKinds = ["replace host", "replace host by a fresh one"] as const;
 
 export interface Fault {
-  readonly kind: (typeof kinds)[number];
+  readonly kind: (typeof kinds)[number] | (typeof laterKinds)[number];
   readonly when: Moment;
   /** Number of a host, from 0; whoever is master then, for `master`. */
   readonly whom: number | "master";
@@ -51,13 +54,19 @@ const states = [
 
 function drawMisbehaviour(draw: Draw, batches: number): Misbehaviour {
   const place = { batch: draw.below(Math.max(1, batches)), host: draw.below(3) };
+  const readiness = draw.fork("readiness");
   if (draw.chance(0.5)) return { kind: "none", ...place };
   const wrong = [
     ...(["fails", "fails-in-rehearsal", "hangs", "ignores-its-signal", "kills"] as const),
     ...(["goes-on-after-its-signal", "local-fails", "local-hangs", "local-kills"] as const),
     ...(["differs", "rebuilt"] as const),
   ];
-  return { kind: draw.pick(wrong), ...place };
+  const kind = draw.pick(wrong);
+  if (!readiness.chance(0.25)) return { kind, ...place };
+  const unready = [
+    ...(["readiness-fails", "readiness-hangs", "readiness-kills", "readiness-writes"] as const),
+  ];
+  return { kind: readiness.pick(unready), ...place };
 }
 
 /** Swarm testing: each run has some kinds of faults only, so that each gets deep somewhere. */
@@ -110,7 +119,18 @@ export function drawPlan(seed: number): Plan {
             version: draw.pick(versions.slice(0, minor + 1)),
           };
         });
-  return { seed, hosts, asks, networkFaults: drawWeather(draw), faults };
+  const networkFaults = drawWeather(draw);
+  const later = draw.fork("later");
+  const replaced: Fault[] = later.chance(0.15)
+    ? [
+        {
+          kind: later.pick(laterKinds),
+          when: drawMoment(later, endMs),
+          ...{ whom: later.below(hosts), ms: later.below(15_000), version: firstVersion },
+        },
+      ]
+    : [];
+  return { seed, hosts, asks, networkFaults, faults: [...faults, ...replaced] };
 }
 
 const momentOf = (when: Moment) =>

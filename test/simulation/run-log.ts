@@ -4,7 +4,7 @@ import type { Scheduler } from "./scheduler.ts";
 
 const problemsMax = 20;
 
-/** What happened in one run, with its times. */
+/** The events of one run, with their times. */
 export interface RunLog {
   readonly timeline: readonly string[];
   readonly problems: readonly string[];

@@ -1,4 +1,6 @@
+import type { UpgradeContext } from "../../machines/upgrade-context.ts";
 import { type FleetRequest, fileRequest, readAnswer } from "../../src/control/inbox.ts";
+import { coordinatorId } from "../../src/control/names.ts";
 import { initializeVersions, readVersions } from "../../src/control/versions.ts";
 import { messageOf } from "../../src/errors.ts";
 import { createMemoryStore } from "../../src/journal/memory-store.ts";
@@ -11,19 +13,20 @@ import {
 } from "../../src/journal/store.ts";
 import { readFleetFacts } from "../../src/operator/fleet-facts.ts";
 import { fleetInvariants } from "../../src/operator/invariants.ts";
+import { contextOf } from "../../src/upgrade/views.ts";
 import { type Watched, watchStore } from "./checks.ts";
 import { createEnvironment, type Environment } from "./environment.ts";
 import { createVisits, inject, type Visits } from "./inject.ts";
 import { drawPlan, firstVersion, inWords, type Plan, versions } from "./plan.ts";
 import { createRunLog, type RunLog } from "./run-log.ts";
 import { createScheduler, type Scheduler } from "./scheduler.ts";
-import { dataDocument, readData } from "./simulated-data.ts";
+import { batchesBetween, dataDocument, emptyDatabase, readData } from "./simulated-data.ts";
 import { copyName } from "./simulated-disk.ts";
 import { createHost, type Host } from "./simulated-host.ts";
 
 export interface SimulationResult {
   readonly seed: number;
-  /** What went wrong, in words; empty when all went right. */
+  /** The breaches, in words; empty when all went right. */
   readonly problems: readonly string[];
   /** SHA-256 over everything that was journalled: the same for a seed each time. */
   readonly trace: string;
@@ -41,7 +44,7 @@ const livenessMs = 15 * 60_000;
 const retriesWithoutCopies = 4;
 const deadlines = {
   ...{ waitingMs: 30_000, backingUpMs: 60_000, noProgressMs: 20_000 },
-  ...{ peersMs: 30_000, rollingBackMs: 60_000 },
+  ...{ peersMs: 30_000, silentMs: 15_000, rollingBackMs: 60_000 },
 };
 
 /** Runs one fleet through its upgrades with the faults of a seed, then without any to its rest. */
@@ -61,7 +64,7 @@ interface Run {
   readonly watched: Watched;
   readonly visits: Visits;
   readonly hosts: Host[];
-  /** What applications wrote. */
+  /** The applications' writes. */
   readonly written: { acknowledged: number; attempted: number };
   /** The last that an agent complained of. */
   trouble: string;
@@ -87,10 +90,10 @@ function createRun(plan: Plan, onEntry: (entry: Entry) => void): Run {
       runLog.note(`${actor}: ${event.type}: ${state} (epoch ${epoch})`);
       if (before?.state !== state) visits.entered(state);
     },
-    holders: (upgrade, time) =>
+    holders: (upgradeId, time) =>
       hosts.filter(({ disk: { copies, tampered } }) => {
-        const copy = copies.get(upgrade);
-        return (copy?.time === time && !copy.damaged) || tampered.has(copyName(upgrade, time));
+        const copy = copies.get(upgradeId);
+        return (copy?.time === time && !copy.damaged) || tampered.has(copyName(upgradeId, time));
       }).length,
     openHosts: () => hosts.filter(({ gateIsOpen }) => gateIsOpen).map(({ name }) => name),
   });
@@ -111,7 +114,24 @@ function createRun(plan: Plan, onEntry: (entry: Entry) => void): Run {
           run.trouble = words;
         },
         problem: runLog.problem,
-        believed: (entry) => void watched.believed(entry),
+        async checkReadiness(name, version) {
+          const { applied } = await readData(store);
+          const { upgradeId } = await run.versions();
+          const tail = watched.tails.get(coordinatorId(upgradeId ?? ""));
+          // An agent that has not heard yet that the fleet turns back may check all the same.
+          if (tail?.state !== "awaiting-peers") return;
+          const { required } = contextOf<UpgradeContext>(tail);
+          const open = hosts.filter(
+            (one) => one.gateIsOpen && required.some(({ agent }) => agent === one.name),
+          );
+          const names = open.map((one) => one.name);
+          if (open.length > 0) runLog.problem(`S2: ${name} checks readiness, open: ${names}`);
+          const missing = batchesBetween(firstVersion, version).filter((one) => applied[one] !== 1);
+          if (missing.length > 0) {
+            runLog.problem(`S5: ${name} checks readiness without ${missing}`);
+          }
+        },
+        believed: (moved) => void watched.believed(moved),
       });
       hosts.push(host);
       host.start(firstVersion);
@@ -125,17 +145,17 @@ function createRun(plan: Plan, onEntry: (entry: Entry) => void): Run {
     },
     versions: async () => (await readVersions(store)) as Versions,
     async isAtRest() {
-      const { upgrade, agentVersion } = await run.versions();
+      const { upgradeId, agentVersion } = await run.versions();
       const owing = (await store.list(collections.agents)).some(
         ({ owes, forgotten }) => owes !== null && !forgotten,
       );
-      const gone = hosts.filter(({ isGone }) => isGone).map(({ name }) => `agent/${name}/`);
+      const gone = hosts.filter(({ isGone }) => isGone).map(({ name }) => `participant/${name}/`);
       const pending = [...watched.tails.values()].some(
         ({ actor, effects }) =>
           effects.length > 0 && !gone.some((prefix) => actor.startsWith(prefix)),
       );
       const isHome = ({ gateIsOpen, running }: Host) => gateIsOpen && running === agentVersion;
-      return upgrade === null && !owing && !pending && present(hosts).every(isHome);
+      return upgradeId === null && !owing && !pending && present(hosts).every(isHome);
     },
   };
   return run;
@@ -167,9 +187,7 @@ export async function simulatePlan(
 async function runToTheEnd(run: Run): Promise<void> {
   const { plan, environment, runLog, watched, hosts } = run;
   await initializeVersions(watched.store, firstVersion);
-  await watched.store.write([
-    { ...dataDocument, expect: null, set: { applied: {}, application: 0, foreign: 0 } },
-  ]);
+  await watched.store.write(emptyDatabase);
   for (let count = 0; count < plan.hosts; count += 1) run.join();
   injectInto(run);
   void operate(run);
@@ -206,23 +224,23 @@ function injectInto(run: Run): void {
 function bringCopiesBack(hosts: readonly Host[]): void {
   const newest = new Map<string, { host: Host; atMs: number }>();
   for (const host of present(hosts)) {
-    for (const { upgrade, time } of host.brokenCopies()) {
+    for (const { upgradeId, time } of host.brokenCopies()) {
       const atMs = Number.parseInt(time, 10);
-      if (atMs > (newest.get(upgrade)?.atMs ?? 0)) newest.set(upgrade, { host, atMs });
+      if (atMs > (newest.get(upgradeId)?.atMs ?? 0)) newest.set(upgradeId, { host, atMs });
     }
   }
-  for (const [upgrade, { host }] of newest) host.mendCopy(upgrade);
+  for (const [upgradeId, { host }] of newest) host.mendCopy(upgradeId);
 }
 
-/** Where that was not enough, somebody puts a copy, be it of a host that is gone, wherever it may be looked for. */
+/** Where that was not enough, an operator puts a copy, also one of a host that is gone, on each host. */
 function spreadCopies(hosts: readonly Host[]): void {
   for (const { disk } of hosts) {
-    for (const [upgrade, copy] of [...disk.lost, ...disk.copies]) {
+    for (const [upgradeId, copy] of [...disk.lost, ...disk.copies]) {
       for (const host of present(hosts)) {
-        const known = host.disk.copies.get(upgrade);
+        const known = host.disk.copies.get(upgradeId);
         const isOlder = known && Number.parseInt(known.time, 10) < Number.parseInt(copy.time, 10);
         if (!known || known.damaged || isOlder)
-          host.disk.copies.set(upgrade, { ...copy, damaged: false });
+          host.disk.copies.set(upgradeId, { ...copy, damaged: false });
       }
     }
   }
@@ -244,7 +262,13 @@ async function operate(run: Run): Promise<void> {
     if (isBlocked) retries += 1;
     if (retries > retriesWithoutCopies) bringCopiesBack(run.hosts);
     if (retries > 2 * retriesWithoutCopies) spreadCopies(run.hosts);
-    if (isBlocked || records.some(({ blocked }) => blocked)) await run.ask({ kind: "retry" });
+    if (isBlocked || records.some(({ blocked }) => blocked))
+      await run.ask({ kind: "retry", discardForeignWrites: true });
+    for (const host of present(run.hosts)) {
+      // Its machine was provisioned for a version that the fleet did not keep.
+      const blocked = records.find(({ _id }) => _id === host.name)?.["blocked"];
+      if (String(blocked).includes("put its files right")) await host.replace(true);
+    }
     for (const { name } of run.hosts.filter(({ isGone }) => isGone)) {
       const record = records.find(({ _id }) => _id === name);
       if (record && !record["forgotten"]) await run.ask({ kind: "forget", agent: name });
@@ -262,7 +286,7 @@ async function upgradeTo(run: Run, to: string): Promise<void> {
     await scheduler.run(scheduler.nowMs() + 1_000);
     const answer = await readAnswer(run.watched.store, id);
     accepted ||= answer?.ok === true;
-    if (accepted && (await run.versions()).upgrade === null) return;
+    if (accepted && (await run.versions()).upgradeId === null) return;
     if (answer?.ok !== false) continue;
     // Somebody was down just then; or the fleet has come further already.
     if (answer.code === "version-not-higher") return;

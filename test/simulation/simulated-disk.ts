@@ -1,18 +1,27 @@
+import type { SchemaContext } from "../../src/database/migration/schema-context.ts";
 import type { LocalJournal, LocalRecord } from "../../src/upgrade/participant/local-journal.ts";
 import type { Step } from "../../src/upgrade/protocol/steps.ts";
 import type { Scheduler } from "./scheduler.ts";
-import { hasSchemaStep, minorOf, type SimulatedCopy } from "./simulated-data.ts";
+import {
+  batchesOfStep,
+  batchName,
+  hasSchemaStep,
+  minorOf,
+  type SimulatedCopy,
+} from "./simulated-data.ts";
 import type { SimulatedProcess } from "./simulated-process.ts";
 
-/** What outlives every process of a host. */
+/** The part of a host that outlives its processes. */
 export interface Disk {
   wanted: string;
   fallback: string;
   stepsVersion: string | undefined;
+  /** The steps version was declared, and not reached by local steps. */
+  isDeclared: boolean;
   readonly local: Map<string, LocalRecord>;
   readonly files: Map<string, string>;
   readonly copies: Map<string, SimulatedCopy>;
-  /** What an operator can bring back. */
+  /** Copies that an operator can bring back. */
   readonly lost: Map<string, SimulatedCopy>;
   /** Copies that were damaged or lost here after they had been made: of which upgrade, and which time T. */
   readonly tampered: Set<string>;
@@ -21,7 +30,7 @@ export interface Disk {
 export const stateFile = "state";
 
 /** How a copy is named among those that were tampered with. */
-export const copyName = (upgrade: string, time: string): string => `${upgrade} at ${time}`;
+export const copyName = (upgradeId: string, time: string): string => `${upgradeId} at ${time}`;
 
 /** The way of one process to its host's disk. */
 export interface Files {
@@ -43,18 +52,18 @@ export function localJournalOn(
     return write(act);
   };
   const journal: LocalJournal = {
-    read: async (upgrade) => {
+    read: async (upgradeId) => {
       await simulatedProcess.turn();
-      return structuredClone(disk.local.get(upgrade));
+      return structuredClone(disk.local.get(upgradeId));
     },
-    write: (upgrade, record) => io(() => void disk.local.set(upgrade, structuredClone(record))),
-    async keep(upgrade, record, path) {
+    write: (upgradeId, record) => io(() => void disk.local.set(upgradeId, structuredClone(record))),
+    async keep(upgradeId, record, path) {
       if (record.kept.some((kept) => kept.path === path)) return record;
       const next = {
         ...record,
         kept: [...record.kept, { path, copy: disk.files.get(path) ?? null }],
       };
-      await journal.write(upgrade, next);
+      await journal.write(upgradeId, next);
       return next;
     },
     putBack: (record) =>
@@ -64,15 +73,23 @@ export function localJournalOn(
           else disk.files.set(path, copy);
         }
       }),
-    // What is taken away needs no room.
-    forget: (upgrade) => simulatedProcess.write(() => void disk.local.delete(upgrade)),
+    // A removal needs no room.
+    forget: (upgradeId) => simulatedProcess.write(() => void disk.local.delete(upgradeId)),
     async stepsVersion() {
       await simulatedProcess.turn();
       return disk.stepsVersion;
     },
-    setStepsVersion: (version) =>
+    async isDeclared() {
+      await simulatedProcess.turn();
+      return disk.isDeclared;
+    },
+    setStepsVersion: (version, { isDeclared } = { isDeclared: false }) =>
       io(() => {
-        disk.stepsVersion = version;
+        [disk.stepsVersion, disk.isDeclared] = [version, isDeclared];
+      }),
+    forgetStepsVersion: () =>
+      simulatedProcess.write(() => {
+        [disk.stepsVersion, disk.isDeclared] = [undefined, false];
       }),
   };
   return journal;
@@ -92,7 +109,13 @@ export function stepsOf(
     const base = { version: `1.${number}.0`, description };
     const schema: Step = {
       ...base,
-      ...{ name: `schema-${number}`, target: "MasterStateServer", run: async () => {} },
+      ...{ name: `schema-${number}`, target: "MasterStateServer" },
+      async run(context: SchemaContext) {
+        const change = { update: [] };
+        for (let batch = 0; batch < batchesOfStep; batch += 1) {
+          await context.applyToCollection(batchName(number, batch), change);
+        }
+      },
     };
     return [
       ...(hasSchemaStep(number) ? [schema] : []),

@@ -1,28 +1,31 @@
 import type { UpgradeContext } from "../../machines/upgrade-context.ts";
 import type { Reason } from "../../machines/vocabulary.ts";
-import { createLifecycle } from "../../src/agent/lifecycle.ts";
+import { createLifecycle, type Moved } from "../../src/agent/lifecycle.ts";
 import { type Runtime, runAgent } from "../../src/agent/run-agent.ts";
 import { register } from "../../src/control/agents.ts";
 import { coordinatorId } from "../../src/control/names.ts";
 import { readVersions } from "../../src/control/versions.ts";
 import { isLockstepError, LockstepError } from "../../src/errors.ts";
-import { collections, type Entry, type Store } from "../../src/journal/store.ts";
-import type { CannotStart } from "../../src/launcher/agent-side.ts";
+import { collections, type Store } from "../../src/journal/store.ts";
 import { afterKeeping, decide, type LauncherState } from "../../src/launcher/decide.ts";
 import { limits } from "../../src/limits.ts";
 import { silentLog } from "../../src/log.ts";
 import { noFaults } from "../../src/ports/fault-point.ts";
-import { isRequired } from "../../src/upgrade/protocol/eligible.ts";
+import { isRequired } from "../../src/upgrade/protocol/master-eligibility.ts";
 import { contextOf } from "../../src/upgrade/views.ts";
 import type { Draw } from "./draw.ts";
+import { firstVersion } from "./plan.ts";
 import type { Scheduler } from "./scheduler.ts";
+import { dataDocument, hasOtherSteps, type Misbehaviour } from "./simulated-data.ts";
+import { createSimulatedDatabase } from "./simulated-database.ts";
 import {
-  createSimulatedDatabase,
-  dataDocument,
-  hasOtherSteps,
-  type Misbehaviour,
-} from "./simulated-data.ts";
-import { type Disk, type Files, localJournalOn, stateFile, stepsOf } from "./simulated-disk.ts";
+  copyName,
+  type Disk,
+  type Files,
+  localJournalOn,
+  stateFile,
+  stepsOf,
+} from "./simulated-disk.ts";
 import { createSimulatedLeases } from "./simulated-leases.ts";
 import {
   createSimulatedProcess,
@@ -30,6 +33,7 @@ import {
   type Primary,
   type SimulatedProcess,
 } from "./simulated-process.ts";
+import { readinessOn } from "./simulated-readiness.ts";
 
 /** One process of an agent. */
 interface Process {
@@ -37,12 +41,13 @@ interface Process {
   readonly version: string;
   runtime?: Runtime;
   open: boolean;
+  hasServed: boolean;
   readyAtMs: number | null;
   /** It could not reach the database. */
   isAway: boolean;
 }
 
-/** What all hosts share. */
+/** The surroundings that all hosts share. */
 export interface Surroundings {
   readonly scheduler: Scheduler;
   readonly draw: Draw;
@@ -58,8 +63,10 @@ export interface Surroundings {
   trouble(words: string): void;
   problem(words: string): void;
   started(effect: string): Promise<void>;
+  /** A readiness check begins on this host: the data is migrated, and nobody serves. */
+  checkReadiness(name: string, version: string): Promise<void>;
   /** Somebody believes that this is in the journal. */
-  believed(entry: Entry): void;
+  believed(moved: Moved): void;
 }
 
 export interface Host {
@@ -70,18 +77,22 @@ export interface Host {
   readonly running: string | null;
   /** Versions that do not come up on this host. */
   readonly broken: Set<string>;
-  diskIsFull: boolean;
+  fillDisk(isFull: boolean): void;
+  /** Its application goes on writing where it should drain. */
+  hangDrains(isHanging: boolean): void;
   start(version: string): void;
   kill(): void;
   killAtWrite(nth: number, before: boolean): void;
   pause(ms: number): void;
+  /** Another machine takes its name: with an empty disk, or with the files of the fleet's version, and declared so. */
+  replace(isFresh: boolean): Promise<void>;
   /** It never comes back. */
   leave(): void;
   /** Nothing goes wrong here any more; what copies have been through stays. */
   heal(): void;
   /** Copies that are damaged here, or were lost. */
-  brokenCopies(): readonly { readonly upgrade: string; readonly time: string }[];
-  mendCopy(upgrade: string): void;
+  brokenCopies(): readonly { readonly upgradeId: string; readonly time: string }[];
+  mendCopy(upgradeId: string): void;
   readonly isGone: boolean;
 }
 
@@ -90,19 +101,19 @@ export function createHost(name: string, version: string, around: Surroundings):
   const { scheduler, store } = around;
   const draw = around.draw.fork(name);
   const disk: Disk = {
-    ...{ wanted: version, fallback: version, stepsVersion: version },
+    ...{ wanted: version, fallback: version, stepsVersion: version, isDeclared: false },
     ...{ local: new Map(), files: new Map([[stateFile, version]]), copies: new Map() },
     ...{ lost: new Map(), tampered: new Set() },
   };
   const broken = new Set<string>();
   /** Versions that some process here was of. */
   const launched = new Set<string>();
-  let [gone, diskIsFull] = [false, false];
+  let [gone, diskIsFull, drainHangs, declaredFresh] = [false, false, false, false];
   let incarnations = 0;
   let current: Process | undefined;
   let launcher: LauncherState = {
     ...{ version, previous: version, failures: 0, aways: 0, ready: false },
-    cannotStart: null,
+    ...{ cannotStart: null, safeMode: null },
   };
 
   const happened = (event: Parameters<typeof decide>[1]) => {
@@ -135,12 +146,13 @@ export function createHost(name: string, version: string, around: Surroundings):
     }
   };
 
-  const howItEnded = ({ readyAtMs, isAway }: Process) => {
+  const howItEnded = ({ readyAtMs, hasServed, isAway }: Process) => {
     const livedMs = scheduler.nowMs() - (readyAtMs ?? scheduler.nowMs());
-    return { wanted: disk.wanted, isSettled: livedMs >= limits.launcherSettledMs, isAway };
+    const isSettled = livedMs >= limits.launcherSettledMs;
+    return { wanted: disk.wanted, isSettled, hasServed, isOpening: false, isAway };
   };
 
-  const launch = (which: string, cannotStart: CannotStart | null) => {
+  const launch = (which: string, cannotStart: Reason | null) => {
     incarnations += 1;
     const incarnationAtLeast = incarnations;
     const chance = draw.fork(String(incarnations));
@@ -159,11 +171,8 @@ export function createHost(name: string, version: string, around: Surroundings):
       },
     });
     const mine: Process = {
-      simulatedProcess,
-      version: which,
-      open: false,
-      readyAtMs: null,
-      isAway: false,
+      ...{ simulatedProcess, version: which, open: false, hasServed: false },
+      ...{ readyAtMs: null, isAway: false },
     };
     current = mine;
     const end = (code: number) => {
@@ -197,13 +206,6 @@ export function createHost(name: string, version: string, around: Surroundings):
         });
       },
     };
-    const database = createSimulatedDatabase({
-      ...{ store: mineStore, simulatedProcess, draw, copies: disk.copies },
-      misbehaviour: around.misbehaviour,
-      diskIsFull: () => diskIsFull,
-      momentIsGone: around.momentIsGone,
-      ...{ started: around.started, problem: around.problem },
-    });
     const { kind: isWrong, host: where } = around.misbehaviour(which);
     const isOther = isWrong === "differs" && name === `a${where + 1}`;
     const isRebuilt = isWrong === "rebuilt" && launched.has(which);
@@ -226,18 +228,36 @@ export function createHost(name: string, version: string, around: Surroundings):
     );
     /** S5: a local step that runs before the commit is one that was agreed on. */
     const checkSteps = async () => {
-      const upgrade = (await readVersions(store))?.upgrade;
-      const tail = upgrade ? await store.tail(coordinatorId(upgrade)) : undefined;
+      const upgradeId = (await readVersions(store))?.upgradeId;
+      const tail = upgradeId ? await store.tail(coordinatorId(upgradeId)) : undefined;
       const known = tail && contextOf<UpgradeContext>(tail);
       if (!known || known.to !== which || !isRequired(known, name)) return;
       if (hasOtherSteps(known, name, steps)) around.problem(`S5: ${name} runs other local steps`);
     };
+    const readiness = readinessOn({
+      ...{ name, version: which, simulatedProcess, store: mineStore, draw },
+      ...{ misbehaviour: around.misbehaviour, checkReadiness: around.checkReadiness },
+    });
+    const database = createSimulatedDatabase({
+      ...{ store: mineStore, simulatedProcess, draw, copies: disk.copies },
+      misbehaviour: () => around.misbehaviour(which),
+      diskIsFull: () => diskIsFull,
+      momentIsGone: around.momentIsGone,
+      ...{ started: around.started, problem: around.problem },
+      async checkSteps(upgradeId) {
+        const tail = await store.tail(coordinatorId(upgradeId));
+        const known = tail && contextOf<UpgradeContext>(tail);
+        if (known && hasOtherSteps(known, name, steps)) {
+          around.problem(`S5: ${name} runs other steps than agreed on`);
+        }
+      },
+    });
     const incarnation = await register(mineStore, name, {
       ...{ role: "state-server", version: which, startable: around.versions, incarnationAtLeast },
-      ...{ freeBytes: 1, backups: [], memberTrouble: null, host: name, pid: 0 },
+      ...{ freeBytes: 1, backups: [], memberTrouble: null, host: name, pid: 0, starting: true },
     });
     const lifecycle = createLifecycle((error) => around.problem(String(error)));
-    lifecycle.on("transition", ({ entry }) => around.believed(entry));
+    lifecycle.on("transition", around.believed);
     lifecycle.on("trouble", ({ code, message }) => around.trouble(`${name}: ${code}: ${message}`));
     let drained: Promise<void> = Promise.resolve();
     mine.runtime = await runAgent(
@@ -246,18 +266,26 @@ export function createHost(name: string, version: string, around: Surroundings):
         steps,
         gate: {
           onOpen: () => {
-            mine.open = true;
+            const found = disk.files.get(stateFile);
+            if (found !== which) around.problem(`${name}: ${which} opens on files of ${found}`);
+            [mine.open, mine.hasServed] = [true, true];
             drained = application(mine);
           },
           onShut: async () => {
+            if (drainHangs) await new Promise(() => {});
             mine.open = false;
             await drained;
           },
         },
-        ...{ dataDirectory: name, startable: around.versions, cannotStart },
+        readiness,
+        readinessTimeoutMs: 10_000,
+        ...{ dataDirectory: name, startable: around.versions, cannotStart, fresh: declaredFresh },
         ...{ preventForeignWrites: false, leaseTtlMs: 3_000, appName: `${name}:${incarnation}` },
         lifecycle,
         exit: end,
+        ...{ drainTimeoutMs: 8_000, safeMode: launcher.safeMode },
+        ...{ reportDraining: async () => {}, reportOpening: async () => {} },
+        ...{ reportDrained() {}, onStartableVersions: () => () => {} },
         reportReady() {
           mine.readyAtMs = scheduler.nowMs();
           happened({ type: "ready" });
@@ -268,6 +296,7 @@ export function createHost(name: string, version: string, around: Surroundings):
           });
         },
         async writeDefaultVersion(kept) {
+          if (disk.fallback === kept) return;
           await files.write(() => {
             disk.fallback = kept;
           });
@@ -307,11 +336,11 @@ export function createHost(name: string, version: string, around: Surroundings):
     get running() {
       return current?.version ?? null;
     },
-    get diskIsFull() {
-      return diskIsFull;
-    },
-    set diskIsFull(isFull) {
+    fillDisk(isFull) {
       diskIsFull = isFull;
+    },
+    hangDrains(isHanging) {
+      drainHangs = isHanging;
     },
     get isGone() {
       return gone;
@@ -329,7 +358,10 @@ export function createHost(name: string, version: string, around: Surroundings):
     },
     heal() {
       broken.clear();
-      diskIsFull = false;
+      [diskIsFull, drainHangs] = [false, false];
+      // Its operator asks it to serve again.
+      launcher = { ...launcher, safeMode: null };
+      current?.runtime?.gate.lift();
       current?.simulatedProcess.killAtWrite(0, false);
       current?.simulatedProcess.resume();
     },
@@ -337,10 +369,25 @@ export function createHost(name: string, version: string, around: Surroundings):
       [
         ...[...disk.copies].filter(([, { damaged }]) => damaged),
         ...[...disk.lost].filter(([id]) => !disk.copies.has(id)),
-      ].map(([upgrade, { time }]) => ({ upgrade, time })),
-    mendCopy(upgrade) {
-      const copy = disk.copies.get(upgrade) ?? disk.lost.get(upgrade);
-      if (copy) disk.copies.set(upgrade, { ...copy, damaged: false });
+      ].map(([upgradeId, { time }]) => ({ upgradeId, time })),
+    mendCopy(upgradeId) {
+      const copy = disk.copies.get(upgradeId) ?? disk.lost.get(upgradeId);
+      if (copy) disk.copies.set(upgradeId, { ...copy, damaged: false });
+    },
+    async replace(isFresh) {
+      const version = (await readVersions(store))?.agentVersion ?? launcher.version;
+      for (const [id, copy] of disk.copies) {
+        disk.tampered.add(copyName(id, copy.time));
+        disk.lost.set(id, copy);
+      }
+      disk.copies.clear();
+      disk.local.clear();
+      const unknown = { stepsVersion: undefined, isDeclared: false };
+      Object.assign(disk, { wanted: version, fallback: version, ...unknown });
+      disk.files.set(stateFile, isFresh ? version : firstVersion);
+      declaredFresh = isFresh;
+      launcher = { ...launcher, version, previous: version, cannotStart: null };
+      current?.simulatedProcess.kill();
     },
     leave() {
       gone = true;

@@ -133,6 +133,8 @@ export function createSimulatedProcess(options: {
       erase: (collection, ids, name) => write(() => store.erase(collection, ids, name)),
       tail: (actor) => read(() => store.tail(actor)),
       tails: (prefix) => read(() => store.tails(prefix)),
+      lastTail: (prefix) => read(() => store.lastTail(prefix)),
+      heads: (actor) => read(() => store.heads(actor)),
       entries: (actor, from) => read(() => store.entries(actor, from)),
       get: (collection, id) => read(() => store.get(collection, id)),
       list: (collection, where, page) => read(() => store.list(collection, where, page)),
@@ -193,7 +195,7 @@ export function createSimulatedProcess(options: {
       .catch(() => {});
   };
 
-  /** What arrives a second time, be it after others' writes, must find that it has been done. */
+  /** An append that arrives a second time, also after others' writes, must find that it has been done. */
   function twice(act: () => Promise<readonly AppendResult[]>): typeof act {
     return async () => {
       const results = await act();

@@ -30,7 +30,7 @@ test("fixed seeds: ends of both kinds, nothing broken, the edges taken are those
   expect(counts).toBe(await readFile("diagrams/counts/simulation.json", "utf8"));
 });
 
-/** What a seed draws changes with the simulation: a plan that found a defect is kept whole. */
+/** A seed draws other things once the simulation changes, so a plan that found a defect is kept whole. */
 const kept = "test/simulation/kept-plans";
 test.each(await readdir(kept))("%s, which found a defect, finds none", async (name) => {
   const plan = JSON.parse(await readFile(join(kept, name), "utf8")) as Plan;
@@ -46,16 +46,24 @@ const at = (kind: Fault["kind"], atMs: number, ms = 0): Fault => ({
   ...{ kind, whom: 2, ms, version: "1.1.0", when: { atMs } },
 });
 
-test("who was away for the whole of an upgrade that turned back pays its debt", async () => {
-  const when = { state: "waiting", visit: 1, delayMs: 0 };
-  const faults: Fault[] = [{ kind: "pause", whom: 2, ms: 120_000, version: "1.1.0", when }];
+test("an agent that was away for the whole of an upgrade that turned back undoes its part", async () => {
+  // It stops before the upgrade begins, so that it cannot have joined: until then it was heard.
+  const faults = [at("pause", 1_900, 120_000)];
   const plan: Plan = { ...drawPlan(1), hosts: 3, networkFaults: quiet, asks: once, faults };
   const { problems, timeline, ends } = await simulatePlan(plan);
   expect(problems, timeline.join("\n")).toEqual([]);
-  expect(ends).toEqual(["rolled-back", "done"]);
+  expect(ends, timeline.join("\n")).toEqual(["rolled-back", "done"]);
 });
 
-test("who is stuck on its way to a commit follows the next one, from where its files were", async () => {
+test("an application that does not drain writes on until its process has left; the upgrade ends done", async () => {
+  const faults = [at("hang drain", 1_900, 10_000)];
+  const plan: Plan = { ...drawPlan(1), hosts: 3, networkFaults: quiet, asks: once, faults };
+  const { problems, timeline, ends } = await simulatePlan(plan);
+  expect(problems, timeline.join("\n")).toEqual([]);
+  expect(ends, timeline.join("\n")).toEqual(["done", "done"]);
+});
+
+test("an agent that is stuck on its way to a commit follows the next upgrade, from the version of its files", async () => {
   const fails = { kind: "local-fails", batch: 0, host: 2 } as const;
   const plan: Plan = {
     ...drawPlan(1),
@@ -72,21 +80,21 @@ test("who is stuck on its way to a commit follows the next one, from where its f
   };
   const ways: string[] = [];
   const { problems, timeline, ends } = await simulatePlan(plan, ({ actor, state }) => {
-    if (actor.startsWith("agent/a3/") && ways.at(-1) !== `${actor} ${state}`) {
+    if (actor.startsWith("participant/a3/") && ways.at(-1) !== `${actor} ${state}`) {
       ways.push(`${actor} ${state}`);
     }
   });
   expect(problems, timeline.join("\n")).toEqual([]);
   expect(ends).toEqual(["done", "done", "done"]);
-  const stuck = ways.indexOf("agent/a3/u000002 withdrawing") - 1;
-  const [first, second] = ["agent/a3/u000002", "agent/a3/u000003"];
+  const stuck = ways.indexOf("participant/a3/u000002 withdrawing") - 1;
+  const [first, second] = ["participant/a3/u000002", "participant/a3/u000003"];
   expect(ways.slice(stuck, stuck + 6)).toEqual([
     ...[`${first} blocked`, `${first} withdrawing`, `${first} superseded`],
     ...[`${second} waiting`, `${second} migrating`, `${second} done`],
   ]);
 });
 
-test("who missed an upgrade takes no part in the next: it follows it, step by step", async () => {
+test("an agent that missed an upgrade takes no part in the next: it follows, version by version", async () => {
   const plan: Plan = {
     ...drawPlan(1),
     ...{ hosts: 3, networkFaults: quiet },
@@ -99,27 +107,29 @@ test("who missed an upgrade takes no part in the next: it follows it, step by st
   };
   const ways: string[] = [];
   const { problems, timeline, ends } = await simulatePlan(plan, ({ actor, state }) => {
-    if (actor.startsWith("agent/a3/") || actor.startsWith("upgrade/"))
+    if (actor.startsWith("participant/a3/") || actor.startsWith("upgrade/"))
       ways.push(`${actor} ${state}`);
   });
   expect(problems, timeline.join("\n")).toEqual([]);
   expect(ends).toEqual(["done", "done", "done"]);
-  const first = ways.findIndex((way) => way.startsWith("agent/a3/"));
+  const first = ways.findIndex((way) => way.startsWith("participant/a3/"));
   const second = ways.filter((way) => way.startsWith("upgrade/u000003"));
-  expect(ways[first]).toBe("agent/a3/u000003 waiting");
+  expect(ways[first]).toBe("participant/a3/u000003 waiting");
   expect(ways.slice(0, first)).toContain(second.at(-1));
 });
 
-test("who joins while an upgrade runs, which is not for it, takes part with its own steps", async () => {
+test("an agent that joins during an upgrade, which does not require it, takes part with its own steps", async () => {
   const when = { state: "waiting", visit: 1, delayMs: 0 };
   const faults: Fault[] = [{ kind: "join", whom: 0, ms: 0, version: "1.0.0", when }];
   const plan: Plan = { ...drawPlan(1), hosts: 3, networkFaults: quiet, asks: once, faults };
   const ways: string[] = [];
   const { problems, timeline, ends } = await simulatePlan(plan, ({ actor, state }) => {
-    if (actor === "agent/a4/u000002" && ways.at(-1) !== state) ways.push(state);
+    if (actor === "participant/a4/u000002" && ways.at(-1) !== state) ways.push(state);
   });
   expect(problems, timeline.join("\n")).toEqual([]);
-  expect(ways).toEqual(["waiting", "backing-up", "migrating", "awaiting-peers", "done"]);
+  expect(ways).toEqual([
+    ...["waiting", "backing-up", "migrating", "checking-readiness", "awaiting-peers", "done"],
+  ]);
   expect(ends).toEqual(["done", "done"]);
 });
 

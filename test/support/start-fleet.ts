@@ -30,7 +30,7 @@ export interface TestFleet {
   /** Where an agent keeps its data. */
   directoryOf(agent: string): string;
   /** The file with the items in an agent's copy for an upgrade. */
-  copyPath(agent: string, upgrade: string): string;
+  copyPath(agent: string, upgradeId: string): string;
   /** Stops whoever comes to the durable write of this name, until released. */
   hold(name: string): Promise<void>;
   release(name: string): Promise<void>;
@@ -42,9 +42,9 @@ export interface TestFleet {
     timeoutMs?: number,
   ): Promise<Found>;
   /** The upgrade has ended so, and every agent serves the version. */
-  ended(upgrade: string, state: string, version: string): Promise<void>;
+  ended(upgradeId: string, state: string, version: string): Promise<void>;
   /** The upgrade was turned back with this code. */
-  turnedBack(upgrade: string, code: string, version: string): Promise<void>;
+  turnedBack(upgradeId: string, code: string, version: string): Promise<void>;
   pidOf(agent: string): Promise<number>;
   /** How often each item was touched by the step of 1.N.0: `[1]` when once and everywhere. */
   touched(number: number): Promise<readonly unknown[]>;
@@ -53,7 +53,7 @@ export interface TestFleet {
 }
 
 const versions = Array.from({ length: 30 }, (_, number) =>
-  Array.from({ length: 10 }, (_, patch) => `1.${number}.${patch}`),
+  Array.from({ length: 13 }, (_, patch) => `1.${number}.${patch}`),
 ).flat();
 
 export interface TestFleetOptions {
@@ -65,9 +65,11 @@ export interface TestFleetOptions {
   readonly wide?: boolean;
   /** The application writes orders while its gate is open. */
   readonly writes?: boolean;
+  /** How long the application may drain; default: as long as the product lets it. */
+  readonly drainTimeoutMs?: number;
   /** The URL of the member from which the agent of this number (from 1) reads its copy; default: none. */
   readonly memberUrl?: (set: ReplicaSet, number: number) => string | undefined;
-  /** What stands between agents and members, where something does. */
+  /** The proxies between agents and members, where there are any. */
   readonly network?: Network;
   /** Where agent and member of this number (from 1) run; default: on the loopback. */
   readonly place?: (number: number) => Place;
@@ -132,6 +134,7 @@ export async function startFleet(
           TEST_AGENT: name,
           TEST_HOLDS: holds,
           TEST_MEMBER_URL: options.memberUrl?.(set, number) ?? "",
+          ...(options.drainTimeoutMs ? { TEST_DRAIN_MS: String(options.drainTimeoutMs) } : {}),
           TEST_PREVENT: options.preventForeignWrites ? "yes" : "no",
           TEST_WIDE: options.wide ? "yes" : "no",
           TEST_WRITES: options.writes ? "yes" : "no",
@@ -162,7 +165,7 @@ export async function startFleet(
     holds,
     stop,
     directoryOf: (agent) => join(root, agent),
-    copyPath: (agent, upgrade) => join(root, agent, "backups", upgrade, "things", "items.bson"),
+    copyPath: (agent, upgradeId) => join(root, agent, "backups", upgradeId, "things", "items.bson"),
     async hold(name) {
       // Held for one agent alone it is reached by its plain name.
       const plain = name.replace(/\.a\d$/, "");
@@ -190,7 +193,7 @@ export async function startFleet(
           what,
           async () => {
             const status = await connected.status();
-            const moment = `${status.upgrade?.upgrade}/${status.upgrade?.state}/${status.master?.epoch}`;
+            const moment = `${status.upgrade?.upgradeId}/${status.upgrade?.state}/${status.master?.epoch}`;
             if (moment !== checked) {
               checked = moment;
               const broken = await connected.check();
@@ -208,14 +211,14 @@ export async function startFleet(
         throw new Error(`${String(error)}\n${JSON.stringify(status)}\n${logs.join("\n\n")}`);
       }
     },
-    async ended(upgrade, state, version) {
-      await test.until(`${upgrade} ${state} on ${version}`, (status) => {
+    async ended(upgradeId, state, version) {
+      await test.until(`${upgradeId} ${state} on ${version}`, (status) => {
         const { upgrade: current, agents } = status;
-        if (current?.upgrade === upgrade && current.final && current.state !== state) {
+        if (current?.upgradeId === upgradeId && current.final && current.state !== state) {
           throw new Error(`ended ${current.state}: ${JSON.stringify(current.reason)}`);
         }
         return (
-          current?.upgrade === upgrade &&
+          current?.upgradeId === upgradeId &&
           current.state === state &&
           agents.every((agent) => agent.version === version && agent.gate === "open")
         );
@@ -223,8 +226,8 @@ export async function startFleet(
       const broken = await connected.check();
       if (broken.length > 0) throw new Error(`invariants broken: ${broken.join("; ")}`);
     },
-    async turnedBack(upgrade, code, version) {
-      await test.ended(upgrade, "rolled-back", version);
+    async turnedBack(upgradeId, code, version) {
+      await test.ended(upgradeId, "rolled-back", version);
       const { upgrade: last } = await connected.status();
       if (last?.reason?.code !== code) {
         throw new Error(`expected reason ${code}, got ${JSON.stringify(last?.reason)}`);

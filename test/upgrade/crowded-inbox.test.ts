@@ -6,14 +6,14 @@ import { acceptWrite, initializeVersions } from "../../src/control/versions.ts";
 import { createMemoryStore } from "../../src/journal/memory-store.ts";
 import { collections, type Write } from "../../src/journal/store.ts";
 import { limits } from "../../src/limits.ts";
-import { type MasterWorld, serveInbox } from "../../src/upgrade/coordinator/master-loop.ts";
-import { coordinator, from, join, to, upgrade } from "./protocol/facts.ts";
+import { type MasterWorld, serveInbox } from "../../src/upgrade/coordinator/serve-requests.ts";
+import { coordinator, from, join, to, upgradeId } from "./protocol/facts.ts";
 
 test("an abort has room where others have none, and is served before them", async () => {
   const store = createMemoryStore({ now: () => 1_000 });
   await initializeVersions(store, from);
   await join(store, "a1");
-  await store.write([acceptWrite(from, to, upgrade)]);
+  await store.write([acceptWrite(from, to, upgradeId)]);
   for (const entry of coordinator([])) await store.append([entry]);
   for (let number = 0; number < limits.requestsWaitingMax; number += 1) {
     await fileRequest(store, `r${number}`, { kind: "retry" });

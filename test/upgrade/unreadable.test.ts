@@ -10,12 +10,10 @@ import { silentLog } from "../../src/log.ts";
 import { fleetInvariants } from "../../src/operator/invariants.ts";
 import { readHistory, readStatus } from "../../src/operator/status.ts";
 import { mayBeMaster, readActiveUpgrade } from "../../src/upgrade/coordinator/active-upgrade.ts";
-import {
-  type ParticipantWorld,
-  reconcile,
-} from "../../src/upgrade/participant/participant-loop.ts";
+import { reconcile } from "../../src/upgrade/participant/participant-loop.ts";
+import type { ParticipantWorld } from "../../src/upgrade/participant/participant-world.ts";
 import { unreadable } from "../../src/upgrade/readable.ts";
-import { coordinator, from, join, participant, to, upgrade, ways } from "./protocol/facts.ts";
+import { coordinator, from, join, participant, to, upgradeId, ways } from "./protocol/facts.ts";
 
 const heard = { observe() {}, canJudgeSilence: () => true };
 const foreign = { machine: "elsewhere", build: "9.0.0" };
@@ -24,7 +22,7 @@ async function fleet(entries: readonly Entry[], isActive: boolean) {
   const store = createMemoryStore({ now: () => 1_000 });
   await initializeVersions(store, from);
   await join(store, "a1");
-  if (isActive) await store.write([acceptWrite(from, to, upgrade)]);
+  if (isActive) await store.write([acceptWrite(from, to, upgradeId)]);
   for (const entry of entries) await store.append([entry]);
   return store;
 }
@@ -67,8 +65,8 @@ describe("the slot's upgrade", () => {
       code: "entry-not-readable",
     });
     const reason = { code: "entry-not-readable", message: expect.stringContaining("9.0.0") };
-    expect(await readStatus(store)).toMatchObject({ upgrade: { upgrade, reason } });
-    expect(await readHistory(store)).toMatchObject([{ upgrade, reason }]);
+    expect(await readStatus(store)).toMatchObject({ upgrade: { upgradeId, reason } });
+    expect(await readHistory(store)).toMatchObject([{ upgradeId, reason }]);
   });
 
   test("its agent says so, and hands over to the version that can, once", async () => {
@@ -102,7 +100,7 @@ test("a participant of its own that is not over: the agent stays up with its gat
   const opened: string[] = [];
   const gate = { ...world.gate, open: async () => opened.push("open") > 0 };
   expect(await reconcile({ ...world, gate })).toEqual({
-    blocked: expect.stringContaining("agent/a1"),
+    blocked: expect.stringContaining("participant/a1"),
   });
   expect([...opened, ...done]).toEqual([]);
 });
@@ -121,7 +119,7 @@ test("no snapshot of another build makes the pure rules throw", () => {
     fc.property(fc.oneof(drawn, fc.jsonValue()), (snapshot) => {
       const entry = { ...tail, snapshot: JSON.stringify(snapshot) ?? "" };
       expect(unreadable(entry)?.code).toBe("entry-not-readable");
-      const versions = { agentVersion: to, databaseVersion: to, upgrade, generation: 2 };
+      const versions = { agentVersion: to, databaseVersion: to, upgradeId, generation: 2 };
       const journals = { [entry.actor]: [entry] };
       fleetInvariants({ versions, agents: [], journals, fenceEpoch: 9 });
     }),

@@ -1,7 +1,7 @@
 import { exitCodes } from "../exit-codes.ts";
 import { type SharedOptions, type Terminal, withFleet } from "../run.ts";
 
-/** `lockstep allow-writes`: lets writers in again where no agent is left to do it. */
+/** `lockstep allow-writes`: lets blocked writers in where no agent is left to do it. */
 export function allowWrites(
   options: SharedOptions & { force?: boolean },
   terminal: Terminal,
@@ -9,8 +9,8 @@ export function allowWrites(
   return withFleet(options, terminal, async (fleet) => {
     const lifted = await fleet.allowWrites({ force: options.force ?? false });
     const refusal = options.force
-      ? "an upgrade has shut writers out again meanwhile"
-      : "no upgrade has shut writers out; --force lets them in whoever did";
+      ? "an upgrade has blocked writers again meanwhile"
+      : "no upgrade has blocked writers; --force lets them in whoever has";
     const text = lifted ? "writers are let in again" : refusal;
     terminal.out(options.json ? JSON.stringify({ type: "allow-writes", lifted }) : text);
     return exitCodes.done;

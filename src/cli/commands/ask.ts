@@ -1,4 +1,4 @@
-import type { FleetRequest } from "../../control/inbox.ts";
+import type { FleetRequest } from "../../operator/fleet-client.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { type SharedOptions, type Terminal, withFleet } from "../run.ts";
 

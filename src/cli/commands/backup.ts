@@ -1,127 +1,87 @@
-import { join, resolve } from "node:path";
-import { readVersions } from "../../control/versions.ts";
-import { createBackup } from "../../database/backup/backup.ts";
-import { lookAlikes } from "../../database/backup/look-alikes.ts";
-import type { Manifest } from "../../database/backup/manifest.ts";
-import { backupsIn } from "../../database/backup/retention.ts";
-import { readManifest, verifyDump } from "../../database/backup/verify-dump.ts";
-import { requireName } from "../../entity-names.ts";
-import { LockstepError, messageOf } from "../../errors.ts";
-import { silentLog } from "../../log.ts";
-import { databaseSize } from "../../mongo/requirements/space.ts";
-import { systemClock } from "../../ports/clock.ts";
-import { noFaults } from "../../ports/fault-point.ts";
+import {
+  type BackupSummary,
+  backupFolder,
+  beyondStockRestore,
+  listBackups,
+  readBackup,
+  summaryOf,
+  verifyBackup,
+} from "../../operator/backup-files.ts";
+import { backUp } from "../../operator/data-by-hand.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { printableLine } from "../printable.ts";
-import { createProgress, interruptible } from "../progress.ts";
+import { printNotice, printProgress } from "../progress.ts";
 import { bytesText } from "../render.ts";
-import type { Terminal } from "../run.ts";
-import { type DatabaseOptions, withDatabase } from "../with-database.ts";
+import { fleetOptions, type SharedOptions, type Terminal } from "../run.ts";
 
 export interface DirectoryOptions {
   readonly directory: string;
   readonly json?: boolean;
 }
 
-export type BackupOptions = DatabaseOptions & DirectoryOptions;
+export type BackupOptions = SharedOptions & DirectoryOptions;
 
 export type CreateOptions = BackupOptions & { readonly gzip?: boolean };
 
-/** The folder of one backup, which must lie within the directory. */
-export function backupFolder(directory: string, id: string): string {
-  requireName("backup", id);
-  return join(resolve(directory), id);
-}
-
-function summary(manifest: Manifest) {
-  const sum = (field: "documents" | "bytes") =>
-    manifest.collections.reduce((total, entry) => total + entry[field], 0);
-  return {
-    id: manifest.backupId,
-    fleet: manifest.fleet,
-    database: manifest.databaseName,
-    version: manifest.version,
-    time: new Date(Number(manifest.time.split(":")[0]) * 1000).toISOString(),
-    server: manifest.serverVersion,
-    collections: manifest.collections.length,
-    documents: sum("documents"),
-    bytes: sum("bytes"),
-  };
-}
-
-function line(manifest: Manifest): string {
-  const { id, database, version, time, collections, documents, bytes } = summary(manifest);
+function line({
+  id,
+  database,
+  version,
+  time,
+  collections,
+  documents,
+  bytes,
+}: BackupSummary): string {
   const of = version === "" ? "" : `, version ${version}`;
   return printableLine(
     `${id}  ${database}${of}  ${time}  ${collections} collections, ${documents} documents, ${bytesText(bytes)}`,
   );
 }
 
-/** Lockstep's own restore reads definitions as bytes; stock mongorestore has only the metadata files. */
-function printLookAlikes(manifest: Manifest, options: CreateOptions, terminal: Terminal): void {
-  for (const name of lookAlikes(manifest.collections)) {
-    const text = printableLine(
-      `stock mongorestore cannot restore this backup: a definition of "${name}" holds a literal that looks like Extended JSON (as {"$oid": "x"}); lockstep restore can`,
-    );
-    terminal.out(options.json ? JSON.stringify({ type: "notice", text }) : `notice: ${text}`);
-  }
-}
-
 /** `lockstep backup create ID`. */
-export function createBackupCommand(
+export async function createBackupCommand(
   id: string,
   options: CreateOptions,
   terminal: Terminal,
 ): Promise<number> {
-  return withDatabase({ ...options, work: "backup" }, async (database) => {
-    const { client, withMember, store, databaseName, controlDatabaseName } = database;
-    backupFolder(options.directory, id);
-    const { dataSizeBytes } = await databaseSize(client, databaseName);
-    const manifest = await createBackup({
-      // Dumped, then loaded again: both are told.
-      onBytes: createProgress(2 * dataSizeBytes, options, terminal),
-      ...{ client, withMember, databaseName, backupId: id, root: resolve(options.directory) },
-      control: { client, databaseName: controlDatabaseName },
-      version: (await readVersions(store))?.databaseVersion ?? "",
-      gzip: options.gzip === true,
-      purpose: `the proof of backup ${id}`,
-      ...{ signal: terminal.signal, faultPoints: noFaults, clock: systemClock, log: silentLog },
-    });
-    terminal.out(
-      options.json
-        ? JSON.stringify({ type: "backup", ...summary(manifest) })
-        : `backed up and proven\n${line(manifest)}`,
-    );
-    printLookAlikes(manifest, options, terminal);
-    return exitCodes.done;
+  const { directory, gzip = false } = options;
+  backupFolder(directory, id);
+  const onProgress = printProgress(options, terminal);
+  const notice = printNotice(options, terminal);
+  const manifest = await backUp({
+    ...fleetOptions(options, terminal),
+    ...{ directory, id, gzip, onProgress, onNotice: notice },
   });
+  const summary = summaryOf(manifest);
+  terminal.out(
+    options.json
+      ? JSON.stringify({ type: "backup", ...summary })
+      : `backed up and proven\n${line(summary)}`,
+  );
+  for (const name of beyondStockRestore(manifest)) {
+    notice(
+      printableLine(
+        `stock mongorestore cannot restore this backup: a definition of "${name}" holds a literal that looks like Extended JSON (as {"$oid": "x"}); lockstep restore can`,
+      ),
+    );
+  }
+  return exitCodes.done;
 }
 
-/** `lockstep backup list`: each folder that has a manifest, by the folder's name; a damaged one is listed as such. */
+/** `lockstep backup list`. */
 export async function list(options: DirectoryOptions, terminal: Terminal): Promise<number> {
-  const root = resolve(options.directory);
-  const names = await backupsIn(root).catch((error: unknown) => {
-    throw new LockstepError(
-      "bad-argument",
-      `expected a directory of backups, got: ${messageOf(error)}`,
-    );
-  });
-  for (const name of names) {
-    try {
-      const manifest = await readManifest(join(root, name));
-      terminal.out(
-        options.json
-          ? JSON.stringify({ type: "backup", ...summary(manifest), id: name })
-          : line({ ...manifest, backupId: name }),
-      );
-    } catch (error) {
-      const found = messageOf(error);
-      terminal.out(
-        options.json
-          ? JSON.stringify({ type: "damaged", id: name, message: found })
-          : printableLine(`${name}  damaged: ${found}`),
-      );
+  for await (const found of listBackups(options.directory)) {
+    if ("summary" in found) {
+      const { summary } = found;
+      terminal.out(options.json ? JSON.stringify({ type: "backup", ...summary }) : line(summary));
+      continue;
     }
+    const { id, damage } = found;
+    terminal.out(
+      options.json
+        ? JSON.stringify({ type: "damaged", id, message: damage })
+        : printableLine(`${id}  damaged: ${damage}`),
+    );
   }
   return exitCodes.done;
 }
@@ -132,14 +92,16 @@ export async function verify(
   options: DirectoryOptions,
   terminal: Terminal,
 ): Promise<number> {
-  const directory = backupFolder(options.directory, id);
-  const { bytes } = summary(await readManifest(directory));
-  const onBytes = interruptible(terminal, createProgress(bytes, options, terminal));
-  const manifest = await verifyDump(directory, onBytes);
+  const manifest = await verifyBackup(backupFolder(options.directory, id), {
+    signal: terminal.signal,
+    onProgress: printProgress(options, terminal),
+    onNotice: printNotice(options, terminal),
+  });
+  const summary = summaryOf(manifest);
   terminal.out(
     options.json
-      ? JSON.stringify({ type: "verified", ...summary(manifest) })
-      : `every file is as it was written\n${line(manifest)}`,
+      ? JSON.stringify({ type: "verified", ...summary })
+      : `every file is as it was written\n${line(summary)}`,
   );
   return exitCodes.done;
 }
@@ -150,20 +112,16 @@ export async function show(
   options: DirectoryOptions,
   terminal: Terminal,
 ): Promise<number> {
-  const manifest = await readManifest(backupFolder(options.directory, id));
-  if (options.json) {
-    terminal.out(JSON.stringify({ type: "backup", ...summary(manifest) }));
-    for (const { name, type, documents, bytes, indexes } of manifest.collections) {
-      terminal.out(
-        JSON.stringify({ type: "collection", name, kind: type, documents, bytes, indexes }),
-      );
-    }
-    return exitCodes.done;
-  }
-  terminal.out(line(manifest));
+  const manifest = await readBackup(options.directory, id);
+  const summary = summaryOf(manifest);
+  terminal.out(options.json ? JSON.stringify({ type: "backup", ...summary }) : line(summary));
   for (const { name, type, documents, bytes, indexes } of manifest.collections) {
     const what = type === "view" ? "view" : `${documents} documents, ${bytesText(bytes)}`;
-    terminal.out(printableLine(`  ${name}  ${what}, ${indexes.length} indexes`));
+    terminal.out(
+      options.json
+        ? JSON.stringify({ type: "collection", name, kind: type, documents, bytes, indexes })
+        : printableLine(`  ${name}  ${what}, ${indexes.length} indexes`),
+    );
   }
   return exitCodes.done;
 }

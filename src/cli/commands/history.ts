@@ -2,7 +2,7 @@ import { exitCodes } from "../exit-codes.ts";
 import { renderHistory } from "../render.ts";
 import { type SharedOptions, type Terminal, withFleet } from "../run.ts";
 
-/** `lockstep history`: every upgrade there was. */
+/** `lockstep history`: lists all upgrades. */
 export function history(options: SharedOptions, terminal: Terminal): Promise<number> {
   return withFleet(options, terminal, async (fleet) => {
     const items = await fleet.history();

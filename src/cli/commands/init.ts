@@ -2,9 +2,13 @@ import { exitCodes } from "../exit-codes.ts";
 import { type SharedOptions, type Terminal, withFleet } from "../run.ts";
 
 /** `lockstep init VERSION`: declares the version of a fleet, once. */
-export function init(version: string, options: SharedOptions, terminal: Terminal): Promise<number> {
+export function init(
+  version: string,
+  options: SharedOptions & { readonly newDatabase?: boolean },
+  terminal: Terminal,
+): Promise<number> {
   return withFleet(options, terminal, async (fleet) => {
-    const versions = await fleet.init(version);
+    const versions = await fleet.init(version, { newDatabase: options.newDatabase === true });
     terminal.out(
       options.json
         ? JSON.stringify({ type: "versions", ...versions })

@@ -1,19 +1,14 @@
-import { verifyDump } from "../../database/backup/verify-dump.ts";
-import { restoreBeside } from "../../database/restore/restore-beside.ts";
-import { isStockDump, readStockDump } from "../../database/restore/stock-dump.ts";
-import { silentLog } from "../../log.ts";
-import { requireRights } from "../../mongo/requirements/rights.ts";
-import { systemClock } from "../../ports/clock.ts";
-import { noFaults } from "../../ports/fault-point.ts";
+import { backupFolder, summaryOf } from "../../operator/backup-files.ts";
+import { checkRestore, restoreInto, restoreRequest } from "../../operator/data-by-hand.ts";
+import { requireConfirmation } from "../confirmation.ts";
 import { exitCodes } from "../exit-codes.ts";
-import { createProgress, interruptible } from "../progress.ts";
+import { printNotice, printProgress } from "../progress.ts";
 import { bytesText } from "../render.ts";
-import type { Terminal } from "../run.ts";
-import { withDatabase } from "../with-database.ts";
-import { type BackupOptions, backupFolder } from "./backup.ts";
-import { restoreLive } from "./restore-live.ts";
+import { fleetOptions, type Terminal, withFleet } from "../run.ts";
+import { printAccepted, type WaitOptions, waitForEnd } from "../wait-for-end.ts";
+import type { BackupOptions } from "./backup.ts";
 
-export interface RestoreOptions extends BackupOptions {
+export interface RestoreOptions extends BackupOptions, WaitOptions {
   readonly toDb?: string;
   readonly dryRun?: boolean;
   readonly confirm?: string;
@@ -28,53 +23,61 @@ export function restoreCommand(
   const { toDb } = options;
   return toDb === undefined
     ? restoreLive(id, options, terminal)
-    : restoreInto(id, { ...options, toDb }, terminal);
+    : restoreBesideLive(id, toDb, options, terminal);
 }
 
-/** Beside the live database, which is not touched. */
-function restoreInto(
+async function restoreBesideLive(
   id: string,
-  options: RestoreOptions & { readonly toDb: string },
+  to: string,
+  options: RestoreOptions,
   terminal: Terminal,
 ): Promise<number> {
-  return withDatabase(
-    { ...options, work: "restore", target: options.toDb },
-    async ({ client, withMember, controlDatabaseName: fleet }) => {
-      const directory = backupFolder(options.directory, id);
-      const manifest = (await isStockDump(directory))
-        ? await readStockDump(directory, (text) => {
-            terminal.out(
-              options.json ? JSON.stringify({ type: "notice", text }) : `notice: ${text}`,
-            );
-          })
-        : await verifyDump(directory, interruptible(terminal));
-      const timeSeries = manifest.collections.filter(({ type }) => type === "timeseries");
-      await requireRights(client, "restore", {
-        ...{ databaseName: options.toDb, controlDatabaseName: fleet },
-        timeSeries: timeSeries.map(({ name }) => name),
-      });
-      const totalBytes = manifest.collections.reduce((sum, { bytes }) => sum + bytes, 0);
-      const onBytes = createProgress(totalBytes, options, terminal);
-      const plan = await restoreBeside({
-        ...{ client, withMember, fleet, databaseName: options.toDb, directory, manifest },
-        dryRun: options.dryRun === true,
-        ...{ onBytes, signal: terminal.signal, faultPoints: noFaults, log: silentLog },
-        clock: systemClock,
-      });
-      const what = `${plan.collections} collections, ${plan.documents} documents, ${bytesText(plan.bytes)}`;
-      terminal.out(
-        options.json
-          ? JSON.stringify({
-              type: options.dryRun ? "plan" : "restored",
-              to: options.toDb,
-              ...plan,
-            })
-          : options.dryRun
-            ? `would restore ${what} into "${options.toDb}"; nothing was written`
-            : `restored into "${options.toDb}" and proven: ${what}`,
-      );
-      return exitCodes.done;
-    },
-    options.dryRun === true,
+  const dryRun = options.dryRun === true;
+  const plan = await restoreInto({
+    ...fleetOptions(options, terminal),
+    ...{ folder: backupFolder(options.directory, id), to, dryRun },
+    onNotice: printNotice(options, terminal),
+    onProgress: printProgress(options, terminal),
+  });
+  if (options.json) {
+    terminal.out(JSON.stringify({ type: dryRun ? "plan" : "restored", to, ...plan }));
+    return exitCodes.done;
+  }
+  const what = `${plan.collections} collections, ${plan.documents} documents, ${bytesText(plan.bytes)}`;
+  terminal.out(
+    dryRun
+      ? `would restore ${what} into "${to}"; nothing was written`
+      : `restored into "${to}" and proven: ${what}`,
   );
+  return exitCodes.done;
+}
+
+/** Replaces the live data. That is an operation of the fleet, through the same slot as an upgrade. */
+async function restoreLive(
+  id: string,
+  options: RestoreOptions,
+  terminal: Terminal,
+): Promise<number> {
+  const folder = backupFolder(options.directory, id);
+  const manifest = await checkRestore({
+    ...{ ...fleetOptions(options, terminal), folder },
+    onNotice: printNotice(options, terminal),
+  });
+  const { database, version, bytes, collections } = summaryOf(manifest);
+  if (options.dryRun) {
+    terminal.out(
+      options.json
+        ? JSON.stringify({ type: "plan", to: database, backupId: id, version, bytes })
+        : `would put "${database}" back on ${collections} collections, ${bytesText(bytes)}, version ${version}; nothing was written`,
+    );
+    return exitCodes.done;
+  }
+  const what = `the data of "${database}" will be replaced`;
+  await requireConfirmation(database, what, options, terminal);
+  return withFleet(options, terminal, async (fleet) => {
+    // The id by which agents look for their copies is the folder's name.
+    const accepted = await fleet.request(restoreRequest(id, manifest));
+    printAccepted(accepted, options, terminal);
+    return waitForEnd(fleet, accepted.upgradeId ?? "", options, terminal);
+  });
 }

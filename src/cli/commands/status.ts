@@ -2,7 +2,7 @@ import { exitCodes } from "../exit-codes.ts";
 import { renderStatus } from "../render.ts";
 import { type SharedOptions, type Terminal, withFleet } from "../run.ts";
 
-/** `lockstep status`: one read that says where the fleet stands. */
+/** `lockstep status`: shows the state of the fleet. */
 export function status(options: SharedOptions, terminal: Terminal): Promise<number> {
   return withFleet(options, terminal, async (fleet) => {
     const seen = await fleet.status();

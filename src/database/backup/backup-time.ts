@@ -8,7 +8,7 @@ interface Marking {
   readonly faultPoints: FaultPoints;
 }
 
-/** A majority write that changes nothing but a counter; answers with its operation time. */
+/** Makes a majority write that changes only a counter. Returns its operation time. */
 export async function writeMarker(
   { control, faultPoints }: Marking,
   name: string,
@@ -31,7 +31,7 @@ export async function chooseBackupTime(marking: Marking): Promise<string> {
   return `${time.getHighBits()}:${time.getLowBits()}`;
 }
 
-/** The cluster time in its text form. */
+/** Reads a cluster time from its text. */
 export function parseBackupTime(text: string): Timestamp {
   const [seconds, increment] = text.split(":").map(Number);
   assert(seconds !== undefined && increment !== undefined, "a backup time has two parts", { text });

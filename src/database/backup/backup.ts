@@ -13,9 +13,9 @@ import {
   readCatalogue,
 } from "../../mongo/catalogue/catalogue.ts";
 import type { Digests } from "../../mongo/catalogue/digest.ts";
-import { requireNamesFit } from "../../mongo/catalogue/name-lengths.ts";
 import { scratchDatabaseNames } from "../../mongo/database-names.ts";
 import type { WithMember } from "../../mongo/members.ts";
+import { requireNamesFit } from "../../mongo/requirements/name-lengths.ts";
 import { filesOf, requireFilesForCopy } from "../../mongo/requirements/open-files.ts";
 import { databaseSize, requireRoomForCopy, spaceNeeded } from "../../mongo/requirements/space.ts";
 import { checkServerVersions } from "../../mongo/server-versions.ts";
@@ -37,17 +37,17 @@ export interface BackupOptions {
   readonly withMember: WithMember;
   readonly databaseName: string;
   readonly control: Control;
-  /** Where backups are kept; this one gets a folder of its own there. */
+  /** The directory of the backups. This one gets a folder of its own there. */
   readonly root: string;
   readonly backupId: string;
-  /** The version that the data is of, or empty where no fleet has declared one. */
+  /** The version of the data, or empty where no fleet has declared one. */
   readonly version: string;
   readonly gzip?: boolean;
-  /** Hears of bytes that are dumped, and again when they are loaded to prove them. */
+  /** Gets the number of bytes that are dumped, and again of those that are loaded for the proof. */
   onBytes?(bytes: number): void;
   /** The purpose of the claim on the scratch database in which the copy is proven. */
   readonly purpose: string;
-  /** Further work in it before it is emptied. */
+  /** Further work in the scratch database before it is emptied. */
   inScratch?(manifest: Manifest, scratch: Scratch): Promise<void>;
   readonly signal: AbortSignal;
   readonly faultPoints: FaultPoints;
@@ -55,7 +55,7 @@ export interface BackupOptions {
   readonly log: Log;
 }
 
-/** Refuses by the catalogue, before anything is written. */
+/** Refuses what the catalogue alone shows, before anything is written. */
 async function requireFit(options: BackupOptions): Promise<void> {
   const catalogue = await readCatalogue(options.client, options.databaseName);
   requireNamesFit(catalogue, scratchDatabaseNames(options.control.databaseName));
@@ -74,7 +74,7 @@ async function requireRoom(options: BackupOptions): Promise<void> {
     .catch((error: unknown) => {
       throw new LockstepError(
         "bad-argument",
-        `expected a directory that can be written to, got: ${messageOf(error)}`,
+        `expected a directory in which this user may write, got: ${messageOf(error)}: name another one, or change its rights`,
       );
     });
   if (bavail * bsize >= agentBytes) return;
@@ -85,7 +85,7 @@ async function requireRoom(options: BackupOptions): Promise<void> {
   );
 }
 
-/** How many documents each collection has at T: nobody is kept from writing meanwhile. */
+/** Counts the documents of each collection at T, as writers go on meanwhile. */
 async function countsAt(
   { client, withMember, databaseName }: BackupOptions,
   catalogue: Catalogue,
@@ -135,7 +135,7 @@ async function prove(
   return proven;
 }
 
-/** @throws LockstepError `bad-argument` where something is there, whatever it is */
+/** @throws LockstepError `bad-argument` where anything is there */
 async function requireFreeFolder(directory: string): Promise<void> {
   const isTaken = await lstat(directory).then(
     () => true,
@@ -147,7 +147,7 @@ async function requireFreeFolder(directory: string): Promise<void> {
 }
 
 /**
- * Claims the id of a backup: of two processes one makes the folder that it is dumped into.
+ * Claims the id of a backup. Only one of two processes makes the folder into which it dumps.
  * @throws LockstepError `bad-argument`
  */
 async function claimFolder({ faultPoints }: BackupOptions, directory: string): Promise<void> {
@@ -156,17 +156,17 @@ async function claimFolder({ faultPoints }: BackupOptions, directory: string): P
     .write("claim-folder", () => claimPrivateFolder(partial))
     .catch((error: unknown) => {
       if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw dumpError(error);
-      const message = `expected an id that is free, found ${partial}: another process takes a backup of that id, or one was cut short: wait for it, choose another id, or delete that folder`;
+      const message = `expected an id that is free, found ${partial}: another process is taking a backup of that id, or one was interrupted: wait for it, choose another id, or delete that folder`;
       throw new LockstepError("bad-argument", message, { directory: partial });
     });
-  // It may have been put in its place since.
+  // Another process may have finished a backup of that id since.
   await requireFreeFolder(directory).catch(async (error: unknown) => {
     await rmdir(partial);
     throw error;
   });
 }
 
-/** One moment: a proven backup, or nothing. */
+/** Tries one moment: it makes a proven backup or nothing. */
 async function createOnce(
   options: BackupOptions,
   scratch: Scratch,
@@ -189,23 +189,22 @@ async function createOnce(
     const after = await readCatalogue(client, databaseName);
     const changed = differences(catalogue, after, { ignoreUuid: false });
     if (changed.length > 0) {
-      const message = `definitions changed meanwhile: ${changed.join("; ")}`;
+      const message = `definitions changed during the copy: ${changed.join("; ")}: take the backup when no definition changes`;
       throw new LockstepError("moment-gone", message);
     }
     return await prove(options, scratch, directory, manifest);
   } catch (error) {
-    // Dumped by us a moment ago: a backup that is not proven is none.
+    // This process has dumped it. Without its proof it is no backup.
     await rm(directory, { recursive: true, force: true }).catch(() => {});
     throw error;
   }
 }
 
 /**
- * Takes a backup of a database that is in use, at one moment, and proves it: restored beside the live
- * database it is read again, byte for byte.
- * @throws LockstepError `moment-gone` after three moments, `backup-failed`, `backup-mismatch`,
- *   `bad-argument` for an id that is taken, `database-not-supported`, `disk-full`,
- *   `files-short`
+ * Takes a backup of a database in use at one moment, and proves it: the backup is restored beside the live database
+ * and read again, byte for byte.
+ * @throws LockstepError `moment-gone` after three moments, `backup-failed`, `backup-mismatch`, `bad-argument` for an
+ *   id that is taken, `database-not-supported`, `disk-full`, `files-short`
  */
 export async function createBackup(options: BackupOptions): Promise<Manifest> {
   const directory = join(options.root, options.backupId);

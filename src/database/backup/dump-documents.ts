@@ -18,29 +18,52 @@ function damaged(path: string, what: string): LockstepError {
   );
 }
 
-/**
- * The documents of a dump file. A length that no document can have is refused, so memory stays bounded.
- * @throws LockstepError `backup-mismatch`
- */
-export async function* documentRuns(path: string): AsyncGenerator<DocumentRun> {
+/** Cuts the bytes of a dump file into whole documents, chunk by chunk. */
+export interface DocumentCutter {
+  /** @throws LockstepError `backup-mismatch` */
+  cut(chunk: Buffer): DocumentRun;
+  /** @throws LockstepError `backup-mismatch` where the last document is not whole */
+  end(): void;
+}
+
+/** An impossible length is refused, so memory stays bounded. */
+export function createDocumentCutter(path: string): DocumentCutter {
   let rest: Buffer = Buffer.alloc(0);
-  const chunks = readDumpFile(path, { highWaterMark: limits.loadChunkBytes });
-  for await (const chunk of chunks as AsyncIterable<Buffer>) {
+  const cut = (chunk: Buffer): DocumentRun => {
     const whole = rest.length > 0 ? Buffer.concat([rest, chunk]) : chunk;
     const lengths: number[] = [];
     let end = 0;
     while (end + 4 <= whole.length) {
       const length = whole.readInt32LE(end);
       if (length < documentBytesMin || length > limits.dumpedDocumentBytesMax) {
-        throw damaged(path, "holds something that is no document");
+        throw damaged(path, "holds bytes that are no document");
       }
       if (end + length > whole.length) break;
       if (whole[end + length - 1] !== 0) throw damaged(path, "holds a document without an end");
       end += length;
       lengths.push(length);
     }
-    if (end > 0) yield { bytes: whole.subarray(0, end), lengths };
     rest = whole.subarray(end);
+    return { bytes: whole.subarray(0, end), lengths };
+  };
+  return {
+    cut,
+    end() {
+      if (rest.length > 0) throw damaged(path, "ends in the middle of a document");
+    },
+  };
+}
+
+/**
+ * The documents of a dump file.
+ * @throws LockstepError `backup-mismatch`
+ */
+export async function* documentRuns(path: string): AsyncGenerator<DocumentRun> {
+  const cutter = createDocumentCutter(path);
+  const chunks = readDumpFile(path, { highWaterMark: limits.loadChunkBytes });
+  for await (const chunk of chunks as AsyncIterable<Buffer>) {
+    const run = cutter.cut(chunk);
+    if (run.bytes.length > 0) yield run;
   }
-  if (rest.length > 0) throw damaged(path, "ends in the middle of a document");
+  cutter.end();
 }

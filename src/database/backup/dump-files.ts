@@ -8,7 +8,7 @@ import { limits } from "../../limits.ts";
 
 const compress = promisify(gzip);
 
-/** The endings of a dump's files behind a collection's name: those of mongodump. Pure. */
+/** The endings of mongodump's files behind a collection's name. Pure. */
 export function endingsOf({ gzip: zipped }: { readonly gzip?: boolean }): {
   readonly data: string;
   readonly metadata: string;
@@ -21,12 +21,13 @@ export function endingsOf({ gzip: zipped }: { readonly gzip?: boolean }): {
 export function readDumpFile(path: string, options: { highWaterMark?: number } = {}): Readable {
   const file = createReadStream(path, options);
   if (!path.endsWith(".gz")) return file;
-  // Trouble with the file reaches whoever reads, through the pipeline.
+  // The reader gets an error of the file through the pipeline.
   return pipeline(file, createGunzip({ chunkSize: options.highWaterMark ?? 65_536 }), () => {});
 }
 
 /**
- * The text of a metadata file, unzipped. A small file may unzip to more than any memory holds, so its length is bounded.
+ * The text of a metadata file, unzipped. Its length is bounded, since a small file may unzip to more than fits into
+ * memory.
  * @throws LockstepError `backup-mismatch` for one that is longer
  */
 export async function readDumpText(path: string): Promise<string> {
@@ -46,8 +47,8 @@ export async function readDumpText(path: string): Promise<string> {
 }
 
 /**
- * Appends to a file of a dump, all of it: where the disk is nearly full, one write takes a part and is content.
- * Each chunk is a member of its own, which every gunzip reads on.
+ * Appends all bytes to a file of a dump. (On a disk that is nearly full, one write may take only a part.) Each zipped
+ * chunk is a gzip member of its own, and every gunzip reads all members.
  */
 export async function appendDumpFile(
   handle: FileHandle,

@@ -42,32 +42,32 @@ import { partialEnding } from "./retention.ts";
 import { verifyDump } from "./verify-dump.ts";
 
 export interface DumpOptions {
-  /** A client of the member to read from. */
+  /** A client of the member from which the copy is read. */
   readonly client: MongoClient;
-  /** Asks a member why it no longer reads at T. */
+  /** Asks members why they no longer read at T. */
   readonly withMember: WithMember;
   readonly databaseName: string;
   readonly time: string;
   readonly catalogue: Catalogue;
-  /** How many documents each collection has at T, and its hash where one is known. */
+  /** The number of documents of each collection at T, and its hash where it is known. */
   readonly digest: Digests;
   readonly directory: string;
   readonly backupId: string;
   readonly fleet: string;
-  /** The version that the data is of. */
+  /** The version of the data. */
   readonly version: string;
-  /** True where the partial folder was made for this dump alone, and no dump of that name is there. */
+  /** True where the partial folder was made for this dump alone, and no dump of that name exists. */
   readonly isClaimed?: boolean;
   /** mongodump's gzip form: smaller and slower. */
   readonly gzip?: boolean;
-  /** Hears of bytes that are dumped. */
+  /** Gets the number of bytes of each write. */
   onBytes?(bytes: number): void;
   readonly faultPoints: FaultPoints;
   readonly signal: AbortSignal;
   readonly log: Log;
 }
 
-/** How the documents of a collection are asked for: all of them, in an order that is always the same. */
+/** The query for all documents of a collection, in a fixed order. */
 function findOf(source: string, entry: CollectionEntry, time: string): Document {
   const identity = {
     find: source,
@@ -75,7 +75,7 @@ function findOf(source: string, entry: CollectionEntry, time: string): Document 
     // A collection dropped after T would read as empty: its UUID makes that an error.
     collectionUUID: new UUID(entry.uuid),
   };
-  // The server refuses a snapshot of a capped one; all gates are shut, so its order of insertion stands.
+  // The server refuses a snapshot of a capped collection. With all gates shut, its order of insertion stays.
   if (isCapped(entry)) return { ...identity, readConcern: { level: "majority" } };
   return {
     ...identity,
@@ -85,7 +85,7 @@ function findOf(source: string, entry: CollectionEntry, time: string): Document 
   };
 }
 
-/** Dumps one collection at the time T, byte for byte; its end is proven by the count. */
+/** Dumps one collection at the time T, byte for byte. The count proves that it is complete. */
 async function dumpCollection(
   options: DumpOptions,
   entry: CollectionEntry,
@@ -146,7 +146,7 @@ async function dumpDocuments(
       chunkBytes = 0;
     };
     for await (const raw of cursor) {
-      // Bytes of a batch share one buffer that the driver keeps: they are copied by concat in time.
+      // The documents of a batch share a buffer that the driver keeps. `concat` copies them in time.
       const document = raw as unknown as Uint8Array;
       chunk.push(document);
       chunkBytes += document.length;
@@ -174,7 +174,9 @@ async function dumpDocuments(
   return { dataFile, bytes, documents, sha256: hash.digest("hex"), hash: expected.hash };
 }
 
-/** The history is too short for T, the collection is younger than T, or it is another one by now. */
+/**
+ * The server's errors where T is older than its history, or where the collection is younger than T or another one.
+ */
 const goneCodes = [
   serverErrors.snapshotTooOld,
   serverErrors.snapshotUnavailable,
@@ -197,10 +199,9 @@ export function dumpError(cause: unknown): unknown {
 }
 
 /**
- * Dumps a database at the time T into mongodump's directory form, with our manifest.
- * An equal dump that is there already is a success.
- * @throws LockstepError `moment-gone` when T can no longer be read, `backup-failed`, `disk-full`,
- *   `file-trouble`
+ * Dumps a database at the time T into mongodump's directory form, with our manifest. An equal dump that exists is a
+ * success.
+ * @throws LockstepError `moment-gone` when T can no longer be read, `backup-failed`, `disk-full`, `file-trouble`
  */
 export async function dumpDatabase(options: DumpOptions): Promise<Manifest> {
   const { directory } = options;
@@ -214,7 +215,7 @@ export async function dumpDatabase(options: DumpOptions): Promise<Manifest> {
     }
     return await dumpInto(options, partial);
   } catch (error) {
-    // What is left of it would take the room that is missing.
+    // The remains would take the room that is missing.
     await rm(partial, { recursive: true, force: true }).catch(() => {});
     throw dumpError(await historyError(options, error));
   }
@@ -223,7 +224,7 @@ export async function dumpDatabase(options: DumpOptions): Promise<Manifest> {
 async function dumpInto(options: DumpOptions, partial: string): Promise<Manifest> {
   const { directory, databaseName, faultPoints } = options;
   const folder = join(partial, databaseName);
-  // First of all, so that what a killed process leaves is taken for no dump of another tool.
+  // The marker comes first, so that the remains of a killed process do not look like a dump of another tool.
   await writeFileAtomic(
     join(partial, markerName),
     `${JSON.stringify({ about: `a backup by Lockstep: without its ${manifestName} it is unfinished` })}\n`,

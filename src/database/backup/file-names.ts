@@ -2,9 +2,9 @@ import { createHash } from "node:crypto";
 import { lstat } from "node:fs/promises";
 import { join } from "node:path";
 
-/** A file's name has 255 bytes; the longest ending that a dump adds is `.metadata.json.gz`. */
+/** A file's name has at most 255 bytes. The longest ending that a dump adds is `.metadata.json.gz`. */
 const fileNameBytesMax = 255 - ".metadata.json.gz".length;
-/** So much of a longer name is left, before the sign that it was cut and a hash of the whole. */
+/** The bytes that stay of a longer name, before the mark of a cut and a hash of the whole name. */
 const cutNameBytes = 208;
 const cutSign = "%24";
 
@@ -17,8 +17,8 @@ function escapeName(name: string): string {
 }
 
 /**
- * The name of a collection's files without their endings, as mongodump escapes it. It cuts one that is too long for
- * a file: the metadata says the whole name. Pure.
+ * The name of a collection's files without their endings, as mongodump escapes it. mongodump cuts a name that is too
+ * long for a file. The metadata has the whole name then. Pure.
  */
 export function fileNameOf(collection: string): string {
   const escaped = escapeName(collection);
@@ -27,14 +27,14 @@ export function fileNameOf(collection: string): string {
   return `${escaped.slice(0, cutNameBytes)}${cutSign}${hash}`;
 }
 
-/** True for the name of a file that mongodump has cut: it does not say the collection's. Pure. */
+/** True for the name of a file that mongodump has cut, so that it lacks a part of the collection's name. Pure. */
 export function isCut(fileName: string): boolean {
   return fileName.length === fileNameBytesMax && fileName.slice(cutNameBytes).startsWith(cutSign);
 }
 
 /**
- * The collection's name that the name of a file says, as mongorestore unescapes it. Pure.
- * @returns null where it is none that mongodump writes
+ * The name of the collection in a file's name, as mongorestore unescapes it. Pure.
+ * @returns null for a name that mongodump never writes
  */
 export function collectionOfFile(fileName: string): string | null {
   if (isCut(fileName)) return null;
@@ -45,14 +45,16 @@ export function collectionOfFile(fileName: string): string | null {
   }
 }
 
-/** The name that earlier builds gave to the folder of a database. mongorestore takes it for the database's. Pure. */
+/**
+ * The name that earlier builds gave to the folder of a database. mongorestore takes it for the database's name. Pure.
+ */
 export function earlierFolderOf(databaseName: string): string {
   return escapeName(databaseName);
 }
 
 /**
- * The folder of a database's files: its very name, which neither mongodump nor mongorestore escapes; or the one of an
- * earlier build, where only that is there.
+ * The folder of a database's files. It has the database's very name, which neither mongodump nor mongorestore
+ * escapes. Where only the folder of an earlier build exists, it is that one.
  */
 export async function folderOf(directory: string, databaseName: string): Promise<string> {
   const folder = join(directory, databaseName);

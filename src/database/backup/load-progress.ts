@@ -1,27 +1,21 @@
-import { systemClock } from "../../ports/clock.ts";
+import type { LoadProgress } from "../../journal/fence.ts";
+import type { Clock } from "../../ports/clock.ts";
 
-/** How far the moving of so many bytes is. */
-export interface LoadProgress {
-  readonly doneBytes: number;
-  readonly totalBytes: number;
-  /** Milliseconds to go, by what it took so far. */
-  readonly etaMs: number;
-}
-
-/** Hears of bytes, and tells at each tenth of them how far it is. */
-export function tellTenths(
+/** Counts bytes, and reports the progress at each tenth of them. */
+export function reportTenths(
+  clock: Clock,
   totalBytes: number,
-  tell: (progress: LoadProgress) => void,
+  report: (progress: LoadProgress) => void,
 ): (bytes: number) => void {
-  const startMs = systemClock.monotonicMs();
+  const startMs = clock.monotonicMs();
   let [doneBytes, tenths] = [0, 0];
   return (bytes) => {
     doneBytes += bytes;
     const now = Math.min(10, Math.floor((10 * doneBytes) / Math.max(1, totalBytes)));
     if (now === tenths) return;
     tenths = now;
-    const elapsedMs = systemClock.monotonicMs() - startMs;
+    const elapsedMs = clock.monotonicMs() - startMs;
     const etaMs = Math.round(Math.max(0, (elapsedMs * (totalBytes - doneBytes)) / doneBytes));
-    tell({ doneBytes, totalBytes, etaMs });
+    report({ doneBytes, totalBytes, etaMs });
   };
 }

@@ -2,14 +2,14 @@ import { bsonType, rawFields } from "../../mongo/bson/raw-bson.ts";
 import type { CollectionEntry } from "../../mongo/catalogue/catalogue.ts";
 import { bytesOfDefinition, type Definition } from "../../mongo/catalogue/definition.ts";
 
-/** Names by which Extended JSON, in which metadata files are written, marks a value that JSON lacks. */
+/** The names by which Extended JSON marks a value that JSON lacks. Metadata files are in Extended JSON. */
 const marks = new Set([
   ...["$oid", "$symbol", "$numberInt", "$numberLong", "$numberDouble", "$numberDecimal", "$binary"],
   ...["$uuid", "$code", "$scope", "$timestamp", "$regularExpression", "$dbPointer", "$date"],
   ...["$minKey", "$maxKey", "$undefined"],
 ]);
 
-/** A document is read for a marked value by its first name alone. */
+/** Readers decide by the first name of a document alone whether it is such a mark. */
 function hasMark(document: Uint8Array): boolean {
   return rawFields(document).some(({ name, type, value }, at) => {
     const isHolder = type === bsonType.document || type === bsonType.array;
@@ -17,7 +17,10 @@ function hasMark(document: Uint8Array): boolean {
   });
 }
 
-/** The collections with a literal in a definition that reads like such a mark, which no metadata file can tell apart. Pure. */
+/**
+ * The collections with a definition whose literal looks like such a mark: a metadata file cannot tell the two apart.
+ * Pure.
+ */
 export function lookAlikes(
   collections: readonly Pick<CollectionEntry, "name" | "options" | "indexes">[],
 ): readonly string[] {

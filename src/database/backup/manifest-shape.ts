@@ -1,3 +1,4 @@
+import { valid } from "semver";
 import { nameOf } from "../../entity-names.ts";
 import { limits } from "../../limits.ts";
 import { rawFields } from "../../mongo/bson/raw-bson.ts";
@@ -16,7 +17,7 @@ const isHex = (value: unknown, digits: number) =>
 /** True for a name that a collection can have. Pure. */
 export function isCollectionName(name: unknown): name is string {
   const isPlain = isText(name) && !name.startsWith(".");
-  // Nor half a character of JavaScript: it is none in UTF-8.
+  // Half a surrogate pair of JavaScript is no character in UTF-8.
   return (
     isPlain &&
     /^[^\0\p{Surrogate}]+$/u.test(name) &&
@@ -24,7 +25,7 @@ export function isCollectionName(name: unknown): name is string {
   );
 }
 
-/** A definition of format 3 is BSON in base64; of format 2 it is a text that is parsed where it is used. */
+/** A definition of format 3 is BSON in base64. A definition of format 2 is a text that is parsed where it is used. */
 function isDefinition(value: unknown, format: unknown): boolean {
   if (!isText(value)) return false;
   if (format === 2) return true;
@@ -36,7 +37,7 @@ function isDefinition(value: unknown, format: unknown): boolean {
   }
 }
 
-/** Why this is no entry of a manifest, or null. Its files are those that we would name so. Pure. */
+/** Why this is no entry of a manifest, or null. Each file must have the name that we would give it. Pure. */
 function entryProblem(entry: Fields, format: unknown): string | null {
   const { name, type, options, indexes } = entry;
   if (!isCollectionName(name)) return "a collection without a usable name";
@@ -62,20 +63,22 @@ const isObject = (value: unknown): value is Fields =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
 /**
- * Why a value is no manifest, or null. A seal proves nothing against somebody who can compute it: no name
- * of a manifest becomes a path, and no figure a number of documents, before it has passed here. Pure.
+ * Why a value is no manifest, or null. An attacker can compute a seal, so it proves nothing about these checks: no
+ * name of a manifest becomes a path, and no figure is used, before this check. Pure.
  */
 export function manifestProblem(value: unknown): string | null {
   if (!isObject(value)) return "no object";
   const { format, collections } = value;
   const checks: Readonly<Record<string, boolean>> = {
-    // Of an upgrade, of a rehearsal, or as it was given by hand.
+    // The id of an upgrade or a rehearsal, or one that an operator chose.
     backupId: nameOf("backup")(value["backupId"], "backupId") === null,
-    fleet: isText(value["fleet"]),
+    fleet: isText(value["fleet"]) && isDatabaseName(value["fleet"]),
     databaseName: isText(value["databaseName"]) && isDatabaseName(value["databaseName"]),
-    version: isText(value["version"]),
+    // Of a backup that was taken before any version was declared, it is empty.
+    version:
+      value["version"] === "" || (isText(value["version"]) && valid(value["version"]) !== null),
     time: isText(value["time"]) && /^\d{1,10}:\d{1,10}$/.test(value["time"]),
-    serverVersion: isText(value["serverVersion"]),
+    serverVersion: isText(value["serverVersion"]) && /^[!-~]{0,100}$/.test(value["serverVersion"]),
     gzip: typeof value["gzip"] === "boolean",
     digest: isHex(value["digest"], 64),
     seal: isHex(value["seal"], 64),

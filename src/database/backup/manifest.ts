@@ -12,46 +12,50 @@ import { bytesOfText, canonicalText } from "../../mongo/catalogue/definition-tex
 export interface DumpedCollection extends CollectionEntry {
   /** Name of the metadata file, without its ending. */
   readonly file: string;
-  /** Name of the file with the documents, without its ending; null for a view. */
+  /** Name of the file with the documents, without its ending. It is null for a view. */
   readonly dataFile: string | null;
   readonly bytes: number;
   readonly documents: number;
   readonly sha256: string;
-  /** The server's hash of the live collection at T; empty for a view. */
+  /** The server's hash of the live collection at T. It is empty for a view. */
   readonly hash: string;
-  /** The sum of the hashes of its documents, where their order in the file is not known: in a stock dump. */
+  /** The sum of the hashes of its documents, where their order in the file is unknown, as in a stock dump. */
   readonly sum?: string;
 }
 
-/** Definitions are BSON in base64. In format 2 they were canonical Extended JSON, which cannot hold each. */
+/**
+ * Definitions are BSON in base64. In format 2 they were canonical Extended JSON, which cannot hold every definition.
+ */
 export const manifestFormat = 3;
 
 /** The contents of a dump. The manifest is written last, so a folder without one is no dump. */
 export interface Manifest {
   readonly format: typeof manifestFormat;
   readonly backupId: string;
-  /** Name of the fleet's control database: a backup of one fleet is none of another. */
+  /** Name of the fleet's control database. Another fleet cannot use this backup. */
   readonly fleet: string;
   readonly databaseName: string;
-  /** The version that this data is of. */
+  /** The version of the data. */
   readonly version: string;
   readonly time: string;
   readonly serverVersion: string;
-  /** Its files are zipped; lengths and hashes are of what is in them. */
+  /** True where the files are zipped. Lengths and hashes are those of the unzipped bytes. */
   readonly gzip: boolean;
   readonly collections: readonly DumpedCollection[];
-  /** Equal on every host that holds this backup. */
+  /** The digest of the contents. It is equal on every host that holds this backup. */
   readonly digest: string;
-  /** SHA-256 over all the other fields: an edited manifest is noticed. */
+  /** SHA-256 over all other fields. It reveals an edited manifest. */
   readonly seal: string;
 }
 
 export const manifestName = "manifest.json";
 
-/** A file that says from the first moment that a folder is a copy of ours. Without its manifest that copy is unfinished. */
+/**
+ * The file that marks a folder as a copy of ours from its first moment. Without a manifest that copy is unfinished.
+ */
 export const markerName = "lockstep.json";
 
-/** The digest of a dump: over names and contents, not over when or where it was taken. Pure. */
+/** The digest of a dump over names and contents. Time and place of the dump do not matter. Pure. */
 export function manifestDigest(collections: readonly DumpedCollection[]): string {
   const lines = collections.map(({ name, type, sha256, documents, options, indexes }) =>
     JSON.stringify([name, type, sha256, documents, options, indexes]),
@@ -59,7 +63,7 @@ export function manifestDigest(collections: readonly DumpedCollection[]): string
   return createHash("sha256").update(lines.toSorted().join("\n")).digest("hex");
 }
 
-/** A manifest of format 2 as one of the present format; digest and seal stay those that it was written with. Pure. */
+/** A manifest of format 2 in the present format. Its digest and seal stay as they were written. Pure. */
 export function fromFormat2(manifest: Manifest): Manifest {
   const definition = (text: string) => definitionOf(bytesOfText(text));
   return {
@@ -85,8 +89,8 @@ export function sealOf(manifest: Omit<Manifest, "seal">): string {
 }
 
 /**
- * The `_id_` index as mongodump writes it. It has the collection's collation: a stock restore compares the two,
- * and fails with collections dropped where they differ.
+ * The `_id_` index as mongodump writes it, with the collection's collation. Where the two differ, a stock restore
+ * fails after it has dropped collections.
  */
 function idIndexText(options: Definition): string {
   const collation = definitionField(options, "collation");
@@ -96,7 +100,7 @@ function idIndexText(options: Definition): string {
 
 const plainIdIndex = '{"v":{"$numberInt":"2"},"key":{"_id":{"$numberInt":"1"}},"name":"_id_"}';
 
-/** The text of a collection's metadata file: mongodump's. Pure. */
+/** The text of a collection's metadata file, as mongodump writes it. Pure. */
 export function metadataOf(entry: CollectionEntry): string {
   return metadataWith(entry, idIndexText(entry.options));
 }

@@ -4,17 +4,17 @@ import { limits } from "../../limits.ts";
 import { manifestName } from "./manifest.ts";
 import { readManifest } from "./verify-dump.ts";
 
-/** Ends the name of a dump's folder until the dump is whole. */
+/** The ending of a dump's folder until the dump is complete. */
 export const partialEnding = ".partial";
 
-/** Ids of the backups in a folder, in order: what has a manifest, be it damaged. */
+/** Ids of the backups in a folder, in order. A backup has a manifest, which may be damaged. */
 export async function backupsIn(root: string): Promise<readonly string[]> {
   const names = await readdir(root);
   const found: string[] = [];
   for (const name of names.toSorted()) {
     const isThere = await access(join(root, name, manifestName)).then(
       () => true,
-      // One that cannot be looked at is there, and damaged.
+      // A manifest that cannot be read exists, and counts as damaged.
       ({ code }: NodeJS.ErrnoException) => code !== "ENOENT" && code !== "ENOTDIR",
     );
     if (isThere) found.push(name);
@@ -22,7 +22,7 @@ export async function backupsIn(root: string): Promise<readonly string[]> {
   return found.slice(0, limits.backupsListedMax);
 }
 
-/** Deletes a backup. Its manifest goes last: half deleted, the folder is still known as one of ours. */
+/** Deletes a backup. Its manifest goes last, so that the remains are still known as ours. */
 async function deleteBackup(directory: string): Promise<void> {
   for (const name of await readdir(directory)) {
     if (name !== manifestName) await rm(join(directory, name), { recursive: true, force: true });
@@ -30,24 +30,24 @@ async function deleteBackup(directory: string): Promise<void> {
   await rm(directory, { recursive: true, force: true });
 }
 
-/** True for a folder of its own: what a link points at is never deleted. */
+/** True for a plain folder. The target of a link is never deleted. */
 async function isPlainFolder(path: string): Promise<boolean> {
   const found = await lstat(path).catch(() => null);
   return found?.isDirectory() === true;
 }
 
 /**
- * Deletes the oldest backups beyond those to keep, and what a dump whose process was killed left behind; never
- * one that is referred to or was taken by hand, nor a directory without our manifest, sealed and of its own
- * id. What is deleted is named by the folder's own listing alone: no name of a manifest becomes a path.
- * @returns the names of those that were deleted
+ * Deletes the oldest backups beyond those to keep, and the remains of dumps whose process was killed. It never
+ * deletes a backup that is referred to or was taken by hand, nor a folder without our sealed manifest of the same id.
+ * Only the folder's own listing names what is deleted: no name in a manifest becomes a path.
+ * @returns the names of the deleted folders
  */
 export async function sweepBackups(
   root: string,
   options: {
     keep: number;
     referenced: readonly string[];
-    /** False for the name of one that somebody took by hand: it is theirs. */
+    /** False for the name of a backup that somebody took by hand. */
     isOurs(name: string): boolean;
   },
 ): Promise<readonly string[]> {

@@ -12,10 +12,10 @@ import {
   definitionFields,
   indexName,
 } from "../../mongo/catalogue/definition.ts";
-import { keyOddities } from "../../mongo/catalogue/legacy-definition.ts";
+import { isOddExpiry, keyOddities } from "../../mongo/catalogue/legacy-definition.ts";
 import { fileNameOf, isCut } from "./file-names.ts";
 
-/** Options that a backup carries, by type: each is in the fixture of the tests. */
+/** The options that a backup carries, by type. The fixture of the tests has each of them. */
 const carriedOptions: Readonly<Record<CollectionEntry["type"], readonly string[]>> = {
   collection: [
     ...["capped", "size", "max", "validator", "validationLevel", "validationAction", "collation"],
@@ -35,15 +35,16 @@ const carriedIndexFields = [
   ...["background", "storageEngine", "prepareUnique"],
 ];
 
-/** Definitions that the server still describes and no longer makes: they come from an older one. */
+/** Definitions of older servers that the server still describes and no longer creates. */
 function refusedByServer(index: Definition): readonly string[] {
   const version = definitionField(index, "v");
   const odd = keyOddities(index).map((field) => `key of "${field}"`);
   if (version !== undefined && Number(decodedValue(version)) < 1) odd.push("version 0");
+  if (isOddExpiry(index)) odd.push("an expireAfterSeconds that is no number of seconds");
   return odd;
 }
 
-/** Collections that only look like a time series' own: stock mongorestore would put them where they do not belong. */
+/** Collections that only look like those of a time series: stock mongorestore would put them in the wrong place. */
 function oddBuckets({ name, options }: CollectionEntry): string | null {
   if (name.startsWith(bucketsPrefix)) return `"${name}", which no time series has as its buckets`;
   const viewOn = definitionField(options, "viewOn");
@@ -51,10 +52,12 @@ function oddBuckets({ name, options }: CollectionEntry): string | null {
   return over.startsWith(bucketsPrefix) ? `view "${name}" over "${over}"` : null;
 }
 
-/** An expiry that the server takes only for time series and clustered collections, or that is none at all. */
+/**
+ * True for an expiry that is no number, or that the server accepts only for time series and clustered collections.
+ */
 function hasOddExpiry({ type, options }: CollectionEntry): boolean {
   const expiry = definitionField(options, "expireAfterSeconds");
-  // The server takes nothing for a no.
+  // The server takes null and false for no expiry.
   if (expiry === undefined || expiry.type === bsonType.null || type === "view") return false;
   const isTaken = type === "timeseries" || definitionField(options, "clusteredIndex") !== undefined;
   return !isTaken || !(Number(decodedValue(expiry)) >= 0);
@@ -64,9 +67,9 @@ function oddities(entry: CollectionEntry): string[] {
   const { name, type, options, indexes } = entry;
   const odder = oddBuckets(entry);
   if (odder !== null) return [odder];
-  // Stored functions and the like: a collection of the server's own that holds the user's data.
+  // Collections of the server that hold the user's data, as stored functions.
   if (name.startsWith("system.")) return [`"${name}"`];
-  // mongorestore reads a name that was cut from the metadata: buckets have none, and it unescapes it once more.
+  // mongorestore reads a cut name from the metadata. Buckets have none, and it unescapes the name once more.
   const isMisread = type === "timeseries" || /[%+]/.test(name);
   if (isMisread && isCut(fileNameOf(dataCollection({ name, type }) ?? name))) {
     return [`${type} "${name}" (its escaped name is too long for a file)`];
@@ -98,12 +101,17 @@ function oddities(entry: CollectionEntry): string[] {
   return odd;
 }
 
+/** Everything in a catalogue that a backup cannot carry, in words. Pure. */
+export function unsupportedIn(catalogue: Catalogue): readonly string[] {
+  return catalogue.collections.flatMap(oddities);
+}
+
 /**
- * Refuses by name what cannot be carried; nothing is ever lost in silence.
+ * Refuses a database with anything that a backup cannot carry, and names it: nothing is lost in silence.
  * @throws LockstepError `database-not-supported`
  */
 export function refuseUnsupported(catalogue: Catalogue): void {
-  const odd = catalogue.collections.flatMap(oddities);
+  const odd = unsupportedIn(catalogue);
   if (odd.length === 0) return;
   throw new LockstepError(
     "database-not-supported",

@@ -11,7 +11,8 @@ import {
 } from "../../mongo/catalogue/same-definition.ts";
 import { moved, moveProgress, nextOperation, type Runner } from "../migration/runner.ts";
 import type { CollectionOptions, ValidatorOptions } from "../migration/schema-context.ts";
-import { conflict, define, entriesOf, requirePlain, requireUnused } from "./define.ts";
+import { addFiles } from "./added-files.ts";
+import { conflict, define, entryOf, requirePlain, requireUnused } from "./define.ts";
 
 /** Creates a collection in a fenced transaction, and ends the operation with it. */
 export async function addCollection(
@@ -21,7 +22,7 @@ export async function addCollection(
 ): Promise<void> {
   const { options, progress } = runner;
   requireUnused(runner, name);
-  const existing = (await entriesOf(runner)).find((entry) => entry.name === name);
+  const existing = await entryOf(runner, name);
   if (existing) {
     const found = requirePlain(existing, name).options;
     const database = options.client.db(options.databaseName);
@@ -34,7 +35,7 @@ export async function addCollection(
         `expected no collection "${name}" or one with the same options, found ${canonicalText(bytesOfDefinition(found))}`,
       );
     }
-  }
+  } else await addFiles(runner, 2);
   const next = { ...progress, ...nextOperation(runner) };
   await fencedTransaction(
     options,
@@ -56,8 +57,8 @@ export async function dropCollection(runner: Runner, name: string): Promise<void
   await define(
     runner,
     "drop-collection",
-    (entries) => {
-      const entry = entries.find((candidate) => candidate.name === name);
+    async () => {
+      const entry = await entryOf(runner, name);
       if (entry) requirePlain(entry, name);
       return entry === undefined || entry.uuid !== target;
     },
@@ -77,14 +78,14 @@ export async function renameCollection(runner: Runner, from: string, to: string)
   await define(
     runner,
     "rename-collection",
-    (entries) => {
-      const there = entries.find((candidate) => candidate.name === to);
+    async () => {
+      const there = await entryOf(runner, to);
       if (there && there.uuid === target) return true;
-      if (there) throw conflict(`expected no collection "${to}", found one`);
-      requirePlain(
-        entries.find((candidate) => candidate.name === from),
-        from,
-      );
+      if (there)
+        throw conflict(
+          `expected no collection "${to}", found one: rename to another name, or drop that one first`,
+        );
+      requirePlain(await entryOf(runner, from), from);
       return false;
     },
     (collectionUUID) => ({
@@ -102,7 +103,7 @@ export async function renameCollection(runner: Runner, from: string, to: string)
   });
 }
 
-/** Sets or removes what the server checks of each document that is written. */
+/** Sets or removes the validator of a collection. */
 export async function setValidator(
   runner: Runner,
   name: string,
@@ -113,11 +114,8 @@ export async function setValidator(
   await define(
     runner,
     "set-validator",
-    (entries) => {
-      const entry = requirePlain(
-        entries.find((candidate) => candidate.name === name),
-        name,
-      );
+    async () => {
+      const entry = requirePlain(await entryOf(runner, name), name);
       return validator === null
         ? definitionField(entry.options, "validator") === undefined
         : hasValidator(entry.options, bytesOfOptions(wanted));

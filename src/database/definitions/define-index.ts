@@ -17,7 +17,8 @@ import {
 import { hasCode, serverErrors } from "../../mongo/server-errors.ts";
 import { moveProgress, nextOperation, type Runner } from "../migration/runner.ts";
 import type { IndexKeys, IndexOptions } from "../migration/schema-context.ts";
-import { conflict, define, requirePlain } from "./define.ts";
+import { addFiles } from "./added-files.ts";
+import { conflict, define, entryOf, requirePlain } from "./define.ts";
 import { blameForIndex } from "./index-offenders.ts";
 import { isTakenForSame } from "./index-trial.ts";
 
@@ -25,10 +26,10 @@ function keyMap(keys: IndexKeys): Map<string, unknown> {
   return new Map(Array.isArray(keys) ? keys : Object.entries(keys));
 }
 
-/** The server itself says whether two of these mean the same: it simplifies them, and they can be spelled in many ways. */
+/** The server compares these fields: it simplifies them, and they can be spelled in many ways. */
 const fieldsOfDocuments = ["partialFilterExpression", "wildcardProjection"];
 
-/** True where the server takes the index for the one that is there, whose filter may be spelled in another way. */
+/** True where the server takes the index for the present one, whose filter may be spelled in another way. */
 async function isSpelledOtherwise(
   runner: Runner,
   inherited: RawField | null,
@@ -43,8 +44,8 @@ async function isSpelledOtherwise(
 }
 
 /**
- * True where the index is there, false where none of its name is.
- * @throws LockstepError `schema-conflict` where another one has its name, or it has another name
+ * True where the index exists, false where no index has its name.
+ * @throws LockstepError `schema-conflict` where another index has its name, or it has another name
  */
 async function isThere(
   runner: Runner,
@@ -60,13 +61,13 @@ async function isThere(
     if (isSameIndex(named, asked, wanted)) return true;
     if (await isSpelledOtherwise(runner, inherited, named, asked, wanted)) return true;
     throw conflict(
-      `another index of "${collection}" is named "${name}", with other keys or options: name this one differently, or drop that one first`,
+      `another index of "${collection}" is named "${name}", with other keys or options: choose another name, or drop that one first`,
     );
   }
   const same = indexes.find((index) => isSameIndex(index, asked, wanted));
   if (same === undefined) return false;
   throw conflict(
-    `index "${name}" of "${collection}" is there already, as "${indexName(same)}": use that name, or drop that one first`,
+    `index "${name}" of "${collection}" exists already as "${indexName(same)}": use that name, or drop that one first`,
   );
 }
 
@@ -85,9 +86,11 @@ export async function addIndex(
   await define(
     runner,
     "add-index",
-    (entries) => {
-      const entry = entries.find(({ name }) => name === collection);
-      return isThere(runner, requirePlain(entry, collection), index.name, asked, collation);
+    async () => {
+      const entry = requirePlain(await entryOf(runner, collection), collection);
+      if (await isThere(runner, entry, index.name, asked, collation)) return true;
+      await addFiles(runner, 1);
+      return false;
     },
     (collectionUUID) => ({
       database: "application",
@@ -101,7 +104,7 @@ export async function addIndex(
   ).catch(async (error: unknown) => {
     if (hasCode(error, serverErrors.indexOptionsConflict, serverErrors.indexKeySpecsConflict)) {
       throw conflict(
-        `index "${index.name}" of "${collection}" is in conflict with another one: ${messageOf(error)}`,
+        `index "${index.name}" of "${collection}" conflicts with another one: ${messageOf(error)}: choose another name, or drop that one first`,
       );
     }
     throw await blameForIndex(runner, collection, { asked, key, index, collation }, error);
@@ -109,16 +112,13 @@ export async function addIndex(
   await moveProgress(runner, "operation-end", nextOperation(runner));
 }
 
-/** Drops an index by its name; one that is not there is a success. */
+/** Drops an index by its name. A missing one is a success. */
 export async function dropIndex(runner: Runner, collection: string, name: string): Promise<void> {
   await define(
     runner,
     "drop-index",
-    (entries) => {
-      const entry = requirePlain(
-        entries.find((candidate) => candidate.name === collection),
-        collection,
-      );
+    async () => {
+      const entry = requirePlain(await entryOf(runner, collection), collection);
       return !entry.indexes.some((index) => indexName(index) === name);
     },
     (collectionUUID) => ({

@@ -1,36 +1,48 @@
 import { type Document, UUID } from "mongodb";
 import { LockstepError } from "../../errors.ts";
 import { limits } from "../../limits.ts";
-import { type CollectionEntry, isCapped, readCatalogue } from "../../mongo/catalogue/catalogue.ts";
+import {
+  type CollectionEntry,
+  type Described,
+  findEntry,
+  isCapped,
+} from "../../mongo/catalogue/catalogue.ts";
 import { hasCode, serverErrors } from "../../mongo/server-errors.ts";
 import { isNetworkTrouble } from "../../mongo/transient.ts";
 import type { Runner } from "../migration/runner.ts";
 
-/** The database is not as the step expects it. */
+/** The error of a database that is not as the step expects it. */
 export function conflict(message: string, details: Readonly<Record<string, unknown>> = {}) {
   return new LockstepError("schema-conflict", message, details);
 }
 
-export async function entriesOf({ options }: Runner): Promise<readonly CollectionEntry[]> {
-  return (await readCatalogue(options.client, options.databaseName)).collections;
+/** One collection of the database that the step changes. A look at all of them would cost seconds for each operation. */
+export function entryOf({ options }: Runner, name: string): Promise<CollectionEntry | undefined> {
+  return findEntry(options.client, options.databaseName, name);
 }
 
-/** Refuses what has no atomic swap, so that a restore can always bring back what a step has changed. */
-export function requirePlain(entry: CollectionEntry | undefined, name: string): CollectionEntry {
-  if (!entry) throw conflict(`expected a collection "${name}", found none`);
+/** Refuses a collection without an atomic swap, so that a restore can always undo a step. */
+export function requirePlain<Entry extends Described>(
+  entry: Entry | undefined,
+  name: string,
+): Entry {
+  if (!entry)
+    throw conflict(
+      `expected a collection "${name}", found none: create it in an earlier operation, or correct the name`,
+    );
   if (name.startsWith("system.")) {
-    throw conflict(`"${name}" is a collection of the server's: a step must not touch it`);
+    throw conflict(`"${name}" belongs to the server: a step must not touch it`);
   }
   if (entry.type !== "collection" || isCapped(entry)) {
     const what = entry.type === "collection" ? "a capped collection" : `a ${entry.type}`;
     throw conflict(
-      `"${name}" is ${what}: it is carried by backups, but a step must not touch it; change it outside an upgrade`,
+      `"${name}" is ${what}: backups carry it, but a step must not touch it: change it outside an upgrade`,
     );
   }
   return entry;
 }
 
-/** A name that a step has dropped is never used again: late commands of a deposed master name it. */
+/** Refuses a name that a step has dropped: late commands of a deposed master may name it. */
 export function requireUnused({ progress }: Runner, name: string): void {
   if (progress.dropped.includes(name)) {
     throw conflict(
@@ -40,13 +52,13 @@ export function requireUnused({ progress }: Runner, name: string): void {
 }
 
 /**
- * Changes a definition: nothing of the kind can join a transaction, so the command names the UUID
- * that was there when the operation began, and the catalogue says what came of it.
+ * Changes a definition. No such command can join a transaction, so it names the UUID that was there when the
+ * operation began, and the catalogue shows the outcome.
  */
 export async function define(
   runner: Runner,
   name: string,
-  isDone: (entries: readonly CollectionEntry[]) => boolean | Promise<boolean>,
+  isDone: () => Promise<boolean>,
   command: (uuid: UUID) => {
     readonly database: "application" | "admin";
     readonly command: Document;
@@ -56,7 +68,7 @@ export async function define(
   for (let attempt = 1; ; attempt += 1) {
     options.signal.throwIfAborted();
     options.mastership.signal.throwIfAborted();
-    if (await isDone(await entriesOf(runner))) return;
+    if (await isDone()) return;
     if (progress.target === null) throw conflict("expected a collection to act on, found none");
     const asked = command(new UUID(progress.target));
     const database = options.client.db(asked.database === "admin" ? "admin" : options.databaseName);
@@ -66,11 +78,11 @@ export async function define(
           ...asked.command,
           maxTimeMS: limits.indexBuildTimeMsMax,
           writeConcern: { w: "majority" },
-          comment: `lockstep:${options.mastership.epoch}:${options.upgrade}`,
+          comment: `lockstep:${options.mastership.epoch}:${options.upgradeId}`,
         }),
       );
     } catch (error) {
-      // The outcome is unknown, or somebody else did it: the catalogue is read again.
+      // The outcome is unknown, or another process has done it. The catalogue is read again.
       const gone = hasCode(error, serverErrors.namespaceNotFound, serverErrors.indexNotFound);
       if (!(isNetworkTrouble(error) || gone) || attempt >= limits.transactionAttemptsMax) {
         throw error;

@@ -1,19 +1,20 @@
 import { BSON, type Document } from "mongodb";
 import type { LockstepError } from "../../errors.ts";
 import { limits } from "../../limits.ts";
-import { elementsOf, fieldAt, idText } from "../../mongo/bson/typed-bytes.ts";
+import { elementsOf, fieldAt } from "../../mongo/bson/elements.ts";
+import { idText } from "../../mongo/bson/typed-bytes.ts";
 import type { Runner } from "../migration/runner.ts";
 import type { IndexOptions } from "../migration/schema-context.ts";
 import { conflict } from "./define.ts";
 
 /** One value that a unique index would refuse, and the first documents that have it. */
 export interface Duplicate {
-  /** By the names of the index's fields; a field that is missing counts as null. */
+  /** The value by the names of the index's fields. A missing field counts as null. */
   readonly value: Document;
   readonly documents: readonly string[];
 }
 
-/** Extended JSON where a value has no other text. */
+/** Values as Extended JSON, which has a text for each. */
 const textOf = (value: Document) => BSON.EJSON.stringify(value, { relaxed: true });
 
 /** The error that names the values and their documents. Pure. */
@@ -34,24 +35,28 @@ export function notUnique(
   );
 }
 
-/** Each path that leads to the field, and the field's own. Pure. */
+/** The paths of all parents of a field, and its own. Pure. */
 export function pathsTo(field: string): readonly string[] {
   const names = field.split(".");
   return names.map((_, index) => names.slice(0, index + 1).join("."));
 }
 
-/** The field's value where no array is on its path: also where a name is a number, or begins with a dollar. */
-const plainValue = (path: string): unknown =>
-  path
+/**
+ * The expression for a field's value where no array is on its path. It also reads names that are numbers or begin with
+ * a dollar. Pure.
+ */
+export function valueAt(path: string): unknown {
+  return path
     .split(".")
     .reduce<unknown>(
       (input, name) => ({ $getField: { field: { $literal: name }, input } }),
       "$$ROOT",
     );
+}
 
 /**
- * Looks for the first values that occur in more than one document, as an index holds them. An index holds each element
- * of an array, so documents with an array on the path of a field are left out.
+ * Searches the first values that occur in more than one document, as an index holds them. An index holds each element
+ * of an array, so documents with an array on the path are left out.
  */
 export async function duplicatesOf(
   { options }: Runner,
@@ -61,7 +66,7 @@ export async function duplicatesOf(
 ): Promise<readonly Duplicate[]> {
   // An index holds null for a field that is missing.
   const group = Object.fromEntries(
-    fields.map((field, index) => [`k${index}`, { $ifNull: [plainValue(field), null] }]),
+    fields.map((field, index) => [`k${index}`, { $ifNull: [valueAt(field), null] }]),
   );
   const some = { $or: fields.map((field) => ({ [field]: { $exists: true } })) };
   const matches = [

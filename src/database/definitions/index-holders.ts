@@ -1,6 +1,7 @@
 import type { Document } from "mongodb";
 import { limits } from "../../limits.ts";
-import { fieldAt, idText } from "../../mongo/bson/typed-bytes.ts";
+import { fieldAt } from "../../mongo/bson/elements.ts";
+import { idText } from "../../mongo/bson/typed-bytes.ts";
 import { hasCode, serverErrors } from "../../mongo/server-errors.ts";
 import { batchSizeOf } from "../documents/read-batch.ts";
 import type { Runner } from "../migration/runner.ts";
@@ -8,7 +9,10 @@ import type { IndexOptions } from "../migration/schema-context.ts";
 import { type Duplicate, pathsTo } from "./index-duplicates.ts";
 import { type Refusal, type TrialIndex, tryIndex } from "./index-trial.ts";
 
-/** Documents that an index may hold a null for: one is missing, or an element on the way is no document. */
+/**
+ * The filter for documents for which an index may hold null: the field is missing, or an element on the path is no
+ * document.
+ */
 function mayHoldNull(field: string): Document {
   const above = pathsTo(field).slice(0, -1);
   const noDocument = { $not: { $type: "object" } };
@@ -24,9 +28,9 @@ function mayHoldNull(field: string): Document {
   };
 }
 
-/** Documents that an index may hold this value for. Pure. */
+/** The filter for documents for which an index may hold this value. Pure. */
 export function mayHold(field: string, value: unknown): Document {
-  // The server holds an empty array as undefined, which no filter may name.
+  // The server indexes an empty array as undefined, which no filter may name.
   if (value === undefined) return { [field]: { $size: 0 } };
   return value === null ? mayHoldNull(field) : { [field]: { $eq: value } };
 }
@@ -53,7 +57,7 @@ async function holders(
   for (let look = 0; look < 2 * limits.offendingDocumentsMax; look += 1) {
     const next = await tryIndex(runner, index, [second, ...left]);
     if (!isDuplicate(next) || found.length >= limits.offendingDocumentsMax) break;
-    // Some of them may share another key.
+    // Some of these documents may share another key.
     if (JSON.stringify(next.keyValue ?? {}) === key) found.push(left[next.at - 1] as Uint8Array);
     left = left.toSpliced(next.at - 1, 1);
   }
@@ -61,8 +65,8 @@ async function holders(
 }
 
 /**
- * Finds documents that share a key of a unique index, where only the index itself can tell: the key may be an
- * element of an array, a word, a place on the earth, or a text by its collation.
+ * Finds documents that share a key of a unique index, where only the index itself can tell: the key may be an element
+ * of an array, a word, a place on the earth, or a text by its collation.
  */
 export async function sharedKey(
   runner: Runner,
@@ -75,7 +79,7 @@ export async function sharedKey(
   const { documents: size } = await batchSizeOf(runner, collection);
   const partial = partialFilterExpression ? [partialFilterExpression] : [];
   const likely = Object.entries(keyValue).map(([field, value]) => mayHold(field, value));
-  // What the key says of the documents may say nothing, so any document is a candidate after the likely ones.
+  // The key may say nothing about the documents, so any document is a candidate after the likely ones.
   for (const filters of [likely, []]) {
     const filter = [...filters, ...partial];
     const found = (await options.client
@@ -86,7 +90,7 @@ export async function sharedKey(
       .limit(size)
       .toArray()
       .catch((error: unknown) => {
-        // A key is not always a value that a filter may hold.
+        // Some keys are no values that a filter takes.
         if (hasCode(error, serverErrors.badValue)) return [];
         throw error;
       })) as unknown as readonly Uint8Array[];
@@ -100,7 +104,7 @@ export async function sharedKey(
   return { value: withEmptyArrays(keyValue), documents: [] };
 }
 
-/** Undefined is the key of an empty array, and has no text. */
+/** Replaces undefined, which is the key of an empty array and has no text. */
 function withEmptyArrays(keyValue: Document): Document {
   return Object.fromEntries(
     Object.entries(keyValue).map(([field, value]) => [field, value === undefined ? [] : value]),

@@ -1,8 +1,9 @@
 import { type Document, MongoServerError } from "mongodb";
 import type { LockstepError } from "../../errors.ts";
 import { limits } from "../../limits.ts";
+import type { TypedBytes } from "../../mongo/bson/elements.ts";
 import type { RawField } from "../../mongo/bson/raw-bson.ts";
-import { idText, type TypedBytes } from "../../mongo/bson/typed-bytes.ts";
+import { idText } from "../../mongo/bson/typed-bytes.ts";
 import { withoutFields } from "../../mongo/catalogue/definition.ts";
 import { inheritedCollation } from "../../mongo/catalogue/same-definition.ts";
 import { hasCode, serverErrors } from "../../mongo/server-errors.ts";
@@ -11,7 +12,7 @@ import type { DocumentChange } from "../documents/collection-change.ts";
 import { type Batch, batchSizeOf, readBatch } from "../documents/read-batch.ts";
 import type { Runner } from "../migration/runner.ts";
 import type { IndexOptions } from "../migration/schema-context.ts";
-import { conflict, entriesOf } from "./define.ts";
+import { conflict, entryOf } from "./define.ts";
 import { duplicatesOf, notUnique, pathsTo } from "./index-duplicates.ts";
 import { sharedKey } from "./index-holders.ts";
 import { type TrialIndex, tryIndex } from "./index-trial.ts";
@@ -21,11 +22,11 @@ export interface FailedIndex {
   readonly asked: Uint8Array;
   readonly key: ReadonlyMap<string, unknown>;
   readonly index: IndexOptions;
-  /** As the server completes the one that is asked for; undefined where none is. */
+  /** The collation that was asked for, as the server completes it. It is undefined where none was. */
   readonly collation: RawField | null | undefined;
 }
 
-/** Reasons that no document can be blamed for, and that a second look would meet again. */
+/** The server's errors for which no document is to blame, and which a second look would meet again. */
 const otherReasons = [
   ...[
     serverErrors.unauthorized,
@@ -35,7 +36,7 @@ const otherReasons = [
   serverErrors.outOfDiskSpace,
 ];
 
-/** Documents that can be at fault: arrays are the reason of two errors, anything can be that of others. */
+/** The filter for documents that can be at fault. Two errors come from arrays alone. */
 function suspects(key: ReadonlyMap<string, unknown>, cause: unknown): Document {
   const isOfArrays = hasCode(cause, serverErrors.parallelArrays, serverErrors.hashedArray);
   if (!isOfArrays) return {};
@@ -43,7 +44,7 @@ function suspects(key: ReadonlyMap<string, unknown>, cause: unknown): Document {
   return { $or: paths.map((path) => ({ [path]: { $type: "array" } })) };
 }
 
-/** Finds the documents that the index refuses, each for itself. */
+/** Finds the documents that the index refuses, each by itself. */
 async function documentsRefused(
   runner: Runner,
   collection: string,
@@ -56,7 +57,7 @@ async function documentsRefused(
   const isOver = () =>
     found.length >= limits.offendingDocumentsMax || clock.monotonicMs() > untilMs;
   const { documents: size } = await batchSizeOf(runner, collection);
-  // Whole documents are read, as for a change of one by one.
+  // Whole documents are read, as for a change one by one.
   const change: DocumentChange = { filter, changeOf: () => null };
   let last: TypedBytes | null = null;
   while (!isOver()) {
@@ -96,9 +97,9 @@ async function notUniqueError(
 }
 
 /**
- * Looks for the documents on which the build of an index has failed. The build decides whether the data allows the
- * index, so this look only names documents, and commits nothing.
- * @returns the error that names up to ten of them; the one given where no document is to blame
+ * Searches the documents on which the build of an index has failed. Only the build decides whether the data allows
+ * the index: this look names documents and commits nothing.
+ * @returns the error that names up to ten of them, or the given error where no document is to blame
  */
 export async function blameForIndex(
   runner: Runner,
@@ -108,14 +109,14 @@ export async function blameForIndex(
 ): Promise<unknown> {
   const isRefusal = cause instanceof MongoServerError && !isNetworkTrouble(cause);
   if (!isRefusal || isEndedByServer(cause) || hasCode(cause, ...otherReasons)) return cause;
-  const entry = (await entriesOf(runner)).find(({ name }) => name === collection);
+  const entry = await entryOf(runner, collection);
   if (entry === undefined) return cause;
   const trial = { definition: failed.asked, collation: inheritedCollation(entry.options) };
   try {
     if (hasCode(cause, serverErrors.duplicateKey)) {
       return await notUniqueError(runner, collection, failed, trial, cause);
     }
-    // An index that the server refuses without any document is wrong in itself.
+    // An index that the server refuses without documents is wrong in itself.
     if ((await tryIndex(runner, trial, [])) !== null) return cause;
     const each = { ...trial, definition: withoutFields(failed.asked, ["unique"]) };
     const filter = suspects(failed.key, cause);

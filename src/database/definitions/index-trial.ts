@@ -6,7 +6,7 @@ import type { Runner } from "../migration/runner.ts";
 
 /** The server's refusal of one document. */
 export interface Refusal {
-  /** The position of the document; -1 where the server refuses the index itself. */
+  /** The position of the document, or -1 where the server refuses the index itself. */
   readonly at: number;
   readonly code: number;
   readonly error: string;
@@ -14,7 +14,7 @@ export interface Refusal {
   readonly keyValue: Document | undefined;
 }
 
-/** An index on a collection of its own, with the collation that it inherits there. */
+/** An index on a collection of its own, and the collation that it inherits there. */
 export interface TrialIndex {
   readonly definition: Uint8Array;
   readonly collation: RawField | null;
@@ -29,18 +29,22 @@ interface InsertAnswer {
   }[];
 }
 
-/** No transaction with it is ever committed, so no client ever sees a collection of this name. */
+/** No transaction with this collection is ever committed, so no client ever sees the name. */
 const trialName = "lockstep_index_trial";
+
+interface Place {
+  readonly options: Pick<Runner["options"], "client" | "databaseName" | "signal">;
+}
 
 /** Runs a command on a new collection in a transaction. */
 type Ask = (command: Document) => Promise<Document>;
 
 /**
- * Creates a collection in a transaction that is taken back.
- * @returns what `act` returns, or the server's refusal of a command
+ * Creates a collection in a transaction that is rolled back.
+ * @returns the result of `act`, or the server's refusal of a command
  */
 async function withTrial<Result>(
-  { options }: Runner,
+  { options }: Place,
   collation: RawField | null,
   act: (ask: Ask) => Promise<Result>,
 ): Promise<Result | MongoServerError> {
@@ -62,13 +66,26 @@ async function withTrial<Result>(
   }
 }
 
-const creating = (definition: Uint8Array): Document => ({
+const creating = (...definitions: readonly Uint8Array[]): Document => ({
   createIndexes: trialName,
-  indexes: rawArray([definition]),
+  indexes: rawArray(definitions),
 });
 
 /**
- * Inserts documents one after the other into a new collection with the index, in a transaction that is taken back.
+ * Creates indexes on a new, empty collection, in a transaction that is rolled back.
+ * @returns the server's refusal, or null
+ */
+export async function tryIndexes(
+  options: Place["options"],
+  collation: RawField | null,
+  definitions: readonly Uint8Array[],
+): Promise<string | null> {
+  const answer = await withTrial({ options }, collation, (ask) => ask(creating(...definitions)));
+  return answer instanceof MongoServerError ? answer.message : null;
+}
+
+/**
+ * Inserts documents one by one into a new collection with the index, in a transaction that is rolled back.
  * @returns the first refusal, or null
  */
 export async function tryIndex(
@@ -90,7 +107,7 @@ export async function tryIndex(
   return { at: first.index, code: first.code, error: first.errmsg, keyValue: first.keyValue };
 }
 
-/** True where the server takes an index for the one that is there: it makes no other, and refuses nothing. */
+/** True where the server takes an index for the present one: it creates no other, and refuses nothing. */
 export async function isTakenForSame(
   runner: Runner,
   there: TrialIndex,

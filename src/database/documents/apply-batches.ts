@@ -1,35 +1,36 @@
 import { Binary, MongoServerError } from "mongodb";
 import { isLockstepError, LockstepError } from "../../errors.ts";
 import { fencedTransaction } from "../../leadership/fenced-transaction.ts";
-import { idText, type TypedBytes, wrapValue } from "../../mongo/bson/typed-bytes.ts";
+import { type TypedBytes, wrapValue } from "../../mongo/bson/elements.ts";
+import { idText } from "../../mongo/bson/typed-bytes.ts";
 import { isNetworkTrouble } from "../../mongo/transient.ts";
 import { lastOf, type Progress } from "../migration/progress.ts";
-import { moved, type Runner, startedByAfterCommit } from "../migration/runner.ts";
+import { moved, type Runner, shownNext, startedByAfterCommit } from "../migration/runner.ts";
 import { type BatchSize, batchAfterCommit, smallerBatch } from "./batch-size.ts";
 import { ChangeFailed, workOf, writeUnits } from "./batch-work.ts";
 import type { CollectionChange } from "./collection-change.ts";
 import { blameDocuments } from "./offenders.ts";
 import { batchSizeOf, readBatch } from "./read-batch.ts";
 
-/** True for a failure that some documents of the batch may be to blame for. */
+/** True for a failure for which some documents of the batch may be to blame. */
 function isOfDocuments(error: unknown): boolean {
   if (error instanceof ChangeFailed) return true;
   return error instanceof MongoServerError && !isNetworkTrouble(error);
 }
 
-/** The size of the batches of one operation, as it changes. */
+/** The size of the batches of one operation, which changes. */
 interface Sizing {
   size: BatchSize;
 }
 
-/** Halves the batch that was tried, and answers whether the next one is smaller. */
+/** Halves the batch that was tried. Returns whether the next one is smaller. */
 function shrink(sizing: Sizing, tried: number): boolean {
   const next = smallerBatch({ ...sizing.size, documents: tried });
   sizing.size = next;
   return next.documents < tried;
 }
 
-/** The progress once documents are committed, the last of which has this `_id`. */
+/** The progress after these documents. The last one has this `_id`. */
 function progressAfter(runner: Runner, documents: number, last: TypedBytes | undefined): Progress {
   const { progress } = runner;
   if (last === undefined) return progress;
@@ -38,8 +39,32 @@ function progressAfter(runner: Runner, documents: number, last: TypedBytes | und
     cursor: { last: new Binary(wrapValue(last)) },
     batches: progress.batches + 1,
     documents: progress.documents + documents,
-    startedBy: startedByAfterCommit(runner),
+    shown: shownNext(runner, {
+      documents: progress.documents + documents,
+      operationDocuments: (progress.shown?.operationDocuments ?? 0) + documents,
+    }),
+    startedBy: startedByAfterCommit(runner, runner.options.progressField === "rehearsal"),
   };
+}
+
+/** Names the document in the error of a batch that the server keeps ending: the batch is one document by then. */
+async function withDocument(
+  runner: Runner,
+  collection: string,
+  change: CollectionChange,
+  error: LockstepError,
+): Promise<LockstepError> {
+  const batch = await readBatch(runner, collection, change, lastOf(runner.progress), 1);
+  const documents = batch.map(({ id }) => ({ id: idText(id) }));
+  const named = documents.map(({ id }) => id).join();
+  const message = `document ${named} of "${collection}": ${error.message}`;
+  return new LockstepError(error.code, message, { ...error.details, collection, documents });
+}
+
+/** The error of a filter by which not even one document is found in time. */
+function ofFilter(collection: string, error: LockstepError): LockstepError {
+  const message = `the filter of an operation on "${collection}" takes too long, even for one document: ${error.message}, or let the filter use an index`;
+  return new LockstepError(error.code, message, { ...error.details, collection });
 }
 
 /** Commits one batch of documents after the cursor. */
@@ -53,6 +78,7 @@ async function applyBatch(
   let startMs = 0;
   let changed = 0;
   let tried = sizing.size.documents;
+  let isReading = false;
   const { documents, after } = await fencedTransaction(
     options,
     `${options.progressField}-batch`,
@@ -65,36 +91,28 @@ async function applyBatch(
       startMs = options.clock.monotonicMs();
       const size = sizing.size.documents;
       const last = lastOf(progress);
+      [tried, isReading] = [size, true];
       const batch = await readBatch(runner, collection, change, last, size, session);
+      isReading = false;
       const work = workOf(batch, change, options.clock);
       tried = work.documents;
       const after = progressAfter(runner, work.documents, batch[work.documents - 1]?.id);
       return { prepared: { ...work, after }, progress: { ...after } };
     },
     async (session, work) => {
-      // Of the attempt that is committed.
+      // Counts the changes of the committed attempt alone.
       changed = 0;
       if (work.documents === 0) return;
       changed = await writeUnits(runner, collection, change, work.units, session);
     },
-  );
+  ).catch(async (error: unknown) => {
+    if (!isLockstepError(error, "timeout")) throw error;
+    if (isReading) throw ofFilter(collection, error);
+    throw await withDocument(runner, collection, change, error);
+  });
   runner.changed += changed;
   moved(runner, after);
   return { documents, durationMs: options.clock.monotonicMs() - startMs };
-}
-
-/** A batch that the server keeps ending is one document by then: the error names it. */
-async function withDocument(
-  runner: Runner,
-  collection: string,
-  change: CollectionChange,
-  error: LockstepError,
-): Promise<LockstepError> {
-  const batch = await readBatch(runner, collection, change, lastOf(runner.progress), 1);
-  const documents = batch.map(({ id }) => ({ id: idText(id) }));
-  const named = documents.map(({ id }) => id).join();
-  const message = `document ${named} of "${collection}": ${error.message}`;
-  return new LockstepError(error.code, message, { ...error.details, collection, documents });
 }
 
 /**
@@ -114,8 +132,6 @@ export async function applyBatches(
       documents = done.documents;
       sizing.size = batchAfterCommit(sizing.size, done.durationMs);
     } catch (error) {
-      if (isLockstepError(error, "timeout"))
-        throw await withDocument(runner, collection, change, error);
       if (!isOfDocuments(error)) throw error;
       throw await blameDocuments(runner, collection, change, error);
     }

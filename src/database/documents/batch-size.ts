@@ -1,19 +1,19 @@
 import { limits } from "../../limits.ts";
 
-/** How many documents the next batch takes, and the most that a batch may ever take. */
+/** The number of documents of the next batch, and the most that any batch takes. */
 export interface BatchSize {
   readonly documents: number;
   readonly documentsMax: number;
 }
 
-/** The size to begin with: what fits into a transaction by the average size of a document. Pure. */
+/** The first size, by the average size of a document. Pure. */
 export function firstBatchSize(averageBytes: number): BatchSize {
   const fitting = Math.floor(limits.batchBytesMax / Math.max(1, averageBytes));
   const documentsMax = Math.min(limits.batchDocumentsMax, Math.max(1, fitting));
   return { documents: documentsMax, documentsMax };
 }
 
-/** Half as many documents: the last attempt did not commit. Pure. */
+/** Half as many documents, after an attempt that did not commit. Pure. */
 export function smallerBatch(size: BatchSize): BatchSize {
   return { ...size, documents: Math.max(1, Math.floor(size.documents / 2)) };
 }

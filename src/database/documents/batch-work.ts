@@ -1,7 +1,8 @@
 import type { ClientSession } from "mongodb";
 import { assert, messageOf } from "../../errors.ts";
 import { limits } from "../../limits.ts";
-import { sentAs, type TypedBytes } from "../../mongo/bson/typed-bytes.ts";
+import type { TypedBytes } from "../../mongo/bson/elements.ts";
+import { sentAs } from "../../mongo/bson/typed-bytes.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Runner } from "../migration/runner.ts";
 import type { CollectionChange, DocumentChange } from "./collection-change.ts";
@@ -15,16 +16,16 @@ export interface Unit {
   readonly update: TypedBytes | null;
 }
 
-/** The work of a batch: its units, and how many of its documents they come from. */
+/** The work of a batch: its units, and the number of documents from which they come. */
 export interface Work {
   readonly units: readonly Unit[];
   readonly documents: number;
 }
 
-/** The step's function threw on a document of a batch. */
+/** The error of a step's function that threw on a document. */
 export class ChangeFailed extends Error {}
 
-/** The work on a batch. It ends before the batch does where the step's function is slow. */
+/** The work on a batch. It covers fewer documents than the batch where the step's function is slow. */
 export function workOf(batch: Batch, change: CollectionChange, clock: Clock): Work {
   if ("update" in change) {
     return { units: batch.map(({ id }) => ({ id, update: null })), documents: batch.length };
@@ -70,7 +71,7 @@ export async function writeUnits(
   } else {
     result = await updateRaw(database, collection, units, session);
   }
-  // The transaction has read these documents: an id that names none of them is a defect of ours.
+  // The transaction has read these documents, so an id that matches none of them is a defect of ours.
   assert(result.matchedCount === units.length, "each document of a batch is found by its id", {
     expected: units.length,
     got: result.matchedCount,

@@ -1,13 +1,14 @@
 import { LockstepError } from "../../errors.ts";
 import { limits } from "../../limits.ts";
-import { idText, type TypedBytes } from "../../mongo/bson/typed-bytes.ts";
+import type { TypedBytes } from "../../mongo/bson/elements.ts";
+import { idText } from "../../mongo/bson/typed-bytes.ts";
 import { conflict } from "../definitions/define.ts";
 import type { Runner } from "../migration/runner.ts";
 import type { DocumentChange } from "./collection-change.ts";
 import { FieldRefused, removalOf, renamingOf } from "./move-field.ts";
 import { type Batch, batchSizeOf, readBatch } from "./read-batch.ts";
 
-/** Looks through a collection for documents that a change refuses, and writes nothing. */
+/** Searches a collection for documents that a change refuses. It writes nothing. */
 async function refusedBy(
   runner: Runner,
   collection: string,
@@ -35,7 +36,8 @@ async function refusedBy(
 
 /**
  * A change of each document that has a field.
- * @throws LockstepError `schema-conflict` before anything is written, with the documents that have to be mended first
+ * @throws LockstepError `schema-conflict` before anything is written, with the documents that have to be changed
+ *   first
  */
 async function fieldChange(
   runner: Runner,
@@ -45,7 +47,7 @@ async function fieldChange(
 ): Promise<DocumentChange> {
   // No filter of the server finds what lies in arrays of arrays.
   const change = { filter: { [field.split(".")[0] ?? ""]: { $exists: true } }, changeOf };
-  // Once a batch is committed, all documents have been judged.
+  // After a committed batch, all documents have been checked.
   if (runner.progress.cursor !== null) return change;
   const documents = await refusedBy(runner, collection, change);
   if (documents.length === 0) return change;
@@ -59,7 +61,7 @@ async function fieldChange(
   );
 }
 
-/** The renaming of a field: nothing is overwritten. */
+/** The renaming of a field. It overwrites nothing. */
 export function fieldRenaming(
   runner: Runner,
   collection: string,

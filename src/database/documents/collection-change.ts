@@ -1,14 +1,17 @@
 import type { Document, Filter } from "mongodb";
-import type { TypedBytes } from "../../mongo/bson/typed-bytes.ts";
+import type { TypedBytes } from "../../mongo/bson/elements.ts";
 
 /** A change of single documents, decided from the bytes of each. */
 export interface DocumentChange {
   readonly filter: Filter<Document>;
-  /** Pure: update operators for one document, or null to leave it; throws where it refuses it. */
+  /**
+   * Returns update operators for one document, or null to leave it, and throws where it refuses the document. It is
+   * pure.
+   */
   readonly changeOf: (bytes: Uint8Array) => TypedBytes | null;
 }
 
-/** How a collection is changed batch by batch: by a pipeline on the server, or document by document. */
+/** A change of a collection in batches: by a pipeline on the server, or document by document. */
 export type CollectionChange =
   | DocumentChange
   | { readonly filter: Filter<Document>; readonly update: readonly Document[] };

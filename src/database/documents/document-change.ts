@@ -1,12 +1,12 @@
 import type { Document, UpdateFilter } from "mongodb";
 import { LockstepError } from "../../errors.ts";
-import { bsonType } from "../../mongo/bson/raw-bson.ts";
 import {
   documentOf,
   fieldAt,
   type RawElement,
   type TypedBytes,
-} from "../../mongo/bson/typed-bytes.ts";
+} from "../../mongo/bson/elements.ts";
+import { bsonType } from "../../mongo/bson/raw-bson.ts";
 import type { Application, StepDocument } from "../migration/schema-context.ts";
 import type { DocumentChange } from "./collection-change.ts";
 import { fieldsOf, originalsOf } from "./fields-of.ts";
@@ -19,7 +19,7 @@ const assigning = ["$set", "$setOnInsert", "$min", "$max"];
 const arithmetic = ["$inc", "$mul"];
 const pushing = ["$push", "$addToSet"];
 
-/** The value at a dotted path of a document; a number names an element of an array. */
+/** The value at a dotted path of a document. A number in the path is an index of an array. */
 function originalAt({ bytes }: DocumentReading, path: string): TypedBytes | undefined {
   let found: TypedBytes | undefined = { type: bsonType.document, value: bytes };
   for (const part of path.split(".")) {
@@ -46,7 +46,7 @@ function writeOperator(
         return writeValue(reading, value, { path, original, isStored: true });
       }
       if (pushing.includes(operator)) return writePushed(reading, value, path);
-      // A sum has a type of its own, but for one with nothing.
+      // The result of arithmetic has a type of its own, except where the field is missing.
       const isStored = arithmetic.includes(operator) && original === undefined;
       return writeValue(reading, value, { path, original: undefined, isStored });
     };
@@ -55,7 +55,10 @@ function writeOperator(
   });
 }
 
-/** The values that are put into an array, and the modifiers beside them, whose numbers are no values of the document. */
+/**
+ * The values that `$push` and the like add to an array, and the modifiers beside them, whose numbers are no values of
+ * the document.
+ */
 function writePushed(
   reading: DocumentReading,
   value: unknown,
@@ -71,7 +74,7 @@ function writePushed(
 }
 
 /**
- * The bytes of the change that a step's function returns for a document: unchanged values keep their bytes.
+ * The bytes of the change that a step's function returns for a document. Unchanged values keep their bytes.
  * @throws LockstepError for a number whose type cannot be known
  */
 function writeUpdate(reading: DocumentReading, update: unknown): TypedBytes {

@@ -1,9 +1,9 @@
+import { elementsOf, type RawElement, type TypedBytes } from "../../mongo/bson/elements.ts";
 import { bsonType } from "../../mongo/bson/raw-bson.ts";
-import { elementsOf, type RawElement, type TypedBytes } from "../../mongo/bson/typed-bytes.ts";
 
 const textOf = (name: Uint8Array) => Buffer.from(name).toString("utf8");
 
-/** The elements of what a document or an array was read from, under the names by which it was handed out. */
+/** The elements of a read document or array, under the names by which the step got them. */
 export function originalsOf(source: TypedBytes | undefined): ReadonlyMap<string, RawElement> {
   const isArray = source?.type === bsonType.array;
   const originals = new Map<string, RawElement>();
@@ -14,7 +14,7 @@ export function originalsOf(source: TypedBytes | undefined): ReadonlyMap<string,
   return originals;
 }
 
-/** Names in the order in which an object of JavaScript has them. */
+/** Names in the order of a JavaScript object's keys. */
 export function objectOrder(names: Iterable<string>): readonly string[] {
   return Object.keys(Object.fromEntries([...names].map((name) => [name, null])));
 }
@@ -24,7 +24,7 @@ export function fieldsOf(value: object): readonly (readonly [string, PropertyDes
   if (value instanceof Map) {
     return [...value].map(([name, held]) => [String(name), { value: held }] as const);
   }
-  // By its length: to go through the elements would be to read them.
+  // The length gives the indexes, since iterating over the elements would count as reading them.
   const names = Array.isArray(value)
     ? Array.from({ length: value.length }, (_, index) => String(index))
     : Object.keys(value);
@@ -33,7 +33,7 @@ export function fieldsOf(value: object): readonly (readonly [string, PropertyDes
   );
 }
 
-/** Fields in the order of the original, where JavaScript and not the step has changed their order. */
+/** Fields in the order of the original, where JavaScript has changed their order and not the step. */
 export function inOrder(
   fields: ReadonlyMap<string, TypedBytes>,
   originals: ReadonlyMap<string, RawElement>,

@@ -1,22 +1,22 @@
 import { limits } from "../../limits.ts";
-import { bsonType } from "../../mongo/bson/raw-bson.ts";
 import {
   documentOf,
   elementsOf,
   fieldAt,
   type RawElement,
   type TypedBytes,
-} from "../../mongo/bson/typed-bytes.ts";
+} from "../../mongo/bson/elements.ts";
+import { bsonType } from "../../mongo/bson/raw-bson.ts";
 
 type Path = readonly string[];
 
-/** Why a document cannot be changed: an operation that has several meanings for it has none. */
+/** The reason why a document cannot be changed: the operation has several meanings for it. */
 export class FieldRefused extends Error {}
 
 const nameOf = ({ name }: RawElement) => Buffer.from(name).toString("utf8");
 const isIndex = (part: string | undefined) => part !== undefined && /^\d+$/.test(part);
 
-/** True where a path leads to something, through arrays by either of its meanings. Pure. */
+/** True where a path leads to a value. A number in it may be a field or an index. Pure. */
 function reaches({ type, value }: TypedBytes, path: Path): boolean {
   const [part, ...rest] = path;
   if (part === undefined) return true;
@@ -26,14 +26,14 @@ function reaches({ type, value }: TypedBytes, path: Path): boolean {
   return direct || (type === bsonType.array && elements.some((each) => reaches(each, path)));
 }
 
-/** The element of a name, where there is one. */
+/** The only element of a name, or undefined. */
 function only(elements: readonly RawElement[], part: string): RawElement | undefined {
   const [found, ...more] = elements.filter((each) => nameOf(each) === part);
   if (more.length > 0) throw new FieldRefused(`"${part}" is there twice`);
   return found;
 }
 
-/** A document or an array with one element changed, or without it. */
+/** A document or an array with one element replaced or removed. */
 function replaced(
   holder: TypedBytes,
   elements: readonly RawElement[],
@@ -49,7 +49,7 @@ function replaced(
 
 type Change = (holder: TypedBytes) => TypedBytes;
 
-/** Changes what a path leads to, in each element of the arrays on its way. */
+/** Changes the value of a path in each element of the arrays on it. */
 function within(holder: TypedBytes, path: Path, next: Path, change: Change): TypedBytes {
   if (!reaches(holder, path)) return holder;
   if (holder.type === bsonType.document) return change(holder);
@@ -63,7 +63,7 @@ function within(holder: TypedBytes, path: Path, next: Path, change: Change): Typ
   return { type: holder.type, value: documentOf(elements) };
 }
 
-/** Takes a value out of documents: an array on the way has many of it. */
+/** Takes a value out of documents. An array on the path would have many of it. */
 function takeOut(holder: TypedBytes, path: Path): { rest: TypedBytes; taken: TypedBytes } {
   const [part = "", ...further] = path;
   const elements = elementsOf(holder.value);
@@ -76,7 +76,7 @@ function takeOut(holder: TypedBytes, path: Path): { rest: TypedBytes; taken: Typ
   return { rest: replaced(holder, elements, element, rest), taken };
 }
 
-/** Puts a value at a path that leads through documents, which are made where there is none. */
+/** Puts a value at a path through documents. It creates missing ones. */
 function putIn(holder: TypedBytes, path: Path, value: TypedBytes, both: string): TypedBytes {
   const [part = "", ...further] = path;
   const elements = elementsOf(holder.value);
@@ -115,7 +115,7 @@ function removeIn(holder: TypedBytes, path: Path): TypedBytes {
   return replaced(holder, elements, element, removed);
 }
 
-/** True where an array lies on the way of a path. */
+/** True where an array lies on a path. */
 function passesArray(holder: TypedBytes, path: Path): boolean {
   if (holder.type !== bsonType.document) return holder.type === bsonType.array;
   const found = path.length > 1 ? fieldAt(holder.value, path[0] ?? "") : undefined;
@@ -128,7 +128,7 @@ function updateOf(operator: string, name: string, value: TypedBytes): TypedBytes
   return { type: bsonType.document, value: documentOf(elements) };
 }
 
-/** The update that makes a document what it is to be: by an operator where no array is on the way. */
+/** The update that turns a document into its new form. It uses an operator where no array is on the path. */
 function updateTo(
   before: TypedBytes,
   after: TypedBytes,
@@ -152,8 +152,8 @@ function stringOf(text: string): TypedBytes {
 }
 
 /**
- * The update that renames a field as `$rename` does, and in each element of the arrays that lie in what both paths
- * have in common; null for a document that has none. Pure.
+ * The update that renames a field as `$rename` does, in each element of the arrays that both paths share. It is null
+ * for a document without the field. Pure.
  * @throws FieldRefused where `$rename` refuses, or would overwrite something
  */
 export function renamingOf(bytes: Uint8Array, from: string, to: string): TypedBytes | null {
@@ -165,7 +165,8 @@ export function renamingOf(bytes: Uint8Array, from: string, to: string): TypedBy
 }
 
 /**
- * The update that removes a field, from each element of the arrays on its way; null for a document that has none. Pure.
+ * The update that removes a field from each element of the arrays on its path. It is null for a document without the
+ * field. Pure.
  * @throws FieldRefused for an index of an array, or a name that is there twice
  */
 export function removalOf(bytes: Uint8Array, field: string): TypedBytes | null {

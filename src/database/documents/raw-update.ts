@@ -10,7 +10,7 @@ interface UpdateAnswer {
   readonly writeErrors?: readonly { readonly index: number; readonly errmsg: string }[];
 }
 
-/** As many updates as go into one message. */
+/** Groups updates so that each group fits into one message. */
 function* messages(updates: readonly Unit[]) {
   let statements: Uint8Array[] = [];
   let bytes = 0;
@@ -31,7 +31,7 @@ function* messages(updates: readonly Unit[]) {
 
 /**
  * Updates documents in a transaction, in their order.
- * @throws MongoServerError of the first that the server refuses
+ * @throws MongoServerError of the first one that the server refuses
  */
 export async function updateRaw(
   database: Db,

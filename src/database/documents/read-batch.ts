@@ -1,13 +1,17 @@
 import { type ClientSession, type Document, type Filter, type FindCursor, MaxKey } from "mongodb";
 import { limits } from "../../limits.ts";
+import { fieldAt, type TypedBytes } from "../../mongo/bson/elements.ts";
 import { bsonType } from "../../mongo/bson/raw-bson.ts";
-import { fieldAt, isEqual, sentAs, type TypedBytes } from "../../mongo/bson/typed-bytes.ts";
+import { isEqual, sentAs } from "../../mongo/bson/typed-bytes.ts";
 import { hasCode, serverErrors } from "../../mongo/server-errors.ts";
 import type { Runner } from "../migration/runner.ts";
 import { type BatchSize, firstBatchSize } from "./batch-size.ts";
 import type { CollectionChange } from "./collection-change.ts";
 
-/** The documents of a batch in `_id` order, each with its bytes: whole where they are changed one by one. */
+/**
+ * The documents of a batch in `_id` order, each with its bytes. The bytes are whole where documents change one by
+ * one.
+ */
 export type Batch = readonly { readonly id: TypedBytes; readonly bytes: Uint8Array }[];
 
 /** The size of a collection's first batch, by the average size of its documents. */
@@ -21,7 +25,7 @@ export async function batchSizeOf({ options }: Runner, collection: string): Prom
     ])
     .toArray()
     .catch((error: unknown) => {
-      // One that is not there has nothing to change.
+      // A missing collection has nothing to change.
       if (hasCode(error, serverErrors.namespaceNotFound)) return [];
       throw error;
     });
@@ -29,8 +33,8 @@ export async function batchSizeOf({ options }: Runner, collection: string): Prom
 }
 
 /**
- * Reads the next documents after an `_id`, in `_id` order over all types of `_id`. The ids stay bytes:
- * a text or a value of JavaScript does not tell all of them apart.
+ * Reads the next documents after an `_id`, in `_id` order over all types of `_id`. The ids stay bytes, since neither
+ * a text nor a JavaScript value tells all of them apart.
  */
 export async function readBatch(
   { options }: Runner,
@@ -51,7 +55,7 @@ export async function readBatch(
         ...("changeOf" in change ? {} : { projection: { _id: 1 } }),
       })
       .hint({ _id: 1 });
-  // One more than wanted: the last one is found again, unless its change has taken it out of the filter.
+  // Reads one more than wanted, since it finds the last document again unless that has left the filter.
   let next = find(change.filter)
     .sort({ _id: 1 })
     .limit(size + 1)
@@ -60,14 +64,14 @@ export async function readBatch(
   if (last !== null) next = next.min({ _id: sentAs("_id", last) });
   const { batch, isWhole } = await take(next, last, size);
   if (!isWhole || last === null || batch.at(-1)?.id.type === bsonType.maxKey) return batch;
-  // A walk from `min` on ends before the greatest value of all.
+  // A walk from `min` stops before the greatest value of all.
   const greatest = find({ $and: [change.filter, { _id: { $eq: new MaxKey() as never } }] });
   return [...batch, ...(await take(greatest, null, 1)).batch];
 }
 
 /**
- * The first documents of a cursor without the last one of the batch before. A size by the average bounds no memory,
- * since documents of one size may lie together: so their bytes end a batch too.
+ * The first documents of a cursor without the last one of the batch before. Large documents may lie together, so the
+ * bytes end a batch, too: the average size would not bound memory.
  */
 async function take(
   cursor: FindCursor<Document>,

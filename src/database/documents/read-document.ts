@@ -1,7 +1,7 @@
 import { BSON, DBRef } from "mongodb";
 import { LockstepError, messageOf } from "../../errors.ts";
+import type { TypedBytes } from "../../mongo/bson/elements.ts";
 import { bsonType } from "../../mongo/bson/raw-bson.ts";
-import type { TypedBytes } from "../../mongo/bson/typed-bytes.ts";
 import type { StepDocument } from "../migration/schema-context.ts";
 import {
   isWrittenAlike,
@@ -12,10 +12,10 @@ import {
   type ValueTypes,
 } from "./read-value.ts";
 
-/** The bytes behind a property that notices when it is read. */
+/** The bytes behind a property that reports when it is read. */
 interface Guarded {
   readonly span: Span;
-  /** No name of JavaScript tells it apart: it can only be carried with the whole of its document. */
+  /** True where no JavaScript name tells it apart. It moves only with its whole document then. */
   readonly isUnnameable: boolean;
 }
 
@@ -28,7 +28,7 @@ const guardedTypes: readonly number[] = [
 
 const plainProperty = { enumerable: true, configurable: true, writable: true };
 
-/** A field that holds an Int32, whose number a Long or a Double of the same document may hold, too. */
+/** A field with an Int32 whose number a Long or a Double of the same document may hold, too. */
 interface Int32Field {
   readonly held: object;
   readonly name: string;
@@ -36,7 +36,7 @@ interface Int32Field {
   readonly read: number;
 }
 
-/** Objects of these types are always written as they were read. */
+/** The driver always writes objects of these types as it read them. */
 const writtenAlike: readonly number[] = [bsonType.objectId, bsonType.date];
 
 /** The type as which the driver writes a number. */
@@ -46,15 +46,15 @@ export function typeOfNumber(value: number): number {
 }
 
 /**
- * A document as a step's function reads it, and the bytes behind it. What JavaScript cannot hold throws
- * when it is read, so it is in nobody's way who leaves it alone. A primitive that the driver may write
- * as another type is noted when it is read.
+ * A document for a step's function, and the bytes behind it. A value that JavaScript cannot hold throws when it is
+ * read, so a step that leaves it alone is not affected. A number whose type the driver might change is noted when it
+ * is read.
  */
 export class DocumentReading {
   readonly document: StepDocument;
   readonly types: ValueTypes;
   readonly bytes: Buffer;
-  /** By primitive that was read: the types that it had there, where a type was lost or several fields hold the number. */
+  /** By primitive that was read: the types that it had, where a type was lost or several fields hold the number. */
   readonly typesRead = new Map<unknown, Set<number>>();
   readonly #origins = new Map<object, Span>();
   readonly #guards = new Map<() => unknown, Guarded>();
@@ -71,19 +71,19 @@ export class DocumentReading {
     this.#guardTwins();
   }
 
-  /** The bytes from which an object was read that was handed out. */
+  /** The bytes of an object that was handed out. */
   originOf(value: object): TypedBytes | undefined {
     const span = this.#origins.get(value);
     return span && this.#bytesOf(span);
   }
 
-  /** The stored value behind a property that the step has left as it was handed out. */
+  /** The stored value behind a property that the step has not replaced. */
   untouched({ get }: PropertyDescriptor): (TypedBytes & { isUnnameable: boolean }) | undefined {
     const guarded = get && this.#guards.get(get as () => unknown);
     return guarded && { ...this.#bytesOf(guarded.span), isUnnameable: guarded.isUnnameable };
   }
 
-  /** True where the step has read this very value, and reading it is noticed. */
+  /** True where the step has read this very value, and such a reading is noticed. */
   wasRead(element: TypedBytes): boolean {
     return this.#readOffsets.has(this.#offsetOf(element));
   }
@@ -141,7 +141,7 @@ export class DocumentReading {
     if (typeof read === "object" && read !== null && !writtenAlike.includes(type)) {
       this.#origins.set(read, span);
     }
-    // A Long beyond the safe integers is an object: it keeps its type, but a number made from it does not.
+    // A Long beyond the safe integers is an object. It keeps its type, but a number made from it does not.
     const isLong = this.types === "plain" && type === bsonType.long;
     if ((typeof read === "object" && !isLong) || !guardedTypes.includes(type)) {
       if (type === bsonType.int32 && typeof read === "number") {
@@ -159,7 +159,7 @@ export class DocumentReading {
     this.#guardRead(held, name, span, read, isLost);
   }
 
-  /** Notices when a value is read, and the type that it loses. */
+  /** Notes when a value is read, and the type that it loses. */
   #guardRead(held: object, name: string, span: Span, read: unknown, isLost: boolean): void {
     const { type, start } = span;
     this.#guardedOffsets.add(start);
@@ -174,7 +174,7 @@ export class DocumentReading {
     });
   }
 
-  /** Only where a Long or a Double holds the same number does it matter that an Int32 was read. */
+  /** Whether an Int32 was read matters only where a Long or a Double holds the same number. */
   #guardTwins(): void {
     for (const { held, name, span, read } of this.#int32Fields) {
       if (this.#lostNumbers.has(read)) this.#guardRead(held, name, span, read, true);
@@ -182,7 +182,7 @@ export class DocumentReading {
     this.#int32Fields = [];
   }
 
-  /** A document that the driver takes for a reference to another one is handed out as the driver does it. */
+  /** Hands out a reference to another document as the driver does. */
   #readReference(held: object, span: Span): object {
     if (!("$ref" in held && "$id" in held)) return held;
     const element = this.#bytesOf(span);

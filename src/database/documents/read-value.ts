@@ -1,12 +1,12 @@
 import { BSON, ObjectId } from "mongodb";
 import { messageOf } from "../../errors.ts";
+import { documentOf, type TypedBytes } from "../../mongo/bson/elements.ts";
 import { bsonType } from "../../mongo/bson/raw-bson.ts";
-import { documentOf, type TypedBytes } from "../../mongo/bson/typed-bytes.ts";
 
-/** Plain values as the driver promotes them, or its wrappers, which keep the types of numbers. */
+/** "plain": values as the driver promotes them. "bson": its wrappers, which keep the types of numbers. */
 export type ValueTypes = "plain" | "bson";
 
-/** Where a value lies in the bytes of a document. */
+/** The place of a value in the bytes of a document. */
 export interface Span {
   readonly type: number;
   readonly start: number;
@@ -30,7 +30,7 @@ export function isWrittenAlike(held: unknown, element: TypedBytes): boolean {
   return Buffer.compare(BSON.serialize({ v: held }), wrapped(element)) === 0;
 }
 
-/** Text, or undefined where it is no valid UTF-8. */
+/** The text, or undefined for invalid UTF-8. */
 export function textIn(bytes: Uint8Array, start: number, end: number): string | undefined {
   try {
     return ByteUtils.toUTF8(bytes, start, end, true);
@@ -40,7 +40,7 @@ export function textIn(bytes: Uint8Array, start: number, end: number): string | 
 }
 
 /**
- * A value that is no document and no array, as a step gets it.
+ * The value for a step, if it is neither a document nor an array.
  * @throws Error that says what JavaScript cannot hold
  */
 export function readValue(bytes: Buffer, span: Span, types: ValueTypes): unknown {
@@ -68,7 +68,7 @@ function readRareValue(element: { type: number; value: Buffer }, types: ValueTyp
   if (type === bsonType.dbPointer) throw new Error("a DBPointer");
   if (type === bsonType.regex) {
     const options = value.toString("latin1", value.indexOf(0) + 1, value.length - 1);
-    // The driver drops other options, and a step would search for something else.
+    // The driver drops other options, so a step would search for something else.
     const isKnown = types === "bson" || /^[ims]*$/.test(options);
     if (!isKnown || textIn(value, 0, value.length) === undefined) {
       throw new Error(`a regular expression with the options "${options}"`);

@@ -1,19 +1,21 @@
 import { BSON, DBRef } from "mongodb";
 import { LockstepError } from "../../errors.ts";
+import { documentOf, elementsOf, type TypedBytes } from "../../mongo/bson/elements.ts";
+import { ownValue } from "../../mongo/bson/own-values.ts";
 import { bsonType } from "../../mongo/bson/raw-bson.ts";
-import { documentOf, elementsOf, isEqual, type TypedBytes } from "../../mongo/bson/typed-bytes.ts";
+import { isEqual } from "../../mongo/bson/typed-bytes.ts";
 import { fieldsOf, inOrder, objectOrder, originalsOf } from "./fields-of.ts";
 import { type DocumentReading, typeOfNumber } from "./read-document.ts";
 import { readByDriver, readValue } from "./read-value.ts";
 
-/** Where a value is to stand. */
+/** The place of a written value. */
 export interface Place {
   readonly path: string;
   /** The present value. */
   readonly original: TypedBytes | undefined;
-  /** False where a number is no value of the document: a condition, or an operand. */
+  /** False where a number is no value of the document, but a condition or an operand. */
   readonly isStored: boolean;
-  /** True for an element of an array: a number there may have come from another index. */
+  /** True for an element of an array. Its number may have come from another index. */
   readonly isElement?: boolean;
 }
 
@@ -33,13 +35,13 @@ function ambiguous({ path }: Place, value: unknown, why: string): LockstepError 
   );
 }
 
-/** The bytes of a value that a step returns; undefined for what the driver leaves out (a function). */
+/** The bytes of a value that a step returns, or undefined for a value that the driver leaves out (a function). */
 export function writeValue(
   reading: DocumentReading,
   given: unknown,
   place: Place,
 ): TypedBytes | undefined {
-  const value = hasToBson(given) ? given.toBSON() : given;
+  const value = ownValue(hasToBson(given) ? given.toBSON() : given);
   const origin = isObject(value) ? reading.originOf(value) : undefined;
   if (isContainer(value, origin)) return writeContainer(reading, value, place);
   for (const known of [origin, place.original]) {
@@ -60,7 +62,7 @@ const isObject = (value: unknown): value is object => typeof value === "object" 
 const isContainerType = (type: number | undefined) =>
   type === bsonType.document || type === bsonType.array;
 
-/** True for a document or an array, but for a reference, which is an object of the driver's. */
+/** True for a document or an array. A reference is an object of the driver, and counts as neither. */
 function isContainer(value: unknown, origin: TypedBytes | undefined): value is object {
   if (!isObject(value) || value instanceof DBRef) return false;
   if (isContainerType(origin?.type)) return true;
@@ -68,10 +70,10 @@ function isContainer(value: unknown, origin: TypedBytes | undefined): value is o
   return !(value instanceof Date || value instanceof RegExp || ArrayBuffer.isView(value));
 }
 
-/** True where a value is what a reader of these bytes gets. */
+/** True where a value equals the one that a reader of these bytes gets. */
 function isSame({ types }: DocumentReading, value: unknown, known: TypedBytes): boolean {
   const { type, value: bytes } = known;
-  // A reference was read from a document.
+  // A reference is read from a document.
   if (isContainerType(type) && !(value instanceof DBRef)) return false;
   let before: unknown;
   try {
@@ -90,8 +92,8 @@ const namesOf = (types: ReadonlySet<number>) =>
   [...types].map((type) => `${typeNames[type]}`).join(" and as ");
 
 /**
- * Refuses a number that is equal to the one in its place but was read elsewhere with another type. In an array the
- * place says nothing once the number was read with several types, since its elements may have been moved.
+ * Refuses a number that equals the present one but was read elsewhere with another type. In an array the place proves
+ * nothing once the number was read with several types, since elements may have moved.
  */
 function refuseOtherTypes(
   reading: DocumentReading,
@@ -127,7 +129,7 @@ export function heldIn(holder: object, { get, value }: PropertyDescriptor): unkn
   return get ? get.call(holder) : value;
 }
 
-/** A document or an array: as it was read where it is equal, else field by field. */
+/** The bytes of a document or an array: its own where it is equal, else field by field. */
 function writeContainer(reading: DocumentReading, value: object, place: Place): TypedBytes {
   const type = Array.isArray(value) ? bsonType.array : bsonType.document;
   const known = reading.originOf(value) ?? place.original;
@@ -141,7 +143,7 @@ function writeContainer(reading: DocumentReading, value: object, place: Place): 
     const guarded = reading.untouched(property);
     if (guarded?.isUnnameable) unnameable = path;
     const held =
-      // A name that is there twice is handed out once.
+      // A name that is there twice was handed out once.
       (guarded?.isUnnameable ? original : guarded) ??
       writeValue(reading, heldIn(value, property), {
         ...{ path, original, isStored: place.isStored },

@@ -5,7 +5,7 @@ import { hasCode, serverErrors } from "../../mongo/server-errors.ts";
 import { parseBackupTime } from "../backup/backup-time.ts";
 import { readWindows } from "./history.ts";
 
-/** The client and the window that a copy is read with. */
+/** The client of a copy, and the moment at which it reads. */
 export interface Reading {
   readonly client: MongoClient;
   readonly withMember: WithMember;
@@ -13,8 +13,8 @@ export interface Reading {
 }
 
 /**
- * Says of a read that came too late how long the copy took, and which members keep history for less; anything
- * else stays as it is.
+ * Adds to the error of a read at a time that is gone how long the copy took, and which members keep history for less.
+ * Other errors stay as they are.
  */
 export async function historyError(
   { client, withMember, time }: Reading,
@@ -33,7 +33,7 @@ export async function historyError(
   const kept = short.map(({ host, seconds }) => `${host} keeps history, ${seconds} s`);
   return new LockstepError(
     "moment-gone",
-    `the copy was ${tookSeconds} s under way, longer than ${kept.join(", or ") || "the server keeps history"} (minSnapshotHistoryWindowInSeconds): grant the user of Lockstep setParameter, set it higher yourself, or make the read faster; the server said: ${messageOf(cause)}`,
+    `the copy took ${tookSeconds} s, longer than ${kept.join(", or ") || "the server keeps history"} (minSnapshotHistoryWindowInSeconds): grant the user of Lockstep setParameter, set it higher yourself, or make the read faster; the server said: ${messageOf(cause)}`,
     { short, tookSeconds },
     { cause },
   );

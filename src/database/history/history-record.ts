@@ -1,19 +1,5 @@
 import type { Document } from "mongodb";
-
-/** A holder that needs history, and for how long. */
-export interface HistoryHolder {
-  readonly holder: string;
-  readonly seconds: number;
-  /** By the database's clock when it is over by itself; null for an upgrade's, which its end lets go. */
-  readonly untilMs: number | null;
-}
-
-/** A member's value before, and the value that it was set to: any other one is an operator's. */
-export interface HistoryMember {
-  readonly host: string;
-  readonly previous: number;
-  readonly values: readonly number[];
-}
+import type { HistoryHolder, HistoryMember } from "../../journal/fence.ts";
 
 export interface HistoryRecord {
   readonly holders: readonly HistoryHolder[];
@@ -21,7 +7,7 @@ export interface HistoryRecord {
   readonly nowMs: number;
 }
 
-/** The longest that somebody needs whose hold is not over; 0 for nobody. Pure. */
+/** The longest time of the holds that are not over, in seconds; 0 without a hold. Pure. */
 function wantedSeconds({ holders, nowMs }: HistoryRecord): number {
   const live = holders.filter(({ untilMs }) => untilMs === null || untilMs >= nowMs);
   return Math.max(0, ...live.map(({ seconds }) => seconds));
@@ -30,12 +16,12 @@ function wantedSeconds({ holders, nowMs }: HistoryRecord): number {
 export type HistoryPlan =
   | { readonly kind: "nothing" }
   | { readonly kind: "raise"; readonly value: number }
-  /** To the value before; null where an operator, or a restart, has set another one since. */
+  /** The value to restore. It is null where an operator or a restart has set another one since. */
   | { readonly kind: "lower"; readonly to: number | null };
 
 /**
  * Decides about one member. Pure.
- * @param mine what this very process has just set: a release may have struck the member out before
+ * @param mine the value that this process has just set: a release may have removed the member's entry before
  */
 export function historyPlan(
   record: HistoryRecord,
@@ -55,7 +41,7 @@ export function historyPlan(
     : { kind: "nothing" };
 }
 
-/** The update that adds a hold, or renews it. Pure. */
+/** The update that adds or renews a hold. Pure. */
 export function holding(holder: HistoryHolder): Document[] {
   const others = {
     $filter: {
@@ -67,8 +53,8 @@ export function holding(holder: HistoryHolder): Document[] {
 }
 
 /**
- * The update that notes what a member has before it is set to a value. Where it has what was set already, what
- * it had at first stays noted. Pure.
+ * The update that notes a member's present value before another one is set. Where the member has a value of ours
+ * already, its first value stays noted. Pure.
  */
 export function remembering(host: string, current: number, value: number): Document[] {
   const members = { $ifNull: ["$members", []] };

@@ -1,45 +1,30 @@
 import type { Document, MongoClient } from "mongodb";
 import { LockstepError, messageOf } from "../../errors.ts";
+import type { HistoryHolder } from "../../journal/fence.ts";
 import { documentIds } from "../../journal/store.ts";
 import { type Fenced, writeFenced } from "../../leadership/fenced-transaction.ts";
-import { type Control, fencesOf, readFence } from "../../leadership/fences.ts";
+import { type Control, fencesOf, readHeld } from "../../leadership/fences.ts";
 import { limits } from "../../limits.ts";
-import type { Log } from "../../log.ts";
 import { sharedDatabaseName } from "../../mongo/database-names.ts";
 import { databaseNowMs } from "../../mongo/database-now.ts";
-import { storageMembers, type WithMember } from "../../mongo/members.ts";
+import { storageMembers } from "../../mongo/members.ts";
 import { isOpenToAll, readPrivileges } from "../../mongo/requirements/rights.ts";
-import { systemClock } from "../../ports/clock.ts";
-import type { FaultPoints } from "../../ports/fault-point.ts";
+import type { Clock } from "../../ports/clock.ts";
 import { systemRandom } from "../../ports/random.ts";
-import {
-  type HistoryHolder,
-  type HistoryRecord,
-  historyPlan,
-  holding,
-  remembering,
-} from "./history-record.ts";
-
-/** The means to hold the members' snapshot history: a copy is read at a moment that must stay readable. */
-export interface History {
-  readonly client: MongoClient;
-  readonly control: Control;
-  readonly withMember: WithMember;
-  readonly faultPoints: FaultPoints;
-  readonly log: Log;
-}
+import type { MemberHold } from "../isolation/member-hold.ts";
+import { type HistoryRecord, historyPlan, holding, remembering } from "./history-record.ts";
 
 const parameter = "minSnapshotHistoryWindowInSeconds";
 const majority = { writeConcern: { w: "majority", journal: true } } as const;
 const id = { _id: documentIds.history };
 
-/** The members are the set's: all its fleets hold their history in one record. */
-const recordIn = ({ client }: Pick<History, "client">): Control => ({
+/** All fleets of a set share its members, so they record their holds in one place. */
+const recordIn = ({ client }: Pick<MemberHold, "client">): Control => ({
   client,
   databaseName: sharedDatabaseName,
 });
 
-/** For how many seconds a member keeps history at the least. */
+/** The seconds for which a member keeps history at least. */
 export async function readWindowSeconds(member: MongoClient): Promise<number> {
   const found = await member.db("admin").command({ getParameter: 1, [parameter]: 1 });
   return Number(found[parameter]);
@@ -49,18 +34,18 @@ function setWindow(member: MongoClient, seconds: number): Promise<Document> {
   return member.db("admin").command({ setParameter: 1, [parameter]: seconds });
 }
 
-async function read(history: History): Promise<HistoryRecord> {
-  const found = await readFence(recordIn(history), documentIds.history);
+async function read(history: MemberHold): Promise<HistoryRecord> {
+  const found = await readHeld(recordIn(history), documentIds.history);
   if (!found) return { holders: [], members: [], nowMs: 0 };
   const { holders = [], members = [] } = found;
   return { holders, members, nowMs: await databaseNowMs(history.client) };
 }
 
 /**
- * Brings one member's window to what is written down, and looks again after it: so the last one to act is right,
- * whether it holds or lets go. What the member had is written down before it is changed.
+ * Sets one member's window by the record, and looks again afterwards, so that the last process to act is right in
+ * both directions. The member's earlier value is written down before it changes.
  */
-function reconcile(history: History, host: string): Promise<void> {
+function reconcile(history: MemberHold, host: string): Promise<void> {
   const { faultPoints, withMember } = history;
   const fences = fencesOf(recordIn(history));
   return withMember(host, async (member) => {
@@ -97,9 +82,9 @@ function reconcile(history: History, host: string): Promise<void> {
   });
 }
 
-/** Side by side: a member that is away costs its time-out once. Answers with what went wrong, by host. */
+/** Sets all members at once, so that members that are away cost one time-out. Returns the errors by host. */
 async function reconcileAll(
-  history: History,
+  history: MemberHold,
   hosts: readonly string[],
 ): Promise<readonly unknown[]> {
   const done = await Promise.allSettled(hosts.map((host) => reconcile(history, host)));
@@ -107,15 +92,15 @@ async function reconcileAll(
     if (one.status === "fulfilled") return [];
     history.log.warn(
       { host: hosts[index], error: messageOf(one.reason) },
-      "how long this member keeps history could not be set",
+      "the history window of this member could not be set",
     );
     return [one.reason];
   });
 }
 
-/** The windows of the members that can be reached and that tell. */
+/** The windows of the members that answer. */
 export async function readWindows(
-  history: Pick<History, "client" | "withMember">,
+  history: Pick<MemberHold, "client" | "withMember">,
 ): Promise<readonly { host: string; seconds: number }[]> {
   const hosts = await storageMembers(history.client);
   const found = await Promise.allSettled(
@@ -126,13 +111,13 @@ export async function readWindows(
   );
 }
 
-/** Fleets number their upgrades alike, so a holder's name begins with its fleet's. */
-const holderName = ({ control }: Pick<History, "control">, name: string): string =>
+/** The name of a holder. It begins with its fleet's, as fleets number their upgrades alike. */
+const holderName = ({ control }: Pick<MemberHold, "control">, name: string): string =>
   `${control.databaseName}/${name}`;
 
-/** Writes a hold down, also where another hold keeps the members' history long enough: that one may end first. */
+/** Writes a hold down, also where another one lasts long enough: the other may end first. */
 async function hold(
-  history: History,
+  history: MemberHold,
   holder: HistoryHolder,
   write: (update: Document[]) => Promise<unknown>,
 ): Promise<void> {
@@ -141,13 +126,13 @@ async function hold(
 }
 
 /**
- * Makes every member keep history for at least so long, before the moment of the copies is chosen. A member that is
- * away, or that this user may not set, is passed over: reading there may fail, with the cause.
- * @param holder the effect that needs it: the same for whoever goes on with it, another one for another moment
+ * Makes every member keep history for at least this time, before the moment of the copies is chosen. It passes over a
+ * member that is away, or that this user may not set: reading there may fail, and names the cause.
+ * @param holder the effect that needs it: the same on each attempt, another one for another moment
  * @throws LockstepError `fenced`
  */
 export async function holdHistory(
-  history: History & Fenced,
+  history: MemberHold & Fenced,
   holder: string,
   seconds: number,
 ): Promise<void> {
@@ -159,13 +144,13 @@ export async function holdHistory(
 }
 
 /**
- * Gives back what is held for an upgrade of this fleet, and what a backup by hand has left that died. Somebody having
- * done it already is a success; a value that an operator has set meanwhile stays.
- * @param isWanted asked once it is known what is held: a later hold stays
- * @throws what the driver throws for a member that is away: this is tried again
+ * Ends the holds of an upgrade of this fleet, and those of backups by hand that died. A hold that is gone is a
+ * success, and a value that an operator has set since stays.
+ * @param isWanted is asked after the holds are read, so that a later hold stays
+ * @throws the driver's error for a member that is away: the caller tries again
  */
 export async function releaseHistory(
-  history: History,
+  history: MemberHold,
   isWanted: () => Promise<boolean>,
   ofHand: string | null = null,
 ): Promise<void> {
@@ -198,11 +183,11 @@ export async function releaseHistory(
 }
 
 /**
- * Holds history for a backup by hand, for as long as it is read. Nobody holds a mastership for it, so the hold ends
- * by itself where its process dies, and whoever comes next puts the members' values back.
+ * Holds history for a backup by hand while it is read. No mastership protects it, so the hold ends by itself where
+ * its process dies, and the next release restores the members' values.
  */
 export async function holdingHistory<Result>(
-  history: History,
+  history: MemberHold & { readonly clock: Clock },
   seconds: number,
   act: () => Promise<Result>,
 ): Promise<Result> {
@@ -216,7 +201,7 @@ export async function holdingHistory<Result>(
   };
   const keepAlive = async () => {
     while (!over.signal.aborted) {
-      await systemClock.sleep(limits.historyHandHoldMs / 4, over.signal);
+      await history.clock.sleep(limits.historyHandHoldMs / 4, over.signal);
       if (!over.signal.aborted) await keep().catch(() => {});
     }
   };
@@ -228,12 +213,15 @@ export async function holdingHistory<Result>(
     over.abort();
     await keeping;
     await releaseHistory(history, async () => true, holder).catch((error: unknown) => {
-      history.log.warn({ error: messageOf(error) }, "a member keeps more history than before");
+      history.log.warn(
+        { error: messageOf(error) },
+        "the history window of a member could not be restored",
+      );
     });
   }
 }
 
-/** Whether this user may set a parameter of the server: nothing is tried for it. */
+/** True where this user may set a parameter of the server. It reads rights and sets nothing. */
 async function maySetParameter(client: MongoClient): Promise<boolean> {
   const isGranted = (await readPrivileges(client)).some(({ actions }) =>
     actions.some((action) => action === "setParameter" || action === "anyAction"),
@@ -241,7 +229,7 @@ async function maySetParameter(client: MongoClient): Promise<boolean> {
   return isGranted || isOpenToAll(client);
 }
 
-/** Seconds for which history has to be kept to read so many bytes, at a rate that every server reaches. Pure. */
+/** The seconds for which history is needed to read these bytes, at a rate that every server reaches. Pure. */
 export function historySecondsNeeded(
   dataBytes: number,
   capSeconds: number = limits.historySecondsMax,
@@ -251,12 +239,12 @@ export function historySecondsNeeded(
 }
 
 /**
- * Refuses to begin a copy that takes longer than a member keeps history, where this user may not make it keep more.
- * @returns what the operator should know, or null
+ * Refuses a copy that takes longer than a member keeps history, where this user may not change that.
+ * @returns advice for the operator, or null
  * @throws LockstepError `database-not-supported`, with the figures
  */
 export async function requireHistory(
-  options: Pick<History, "client" | "withMember">,
+  options: Pick<MemberHold, "client" | "withMember">,
   dataBytes: number,
 ): Promise<string | null> {
   const neededSeconds = historySecondsNeeded(dataBytes);

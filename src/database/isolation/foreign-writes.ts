@@ -3,14 +3,15 @@ import { LockstepError } from "../../errors.ts";
 import { documentIds } from "../../journal/store.ts";
 import { type Control, readFence } from "../../leadership/fences.ts";
 import { limits } from "../../limits.ts";
+import { fieldAt, type TypedBytes } from "../../mongo/bson/elements.ts";
 import { bsonType } from "../../mongo/bson/raw-bson.ts";
-import { fieldAt, idText, printed, type TypedBytes } from "../../mongo/bson/typed-bytes.ts";
+import { idText, printed } from "../../mongo/bson/typed-bytes.ts";
 import { hasCode, serverErrors } from "../../mongo/server-errors.ts";
 import type { FaultPoints } from "../../ports/fault-point.ts";
 import { parseBackupTime, writeMarker } from "../backup/backup-time.ts";
 import { isOfRestore } from "../restore/restore-names.ts";
 
-/** One write that is nobody's of this upgrade. */
+/** A write from outside the upgrade. */
 export interface ForeignWrite {
   readonly collection: string;
   readonly operation: string;
@@ -21,32 +22,37 @@ export interface ForeignWritesOptions {
   readonly client: MongoClient;
   readonly databaseName: string;
   readonly control: Control;
-  /** The time T that the copies are of. */
+  /** The time T of the copies. */
   readonly time: string;
   readonly faultPoints: FaultPoints;
   readonly signal: AbortSignal;
 }
 
-/** The oplog has lost what a change stream would have to tell. */
+/** The server's errors where the oplog no longer reaches back far enough for a change stream. */
 const historyLost = [
   serverErrors.changeStreamHistoryLost,
   serverErrors.changeStreamFatal,
   serverErrors.cappedPositionLost,
 ];
 
-/** The sessions whose transactions changed the fence: the upgrade's own, whoever was master. */
+/** The sessions of the upgrade's own transactions, of whichever master. */
 async function ownSessions({ control }: ForeignWritesOptions): Promise<readonly string[]> {
-  const fence = await readFence(control, documentIds.master);
-  return fence?.["sessions"] ?? [];
+  const fence = await readFence(control);
+  return fence?.sessions ?? [];
 }
 
-interface WriteEvent extends ForeignWrite {
+/** An event of a write from outside. */
+export interface WriteEvent extends ForeignWrite {
   readonly session: string | undefined;
+  /** The `_id` of the document, as bytes. */
+  readonly key: TypedBytes | undefined;
+  /** The document, where it was asked for and was there to be looked up. */
+  readonly document: TypedBytes | undefined;
 }
 
 interface Batch {
   readonly events: readonly WriteEvent[];
-  /** Text that sorts by the cluster's time: all up to here has been looked at. */
+  /** A text that sorts by the cluster's time. All events up to here were examined. */
   readonly until: string;
   readonly cursor: unknown;
 }
@@ -62,7 +68,8 @@ function eventOf(bytes: Uint8Array): WriteEvent {
     collection: idText(at("ns", "coll")),
     operation: idText(at("operationType")),
     id: printed(at("documentKey", "_id")),
-    // Behind its length and its subtype.
+    ...{ key: at("documentKey", "_id"), document: at("fullDocument") },
+    // The id comes after its length and its subtype.
     session: session && new UUID(session.value.subarray(5)).toHexString(),
   };
 }
@@ -72,8 +79,8 @@ async function command(
   body: Document,
   session: ClientSession,
 ): Promise<Batch> {
-  // The number of a cursor has to go back as the type it came in, also when it is a small one. An `_id` may be
-  // one that JavaScript cannot hold, so the events stay bytes.
+  // A cursor's number has to return in the type in which it came, also when it is small. An `_id` may be a value that
+  // JavaScript cannot hold. So both stay bytes.
   const fieldsAsRaw = { firstBatch: true, nextBatch: true };
   const asTheyAre = { session, promoteLongs: false, fieldsAsRaw };
   const { cursor } = await client.db(databaseName).command(body, asTheyAre);
@@ -93,26 +100,33 @@ async function closeCursor(
   await client.db(databaseName).command(kill, { session });
 }
 
-const open = (stage: Document, match: Document): Document => ({
+const open = (stage: Document, match: Document, withDocuments = false): Document => ({
   aggregate: 1,
   pipeline: [
-    { $changeStream: stage },
+    { $changeStream: { ...stage, ...(withDocuments && { fullDocument: "updateLookup" }) } },
     { $match: match },
-    { $project: { ns: 1, operationType: 1, documentKey: 1, "lsid.id": 1 } },
+    {
+      $project: {
+        ...{ ns: 1, operationType: 1, documentKey: 1, "lsid.id": 1 },
+        ...(withDocuments && { fullDocument: 1 }),
+      },
+    },
   ],
   cursor: { batchSize: limits.offendingDocumentsMax },
   readConcern: { level: "majority" },
 });
 
 /**
- * Looks through the oplog from T to now for writes to the database that no fenced transaction made:
- * the server keeps a transaction's session in its change events, and the fence keeps ours. Definitions
- * are not looked at here: the catalogue is compared. Events of a time series are not told by the server.
- * @throws LockstepError `foreign-writes` when the oplog does not reach back to T any more
+ * Searches the oplog from T to now for writes to the database that no fenced transaction made. The server keeps a
+ * transaction's session in its change events, and the fence keeps ours. Definitions are left to the comparison of
+ * catalogues. The server reports no events of a time series.
+ * @param withDocuments also reads the documents: as it was inserted, or as it is now where it was updated
+ * @throws LockstepError `foreign-writes` when the oplog no longer reaches back to T
  */
-export async function findForeignWrites(
+export async function* foreignEvents(
   options: ForeignWritesOptions,
-): Promise<readonly ForeignWrite[]> {
+  withDocuments = false,
+): AsyncGenerator<WriteEvent> {
   const { client, signal } = options;
   const session = client.startSession();
   let own = await ownSessions(options);
@@ -121,22 +135,21 @@ export async function findForeignWrites(
     "lsid.id": { $nin: own.map((id) => new UUID(id)) },
   };
   const isOwn = ({ session: by }: WriteEvent) => by !== undefined && own.includes(by);
-  const found: ForeignWrite[] = [];
   try {
-    // Where the oplog ends now; the write after it carries a waiting stream past that.
+    // The present end of the oplog. The write after it moves a waiting stream past that end.
     const now = await command(options, open({}, { operationType: "none" }), session);
     await closeCursor(options, now, session);
     await writeMarker(options, documentIds.watchMarker);
     const stage = { startAtOperationTime: parseBackupTime(options.time) };
-    let batch = await command(options, open(stage, foreign), session);
+    let batch = await command(options, open(stage, foreign, withDocuments), session);
     for (let looks = 0; looks < limits.looksMax; looks += 1) {
       signal.throwIfAborted();
-      // A master's first batch may have come since: where its write is told, the fence has its session.
+      // A master's first batch may have come since. The fence has its session before its event appears.
       if (!batch.events.every(isOwn)) own = await ownSessions(options);
-      for (const { collection, operation, id } of batch.events.filter((event) => !isOwn(event))) {
-        if (!isOfRestore(collection)) found.push({ collection, operation, id });
+      for (const event of batch.events) {
+        if (!isOwn(event) && !isOfRestore(event.collection)) yield event;
       }
-      if (found.length >= limits.offendingDocumentsMax || batch.until >= now.until) break;
+      if (batch.until >= now.until) break;
       const more = {
         getMore: batch.cursor,
         collection: "$cmd.aggregate",
@@ -149,21 +162,36 @@ export async function findForeignWrites(
     if (!hasCode(error, ...historyLost)) throw error;
     throw new LockstepError(
       "foreign-writes",
-      "the oplog no longer reaches back to the backup, so nobody can tell whether somebody outside the fleet wrote since: make the oplog larger",
+      "the oplog no longer reaches back to the backup, so writes from outside the fleet can no longer be ruled out: make the oplog larger",
     );
   } finally {
+    // It also ends the cursor of a search that was left early.
     await session.endSession();
   }
-  return found.slice(0, limits.offendingDocumentsMax);
 }
 
 /**
- * Nobody but the upgrade has written since T.
+ * Up to ten writes from outside.
+ * @throws LockstepError `foreign-writes` when the oplog no longer reaches back to T
+ */
+export async function findForeignWrites(
+  options: ForeignWritesOptions,
+): Promise<readonly ForeignWrite[]> {
+  const found: ForeignWrite[] = [];
+  for await (const { collection, operation, id } of foreignEvents(options)) {
+    found.push({ collection, operation, id });
+    if (found.length >= limits.offendingDocumentsMax) break;
+  }
+  return found;
+}
+
+/**
+ * Refuses to go on where anybody but the upgrade has written since T.
  * @throws LockstepError `foreign-writes` naming up to ten of the writes
  */
 export async function refuseForeignWrites(
   options: ForeignWritesOptions,
-  whatNext = "stop it, then upgrade again",
+  whatNext = "stop those clients, then upgrade again",
 ): Promise<void> {
   const found = await findForeignWrites(options);
   if (found.length === 0) return;
@@ -172,7 +200,7 @@ export async function refuseForeignWrites(
   );
   throw new LockstepError(
     "foreign-writes",
-    `expected nobody to write but the upgrade, somebody outside the fleet did: ${named.join(", ")}: ${whatNext}`,
+    `expected writes of the upgrade alone, found writes from outside the fleet: ${named.join(", ")}: ${whatNext}`,
     { writes: found },
   );
 }

@@ -5,7 +5,7 @@ import { hasCode, serverErrors } from "../../mongo/server-errors.ts";
 const found = (fields: readonly RawField[], name: string) =>
   fields.find((field) => field.name === name);
 
-/** The names of the indexes that are being built, one list for each build, of raw descriptions. Pure. */
+/** The names of the indexes that are being built, one list for each build. Pure. */
 function buildsOf(described: readonly Uint8Array[]): readonly (readonly string[])[] {
   const builds = new Map<string, string[]>();
   for (const bytes of described) {
@@ -21,7 +21,7 @@ function buildsOf(described: readonly Uint8Array[]): readonly (readonly string[]
 
 /**
  * Ends every index build on the collection of this UUID. A build may have no operation that could be killed: it
- * outlives a step-down of the primary and the client that asked for it. Without the right it goes on.
+ * outlives a step-down and its client. Without the right to end it, it goes on.
  */
 export async function endIndexBuilds(
   client: MongoClient,
@@ -29,14 +29,14 @@ export async function endIndexBuilds(
   { name, uuid }: { readonly name: string; readonly uuid: string },
 ): Promise<void> {
   const database = client.db(databaseName);
-  // Nobody need be able to decode the definitions.
+  // The definitions stay bytes, since the driver may be unable to decode them.
   const described = await database
     .runCursorCommand({ listIndexes: name, includeBuildUUIDs: true, cursor: {} }, { raw: true })
     .toArray();
   for (const index of buildsOf(described as unknown as Uint8Array[])) {
     const end: Document = { dropIndexes: name, index, collectionUUID: new UUID(uuid) };
     await database.command({ ...end, writeConcern: { w: "majority" } }).catch((error: unknown) => {
-      // The build has ended by itself, or the collection is another one by now: the caller looks again.
+      // The build has ended by itself, or the collection is another one now. The caller looks again.
       const isOver = hasCode(
         error,
         serverErrors.indexNotFound,

@@ -13,7 +13,7 @@ import {
   operationText,
 } from "./writing-operations.ts";
 
-/** The command's name and last stage alone: the rest of a stranger's command need not be decodable. */
+/** Only the command's name and last stage: the rest of a foreign command may be impossible to decode. */
 const projection: Document = {
   ...{ opid: 1, ns: 1, active: 1, appName: 1, client: 1, desc: 1, lsid: 1 },
   op: 1,
@@ -37,14 +37,14 @@ function parseOperation(found: Document): Operation {
   const { lsid, user, commandName, op } = found;
   return {
     ...(found as Operation),
-    // A write within a command names what it looks for in place of the command.
+    // A write within a command has its filter in place of the command.
     command: writes.includes(op) ? op : (commandName ?? ""),
     ...(lsid ? { session: lsid, sessionText: new UUID(lsid.id.buffer).toHexString() } : {}),
     user: user ? `${user.user}@${user.db}` : undefined,
   } as Operation;
 }
 
-/** Which databases the open transactions use; nothing is known without the right to ask for it. */
+/** The databases in which open transactions hold locks. Without the right to ask, nothing is known. */
 async function readLocks(client: MongoClient, databaseName: string): Promise<HeldLocks> {
   try {
     const { lockInfo } = await client.db("admin").command({ lockInfo: 1 });
@@ -55,7 +55,7 @@ async function readLocks(client: MongoClient, databaseName: string): Promise<Hel
   }
 }
 
-/** Operations that can still write to the application's database. */
+/** The operations that can still write to the application's database. */
 async function writingOperations(
   client: MongoClient,
   databaseName: string,
@@ -89,8 +89,8 @@ async function writingOperations(
 }
 
 /**
- * The ways to end an operation. One's own needs no right. A session that also reads goes on reading, unless it
- * is in a transaction, which ends with its session only.
+ * The ways to end an operation. A user's own operations need no right. A session that also reads goes on reading. A
+ * transaction ends only with its session.
  */
 function waysToEnd({ opid, session, isTransaction }: Operation): readonly Document[] {
   const ofAnotherUser = session?.uid ? [{ killAllSessionsByPattern: [{ lsid: session }] }] : [];
@@ -98,12 +98,12 @@ function waysToEnd({ opid, session, isTransaction }: Operation): readonly Docume
   return opid === undefined ? [] : [{ killOp: 1, op: opid }, ...ofAnotherUser];
 }
 
-/** Tries to end it; without the right, the operation has to end by itself. */
+/** Tries to end an operation. Without the right, it has to end by itself. */
 async function end(client: MongoClient, operation: Operation): Promise<void> {
   for (const way of waysToEnd(operation)) {
     try {
       await client.db("admin").command(way);
-      // Another user's session is passed over by this one without a word.
+      // This command ignores another user's session without an error.
       if (!("killSessions" in way)) return;
     } catch (error) {
       if (!hasCode(error, serverErrors.unauthorized)) throw error;
@@ -112,8 +112,8 @@ async function end(client: MongoClient, operation: Operation): Promise<void> {
 }
 
 /**
- * Ends what began on the application's database before all gates were shut and can still write, and waits until
- * it is gone: from here on nothing but the upgrade writes (S2). Finds, change streams and other reads go on.
+ * Ends the operations on the application's database that began before all gates were shut and can still write, and
+ * waits until they are gone. From then on only the upgrade writes (S2). Finds, change streams and other reads go on.
  * @throws LockstepError `timeout`, naming the clients
  */
 export async function endEarlierOperations(options: {
@@ -131,7 +131,7 @@ export async function endEarlierOperations(options: {
     if (clock.monotonicMs() > until) {
       throw new LockstepError(
         "timeout",
-        `expected nobody to write to "${databaseName}" while all gates are shut, still at work: ${words.join("; ")}: stop these clients, or give Lockstep's user the right killAnySession, then upgrade again`,
+        `expected no writes to "${databaseName}" while all gates are shut, found operations that still run: ${words.join("; ")}: stop these clients, or give Lockstep's user the right killAnySession, then upgrade again`,
         { operations: words },
       );
     }

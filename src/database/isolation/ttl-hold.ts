@@ -2,19 +2,10 @@ import type { Document, MongoClient } from "mongodb";
 import { messageOf } from "../../errors.ts";
 import { documentIds } from "../../journal/store.ts";
 import { type Fenced, writeFenced } from "../../leadership/fenced-transaction.ts";
-import { type Control, fencesOf, readFence } from "../../leadership/fences.ts";
-import type { Log } from "../../log.ts";
-import { dataMembers, type WithMember } from "../../mongo/members.ts";
+import { fencesOf, readHeld } from "../../leadership/fences.ts";
+import { dataMembers } from "../../mongo/members.ts";
 import { settle } from "../../mongo/settle.ts";
-import type { FaultPoints } from "../../ports/fault-point.ts";
-
-export interface TtlHold {
-  readonly client: MongoClient;
-  readonly control: Control;
-  readonly withMember: WithMember;
-  readonly faultPoints: FaultPoints;
-  readonly log: Log;
-}
+import type { MemberHold } from "./member-hold.ts";
 
 const parameter = "ttlMonitorEnabled";
 
@@ -25,62 +16,63 @@ async function isOn(member: MongoClient): Promise<boolean> {
   return found[parameter] === true;
 }
 
-/** Whose monitors are held, and for which upgrade: the last that asked for it. */
+/** The members whose monitors are held, and the last upgrade that asked for it. */
 interface Held {
   readonly hosts: readonly string[];
-  readonly holder: unknown;
+  readonly holder: string | null;
 }
 
-async function read({ control }: TtlHold): Promise<Held> {
-  const found = await readFence(control, documentIds.deletions);
-  return { hosts: found?.["hosts"] ?? [], holder: found?.["holder"] ?? null };
+async function read({ control }: MemberHold): Promise<Held> {
+  const found = await readHeld(control, documentIds.deletions);
+  return { hosts: found?.hosts ?? [], holder: found?.holder ?? null };
 }
 
-async function isHeld(deletions: TtlHold, host: string): Promise<boolean> {
-  return (await read(deletions)).hosts.includes(host);
+async function isHeld(hold: MemberHold, host: string): Promise<boolean> {
+  return (await read(hold)).hosts.includes(host);
 }
 
-/** One that is so already needs no right to set it: a user without that has paused nothing. */
+/** Sets a monitor where it differs. That needs no right for a user who has never paused one. */
 async function setMonitor(member: MongoClient, on: boolean): Promise<void> {
   if ((await isOn(member)) === on) return;
   await member.db("admin").command({ setParameter: 1, [parameter]: on });
 }
 
-function settleMonitor(deletions: TtlHold, host: string, member: MongoClient): Promise<void> {
+function settleMonitor(hold: MemberHold, host: string, member: MongoClient): Promise<void> {
   return settle(
-    () => isHeld(deletions, host),
+    () => isHeld(hold, host),
     (held) => setMonitor(member, !held),
   );
 }
 
 /**
- * Keeps every member's TTL monitor from deleting while data is copied, migrated or restored. Which
- * ones were on is written down first, so that whoever ends the upgrade can switch them on again; one
- * that an operator had switched off stays off. A member that is away is passed over: call it again
- * at the next stage. A deposed master, however late it wakes up, leaves nothing paused.
- * @param holder the upgrade that needs it: who is late to lift an earlier one's hold leaves this one's
+ * Pauses every member's TTL monitor while data is copied, migrated or restored. It first writes down which monitors
+ * were on, so that the end of the upgrade can switch them on again. A monitor that an operator had switched off stays
+ * off. A member that is away is passed over: call it again at the next stage. A deposed master leaves nothing paused,
+ * however late it acts.
+ * @param holder the upgrade that needs it. Lifting is keyed by this id, so a late call for an earlier upgrade cannot
+ *   lift the present hold.
  */
-export async function pauseDeletions(deletions: TtlHold & Fenced, holder: string): Promise<void> {
-  const { client, withMember, faultPoints, log } = deletions;
-  const held = await read(deletions);
+export async function pauseDeletions(hold: MemberHold & Fenced, holder: string): Promise<void> {
+  const { client, withMember, faultPoints, log } = hold;
+  const held = await read(hold);
   const pause = (host: string) =>
     withMember(host, async (member) => {
-      // What is written down for an earlier upgrade is about to be switched on.
+      // The hold of an earlier upgrade is about to be lifted.
       const isOurs = held.holder === holder || !held.hosts.includes(host);
       if (isOurs && !(await isOn(member))) return;
       await faultPoints.write("pause-deletions", async () => {
-        await writeFenced(deletions, (session) =>
-          fencesOf(deletions.control).updateOne(
+        await writeFenced(hold, (session) =>
+          fencesOf(hold.control).updateOne(
             { _id: documentIds.deletions },
             { $addToSet: { hosts: host }, $set: { holder } },
             { upsert: true, session },
           ),
         );
-        await settleMonitor(deletions, host, member);
+        await settleMonitor(hold, host, member);
       });
     });
   const hosts = await dataMembers(client);
-  // Side by side: one that is away costs its time-out once.
+  // All members at once, so that members that are away cost one time-out.
   await Promise.all(
     hosts.map((host) =>
       pause(host).catch((error: unknown) => {
@@ -91,22 +83,22 @@ export async function pauseDeletions(deletions: TtlHold & Fenced, holder: string
 }
 
 /**
- * Switches on again what was paused. Somebody having done it already is a success; one that is away keeps
- * no other waiting, and one that was taken out of the set is left alone.
- * @param isWanted asked before each member: a later upgrade may have begun to need the pause by then
- * @throws what the driver throws for a member that is away: this is tried again
+ * Switches the paused monitors on again. A monitor that is on is a success. A member that is away does not delay the
+ * others, and a member that has left the set is left alone.
+ * @param isWanted is asked before each member: a later upgrade may need the pause by then
+ * @throws the driver's error for a member that is away: the caller tries again
  */
 export async function resumeDeletions(
-  deletions: TtlHold,
+  hold: MemberHold,
   isWanted: () => Promise<boolean>,
 ): Promise<void> {
-  const { client, withMember, faultPoints, log } = deletions;
-  const { hosts: paused, holder } = await read(deletions);
+  const { client, withMember, faultPoints, log } = hold;
+  const { hosts: paused, holder } = await read(hold);
   const members = paused.length === 0 ? [] : await dataMembers(client);
   const away: unknown[] = [];
   const strike = (host: string) =>
     faultPoints.write("resume-deletions", () =>
-      fencesOf(deletions.control).updateOne(
+      fencesOf(hold.control).updateOne(
         { _id: documentIds.deletions, holder },
         { $pull: { hosts: host } } as Document,
         majority,
@@ -115,16 +107,16 @@ export async function resumeDeletions(
   for (const host of paused) {
     if (!(await isWanted())) break;
     if (!members.includes(host)) {
-      log.warn({ host }, "no member of the set any more: its TTL deletion stays as it is");
+      log.warn({ host }, "this member has left the set, so its TTL deletion stays as it is");
       await strike(host);
       continue;
     }
     try {
       await withMember(host, async (member) => {
-        // First: who dies before it is struck out leaves it to be done again.
+        // The monitor comes first: a process that dies before the record changes leaves the work to be done again.
         await setMonitor(member, true);
         await strike(host);
-        await settleMonitor(deletions, host, member);
+        await settleMonitor(hold, host, member);
       });
     } catch (error) {
       away.push(error);

@@ -1,8 +1,9 @@
-import type { Document, MongoClient } from "mongodb";
+import type { MongoClient } from "mongodb";
 import { LockstepError } from "../../errors.ts";
+import type { HeldRecords } from "../../journal/fence.ts";
 import { documentIds } from "../../journal/store.ts";
 import { type Fenced, writeFenced } from "../../leadership/fenced-transaction.ts";
-import { type Control, fencesOf, readFence } from "../../leadership/fences.ts";
+import { type Control, fencesOf, readHeld } from "../../leadership/fences.ts";
 import { readPrivileges } from "../../mongo/requirements/rights.ts";
 import { settle } from "../../mongo/settle.ts";
 import type { FaultPoints } from "../../ports/fault-point.ts";
@@ -18,7 +19,7 @@ const needed = ["setUserWriteBlockMode", "bypassWriteBlockingMode"] as const;
 const blockedMode = 2;
 
 /**
- * Refuses to block writers on a set where that shuts out nobody, or us as well.
+ * Refuses to block writers where the block would stop nobody, or this process too.
  * @throws LockstepError `bad-argument`
  */
 export async function checkWriteBlock(client: MongoClient): Promise<void> {
@@ -38,8 +39,8 @@ async function setMode({ client }: WriteBlock, global: boolean): Promise<void> {
   await client.db("admin").command({ setUserWriteBlockMode: 1, global });
 }
 
-function read({ control }: WriteBlock): Promise<Document | null> {
-  return readFence(control, documentIds.writeBlock);
+function read({ control }: WriteBlock): Promise<HeldRecords["write-block"] | null> {
+  return readHeld(control, documentIds.writeBlock);
 }
 
 async function isHeld(block: WriteBlock): Promise<boolean> {
@@ -54,10 +55,9 @@ function settleMode(block: WriteBlock): Promise<void> {
 }
 
 /**
- * Shuts out every writer without `bypassWriteBlockingMode`, in the whole cluster. That it was us is
- * written down first: what an operator had blocked stays so afterwards. A deposed master, however late it
- * wakes up, shuts nobody out.
- * @param holder by whom it is asked for: the same for whoever goes on with it, never the same for another upgrade
+ * Blocks every writer without `bypassWriteBlockingMode`, in the whole cluster. The record of the block is written
+ * first, so a block that an operator has set stays afterwards. A deposed master blocks nobody, however late it acts.
+ * @param holder who asks for it: the same on each attempt, another one for another upgrade
  * @throws LockstepError `fenced`
  */
 export async function blockWrites(block: WriteBlock & Fenced, holder: string): Promise<void> {
@@ -78,10 +78,10 @@ export async function blockWrites(block: WriteBlock & Fenced, holder: string): P
 }
 
 /**
- * Lets writers in again, if it was us who shut them out; somebody having done it is a success.
- * @param isWanted asked once it is known who holds it: a later upgrade's block stays
- * @param evenIfUnknown also where nothing says that it was us: an operator asks for it
- * @returns whether they were let in
+ * Lifts the block if the record says that it is ours. A block that is gone is a success.
+ * @param isWanted is asked once the holder is known, so that a later upgrade's block stays
+ * @param evenIfUnknown also lifts a block without a record: an operator asks for that
+ * @returns whether the writers are let in
  */
 export async function allowWrites(
   block: WriteBlock,
@@ -93,7 +93,7 @@ export async function allowWrites(
   await block.faultPoints.write("write-allow", async () => {
     await setMode(block, false);
     await fencesOf(block.control).deleteOne(
-      { _id: documentIds.writeBlock, holder: found?.["holder"] ?? null },
+      { _id: documentIds.writeBlock, holder: found?.holder ?? null },
       { writeConcern: { w: "majority", journal: true } },
     );
     await settleMode(block);

@@ -1,14 +1,14 @@
-/** One entry of `$currentOp`, as far as it is looked at here. */
+/** The fields of a `$currentOp` entry that are used here. */
 export interface Operation {
   readonly opid?: number;
   readonly ns?: string;
-  /** The name of its command, or of what a write does: `find`, `aggregate`, `update`. */
+  /** The name of its command, or of a write's kind: `find`, `aggregate`, `update`. */
   readonly command?: string;
   /** The last stage of its pipeline. */
   readonly lastStage?: Readonly<Record<string, unknown>>;
-  /** The collection that is renamed, and what it becomes. */
+  /** The collection that is renamed, and its new name. */
   readonly renames?: readonly unknown[];
-  /** The server works on it now; an open transaction may be idle. */
+  /** True while the server works on it. An open transaction may be idle. */
   readonly active: boolean;
   readonly isTransaction: boolean;
   readonly session?: { readonly id: unknown; readonly uid?: unknown };
@@ -20,7 +20,7 @@ export interface Operation {
   readonly user?: string;
 }
 
-/** Commands that only read, whoever sends them; each other command is taken for a write. */
+/** Commands that only read. Every other command counts as a write. */
 const readingCommands: ReadonlySet<string> = new Set([
   ...["find", "getMore", "aggregate", "count", "distinct", "explain", "killCursors"],
   ...["listCollections", "listIndexes", "dbStats", "collStats", "dataSize", "dbHash", "validate"],
@@ -66,8 +66,8 @@ function outputDatabase({ lastStage = {}, ns = "" }: Operation): string | undefi
 }
 
 /**
- * True for what can still write to the database. An open transaction can, whatever it has done so far: the
- * server does not say which. An idle one names no database, its locks do; where they are not known, it counts. Pure.
+ * True for an operation that can still write to the database. An open transaction can, since the server does not say
+ * what it has done so far. An idle one names no database, but its locks do. Where they are unknown, it counts. Pure.
  */
 export function canWrite(operation: Operation, databaseName: string, locks: HeldLocks): boolean {
   const { ns = "", command = "", sessionText = "", renames = [] } = operation;
@@ -78,14 +78,14 @@ export function canWrite(operation: Operation, databaseName: string, locks: Held
     // Lockstep's own transactions of this moment change its control data only.
     return !operation.appName?.startsWith(ownAppName);
   }
-  // Neither from a client nor an index build: the server replicates, or tidies up.
+  // Without a client, and no index build: the server replicates or cleans up.
   if (operation.client === undefined && !operation.desc?.startsWith("IndexBuild")) return false;
   if (command === "aggregate") return outputDatabase(operation) === databaseName;
   const isRenamed = renames.some((name) => String(name).startsWith(`${databaseName}.`));
   return isRenamed || (isHere && command !== "" && !readingCommands.has(command));
 }
 
-/** An operation in words: who does what from where. Pure. */
+/** An operation in words: its client, its kind and its origin. Pure. */
 export function operationText(operation: Operation): string {
   const { appName = "an unnamed client", client, user, command = "", ns } = operation;
   const from = [client, user && `user ${user}`].filter(Boolean).join(", ");

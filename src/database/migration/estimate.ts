@@ -3,21 +3,21 @@ import type { Runner } from "./runner.ts";
 
 /** The estimate of an operation of a step, and its real figures. */
 export interface OperationFigures {
-  /** Its kind and what it acts on, as the step asked for it. */
+  /** Its kind and its collection, as the step asked for it. */
   readonly operation: string;
-  /** How many documents the collection held when it began. */
+  /** The number of documents of the collection when it began. */
   readonly documents: number;
-  /** Bytes that it was expected to write, indexes and oplog included. */
+  /** The expected bytes of its writes, with indexes and the oplog. */
   readonly estimatedBytes: number;
   readonly durationMs: number;
 }
 
 const rewriting = ["applyToCollection", "renameField", "removeField"];
-/** An index entry with its key, on average; a rewritten document stays in storage and oplog for a while. */
+/** The average bytes of an index entry with its key. A rewritten document stays in storage and oplog for a while. */
 const bytesPerIndexEntry = 50;
 const rewrittenFactor = 2.5;
 
-/** Bytes that an operation is expected to write, from the size of its collection. Pure. */
+/** The expected bytes of an operation's writes, by the size of its collection. Pure. */
 export function estimatedBytes(
   kind: string,
   collection: { readonly documents: number; readonly dataBytes: number },
@@ -26,7 +26,7 @@ export function estimatedBytes(
   return kind === "addIndex" ? bytesPerIndexEntry * collection.documents : 0;
 }
 
-// A view is judged by the operation itself, and so is what is not there (any more).
+// The operation itself refuses a view, or a collection that does not exist.
 const cannotCount = [
   serverErrors.namespaceNotFound,
   serverErrors.commandNotSupportedOnView,

@@ -1,47 +1,39 @@
 import type { Binary } from "mongodb";
-import { brokenRecord, requireRecord } from "../../journal/control-records.ts";
+import { brokenRecord, requireRecord } from "../../journal/broken-record.ts";
+import type { FenceProgress } from "../../journal/fence.ts";
 import { collections } from "../../journal/store.ts";
 import { type Control, fenceIdOf, fencesOf } from "../../leadership/fences.ts";
+import { type TypedBytes, unwrapValue } from "../../mongo/bson/elements.ts";
 import { orderedField } from "../../mongo/bson/ordered-bson.ts";
-import { type TypedBytes, unwrapValue } from "../../mongo/bson/typed-bytes.ts";
-import { anything, count, fields, flag, list, nullable, text } from "../../shape.ts";
+import { anything, count, fields, flag, list, nullable, optional, text } from "../../shape.ts";
 
-/** Where the schema steps stand: kept in the fence document, so it moves with each batch. */
-export interface Progress {
-  readonly upgrade: string;
-  /** Index of the step under way. */
-  readonly step: number;
+/** The progress of the schema steps. The fence document keeps it, so it moves with each batch. */
+export interface Progress extends FenceProgress {
   readonly stepName: string;
-  /** Ordinal of the operation under way within the step. */
-  readonly operation: number;
-  /** What that operation is, or null before it begins. */
+  /** The kind of that operation, or null before it begins. */
   readonly kind: string | null;
-  /** UUID of the collection that it acts on, as found when it began; null where it needs none. */
   readonly target: string | null;
-  /** Names that operations of this upgrade have dropped or renamed away: never used again. */
+  /** Names that operations of this upgrade have dropped or renamed. No step may use them again. */
   readonly dropped: readonly string[];
-  /** The last `_id` of the last committed batch as bytes (`wrapValue`); null before the first. */
+  /** The last `_id` of the last committed batch as bytes (`wrapValue`). It is null before the first batch. */
   readonly cursor: { readonly last: Binary } | null;
-  /** Committed batches of all steps. */
-  readonly batches: number;
   readonly documents: number;
-  /** Processes that began at this cursor. */
+  /** The processes that began at this cursor. */
   readonly startedBy: readonly string[];
-  /** Grows with each fenced write of this progress. */
   readonly sequence: number;
-  /** All steps are done. */
+  /** True once all steps are done. */
   readonly finished: boolean;
 }
 
-/** Behind which `_id` the next batch begins. */
+/** The `_id` after which the next batch begins, or null at the beginning. */
 export function lastOf({ cursor }: Progress): TypedBytes | null {
   return cursor === null ? null : (unwrapValue(cursor.last.buffer) ?? null);
 }
 
-/** Where steps begin. */
-export function firstProgress(upgrade: string, stepName: string): Progress {
+/** The progress at the beginning. */
+export function firstProgress(upgradeId: string, stepName: string): Progress {
   return {
-    upgrade,
+    upgradeId,
     step: 0,
     stepName,
     operation: 0,
@@ -61,7 +53,7 @@ export function firstProgress(upgrade: string, stepName: string): Progress {
 export async function readProgress(
   control: Control,
   field: "progress" | "rehearsal",
-  upgrade: string,
+  upgradeId: string,
 ): Promise<Progress | undefined> {
   const bytes = (await fencesOf(control).findOne(
     { _id: fenceIdOf(control) },
@@ -73,16 +65,27 @@ export async function readProgress(
   const progress = found instanceof Map ? progressOf(found) : undefined;
   const wrong = progressShape(progress, field);
   if (wrong !== null) throw brokenRecord(collections.fences, fenceIdOf(control), wrong);
-  return progress?.upgrade === upgrade ? progress : undefined;
+  return progress?.upgradeId === upgradeId ? progress : undefined;
 }
 
 const progressShape = fields<Progress>({
-  ...{ upgrade: text, step: count, stepName: text, operation: count, kind: nullable(text) },
+  ...{ upgradeId: text, step: count, stepName: text, operation: count, kind: nullable(text) },
   ...{ target: nullable(text), dropped: list(text), cursor: nullable(anything), batches: count },
   ...{ documents: count, startedBy: list(text), sequence: count, finished: flag },
+  shown: optional(anything),
 });
 
-/** A progress as it was written. */
+/** The part for people, whose figures come as the driver's types. */
+function shownIn(stored: unknown): Pick<Progress, "shown"> {
+  if (!(stored instanceof Map)) return {};
+  const plain = [...stored].map(([name, value]) => [
+    name,
+    typeof value === "object" && value !== null ? Number(value) : value,
+  ]);
+  return { shown: Object.fromEntries(plain) };
+}
+
+/** Turns a stored progress into ours. */
 function progressOf(stored: ReadonlyMap<string, unknown>): Progress {
   const cursor = stored.get("cursor");
   const found = Object.fromEntries(stored) as unknown as Progress;
@@ -94,5 +97,6 @@ function progressOf(stored: ReadonlyMap<string, unknown>): Progress {
     batches: Number(found.batches),
     documents: Number(found.documents),
     sequence: Number(found.sequence),
+    ...shownIn(stored.get("shown")),
   };
 }

@@ -1,40 +1,106 @@
 import type { MongoClient } from "mongodb";
+import type { ShownProgress } from "../../journal/fence.ts";
 import { type Fenced, fencedTransaction } from "../../leadership/fenced-transaction.ts";
+import type { Mastership } from "../../leadership/mastership.ts";
 import type { Log } from "../../log.ts";
+import type { WithMember } from "../../mongo/members.ts";
+import type { Clock } from "../../ports/clock.ts";
 import type { OperationFigures } from "./estimate.ts";
 import type { Progress } from "./progress.ts";
 import type { SchemaContext } from "./schema-context.ts";
 
-export interface SchemaRunOptions extends Fenced {
-  readonly client: MongoClient;
-  /** The live database or the scratch one: a run reaches no other. */
-  readonly databaseName: string;
-  readonly steps: readonly { readonly name: string; run(context: SchemaContext): Promise<void> }[];
-  readonly upgrade: string;
+/** The collections and views that an operation reaches. */
+export type Reach = readonly string[] | "all";
+
+/** One step of a run. */
+export interface StepToRun {
+  readonly name: string;
+  /** The collections and views that its transactions use. Default: any. */
+  readonly reads?: readonly string[];
+  run(context: SchemaContext): Promise<void>;
+}
+
+/** One run of schema steps, wherever their database is. */
+export interface StepsRun {
+  readonly steps: readonly StepToRun[];
+  readonly upgradeId: string;
+  /** The moment the upgrade was accepted. */
   readonly now: Date;
-  readonly progressField: "progress" | "rehearsal";
   /** `<agent>:<incarnation>` of this process. */
   readonly holder: string;
   readonly isDead: (holder: string) => Promise<boolean>;
-  /** Hears of each fenced write that moves the progress: of batches, definitions and attempts. */
+  /** Gets the progress after each fenced write: of batches, definitions and attempts. */
   readonly onProgress?: (progress: Progress) => void;
+  /** Loads what an operation reaches, before it begins. Default: all data is there. */
+  readonly load?: (reach: Reach) => Promise<void>;
+  readonly mastership: Mastership;
+  readonly signal: AbortSignal;
+  readonly clock: Clock;
   readonly log: Log;
 }
 
-/** One run of the steps by one process: where it stands, and how it moves. */
-export interface Runner {
-  readonly options: SchemaRunOptions;
-  progress: Progress;
-  /** What this process did of the step under way. */
-  operations: OperationFigures[];
-  /** Documents that it has changed, of those that it walked through. */
-  changed: number;
+/** A run on MongoDB. */
+export interface SchemaRunOptions extends StepsRun, Fenced {
+  readonly client: MongoClient;
+  readonly withMember: WithMember;
+  /** The live database or the scratch one. A run touches no other. */
+  readonly databaseName: string;
+  /** A rehearsal has a progress of its own beside that of the live data. */
+  readonly progressField: "progress" | "rehearsal";
 }
 
-/** Notes what a fenced write has made of the progress. */
-export function moved(runner: Runner, next: Progress): void {
+/** One run of the steps by one process, with its progress. */
+export interface RunnerOf<Options extends StepsRun> {
+  readonly options: Options;
+  progress: Progress;
+  /** When the progress moved last, by the monotonic clock. */
+  movedAtMs: number;
+  /** The operations of the present step by this process. */
+  operations: OperationFigures[];
+  /** The number of documents that it has changed in this step. */
+  changed: number;
+  /** Files that it has made the members open, for collections and indexes. */
+  addedFiles: number;
+  /** The time in this step that went into loading data, which only a rehearsal does. */
+  loadingMs: number;
+}
+
+export type Runner = RunnerOf<SchemaRunOptions>;
+
+/** The part of the next progress that only people read. */
+export function shownNext(
+  { options, progress, movedAtMs }: RunnerOf<StepsRun>,
+  change: Partial<ShownProgress> = {},
+): ShownProgress {
+  const { shown } = progress;
+  return {
+    epoch: options.mastership.epoch,
+    steps: options.steps.length,
+    stepName: progress.stepName,
+    operation: shown?.operation ?? null,
+    operationDocuments: shown?.operationDocuments ?? 0,
+    operationTotal: shown?.operationTotal ?? 0,
+    documents: progress.documents,
+    workedMs: Math.round((shown?.workedMs ?? 0) + options.clock.monotonicMs() - movedAtMs),
+    finished: progress.finished,
+    ...change,
+  };
+}
+
+/** Notes the progress after a fenced write. */
+export function moved(runner: RunnerOf<StepsRun>, next: Progress): void {
   runner.progress = { ...next, sequence: runner.progress.sequence + 1 };
+  runner.movedAtMs = runner.options.clock.monotonicMs();
   runner.options.onProgress?.(runner.progress);
+}
+
+/** Makes the data there that an operation reaches. */
+export async function loadReached(runner: RunnerOf<StepsRun>, reach: Reach): Promise<void> {
+  const { load, clock } = runner.options;
+  if (load === undefined) return;
+  const startMs = clock.monotonicMs();
+  await load(reach);
+  runner.loadingMs += clock.monotonicMs() - startMs;
 }
 
 /** Writes the progress as a fenced transaction of its own. */
@@ -44,7 +110,7 @@ export async function moveProgress(
   change: Partial<Progress>,
 ): Promise<void> {
   const { options, progress } = runner;
-  const next: Progress = { ...progress, ...change };
+  const next: Progress = { ...progress, shown: shownNext(runner), ...change };
   await fencedTransaction(
     options,
     name,
@@ -55,12 +121,22 @@ export async function moveProgress(
   moved(runner, next);
 }
 
-/** A committed batch is progress: who died before it counts no more, but in a rehearsal. */
-export function startedByAfterCommit({ options, progress }: Runner): readonly string[] {
-  return options.progressField === "rehearsal" ? progress.startedBy : [options.holder];
+/**
+ * The processes that began since the last committed batch: processes that died before it no longer count. A rehearsal
+ * counts them all.
+ */
+export function startedByAfterCommit(
+  { options, progress }: RunnerOf<StepsRun>,
+  isRehearsal: boolean,
+): readonly string[] {
+  return isRehearsal ? progress.startedBy : [options.holder];
 }
 
-/** Where the next operation begins. */
-export function nextOperation({ progress }: Runner): Partial<Progress> {
-  return { kind: null, target: null, cursor: null, operation: progress.operation + 1 };
+/** The progress at the beginning of the next operation. */
+export function nextOperation(runner: Runner): Partial<Progress> {
+  const none = { operation: null, operationDocuments: 0, operationTotal: 0 };
+  return {
+    ...{ kind: null, target: null, cursor: null, operation: runner.progress.operation + 1 },
+    shown: shownNext(runner, none),
+  };
 }

@@ -1,6 +1,7 @@
 import { inspect } from "node:util";
 import { LockstepError } from "../../errors.ts";
 import { limits } from "../../limits.ts";
+import { ownValues } from "../../mongo/bson/own-values.ts";
 import { isCollectionName } from "../backup/manifest-shape.ts";
 import type { SchemaContext } from "./schema-context.ts";
 
@@ -16,13 +17,15 @@ const isText = (value: unknown): value is string =>
   typeof value === "string" && /^[^\0\p{Surrogate}]+$/u.test(value);
 const isObject = (value: unknown): value is Fields =>
   typeof value === "object" && value !== null && !Array.isArray(value);
-/** Also the driver's wrappers of numbers. */
+/** True for a number or one of the driver's wrappers of numbers. */
 const isNumber = (value: unknown): boolean =>
   typeof value === "number" || (isObject(value) && "_bsontype" in value && !Number.isNaN(+value));
 const isFlag = (value: unknown): boolean => typeof value === "boolean" || isNumber(value);
+const isFalse = (value: unknown): boolean => value === false;
+const isNothing = (): boolean => false;
 const isOneOf = (values: readonly unknown[]) => (value: unknown) => values.includes(value);
 
-/** True where each of these fields is missing, undefined, or fit. */
+/** True where each of these fields is missing, undefined, or valid. */
 function areFit(given: Fields, fits: Readonly<Record<string, (value: unknown) => boolean>>) {
   return Object.entries(fits).every(
     ([name, isFit]) => given[name] === undefined || isFit(given[name]),
@@ -66,6 +69,8 @@ function areCollectionOptions(value: unknown): boolean {
       ...{ validator: isObject, validationLevel: isLevel, validationAction: isAction },
       ...{ collation: isObject, clusteredIndex: isObject, expireAfterSeconds: isNumber },
       changeStreamPreAndPostImages: isObject,
+      // No step may touch such a collection afterwards, so none makes one.
+      ...{ capped: isFalse, timeseries: isNothing, viewOn: isNothing },
     })
   );
 }
@@ -78,9 +83,14 @@ function isApplication(value: unknown): boolean {
   return typeof change === "function" && update === undefined && isKnown;
 }
 
+/** True for a name of a collection that a step may use. Pure. */
+export function isStepCollection(value: unknown): value is string {
+  return isCollectionName(value) && !value.includes("$");
+}
+
 const collection: Check = {
   expected: 'the name of a collection, without "$"',
-  isFit: (value) => isCollectionName(value) && !value.includes("$"),
+  isFit: isStepCollection,
 };
 const field: Check = {
   expected: 'a field or a dotted path without "$", and nothing of _id',
@@ -92,16 +102,19 @@ const indexName: Check = { expected: "the name of an index", isFit: isText };
 const operations: Readonly<Record<string, readonly Check[]>> = {
   addCollection: [
     collection,
-    { expected: "options of a collection, each of its type", isFit: areCollectionOptions },
+    {
+      expected: "options of a collection with values of the right type",
+      isFit: areCollectionOptions,
+    },
   ],
   dropCollection: [collection],
   renameCollection: [collection, collection],
   setValidator: [
     collection,
-    // A missing one does not mean none: that would remove the one that is there.
+    // A missing validator is refused: it could mean none, and would remove the present one.
     { expected: "a validator, or null", isFit: (value) => value === null || isObject(value) },
     {
-      expected: "a level and an action of the server's",
+      expected: "a level and an action of the server",
       isFit: (value) =>
         value === undefined ||
         (isObject(value) && areFit(value, { level: isLevel, action: isAction })),
@@ -113,7 +126,10 @@ const operations: Readonly<Record<string, readonly Check[]>> = {
       expected: "fields with 1, -1 or a kind of index each, as an object or as pairs",
       isFit: areKeys,
     },
-    { expected: "options of an index with its name, each of its type", isFit: areIndexOptions },
+    {
+      expected: "options of an index with its name and values of the right type",
+      isFit: areIndexOptions,
+    },
   ],
   dropIndex: [collection, indexName],
   renameField: [collection, field, field],
@@ -146,13 +162,16 @@ export function requireCollectionName(operation: string, name: unknown): void {
   requireFit(operation, collection, name);
 }
 
-/** A context that judges the arguments of each operation before it begins: plain JavaScript has no types. */
+/**
+ * A context that checks the arguments of each operation before it begins, since plain JavaScript has no types. The
+ * application's copy of the driver may be another one than Lockstep's.
+ */
 export function withArgumentsJudged(context: SchemaContext): SchemaContext {
   const judged = Object.entries(operations).map(([name, checks]) => {
     const act = context[name as keyof SchemaContext] as (...given: unknown[]) => unknown;
     const judgedAct = (...given: unknown[]) => {
       for (const [index, check] of checks.entries()) requireFit(name, check, given[index]);
-      return act(...given);
+      return act(...given.map(ownValues));
     };
     return [name, judgedAct];
   });

@@ -2,7 +2,8 @@ import { createHash } from "node:crypto";
 import { ObjectId } from "mongodb";
 import { LockstepError } from "../../errors.ts";
 import { fencedTransaction } from "../../leadership/fenced-transaction.ts";
-import { entriesOf, requirePlain } from "../definitions/define.ts";
+import { type Described, findCollection } from "../../mongo/catalogue/catalogue.ts";
+import { requirePlain } from "../definitions/define.ts";
 import {
   addCollection,
   dropCollection,
@@ -16,18 +17,38 @@ import type { CollectionChange } from "../documents/collection-change.ts";
 import { documentChange } from "../documents/document-change.ts";
 import { estimateOperation } from "./estimate.ts";
 import type { Progress } from "./progress.ts";
-import { moved, moveProgress, nextOperation, type Runner } from "./runner.ts";
+import {
+  loadReached,
+  moved,
+  moveProgress,
+  nextOperation,
+  type Reach,
+  type Runner,
+  shownNext,
+} from "./runner.ts";
 import type { Application, SchemaContext } from "./schema-context.ts";
 import { withArgumentsJudged } from "./step-arguments.ts";
 import { stepDatabase } from "./step-database.ts";
 
-/** Notes what the operation is and which collection it acts on, before anything is changed. */
-async function begin(runner: Runner, kind: string, collection: string | null): Promise<void> {
-  const entry =
-    collection === null
-      ? undefined
-      : (await entriesOf(runner)).find(({ name }) => name === collection);
-  await moveProgress(runner, "operation-begin", { kind, target: entry?.uuid ?? null });
+function described({ options }: Runner, name: string): Promise<Described | undefined> {
+  return findCollection(options.client, options.databaseName, name);
+}
+
+/** Notes the kind of the operation and its collection, before anything changes. */
+async function begin(
+  runner: Runner,
+  kind: string,
+  collection: string | null,
+  documents: number,
+): Promise<void> {
+  const entry = collection === null ? undefined : await described(runner, collection);
+  const [operation = ""] = kind.split(" ");
+  const shown = shownNext(runner, {
+    operation: collection === null ? operation : `${operation} ${collection}`,
+    operationDocuments: 0,
+    operationTotal: documents,
+  });
+  await moveProgress(runner, "operation-begin", { kind, target: entry?.uuid ?? null, shown });
 }
 
 async function apply(
@@ -35,7 +56,7 @@ async function apply(
   collection: string,
   changeFor: () => CollectionChange | Promise<CollectionChange>,
 ): Promise<void> {
-  const entry = (await entriesOf(runner)).find(({ name }) => name === collection);
+  const entry = await described(runner, collection);
   if (entry) requirePlain(entry, collection);
   await applyBatches(runner, collection, await changeFor());
   await moveProgress(runner, "operation-end", nextOperation(runner));
@@ -48,6 +69,7 @@ function changeOf(application: Application): CollectionChange {
 
 async function transact(
   runner: Runner,
+  reads: readonly string[] | undefined,
   body: Parameters<SchemaContext["transaction"]>[0],
 ): Promise<void> {
   const { options, progress } = runner;
@@ -56,7 +78,12 @@ async function transact(
     ...nextOperation(runner),
     batches: progress.batches + 1,
   };
-  const entries = await entriesOf(runner);
+  const known = new Map<string, Described | undefined>();
+  // A name is looked up before the body writes to it, outside the transaction: once for all attempts.
+  const find = async (name: string): Promise<Described | undefined> => {
+    if (!known.has(name)) known.set(name, await described(runner, name));
+    return known.get(name);
+  };
   await fencedTransaction(
     options,
     "step-transaction",
@@ -64,24 +91,26 @@ async function transact(
     async () => ({ prepared: undefined, progress: { ...next } }),
     async (session) => {
       const database = options.client.db(options.databaseName);
-      await body(stepDatabase(database, session, entries, progress.dropped));
+      await body(stepDatabase(database, session, { find, dropped: progress.dropped, reads }));
     },
   );
   moved(runner, next);
 }
 
-/** The context of one step: numbers its operations, skips those that are done. */
+/** The context of one step. It numbers the operations and skips those that are done. */
 export function schemaContextOf(
   runner: Runner,
   step: string,
   track: Set<Promise<void>>,
 ): SchemaContext {
   const { options } = runner;
+  const reads = options.steps.find(({ name }) => name === step)?.reads;
   let asked = 0;
   const operation = (
     kind: string,
     collection: string | null,
     act: () => Promise<void>,
+    reach: Reach = collection === null ? [] : [collection],
   ): Promise<void> => {
     const ordinal = asked;
     asked += 1;
@@ -91,11 +120,14 @@ export function schemaContextOf(
       if (ordinal > runner.progress.operation || (begun !== null && begun !== kind)) {
         throw new LockstepError(
           "step-not-deterministic",
-          `expected operation ${runner.progress.operation} to be ${begun ?? "the next one"}, the step asks for ${kind} as operation ${ordinal}: await each operation, and ask for the same ones each time`,
+          `expected operation ${runner.progress.operation} to be ${begun ?? "the next one"}, but the step asks for ${kind} as operation ${ordinal}: await each operation, and ask for the same ones each time`,
         );
       }
-      if (begun === null) await begin(runner, kind, collection);
+      await loadReached(runner, reach);
+      // The load of a copy is no work of the step.
+      runner.movedAtMs = options.clock.monotonicMs();
       const estimate = await estimateOperation(runner, kind, collection);
+      if (begun === null) await begin(runner, kind, collection, estimate.documents);
       options.log.info({ step, ...estimate }, "operation");
       const startMs = options.clock.monotonicMs();
       await act();
@@ -109,17 +141,22 @@ export function schemaContextOf(
   return withArgumentsJudged({
     now: options.now,
     id: (seed) => {
-      const hash = createHash("sha256").update(`${options.upgrade}/${step}/${seed}`).digest("hex");
+      const hash = createHash("sha256")
+        .update(`${options.upgradeId}/${step}/${seed}`)
+        .digest("hex");
       return new ObjectId(hash.slice(0, 24));
     },
     signal: AbortSignal.any([options.signal, options.mastership.signal]),
     log: options.log.child({ step }),
     addCollection: (name, given = {}) =>
-      operation(`addCollection ${name}`, null, () => addCollection(runner, name, given)),
+      operation(`addCollection ${name}`, null, () => addCollection(runner, name, given), [name]),
     dropCollection: (name) =>
       operation(`dropCollection ${name}`, name, () => dropCollection(runner, name)),
     renameCollection: (from, to) =>
-      operation(`renameCollection ${from} ${to}`, from, () => renameCollection(runner, from, to)),
+      operation(`renameCollection ${from} ${to}`, from, () => renameCollection(runner, from, to), [
+        from,
+        to,
+      ]),
     setValidator: (name, validator, given = {}) =>
       operation(`setValidator ${name}`, name, () => setValidator(runner, name, validator, given)),
     addIndex: (name, keys, index) =>
@@ -138,6 +175,7 @@ export function schemaContextOf(
       operation(`applyToCollection ${name}`, name, () =>
         apply(runner, name, () => changeOf(application)),
       ),
-    transaction: (body) => operation("transaction", null, () => transact(runner, body)),
+    transaction: (body) =>
+      operation("transaction", null, () => transact(runner, reads, body), reads ?? "all"),
   });
 }

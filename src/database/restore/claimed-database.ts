@@ -14,7 +14,7 @@ import type { Clock } from "../../ports/clock.ts";
 import type { FaultPoints } from "../../ports/fault-point.ts";
 import { dropExactly, dropIfThere } from "./load.ts";
 
-/** The acts on a claimed database, and their owner. */
+/** A claimed database and its owner. */
 export interface ClaimedDatabase {
   readonly client: MongoClient;
   readonly claim: Claim;
@@ -27,7 +27,7 @@ type Found = Pick<CollectionEntry, "name" | "type" | "uuid">;
 
 const viewsName = "system.views";
 
-/** All entries of a database, its bookkeeping too: each with the UUID of the collection that holds its data. */
+/** All entries of a database with the server's own, each with the UUID of the collection that holds its data. */
 async function list(
   client: MongoClient,
   databaseName: string,
@@ -39,14 +39,14 @@ async function list(
     ...{ name, type },
     uuid: uuids.get(dataCollection({ name, type }) ?? "") ?? "",
   }));
-  // The buckets of a time series go with it.
+  // The buckets of a time series are dropped with it.
   const series = all.flatMap((found) => (found.type === "timeseries" ? dataCollection(found) : []));
   return all.filter(({ name }) => !series.includes(name));
 }
 
 /**
- * Drops what was seen, by its UUID: another of its name stays. The server takes none for a view, which holds
- * no data, nor for a time series.
+ * Drops the entry that was seen by its UUID: another of its name stays. The server takes no UUID for a time series,
+ * nor for a view, which holds no data.
  */
 async function dropSeen(
   { client, claim, faultPoints }: ClaimedDatabase,
@@ -60,8 +60,8 @@ async function dropSeen(
 }
 
 /**
- * Drops the collection that the server keeps views in, which is empty by now. Not even the role root has a right
- * to it: then it stays, and holds nothing.
+ * Drops the collection in which the server keeps views. It is empty by then. Not even the role root has a right to
+ * it: without the right it stays, and holds nothing.
  * @returns false where it stays
  */
 async function dropViewsRecord(
@@ -78,8 +78,8 @@ async function dropViewsRecord(
 }
 
 /**
- * Empties a claimed database and never drops it. The collections are listed before the claim is held, so all
- * of them were created while it was ours: what a later owner creates has other UUIDs.
+ * Empties a claimed database, and never drops it. The collections are listed before the claim is held, so this
+ * owner's time created all of them: those of a later owner have other UUIDs.
  * @throws LockstepError `conflict` where the claim is another's, or another keeps creating collections
  */
 export async function emptyDatabase(database: ClaimedDatabase): Promise<void> {
@@ -90,19 +90,19 @@ export async function emptyDatabase(database: ClaimedDatabase): Promise<void> {
     await claim.hold({ $set: { created: [] }, $inc: { looks: 1 } });
     const isLast = ({ name }: Found) => name === viewsName;
     for (const each of found.filter((one) => !isLast(one))) await dropSeen(database, each);
-    // Views are kept in it: it is only dropped where there was none any more.
+    // The server keeps views in it, so it is dropped only after the last view.
     if (found.every(isLast) && !(await dropViewsRecord(database, found))) return;
   }
   throw new LockstepError(
     "conflict",
-    `expected "${claim.name}" to stay empty, another process creates collections there: it is a database of Lockstep, leave it alone`,
+    `expected "${claim.name}" to stay empty, but another process creates collections there: stop it, since this database belongs to Lockstep`,
     { databaseName: claim.name },
   );
 }
 
 /**
- * True for what the owner of a claim has created itself. One that was begun and not written down as created is
- * only taken for its own where it is empty. Pure.
+ * True for a collection that the owner of a claim has created. One that the claim does not yet note as created counts
+ * only where it is empty. Pure.
  */
 export function isCreated(
   created: readonly Created[],
@@ -116,7 +116,10 @@ export function isCreated(
   );
 }
 
-/** True for what the owner of a claim has created; whether it is empty is only looked up where that decides. */
+/**
+ * True for a collection that the owner of a claim has created. Whether it is empty is looked up only where that
+ * decides.
+ */
 async function isOwn(
   client: MongoClient,
   databaseName: string,
@@ -129,7 +132,7 @@ async function isOwn(
   return isCreated(created, { ...found, isEmpty });
 }
 
-/** True where a database holds more than the remains of its claim, so that it stays when these are dropped. */
+/** True where a database holds more than the remains of its claim. It stays then when they are dropped. */
 export async function holdsMore(
   client: MongoClient,
   { name, created }: Pick<ClaimDocument, "name" | "created">,
@@ -142,7 +145,7 @@ export async function holdsMore(
 
 /**
  * Drops what the claim says was created under it, and nothing else.
- * @throws LockstepError `conflict` where the claim is another's
+ * @throws LockstepError `conflict` where another process has the claim
  */
 export async function dropCreated(database: ClaimedDatabase): Promise<void> {
   const { client, claim } = database;
@@ -162,7 +165,10 @@ export async function dropCreated(database: ClaimedDatabase): Promise<void> {
   await claim.hold({ $set: { created: [] } });
 }
 
-/** Creates a plain collection in a transaction that changes the claim: who has lost it creates nothing. */
+/**
+ * Creates a plain collection in a transaction that changes the claim, so that an owner without the claim creates
+ * nothing.
+ */
 async function createInTransaction(
   { client, claim, signal, faultPoints, clock }: ClaimedDatabase,
   command: Document,
@@ -183,9 +189,9 @@ async function createInTransaction(
 }
 
 /**
- * Creates a collection that is not there, and writes down in the claim that it did.
- * @returns its UUID, read before the claim was seen to be this owner's still: a later owner's is another one
- * @throws LockstepError `conflict`, `restore-failed` where one of that name is there
+ * Creates a new collection, and notes it in the claim.
+ * @returns its UUID, read before the claim was proven to be ours: a later owner's collection has another one
+ * @throws LockstepError `conflict`, `restore-failed` where the name is taken
  */
 export async function createClaimed(
   database: ClaimedDatabase,
@@ -197,7 +203,7 @@ export async function createClaimed(
   try {
     if (type === "collection") await createInTransaction(database, command);
     else {
-      // The server allows a transaction for neither a view nor a time series: the note comes first.
+      // The server allows neither a view nor a time series in a transaction, so the note comes first.
       await claim.hold({ $push: { created: { name, type, uuid: null } } });
       await faultPoints.write("load-create", () =>
         client.db(claim.name).command({ ...command, writeConcern: { w: "majority" } }),
@@ -205,7 +211,7 @@ export async function createClaimed(
     }
   } catch (error) {
     if (!hasCode(error, serverErrors.namespaceExists)) throw error;
-    // A commit whose answer was lost is made again, and finds what it has created itself.
+    // Where the answer of a commit is lost, the second attempt finds its own collection.
     const own = { ...claim.key, created: { $elemMatch: { name, type: "collection" } } };
     if (!(await claimsOf(client).findOne(own))) throw anotherCollection(name);
   }

@@ -1,7 +1,7 @@
 import { hasCode, serverErrors } from "../../mongo/server-errors.ts";
 import type { DumpedCollection } from "../backup/manifest.ts";
 
-/** The server's refusals of a view for what other views are at the moment. */
+/** The server's refusals of a view that depend on the present state of other views. */
 export const othersInTheWay = [
   serverErrors.graphContainsCycle,
   serverErrors.viewDepthLimitExceeded,
@@ -9,8 +9,8 @@ export const othersInTheWay = [
 ];
 
 /**
- * Makes again what has no rename, one by one. Views are made over each other: one that the server refuses while another
- * is still its old self is put off until the others are made. One whose sources are all made again is never refused.
+ * Creates again what has no rename, one by one. Views build on each other. A view that the server refuses while
+ * another still has its old definition waits for that one. A view is never refused once all its sources are new.
  */
 export async function makeInPlace(
   wanted: readonly DumpedCollection[],

@@ -24,6 +24,7 @@ import {
 } from "../../mongo/catalogue/definition.ts";
 import { hasCode, serverErrors } from "../../mongo/server-errors.ts";
 import { isNetworkTrouble, isTransient } from "../../mongo/transient.ts";
+import type { Clock } from "../../ports/clock.ts";
 import type { FaultPoints } from "../../ports/fault-point.ts";
 import { documentRuns } from "../backup/dump-documents.ts";
 import { endingsOf } from "../backup/dump-files.ts";
@@ -37,20 +38,21 @@ export interface LoadTarget {
   /** Aborts when mastership is lost. */
   readonly signal: AbortSignal;
   readonly faultPoints: FaultPoints;
+  readonly clock: Clock;
   /**
-   * Creates a collection in such a way that one who has lost the right to it cannot. Default: plainly.
-   * @returns the UUID of the collection that holds its data, where it is known to be the one created here
+   * Creates a collection so that a process without the right to it cannot. Default: one plain command.
+   * @returns the UUID of the collection that holds its data, where it is known to be this one
    */
   create?(command: Document, type: CollectionEntry["type"]): Promise<string | null>;
-  /** True in a database that is empty: nothing is dropped there, and a collection that is there is an error. */
+  /** True for an empty database. Nothing is dropped there, and a collection that exists is an error. */
   readonly isFresh?: boolean;
-  /** Hears of each batch that is in. */
+  /** Gets the number of bytes of each loaded batch. */
   onBytes?(bytes: number): void;
-  /** Nothing expires in what is loaded, until `releaseExpiry`: it could not be proven else. */
+  /** True where nothing expires in the loaded data until `releaseExpiry`: it could not be proven otherwise. */
   readonly holdExpiry?: boolean;
 }
 
-/** So many seconds that nothing expires. */
+/** The longest expiry, so that nothing expires. */
 const neverSeconds = fieldOf("expireAfterSeconds", new Int32(2_147_483_647));
 
 /** Whole documents of a dump file, in batches of bytes. */
@@ -72,8 +74,8 @@ async function* batches(path: string): AsyncGenerator<Uint8Array> {
   }
 }
 
-/** What an index is built from again: a simple one must say so where the collection has a collation. */
-function indexSpecification(
+/** The specification of an index. A simple index must name its collation where the collection has one. */
+export function indexSpecification(
   index: Definition,
   from: DumpedCollection,
   holdExpiry: boolean,
@@ -88,7 +90,7 @@ function indexSpecification(
   return rawDocument(fields);
 }
 
-/** Builds the indexes of a copy; one that is there already is a success. */
+/** Builds the indexes of a copy. An index that exists is a success. */
 async function buildIndexes(
   target: LoadTarget,
   name: string,
@@ -115,7 +117,7 @@ async function buildIndexes(
         if (!(error instanceof MongoServerError) || isNetworkTrouble(error)) throw error;
         throw new LockstepError(
           "restore-failed",
-          `the indexes of "${from.name}" cannot be built on the restored data: ${messageOf(error)}: mend the data or the definition in the backup's metadata, or restore by hand`,
+          `the indexes of "${from.name}" cannot be built on the restored data: ${messageOf(error)}: correct the data or the definition in the backup's metadata, or restore by hand`,
           { collection: from.name },
           { cause: error },
         );
@@ -123,20 +125,20 @@ async function buildIndexes(
   );
 }
 
-/** What a write to a collection says of it: another of its name is left alone. */
+/** The identity of a collection for writes to it, so that another one of its name stays untouched. */
 export interface Identity {
   readonly collectionUUID?: UUID;
 }
 
-/** The server's refusal of a definition with the collection's name; any other trouble as it is. */
+/** Adds the collection's name to the server's refusal of a definition. Other errors stay as they are. */
 function uncreated(from: DumpedCollection, error: unknown): unknown {
-  // A view that is refused for what others are at the moment is put off by its own code.
+  // The caller handles the refusal of a view that depends on other views.
   const isOther = hasCode(error, serverErrors.unauthorized, ...othersInTheWay);
   if (!(error instanceof MongoServerError) || isOther) return error;
   if (isNetworkTrouble(error) || isTransient(error)) return error;
   return new LockstepError(
     "restore-failed",
-    `"${from.name}" cannot be created: ${messageOf(error)}: mend its definition in the backup's metadata, or restore by hand`,
+    `"${from.name}" cannot be created: ${messageOf(error)}: correct its definition in the backup's metadata, or restore by hand`,
     { collection: from.name },
     { cause: error },
   );
@@ -177,7 +179,7 @@ export async function createPlainly(
   return null;
 }
 
-/** What was held back by `holdExpiry` expires from now on as it was backed up. */
+/** Lets everything that `holdExpiry` has held back expire as it was backed up. */
 export async function releaseExpiry(
   target: LoadTarget,
   from: DumpedCollection,
@@ -205,7 +207,7 @@ export async function releaseExpiry(
   }
 }
 
-/** Defines a view as it was, also where it is there already: late or twice, it is the same. */
+/** Defines a view as it was, also where it exists. A late or second call changes nothing. */
 async function defineView(target: LoadTarget, from: DumpedCollection, name: string): Promise<void> {
   const { client, databaseName } = target;
   if (target.isFresh) {
@@ -227,8 +229,16 @@ async function defineView(target: LoadTarget, from: DumpedCollection, name: stri
   await create(target, from, name);
 }
 
-/** @throws LockstepError `restore-failed` where it is gone: another process has dropped it since it was created */
-async function identityOf({ client, databaseName }: LoadTarget, source: string): Promise<Identity> {
+/**
+ * @param uuid where it is known
+ * @throws LockstepError `restore-failed` where another process has dropped it since
+ */
+async function identityOf(
+  { client, databaseName }: LoadTarget,
+  source: string,
+  uuid: string | null,
+): Promise<Identity> {
+  if (uuid) return { collectionUUID: new UUID(uuid) };
   const [found] = await listCollections(client, databaseName, { name: source });
   if (found === undefined) throw anotherCollection(source);
   return { collectionUUID: new UUID(found.uuid) };
@@ -236,7 +246,7 @@ async function identityOf({ client, databaseName }: LoadTarget, source: string):
 
 /**
  * Inserts the documents of a dump file, byte for byte. It ends when every lane has ended: after a failure no lane
- * writes any more, and the file is closed.
+ * still writes, and the file is closed.
  */
 async function fill(
   target: LoadTarget,
@@ -245,7 +255,7 @@ async function fill(
   name: string,
   identity: Identity,
 ): Promise<void> {
-  const { client, databaseName, faultPoints } = target;
+  const { client, databaseName, faultPoints, clock } = target;
   const source = batches(path);
   const failed = new AbortController();
   const signal = AbortSignal.any([target.signal, failed.signal]);
@@ -255,7 +265,7 @@ async function fill(
       if (next.done) return;
       signal.throwIfAborted();
       await faultPoints.write("load-batch", () =>
-        insertRaw(client, databaseName, { name, ...identity }, next.value, signal),
+        insertRaw({ client, databaseName, clock, signal }, { name, ...identity }, next.value),
       );
       target.onBytes?.(next.value.length);
     }
@@ -269,9 +279,9 @@ async function fill(
 }
 
 /**
- * Loads one dumped collection under a name that nobody uses: dropped first (unless the database is fresh), then
- * created, filled raw, indexes last.
- * @returns which collection it is: later commands name it, so that they leave another of its name alone
+ * Loads one dumped collection under an unused name. It drops that name first (unless the database is fresh), creates
+ * the collection, fills it, and builds the indexes last.
+ * @returns the identity of the collection: later commands name it, so that they leave another one of its name alone
  */
 export async function loadCollection(
   target: LoadTarget,
@@ -294,13 +304,30 @@ export async function loadCollection(
   if (data === null || from.dataFile === null) return {};
   const file = `${from.dataFile}${endingsOf(manifest).data}`;
   const path = join(await folderOf(directory, manifest.databaseName), file);
-  const identity = uuid ? { collectionUUID: new UUID(uuid) } : await identityOf(target, data);
+  const identity = await identityOf(target, data, uuid);
   await fill(target, path, from, data, identity);
   await buildIndexes(target, name, from, identity);
   return identity;
 }
 
-/** Drops exactly the collection that was looked at; another of its name stays. */
+/**
+ * Creates one dumped collection with its indexes, and no documents, or one view.
+ * @returns the identity of the collection
+ */
+export async function createEmpty(target: LoadTarget, from: DumpedCollection): Promise<Identity> {
+  target.signal.throwIfAborted();
+  const { name } = from;
+  const data = dataCollection(from);
+  if (data === null) {
+    await defineView(target, from, name);
+    return {};
+  }
+  const identity = await identityOf(target, data, await create(target, from, name));
+  await buildIndexes(target, name, from, identity);
+  return identity;
+}
+
+/** Drops exactly the collection of this UUID. Another one of its name stays. */
 export async function dropExactly(
   client: MongoClient,
   databaseName: string,
@@ -316,7 +343,7 @@ export async function dropExactly(
     });
 }
 
-/** Drops a collection or view; one that is not there is a success. */
+/** Drops a collection or view. A missing one is a success. */
 export async function dropIfThere(
   client: MongoClient,
   databaseName: string,

@@ -1,5 +1,5 @@
 import type { MongoClient } from "mongodb";
-import { LockstepError, messageOf } from "../../errors.ts";
+import { isLockstepError, LockstepError, messageOf } from "../../errors.ts";
 import {
   type Claim,
   claimText,
@@ -10,9 +10,9 @@ import {
 } from "../../leadership/claims.ts";
 import { limits } from "../../limits.ts";
 import type { Log } from "../../log.ts";
-import { requireNamesFit } from "../../mongo/catalogue/name-lengths.ts";
 import { requireApplicationDatabaseName } from "../../mongo/database-names.ts";
 import type { WithMember } from "../../mongo/members.ts";
+import { requireNamesFit } from "../../mongo/requirements/name-lengths.ts";
 import { filesOf, requireFilesForCopy } from "../../mongo/requirements/open-files.ts";
 import { requireRoomForCopy } from "../../mongo/requirements/space.ts";
 import { checkServerVersions } from "../../mongo/server-versions.ts";
@@ -20,6 +20,7 @@ import type { Clock } from "../../ports/clock.ts";
 import type { FaultPoints } from "../../ports/fault-point.ts";
 import type { Manifest } from "../backup/manifest.ts";
 import { type ClaimedDatabase, createClaimed, dropCreated, holdsMore } from "./claimed-database.ts";
+import { requireIndexesTaken } from "./index-trials.ts";
 import { loadDatabase } from "./load-database.ts";
 
 function refuse(message: string): LockstepError {
@@ -27,7 +28,7 @@ function refuse(message: string): LockstepError {
 }
 
 /**
- * Refuses a name that is, or would shadow, a database that is there.
+ * Refuses the name of an existing database, also one that differs in case only.
  * @throws LockstepError `bad-argument`
  */
 async function requireFreeName(client: MongoClient, name: string): Promise<void> {
@@ -42,15 +43,15 @@ async function requireFreeName(client: MongoClient, name: string): Promise<void>
 }
 
 /**
- * @throws LockstepError `bad-argument` where another process restores into the database of this name, or was cut
- *   short in one whose name differs in case only: the remains are cleared under their own name
+ * @throws LockstepError `bad-argument` where another process restores into the database of this name, or left a
+ *   restore unfinished in one whose name differs in case only: the remains are cleared under that name
  */
 function requireUnclaimed(seen: SeenClaim | undefined, name: string, fleet: string): void {
   if (!seen) return;
   if (isOver(seen, fleet, 0)) {
     if (seen.name === name || seen.created.length === 0) return;
     throw refuse(
-      `"${name}" differs in case only from "${seen.name}", where a restore was cut short: restore into "${seen.name}", or name another`,
+      `"${name}" differs in case only from "${seen.name}", where a restore was interrupted: restore into "${seen.name}", or name another`,
     );
   }
   throw refuse(
@@ -59,7 +60,7 @@ function requireUnclaimed(seen: SeenClaim | undefined, name: string, fleet: stri
 }
 
 /**
- * Claims the name before anything is looked at.
+ * Claims the name before anything else.
  * @throws LockstepError `bad-argument`
  */
 async function claimName(options: RestoreBesideOptions): Promise<Claim> {
@@ -75,11 +76,11 @@ async function claimName(options: RestoreBesideOptions): Promise<Claim> {
 }
 
 /**
- * A server of another major version may read the same files differently: nobody has tried.
+ * Refuses a server of another major version, which may read the same files differently.
  * @throws LockstepError `database-not-supported`
  */
 export async function requireSameServer(client: MongoClient, backupVersion: string): Promise<void> {
-  // A stock dump may not say.
+  // A stock dump may lack the version.
   if (backupVersion === "") return;
   const { version } = await client.db("admin").command({ buildInfo: 1 });
   const major = (text: string) => text.split(".")[0];
@@ -101,12 +102,12 @@ export interface RestoreBesideOptions {
   readonly client: MongoClient;
   readonly withMember: WithMember;
   readonly databaseName: string;
-  /** The control database of the fleet whose command it is. */
+  /** The control database of the fleet for which the command runs. */
   readonly fleet: string;
   readonly directory: string;
-  /** Of verified files. */
+  /** The manifest of verified files. */
   readonly manifest: Manifest;
-  /** Checks everything and writes nothing. */
+  /** True for a restore that checks everything and writes nothing. */
   readonly dryRun: boolean;
   onBytes?(bytes: number): void;
   readonly signal: AbortSignal;
@@ -116,8 +117,8 @@ export interface RestoreBesideOptions {
 }
 
 /**
- * Writes down, before the claim ends, that nothing is this restore's to drop any more. The database is the
- * user's from here on: the next restore into that name must not take it for the remains of this one.
+ * Notes, before the claim ends, that this restore may no longer drop anything. The database is the user's from then
+ * on, and the next restore into that name must not take it for remains.
  */
 async function handOver(
   { client, faultPoints }: RestoreBesideOptions,
@@ -126,21 +127,22 @@ async function handOver(
   try {
     await faultPoints.write("restore-hand-over", () => claim.hold({ $set: { created: [] } }));
   } catch (error) {
-    // The answer may be lost: the claim says whether it is written.
+    // The answer may be lost. The claim tells whether the note is there.
     const [own] = await readClaims(client, [claim.name]);
     if (own?.owner !== claim.key.owner || own.created.length > 0) throw error;
   }
 }
 
-/** Loads the backup under the claim; where that fails, drops what it created itself. */
+/** Loads the backup under the claim. Where that fails, it drops the collections that it has created. */
 async function restoreClaimed(options: RestoreBesideOptions, claim: Claim): Promise<void> {
   const { client, faultPoints, clock, log } = options;
   const signal = AbortSignal.any([options.signal, claim.signal]);
   const database: ClaimedDatabase = { client, claim, signal, faultPoints, clock };
   try {
-    // Remains of a restore that was cut short.
+    // Drops the remains of an unfinished restore.
     await dropCreated(database);
     await requireFreeName(client, claim.name);
+    await requireIndexesTaken({ client, databaseName: claim.name, signal }, options.manifest);
     await loadDatabase(
       { ...options, signal, create: (command, type) => createClaimed(database, command, type) },
       options.directory,
@@ -152,23 +154,31 @@ async function restoreClaimed(options: RestoreBesideOptions, claim: Claim): Prom
       .then(() => claim.release())
       .catch((left: unknown) => {
         claim.abandon();
-        log.warn({ name: claim.name, error: messageOf(left) }, "what was begun is left");
+        // Another process has cleared this work away: neither the backup nor the server has a fault.
+        if (isLockstepError(left, "conflict") && isLockstepError(error)) throw left;
+        log.warn(
+          { name: claim.name, error: messageOf(left) },
+          "the remains of a restore could not be dropped",
+        );
       });
     throw error;
   }
-  // Nothing that was restored is at stake any more: the lease of a claim that stays runs out.
+  // The restored data is safe already. A claim that stays runs out with its lease.
   await claim.release().catch((error: unknown) => {
     claim.abandon();
-    log.warn({ name: claim.name, error: messageOf(error) }, "the claim of a restore is left");
+    log.warn(
+      { name: claim.name, error: messageOf(error) },
+      "the claim of a restore could not be released",
+    );
   });
 }
 
 /**
- * Restores a backup into a database that does not exist, and proves it. Nothing else is touched: the name is
- * claimed for the whole time, nothing is loaded over a collection that is there, and what is dropped when it
- * fails is what it created itself. A restore that was cut short is cleared away by the next one into that name.
- * @throws LockstepError `bad-argument`, `backup-mismatch`, `database-not-supported`, `disk-full`,
- *   `files-short`
+ * Restores a backup into a new database and proves it. It touches nothing else: the name is claimed for the whole
+ * time, nothing is loaded over an existing collection, and a failure drops only collections of its own. The next
+ * restore into that name clears the remains of an unfinished one.
+ * @throws LockstepError `bad-argument`, `backup-mismatch`, `conflict` where another process has taken the claim over,
+ *   `database-not-supported`, `disk-full`, `files-short`
  */
 export async function restoreBeside(options: RestoreBesideOptions): Promise<RestorePlan> {
   const { client, databaseName, manifest } = options;
@@ -184,12 +194,13 @@ export async function restoreBeside(options: RestoreBesideOptions): Promise<Rest
   };
   requireNamesFit(manifest, [databaseName]);
   await requireFilesForCopy(options, { liveFiles: 0, addedFiles: filesOf(manifest) });
-  // The documents, and once more for the oplog.
+  // The documents need this room, and the oplog needs it once more.
   await requireRoomForCopy(options, 2 * plan.bytes + limits.spaceMarginBytes);
   if (options.dryRun) {
     const [seen] = await readClaims(client, [databaseName]);
     requireUnclaimed(seen, databaseName, options.fleet);
     if (!seen || (await holdsMore(client, seen))) await requireFreeName(client, databaseName);
+    await requireIndexesTaken(options, manifest);
     return plan;
   }
   await restoreClaimed(options, await claimName(options));

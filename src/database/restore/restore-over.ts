@@ -6,7 +6,7 @@ import type { Manifest } from "../backup/manifest.ts";
 import { firstProgress, readProgress } from "../migration/progress.ts";
 import { restoreDatabase } from "./restore.ts";
 
-/** What a backup's manifest says of its data: per collection the server's hash, and the count. Pure. */
+/** The server's hash and the count of each collection in a backup's manifest. Pure. */
 function digestsOf(manifest: Manifest): Digests {
   return Object.fromEntries(
     manifest.collections.flatMap((entry) => {
@@ -17,26 +17,26 @@ function digestsOf(manifest: Manifest): Digests {
 }
 
 /**
- * Puts a backup in place of the live data. The fence says first that the live data is changed from
- * here on, so whoever takes over knows that the way back is a restore.
+ * Replaces the live data by a backup. The fence first records that the live data changes, so a successor knows that
+ * the way back is a restore.
  * @throws LockstepError `restore-failed`, `fenced`
  */
 export async function restoreOver(
   options: Fenced & {
     readonly databaseName: string;
-    readonly upgrade: string;
+    readonly upgradeId: string;
     readonly directory: string;
     readonly manifest: Manifest;
     readonly log: Log;
   },
 ): Promise<void> {
-  const { control, upgrade, manifest } = options;
-  if (!(await readProgress(control, "progress", upgrade))) {
+  const { control, upgradeId, manifest } = options;
+  if (!(await readProgress(control, "progress", upgradeId))) {
     await fencedTransaction(
       options,
       "restore-begin",
       { field: "progress", sequence: 0 },
-      async () => ({ prepared: undefined, progress: { ...firstProgress(upgrade, "restore") } }),
+      async () => ({ prepared: undefined, progress: { ...firstProgress(upgradeId, "restore") } }),
       async () => {},
     );
   }

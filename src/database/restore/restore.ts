@@ -13,7 +13,7 @@ import {
   readCatalogue,
 } from "../../mongo/catalogue/catalogue.ts";
 import { type Digests, digestDatabase, digestOf } from "../../mongo/catalogue/digest.ts";
-import { tellTenths } from "../backup/load-progress.ts";
+import { reportTenths } from "../backup/load-progress.ts";
 import type { DumpedCollection, Manifest } from "../backup/manifest.ts";
 import { makeInPlace } from "./in-place.ts";
 import { createPlainly, dropExactly, type LoadTarget, loadCollection } from "./load.ts";
@@ -24,7 +24,7 @@ export interface RestoreOptions extends Fenced {
   readonly databaseName: string;
   readonly directory: string;
   readonly manifest: Manifest;
-  /** The live database at T: what has to be there again. */
+  /** The live database at T, as it has to be again. */
   readonly catalogue: Catalogue;
   readonly digest: Digests;
   readonly log: Log;
@@ -33,25 +33,27 @@ export interface RestoreOptions extends Fenced {
 const isOurs = ({ name }: { readonly name: string }) => isOfRestore(name);
 
 /**
- * Tells how far the loading is, at each tenth of its bytes, beside the fence: for people alone, so that one
- * that gets lost is no matter.
+ * Writes the progress of the loading beside the fence at each tenth of its bytes. It serves people alone, so a lost
+ * write does not matter.
  */
-function tellProgress(
-  { control, mastership, log }: RestoreOptions,
+function writeProgress(
+  { control, mastership, clock, log }: RestoreOptions,
   totalBytes: number,
 ): (bytes: number) => void {
   const { epoch } = mastership;
-  return tellTenths(totalBytes, (progress) => {
+  return reportTenths(clock, totalBytes, (progress) => {
     fencesOf(control)
       .updateOne(
         { _id: documentIds.master, epoch },
         { $set: { restoring: { epoch, ...progress } } },
       )
-      .catch((error: unknown) => log.info({ error: messageOf(error) }, "progress is not told"));
+      .catch((error: unknown) =>
+        log.info({ error: messageOf(error) }, "the progress of the restore could not be written"),
+      );
   });
 }
 
-/** Really changes the fence at our epoch, so that from here on an older one is known to be over. */
+/** Changes the fence at our epoch. From then on an older epoch is known to be over. */
 async function holdFence(options: RestoreOptions, restore: Document): Promise<void> {
   const { control, mastership, faultPoints } = options;
   options.signal.throwIfAborted();
@@ -72,7 +74,7 @@ async function holdFence(options: RestoreOptions, restore: Document): Promise<vo
 }
 
 interface State {
-  /** What is there, without what restores have put beside it. */
+  /** The application's collections, without those that restores have made. */
   readonly live: Catalogue;
   readonly ours: readonly CollectionEntry[];
   readonly digests: Digests;
@@ -82,7 +84,7 @@ async function look({ client, databaseName }: RestoreOptions): Promise<State> {
   const { collections: all } = await readCatalogue(client, databaseName);
   const live = { collections: all.filter((entry) => !isOurs(entry)) };
   const holders = live.collections.flatMap((entry) => dataCollection(entry) ?? []);
-  // An empty list would mean all of them.
+  // An empty list would select all collections.
   const digests = holders.length > 0 ? await digestDatabase(client, databaseName, holders) : {};
   return { live, ours: all.filter(isOurs), digests };
 }
@@ -93,15 +95,14 @@ const sameData = (entry: CollectionEntry, left: Digests, right: Digests): boolea
 };
 
 /**
- * The collection that a schema step had begun to change and not ended: a deposed master may still be about
- * to, and its command names this UUID.
+ * The UUID of the collection that a schema step had begun to change. A late command of a deposed master may still
+ * name this UUID.
  */
 async function begunOn({ control }: RestoreOptions): Promise<string | null> {
-  const fence = await readFence(control, documentIds.master);
-  return (fence?.["progress"] as { target?: string | null } | undefined)?.target ?? null;
+  return (await readFence(control))?.progress?.target ?? null;
 }
 
-/** Which of the backup are not what they were, or may not stay so, and which are new. */
+/** The collections of the backup that differ or may still change, and the collections that are new. */
 function whatDiffers(
   { manifest, digest }: RestoreOptions,
   { live, digests }: State,
@@ -119,8 +120,8 @@ function whatDiffers(
 }
 
 /**
- * A deposed master makes no collection any more, however late it wakes up. (The server allows a transaction for
- * neither a view nor a time series.)
+ * Creates a collection in a transaction that a deposed master cannot commit. (The server allows neither a view nor a
+ * time series in a transaction.)
  */
 async function create(
   options: RestoreOptions,
@@ -148,10 +149,10 @@ async function loadVerified(
   under: string,
   onBytes: (bytes: number) => void,
 ): Promise<string> {
-  const { client, databaseName, directory, manifest } = options;
+  const { client, databaseName, directory, manifest, clock } = options;
   const signal = AbortSignal.any([options.signal, options.mastership.signal]);
   const target: LoadTarget = {
-    ...{ client, databaseName, signal, faultPoints: options.faultPoints, onBytes },
+    ...{ client, databaseName, signal, clock, faultPoints: options.faultPoints, onBytes },
     create: (command, type) => create(options, command, type),
   };
   await loadCollection(target, directory, manifest, wanted, under);
@@ -162,7 +163,7 @@ async function loadVerified(
     if (got?.hash !== expected?.hash || got?.count !== expected?.count) {
       throw new LockstepError(
         "restore-failed",
-        `the copy of "${wanted.name}" is not what was backed up: expected ${expected?.count} documents with ${expected?.hash}, got ${got?.count} with ${got?.hash}`,
+        `the copy of "${wanted.name}" differs from the backup: expected ${expected?.count} documents with ${expected?.hash}, got ${got?.count} with ${got?.hash}`,
         { collection: wanted.name },
       );
     }
@@ -170,7 +171,10 @@ async function loadVerified(
   return (await findCollection(client, databaseName, under))?.uuid ?? "";
 }
 
-/** Everything is what was backed up, or this throws. */
+/**
+ * Proves that everything equals the backup.
+ * @throws LockstepError `restore-failed`
+ */
 async function proveEqual(options: RestoreOptions): Promise<string> {
   const { live, digests } = await look(options);
   const words = differences(options.catalogue, live, { ignoreUuid: true });
@@ -178,7 +182,7 @@ async function proveEqual(options: RestoreOptions): Promise<string> {
   if (expected !== got || words.length > 0) {
     throw new LockstepError(
       "restore-failed",
-      `the restored database is not what was backed up: ${words.join("; ") || "its data differs"}`,
+      `expected a restored database equal to the backup, found differences: ${words.join("; ") || "its data differs"}: the restore begins again`,
       { expected, got, differences: words },
     );
   }
@@ -186,10 +190,10 @@ async function proveEqual(options: RestoreOptions): Promise<string> {
 }
 
 /**
- * Brings a database back to what was backed up: loads beside, proves, puts the old aside and the copy
- * in its place, proves all of it, and only then drops what it replaced. Idempotent, and resumable
- * from every point by any holder of a copy. A time series has no rename: it is loaded in its place;
- * a view is its definition: it is made again.
+ * Brings a database back to the backup. It loads copies beside the live collections and proves them, swaps them in,
+ * proves the whole, and only then drops the replaced collections. It is idempotent, and any holder of a copy can
+ * resume it at every point. A time series has no rename, so it is loaded in its place. A view is its definition, so
+ * it is defined again.
  * @throws LockstepError `restore-failed`, `fenced`
  */
 export async function restoreDatabase(
@@ -199,12 +203,12 @@ export async function restoreDatabase(
   const { epoch } = mastership;
   const signal = AbortSignal.any([options.signal, mastership.signal]);
   const target = { client, databaseName, faultPoints, clock, signal };
-  // What a successor has put there is not ours to sweep.
+  // Collections of a successor are not ours to sweep.
   const isSwept = ({ name }: CollectionEntry) => epochOfRestore(name) <= epoch;
   await holdFence(options, { epoch, state: "loading" });
   const before = await look(options);
   const { stale, added } = whatDiffers(options, before, await begunOn(options));
-  // Half loaded, or loaded by somebody who is not master any more. What was replaced stays for now.
+  // These were loaded in part, or by a process that is no longer master. Replaced collections stay for now.
   const loaded = before.ours.filter(({ name }) => name.startsWith(loadedPrefix));
   for (const entry of loaded.filter(isSwept)) {
     await faultPoints.write("restore-sweep", () => dropExactly(client, databaseName, entry));
@@ -214,7 +218,7 @@ export async function restoreDatabase(
     "restoring",
   );
 
-  const onBytes = tellProgress(
+  const onBytes = writeProgress(
     options,
     stale.reduce((sum, { bytes }) => sum + bytes, 0),
   );
@@ -228,7 +232,7 @@ export async function restoreDatabase(
     swaps.push({ name: wanted.name, uuid, replaces: replacedBy(wanted.name) });
   }
   const inPlace = stale.filter(({ type }) => type !== "collection");
-  // A collection where a view or a time series belongs is kept as well, until all is proven.
+  // A collection in the place of a view or a time series is kept as well, until all is proven.
   const isCollection = ({ name, type }: CollectionEntry) =>
     type === "collection" && inPlace.some((wanted) => wanted.name === name);
   const gone = [...added, ...before.live.collections.filter(isCollection)];

@@ -1,6 +1,6 @@
 import type { MongoClient } from "mongodb";
 import { isLockstepError, LockstepError, messageOf } from "../../errors.ts";
-import { collections, documentIds } from "../../journal/store.ts";
+import { collections } from "../../journal/store.ts";
 import {
   type Claim,
   claimText,
@@ -21,11 +21,13 @@ import type { LoadTarget } from "./load.ts";
 
 export interface ScratchOptions {
   readonly client: MongoClient;
-  /** The fleet's: its name is part of the names of its scratch databases. */
+  /** The fleet's control database. Its name is part of the names of its scratch databases. */
   readonly control: Control;
   /** Its purpose, in words. */
   readonly purpose: string;
-  /** Of the master that takes it: its claim lasts until a successor raises the fence. A command gives none. */
+  /**
+   * The fence of the master that takes it. Its claim lasts until a successor raises the fence. A command has none.
+   */
   readonly fenced?: Fenced;
   readonly signal: AbortSignal;
   readonly faultPoints: FaultPoints;
@@ -36,18 +38,18 @@ export interface ScratchOptions {
 /** An empty database that is claimed for one piece of work. */
 export interface Scratch {
   readonly name: string;
-  /** The means to load a backup. */
+  /** The means of loading a backup. */
   readonly target: Omit<LoadTarget, "onBytes" | "holdExpiry" | "isFresh">;
-  /** The fence of this database, raised for this claim: schema steps by hand run at it. */
+  /** The fence of this database, raised for this claim. Schema steps of a rehearsal by hand run at it. */
   readonly fenced: Fenced;
   /** Empties it again. */
   empty(): Promise<void>;
 }
 
-/** Masters of the fleet up to this epoch are deposed; of those at its own epoch a master is the last itself. */
+/** Masters up to this epoch are deposed. A master knows that every other one is deposed up to its own epoch. */
 async function deposedEpoch({ control, fenced }: ScratchOptions): Promise<number> {
   if (fenced) return fenced.mastership.epoch;
-  return Number((await readFence(control, documentIds.master))?.["epoch"] ?? 0) - 1;
+  return ((await readFence(control))?.epoch ?? 0) - 1;
 }
 
 /** Raises the fence of a claimed database, so that steps of an earlier owner commit nothing more there. */
@@ -94,7 +96,7 @@ async function claimOne(
   return takeClaim({ ...options, name, fleet: control.databaseName }, seen);
 }
 
-/** Empties and frees one scratch database. False where another process was first. */
+/** Empties and frees one scratch database. Returns false where another process was first. */
 async function clearOne(options: ScratchOptions, seen: SeenClaim): Promise<boolean> {
   const claim = await claimOne(options, seen.name, seen);
   if (claim === null) return false;
@@ -103,15 +105,15 @@ async function clearOne(options: ScratchOptions, seen: SeenClaim): Promise<boole
     await claim.release();
     return true;
   } catch (error) {
-    // A claim that is renewed for ever would keep its process alive, and the database from everybody.
+    // A claim that is renewed for ever would keep its process alive, and block the database.
     claim.abandon();
     throw error;
   }
 }
 
 /**
- * Empties and frees the scratch databases whose owners are proven dead: a deposed master, or a command whose
- * lease has run out.
+ * Empties and frees the scratch databases whose owners are proven dead: a deposed master, or a command whose lease
+ * has run out.
  * @returns their names
  */
 export async function clearScratch(options: ScratchOptions): Promise<readonly string[]> {
@@ -124,9 +126,9 @@ export async function clearScratch(options: ScratchOptions): Promise<readonly st
     try {
       if (!(await clearOne(options, seen))) continue;
       cleared.push(seen.name);
-      log.info({ claim: claimText(seen) }, "a scratch database that was left is cleared");
+      log.info({ claim: claimText(seen) }, "an abandoned scratch database is cleared");
     } catch (error) {
-      // Another process clears it too.
+      // Another process is clearing it.
       if (!isLockstepError(error, "conflict")) throw error;
     }
   }
@@ -134,8 +136,8 @@ export async function clearScratch(options: ScratchOptions): Promise<readonly st
 }
 
 /**
- * Claims a free scratch database of the fleet, by preference one that nobody has left a moment ago: a process
- * that was only asleep may still wake up in it.
+ * Claims a free scratch database of the fleet. It prefers one that nobody has left a moment ago, as a process that
+ * slept may wake up in it.
  * @throws LockstepError `conflict` where all are taken
  */
 async function takeScratch(options: ScratchOptions): Promise<Claim> {
@@ -155,9 +157,9 @@ async function takeScratch(options: ScratchOptions): Promise<Claim> {
 }
 
 /**
- * Empties and frees a scratch database. Where it cannot be reached, the claim stays, and the next one that needs
- * a scratch database clears it.
- * @throws LockstepError `conflict` where the claim was another's already: what was done there does not count
+ * Empties and frees a scratch database. Where it is unreachable the claim stays, and the next process that needs a
+ * scratch database clears it.
+ * @throws LockstepError `conflict` where another process had the claim: the work does not count then
  */
 async function free({ log }: ScratchOptions, scratch: Scratch, claim: Claim): Promise<void> {
   try {
@@ -166,12 +168,15 @@ async function free({ log }: ScratchOptions, scratch: Scratch, claim: Claim): Pr
   } catch (error) {
     claim.abandon();
     if (isLockstepError(error, "conflict")) throw error;
-    log.warn({ name: claim.name, error: messageOf(error) }, "a scratch database is left");
+    log.warn(
+      { name: claim.name, error: messageOf(error) },
+      "a scratch database could not be freed",
+    );
   }
 }
 
 /**
- * Does something in an empty scratch database, which is emptied and freed afterwards.
+ * Works in an empty scratch database, then empties and frees it.
  * @throws LockstepError `conflict` where all are taken, or the claim was lost
  */
 export async function withScratch<Result>(
@@ -185,9 +190,14 @@ export async function withScratch<Result>(
     scratch = await occupy(options, claim);
     result = await act(scratch);
   } catch (error) {
-    // A master that fails may be deposed: it leaves at once, and whoever is master clears what it has left.
+    // A master that fails may be deposed. It leaves at once, and the present master clears the database.
     if (options.fenced || !scratch) claim.abandon();
-    else await free(options, scratch, claim).catch(() => {});
+    else {
+      await free(options, scratch, claim).catch((left: unknown) => {
+        // Another process has cleared this work away: neither the copy nor the step has a fault.
+        if (isLockstepError(left, "conflict") && isLockstepError(error)) throw left;
+      });
+    }
     throw error;
   }
   await free(options, scratch, claim);

@@ -42,7 +42,7 @@ export async function isStockDump(directory: string): Promise<boolean> {
   if (!names.includes(markerName) && !directory.endsWith(partialEnding)) return true;
   throw new LockstepError(
     "backup-mismatch",
-    `expected ${manifestName} in ${directory}, found none: this backup was never finished, or has lost its manifest, so nothing proves that it is whole; use another copy`,
+    `expected ${manifestName} in ${directory}, found none: this backup was never finished or has lost its manifest, so nothing proves that it is complete: use another copy`,
     { path: directory },
   );
 }
@@ -51,7 +51,7 @@ function damaged(path: string, what: string): LockstepError {
   return new LockstepError("backup-mismatch", `${path} ${what}: expected a directory of mongodump`);
 }
 
-/** Bytes, documents and hash of a file, and the sum of its documents' hashes where it is in no known order. */
+/** The bytes, documents and hash of a file, and the sum of its documents' hashes where their order is unknown. */
 async function measure(path: string, isOrdered: boolean) {
   const hash = createHash("sha256");
   const sum = createDocumentSum();
@@ -72,28 +72,33 @@ async function measure(path: string, isOrdered: boolean) {
   return isOrdered ? whole : { ...whole, sum: sum.text() };
 }
 
-/** The name of a collection that no metadata names. mongodump cuts long ones: then only the metadata has it. */
+/** The name of a collection without metadata. Where mongodump has cut the name, only the metadata would have it. */
 function nameOfFile(folder: string, file: string): string {
   const name = collectionOfFile(file);
   if (name !== null) return name;
   throw damaged(
     join(folder, file),
     isCut(file)
-      ? "has a name that was cut, without a metadata file that says it"
+      ? "has a name that was cut, and no metadata file with the whole name"
       : 'has a name that mongodump does not write (a "%" of the collection\'s name is "%25" in it)',
   );
 }
 
 type Definition = CollectionEntry & { readonly file: string };
 
-/** The contents of a metadata file; a missing one has none. */
+/** The contents of a metadata file. A missing file has none. */
 async function readDefinition(
   folder: string,
   file: string,
   path: string | null,
   onNotice: (notice: string) => void,
 ): Promise<Definition> {
-  const read = async () => (path === null ? [] : rawFields(bytesOfText(await readDumpText(path))));
+  const read = async () => {
+    if (path === null) return [];
+    const text = await readDumpText(path);
+    if (!/^\s*\{/.test(text)) throw new Error("it holds no object of JSON");
+    return rawFields(bytesOfText(text));
+  };
   const metadata = await read().catch((error: unknown) => {
     throw damaged(String(path), `cannot be read (${messageOf(error)})`);
   });
@@ -113,7 +118,7 @@ async function readDefinition(
     held("options", bsonType.document)?.value ?? rawDocument([]),
   );
   const type = said("type") ?? (definitionField(options, "viewOn") ? "view" : "collection");
-  // Older ones do not say their name.
+  // Older versions of mongodump leave the collection's name out.
   const name = said("collectionName") ?? nameOfFile(folder, file);
   if (!isCollectionName(name) || !["collection", "view", "timeseries"].includes(type)) {
     throw damaged(path ?? join(folder, file), "has no usable name or type of a collection");
@@ -129,7 +134,7 @@ async function readDefinition(
   };
 }
 
-/** The file that has the documents of a collection, without its ending; null for a view. Pure. */
+/** The file with the documents of a collection, without its ending. It is null for a view. Pure. */
 function dataFileOf(entry: Definition, files: StockFiles): string | null {
   const source = dataCollection(entry);
   if (entry.type !== "timeseries" || source === null) return source && entry.file;
@@ -158,7 +163,7 @@ async function withDocuments(
   return { ...entry, dataFile, ...measured, hash: "" };
 }
 
-/** Every collection of a database's folder: each file with documents belongs to exactly one. */
+/** All collections of a database's folder. Each file with documents belongs to exactly one. */
 async function readDefinitions(
   folder: string,
   files: StockFiles,
@@ -172,7 +177,7 @@ async function readDefinitions(
   const buckets = all.flatMap((entry) =>
     entry.type === "timeseries" ? (dataCollection(entry) ?? []) : [],
   );
-  // The definition of a time series says that of its buckets as well.
+  // The definition of a time series covers its buckets.
   const own = all.filter(({ name }) => !buckets.includes(name));
   const used = new Set(own.map((entry) => dataFileOf(entry, files)));
   for (const file of files.data.toSorted().filter((each) => !used.has(each))) {
@@ -217,7 +222,7 @@ async function databaseFolder(
   if (oplog) {
     throw new LockstepError(
       "database-not-supported",
-      `${join(directory, oplog.name)} is the oplog of a dump of the whole server (${folders.join(", ")}): without it the documents are of no one moment, and it is not replayed here; ${oplogAdvice}`,
+      `${join(directory, oplog.name)} is the oplog of a dump of the whole server (${folders.join(", ")}): without it the documents come from different moments, and it is not replayed here: ${oplogAdvice}`,
     );
   }
   const files = all.filter(({ name }) => !folders.includes(name)).map(topFile);
@@ -236,10 +241,10 @@ async function databaseFolder(
 }
 
 /**
- * Reads what stock mongodump wrote (its directory form, zipped or not) as one of our backups, so that our
- * restore takes it. There is nothing to hold it against: what is proven is that the copy equals the files.
- * Each file is used, refused by name or named in a notice.
- * @param onNotice hears of what was left out of a definition, or changed
+ * Reads the directory form of stock mongodump, zipped or not, as one of our backups, so that our restore takes it.
+ * There is no earlier digest to compare it with: the proof is that the copy equals the files. Each file is used,
+ * refused by name or named in a notice.
+ * @param onNotice gets what was left out of a definition, or changed
  * @throws LockstepError `backup-mismatch`, `database-not-supported`
  */
 export async function readStockDump(

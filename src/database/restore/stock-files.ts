@@ -1,12 +1,14 @@
 import { endingsOf } from "../backup/dump-files.ts";
 
-/** An entry of a folder: a link or a device is `other`. */
+/** An entry of a folder. A link or a device is `other`. */
 export interface FoundFile {
   readonly name: string;
   readonly kind: "file" | "folder" | "other";
 }
 
-/** Each file of a database's folder in a stock dump is in one of the lists: none is passed over in silence. */
+/**
+ * The files of a database's folder in a stock dump. Each file is in one of the lists, so none is ignored in silence.
+ */
 export interface StockFiles {
   readonly gzip: boolean;
   /** Names of metadata files, without their ending. */
@@ -24,7 +26,7 @@ function noticeOf({ name, kind }: FoundFile): string | null {
   if (kind === "folder") return `the folder "${name}" is left out`;
   if (name.startsWith(".")) return `"${name}" is left out: it is no file of mongodump`;
   if (/^prelude\.json(\.gz)?$/.test(name)) {
-    return `"${name}" is left out: it says which server and which tool made the dump`;
+    return `"${name}" is left out: it only names the server and the tool of the dump`;
   }
   if (name.startsWith("$admin.")) {
     return `"${name}" is left out: users and roles are restored by mongorestore --restoreDbUsersAndRoles`;

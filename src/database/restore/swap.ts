@@ -31,7 +31,7 @@ const lookAgain = [
   serverErrors.backgroundOperation,
 ];
 
-/** Renames exactly the collection of this UUID; the caller looks at what came of it. */
+/** Renames exactly the collection of this UUID. The caller reads the outcome from the catalogue. */
 async function rename(target: SwapTarget, from: Described, to: string): Promise<void> {
   const { client, databaseName, faultPoints } = target;
   await faultPoints.write("restore-swap", () =>
@@ -44,7 +44,7 @@ async function rename(target: SwapTarget, from: Described, to: string): Promise<
   );
 }
 
-/** One look at the catalogue, and the one thing that is missing. True once nothing is. */
+/** Looks at the catalogue once, and takes the one step that is missing. Returns true once none is. */
 async function advance(
   target: SwapTarget,
   { name, uuid, replaces }: Swap,
@@ -53,20 +53,20 @@ async function advance(
   const live = await findCollection(target.client, target.databaseName, name);
   if (uuid === null ? live === undefined : live?.uuid === uuid) return true;
   if (live?.type === "collection") {
-    // Whoever wakes up after a successor finds its collection here, and has no business with it.
+    // A process that wakes up after a successor finds the successor's collection here, and must leave it alone.
     if (live.uuid !== replaces) {
       throw new LockstepError(
         "restore-failed",
-        `expected "${name}" to be ${replaces ?? "nobody's"} still, it is ${live.uuid}: the restore begins again`,
+        `expected "${name}" to be ${replaces ?? "free"}, found ${live.uuid}: the restore begins again`,
         { collection: name },
       );
     }
-    // No backup holds one of these, and the server neither renames it nor drops it by its UUID.
+    // No backup holds such a collection, and the server can neither rename it nor drop it by its UUID.
     if (live.name.startsWith(bucketsPrefix)) {
       await dropIfThere(target.client, target.databaseName, name);
       return false;
     }
-    // By its UUID: a restore that begins again finds no name of the one before taken.
+    // The name contains the UUID, so a restore that begins again finds its names free.
     await rename(target, live, `${aside}.${live.uuid}`);
   } else if (live) await dropIfThere(target.client, target.databaseName, name);
   else {
@@ -75,7 +75,7 @@ async function advance(
     if (!loaded) {
       throw new LockstepError(
         "restore-failed",
-        `expected the loaded copy of "${name}" (${uuid}), it is gone: the restore begins again`,
+        `expected the loaded copy of "${name}" (${uuid}), found none: the restore begins again`,
         { collection: name },
       );
     }
@@ -87,13 +87,13 @@ async function advance(
 /** One swap. All swaps are decided and written into the fence before the first one begins. */
 export interface Swap {
   readonly name: string;
-  /** Of the collection that is put there; null for none. */
+  /** UUID of the new collection, or null for none. */
   readonly uuid: string | null;
-  /** Of the collection that was there; null where there was none. */
+  /** UUID of the collection that was there, or null where there was none. */
   readonly replaces: string | null;
 }
 
-/** Ends the index builds on the collection that is replaced, and on no other of its name. */
+/** Ends the index builds on the replaced collection, and on no other of its name. */
 async function endBuildsOn(
   { client, databaseName }: SwapTarget,
   { name, replaces }: Swap,
@@ -102,10 +102,9 @@ async function endBuildsOn(
 }
 
 /**
- * Puts the collection of a UUID under a name (or nothing, for `null`), and the one that was there aside
- * under a name that begins with another: it is kept. The UUIDs say what has happened, so an answer that was
- * lost costs one look; and they were taken before the fence was held, so one who is deposed since moves
- * nothing of a successor's.
+ * Puts the collection of a UUID under a name, or nothing for `null`. It keeps the collection that was there under a
+ * name with another prefix. The UUIDs show what has happened, so a lost answer costs one look. They were read before
+ * the fence was held, so a master that was deposed since moves nothing of its successor's.
  */
 export async function swap(target: SwapTarget, wanted: Swap, aside: string): Promise<void> {
   const { name } = wanted;
@@ -118,7 +117,7 @@ export async function swap(target: SwapTarget, wanted: Swap, aside: string): Pro
       const known = hasCode(error, ...lookAgain);
       if (!known && !isNetworkTrouble(error)) throw error;
       last = error;
-      // An index build holds its collection's name: what is replaced needs none of it.
+      // An index build locks its collection's name. A replaced collection needs no more indexes.
       if (hasCode(error, serverErrors.backgroundOperation)) await endBuildsOn(target, wanted);
       await target.clock.sleep(limits.effectRetryDelayMs, target.signal);
     }

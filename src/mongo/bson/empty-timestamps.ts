@@ -1,18 +1,24 @@
-import { BSON, type Document, type MongoClient, Timestamp, type UUID } from "mongodb";
+import { type Document, type MongoClient, Timestamp, type UUID } from "mongodb";
 import { assert } from "../../errors.ts";
 import { limits } from "../../limits.ts";
-import { bsonType } from "./raw-bson.ts";
-import { elementsOf, fieldAt, sentAs, type TypedBytes } from "./typed-bytes.ts";
+import { fieldAt, hasType, type TypedBytes } from "./elements.ts";
+import { bsonType, type RawField, rawFields } from "./raw-bson.ts";
+import { sentAs } from "./typed-bytes.ts";
 
 interface Emptied {
   readonly id: TypedBytes;
   readonly fields: readonly string[];
 }
 
-const isEmptyTimestamp = (type: number, value: Uint8Array) =>
+const isEmptyTimestamp = ({ type, value }: TypedBytes) =>
   type === bsonType.timestamp && value.every((byte) => byte === 0);
 
-/** The documents of a batch that hold an empty timestamp at their top, but as `_id`. Pure. */
+/** The fields at the top of a document that hold an empty timestamp. Pure. */
+export function emptyTimestampsIn(document: Uint8Array): readonly RawField[] {
+  return hasType(document, bsonType.timestamp) ? rawFields(document).filter(isEmptyTimestamp) : [];
+}
+
+/** The documents of a batch with an empty timestamp at their top, other than `_id`. Pure. */
 function emptyTimestamps(batch: Uint8Array): readonly Emptied[] {
   const view = new DataView(batch.buffer, batch.byteOffset, batch.byteLength);
   const found: Emptied[] = [];
@@ -20,29 +26,21 @@ function emptyTimestamps(batch: Uint8Array): readonly Emptied[] {
     const end = start + view.getInt32(start, true);
     assert(end > start && end <= batch.length, "a batch is whole documents", { start, end });
     const bytes = batch.subarray(start, end);
-    let isAny = false;
-    for (const [type, , , offset, length] of BSON.onDemand.parseToElements(bytes)) {
-      isAny ||= isEmptyTimestamp(type, bytes.subarray(offset, offset + length));
-    }
-    const id = isAny ? fieldAt(bytes, "_id") : undefined;
-    if (id) {
-      const fields = elementsOf(bytes)
-        .filter(({ type, value }) => isEmptyTimestamp(type, value))
-        .map(({ name }) => Buffer.from(name).toString("utf8"));
-      found.push({ id, fields: fields.filter((name) => name !== "_id") });
-    }
+    const emptied = emptyTimestampsIn(bytes).map(({ name }) => name);
+    const id = emptied.length > 0 ? fieldAt(bytes, "_id") : undefined;
+    if (id) found.push({ id, fields: emptied.filter((name) => name !== "_id") });
     start = end;
   }
   return found;
 }
 
-/** A name that `$set` takes as it stands. Such a one as it does not take stays as the insert has made it. */
+/** True for a name that `$set` takes literally. A field with any other name keeps what the insert made of it. */
 const isSettable = (name: string) => name !== "" && !name.startsWith("$") && !name.includes(".");
 
 /**
- * An insert takes an empty timestamp at the top of a document for a wish and puts the present time there. `$set` does
- * not: what was inserted gets it back, in its place among the fields. (A pipeline does not either, on the primary:
- * it may be replicated as a replacement, and then each secondary puts the time there.) Done twice, it is the same.
+ * Restores empty timestamps after an insert. At the top of a document, an insert puts the present time in place of an
+ * empty timestamp. `$set` does not, and it keeps the field's place. (On the primary a pipeline does not either, but
+ * it may be replicated as a replacement, and then each secondary puts the time there.) It is idempotent.
  */
 export async function keepEmptyTimestamps(
   client: MongoClient,

@@ -1,14 +1,11 @@
 import { BSON, ObjectId } from "mongodb";
+import { documentOf, elementsOf, type TypedBytes, wrapValue } from "./elements.ts";
 
-/** One field of a document as its bytes: a document may name a field twice, and hold what JavaScript cannot. */
-export interface RawField {
+/** One field of a document with its name as text. A document may name a field twice, and hold what JavaScript cannot. */
+export interface RawField extends TypedBytes {
   readonly name: string;
-  /** BSON's number for the type. */
-  readonly type: number;
-  /** The bytes of the value alone. */
-  readonly value: Uint8Array;
-  /** The bytes of type, name and value. */
-  readonly element: Uint8Array;
+  /** The name as it lies in the document: it may be no valid UTF-8. */
+  readonly nameBytes: Uint8Array;
 }
 
 /** BSON's numbers for the types that are handled here. */
@@ -36,28 +33,19 @@ export const bsonType = {
 /** BSON's numbers for double, int and long. */
 export const numberTypes: readonly number[] = [bsonType.double, bsonType.int32, bsonType.long];
 
+/** The name of a field may begin with a byte order mark, which is part of it. */
+const textDecoder = new TextDecoder("utf-8", { ignoreBOM: true });
+
 /** The fields of a document in their order. Pure. */
 export function rawFields(bytes: Uint8Array): RawField[] {
-  const fields: RawField[] = [];
-  for (const [type, start, nameLength, offset, length] of BSON.onDemand.parseToElements(bytes)) {
-    const end = offset + length;
-    fields.push({
-      name: new TextDecoder().decode(bytes.subarray(start, start + (nameLength ?? 0))),
-      type,
-      value: bytes.subarray(offset, end),
-      element: Buffer.concat([Uint8Array.of(type), bytes.subarray(start, end)]),
-    });
-  }
-  return fields;
+  return elementsOf(bytes).map(({ type, name, value }) => {
+    return { name: textDecoder.decode(name), nameBytes: name, type, value };
+  });
 }
 
 /** The document that has these fields. Pure. */
-export function rawDocument(fields: readonly Pick<RawField, "element">[]): Uint8Array {
-  const body = Buffer.concat(fields.map(({ element }) => element));
-  const bytes = Buffer.alloc(4 + body.length + 1);
-  bytes.writeInt32LE(bytes.length, 0);
-  body.copy(bytes, 4);
-  return bytes;
+export function rawDocument(fields: readonly RawField[]): Uint8Array {
+  return documentOf(fields.map(({ type, nameBytes, value }) => ({ type, name: nameBytes, value })));
 }
 
 /** A field of this name that holds a value. Pure. */
@@ -68,18 +56,16 @@ export function fieldOf(name: string, value: unknown): RawField {
 
 /** A field of this name and type with these bytes as its value. Pure. */
 export function fieldOfBytes(name: string, type: number, value: Uint8Array): RawField {
-  const element = Buffer.concat([Uint8Array.of(type), Buffer.from(`${name}\0`), value]);
-  return { name, type, value, element };
+  return { name, nameBytes: Buffer.from(name), type, value };
 }
 
 /** The value as the driver decodes it, numbers as wrappers. Pure. */
-export function decodedValue({ name, type, value }: RawField): unknown {
-  const bytes = rawDocument([fieldOfBytes(name, type, value)]);
+export function decodedValue(typed: TypedBytes): unknown {
   const options = { promoteValues: false, bsonRegExp: true, validation: { utf8: false } } as const;
-  return BSON.deserialize(bytes, options)[name];
+  return BSON.deserialize(wrapValue(typed), options)["v"];
 }
 
-/** True where the server takes the value for a yes: true, or a number that is not zero. Pure. */
+/** True where the server takes the value for true: true itself, or a number other than zero. Pure. */
 export function isTrue(field: RawField | undefined): boolean {
   if (field === undefined) return false;
   if (field.type === bsonType.boolean) return field.value[0] === 1;
@@ -87,9 +73,9 @@ export function isTrue(field: RawField | undefined): boolean {
 }
 
 /**
- * A value that the driver sends as these bytes. The driver has no public way to send raw bytes inside a
- * command. It lets an ObjectId write its own bytes after type and name, and this one writes over the type.
- * A test holds this to the pinned version.
+ * A value that the driver sends as these bytes. The driver has no public way to send raw bytes inside a command. It
+ * lets an ObjectId write its own bytes after type and name, and this one overwrites the type. `requireKnownDriver`
+ * proves that for the installed version.
  */
 export class RawValue extends ObjectId {
   readonly field: RawField;

@@ -1,7 +1,7 @@
 import type { MongoClient, UUID } from "mongodb";
 import { LockstepError, messageOf } from "../../errors.ts";
 import { limits } from "../../limits.ts";
-import { systemClock } from "../../ports/clock.ts";
+import type { Clock } from "../../ports/clock.ts";
 import { hasCode, serverErrors } from "../server-errors.ts";
 import { isNetworkTrouble } from "../transient.ts";
 import { keepEmptyTimestamps } from "./empty-timestamps.ts";
@@ -11,24 +11,30 @@ interface InsertAnswer {
   readonly writeErrors?: readonly { readonly code: number; readonly errmsg: string }[];
 }
 
-/** What was created is not there any more: a successor, or somebody else, has cleared it away. */
+/** The error of a created collection that is gone or replaced, since another process has cleared it away. */
 export function anotherCollection(name: string): LockstepError {
   return new LockstepError(
     "restore-failed",
-    `expected "${name}" as it was created, it is another one or gone: somebody else restores here`,
+    `expected "${name}" as it was created, found another one or none: another process restores here; stop one of the two`,
   );
 }
 
+/** A database into which raw documents go. */
+export interface RawInserting {
+  readonly client: MongoClient;
+  readonly databaseName: string;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+}
+
 /**
- * Inserts documents byte for byte (key order, number types and a null `_id` stay).
- * A batch whose answer was lost is sent again: what it finds there already is its own.
+ * Inserts documents byte for byte (the order of keys, the types of numbers and a null `_id` stay). It sends a batch
+ * again whose answer was lost. The documents that it finds there then are its own.
  */
 export async function insertRaw(
-  client: MongoClient,
-  databaseName: string,
+  { client, databaseName, clock, signal }: RawInserting,
   into: { readonly name: string; readonly collectionUUID?: UUID },
   bytes: Uint8Array,
-  signal: AbortSignal,
 ): Promise<void> {
   for (let attempt = 1; ; attempt += 1) {
     signal.throwIfAborted();
@@ -41,17 +47,17 @@ export async function insertRaw(
         bypassDocumentValidation: true,
         writeConcern: { w: "majority", j: true },
       })) as unknown as InsertAnswer;
-      if (answer.writeErrors?.some(({ code }) => code === 361)) {
+      if (answer.writeErrors?.some(({ code }) => code === serverErrors.collectionUuidMismatch)) {
         throw anotherCollection(into.name);
       }
       const errors = (answer.writeErrors ?? []).filter(
-        ({ code }) => code !== 11000 || attempt === 1,
+        ({ code }) => code !== serverErrors.duplicateKey || attempt === 1,
       );
       const [first] = errors;
       if (first) {
         throw new LockstepError(
           "restore-failed",
-          `${errors.length} documents of "${into.name}" cannot be inserted: ${first.errmsg}: mend the data, or use another copy`,
+          `${errors.length} documents of "${into.name}" cannot be inserted: ${first.errmsg}: correct the data, or use another copy`,
           { collection: into.name, errors: errors.slice(0, limits.offendingDocumentsMax) },
         );
       }
@@ -61,11 +67,14 @@ export async function insertRaw(
       const again = isNetworkTrouble(error) && attempt < limits.loadAttemptsMax;
       if (error instanceof LockstepError || !again) {
         if (hasCode(error, serverErrors.outOfDiskSpace)) {
-          throw new LockstepError("disk-full", `no room for the copy: ${messageOf(error)}`);
+          throw new LockstepError(
+            "disk-full",
+            `no room for the copy: ${messageOf(error)}: make room on the members' disks, then try again`,
+          );
         }
         throw error;
       }
-      await systemClock.sleep(limits.effectRetryDelayMs, signal);
+      await clock.sleep(limits.effectRetryDelayMs, signal);
     }
   }
 }

@@ -16,10 +16,10 @@ import {
 export interface CollectionEntry {
   readonly name: string;
   readonly type: "collection" | "view" | "timeseries";
-  /** Of the collection that holds the data: 32 hexadecimal digits, or empty for a view. */
+  /** UUID of the collection that holds the data, as 32 hexadecimal digits, or empty for a view. */
   readonly uuid: string;
   readonly options: Definition;
-  /** Each index but `_id_` and a clustered one, ordered by name. */
+  /** The indexes except `_id_` and a clustered one, ordered by name. */
   readonly indexes: readonly Definition[];
 }
 
@@ -27,8 +27,11 @@ export interface Catalogue {
   readonly collections: readonly CollectionEntry[];
 }
 
-/** The collection of a time series' data has its name after this. */
+/** The prefix of the collection with a time series' data. */
 export const bucketsPrefix = "system.buckets.";
+
+/** The server's collection with the definitions of all views. A database has it from its first view on. */
+export const viewsCollection = "system.views";
 
 /** The collection that holds the documents of an entry, or null for a view. Pure. */
 export function dataCollection({
@@ -39,7 +42,7 @@ export function dataCollection({
   return type === "timeseries" ? `${bucketsPrefix}${name}` : name;
 }
 
-/** True for one whose documents stay in the order of their insertion. Pure. */
+/** True for a collection whose documents stay in the order of their insertion. Pure. */
 export function isCapped({ options }: Pick<CollectionEntry, "options">): boolean {
   return isTrue(definitionField(options, "capped"));
 }
@@ -63,7 +66,7 @@ function described(bytes: Uint8Array): Described {
   };
 }
 
-/** Describes the collections that match a filter, one that nobody can decode too. */
+/** Describes the collections that match a filter, also those that the driver cannot decode. */
 export async function listCollections(
   client: MongoClient,
   databaseName: string,
@@ -77,8 +80,8 @@ export async function listCollections(
 }
 
 /**
- * The indexes of a collection, ordered by name, without those that come with it. (`ns` was part of each on
- * old servers and says nothing.)
+ * The indexes of a collection, ordered by name, without those that come with it. (On old servers each has `ns`, which
+ * means nothing.)
  */
 export function ownIndexes(described: readonly Uint8Array[]): readonly Definition[] {
   return described
@@ -115,14 +118,14 @@ function byName(left: { name: string }, right: { name: string }): number {
   return left.name < right.name ? -1 : 1;
 }
 
-/** What no database of ours holds: the server's own bookkeeping, described by the entries themselves. */
+/** True for bookkeeping of the server, which its other entries describe. No database of ours holds it. */
 function isBookkeeping(name: string, all: readonly Described[]): boolean {
-  if (name === "system.views" || name === "system.profile") return true;
-  // The name alone says nothing: anybody may have made a collection of this one.
+  if (name === viewsCollection || name === "system.profile") return true;
+  // The name alone proves nothing, since anybody can create a collection of that name.
   return all.some((entry) => entry.type === "timeseries" && dataCollection(entry) === name);
 }
 
-/** Every view that the server has a definition of, and that matches the filter. */
+/** All views that the server has a definition of, and that match the filter. */
 async function readViews(
   client: MongoClient,
   databaseName: string,
@@ -130,10 +133,10 @@ async function readViews(
 ): Promise<readonly Described[]> {
   const found = await client
     .db(databaseName)
-    .runCursorCommand({ find: "system.views", filter }, { raw: true })
+    .runCursorCommand({ find: viewsCollection, filter }, { raw: true })
     .toArray()
     .catch((error: unknown) => {
-      // Without the right to read them nobody can know more than the server lists.
+      // Without the right to read views, the server's list is all that is known.
       if (hasCode(error, serverErrors.unauthorized)) return [];
       throw error;
     });
@@ -145,14 +148,14 @@ async function readViews(
 }
 
 /**
- * All collections, and what the server does not list: a view over the buckets of a time series. It may also list
- * such a one as a time series, though there are no buckets of that name; that is a view here.
+ * All collections, and the views over the buckets of a time series, which the server does not list. It may list such
+ * a view as a time series without buckets: here it is a view.
  */
 async function listAll(client: MongoClient, databaseName: string): Promise<readonly Described[]> {
   const first = await listCollections(client, databaseName);
-  if (!first.some(({ name }) => name === "system.views")) return first;
+  if (!first.some(({ name }) => name === viewsCollection)) return first;
   const views = await readViews(client, databaseName);
-  // A definition that was made between the two looks is listed by now.
+  // This list has every definition that was made between the two looks.
   const listed = await listCollections(client, databaseName);
   const names = new Set(listed.map(({ name }) => name));
   const described = listed.map((entry) =>
@@ -165,8 +168,8 @@ async function listAll(client: MongoClient, databaseName: string): Promise<reado
 }
 
 /**
- * One collection without its indexes, or undefined. The server finds a name without a look at the other
- * collections, so an act on each of thousands can afford it.
+ * One collection without its indexes, or undefined. The server finds a name without a look at the other collections,
+ * so thousands of calls are cheap.
  */
 export async function findCollection(
   client: MongoClient,
@@ -180,6 +183,24 @@ export async function findCollection(
   if (found && buckets) return { ...found, uuid: buckets.uuid };
   const [view] = await readViews(client, databaseName, { _id: `${databaseName}.${name}` });
   return view ?? found;
+}
+
+/** One collection with its indexes, or undefined. */
+export async function findEntry(
+  client: MongoClient,
+  databaseName: string,
+  name: string,
+): Promise<CollectionEntry | undefined> {
+  const found = await findCollection(client, databaseName, name);
+  if (found === undefined) return undefined;
+  if (found.uuid === "") return { ...found, indexes: [] };
+  try {
+    return { ...found, indexes: await listIndexes(client, databaseName, name) };
+  } catch (error) {
+    // It was dropped or renamed since the first look.
+    if (hasCode(error, serverErrors.namespaceNotFound)) return undefined;
+    throw error;
+  }
 }
 
 /** The collection of this UUID without its indexes, or undefined. */
@@ -198,12 +219,12 @@ export async function readCatalogue(client: MongoClient, databaseName: string): 
   if (all.length > limits.collectionsMax) {
     throw new LockstepError(
       "database-not-supported",
-      `expected at most ${limits.collectionsMax} collections, found ${all.length}`,
+      `expected at most ${limits.collectionsMax} collections, found ${all.length}: move some to another database`,
     );
   }
   const uuids = new Map(all.map(({ name, uuid }) => [name, uuid]));
   const read = async ({ name, type, options }: Described): Promise<CollectionEntry[]> => {
-    // The server lets nobody drop it: an empty one holds nothing.
+    // Nobody can drop it, and an empty one holds nothing.
     if (name === "system.js" && !(await database.collection(name).findOne())) return [];
     const uuid = uuids.get(dataCollection({ name, type }) ?? "") ?? "";
     const indexes = uuid === "" ? [] : await listIndexes(client, databaseName, name);
@@ -211,7 +232,7 @@ export async function readCatalogue(client: MongoClient, databaseName: string): 
   };
   const kept = all.filter((entry) => !isBookkeeping(entry.name, all));
   const collections: CollectionEntry[] = [];
-  // Each costs a round trip: several are under way at once.
+  // Each costs a round trip, so several run at once.
   for (let start = 0; start < kept.length; start += limits.catalogueLanes) {
     const some = kept.slice(start, start + limits.catalogueLanes);
     collections.push(...(await Promise.all(some.map(read))).flat());
@@ -235,7 +256,7 @@ export function differences(
       continue;
     }
     if (!options.ignoreUuid && other.uuid !== entry.uuid) {
-      words.push(`collection "${entry.name}" is another one by its UUID`);
+      words.push(`collection "${entry.name}" has another UUID`);
     }
     if (
       other.type !== entry.type ||

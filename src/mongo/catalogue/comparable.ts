@@ -3,7 +3,7 @@ import { type Definition, definitionFields } from "./definition.ts";
 import { indexDefaults, isDefault, optionDefaults } from "./definition-defaults.ts";
 import { valueMeaning } from "./meaning.ts";
 
-/** How long a bucket of a time series lasts at most, by its granularity: servers before 6.0 do not say it. */
+/** The longest span of a bucket of a time series, by its granularity. Servers before 6.0 do not report it. */
 const bucketSeconds: Readonly<Record<string, number>> = {
   seconds: 3_600,
   minutes: 86_400,
@@ -38,9 +38,9 @@ function comparable(
 }
 
 /**
- * A text that two indexes share exactly if the server would make the same of both. All bytes count of a filter
- * or a projection. Elsewhere neither defaults do nor the types of numbers, and the order at the top does not: the
- * server moves what it changes to the end. Pure.
+ * A text that two indexes share exactly if the server would make the same of both. All bytes of a filter or a
+ * projection count. Elsewhere defaults, the types of numbers and the order at the top do not count: the server moves
+ * changed fields to the end. Pure.
  */
 export function comparableIndex(index: Definition): string {
   const fields = definitionFields(index).filter((field) => !isDefault(indexDefaults, field));
@@ -66,7 +66,7 @@ export function comparableIndex(index: Definition): string {
 const cappedUnitBytes = 256;
 const cappedDocumentsMax = 2_147_483_647;
 
-/** The same of a collection's options, where all bytes count of a validator or a pipeline. Pure. */
+/** The same for a collection's options, where all bytes of a validator or a pipeline count. Pure. */
 export function comparableOptions(options: Definition): string {
   const fields = definitionFields(options).filter((field) => !isDefault(optionDefaults, field));
   return comparable(fields, (field) => {

@@ -23,19 +23,19 @@ export const optionDefaults: Readonly<Record<string, unknown>> = {
   ...{ storageEngine: {}, indexOptionDefaults: {} },
 };
 
-/** True for a collation of the plain order of bytes, which is none. */
+/** True for the collation of plain byte order, which counts as none. */
 function isSimple({ value }: RawField): boolean {
   const locale = rawFields(value).find(({ name }) => name === "locale");
   return locale !== undefined && decodedValue(locale) === "simple";
 }
 
-/** True for a field that says no more than what the server assumes anyway. Pure. */
+/** True for a field with the value that the server assumes anyway. Pure. */
 export function isDefault(defaults: Readonly<Record<string, unknown>>, field: RawField): boolean {
   if (!Object.hasOwn(defaults, field.name)) return false;
   if (field.name === "collation") return field.type === bsonType.document && isSimple(field);
   const assumed = fieldOf(field.name, defaults[field.name]);
   if (assumed.type === bsonType.boolean) return isTrue(field) === isTrue(assumed);
-  // No order counts in those that are documents.
+  // The order of fields does not count in defaults that are documents.
   return assumed.type === bsonType.document
     ? filterMeaning(field) === filterMeaning(assumed)
     : valueMeaning(field) === valueMeaning(assumed);

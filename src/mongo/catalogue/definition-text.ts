@@ -10,12 +10,12 @@ import {
 } from "../bson/raw-bson.ts";
 
 const textIn = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
-/** The text of a BSON string: its length comes first, and a zero ends it. */
+/** The text of a BSON string. Its length comes first, and a zero ends it. */
 const stringIn = (bytes: Uint8Array) =>
   textIn(bytes.subarray(4, 3 + Buffer.from(bytes).readInt32LE(0)));
 const longIn = (bytes: Uint8Array) => Buffer.from(bytes).readBigInt64LE(0).toString();
 
-/** Canonical Extended JSON of a document: order stays, and a field that is named twice. Pure. */
+/** Canonical Extended JSON of a document. It keeps the order, and a field that is named twice. Pure. */
 export function canonicalText(bytes: Uint8Array): string {
   const fields = rawFields(bytes).map(
     (field) => `${JSON.stringify(field.name)}:${valueText(field)}`,
@@ -58,9 +58,9 @@ function valueText(field: RawField): string {
 
 type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
 
-/** The document that Extended JSON stands for: order stays, and a field that is named twice. Pure. */
+/** The document of an Extended JSON text. It keeps the order, and a field that is named twice. Pure. */
 export function bytesOfText(text: string): Uint8Array {
-  // A string before a colon is a key. Numbered, none is lost, and those like integers keep their place.
+  // A string before a colon is a key. Numbers make keys unique, and keep those in place that look like integers.
   let count = 0;
   const numbered = text.replace(/"(?:[^"\\]|\\.)*"(\s*:)?/g, (whole, colon: string | undefined) => {
     if (colon === undefined) return whole;
@@ -86,7 +86,7 @@ function toField(name: string, value: Json): RawField {
   return wrapped(name, document) ?? fieldOfBytes(name, bsonType.document, documentOf(document));
 }
 
-/** Extended JSON's own wrappers by their keys; other `$` keys are operators. */
+/** The wrappers of Extended JSON by their keys. Other `$` keys are operators. */
 const leaves = new Set([
   ...["$numberInt", "$numberLong", "$numberDouble", "$numberDecimal", "$oid", "$binary"],
   ...["$binary,$type", "$timestamp", "$minKey", "$maxKey", "$symbol", "$uuid"],
@@ -134,7 +134,7 @@ function wrapped(name: string, numbered: { readonly [key: string]: Json }): RawF
   }
 }
 
-/** The value of a wrapper of a plain value. One that holds none, as a literal may, is a document. */
+/** The value of a wrapper of a plain value. A wrapper without one, as a literal may be, is a document. */
 function leafField(name: string, value: { readonly [key: string]: Json }): RawField | undefined {
   try {
     return fieldOf(name, BSON.EJSON.parse(JSON.stringify(value), { relaxed: false }));
@@ -143,7 +143,7 @@ function leafField(name: string, value: { readonly [key: string]: Json }): RawFi
   }
 }
 
-/** The value with the names that it had before they were numbered. */
+/** The value with its names before they were numbered. */
 function plain(value: Json): Json {
   if (Array.isArray(value)) return value.map(plain);
   if (typeof value !== "object" || value === null) return value;

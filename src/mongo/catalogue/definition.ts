@@ -1,8 +1,8 @@
 import { decodedValue, type RawField, rawDocument, rawFields } from "../bson/raw-bson.ts";
 
 /**
- * The options of a collection or an index as BSON, in base64. Text or a map would lose a field that is
- * named twice, and bytes that JavaScript cannot hold.
+ * The options of a collection or an index as BSON, in base64. Text or a map would lose a field that is named twice,
+ * and bytes that JavaScript cannot hold.
  */
 export type Definition = string;
 
@@ -26,7 +26,7 @@ export function definitionField(definition: Definition, name: string): RawField 
   return definitionFields(definition).find((field) => field.name === name);
 }
 
-/** The name that an index gives itself. Pure. */
+/** The name in an index's definition. Pure. */
 export function indexName(definition: Definition): string {
   const name = definitionField(definition, "name");
   return name === undefined ? "" : String(decodedValue(name));

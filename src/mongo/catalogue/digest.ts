@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { MongoClient } from "mongodb";
 
-/** Per collection that holds documents: the server's hash of all of them in order, and their count. */
+/** By collection: the server's hash of all its documents in order, and their count. */
 export type Digests = Readonly<Record<string, { readonly hash: string; readonly count: number }>>;
 
 /** Hashes all collections of a database on the primary. */
@@ -24,7 +24,7 @@ export async function digestDatabase(
   return Object.fromEntries(digests);
 }
 
-/** One text for all of it, whatever the order of the collections. Pure. */
+/** One text for all digests, whatever the order of the collections. Pure. */
 export function digestOf(digests: Digests): string {
   const lines = Object.keys(digests)
     .toSorted()

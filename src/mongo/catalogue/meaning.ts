@@ -1,6 +1,6 @@
 import { bsonType, decodedValue, numberTypes, type RawField, rawFields } from "../bson/raw-bson.ts";
 
-/** A number as text, the same for each type that can hold it. */
+/** A number as text. The text is the same for each type that can hold the number. */
 function numberText(value: unknown): string {
   const number = Number(value);
   if (Number.isInteger(number) && !Number.isSafeInteger(number)) return `${value}`;
@@ -8,8 +8,8 @@ function numberText(value: unknown): string {
 }
 
 /**
- * A text that two values share exactly if the server takes them for equal: the types of numbers do not count,
- * the order of fields does. Pure.
+ * A text that two values share exactly if the server takes them for equal. The types of numbers do not count. The
+ * order of fields does. Pure.
  */
 export function valueMeaning(field: RawField): string {
   const { type, value } = field;
@@ -23,17 +23,28 @@ export function valueMeaning(field: RawField): string {
 
 const junctions = ["$and", "$or", "$nor"];
 
+/** Operators whose operand holds conditions. The operand of any other one is a value, or an expression. */
+const holdersOfConditions = ["$not", "$elemMatch"];
+/** The names by which the server takes a document for a reference, which is a value. */
+const referenceNames = ["$ref", "$id", "$db"];
+
+/** True for a document of operators, whose order does not count. A value may hold names with a dollar sign, too. */
+function holdsConditions({ name, type, value }: RawField): boolean {
+  if (type !== bsonType.document) return false;
+  if (name.startsWith("$") && !holdersOfConditions.includes(name)) return false;
+  return rawFields(value).every(
+    (held) => held.name.startsWith("$") && !referenceNames.includes(held.name),
+  );
+}
+
 function conditionMeaning(field: RawField): string {
   if (junctions.includes(field.name) && field.type === bsonType.array) {
     return `[${rawFields(field.value).map(filterMeaning).join()}]`;
   }
-  const isOperators =
-    field.type === bsonType.document &&
-    rawFields(field.value).every(({ name }) => name.startsWith("$"));
-  return isOperators ? filterMeaning(field) : valueMeaning(field);
+  return holdsConditions(field) ? filterMeaning(field) : valueMeaning(field);
 }
 
-/** The same for a filter, where neither the order of conditions counts. Pure. */
+/** The same for a filter, where the order of conditions does not count either. Pure. */
 export function filterMeaning(filter: RawField): string {
   if (filter.type !== bsonType.document) return valueMeaning(filter);
   const conditions = rawFields(filter.value).map(

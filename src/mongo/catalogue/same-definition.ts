@@ -12,18 +12,18 @@ import { type Definition, definitionField, definitionFields } from "./definition
 import { indexDefaults, isDefault, optionDefaults } from "./definition-defaults.ts";
 import { filterMeaning, projectionMeaning, valueMeaning } from "./meaning.ts";
 
-/** Options as the driver would send them; one that is undefined is not there. Pure. */
+/** Options as the driver would send them, without undefined ones. Pure. */
 export function bytesOfOptions(options: object): Uint8Array {
   return BSON.serialize(options, { ignoreUndefined: true });
 }
 
-/** The defaults that `create` takes for a collation; `createIndexes` takes the locale's own instead. */
+/** The defaults of `create` for a collation. `createIndexes` takes the locale's own defaults. */
 export const collationOfCreate = {
   ...{ caseLevel: false, caseFirst: "off", strength: 3, numericOrdering: false },
   ...{ alternate: "non-ignorable", maxVariable: "punct", normalization: false },
 } as const;
 
-/** The locale's own defaults differ, so the server completes a collation; a simple one is none. */
+/** Lets the server complete a collation, since the defaults of locales differ. A simple collation is none. */
 export async function completedCollation(
   database: Db,
   collation: object | undefined,
@@ -31,21 +31,21 @@ export async function completedCollation(
   if (collation === undefined) return null;
   if ((collation as { readonly locale?: unknown }).locale === "simple") return null;
   const explained = await database.command(
-    // A collection that need not be there: nothing is read.
+    // The collection need not exist, since nothing is read.
     { explain: { find: "lockstep_collation", collation }, verbosity: "queryPlanner" },
     { promoteValues: false },
   );
   return fieldOf("collation", explained["queryPlanner"].collation);
 }
 
-/** Fields by what they mean, without those that hold what the server assumes anyway. */
+/** The meanings of fields by their names, without those that hold the server's defaults. */
 type Meanings = ReadonlyMap<string, string>;
 
 function areEqual(left: Meanings, right: Meanings): boolean {
   return left.size === right.size && [...left].every(([name, text]) => right.get(name) === text);
 }
 
-/** Versions and the like: the server takes an index of another one for the same, too. */
+/** Fields that do not tell indexes apart, as versions: the server takes such an index for the same. */
 const indexFieldsIgnored = [
   ...["v", "ns", "name", "background", "dropDups", "textIndexVersion", "2dsphereIndexVersion"],
 ];
@@ -80,7 +80,7 @@ function asStored(fields: readonly RawField[]): readonly RawField[] {
 function indexFieldMeaning(field: RawField): string {
   if (field.name === "partialFilterExpression") return filterMeaning(field);
   if (field.name === "wildcardProjection") return projectionMeaning(field);
-  // No order, as in a filter.
+  // As in a filter, the order does not count.
   if (field.name === "weights") return filterMeaning(field);
   if (field.name === "expireAfterSeconds") return `${Math.trunc(Number(decodedValue(field)))}`;
   return valueMeaning(field);
@@ -93,13 +93,13 @@ function indexMeanings(fields: readonly RawField[]): Meanings {
   return new Map(counted.map((field) => [field.name, indexFieldMeaning(field)]));
 }
 
-/** The fields that are asked for, with the collation as the server completes it. */
+/** The fields of the wanted index, with the collation that the server completes. */
 function askedFields(asked: Uint8Array, collation: RawField | null): readonly RawField[] {
   const fields = rawFields(asked).filter(({ name }) => name !== "collation");
   return collation === null ? fields : [...fields, collation];
 }
 
-/** True where an index is the one that is asked for, apart from its name. Pure. */
+/** True where an index equals the wanted one, apart from its name. Pure. */
 export function isSameIndex(
   found: Definition,
   asked: Uint8Array,
@@ -114,7 +114,7 @@ const collectionDefaults: Readonly<Record<string, unknown>> = {
   ...{ autoIndexId: true, validationLevel: "strict", validationAction: "error" },
 };
 
-/** A clustered index without what the server adds. */
+/** A clustered index without the fields that the server adds. */
 function clusteredMeaning({ value }: RawField): string {
   const fields = rawFields(value).filter(
     (field) => field.name !== "v" && !isDefault({ name: "_id_" }, field),
@@ -133,7 +133,7 @@ function collectionMeanings(fields: readonly RawField[]): Meanings {
   );
 }
 
-/** True where a collection has the options that are asked for. Pure. */
+/** True where a collection has the wanted options. Pure. */
 export function hasOptions(
   found: Definition,
   asked: Uint8Array,
@@ -148,7 +148,7 @@ export function inheritedCollation(options: Definition): RawField | null {
   return definitionField(options, "collation") ?? null;
 }
 
-/** True where exactly this is checked of each document. Pure. */
+/** True where a collection has exactly this validator. Pure. */
 export function hasValidator(options: Definition, asked: Uint8Array): boolean {
   const names = ["validator", "validationLevel", "validationAction"];
   const found = definitionFields(options).filter(({ name }) => names.includes(name));

@@ -1,7 +1,7 @@
-import { bucketsPrefix } from "../catalogue/catalogue.ts";
+import { bucketsPrefix, viewsCollection } from "../catalogue/catalogue.ts";
 import { scratchDatabaseNames, sharedDatabaseName } from "../database-names.ts";
 
-/** The resource of a right, as the server writes it: an empty name means any. */
+/** The resource of a right, as the server writes it. An empty name means any. */
 export interface Resource {
   readonly db?: string;
   readonly collection?: string;
@@ -17,25 +17,27 @@ export interface Privilege {
   readonly actions: readonly string[];
 }
 
-/** Actions on one resource, and what they are needed for. */
+/** The actions on one resource, and their purpose. */
 export interface NeededRight extends Privilege {
   readonly purpose: string;
-  /** True where the work goes on without it, less well. */
+  /** True where the work goes on without it, with less information. */
   readonly isOptional: boolean;
 }
 
 /**
- * `upgrade`: an agent's part, forward and back. `restore`: by hand, into a new database. `backup` and `rehearsal`: by
- * hand too. `init`: the first command of a fleet. `member-copy`: the part of an upgrade that the user of a `memberUrl` has.
+ * `upgrade`: an agent's part, forward and back. `member-copy`: the part of an upgrade of a `memberUrl`'s user.
+ * `restore`: by hand, into a new database. `backup` and `rehearsal`: by hand. `init`: the first command of a fleet.
  */
 export type Work = "upgrade" | "member-copy" | "backup" | "rehearsal" | "restore" | "init";
 
 export interface RightsScope {
-  /** The application's database; for a restore the one that it goes into. */
+  /** The application's database, or the target of a restore. */
   readonly databaseName: string;
   readonly controlDatabaseName: string;
-  /** Names of the time series that are carried: the server keeps each in a system collection. */
+  /** Names of the time series in the data. The server keeps each in a system collection. */
   readonly timeSeries: readonly string[];
+  /** True where the data has views, or had one. */
+  readonly hasViews: boolean;
 }
 
 type Grant = readonly [actions: readonly string[], purpose: string, isOptional?: boolean];
@@ -62,7 +64,7 @@ const droppingIndexes: Grant = [
   "for schema steps that drop an index, and to end index builds in a restore's way",
   true,
 ];
-const watching: Grant = [["changeStream"], "to find out foreign writes"];
+const watching: Grant = [["changeStream"], "to detect foreign writes"];
 const bookkeeping: Grant = [
   ["find", "insert", "update", "remove", "createCollection", "createIndex"],
   "to keep the journal and the fence of the fleet",
@@ -71,6 +73,11 @@ const following: Grant = [["changeStream"], "to follow the journal of the fleet"
 const registering: Grant = [
   ["find", "insert", "update", "remove", "createCollection", "createIndex"],
   "to register the fleet, and to claim databases",
+];
+const viewsReading: Grant = [
+  ["find"],
+  "to find views over the buckets of a time series, which the server does not list: no copy has them",
+  true,
 ];
 const bucketsReading: Grant = [["find"], "to copy a time series"];
 const bucketsLoading: Grant = [
@@ -90,11 +97,11 @@ const holding: Grant = [
 ];
 const askingFiles: Grant = [
   ["hostInfo"],
-  "to see that members can open the files of a copy: one that cannot ends, and does not come up again",
+  "to check that members can open the files of a copy: a member that cannot ends, and does not come up again",
 ];
 const countingFiles: Grant = [
   ["serverStatus", "listDatabases"],
-  "to count the files that members have open: there may be more than are expected",
+  "to count the files that members have open",
   true,
 ];
 const endingMore: Grant = [
@@ -114,9 +121,12 @@ const onDatabase = (db: string, ...grants: readonly Grant[]) =>
 const onBuckets = (db: string, { timeSeries }: RightsScope, grant: Grant) =>
   timeSeries.flatMap((name) => on({ db, collection: `${bucketsPrefix}${name}` }, grant));
 
+const onViews = (db: string, { hasViews }: RightsScope, grant: Grant) =>
+  hasViews ? on({ db, collection: viewsCollection }, grant) : [];
+
 const cluster: Resource = { cluster: true };
 
-/** All rights that a piece of work needs from its beginning to its end, on whichever way it ends. Pure. */
+/** All rights that a piece of work needs from its beginning to any of its ends. Pure. */
 export function neededRights(work: Work, scope: RightsScope): readonly NeededRight[] {
   const { databaseName, controlDatabaseName } = scope;
   const own = [
@@ -149,6 +159,7 @@ export function neededRights(work: Work, scope: RightsScope): readonly NeededRig
     return [
       ...onDatabase(databaseName, copying, proving, loading, stepping, watching, droppingIndexes),
       ...onBuckets(databaseName, scope, bucketsLoading),
+      ...onViews(databaseName, scope, viewsReading),
       ...own,
       ...onDatabase(controlDatabaseName, following),
       ...inScratch,
@@ -159,6 +170,7 @@ export function neededRights(work: Work, scope: RightsScope): readonly NeededRig
   return [
     ...onDatabase(databaseName, copying),
     ...onBuckets(databaseName, scope, bucketsReading),
+    ...onViews(databaseName, scope, viewsReading),
     ...own,
     ...inScratch,
     ...asked,
@@ -166,7 +178,7 @@ export function neededRights(work: Work, scope: RightsScope): readonly NeededRig
   ];
 }
 
-/** True where the server takes what is granted on one resource for a right on another. Pure. */
+/** True where a grant on one resource covers another. Pure. */
 function covers(granted: Resource, wanted: Resource): boolean {
   if (granted.anyResource === true) return true;
   if (wanted.cluster === true) return granted.cluster === true;
@@ -183,7 +195,7 @@ function covers(granted: Resource, wanted: Resource): boolean {
   return granted.collection === "" && !collection.startsWith("system.");
 }
 
-/** The needed rights that are not granted: each entry keeps the actions that are missing. Pure. */
+/** The needed rights that are not granted. Each entry keeps only its missing actions. Pure. */
 export function missingRights(
   needed: readonly NeededRight[],
   privileges: readonly Privilege[],
@@ -205,7 +217,7 @@ function resourceText({ db = "", collection = "", cluster: isCluster }: Resource
   return collection === "" ? `the database "${db}"` : `the collection "${db}.${collection}"`;
 }
 
-/** Rights in words, those of several resources for one purpose together. Pure. */
+/** Rights in words, with the resources of one purpose together. Pure. */
 export function rightsText(rights: readonly NeededRight[]): string {
   const groups = new Map<string, { readonly right: NeededRight; readonly places: string[] }>();
   for (const right of rights) {

@@ -1,6 +1,6 @@
 import type { MongoClient } from "mongodb";
 import { LockstepError } from "../../errors.ts";
-import { listCollections } from "../catalogue/catalogue.ts";
+import { listCollections, viewsCollection } from "../catalogue/catalogue.ts";
 import { hasCode, serverErrors } from "../server-errors.ts";
 import {
   missingRights,
@@ -12,8 +12,8 @@ import {
 } from "./needed-rights.ts";
 
 /**
- * True where the server keeps nobody from anything, although somebody may have logged in. Only the server's command
- * line says so, and where rights count it takes one to read that: so it is asked only when a right is missing.
+ * True where the server restricts nobody, although somebody may have logged in. Only the server's command line shows
+ * that, and reading it needs a right where rights count. So it is read only when a right seems to be missing.
  */
 export async function isOpenToAll(client: MongoClient): Promise<boolean> {
   try {
@@ -28,7 +28,7 @@ export async function isOpenToAll(client: MongoClient): Promise<boolean> {
   }
 }
 
-/** The rights of a client's user, none where nobody has logged in. Nothing is tried to find them out. */
+/** The rights of a client's user, or none without a login. It only reads. */
 export async function readPrivileges(client: MongoClient): Promise<readonly Privilege[]> {
   const { authInfo } = await client
     .db("admin")
@@ -36,22 +36,25 @@ export async function readPrivileges(client: MongoClient): Promise<readonly Priv
   return (authInfo.authenticatedUserPrivileges ?? []) as readonly Privilege[];
 }
 
-/** The names of a database's time series, none where this user may not list them. */
-export async function readTimeSeries(
+/** The contents of a database that need rights of their own. */
+export type SpecialContents = Pick<RightsScope, "timeSeries" | "hasViews">;
+
+/** Finds a database's time series and views, or none where this user may not list them. */
+export async function readSpecialContents(
   client: MongoClient,
   databaseName: string,
-): Promise<readonly string[]> {
-  const found = await listCollections(client, databaseName, { type: "timeseries" }).catch(
-    (error: unknown) => {
-      // The right to list collections is among those that are missing then.
-      if (hasCode(error, serverErrors.unauthorized)) return [];
-      throw error;
-    },
-  );
-  return found.map(({ name }) => name);
+): Promise<SpecialContents> {
+  const filter = { $or: [{ type: "timeseries" }, { name: viewsCollection }] };
+  const found = await listCollections(client, databaseName, filter).catch((error: unknown) => {
+    // The missing rights will contain the right to list collections.
+    if (hasCode(error, serverErrors.unauthorized)) return [];
+    throw error;
+  });
+  const timeSeries = found.filter(({ type }) => type === "timeseries").map(({ name }) => name);
+  return { timeSeries, hasViews: found.some(({ name }) => name === viewsCollection) };
 }
 
-/** The rights that a client's user lacks, in words; empty where nothing is missing. */
+/** The rights that a client's user lacks, in words. They are empty where nothing is missing. */
 export interface Lacking {
   readonly missing: string;
   /** Rights without which the work goes on, less well. */
@@ -59,37 +62,40 @@ export interface Lacking {
 }
 
 /**
- * Looks for the rights that a piece of work needs on its whole way.
- * @param scope.timeSeries default: those of the database
+ * Finds the missing rights for a whole piece of work.
+ * @param scope.timeSeries and scope.hasViews: default: those of the database
  */
 export async function readLacking(
   client: MongoClient,
   work: Work,
-  scope: Omit<RightsScope, "timeSeries"> & Partial<Pick<RightsScope, "timeSeries">>,
+  scope: Omit<RightsScope, keyof SpecialContents> & Partial<SpecialContents>,
 ): Promise<Lacking> {
   const privileges = await readPrivileges(client);
-  const timeSeries = scope.timeSeries ?? (await readTimeSeries(client, scope.databaseName));
-  const { databaseName, controlDatabaseName } = scope;
-  const needed = neededRights(work, { databaseName, controlDatabaseName, timeSeries });
+  const found = await readSpecialContents(client, scope.databaseName);
+  const needed = neededRights(work, { ...found, ...scope });
   const missing = missingRights(needed, privileges);
-  const required = missing.filter(({ isOptional }) => !isOptional);
-  if (required.length > 0 && (await isOpenToAll(client))) return { missing: "", optional: "" };
+  if (missing.length > 0 && (await isOpenToAll(client))) return { missing: "", optional: "" };
   return {
-    missing: rightsText(required),
+    missing: rightsText(missing.filter(({ isOptional }) => !isOptional)),
     optional: rightsText(missing.filter(({ isOptional }) => isOptional)),
   };
 }
 
 /**
- * Refuses a piece of work by hand whose user lacks a right that is needed anywhere on its way.
+ * Refuses a piece of work by hand whose user lacks a right for any part of it.
+ * @returns what the operator should know of rights without which it goes on, or null
  * @throws LockstepError `rights-missing`
  */
-export async function requireRights(...asked: Parameters<typeof readLacking>): Promise<void> {
-  const { missing } = await readLacking(...asked);
-  if (missing === "") return;
+export async function requireRights(
+  ...asked: Parameters<typeof readLacking>
+): Promise<string | null> {
+  const { missing, optional } = await readLacking(...asked);
+  if (missing === "") {
+    return optional === "" ? null : `this goes on without these rights, less well: ${optional}`;
+  }
   throw new LockstepError(
     "rights-missing",
-    `expected the user of the URL to have every right that this needs, it lacks ${missing}: grant them, then try again; nothing was touched`,
+    `expected the user of the URL to have every right that this needs, but it lacks ${missing}: grant them, then try again; nothing was touched`,
     { missing },
   );
 }

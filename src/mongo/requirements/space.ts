@@ -11,23 +11,26 @@ export interface DatabaseSize {
   readonly indexSizeBytes: number;
 }
 
-/** Bytes that have to be free before anything is written. Pure. */
+/** The bytes that have to be free before anything is written. Pure. */
 export interface SpaceNeeded {
-  /** On each agent's disk, for its copy. */
+  /** Bytes on each agent's disk, for its copy. */
   readonly agentBytes: number;
-  /** On each member's disk: the scratch copy, the migration, then a restore; each with its oplog. */
+  /** Bytes on each member's disk: for the scratch copy, the migration, then a restore, each with its oplog. */
   readonly memberBytes: number;
-  /** On each member's disk once the migration has begun: for the restore alone. */
+  /** Bytes on each member's disk once the migration has begun, for the restore alone. */
   readonly restoreBytes: number;
 }
 
-/** From measurements: a rewritten collection takes 1.5 of its data, a copy its storage and oplog. Pure. */
+/**
+ * The needed bytes, by measurements: a rewritten collection takes 1.5 times its data, and a copy takes its storage
+ * and its oplog. Pure.
+ */
 export function spaceNeeded(size: DatabaseSize): SpaceNeeded {
   const { dataSizeBytes, storageSizeBytes, indexSizeBytes } = size;
   const restoreBytes = storageSizeBytes + indexSizeBytes + dataSizeBytes + limits.spaceMarginBytes;
   return {
     agentBytes: Math.ceil(1.1 * dataSizeBytes) + limits.spaceMarginBytes,
-    // The scratch copy is dropped before the migration begins, but its room comes back later.
+    // The scratch copy is dropped before the migration, but its room is freed later.
     memberBytes: Math.ceil(1.5 * dataSizeBytes) + 2 * restoreBytes,
     restoreBytes,
   };
@@ -45,19 +48,19 @@ export async function databaseSize(
   };
 }
 
-/** The bytes of a disk that a database takes. Pure. */
+/** The bytes that a database takes on a disk. Pure. */
 export function occupied({ storageSizeBytes, indexSizeBytes }: DatabaseSize): number {
   return storageSizeBytes + indexSizeBytes;
 }
 
-/** The space on the disk of one member's data, by that member. */
+/** The space on the disk of a member's data, as that member reports it. */
 export interface MemberSpace {
   readonly host: string;
   readonly freeBytes: number;
   readonly totalBytes: number;
 }
 
-/** Asks each member that can be reached; one that is away is told in the log. */
+/** Asks each reachable member. The log names the others. */
 export async function readMemberSpace(options: {
   client: MongoClient;
   databaseName: string;
@@ -65,11 +68,13 @@ export async function readMemberSpace(options: {
   log: Log;
 }): Promise<readonly MemberSpace[]> {
   const ask = async (host: string): Promise<MemberSpace> => {
-    const stats = await options.withMember(host, (member) =>
-      member
-        .db(options.databaseName)
-        .command({ dbStats: 1 }, { readPreference: "secondaryPreferred" }),
-    );
+    const stats = await options.withMember(host, async (member) => {
+      const statsOf = (name: string) =>
+        member.db(name).command({ dbStats: 1 }, { readPreference: "secondaryPreferred" });
+      const own = await statsOf(options.databaseName);
+      // A delayed member may not have the database yet, and then says nothing of its disk.
+      return Number(own["fsTotalSize"] ?? 0) === 0 ? statsOf("admin").catch(() => own) : own;
+    });
     const totalBytes = Number(stats["fsTotalSize"] ?? 0);
     return { host, totalBytes, freeBytes: totalBytes - Number(stats["fsUsedSize"] ?? 0) };
   };
@@ -86,20 +91,20 @@ export async function readMemberSpace(options: {
 }
 
 /**
- * Refuses to load a copy by hand onto members that have no room for it and its oplog.
+ * Refuses to load a copy by hand onto members without room for it and its oplog.
  * @throws LockstepError `disk-full`, with the figures
  */
 export async function requireRoomForCopy(
   options: { client: MongoClient; withMember: WithMember; log: Log },
   neededBytes: number,
 ): Promise<void> {
-  // Of a database that is always there: the one to be loaded is not.
+  // The database that will be loaded does not exist yet, so another one stands for its disk.
   requireMemberSpace(await readMemberSpace({ ...options, databaseName: "admin" }), neededBytes);
 }
 
 /**
- * How many bytes the oplog holds at most; null where that may not be asked.
- * What is read here bounds how long a member may be away, and how far back foreign writes are found.
+ * The size limit of the oplog in bytes, or null where this user may not ask. It bounds how long a member may be away,
+ * and how far back foreign writes are found.
  */
 export async function readOplogBytes(client: MongoClient): Promise<number | null> {
   const stats = await client
@@ -109,14 +114,14 @@ export async function readOplogBytes(client: MongoClient): Promise<number | null
   return stats === null ? null : Number(stats["maxSize"]);
 }
 
-/** Says what a short oplog costs, or nothing where it is long enough. Pure. */
+/** Warns about a short oplog, or returns nothing. Pure. */
 export function oplogWarning(oplogBytes: number | null, size: DatabaseSize): string | null {
   const neededBytes = limits.oplogFactor * size.dataSizeBytes;
   if (oplogBytes === null || oplogBytes >= neededBytes) return null;
-  return `the oplog holds ${oplogBytes} bytes, ${neededBytes} would be safe: a member that is away meanwhile may need an initial sync, and foreign writes may not be found out`;
+  return `the oplog holds ${oplogBytes} bytes, and ${neededBytes} would be safe: a member that is away may need an initial sync, and foreign writes may stay undetected`;
 }
 
-/** Members on one machine with one size of disk share it: what they need adds up. Pure. */
+/** The number of members that share a disk: those on one machine with a disk of the same size. Pure. */
 function sharers(all: readonly MemberSpace[], one: MemberSpace): number {
   const machine = ({ host }: MemberSpace) => host.slice(0, host.lastIndexOf(":"));
   return all.filter(
@@ -135,13 +140,13 @@ function reserveOf({ totalBytes }: MemberSpace): number {
  */
 export function requireMemberSpace(members: readonly MemberSpace[], neededBytes: number): void {
   const short = members.filter((member) => {
-    // A database that is not there yet has no disk: nothing to copy, nothing to refuse.
+    // A database that does not exist yet has no disk, so nothing is copied and nothing refused.
     if (member.totalBytes === 0) return neededBytes > 2 * limits.spaceMarginBytes;
     return member.freeBytes - reserveOf(member) < neededBytes * sharers(members, member);
   });
   if (short.length === 0) return;
   const words = short.map(({ host, freeBytes, totalBytes }) =>
-    totalBytes === 0 ? `${host} (does not tell)` : `${host} (${freeBytes} of ${totalBytes})`,
+    totalBytes === 0 ? `${host} (reports no disk)` : `${host} (${freeBytes} of ${totalBytes})`,
   );
   throw new LockstepError(
     "disk-full",

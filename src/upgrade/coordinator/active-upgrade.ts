@@ -5,7 +5,7 @@ import { coordinatorId } from "../../control/names.ts";
 import { readVersions } from "../../control/versions.ts";
 import type { Store } from "../../journal/store.ts";
 import type { ActorView } from "../protocol/derive.ts";
-import { isEligible } from "../protocol/eligible.ts";
+import { isEligible } from "../protocol/master-eligibility.ts";
 import { isFinal, viewOf } from "../views.ts";
 
 /** The upgrade that holds the slot, as its coordinator stands. */
@@ -20,7 +20,7 @@ export interface ActiveUpgrade {
   readonly coordinator: Coordinator;
   readonly agents: readonly AgentRecord[];
   readonly nowMs: number;
-  /** Nobody's silence counts before this process has listened long enough. */
+  /** Silence counts only once this process has listened long enough. */
   readonly canJudgeSilence: boolean;
 }
 
@@ -32,8 +32,8 @@ export function isAbsent({ canJudgeSilence, nowMs }: ActiveUpgrade, record: Agen
 /** @throws LockstepError `entry-not-readable` where this build cannot go on with it */
 export async function activeCoordinator(store: Store): Promise<Coordinator | undefined> {
   const versions = await readVersions(store);
-  if (!versions?.upgrade) return undefined;
-  const tail = await store.tail(coordinatorId(versions.upgrade));
+  if (!versions?.upgradeId) return undefined;
+  const tail = await store.tail(coordinatorId(versions.upgradeId));
   if (!tail) return undefined;
   return { ...viewOf<UpgradeContext>(tail), final: isFinal(tail), protocol: tail.protocol };
 }

@@ -11,7 +11,7 @@ type Params = Readonly<Record<string, unknown>>;
 const upgradeOf = (params: Params): [from: string, to: string, upgrade: string] => [
   String(params["from"]),
   String(params["to"]),
-  String(params["upgrade"]),
+  String(params["upgradeId"]),
 ];
 
 /** The four transactions that change the versions, by the coordinator's action that asks for each. */

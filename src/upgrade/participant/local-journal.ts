@@ -13,6 +13,7 @@ interface Kept {
 
 /** The record of one host's work for one upgrade. Each change of it is durable before the next work begins. */
 export interface LocalRecord {
+  /** The version that this host's files matched before, or `beforeAllVersions`. */
   readonly from: string;
   readonly to: string;
   readonly done: readonly string[];
@@ -23,24 +24,34 @@ export interface LocalRecord {
     readonly effect: string;
   } | null;
   readonly kept: readonly Kept[];
+  /** The attempts of the readiness check, where it has begun here. */
+  readonly readiness?: { readonly attempt: number; readonly effect: string };
 }
 
 /** The journal of local steps, in the agent's data directory: readable by every version. */
 export interface LocalJournal {
-  read(upgrade: string): Promise<LocalRecord | undefined>;
-  write(upgrade: string, record: LocalRecord): Promise<void>;
+  read(upgradeId: string): Promise<LocalRecord | undefined>;
+  write(upgradeId: string, record: LocalRecord): Promise<void>;
   /** Saves a before-image once; a path already kept stays as it was first seen. */
-  keep(upgrade: string, record: LocalRecord, path: string): Promise<LocalRecord>;
+  keep(upgradeId: string, record: LocalRecord, path: string): Promise<LocalRecord>;
   /** Puts all before-images back, the last first. */
   putBack(record: LocalRecord): Promise<void>;
-  forget(upgrade: string): Promise<void>;
-  /** The version whose local steps this host has run, or undefined on a fresh host. */
+  forget(upgradeId: string): Promise<void>;
+  /** The version that this host's files match, or undefined where that is not known. */
   stepsVersion(): Promise<string | undefined>;
-  setStepsVersion(version: string): Promise<void>;
+  /** True where that version was declared, and not reached by local steps. */
+  isDeclared(): Promise<boolean>;
+  /** @param options.isDeclared default: false */
+  setStepsVersion(version: string, options?: { readonly isDeclared: boolean }): Promise<void>;
+  /** Makes it unknown again. */
+  forgetStepsVersion(): Promise<void>;
 }
 
+/** Where the local steps of a host begin whose files match no known version. No version is lower. */
+export const beforeAllVersions = "0.0.0-0";
+
 /**
- * What can be put back as it was is a file, or that there was none. A link would be put back as a file, and what it
+ * A file can be put back as it was, and so can its absence. A link would be put back as a file, and what it
  * leads to would stay changed.
  * @throws LockstepError `bad-argument`
  */
@@ -75,28 +86,28 @@ async function copyDurably(from: string, to: string): Promise<boolean> {
 /** The journal on disk, below `<dataDirectory>/local`. */
 export function createLocalJournal(dataDirectory: string, faultPoints: FaultPoints): LocalJournal {
   const root = join(resolve(dataDirectory), "local");
-  const directoryOf = (upgrade: string) => {
-    assert(/^[a-z0-9-]+$/.test(upgrade), "an upgrade's id is a safe file name", { upgrade });
-    return join(root, upgrade);
+  const directoryOf = (upgradeId: string) => {
+    assert(/^[a-z0-9-]+$/.test(upgradeId), "an upgrade's id is a safe file name", { upgradeId });
+    return join(root, upgradeId);
   };
-  const recordPath = (upgrade: string) => join(directoryOf(upgrade), "journal.json");
+  const recordPath = (upgradeId: string) => join(directoryOf(upgradeId), "journal.json");
   const versionPath = join(root, "steps-version.json");
   const save = (name: string, path: string, value: unknown) =>
     faultPoints.write(name, () => writeFileAtomic(path, `${JSON.stringify(value)}\n`));
   const journal: LocalJournal = {
-    read: (upgrade) => readJsonFile<LocalRecord>(recordPath(upgrade)),
-    write: (upgrade, record) => save("local-journal", recordPath(upgrade), record),
-    async keep(upgrade, record, path) {
+    read: (upgradeId) => readJsonFile<LocalRecord>(recordPath(upgradeId)),
+    write: (upgradeId, record) => save("local-journal", recordPath(upgradeId), record),
+    async keep(upgradeId, record, path) {
       const absolute = resolve(path);
       if (record.kept.some((kept) => kept.path === absolute)) return record;
       await requireFile(absolute);
-      const copy = join(directoryOf(upgrade), "kept", String(record.kept.length));
+      const copy = join(directoryOf(upgradeId), "kept", String(record.kept.length));
       const existed = await faultPoints.write("before-image", () => copyDurably(absolute, copy));
       const next = {
         ...record,
         kept: [...record.kept, { path: absolute, copy: existed ? copy : null }],
       };
-      await journal.write(upgrade, next);
+      await journal.write(upgradeId, next);
       return next;
     },
     async putBack(record) {
@@ -107,14 +118,20 @@ export function createLocalJournal(dataDirectory: string, faultPoints: FaultPoin
         });
       }
     },
-    forget: (upgrade) =>
+    forget: (upgradeId) =>
       faultPoints.write("forget-local", () =>
-        rm(directoryOf(upgrade), { recursive: true, force: true }),
+        rm(directoryOf(upgradeId), { recursive: true, force: true }),
       ),
     async stepsVersion() {
       return (await readJsonFile<{ version: string }>(versionPath))?.version;
     },
-    setStepsVersion: (version) => save("steps-version", versionPath, { version }),
+    async isDeclared() {
+      return (await readJsonFile<{ isDeclared?: boolean }>(versionPath))?.isDeclared === true;
+    },
+    setStepsVersion: (version, { isDeclared } = { isDeclared: false }) =>
+      save("steps-version", versionPath, { version, isDeclared }),
+    forgetStepsVersion: () =>
+      faultPoints.write("steps-version", () => rm(versionPath, { force: true })),
   };
   return journal;
 }

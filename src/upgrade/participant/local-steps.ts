@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { lt } from "semver";
 import type { AgentEvent } from "../../../machines/participant-context.ts";
 import type { Reason, Role } from "../../../machines/vocabulary.ts";
 import { isLockstepError, messageOf } from "../../errors.ts";
@@ -6,14 +7,14 @@ import { limits } from "../../limits.ts";
 import type { Log } from "../../log.ts";
 import type { LocalStep, LocalStepContext, Step } from "../protocol/steps.ts";
 import { planOf } from "../protocol/steps.ts";
-import type { LocalJournal, LocalRecord } from "./local-journal.ts";
+import { beforeAllVersions, type LocalJournal, type LocalRecord } from "./local-journal.ts";
 
 /** The means of running and undoing local steps. */
 export interface LocalRun {
   readonly journal: LocalJournal;
   readonly steps: readonly Step[];
   readonly role: Role;
-  readonly upgrade: string;
+  readonly upgradeId: string;
   readonly from: string;
   readonly to: string;
   /** Id of the effect that this is: the same for each process that goes on with it. */
@@ -22,7 +23,7 @@ export interface LocalRun {
   readonly isFirstTry: boolean;
   readonly now: Date;
   readonly dataDirectory: string;
-  /** Somebody else goes on with it, or it is not wanted any more. */
+  /** Aborts when another process goes on with it, or when it is not wanted any more. */
   readonly signal: AbortSignal;
   /** Aborts when it has taken too long in this process; its reason says so. */
   readonly overtime: AbortSignal;
@@ -47,13 +48,13 @@ function localContextOf(
   attempt: number,
   keep: (path: string) => Promise<void>,
 ): LocalStepContext {
-  const { from, to, now, dataDirectory, upgrade } = run;
+  const { from, to, now, dataDirectory, upgradeId } = run;
   return {
     from,
     to,
     now,
     id: (seed) =>
-      createHash("sha256").update(`${upgrade}/${step.name}/${seed}`).digest("hex").slice(0, 24),
+      createHash("sha256").update(`${upgradeId}/${step.name}/${seed}`).digest("hex").slice(0, 24),
     signal: AbortSignal.any([run.signal, run.overtime]),
     log: run.log.child({ step: step.name }),
     dataDirectory,
@@ -73,13 +74,21 @@ function troubleOf(run: LocalRun, step: string, error: unknown): Reason {
 }
 
 /**
- * Waits for the step itself, also after it was told to stop: nobody undoes what somebody still does.
+ * Waits for the step itself, also after its signal: nothing may be undone while the step still works.
  * One that ignores its signal is the engine's business: its process has to leave.
  */
 async function settle(work: Promise<void>, { signal, overtime }: LocalRun): Promise<void> {
   await work;
   signal.throwIfAborted();
   overtime.throwIfAborted();
+}
+
+/** The number of this attempt. Another try within one process is no death of it. Pure. */
+export function attemptAfter(
+  last: { readonly attempt: number; readonly effect: string } | undefined,
+  { effect, isFirstTry }: Pick<LocalRun, "effect" | "isFirstTry">,
+): number {
+  return last?.effect === effect ? last.attempt + (isFirstTry ? 1 : 0) : 1;
 }
 
 /**
@@ -93,39 +102,44 @@ async function begin(
   what: string,
 ): Promise<Reason | (LocalRecord & { readonly running: NonNullable<LocalRecord["running"]> })> {
   const { running } = record;
-  const goesOn = running?.step === step.name && running.effect === run.effect;
-  // Another try within one process is no death of it.
-  const attempt = goesOn ? running.attempt + (run.isFirstTry ? 1 : 0) : 1;
+  const attempt = attemptAfter(running?.step === step.name ? running : undefined, run);
   if (attempt > limits.stepDeathsMax) {
     const message = `its process died ${limits.stepDeathsMax} times in ${what}`;
     return failed(step.name, "step-kills-process", message);
   }
   const next = { ...record, running: { step: step.name, attempt, effect: run.effect } };
-  await run.journal.write(run.upgrade, next);
+  await run.journal.write(run.upgradeId, next);
   return next;
 }
 
-/** A process that is told to stop, and stops, has not died in its step; one that it was too long for has. */
+/** A process that stops at its signal has not died in its step. One whose step took too long has. */
 async function forgetAttempt(
-  { journal, upgrade, overtime }: LocalRun,
+  { journal, upgradeId, overtime }: LocalRun,
   record: LocalRecord,
 ): Promise<void> {
   if (!record.running || overtime.aborted) return;
   const running = { ...record.running, attempt: record.running.attempt - 1 };
-  await journal.write(upgrade, { ...record, running });
+  await journal.write(upgradeId, { ...record, running });
+}
+
+/** The record of a host that begins: where its files match an earlier version than the fleet's, it begins there. */
+export async function newRecord(
+  journal: LocalJournal,
+  { from, to }: Pick<LocalRecord, "from" | "to">,
+): Promise<LocalRecord> {
+  const known = (await journal.stepsVersion()) ?? beforeAllVersions;
+  return { from: lt(known, from) ? known : from, to, done: [], running: null, kept: [] };
 }
 
 /** Runs what this host has not run yet; each step at least once, its before-images durable first. */
 export async function runLocalSteps(run: LocalRun): Promise<AgentEvent> {
-  const { journal, upgrade, from, to } = run;
-  let record: LocalRecord = (await journal.read(upgrade)) ?? {
-    from,
-    to,
-    done: [],
-    running: null,
-    kept: [],
-  };
-  for (const step of localStepsOf(run.steps, from, to, run.role)) {
+  const { journal, upgradeId, from, to } = run;
+  const known = await journal.stepsVersion();
+  const found = await journal.read(upgradeId);
+  // A host that was declared to be provisioned at this version needs no step.
+  if (found === undefined && known === to) return { type: "localStepsDone" };
+  let record: LocalRecord = found ?? (await newRecord(journal, { from, to }));
+  for (const step of localStepsOf(run.steps, record.from, to, run.role)) {
     if (record.done.includes(step.name)) continue;
     run.signal.throwIfAborted();
     const begun = await begin(run, record, step, "it: mend the step, then upgrade again");
@@ -136,7 +150,7 @@ export async function runLocalSteps(run: LocalRun): Promise<AgentEvent> {
     let keeping: Promise<void> = Promise.resolve();
     const context = localContextOf(run, step, begun.running.attempt, (path) => {
       keeping = keeping.then(async () => {
-        record = await journal.keep(upgrade, record, path);
+        record = await journal.keep(upgradeId, record, path);
       });
       keeping.catch(() => {});
       return keeping;
@@ -151,27 +165,36 @@ export async function runLocalSteps(run: LocalRun): Promise<AgentEvent> {
       return { type: "localStepFailed", reason: troubleOf(run, step.name, error) };
     }
     record = { ...record, done: [...record.done, step.name], running: null };
-    await journal.write(upgrade, record);
+    await journal.write(upgradeId, record);
   }
   await journal.setStepsVersion(to);
   return { type: "localStepsDone" };
 }
 
+/** The files match the version from before again, but for a host that was provisioned at the later one. */
+async function setBack(
+  journal: LocalJournal,
+  { from, to }: Pick<LocalRecord, "from" | "to">,
+): Promise<void> {
+  const isProvisioned = (await journal.stepsVersion()) === to && (await journal.isDeclared());
+  if (isProvisioned) return;
+  if (from === beforeAllVersions) await journal.forgetStepsVersion();
+  else await journal.setStepsVersion(from);
+}
+
 /** Undoes what this host has done for the upgrade; somebody having done it already is a success. */
 export async function undoLocalSteps(run: LocalRun, running: string): Promise<AgentEvent> {
-  const { journal, upgrade, from, to } = run;
-  let record = await journal.read(upgrade);
+  const { journal, upgradeId, from, to } = run;
+  let record = await journal.read(upgradeId);
   if (record === undefined) {
-    // Nothing was run. Files that are older than `from` are still: who missed an upgrade follows it yet.
-    const found = await journal.stepsVersion();
-    if (found === undefined || found === to) await journal.setStepsVersion(from);
+    // Nothing was run. Files that are older than `from` stay so: an agent that missed an upgrade follows it later.
+    if ((await journal.stepsVersion()) === to) await setBack(journal, { from, to });
     return { type: "undone" };
   }
   const touched = [...record.done, ...(record.running ? [record.running.step] : [])];
-  const reverts = localStepsOf(run.steps, from, to, run.role).filter(
-    (step) => step.revert !== undefined && touched.includes(step.name),
-  );
-  const known = new Set(localStepsOf(run.steps, from, to, run.role).map(({ name }) => name));
+  const steps = localStepsOf(run.steps, record.from, to, run.role);
+  const reverts = steps.filter((step) => step.revert !== undefined && touched.includes(step.name));
+  const known = new Set(steps.map(({ name }) => name));
   const unknown = touched.filter((name) => !known.has(name));
   if (unknown.length > 0) {
     run.log.warn(
@@ -193,10 +216,10 @@ export async function undoLocalSteps(run: LocalRun, running: string): Promise<Ag
     // The last goes back first: what ran last is out of the record before the next one is in it.
     const done = begun.done.filter((name) => name !== step.name);
     record = { ...begun, done, running: null };
-    await journal.write(upgrade, record);
+    await journal.write(upgradeId, record);
   }
   await journal.putBack(record);
-  await journal.setStepsVersion(from);
-  await journal.forget(upgrade);
+  await setBack(journal, record);
+  await journal.forget(upgradeId);
   return { type: "undone" };
 }

@@ -1,6 +1,8 @@
+import type { ParticipantParams } from "../../../machines/effect-params.ts";
 import type { AgentEvent } from "../../../machines/participant-context.ts";
 import type { UpgradeContext } from "../../../machines/upgrade-context.ts";
-import { coordinatorId } from "../../control/names.ts";
+import type { Deadlines } from "../../../machines/vocabulary.ts";
+import { coordinatorId, isProvision, participantId } from "../../control/names.ts";
 import type { EffectContext } from "../../engine/engine.ts";
 import { LockstepError } from "../../errors.ts";
 import type { Entry } from "../../journal/store.ts";
@@ -12,25 +14,29 @@ import type { World } from "../world.ts";
 import type { LocalRun } from "./local-steps.ts";
 
 /**
- * Runs or undoes local steps within the upgrade's deadline, in each process anew: whoever takes part only
- * after the commit is waited for by nobody else. One that ignores its signal takes its process along.
+ * Does work on this host within a limit, usually a deadline of the upgrade, which begins anew in each process: after the commit no other
+ * agent waits for this one. A step that ignores its signal takes its process along.
  */
 export async function localWork(
   world: World,
-  deadline: "peersMs" | "rollingBackMs",
-  params: Readonly<Record<string, unknown>>,
+  limitOf: (deadlines: Deadlines) => number,
+  { upgradeId, from, to }: ParticipantParams["runLocalSteps"],
   context: EffectContext,
   act: (run: LocalRun, coordinator: Entry | undefined) => Promise<AgentEvent>,
 ): Promise<AgentEvent> {
-  const upgrade = String(params["upgrade"]);
-  const coordinator = await world.store.tail(coordinatorId(upgrade));
+  const coordinator = await world.store.tail(coordinatorId(upgradeId));
   const known = coordinator && contextOf<UpgradeContext>(coordinator);
-  const limitMs = (known?.deadlines ?? deadlinesDefault)[deadline];
+  const mine = participantId(world.agent, upgradeId);
+  const began = known?.acceptedAt ?? (await world.store.heads(mine))[0]?.at ?? 0;
+  // Nobody waits for a host that is brought to the fleet's version.
+  const limitMs = isProvision(upgradeId)
+    ? limits.provisionTimeoutMs
+    : limitOf(known?.deadlines ?? deadlinesDefault);
   const [overtime, ended] = [new AbortController(), new AbortController()];
   const watch = async () => {
     await world.clock.sleep(limitMs, ended.signal);
     if (ended.signal.aborted) return;
-    const message = `it was not done in ${limitMs} ms: mend this host or the step`;
+    const message = `it was not done in ${limitMs} ms: mend what takes so long on this host`;
     overtime.abort(new LockstepError("timeout", message));
     await world.clock.sleep(limits.effectStopGraceMs, ended.signal);
     if (!ended.signal.aborted) world.leave(exitForStuckEffect);
@@ -41,12 +47,12 @@ export async function localWork(
       journal: world.localJournal,
       steps: world.steps,
       role: world.role,
-      upgrade,
+      upgradeId,
       effect: context.id,
       isFirstTry: context.attempt === 1,
-      from: String(params["from"]),
-      to: String(params["to"]),
-      now: new Date(known?.acceptedAt ?? 0),
+      from,
+      to,
+      now: new Date(began),
       dataDirectory: world.dataDirectory,
       signal: context.signal,
       overtime: overtime.signal,

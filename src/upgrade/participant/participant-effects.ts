@@ -1,20 +1,24 @@
+import type { ParticipantParams } from "../../../machines/effect-params.ts";
+import type { AgentEvent } from "../../../machines/participant-context.ts";
 import type { UpgradeContext } from "../../../machines/upgrade-context.ts";
-import type { Reason } from "../../../machines/vocabulary.ts";
+import type { Deadlines, Reason } from "../../../machines/vocabulary.ts";
 import { coordinatorId } from "../../control/names.ts";
 import { notInstalled } from "../../control/versions.ts";
 import { effectFailed } from "../../engine/effect-failed.ts";
-import type { EffectHandler } from "../../engine/engine.ts";
+import type { EffectContext } from "../../engine/engine.ts";
 import { LockstepError, messageOf } from "../../errors.ts";
 import { collections, type Entry } from "../../journal/store.ts";
 import { exitForVersionChange } from "../../launcher/agent-side.ts";
 import { limits } from "../../limits.ts";
-import type { DatabaseSide } from "../database-side.ts";
-import { isRequired } from "../protocol/eligible.ts";
+import { isRequired } from "../protocol/master-eligibility.ts";
 import { otherStepsHere } from "../protocol/other-steps.ts";
 import { contextOf, isFinal } from "../views.ts";
 import type { World } from "../world.ts";
+import { dumpCopy } from "./dump-copy.ts";
 import { runLocalSteps, undoLocalSteps } from "./local-steps.ts";
 import { localWork } from "./local-work.ts";
+import { checkReadiness } from "./readiness.ts";
+import { sweepCopies } from "./sweep-copies.ts";
 
 /** Resolves never; rejects when the signal aborts. */
 export function untilAborted(signal: AbortSignal): Promise<never> {
@@ -25,28 +29,34 @@ export function untilAborted(signal: AbortSignal): Promise<never> {
 }
 
 /** A master restores before it goes back itself: nobody else need start over. */
-async function untilRestored(world: World, upgrade: string, signal: AbortSignal): Promise<void> {
+async function untilRestored(world: World, upgradeId: string, signal: AbortSignal): Promise<void> {
   for (let look = 0; look < limits.looksMax && world.isMaster() && !signal.aborted; look += 1) {
-    const tail = await world.store.tail(coordinatorId(upgrade));
+    const tail = await world.store.tail(coordinatorId(upgradeId));
     if (tail?.state !== "rolling-back") return;
     if (contextOf<{ restored: boolean }>(tail).restored) return;
     await world.clock.sleep(limits.masterPollMs, signal);
   }
 }
 
-/** The effects of `machines/participant.ts`, by name. */
-export function participantEffects(
-  world: World,
-  database: DatabaseSide,
-): Record<string, EffectHandler> {
+/** The effects of `machines/participant.ts`: each answers with the event that reports it. */
+export type ParticipantEffects = {
+  readonly [Name in keyof ParticipantParams]: (
+    params: ParticipantParams[Name],
+    context: EffectContext,
+  ) => Promise<
+    AgentEvent | { readonly type: "versionKept" | "versionReached" | "versionUnreachable" }
+  >;
+};
+
+/** The effects of a participant, in one process of one agent. */
+export function participantEffects(world: World): ParticipantEffects {
   return {
     async shutGate() {
       await world.gate.shut();
       return { type: "gateShut" };
     },
 
-    async changeVersion(params, context) {
-      const version = String(params["version"]);
+    async changeVersion({ version }, context) {
       if (version === world.version) return { type: "versionReached" };
       if (!world.startable.includes(version)) {
         const reason = {
@@ -66,42 +76,41 @@ export function participantEffects(
       return untilAborted(context.signal);
     },
 
-    dumpCopy: database.dumpCopy(world),
+    dumpCopy: dumpCopy(world),
 
     async runLocalSteps(params, context) {
-      const to = String(params["to"]);
+      const { to } = params;
       if (world.version !== to) {
-        const reason = {
-          code: "cannot-start",
-          message: `expected to run ${to}, this process is ${world.version}`,
-          details: {},
-        };
-        return { type: "localStepFailed", reason };
+        return { type: "localStepFailed", reason: otherVersion(world, to) };
       }
-      return localWork(world, "peersMs", params, context, async (run, coordinator) => {
+      const limitOf = ({ peersMs }: Deadlines) => peersMs;
+      return localWork(world, limitOf, params, context, async (run, coordinator) => {
         const reason = otherThanAgreed(world, coordinator);
         return reason === null ? runLocalSteps(run) : { type: "localStepFailed", reason };
       });
     },
 
+    checkReadiness: readinessChecked(world),
+
     async undoLocalSteps(params, context) {
-      return localWork(world, "rollingBackMs", params, context, (run) =>
+      const limitOf = ({ rollingBackMs }: Deadlines) => rollingBackMs;
+      return localWork(world, limitOf, params, context, (run) =>
         undoLocalSteps(run, world.version),
       );
     },
 
-    async keepVersion(params) {
-      const version = String(params["version"]);
-      const upgrade = String(params["upgrade"]);
+    async keepVersion({ version, upgradeId }) {
       try {
         await world.writeDefaultVersion(version);
-        await world.localJournal.forget(upgrade);
+        // An earlier upgrade may have left another wish, which a start after a hanging drain would follow.
+        await world.writeWantedVersion(version);
+        await world.localJournal.forget(upgradeId);
         world.cannotEnd(null);
       } catch (error) {
-        world.cannotEnd(`the end of ${upgrade} cannot be written down: ${messageOf(error)}`);
+        world.cannotEnd(`the end of ${upgradeId} cannot be written down: ${messageOf(error)}`);
         throw error;
       }
-      await database.sweepBackups(world, upgrade).catch((error: unknown) => {
+      await sweepCopies(world, upgradeId).catch((error: unknown) => {
         // Old copies that stay take room: that must not keep an agent from paying its debt.
         world.log.warn({ error: messageOf(error) }, "old backups could not be deleted");
       });
@@ -121,7 +130,34 @@ export function participantEffects(
   };
 }
 
-/** Who was not asked whether it is ready, or comes after the commit, brings the steps that it has. */
+/** The launcher may have fallen back meanwhile: the work of the new version is not for another build. */
+function otherVersion({ version }: World, to: string): Reason {
+  return {
+    code: "cannot-start",
+    message: `expected to run ${to}, this process is ${version}: see why ${to} does not come up on this host`,
+    details: { version: to },
+  };
+}
+
+/** The readiness check within its own limit. An application without one is ready. */
+function readinessChecked(world: World): ParticipantEffects["checkReadiness"] {
+  const { readiness, readinessTimeoutMs } = world;
+  return async (params, context) => {
+    if (world.version !== params.to) {
+      return { type: "readinessFailed", reason: otherVersion(world, params.to) };
+    }
+    if (readiness === null) return { type: "readinessPassed" };
+    return localWork(
+      world,
+      () => readinessTimeoutMs,
+      params,
+      context,
+      (run) => checkReadiness(run, readiness),
+    );
+  };
+}
+
+/** An agent that was not asked whether it is ready, or that comes after the commit, may run the steps that it has. */
 function otherThanAgreed(world: World, coordinator: Entry | undefined): Reason | null {
   if (!coordinator || isFinal(coordinator)) return null;
   const known = contextOf<UpgradeContext>(coordinator);

@@ -1,4 +1,4 @@
-import { gt } from "semver";
+import { gt, lt } from "semver";
 import type { UpgradeInput } from "../../../machines/upgrade-context.ts";
 import type { Deadlines } from "../../../machines/vocabulary.ts";
 import { type AgentRecord, isSilent } from "../../control/agents.ts";
@@ -13,13 +13,21 @@ export const deadlinesDefault: Deadlines = {
   backingUpMs: limits.backingUpDeadlineMs,
   noProgressMs: limits.noProgressDeadlineMs,
   peersMs: limits.peersDeadlineMs,
+  silentMs: limits.silentDeadlineMs,
   rollingBackMs: limits.rollingBackDeadlineMs,
 };
 
-/** The target of a fleet: a higher version, or the version and data of a backup. */
+/** The target of a fleet: another version, or the version and data of a backup. */
 export interface Wanted {
   readonly to: string;
   readonly restoreOf: { readonly backupId: string; readonly digest: string } | null;
+}
+
+/** The last ones of a list of versions. */
+function listed(versions: readonly string[]): string {
+  const left = versions.length - limits.versionsShownMax;
+  const shown = versions.slice(-limits.versionsShownMax).join(", ");
+  return left > 0 ? `${shown} and ${left} more` : shown;
 }
 
 const named = (agents: readonly AgentRecord[]) => agents.map(({ agent }) => agent).join(", ");
@@ -41,6 +49,27 @@ function requiredHoldersOf(
 }
 
 /**
+ * A higher version brings the steps that lead to it. A lower one has no way to undo the steps that lie between.
+ * @throws LockstepError `version-not-higher`
+ */
+function requireWay(from: string, to: string, between: readonly string[]): void {
+  if (gt(to, from) || (lt(to, from) && between.length === 0)) return;
+  const [named, left] = [
+    between.slice(0, limits.stepsBetweenNamedMax),
+    between.length - limits.stepsBetweenNamedMax,
+  ];
+  const why =
+    between.length === 0
+      ? ""
+      : `, which has no way to undo what lies between: ${named.join(", ")}${left > 0 ? ` and ${left} more` : ""}`;
+  throw new LockstepError(
+    "version-not-higher",
+    `expected a version higher than ${from}, got ${to}${why}: going back after the commit is a restore`,
+    { from, to, between: named },
+  );
+}
+
+/**
  * Decides whether an upgrade may be accepted, and what it is created with. Pure.
  * @throws LockstepError `version-not-semver`, `version-not-higher`, `upgrade-active`,
  *   `peers-missing`, `cannot-start`, `backup-mismatch`
@@ -49,26 +78,22 @@ export function decideAcceptance(options: {
   versions: Versions;
   agents: readonly AgentRecord[];
   wanted: Wanted;
+  /** The steps between the fleet's version and a lower one that is wanted, which that one cannot undo. */
+  between: readonly string[];
   deadlines: Partial<Deadlines>;
   nowMs: number;
 }): UpgradeInput {
   const { versions, agents, wanted, nowMs } = options;
   const { to } = wanted;
   requireSemver(to);
-  if (versions.upgrade !== null) {
+  if (versions.upgradeId !== null) {
     throw new LockstepError(
       "upgrade-active",
       `an upgrade to ${versions.agentVersion} holds the slot: wait for it, or abort it first`,
-      { upgrade: versions.upgrade },
+      { upgradeId: versions.upgradeId },
     );
   }
-  if (wanted.restoreOf === null && !gt(to, versions.agentVersion)) {
-    throw new LockstepError(
-      "version-not-higher",
-      `expected a version higher than ${versions.agentVersion}, got ${to}: going back after the commit is a restore`,
-      { from: versions.agentVersion, to },
-    );
-  }
+  if (wanted.restoreOf === null) requireWay(versions.agentVersion, to, options.between);
   const required = agents.filter(({ role }) => role === "state-server");
   const missing = required.filter(
     (agent) =>
@@ -79,8 +104,17 @@ export function decideAcceptance(options: {
       "peers-missing",
       `expected all ${required.length} state servers present on ${versions.agentVersion}, missing: ${
         named(missing) || "all"
-      }: start them, or \`lockstep forget AGENT\` who is gone for good`,
+      }: start them, or \`lockstep forget AGENT\` for each that is gone for good`,
       { missing: missing.map(({ agent }) => agent) },
+    );
+  }
+  // Its files may match another version, and then it could take no part, while the fleet waited for it.
+  const starting = required.filter((agent) => agent.starting === true);
+  if (starting.length > 0) {
+    throw new LockstepError(
+      "peers-missing",
+      `expected state servers that have checked the files of their hosts, got some that have only just started: ${named(starting)}: ask again in some seconds`,
+      { missing: starting.map(({ agent }) => agent) },
     );
   }
   const stuck = required.filter(({ blocked }) => blocked !== null);
@@ -97,12 +131,12 @@ export function decideAcceptance(options: {
   if (unable.length > 0) {
     throw new LockstepError(
       "cannot-start",
-      `expected ${to} to be installed everywhere, cannot be started by: ${named(unable)}: install it there, restart the agent, then ask again`,
+      `expected ${to} to be installed everywhere, cannot be started by: ${unable.map(({ agent, startable }) => `${agent} (it can start ${listed(startable)})`).join(", ")}: install it there and list it in the launcher's versions file, then ask again`,
       { unable: unable.map(({ agent, startable }) => ({ agent, startable })) },
     );
   }
   return {
-    upgrade: nextUpgradeId(versions),
+    upgradeId: nextUpgradeId(versions),
     from: versions.agentVersion,
     to,
     required: required.map(({ agent, role }) => ({ agent, role })),

@@ -17,8 +17,8 @@ export interface Catalogued {
  */
 export async function cataloguedAt(
   store: Store,
-  upgrade: string,
+  upgradeId: string,
   { catalogue }: BackupPoint,
 ): Promise<Catalogued> {
-  return (await readKeptCatalogue(store, upgrade, catalogue)) as Catalogued;
+  return (await readKeptCatalogue(store, upgradeId, catalogue)) as Catalogued;
 }

@@ -11,6 +11,7 @@ import type {
   PlanSummary,
   Reason,
   RestoreOf,
+  SavedWrites,
 } from "../../../machines/vocabulary.ts";
 import {
   anything,
@@ -21,13 +22,14 @@ import {
   list,
   nullable,
   oneOf,
+  optional,
   record,
   text,
 } from "../../shape.ts";
 
 const reason = nullable(fields<Reason>({ code: text, message: text, details: record(anything) }));
 const role = oneOf("state-server", "machine");
-const plan = { hash: text, schemaSteps: count, protocol: count };
+const plan = { hash: text, steps: optional(list(text)), schemaSteps: count, protocol: count };
 const backup = nullable(
   fields<BackupPoint>({ time: text, foreignWrites: text, digest: text, catalogue: text }),
 );
@@ -35,7 +37,7 @@ const copy = fields<Copy>({ digest: nullable(text), reason });
 
 /** The fields of a coordinator's context that others read and decide by. */
 export const upgradeContextShape = fields<UpgradeContext>({
-  upgrade: text,
+  upgradeId: text,
   from: text,
   to: text,
   required: list(fields<Required>({ agent: text, role })),
@@ -44,6 +46,7 @@ export const upgradeContextShape = fields<UpgradeContext>({
     backingUpMs: figure,
     noProgressMs: figure,
     peersMs: figure,
+    silentMs: figure,
     rollingBackMs: figure,
   }),
   restoreOf: nullable(fields<RestoreOf>({ backupId: text, digest: text, holders: list(text) })),
@@ -60,6 +63,8 @@ export const upgradeContextShape = fields<UpgradeContext>({
   growthBytes: nullable(figure),
   touched: flag,
   voted: list(text),
+  silent: list(text),
+  verifying: flag,
   verified: flag,
   restored: flag,
   undone: list(text),
@@ -68,13 +73,16 @@ export const upgradeContextShape = fields<UpgradeContext>({
   reason,
   blockedReason: reason,
   foreignWritesAccepted: flag,
+  saved: optional(
+    fields<SavedWrites>({ agent: text, path: nullable(text), documents: count, deletions: count }),
+  ),
 });
 
 /** The fields of a participant's context that others read and decide by. */
-export const agentContextShape = fields<ParticipantContext>({
+export const participantContextShape = fields<ParticipantContext>({
   agent: text,
   role,
-  upgrade: text,
+  upgradeId: text,
   from: text,
   to: text,
   running: nullable(text),

@@ -1,21 +1,16 @@
 import type { AgentEvent, ParticipantContext } from "../../../machines/participant-context.ts";
 import {
+  forwardStates,
   noProgressMs,
   type UpgradeContext,
   type UpgradeEvent,
 } from "../../../machines/upgrade-context.ts";
 import type { AgentRecord } from "../../control/agents.ts";
+import type { ActorView } from "../../engine/read.ts";
+
 import { otherSteps } from "./other-steps.ts";
 
-/** An actor as others read it: its latest journal entry. */
-export interface ActorView<Context> {
-  readonly actor: string;
-  readonly revision: number;
-  readonly state: string;
-  readonly context: Context;
-  /** Milliseconds by the store's clock. */
-  readonly at: number;
-}
+export type { ActorView } from "../../engine/read.ts";
 
 /** An event with the key that makes it count once. */
 export interface Derived<Event> {
@@ -74,7 +69,7 @@ export function fromParticipant(
     case "migrating":
     case "awaiting-peers":
       if (reason !== null) add({ type: "participantFailed", agent, reason });
-      // Back on the old version, whatever brought it there: it could not go on once it is committed.
+      // It is back on the old version, for any cause: it could not go on after a commit.
       else if (
         participant.state === "awaiting-peers" &&
         running === known.to &&
@@ -95,21 +90,51 @@ export function fromParticipant(
   return derived;
 }
 
-/** The coordinator's news from the agents' records: gates and absent agents. */
+/** A master's judgement of another agent. It is unknown while the master has not listened long enough. */
+export type Hearing = "heard" | "absent" | "unknown";
+
+/** The required agents that have become silent, or are heard again, while the fleet goes forward. */
+function silences(
+  { actor, revision, state, context: known }: ActorView<UpgradeContext>,
+  records: readonly AgentRecord[],
+  hear: (record: AgentRecord) => Hearing,
+): readonly Derived<UpgradeEvent>[] {
+  // An agent that has voted has done its part.
+  const awaited = known.required.filter(
+    ({ agent }) => state !== "awaiting-peers" || !known.voted.includes(agent),
+  );
+  return awaited.flatMap(({ agent }): readonly Derived<UpgradeEvent>[] => {
+    const record = records.find((candidate) => candidate.agent === agent);
+    const heard = record === undefined ? "absent" : hear(record);
+    const key = `${actor}@${revision}:${heard}:${agent}`;
+    const wasSilent = known.silent.includes(agent);
+    if (!wasSilent && heard === "absent")
+      return [{ event: { type: "participantSilent", agent }, key }];
+    if (wasSilent && heard === "heard")
+      return [{ event: { type: "participantHeard", agent }, key }];
+    return [];
+  });
+}
+
+/** The coordinator's news from the agents' records: gates, and agents that are silent or absent. */
 export function fromRecords(
   coordinator: ActorView<UpgradeContext>,
   records: readonly AgentRecord[],
-  isSilent: (record: AgentRecord) => boolean,
+  hear: (record: AgentRecord) => Hearing,
 ): readonly Derived<UpgradeEvent>[] {
   const known = coordinator.context;
-  if (coordinator.state === "waiting" && !known.gatesShut) {
-    const shut = records.every((record) => record.gate === "shut" || isSilent(record));
-    return shut ? [{ event: { type: "gatesShut" }, key: "gatesShut" }] : [];
+  if (forwardStates.includes(coordinator.state)) {
+    const shut = records.every((record) => record.gate === "shut" || hear(record) === "absent");
+    const isNews = coordinator.state === "waiting" && !known.gatesShut && shut;
+    return [
+      ...(isNews ? [{ event: { type: "gatesShut" as const }, key: "gatesShut" }] : []),
+      ...silences(coordinator, records, hear),
+    ];
   }
   if (coordinator.state !== "rolling-back" && coordinator.state !== "blocked") return [];
   return known.required.flatMap(({ agent }) => {
     const record = records.find((candidate) => candidate.agent === agent);
-    const absent = record === undefined || isSilent(record);
+    const absent = record === undefined || hear(record) === "absent";
     const settled = known.undone.includes(agent) || known.debtors.includes(agent);
     if (!absent || settled) return [];
     const event = { type: "participantAbsent" as const, agent };
@@ -117,7 +142,7 @@ export function fromRecords(
   });
 }
 
-/** Where the schema steps stand: each batch moves it, and each operation that has none. */
+/** The position of the schema steps. Each batch moves it, and so does each operation without batches. */
 export interface Place {
   readonly step: number;
   readonly operation: number;
@@ -147,7 +172,7 @@ export function fromCoordinator(
     { event, key: keyOf(coordinator, event.type) },
   ];
   const holdsCopy = mine.role === "state-server";
-  // Who comes late is asked for its part once it runs the new version: whoever it waits for does already.
+  // A late agent is asked for its part once it runs the new version. The agents that it waits for run it already.
   const isWaiting = participant.state === "waiting" && mine.running === mine.to && !mine.leaving;
   switch (coordinator.state) {
     case "waiting":

@@ -1,3 +1,8 @@
+import {
+  differencesText,
+  type Plans,
+  stepDifferences,
+} from "../../../machines/step-differences.ts";
 import type { UpgradeContext } from "../../../machines/upgrade-context.ts";
 import type { PlanSummary, Reason } from "../../../machines/vocabulary.ts";
 import { planOf, type Step } from "./steps.ts";
@@ -9,14 +14,20 @@ import { planOf, type Step } from "./steps.ts";
 export function otherSteps(
   { ready, to }: UpgradeContext,
   agent: string,
-  found: Pick<PlanSummary, "hash" | "protocol">,
+  found: PlanSummary,
 ): Reason | null {
   const agreed = ready[agent];
   if (agreed?.hash === found.hash && agreed.protocol === found.protocol) return null;
+  const plans: Plans = {
+    ...(agreed && { "the build that was ready": agreed }),
+    "its build": found,
+  };
   return {
     code: "steps-differ",
-    message: `agent "${agent}" was ready with other steps for ${to} than its build has now: install the same build everywhere, then upgrade again`,
-    details: { agent, agreed: agreed ?? null, found },
+    message: `agent "${agent}" was ready with other steps for ${to} than its build has now${
+      agreed ? `, found ${differencesText(plans)}` : ""
+    }: install the same build everywhere, then upgrade again`,
+    details: { agent, differences: stepDifferences(plans) },
   };
 }
 
@@ -26,6 +37,7 @@ export function otherStepsHere(
   { agent, steps }: { readonly agent: string; readonly steps: readonly Step[] },
   protocol: number,
 ): Reason | null {
-  const { hash } = planOf(steps, context.from, context.to);
-  return otherSteps(context, agent, { hash, protocol });
+  const { hash, digests, schema } = planOf(steps, context.from, context.to);
+  const found = { hash, steps: digests, schemaSteps: schema.length, protocol };
+  return otherSteps(context, agent, found);
 }

@@ -1,6 +1,8 @@
 import { createHash } from "node:crypto";
+import { inspect } from "node:util";
 import { compare, gt, lte, valid } from "semver";
 import type { SchemaContext } from "../../database/migration/schema-context.ts";
+import { isStepCollection } from "../../database/migration/step-arguments.ts";
 import { requireName } from "../../entity-names.ts";
 import { assert, LockstepError } from "../../errors.ts";
 import { limits } from "../../limits.ts";
@@ -35,6 +37,11 @@ interface StepBase {
 /** A schema step: run once by the master, rehearsed on a copy first. Must be deterministic. */
 export interface SchemaStep extends StepBase {
   readonly target: "MasterStateServer";
+  /**
+   * All collections and views that its transactions use, also those that a pipeline joins. The rehearsal loads only
+   * these for a transaction. Default: any, so the rehearsal loads the whole copy.
+   */
+  readonly reads?: readonly string[];
   run(context: SchemaContext): Promise<void>;
 }
 
@@ -53,6 +60,26 @@ export interface Plan {
   readonly schema: readonly SchemaStep[];
   readonly local: readonly LocalStep[];
   readonly hash: string;
+  /** The steps for `PlanSummary`. */
+  readonly digests: readonly string[];
+}
+
+/** @throws LockstepError `bad-argument` where `reads` is no list of collections, or belongs to a local step */
+function requireReads(step: Step): void {
+  if (!("reads" in step) || step.reads === undefined) return;
+  const { reads } = step as { readonly reads: unknown };
+  const isList =
+    step.target === "MasterStateServer" &&
+    Array.isArray(reads) &&
+    reads.length <= limits.stepReadsMax &&
+    reads.every(isStepCollection) &&
+    new Set(reads).size === reads.length;
+  if (isList) return;
+  throw new LockstepError(
+    "bad-argument",
+    `step "${step.name}": expected reads of a schema step to be a list of at most ${limits.stepReadsMax} different names of collections, got ${inspect(reads, { breakLength: Number.POSITIVE_INFINITY }).slice(0, limits.printedBytesMax)}: correct it, or leave it out`,
+    { step: step.name },
+  );
 }
 
 /**
@@ -77,6 +104,7 @@ export function defineSteps(steps: readonly Step[]): readonly Step[] {
       );
     }
     names.add(step.name);
+    requireReads(step);
     if (valid(step.version) !== step.version) {
       throw new LockstepError(
         "version-not-semver",
@@ -92,6 +120,8 @@ function hashOf(steps: readonly Step[]): string {
   const hash = createHash("sha256");
   for (const step of steps) {
     const revert = "revert" in step && step.revert ? String(step.revert) : "";
+    // Without it the hash is that of an earlier build.
+    const reads = "reads" in step && step.reads ? [step.reads] : [];
     hash.update(
       JSON.stringify([
         step.version,
@@ -100,10 +130,28 @@ function hashOf(steps: readonly Step[]): string {
         step.description,
         String(step.run),
         revert,
+        ...reads,
       ]),
     );
   }
   return hash.digest("hex");
+}
+
+/** The steps of each version, and each step, as `NAME DIGEST`; without either where there are too many of them. */
+function digestsOf(steps: readonly Step[]): readonly string[] {
+  const text = (name: string, some: readonly Step[]) =>
+    `${name} ${hashOf(some).slice(0, limits.stepDigestLength)}`;
+  const ofVersion = (of: string) =>
+    text(
+      of,
+      steps.filter(({ version }) => version === of),
+    );
+  const versions = [...new Set(steps.map(({ version }) => version))];
+  // Too many are not hashed first, since every plan comes here.
+  return [
+    ...(versions.length <= limits.stepsNamedMax ? versions.map(ofVersion) : []),
+    ...(steps.length <= limits.stepsNamedMax ? steps.map((step) => text(step.name, [step])) : []),
+  ];
 }
 
 /** The steps with from < version ≤ to, by version, then list order; schema steps apart from local ones. */
@@ -114,5 +162,5 @@ export function planOf(steps: readonly Step[], from: string, to: string): Plan {
   const schema = chosen.filter((step) => step.target === "MasterStateServer");
   const local = chosen.filter((step) => step.target !== "MasterStateServer");
   assert(schema.length + local.length === chosen.length, "every chosen step has one target");
-  return { schema, local, hash: hashOf(chosen) };
+  return { schema, local, hash: hashOf(chosen), digests: digestsOf(chosen) };
 }

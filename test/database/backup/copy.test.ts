@@ -28,7 +28,7 @@ import { digestDatabase } from "../../../src/mongo/catalogue/digest.ts";
 import { systemClock } from "../../../src/ports/clock.ts";
 import { type FaultPoints, noFaults } from "../../../src/ports/fault-point.ts";
 import { fillWithEverything } from "../everything.ts";
-import { createSetting, never, type Setting, takeCopy, withMember } from "../setting.ts";
+import { createSetting, never, type Setting, takeCopy, targetIn, withMember } from "../setting.ts";
 
 describe("a copy", () => {
   test("restored beside the live database it has the same hashes and catalogue", async () => {
@@ -39,13 +39,7 @@ describe("a copy", () => {
     const scratch = `${setting.name}_beside`;
     const { client } = setting;
     onTestFinished(async () => void (await client.db(scratch).dropDatabase()));
-    const target = {
-      client,
-      databaseName: scratch,
-      signal: never,
-      faultPoints: noFaults,
-      log: silentLog,
-    };
+    const target = targetIn(client, scratch);
     expect(await loadDatabase(target, directory, manifest)).toEqual(digest);
     // Never over what is there.
     await expect(loadDatabase(target, directory, manifest)).rejects.toMatchObject({
@@ -103,7 +97,7 @@ describe("a copy", () => {
       });
       const databaseName = `${name}_${index}`;
       onTestFinished(async () => void (await client.db(databaseName).dropDatabase()));
-      const target = { client, databaseName, signal: never, faultPoints: noFaults, log: silentLog };
+      const target = targetIn(client, databaseName);
       await loadDatabase(target, join(folder, backupId), await verifyDump(join(folder, backupId)));
       const sums = await Promise.all(
         ["left", "right"].map((side) =>
@@ -184,7 +178,7 @@ describe("a copy", () => {
     });
     const databaseName = `${setting.name}_beside`;
     onTestFinished(async () => void (await setting.client.db(databaseName).dropDatabase()));
-    const target = { client, databaseName, signal: never, faultPoints: noFaults, log: silentLog };
+    const target = targetIn(client, databaseName);
     await loadDatabase(target, directory, manifest);
     const [first] = expiries;
     expect(first).toBe(2_147_483_647);

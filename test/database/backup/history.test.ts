@@ -166,15 +166,15 @@ test("held and put back, killed at each durable write; an operator's later value
 });
 
 describe("a second hold keeps its window when the first one ends", () => {
-  const upgrade = "an upgrade";
+  const upgradeId = "an upgrade";
   const byHand = "a backup by hand";
   test.each([
-    [upgrade, byHand, 400, 400],
-    [upgrade, byHand, 400, 300],
-    [byHand, upgrade, 400, 400],
+    [upgradeId, byHand, 400, 400],
+    [upgradeId, byHand, 400, 300],
+    [byHand, upgradeId, 400, 400],
     [byHand, byHand, 400, 400],
     [byHand, byHand, 300, 400],
-    ["another fleet's upgrade", upgrade, 400, 400],
+    ["another fleet's upgrade", upgradeId, 400, 400],
     ["another fleet's upgrade", byHand, 400, 300],
   ])("%s, then %s: %i s and %i s", async (first, second, firstSeconds, secondSeconds) => {
     const { windows, record, history } = await startHistory();

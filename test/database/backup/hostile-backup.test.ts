@@ -1,6 +1,17 @@
-// Aim: whatever a backup's manifest says, and be it sealed by somebody else, nothing outside its folder is read
+// Aim: no manifest of a backup, also one that was sealed again, makes anything outside its folder be read
 // or deleted, and it is a `backup-mismatch`. Method: real folders; one field changed at a time, sealed again.
-import { mkdir, mkdtemp, readdir, rm, stat, symlink, writeFile } from "node:fs/promises";
+import {
+  link,
+  lstat,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
@@ -8,12 +19,18 @@ import fc from "fast-check";
 import { BSON } from "mongodb";
 import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { readDumpText } from "../../../src/database/backup/dump-files.ts";
-import { manifestName, metadataOf } from "../../../src/database/backup/manifest.ts";
+import {
+  earlierMetadataOf,
+  manifestName,
+  metadataOf,
+} from "../../../src/database/backup/manifest.ts";
 import { manifestProblem } from "../../../src/database/backup/manifest-shape.ts";
 import { sweepBackups } from "../../../src/database/backup/retention.ts";
 import { readManifest, verifyDump } from "../../../src/database/backup/verify-dump.ts";
 import { limits } from "../../../src/limits.ts";
 import { definitionOf } from "../../../src/mongo/catalogue/definition.ts";
+import { verifyBackup } from "../../../src/operator/backup-files.ts";
+import { runCommand } from "../../../src/ports/process.ts";
 import { entry, manifestWith } from "../sealed-manifest.ts";
 
 let root: string;
@@ -57,6 +74,21 @@ describe("names of a manifest", () => {
     ...[null, 7, {}, ["shop"]],
   ])("a database named %j", async (databaseName) => {
     const directory = await write("u000001", manifestWith({ databaseName }));
+    await expect(readManifest(directory)).rejects.toMatchObject(mismatch);
+  });
+
+  test.each([
+    { version: "../../evil" },
+    { version: "1.0.0\u001b[2J" },
+    { version: null },
+    { fleet: "../evil" },
+    { fleet: "a\0b" },
+    { serverVersion: "6.0.5\n" },
+    { time: "1:1\u001b" },
+    { time: "9".repeat(400) },
+    { backupId: "../u000001" },
+  ])("a manifest with %j", async (change) => {
+    const directory = await write("u000001", manifestWith(change));
     await expect(readManifest(directory)).rejects.toMatchObject(mismatch);
   });
 
@@ -152,6 +184,55 @@ describe("names of a manifest", () => {
     await expect(verifyDump(directory)).rejects.toMatchObject(mismatch);
     await symlink(directory, join(root, "linked"));
     await expect(readManifest(join(root, "linked"))).rejects.toMatchObject(mismatch);
+  });
+
+  test.each(["a link", "a second name", "a pipe"])(
+    "%s where a corrected metadata file is written first: nothing outside is changed",
+    async (kind) => {
+      const options = definitionOf(BSON.serialize({ collation: { locale: "de" } }));
+      const collated = { ...entry, options };
+      const directory = await write("u000001", manifestWith({}, [collated]));
+      const path = join(directory, "shop", "items.metadata.json");
+      await writeFile(path, earlierMetadataOf(collated));
+      const theirs = join(root, "theirs");
+      await writeFile(theirs, "precious", { mode: 0o644 });
+      if (kind === "a link") await symlink(theirs, `${path}.partial`);
+      else if (kind === "a second name") await link(theirs, `${path}.partial`);
+      else await runCommand("mkfifo", [`${path}.partial`], { timeoutMs: 5_000 });
+      expect(await lstat(`${path}.partial`)).toBeTruthy();
+      await verifyDump(directory);
+      expect(await readFile(theirs, "utf8")).toBe("precious");
+      expect((await stat(theirs)).mode & 0o777).toBe(0o644);
+      expect(await readFile(path, "utf8")).toBe(metadataOf(collated));
+      expect((await lstat(path)).isFile()).toBe(true);
+    },
+  );
+
+  test("documents that unzip to more than the manifest says are not read to their end", async () => {
+    const directory = await write("u000001", manifestWith({ gzip: true }));
+    const folder = join(directory, "shop");
+    await writeFile(join(folder, "items.metadata.json.gz"), gzipSync(metadataOf(entry)));
+    await writeFile(join(folder, "items.bson.gz"), gzipSync(Buffer.alloc(64 * 1024 * 1024)));
+    let read = 0;
+    const verifying = verifyDump(directory, (bytes) => {
+      read += bytes;
+    });
+    await expect(verifying).rejects.toMatchObject(mismatch);
+    expect(read).toBeLessThan(1024 * 1024);
+  });
+
+  test.each([
+    ["a collection of the server's", { name: "system.views" }, {}],
+    ["an option that is an argument of a command", {}, { create: "victim" }],
+    ["an option that names another database", {}, { $db: "admin" }],
+  ])("%s: nothing is restored", async (_, change, options) => {
+    const odd = { ...entry, ...change, options: definitionOf(BSON.serialize(options)) };
+    const named = { ...odd, file: odd.name, dataFile: odd.name };
+    const directory = await write("u000001", manifestWith({}, [named]));
+    await writeFile(join(directory, "shop", `${odd.name}.bson`), "");
+    await writeFile(join(directory, "shop", `${odd.name}.metadata.json`), metadataOf(named));
+    const { signal } = new AbortController();
+    await expect(verifyBackup(directory, { signal })).rejects.toMatchObject(mismatch);
   });
 
   test("files larger than any of ours, zipped or not", async () => {

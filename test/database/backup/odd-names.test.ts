@@ -1,6 +1,7 @@
 // Aim: databases and collections whose names need escaping somewhere are copied and restored, and the copy's files are
 // called as mongodump calls them: the database's folder by its very name, a collection's files by its escaped one.
 // Method: the real set; our copy, the same without our manifest (a stock dump), and with the folder of earlier builds.
+
 import { readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
@@ -8,10 +9,8 @@ import type { Manifest } from "../../../src/database/backup/manifest.ts";
 import { verifyDump } from "../../../src/database/backup/verify-dump.ts";
 import { loadDatabase } from "../../../src/database/restore/load-database.ts";
 import { readStockDump } from "../../../src/database/restore/stock-dump.ts";
-import { silentLog } from "../../../src/log.ts";
 import { digestDatabase } from "../../../src/mongo/catalogue/digest.ts";
-import { noFaults } from "../../../src/ports/fault-point.ts";
-import { createSetting, never, takeCopy } from "../setting.ts";
+import { createSetting, takeCopy, targetIn } from "../setting.ts";
 
 const names = ["a@b", "ü=50%", "%41+ /&?#", "名".repeat(60)];
 
@@ -33,8 +32,8 @@ async function createStage(ending: string) {
     ...{ name, ...copy },
     async expectLoaded(manifest: Manifest) {
       await client.db(beside).dropDatabase();
-      const options = { client, databaseName: beside, signal: never, faultPoints: noFaults };
-      await loadDatabase({ ...options, log: silentLog }, copy.directory, manifest);
+      const options = targetIn(client, beside);
+      await loadDatabase(options, copy.directory, manifest);
       expect(await digestDatabase(client, beside)).toEqual(copy.digest);
     },
   };

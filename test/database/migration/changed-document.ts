@@ -4,7 +4,7 @@ import {
   fieldAt,
   type RawElement,
   type TypedBytes,
-} from "../../../src/mongo/bson/typed-bytes.ts";
+} from "../../../src/mongo/bson/elements.ts";
 
 // biome-ignore lint/suspicious/noExplicitAny: a step knows its documents.
 export type Change = (document: any) => any;

@@ -133,7 +133,7 @@ describe("refused by name, and nothing is touched", () => {
         }),
       /"capped" is a capped collection/,
     ],
-    "a collection of the server": [
+    "a collection that belongs to the server": [
       (context) =>
         context.transaction(async (database) => {
           await database.collection("system.views").deleteMany({});
@@ -142,7 +142,7 @@ describe("refused by name, and nothing is touched", () => {
     ],
     "buckets of nobody's": [
       (context) => context.addIndex("system.buckets.plain", { a: 1 }, { name: "a" }),
-      /"system.buckets.plain" is a collection of the server/,
+      /"system.buckets.plain" belongs to the server/,
     ],
     "a name that was dropped": [
       async (context) => {

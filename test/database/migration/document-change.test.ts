@@ -7,7 +7,7 @@ import {
   elementsOf,
   fieldAt,
   type RawElement,
-} from "../../../src/mongo/bson/typed-bytes.ts";
+} from "../../../src/mongo/bson/elements.ts";
 import { double, element, int32, int64, oddValues, string } from "../odd-values.ts";
 import { asShown, type Change, hex, setBy, shown, updateOf } from "./changed-document.ts";
 

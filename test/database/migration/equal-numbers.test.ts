@@ -1,7 +1,7 @@
 // Aim: a number that is equal to another one of its document keeps its own type, or is refused. Method: documents as
 // bytes, in which fields of several types hold one number, through a change.
 import { expect, test } from "vitest";
-import { documentOf, type RawElement } from "../../../src/mongo/bson/typed-bytes.ts";
+import { documentOf, type RawElement } from "../../../src/mongo/bson/elements.ts";
 import { double, element, int32, int64 } from "../odd-values.ts";
 import { asShown, type Change, setBy, updateOf } from "./changed-document.ts";
 

@@ -1,13 +1,14 @@
 // Aim: a renamed field is a `$rename`, per element where that has one meaning; everything else is refused before
 // anything is written. Method: the real set; documents beside what the server's own operator makes of them.
+
 import { Decimal128, Double, Long } from "mongodb";
 import { describe, expect, test } from "vitest";
 import type { SchemaRunOptions } from "../../../src/database/migration/runner.ts";
 import { runSchemaSteps } from "../../../src/database/migration/schema-steps.ts";
+import { documentOf, type RawElement } from "../../../src/mongo/bson/elements.ts";
 import { insertRaw } from "../../../src/mongo/bson/raw-insert.ts";
-import { documentOf, type RawElement } from "../../../src/mongo/bson/typed-bytes.ts";
 import { element, int32, string } from "../odd-values.ts";
-import { createSetting, dyingFaultPoints, never, runOptions, type Setting } from "../setting.ts";
+import { createSetting, dyingFaultPoints, runOptions, type Setting, targetIn } from "../setting.ts";
 
 type Run = SchemaRunOptions["steps"][number]["run"];
 const steps = (run: Run): SchemaRunOptions["steps"] => [{ name: "one", run }];
@@ -115,7 +116,7 @@ describe("in each element of an array", () => {
     const found = await items(setting).find().project({ _id: 0 }).toArray();
     expect(JSON.stringify(found)).toBe(JSON.stringify([expected]));
     const back = await runSchemaSteps(
-      await runOptions(setting, 2, steps(remove(to)), { upgrade: "u000003" }),
+      await runOptions(setting, 2, steps(remove(to)), { upgradeId: "u000003" }),
     );
     expect(back.kind).toBe("done");
     expect(await items(setting).countDocuments({ [to]: { $exists: true } })).toBe(0);
@@ -248,7 +249,11 @@ describe("refused before anything is written", () => {
       ],
     ];
     for (const document of documents) {
-      await insertRaw(setting.client, setting.name, { name: "items" }, documentOf(document), never);
+      await insertRaw(
+        targetIn(setting.client, setting.name),
+        { name: "items" },
+        documentOf(document),
+      );
     }
     const run = rename("a", "longer");
     const result = await runSchemaSteps(await runOptions(setting, 1, steps(run)));
@@ -257,7 +262,7 @@ describe("refused before anything is written", () => {
     });
     expect(JSON.stringify(result)).toMatch(/is there twice.*bytes afterwards/);
     await items(setting).deleteMany({ _id: { $ne: 2 } });
-    const again = await runOptions(setting, 2, steps(run), { upgrade: "u000003" });
+    const again = await runOptions(setting, 2, steps(run), { upgradeId: "u000003" });
     expect((await runSchemaSteps(again)).kind).toBe("done");
     const [kept] = await raws(setting);
     const expected = [

@@ -17,14 +17,14 @@ async function createAdder() {
   return async (documents: readonly Document[], [keys, given = {}]: Index, create: object = {}) => {
     asked += 1;
     const name = `items${asked}`;
-    const upgrade = `u${asked}`;
+    const upgradeId = `u${asked}`;
     const items = await database.createCollection(name, create);
     await items.insertMany([...documents], { ignoreUndefined: false });
     const before = await database.listCollections({}, { nameOnly: true }).toArray();
     const run: SchemaRunOptions["steps"][number]["run"] = (context) =>
       context.addIndex(name, keys as IndexKeys, { name: "it", ...given });
     const steps = [{ name: "one", run }];
-    const result = await runSchemaSteps(await runOptions(setting, asked, steps, { upgrade }));
+    const result = await runSchemaSteps(await runOptions(setting, asked, steps, { upgradeId }));
     expect(await database.listCollections({}, { nameOnly: true }).toArray()).toEqual(before);
     expect(await items.indexes()).toHaveLength(result.kind === "done" ? 2 : 1);
     return result;

@@ -1,5 +1,6 @@
 // Aim: values that JavaScript cannot hold are in nobody's way. Method: the real set, with such values as
 // `_id` and beside it; a walk whose every batch begins at each of them; copies, restores and strangers.
+
 import { describe, expect, test } from "vitest";
 import { updateRaw } from "../../../src/database/documents/raw-update.ts";
 import { readBatch } from "../../../src/database/documents/read-batch.ts";
@@ -7,12 +8,11 @@ import { findForeignWrites } from "../../../src/database/isolation/foreign-write
 import type { Runner, SchemaRunOptions } from "../../../src/database/migration/runner.ts";
 import { runSchemaSteps } from "../../../src/database/migration/schema-steps.ts";
 import { loadDatabase } from "../../../src/database/restore/load-database.ts";
-import { silentLog } from "../../../src/log.ts";
+import { documentOf, fieldAt, type TypedBytes } from "../../../src/mongo/bson/elements.ts";
 import { insertRaw } from "../../../src/mongo/bson/raw-insert.ts";
-import { documentOf, fieldAt, type TypedBytes } from "../../../src/mongo/bson/typed-bytes.ts";
 import { noFaults } from "../../../src/ports/fault-point.ts";
 import { element, int32, oddValues, string } from "../odd-values.ts";
-import { createSetting, never, runOptions, type Setting, takeCopy } from "../setting.ts";
+import { createSetting, never, runOptions, type Setting, takeCopy, targetIn } from "../setting.ts";
 
 // An equal number in another type is the same `_id`.
 const ids = Object.entries(oddValues);
@@ -30,7 +30,7 @@ async function fill({ client, name }: Setting, more = 0): Promise<number> {
     ]),
     ...Array.from({ length: more }, (_, n) => [element("_id", 16, int32(1_000 + n))]),
   ].map(documentOf);
-  await insertRaw(client, name, { name: "items" }, Buffer.concat(documents), never);
+  await insertRaw(targetIn(client, name), { name: "items" }, Buffer.concat(documents));
   return documents.length;
 }
 
@@ -104,11 +104,9 @@ describe("values that JavaScript cannot hold", () => {
       [element("_id", 16, int32(8)), element("when", 10)],
     ].map(documentOf);
     await insertRaw(
-      setting.client,
-      setting.name,
+      targetIn(setting.client, setting.name),
       { name: "items" },
       Buffer.concat(documents),
-      never,
     );
     const run = steps((context) =>
       context.applyToCollection("items", { change: ({ when }) => ({ $set: { at: when } }) }),
@@ -147,17 +145,7 @@ describe("values that JavaScript cannot hold", () => {
     await fill(setting);
     const { manifest, directory } = await takeCopy(setting);
     const to = `${setting.name}_2`;
-    await loadDatabase(
-      {
-        client: setting.client,
-        databaseName: to,
-        signal: never,
-        faultPoints: noFaults,
-        log: silentLog,
-      },
-      directory,
-      manifest,
-    );
+    await loadDatabase(targetIn(setting.client, to), directory, manifest);
     const other = { ...setting, name: to };
     expect((await all(other)).map(hex)).toEqual((await all(setting)).map(hex));
     await setting.client.db(to).dropDatabase();
@@ -197,5 +185,72 @@ describe("values that JavaScript cannot hold", () => {
       };
     });
     expect(found).toEqual(expected);
+  });
+});
+
+describe("in a transaction, which may write back what it reads", () => {
+  const cannot = [
+    "a DBPointer",
+    "a date after all that JavaScript has",
+    "a name twice",
+    "a string that is no UTF-8",
+  ];
+  const reads = ["find", "findOne", "aggregate"] as const;
+  test.each(cannot.flatMap((what) => reads.map((read) => [what, read] as const)))(
+    "%s, read by %s: refused with the document's id, nothing is changed",
+    async (what, read) => {
+      const setting = await createSetting();
+      await fill(setting);
+      const before = (await all(setting)).map(hex);
+      const _id = `b ${what}`;
+      const result = await runSchemaSteps(
+        await runOptions(
+          setting,
+          1,
+          steps((context) =>
+            context.transaction(async (database) => {
+              const items = database.collection("items");
+              const found =
+                read === "findOne"
+                  ? [await items.findOne({ _id: _id as never })]
+                  : read === "find"
+                    ? await items.find({ _id: _id as never }).toArray()
+                    : await items.aggregate([{ $match: { _id } }]).toArray();
+              for (const each of found) await items.replaceOne({ _id: _id as never }, each ?? {});
+            }),
+          ),
+        ),
+      );
+      expect(result).toMatchObject({
+        kind: "failed",
+        reason: {
+          code: "step-failed",
+          message: expect.stringContaining(`document ${_id} of "items"`),
+        },
+      });
+      expect((await all(setting)).map(hex)).toEqual(before);
+    },
+  );
+
+  test("a text that begins with a mark is written back as it was", async () => {
+    const setting = await createSetting();
+    await fill(setting);
+    const before = (await all(setting)).map(hex);
+    const _id = "b a string that begins with a mark";
+    const result = await runSchemaSteps(
+      await runOptions(
+        setting,
+        1,
+        steps((context) =>
+          context.transaction(async (database) => {
+            const items = database.collection("items");
+            const found = await items.findOne({ _id: _id as never });
+            await items.replaceOne({ _id: _id as never }, { ...found });
+          }),
+        ),
+      ),
+    );
+    expect(result.kind).toBe("done");
+    expect((await all(setting)).map(hex)).toEqual(before);
   });
 });

@@ -75,6 +75,46 @@ describe("documents that an operation fails on are named", () => {
     },
   );
 
+  test.each(["pipeline", "function"] as const)(
+    "a filter that fails on the server, of a %s",
+    async (kind) => {
+      const setting = await createSetting();
+      const items = await fill(setting, { text: 5 });
+      const filter = { $expr: { $gt: [{ $strLenBytes: "$text" }, 0] } };
+      const reason = await fail(
+        setting,
+        step((context) =>
+          context.applyToCollection(
+            "items",
+            kind === "pipeline"
+              ? { filter, update: [{ $set: { seen: true } }] }
+              : { filter, change: () => ({ $set: { seen: true } }) },
+          ),
+        ),
+      );
+      expect(reason.code).toBe("step-failed");
+      expect(ids(reason.details["documents"])).toEqual(firstTen);
+      expect(reason.message).toContain("$strLenBytes");
+      expect(await items.countDocuments({ seen: true })).toBe(0);
+    },
+  );
+
+  test("a filter that is wrong in itself blames no document", async () => {
+    const setting = await createSetting();
+    await fill(setting, {});
+    const reason = await fail(
+      setting,
+      step((context) =>
+        context.applyToCollection("items", {
+          filter: { $nothing: 1 },
+          update: [{ $set: { a: 1 } }],
+        }),
+      ),
+    );
+    expect(reason.message).toContain("$nothing");
+    expect(reason.details["documents"]).toBeUndefined();
+  });
+
   test("documents that only fail together: the later one is named, with the value", async () => {
     const setting = await createSetting();
     const items = await fill(setting, {});

@@ -6,7 +6,7 @@ import { type Batch, batchSizeOf, readBatch } from "../../../src/database/docume
 import type { Runner, SchemaRunOptions } from "../../../src/database/migration/runner.ts";
 import { runSchemaSteps } from "../../../src/database/migration/schema-steps.ts";
 import { limits } from "../../../src/limits.ts";
-import type { TypedBytes } from "../../../src/mongo/bson/typed-bytes.ts";
+import type { TypedBytes } from "../../../src/mongo/bson/elements.ts";
 import {
   createSetting,
   dyingFaultPoints,
@@ -119,7 +119,7 @@ describe("schema steps", () => {
       const documents = Array.from({ length: 2_200 }, (_item, n) => ({ _id: id(n), old: 1, n }));
       await items.insertMany(documents as never[]);
       const steps = step(async (context) => {
-        // What is done leaves the filter: the one after the last is then the first that is found.
+        // A document that is done leaves the filter, so the next one is then the first that is found.
         await context.removeField("items", "old");
         await context.applyToCollection("items", {
           filter: { seen: { $exists: false } },
@@ -211,12 +211,14 @@ describe("schema steps", () => {
     const refused = await runSchemaSteps(await runOptions(setting, 1, unique));
     expect(JSON.stringify(refused)).toContain('{\\"a\\":1} in ');
     const plain = step((context) => context.addIndex("items", { a: 1 }, { name: "a" }));
-    const again = { upgrade: "u000003" };
+    const again = { upgradeId: "u000003" };
     expect((await runSchemaSteps(await runOptions(setting, 2, plain, again))).kind).toBe("done");
-    const more = { upgrade: "u000004" };
+    const more = { upgradeId: "u000004" };
     expect((await runSchemaSteps(await runOptions(setting, 3, plain, more))).kind).toBe("done");
     const other = step((context) => context.addIndex("items", { b: 1 }, { name: "a" }));
-    const last = await runSchemaSteps(await runOptions(setting, 4, other, { upgrade: "u000005" }));
+    const last = await runSchemaSteps(
+      await runOptions(setting, 4, other, { upgradeId: "u000005" }),
+    );
     expect(last).toMatchObject({ kind: "failed", reason: { code: "schema-conflict" } });
   });
 

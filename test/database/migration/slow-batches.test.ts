@@ -10,7 +10,7 @@ import {
 import { readProgress } from "../../../src/database/migration/progress.ts";
 import type { SchemaRunOptions } from "../../../src/database/migration/runner.ts";
 import { runSchemaSteps } from "../../../src/database/migration/schema-steps.ts";
-import { runStepsWithDeadline } from "../../../src/database/migration/steps-with-deadline.ts";
+import { runStepsWithDeadline } from "../../../src/database/rehearsal/steps-with-deadline.ts";
 import { limits } from "../../../src/limits.ts";
 import { type ReplicaSet, startReplicaSet } from "../../../src/local/replica-set.ts";
 import { until } from "../../support/until.ts";
@@ -62,7 +62,8 @@ describe("a slow batch ends", () => {
     );
     const result = await runSchemaSteps(await runOptions(setting, 1, slow));
     expect(result).toMatchObject({ kind: "done", documents: 600 });
-    if (result.kind === "done") expect(result.batches).toBeGreaterThan(3);
+    // All documents in one transaction would take 3.6 s, and the server ends it after one.
+    if (result.kind === "done") expect(result.batches).toBeGreaterThan(1);
     expect(await items.countDocuments({ touched: 1 })).toBe(600);
   });
 
@@ -99,6 +100,29 @@ describe("a slow batch ends", () => {
     });
   });
 
+  test("a filter that takes longer, even for one document, is a failed step", async () => {
+    const setting = await createSetting(client);
+    const items = client.db(setting.name).collection("items");
+    await items.insertMany(Array.from({ length: 30 }, (_each, n) => ({ n })));
+    const $where =
+      "const end = Date.now() + 200; while (Date.now() < end) {} return this.n === 29;";
+    const slow = step((context) =>
+      context.applyToCollection("items", {
+        filter: { $where },
+        change: () => ({ $set: { a: 1 } }),
+      }),
+    );
+    const result = await runSchemaSteps(await runOptions(setting, 1, slow));
+    expect(result).toMatchObject({
+      kind: "failed",
+      reason: {
+        code: "timeout",
+        message: expect.stringContaining('the filter of an operation on "items"'),
+      },
+    });
+    expect(await items.countDocuments({ a: 1 })).toBe(0);
+  });
+
   test("a transaction of the step's own that takes longer is a failed step", async () => {
     const setting = await createSetting(client);
     await client.db(setting.name).collection("items").insertOne({ n: 1 });
@@ -128,16 +152,19 @@ describe("a slow batch ends", () => {
       const options = await runOptions(setting, 1, hanging, { progressField: "rehearsal" });
       const running = runStepsWithDeadline(
         why === "an interruption"
-          ? { ...options, signal: stopping.signal }
-          : { ...options, mastership: { ...options.mastership, signal: stopping.signal } },
+          ? { ...options, clock, signal: stopping.signal }
+          : {
+              ...{ ...options, clock },
+              mastership: { ...options.mastership, signal: stopping.signal },
+            },
         600_000,
-        clock,
+        (run) => runSchemaSteps({ ...run, clock: options.clock }),
       );
       const ended = running.catch((error: unknown) => error);
       await until(
         "the step to hang",
         async () =>
-          (await readProgress(setting.control, "rehearsal", options.upgrade))?.operation === 1,
+          (await readProgress(setting.control, "rehearsal", options.upgradeId))?.operation === 1,
       );
       stopping.abort(new Error(why));
       await clock.advance(limits.effectStopGraceMs - 1);
@@ -163,11 +190,13 @@ describe("a slow batch ends", () => {
     });
     const clock = createVirtualClock();
     const options = await runOptions(setting, 1, hanging, { progressField: "rehearsal" });
-    const running = runStepsWithDeadline(options, 30_000, clock);
+    const running = runStepsWithDeadline({ ...options, clock }, 30_000, (run) =>
+      runSchemaSteps({ ...run, clock: options.clock }),
+    );
     await until(
       "the step to hang",
       async () =>
-        (await readProgress(setting.control, "rehearsal", options.upgrade))?.operation === 1,
+        (await readProgress(setting.control, "rehearsal", options.upgradeId))?.operation === 1,
     );
     await clock.advance(29_999);
     expect(await Promise.race([running, Promise.resolve("still running")])).toBe("still running");

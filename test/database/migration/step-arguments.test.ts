@@ -64,6 +64,10 @@ const refused: readonly (readonly [string, ...unknown[]])[] = [
   ...noObjects.map((options) => ["addCollection", "items", options] as const),
   ["addCollection", "items", { validator: [] }],
   ["addCollection", "items", { validationLevel: "some" }],
+  // No step may touch such a collection.
+  ["addCollection", "items", { capped: true, size: 4_096 }],
+  ["addCollection", "items", { timeseries: { timeField: "t" } }],
+  ["addCollection", "items", { viewOn: "other", pipeline: [] }],
   // A validator that was forgotten would remove the one that is there.
   ...[undefined, 5, "a", []].map((validator) => ["setValidator", "items", validator] as const),
   ["setValidator", "items", {}, null],

@@ -1,10 +1,12 @@
 // Aim: the loading of one collection that fails has ended when it says so, and nothing of it goes on. Method: a dump
 // of several batches on the real set; a lane that fails while another one is held in its batch.
+
 import { readdir, readlink } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import type { DumpedCollection } from "../../../src/database/backup/manifest.ts";
 import { type LoadTarget, loadCollection } from "../../../src/database/restore/load.ts";
+import { systemClock } from "../../../src/ports/clock.ts";
 import type { FaultPoints } from "../../../src/ports/fault-point.ts";
 import { createSetting, never, takeCopy } from "../setting.ts";
 
@@ -21,7 +23,13 @@ async function createStage() {
   return {
     setting,
     load: (faultPoints: FaultPoints, signal = never) => {
-      const target: LoadTarget = { client, databaseName: name, signal, faultPoints };
+      const target: LoadTarget = {
+        client,
+        databaseName: name,
+        signal,
+        faultPoints,
+        clock: systemClock,
+      };
       return loadCollection(target, directory, manifest, from, "loaded");
     },
     /** Open files of this process within the copy. */

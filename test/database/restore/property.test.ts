@@ -12,7 +12,7 @@ import { differences, readCatalogue } from "../../../src/mongo/catalogue/catalog
 import { digestDatabase } from "../../../src/mongo/catalogue/digest.ts";
 import { systemClock } from "../../../src/ports/clock.ts";
 import { noFaults } from "../../../src/ports/fault-point.ts";
-import { createSetting, never, withMember } from "../setting.ts";
+import { createSetting, never, targetIn, withMember } from "../setting.ts";
 
 const hex = fc.integer({ min: 0, max: 2 ** 31 - 1 }).map((n) => n.toString(16).padStart(24, "0"));
 const leaf = fc.oneof(
@@ -90,15 +90,10 @@ test("any database: backed up, restored, equal", { timeout: 300_000 }, async () 
           log: silentLog,
         },
       });
-      const target = {
-        client,
-        databaseName: `${name}_again`,
-        signal: never,
-        faultPoints: noFaults,
-      };
+      const target = targetIn(client, `${name}_again`);
       const directory = join(folder, "b");
       const manifest = await verifyDump(directory);
-      const loaded = await loadDatabase({ ...target, log: silentLog }, directory, manifest);
+      const loaded = await loadDatabase(target, directory, manifest);
       expect(loaded).toEqual(await digestDatabase(client, name));
       const [was, is] = [
         await readCatalogue(client, name),

@@ -1,7 +1,7 @@
 // Aim: an upgrade is refused for a right that any one state server's user lacks, by the agent's name; rights that it
 // can do without are only told. Method: records of agents as tables.
 import { expect, test } from "vitest";
-import { requireAgentRights } from "../../../src/upgrade/coordinator/agent-rights.ts";
+import { requireAgentRights } from "../../../src/upgrade/database/agent-rights.ts";
 
 const lacking = (agent: string, missing: string, optional = "") => ({
   agent,

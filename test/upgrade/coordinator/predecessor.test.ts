@@ -1,6 +1,7 @@
 // Aim: an agent's process that died in the middle of a transaction holds up neither its next process nor the
 // fleet until the server gives it up, after a minute. Method: a real set; a dead process' open transaction on
 // the record that the next one registers in.
+
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -11,6 +12,7 @@ import { createAgent, createLog } from "../../../src/index.ts";
 import { createMongoStore } from "../../../src/journal/mongo-store.ts";
 import { collections, type Write } from "../../../src/journal/store.ts";
 import { controlDatabaseName } from "../../../src/mongo/database-names.ts";
+import { systemClock } from "../../../src/ports/clock.ts";
 import { noFaults } from "../../../src/ports/fault-point.ts";
 import { freshDatabaseName, urlOf } from "../../support/database.ts";
 
@@ -56,6 +58,7 @@ test("one document is written without a transaction, several with one", async ()
     client,
     databaseName: freshDatabaseName(),
     faultPoints: noFaults,
+    clock: systemClock,
   });
   const begun: string[] = [];
   client.on("commandStarted", ({ command, commandName }) => {

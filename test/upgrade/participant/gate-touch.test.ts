@@ -1,5 +1,6 @@
 // Aim: on MongoDB an opening gate and an acceptance cannot both commit on what each read of the other:
 // the opening really changes the versions document. Method: an opening that is held before its commit.
+
 import type { ClientSession, MongoClient } from "mongodb";
 import { expect, test } from "vitest";
 import { register } from "../../../src/control/agents.ts";
@@ -7,9 +8,11 @@ import { acceptWrite, initializeVersions, readVersions } from "../../../src/cont
 import { createMongoStore } from "../../../src/journal/mongo-store.ts";
 import { collections } from "../../../src/journal/store.ts";
 import { silentLog } from "../../../src/log.ts";
+import { systemClock } from "../../../src/ports/clock.ts";
 import { noFaults } from "../../../src/ports/fault-point.ts";
 import { createGate } from "../../../src/upgrade/participant/gate.ts";
 import { freshDatabaseName, openClient } from "../../support/database.ts";
+import { drainPorts } from "../../support/drain-ports.ts";
 
 /** The client with its sessions looked at: before a commit, and when a transaction is given up. */
 function watching(
@@ -61,6 +64,7 @@ test("an acceptance waits for an opening that has not committed yet", async () =
     client: await openClient(),
     databaseName,
     faultPoints: noFaults,
+    clock: systemClock,
   });
   await initializeVersions(plain, "1.0.0");
   const facts = { role: "state-server", version: "1.0.0", startable: [], backups: [] } as const;
@@ -77,8 +81,14 @@ test("an acceptance waits for an opening that has not committed yet", async () =
   });
   const gate = createGate({
     ...{ agent: "a1", incarnation, version: "1.0.0", log: silentLog },
-    store: createMongoStore({ client: held, databaseName, faultPoints: noFaults }),
+    store: createMongoStore({
+      client: held,
+      databaseName,
+      faultPoints: noFaults,
+      clock: systemClock,
+    }),
     listener: { onOpen() {}, onShut() {} },
+    ...{ drain: drainPorts(), safeMode: null, keepVersion: async () => {} },
   });
   const opening = gate.open();
   await atCommit;
@@ -87,7 +97,7 @@ test("an acceptance waits for an opening that has not committed yet", async () =
     void openClient().then((client) => {
       const accepting = createMongoStore({
         client: watching(client, { onAbort: resolve }),
-        ...{ databaseName, faultPoints: noFaults },
+        ...{ databaseName, faultPoints: noFaults, clock: systemClock },
       });
       // In one transaction with something else, as it is with the coordinator's first entry.
       const answer = { collection: collections.inbox, id: "r1", expect: null };
@@ -103,5 +113,5 @@ test("an acceptance waits for an opening that has not committed yet", async () =
   letCommit();
   expect(await opening).toBe(true);
   await expect.poll(() => order).toEqual(["opened", "accepted"]);
-  expect((await readVersions(plain))?.upgrade).toBe("u000002");
+  expect((await readVersions(plain))?.upgradeId).toBe("u000002");
 });

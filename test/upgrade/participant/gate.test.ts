@@ -14,13 +14,14 @@ import { createMemoryStore } from "../../../src/journal/memory-store.ts";
 import type { Store, Write } from "../../../src/journal/store.ts";
 import { silentLog } from "../../../src/log.ts";
 import { createGate } from "../../../src/upgrade/participant/gate.ts";
+import { drainPorts } from "../../support/drain-ports.ts";
 
-const [from, to, upgrade] = ["1.0.0", "1.1.0", "u000002"];
+const [from, to, upgradeId] = ["1.0.0", "1.1.0", "u000002"];
 const writes: Readonly<Record<string, readonly Write[]>> = {
-  accept: [acceptWrite(from, to, upgrade)],
-  turnBack: [turnBackWrite(from, to, upgrade)],
-  commit: [commitWrite(from, to, upgrade)],
-  endRollBack: endRollBackWrites(from, to, upgrade, []),
+  accept: [acceptWrite(from, to, upgradeId)],
+  turnBack: [turnBackWrite(from, to, upgradeId)],
+  commit: [commitWrite(from, to, upgradeId)],
+  endRollBack: endRollBackWrites(from, to, upgradeId, []),
 };
 
 async function world() {
@@ -29,7 +30,7 @@ async function world() {
   return store;
 }
 
-async function agent(store: Store, version: string, listener = {}) {
+async function agent(store: Store, version: string, listener = {}, keepVersion = async () => {}) {
   const facts = {
     role: "state-server" as const,
     version,
@@ -50,6 +51,7 @@ async function agent(store: Store, version: string, listener = {}) {
     incarnation,
     version,
     listener: { onOpen() {}, onShut() {}, ...listener },
+    ...{ drain: drainPorts(), safeMode: null, keepVersion },
     log: silentLog,
   });
   return gate;
@@ -85,7 +87,7 @@ test("of all orders of the four transactions, only the ways of an upgrade are ta
 test("an upgrade's id is used once, even after it was rolled back", async () => {
   const store = await world();
   for (const name of ["accept", "turnBack", "endRollBack"]) await store.write(writes[name] ?? []);
-  expect(await readVersions(store)).toMatchObject({ agentVersion: from, upgrade: null });
+  expect(await readVersions(store)).toMatchObject({ agentVersion: from, upgradeId: null });
   expect(await store.write(writes["accept"] ?? [])).toBe(0);
 });
 
@@ -97,7 +99,7 @@ test("the gate opens on the fleet's version only, never in transition, never in 
   expect(await gate.open()).toBe(false);
   await store.write(writes["turnBack"] ?? []);
   expect(await gate.open()).toBe(false);
-  await store.write(endRollBackWrites(from, to, upgrade, ["a1"]));
+  await store.write(endRollBackWrites(from, to, upgradeId, ["a1"]));
   expect(await gate.open()).toBe(false);
   await store.write([{ collection: "agents", id: "a1", expect: {}, set: { owes: null } }]);
   expect(await gate.open()).toBe(true);
@@ -112,6 +114,25 @@ test("an older process of an agent can neither open nor shut", async () => {
   expect(await young.open()).toBe(true);
   await old.shut();
   expect((await readAgents(store))[0]?.gate).toBe("open");
+});
+
+test("its version is the launcher's default before the application begins, or the gate says why it is shut", async () => {
+  const store = await world();
+  const order: string[] = [];
+  let isFull = true;
+  const onOpen = () => void order.push("begun");
+  const gate = await agent(store, from, { onOpen }, async () => {
+    if (isFull) throw new Error("no room on this host");
+    order.push("kept");
+  });
+  await expect(gate.open()).rejects.toThrow("no room");
+  expect((await readAgents(store))[0]?.gate).toBe("shut");
+  expect(gate.why).toContain("no room on this host");
+  isFull = false;
+  gate.lift();
+  expect(await gate.open()).toBe(true);
+  expect(order).toEqual(["kept", "begun"]);
+  expect(gate.why).toBe(null);
 });
 
 test("it shuts after the application has drained", async () => {
@@ -132,7 +153,7 @@ test("it shuts after the application has drained", async () => {
 test("it shuts in transition and in debt as well", async () => {
   for (const meanwhile of [
     writes["accept"] ?? [],
-    endRollBackWrites(from, to, upgrade, ["a1"]).slice(1),
+    endRollBackWrites(from, to, upgradeId, ["a1"]).slice(1),
   ]) {
     const store = await world();
     const gate = await agent(store, from);
@@ -196,7 +217,12 @@ test("an application that cannot begin leaves no open gate behind; the next open
   await expect(gate.open()).rejects.toThrow("its port is taken");
   expect(gate.isOpen).toBe(false);
   expect((await readAgents(store))[0]?.gate).toBe("shut");
+  expect(gate.why).toContain("its port is taken");
+  // Not at once, unless a person says so.
+  expect(await gate.open()).toBe(false);
+  gate.lift();
   expect(await gate.open()).toBe(true);
+  expect(gate.why).toBe(null);
   expect(calls).toEqual(["open", "shut", "open"]);
   expect((await readAgents(store))[0]?.gate).toBe("open");
 });

@@ -17,10 +17,11 @@ import type { LocalStep } from "../../../src/upgrade/protocol/steps.ts";
 let root = "";
 beforeEach(async () => {
   root = await mkdtemp(join(tmpdir(), "lockstep-local-"));
+  await createLocalJournal(root, noFaults).setStepsVersion(from);
   onTestFinished(() => rm(root, { recursive: true, force: true }));
 });
 
-const [upgrade, from, to] = ["u000002", "1.0.0", "1.1.0"];
+const [upgradeId, from, to] = ["u000002", "1.0.0", "1.1.0"];
 const path = (name: string) => join(root, name);
 const exists = (name: string) =>
   access(path(name)).then(
@@ -55,7 +56,7 @@ function run(
   faultPoints: FaultPoints = noFaults,
   given: readonly LocalStep[] = steps,
   signal?: AbortSignal,
-  effect = "agent/a1/u000002/5/0",
+  effect = "participant/a1/u000002/5/0",
 ) {
   return {
     effect,
@@ -63,7 +64,7 @@ function run(
     journal: createLocalJournal(root, faultPoints),
     steps: given,
     role: "state-server" as const,
-    upgrade,
+    upgradeId,
     from,
     to,
     now: new Date(0),
@@ -165,7 +166,7 @@ test("a step in which the process died twice is given up; attempts are counted o
   expect(ran).toHaveLength(2);
   // An operator has mended it and says retry: that is another effect, and it gets its attempts anew.
   const mended = [step("dies", async () => {})];
-  const again = run(noFaults, mended, undefined, "agent/a1/u000002/9/0");
+  const again = run(noFaults, mended, undefined, "participant/a1/u000002/9/0");
   expect(await runLocalSteps(again)).toEqual({ type: "localStepsDone" });
   expect(ran.at(-1)).toBe("dies#1");
 });
@@ -191,7 +192,7 @@ test("a revert in which the process died twice is given up too, until an operato
   });
   expect(attempts).toEqual([1, 2]);
   const mended = [step("sticks", async () => {}, { revert: async () => {} })];
-  const again = run(noFaults, mended, undefined, "agent/a1/u000002/9/0");
+  const again = run(noFaults, mended, undefined, "participant/a1/u000002/9/0");
   expect(await undoLocalSteps(again, to)).toEqual({ type: "undone" });
 });
 
@@ -278,6 +279,28 @@ test.each(["a link", "a folder"])(
   },
 );
 
+test("a host that does not know its version runs the steps of all versions, and an undo forgets it again", async () => {
+  const journal = createLocalJournal(root, noFaults);
+  await journal.forgetStepsVersion();
+  const earlier = step("earlier", async () => {}, { version: "0.5.0" });
+  const all = [...steps, earlier];
+  expect(await runLocalSteps(run(noFaults, all))).toEqual({ type: "localStepsDone" });
+  expect(ran).toEqual(["earlier#1", "configuration#1", "registered#1"]);
+  expect(await journal.stepsVersion()).toBe(to);
+  expect(await undoLocalSteps(run(noFaults, all), to)).toEqual({ type: "undone" });
+  expect(await state()).toEqual(before);
+  expect(await journal.stepsVersion()).toBe(undefined);
+});
+
+test("a host that was provisioned at the new version runs no step, and stays at it", async () => {
+  const journal = createLocalJournal(root, noFaults);
+  await journal.setStepsVersion(to, { isDeclared: true });
+  expect(await runLocalSteps(run())).toEqual({ type: "localStepsDone" });
+  expect(ran).toEqual([]);
+  expect(await undoLocalSteps(run(), to)).toEqual({ type: "undone" });
+  expect(await journal.stepsVersion()).toBe(to);
+});
+
 test("an undo with nothing to undo says which version's files there are", async () => {
   expect(await undoLocalSteps(run(), to)).toEqual({ type: "undone" });
   const journal = createLocalJournal(root, noFaults);
@@ -304,7 +327,7 @@ test("a step that throws is a typed failure that names it; a failing revert too"
   const cannot = [
     step("sticks", async () => {}, { revert: () => Promise.reject(new Error("stuck")) }),
   ];
-  await createLocalJournal(root, noFaults).forget(upgrade);
+  await createLocalJournal(root, noFaults).forget(upgradeId);
   await runLocalSteps(run(noFaults, cannot));
   expect(await undoLocalSteps(run(noFaults, cannot), to)).toMatchObject({
     type: "undoFailed",

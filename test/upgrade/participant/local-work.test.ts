@@ -8,21 +8,27 @@ import { localWork } from "../../../src/upgrade/participant/local-work.ts";
 import { deadlinesDefault } from "../../../src/upgrade/protocol/accept.ts";
 import type { World } from "../../../src/upgrade/world.ts";
 import { createScheduler } from "../../simulation/scheduler.ts";
+import { participant } from "../protocol/facts.ts";
 
 function working(act: (run: Parameters<Parameters<typeof localWork>[4]>[0]) => Promise<void>) {
   const scheduler = createScheduler();
   const left: number[] = [];
-  const context = { id: "agent/a1/u000002/5/0", actor: "agent/a1/u000002", attempt: 1, epoch: 1 };
+  const context = {
+    id: "participant/a1/u000002/5/0",
+    actor: "participant/a1/u000002",
+    attempt: 1,
+    epoch: 1,
+  };
   const world = {
     store: createMemoryStore({ now: scheduler.nowMs }),
     clock: { monotonicMs: scheduler.nowMs, sleep: scheduler.sleep },
     leave: (code: number) => left.push(code),
   } as unknown as World;
   const signal = new AbortController().signal;
-  const params = { upgrade: "u000002", from: "1.0.0", to: "1.1.0" };
+  const params = { upgradeId: "u000002", from: "1.0.0", to: "1.1.0" };
   const ended = localWork(
     world,
-    "peersMs",
+    ({ peersMs }) => peersMs,
     params,
     { ...context, signal, log: silentLog },
     async (run) => {
@@ -34,6 +40,35 @@ function working(act: (run: Parameters<Parameters<typeof localWork>[4]>[0]) => P
 }
 
 const limitMs = deadlinesDefault.peersMs;
+
+test("a host that is brought to the fleet's version has the time of its part, and a day", async () => {
+  const scheduler = createScheduler();
+  const actor = "participant/a1/provision-7";
+  const store = createMemoryStore({ now: () => 5_000 });
+  const [first] = participant("a1", []);
+  if (first) await store.append([{ ...first, actor, at: 4_000 }]);
+  const world = {
+    ...{ store, agent: "a1", leave: () => {} },
+    clock: { monotonicMs: scheduler.nowMs, sleep: scheduler.sleep },
+  } as unknown as World;
+  const ended = localWork(
+    world,
+    ({ peersMs }) => peersMs,
+    { upgradeId: "provision-7", from: "0.0.0-0", to: "1.1.0" },
+    {
+      ...{ id: `${actor}/2/0`, actor, attempt: 1, epoch: 1 },
+      ...{ signal: new AbortController().signal, log: silentLog },
+    },
+    async ({ now, overtime }) => {
+      expect(now.getTime()).toBe(4_000);
+      await scheduler.sleep(2 * limitMs);
+      expect(overtime.aborted).toBe(false);
+      return { type: "localStepsDone" };
+    },
+  );
+  await scheduler.run(3 * limitMs);
+  expect(await ended).toEqual({ type: "localStepsDone" });
+});
 
 test("within the deadline nothing happens, then or later", async () => {
   const { scheduler, left, ended } = working(async ({ overtime }) => {

@@ -6,12 +6,9 @@ import { acceptWrite, initializeVersions } from "../../../src/control/versions.t
 import type { Engine } from "../../../src/engine/engine.ts";
 import { createMemoryStore } from "../../../src/journal/memory-store.ts";
 import { collections, type Store } from "../../../src/journal/store.ts";
-import {
-  type ParticipantWorld,
-  reconcile,
-  shutGateIfAway,
-} from "../../../src/upgrade/participant/participant-loop.ts";
-import { coordinator, from, join, participant, reason, to, upgrade } from "../protocol/facts.ts";
+import { reconcile, shutGateIfAway } from "../../../src/upgrade/participant/participant-loop.ts";
+import type { ParticipantWorld } from "../../../src/upgrade/participant/participant-world.ts";
+import { coordinator, from, join, participant, reason, to, upgradeId } from "../protocol/facts.ts";
 
 const cannotStart = (version: string) => ({
   code: "cannot-start",
@@ -33,7 +30,7 @@ function participantOf(store: Store, more: Partial<ParticipantWorld> = {}) {
   const world = {
     ...{ store, engine: engine as unknown as Engine, agent: "a1", role: "state-server" },
     ...{ version: from, incarnation: 1, steps: [], startable: [from, to], cannotStart: null },
-    gate: { isOpen: false },
+    gate: { isOpen: false, lift() {} },
     wasTakenOver: () => true,
     writeWantedVersion: async (version: string) => {
       changes.push(version);
@@ -70,7 +67,7 @@ test.each<[string, string, readonly AgentEvent[], boolean]>([
   const store = createMemoryStore({ now: () => 1_000 });
   await initializeVersions(store, from);
   await join(store, "a1");
-  await store.write([acceptWrite(from, to, upgrade)]);
+  await store.write([acceptWrite(from, to, upgradeId)]);
   for (const entry of [...coordinator([]), ...participant("a1", events)]) {
     await store.append([entry]);
   }
@@ -88,7 +85,7 @@ test("who is stuck tries again once for each time it is asked, when it has told 
   const store = createMemoryStore({ now: () => 1_000 });
   await initializeVersions(store, from);
   await join(store, "a1");
-  await store.write([acceptWrite(from, to, upgrade)]);
+  await store.write([acceptWrite(from, to, upgradeId)]);
   const [first] = coordinator([]);
   if (first) await store.append([first]);
   const stuck = participant("a1", [
@@ -97,7 +94,7 @@ test("who is stuck tries again once for each time it is asked, when it has told 
     { type: "undoFailed", reason },
   ]);
   for (const entry of stuck) await store.append([entry]);
-  expect((await store.tail(`agent/a1/${upgrade}`))?.state).toBe("blocked");
+  expect((await store.tail(`participant/a1/${upgradeId}`))?.state).toBe("blocked");
   await askAgain(store, "r1");
   const next = participantOf(store, { incarnation: 2 });
   await next.look();
@@ -129,6 +126,22 @@ test("a build that fell back is tried once for each time it is asked, and by no 
   expect(changes).toEqual([to]);
 });
 
+test.each([
+  ["match an earlier version", "0.9.0"],
+  ["match a later version", "2.0.0"],
+])("an agent whose files %s: it says that it takes no part in the upgrade", async (_how, files) => {
+  const store = createMemoryStore({ now: () => 1_000 });
+  await initializeVersions(store, from);
+  await join(store, "a1");
+  await store.write([acceptWrite(from, to, upgradeId)]);
+  for (const entry of coordinator([])) await store.append([entry]);
+  const localJournal = { stepsVersion: async () => files } as ParticipantWorld["localJournal"];
+  const { look } = participantOf(store, { localJournal });
+  expect(await look()).toEqual({
+    blocked: expect.stringMatching(`match ${files}, .* takes no part in ${upgradeId}`),
+  });
+});
+
 test("a gate is shut though a look hangs on the disk since before the upgrade", async () => {
   const store = createMemoryStore({ now: () => 1_000 });
   await initializeVersions(store, from);
@@ -148,7 +161,7 @@ test("a gate is shut though a look hangs on the disk since before the upgrade", 
   void look();
   await shutGateIfAway(world);
   expect(shut).toBe(0);
-  await store.write([acceptWrite(from, to, upgrade)]);
+  await store.write([acceptWrite(from, to, upgradeId)]);
   await shutGateIfAway(world);
   expect(shut).toBe(1);
 });

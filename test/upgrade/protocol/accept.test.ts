@@ -8,13 +8,13 @@ import { from, record, to } from "./facts.ts";
 const nowMs = 1_000_000;
 const present = (agent: string, more: Partial<AgentRecord> = {}) =>
   record(agent, { lastSeenAt: nowMs, ...more });
-const rest = { agentVersion: from, databaseVersion: from, upgrade: null, generation: 7 };
+const rest = { agentVersion: from, databaseVersion: from, upgradeId: null, generation: 7 };
 const decide = (more: Partial<Parameters<typeof decideAcceptance>[0]>) =>
   decideAcceptance({
     versions: rest,
     agents: [present("a1"), present("a2")],
     wanted: { to, restoreOf: null },
-    deadlines: {},
+    ...{ deadlines: {}, between: [] },
     nowMs,
     ...more,
   });
@@ -31,7 +31,7 @@ test("accepted: the next generation, the state servers, the deadlines with those
     deadlines: { peersMs: 5 },
   });
   expect(input).toEqual({
-    upgrade: "u000008",
+    upgradeId: "u000008",
     from,
     to,
     required: [
@@ -47,7 +47,23 @@ test("accepted: the next generation, the state servers, the deadlines with those
 test("a target that is no version, equal, or lower", () => {
   refuses({ wanted: plain("next") }, "version-not-semver", "next");
   refuses({ wanted: plain(from) }, "version-not-higher", from);
-  refuses({ wanted: plain("0.9.0") }, "version-not-higher", "0.9.0");
+});
+
+test("a lower version, where nothing lies between that it could not undo", () => {
+  const agents = [present("a1", { startable: ["0.9.0", from] })];
+  const lower = { wanted: plain("0.9.0"), agents };
+  expect(decide(lower)).toMatchObject({ from, to: "0.9.0" });
+  const between = Array.from({ length: 12 }, (_, index) => `the step "s${index}" of 1.0.0`);
+  refuses({ ...lower, between }, "version-not-higher", 'between: the step "s0" of 1.0.0, ');
+  refuses({ ...lower, between }, "version-not-higher", '"s9" of 1.0.0 and 2 more: going back');
+});
+
+test("who has not looked at its own files yet may not be able to take part", () => {
+  const young = present("a2", { starting: true });
+  refuses({ agents: [present("a1"), young] }, "peers-missing", "only just started: a2");
+  expect(decide({ agents: [present("a1"), present("a2", { starting: false })] })).toBeDefined();
+  const machine = present("m1", { role: "machine", starting: true });
+  expect(decide({ agents: [present("a1"), machine] })).toBeDefined();
 });
 
 test("who is stuck in an earlier upgrade is mended first", () => {
@@ -64,8 +80,12 @@ test("each refusal has what a machine needs to know", () => {
       return (error as { details: unknown }).details;
     }
   };
-  expect(details({ versions: { ...rest, upgrade: "u000007" } })).toEqual({ upgrade: "u000007" });
-  expect(details({ wanted: plain("0.9.0") })).toEqual({ from, to: "0.9.0" });
+  expect(details({ versions: { ...rest, upgradeId: "u000007" } })).toEqual({
+    upgradeId: "u000007",
+  });
+  expect(details({ wanted: plain("0.9.0"), between: ["s"] })).toEqual({
+    ...{ from, to: "0.9.0", between: ["s"] },
+  });
   const debt = present("a2", { owes: "u000006" });
   expect(details({ agents: [present("a1"), debt] })).toEqual({ missing: ["a2"] });
   const unable = present("a2", { startable: [from] });
@@ -88,6 +108,7 @@ test("the deadlines of who names none", () => {
     backingUpMs: limits.backingUpDeadlineMs,
     noProgressMs: limits.noProgressDeadlineMs,
     peersMs: limits.peersDeadlineMs,
+    silentMs: limits.silentDeadlineMs,
     rollingBackMs: limits.rollingBackDeadlineMs,
   });
 });
@@ -103,7 +124,7 @@ test("seen for as long as is allowed is seen", () => {
 });
 
 test("a second upgrade", () => {
-  refuses({ versions: { ...rest, upgrade: "u000007" } }, "upgrade-active", "abort");
+  refuses({ versions: { ...rest, upgradeId: "u000007" } }, "upgrade-active", "abort");
 });
 
 test("a state server that is silent, on another version, in debt; none at all", () => {
@@ -115,7 +136,11 @@ test("a state server that is silent, on another version, in debt; none at all", 
 });
 
 test("a version that is not installed everywhere", () => {
-  refuses({ agents: [present("a1"), present("a2", { startable: [from] })] }, "cannot-start", "a2");
+  refuses(
+    { agents: [present("a1"), present("a2", { startable: [from] })] },
+    "cannot-start",
+    "by: a2 (it can start 1.0.0)",
+  );
 });
 
 test("a restore: to any version, of a backup that somebody holds, where all can start its version", () => {
@@ -124,8 +149,12 @@ test("a restore: to any version, of a backup that somebody holds, where all can 
   const input = decide({ agents, wanted: { to: from, restoreOf } });
   expect(input).toMatchObject({ from, to: from, restoreOf: { ...restoreOf, holders: ["a2"] } });
   refuses({ wanted: { to: from, restoreOf } }, "backup-mismatch", "u000003");
-  refuses({ agents, wanted: { to: "0.9.0", restoreOf } }, "cannot-start", "a1, a2");
-  const active = { ...rest, upgrade: "u000007" };
+  refuses(
+    { agents, wanted: { to: "0.9.0", restoreOf } },
+    "cannot-start",
+    "a1 (it can start 1.0.0, 1.1.0), a2 (",
+  );
+  const active = { ...rest, upgradeId: "u000007" };
   const installed = present("a1", { startable: [], backups: ["u000003"] });
   expect(decide({ agents: [installed], wanted: { to: from, restoreOf } }).to).toBe(from);
   refuses({ agents, versions: active, wanted: { to: from, restoreOf } }, "upgrade-active", "abort");

@@ -1,18 +1,22 @@
 // Aim: the definitions of a database, however many, are stored once for an upgrade and not in its journal, or they
 // are refused before a gate is shut. Method: the pure decision for many collections; the store in memory; real
 // collections with large validators, through the preflight.
+
 import { expect, test } from "vitest";
 import { createMongoStore } from "../../../src/journal/mongo-store.ts";
 import { limits } from "../../../src/limits.ts";
 import { silentLog } from "../../../src/log.ts";
 import { controlDatabaseName } from "../../../src/mongo/database-names.ts";
+import { systemClock } from "../../../src/ports/clock.ts";
 import { noFaults } from "../../../src/ports/fault-point.ts";
-import { preflightUpgrade } from "../../../src/upgrade/coordinator/preflight-upgrade.ts";
+import {
+  type PreflightOptions,
+  preflightUpgrade,
+} from "../../../src/upgrade/database/preflight-upgrade.ts";
 import {
   catalogueBytes,
   requireDefinitionsFit,
 } from "../../../src/upgrade/protocol/definitions-size.ts";
-import type { DatabaseWorld } from "../../../src/upgrade/world.ts";
 import { createSetting, withMember } from "../../database/setting.ts";
 
 const many = (count: number, optionsBytes = 8) => ({
@@ -32,9 +36,14 @@ test("as many collections as are carried at all fit; larger definitions are refu
 test("collections with validators larger than a journal entry may be", async () => {
   const { client, name } = await createSetting();
   const controlName = controlDatabaseName(name);
-  const store = createMongoStore({ client, databaseName: controlName, faultPoints: noFaults });
+  const store = createMongoStore({
+    client,
+    databaseName: controlName,
+    faultPoints: noFaults,
+    clock: systemClock,
+  });
   const world = { client, store, withMember, databaseName: name, log: silentLog };
-  const whole = { ...world, controlDatabaseName: controlName } as unknown as DatabaseWorld;
+  const whole = { ...world, controlDatabaseName: controlName } as unknown as PreflightOptions;
   for (let number = 0; number < 20; number += 1) {
     const validator = { words: { $nin: ["w".repeat(250_000)] } };
     await client.db(name).createCollection(`c${number}`, { validator });

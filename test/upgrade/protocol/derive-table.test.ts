@@ -10,7 +10,7 @@ import {
   fromProgress,
   fromRecords,
 } from "../../../src/upgrade/protocol/derive.ts";
-import { isEligible } from "../../../src/upgrade/protocol/eligible.ts";
+import { isEligible } from "../../../src/upgrade/protocol/master-eligibility.ts";
 import { viewOf } from "../../../src/upgrade/views.ts";
 import { coordinator, from, participant, reason, record, to } from "./facts.ts";
 
@@ -38,7 +38,7 @@ const of = (
   ...agent,
   ...{ state, revision: 5, context: { ...agent.context, ...more } },
 });
-const key = (type: string) => `agent/a1/u000002@5:${type}`;
+const key = (type: string) => `participant/a1/u000002@5:${type}`;
 const ready = (incarnation: number) => ({ a1: { incarnation, ...plan } });
 const failed = {
   event: { type: "participantFailed", agent: "a1", reason },
@@ -158,7 +158,15 @@ describe("the coordinator, from the records", () => {
   const silent =
     (...names: string[]) =>
     ({ agent: name }: { agent: string }) =>
-      names.includes(name);
+      names.includes(name) ? ("absent" as const) : ("heard" as const);
+  const silence = (name: string) => ({
+    event: { type: "participantSilent", agent: name },
+    key: `upgrade/u000002@7:absent:${name}`,
+  });
+  const heard = (name: string) => ({
+    event: { type: "participantHeard", agent: name },
+    key: `upgrade/u000002@7:heard:${name}`,
+  });
   const shut = { event: { type: "gatesShut" }, key: "gatesShut" };
   const absent = (name: string) => ({
     event: { type: "participantAbsent", agent: name },
@@ -167,9 +175,17 @@ describe("the coordinator, from the records", () => {
   test.each<[string, ActorView<UpgradeContext>, ("open" | "shut")[], string[], readonly object[]]>([
     ["all shut", at("waiting"), ["shut", "shut"], [], [shut]],
     ["one open", at("waiting"), ["shut", "open"], [], []],
-    ["one open that is away", at("waiting"), ["shut", "open"], ["a2"], [shut]],
-    ["known", at("waiting", { gatesShut: true }), ["shut", "shut"], ["a2"], []],
-    ["later, whoever is away", at("migrating"), ["shut", "shut"], ["a2"], []],
+    ["one open that is away", at("waiting"), ["shut", "open"], ["a2"], [shut, silence("a2")]],
+    ["known", at("waiting", { gatesShut: true }), ["shut", "shut"], [], []],
+    ["away while it goes forward", at("migrating"), ["shut", "shut"], ["a2"], [silence("a2")]],
+    ["known as silent", at("migrating", { silent: ["a2"] }), ["shut", "shut"], ["a2"], []],
+    ["heard again", at("migrating", { silent: ["a2"] }), ["shut", "shut"], [], [heard("a2")]],
+    ["without a record, forward", at("migrating"), ["shut"], [], [silence("a2")]],
+    [
+      "away after its vote",
+      at("awaiting-peers", { voted: ["a2"] }),
+      ...([["shut", "shut"], ["a2"], []] as [("open" | "shut")[], string[], readonly object[]]),
+    ],
     ["at the end, whoever is away", at("done"), ["shut", "shut"], ["a2"], []],
     ["away on the way back", at("rolling-back"), ["shut", "shut"], ["a2"], [absent("a2")]],
     ["away while blocked", at("blocked"), ["shut", "shut"], ["a1"], [absent("a1")]],

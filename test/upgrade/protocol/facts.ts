@@ -15,13 +15,16 @@ import type { Entry, Store } from "../../../src/journal/store.ts";
 import type { FleetFacts } from "../../../src/operator/fleet-facts.ts";
 import { planOf } from "../../../src/upgrade/protocol/steps.ts";
 
-export const upgrade = "u000002";
+export const upgradeId = "u000002";
 export const [from, to] = ["1.0.0", "1.1.0"];
 export const reason = { code: "step-failed", message: "it failed", details: {} };
 /** Of a build without steps. */
 export const { hash } = planOf([], from, to);
 const names = ["a1", "a2"];
-const deadlines = { waitingMs: 1, backingUpMs: 2, noProgressMs: 3, peersMs: 4, rollingBackMs: 5 };
+const deadlines = {
+  ...{ waitingMs: 1, backingUpMs: 2, noProgressMs: 3, peersMs: 4, silentMs: 5 },
+  rollingBackMs: 6,
+};
 
 export function record(agent: string, more: Partial<AgentRecord> = {}): AgentRecord {
   return {
@@ -72,9 +75,9 @@ export function coordinator(
 ): Entry[] {
   const definition: Definition = { machine: upgradeMachine, protocol: 1 };
   const required = names.map((agent) => ({ agent, role: "state-server" }));
-  const input = { upgrade, from, to, required, deadlines, restoreOf, acceptedAt: 1 };
+  const input = { upgradeId, from, to, required, deadlines, restoreOf, acceptedAt: 1 };
   const base = {
-    actor: `upgrade/${upgrade}`,
+    actor: `upgrade/${upgradeId}`,
     machine: "upgrade",
     owner: { kind: "role", role: "master" } as const,
   };
@@ -84,10 +87,10 @@ export function coordinator(
 /** A participant's journal, as the real core writes it. */
 export function participant(agent: string, events: readonly AgentEvent[], epoch = 2): Entry[] {
   const definition: Definition = { machine: participantMachine, protocol: 1 };
-  const input = { agent, role: "state-server", upgrade, from, to };
+  const input = { agent, role: "state-server", upgradeId, from, to };
   const base = {
-    actor: `agent/${agent}/${upgrade}`,
-    machine: "agent",
+    actor: `participant/${agent}/${upgradeId}`,
+    machine: "participant",
     owner: { kind: "pinned", agent } as const,
   };
   return play(definition, firstTransition(definition, base, input, { epoch, at: 0 }).entry, events);
@@ -126,7 +129,7 @@ export const ways: Readonly<Record<string, readonly UpgradeEvent[]>> = (() => {
   const awaiting: UpgradeEvent[] = [...migrating, { type: "migrationDone" }];
   const done: UpgradeEvent[] = [
     ...awaiting,
-    { type: "catalogueVerified" },
+    { type: "liveDataVerified" },
     ...names.map((agent) => ({ type: "participantVoted", agent }) as const),
   ];
   const rollingBack: UpgradeEvent[] = [...migrating, { type: "migrationFailed", reason }];
@@ -153,19 +156,22 @@ export function fleetIn(state: string): FleetFacts {
   const back = ["rolling-back", "blocked"].includes(state);
   const versions =
     state === "done"
-      ? { agentVersion: to, databaseVersion: to, upgrade: null, generation: 2 }
+      ? { agentVersion: to, databaseVersion: to, upgradeId: null, generation: 2 }
       : state === "rolled-back"
-        ? { agentVersion: from, databaseVersion: from, upgrade: null, generation: 3 }
+        ? { agentVersion: from, databaseVersion: from, upgradeId: null, generation: 3 }
         : {
             agentVersion: back ? from : to,
-            databaseVersion: inTransition(from, to, upgrade),
-            upgrade,
+            databaseVersion: inTransition(from, to, upgradeId),
+            upgradeId,
             generation: 2,
           };
   return {
     versions,
     agents: names.map((name) => record(name, { version: state === "done" ? to : from })),
-    journals: { [`upgrade/${upgrade}`]: entries, [`agent/a1/${upgrade}`]: participant("a1", []) },
+    journals: {
+      [`upgrade/${upgradeId}`]: entries,
+      [`participant/a1/${upgradeId}`]: participant("a1", []),
+    },
     fenceEpoch: 1,
   };
 }

@@ -54,6 +54,19 @@ describe("defineSteps", () => {
       expect(() => defineSteps(steps)).toThrow(expect.objectContaining({ details }));
     }
   });
+  test("reads is a list of collections, of a schema step alone", () => {
+    const reading = (reads: unknown, step = schema("one", "1.1.0")) =>
+      [{ ...step, reads }] as unknown as readonly Step[];
+    for (const reads of [undefined, [], ["films"], ["films", "a.b", "näme"]]) {
+      expect(defineSteps(reading(reads))).toHaveLength(1);
+    }
+    const wrong = ["films", [""], ["a$b"], ["films", "films"], [1], null, { films: 1 }, ["a\0"]];
+    for (const reads of wrong)
+      refuses(reading(reads), "bad-argument", 'step "one": expected reads');
+    const many = Array.from({ length: limits.stepReadsMax + 1 }, (_, index) => `c${index}`);
+    refuses(reading(many), "bad-argument", `at most ${limits.stepReadsMax}`);
+    refuses(reading(["films"], local("one", "1.1.0")), "bad-argument", "of a schema step");
+  });
   test("what it answers with cannot be changed", () => {
     expect(Object.isFrozen(defineSteps([local("one", "1.1.0")]))).toBe(true);
   });
@@ -108,6 +121,8 @@ describe("planOf", () => {
       [local("one", "1.1.0"), { ...local("two", "1.1.0"), revert: async () => {} } as Step],
       [local("one", "1.1.0"), { ...local("two", "1.1.0"), revert: async () => void 1 } as Step],
       [local("one", "1.1.0"), { ...local("two", "1.1.0"), description: "other" } as Step],
+      [local("one", "1.1.0"), { ...schema("two", "1.1.0"), reads: ["a"] } as Step],
+      [local("one", "1.1.0"), { ...schema("two", "1.1.0"), reads: ["a", "b"] } as Step],
     ];
     const hashes = others.map((other) => planOf(other, "1.0.0", "1.1.0").hash);
     expect(new Set([hash, ...hashes]).size).toBe(others.length + 1);

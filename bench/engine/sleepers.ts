@@ -1,0 +1,179 @@
+import { type ChildProcess, fork } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+import type { MongoClient } from "mongodb";
+import { silentLog } from "../../src/log.ts";
+import { partitionOf } from "../../src/workflow/actor/partition.ts";
+import { createEngine } from "../../src/workflow/create-engine.ts";
+import type { Run } from "../figures.ts";
+import { type Material, withMaterial } from "../material.ts";
+import { sleeper } from "./chart.ts";
+import { inParallel } from "./transitions.ts";
+
+const database = "engine";
+const child = fileURLToPath(new URL("./worker-child.js", import.meta.url));
+
+async function startWorker(url: string): Promise<ChildProcess> {
+  const worker = fork(child, [url, database], { execArgv: ["--expose-gc"] });
+  await once(worker, "message");
+  return worker;
+}
+
+async function stopWorker(worker: ChildProcess): Promise<void> {
+  const gone = once(worker, "exit");
+  worker.kill("SIGTERM");
+  await gone;
+}
+
+async function memoryOf(worker: ChildProcess): Promise<number> {
+  const answer = once(worker, "message");
+  worker.send("memory");
+  return ((await answer)[0] as { heap: number }).heap;
+}
+
+/** Looks every 20 ms until it holds. */
+async function until(holds: () => Promise<boolean>): Promise<void> {
+  while (!(await holds())) await new Promise((resolve) => setTimeout(resolve, 20));
+}
+
+const journal = (client: MongoClient) => client.db(database).collection("lockstep_journal");
+const firedOf = (client: MongoClient) =>
+  journal(client).countDocuments({ kind: "timer" }, { hint: "_id_" });
+
+async function createSleepers(
+  client: MongoClient,
+  ids: readonly string[],
+  untilMs: (index: number) => number,
+): Promise<void> {
+  const engine = await createEngine({
+    ...{ client, database, machines: [sleeper], work: false, log: silentLog },
+  });
+  await inParallel(ids.length, 2_000, (index) =>
+    engine.start(sleeper, { id: ids[index] as string, input: { untilMs: untilMs(index) } }),
+  );
+  await engine.close();
+}
+
+async function partitionsOwned(client: MongoClient): Promise<Map<string, string>> {
+  const found = await client
+    .db(database)
+    .collection<{ _id: string; worker: string | null }>("lockstep_partitions")
+    .find()
+    .toArray();
+  return new Map(found.map((record) => [record._id, String(record.worker)]));
+}
+
+/** Both workers have their share. */
+async function shared(client: MongoClient): Promise<Map<string, string>> {
+  let owners = new Map<string, string>();
+  await until(async () => {
+    owners = await partitionsOwned(client);
+    const counts = [...new Set(owners.values())].map(
+      (worker) => [...owners.values()].filter((owner) => owner === worker).length,
+    );
+    return counts.length === 2 && counts.every((count) => count === owners.size / 2);
+  });
+  return owners;
+}
+
+const takenOver = 10_000;
+
+async function takeoverOnce({ client, set }: Material): Promise<Run> {
+  const dying = await startWorker(set.url());
+  const ownName = await ownerOf(client);
+  const heir = await startWorker(set.url());
+  const owners = await shared(client);
+  const ids: string[] = [];
+  for (let number = 0; ids.length < takenOver; number += 1) {
+    const id = `s-${number}`;
+    if (owners.get(partitionOf("sleeper", id)) === ownName) ids.push(id);
+  }
+  const dueMs = Date.now() + 20_000;
+  await createSleepers(client, ids, () => dueMs);
+  await until(async () => Date.now() > dueMs - 500);
+  dying.kill("SIGKILL");
+  const killedMs = performance.now();
+  await until(async () => (await firedOf(client)) === takenOver);
+  const value = (performance.now() - killedMs) / 1_000;
+  await stopWorker(heir);
+  return { value, against: 5, parts: { actors: takenOver } };
+}
+
+async function ownerOf(client: MongoClient): Promise<string> {
+  let owners: readonly string[] = [];
+  await until(async () => {
+    owners = [...new Set((await partitionsOwned(client)).values())];
+    return owners.length === 1 && owners[0] !== "null";
+  });
+  return owners[0] as string;
+}
+
+/** Seconds from the kill of a worker with 10,000 actors to the last of their timers, which are due half a second later. Against: the promise. */
+export function engineTakeover(): Promise<Run> {
+  return withMaterial(takeoverOnce);
+}
+
+/** The heap in bytes per idle actor with a far timer, and the seconds until a worker with so many of them fires a new timer. */
+export function manyActors(): Promise<Run> {
+  return withMaterial(async ({ client, set }) => {
+    const parts: Record<string, number> = {};
+    const far = Date.now() + 86_400_000;
+    const empty = await startWorker(set.url());
+    await ownerOf(client);
+    const baseBytes = await memoryOf(empty);
+    await stopWorker(empty);
+    let known = 0;
+    for (const count of [100, 1_000, 10_000, 100_000]) {
+      const ids = Array.from({ length: count - known }, (_, index) => `s-${known + index}`);
+      await createSleepers(client, ids, () => far);
+      known = count;
+      const startMs = performance.now();
+      const worker = await startWorker(set.url());
+      await createSleepers(client, [`probe-${count}`], () => Date.now());
+      const probe = { kind: "timer", "_id.actor": `probe-${count}` };
+      await until(async () => (await journal(client).countDocuments(probe)) === 1);
+      parts[`start with ${count}, s`] = (performance.now() - startMs) / 1_000;
+      parts[`heap with ${count}, bytes`] = (await memoryOf(worker)) - baseBytes;
+      await stopWorker(worker);
+    }
+    const first = parts["start with 100, s"] ?? Number.NaN;
+    return { value: parts["start with 100000, s"] ?? Number.NaN, against: first, parts };
+  });
+}
+
+/** How late 100,000 timers fire that are due within a minute: the 99th percentile in ms, against the median. */
+export function timers(): Promise<Run> {
+  return withMaterial(async ({ client, set }) => {
+    const count = 100_000;
+    const ids = Array.from({ length: count }, (_, index) => `s-${index}`);
+    const firstMs = Date.now() + 120_000;
+    const worker = await startWorker(set.url());
+    await createSleepers(client, ids, (index) => firstMs + (index * 60_000) / count);
+    await until(async () => (await firedOf(client)) === count);
+    const due = await journal(client)
+      .aggregate<{ lateMs: number }>(
+        [
+          { $match: { "_id.revision": { $in: [0, 1] } } },
+          { $sort: { _id: 1 } },
+          {
+            $group: {
+              _id: "$_id.actor",
+              due: { $max: { $first: "$timers.dueAtMs" } },
+              fired: { $max: { $cond: [{ $eq: ["$kind", "timer"] }, "$atMs", 0] } },
+            },
+          },
+          { $project: { lateMs: { $subtract: ["$fired", "$due"] } } },
+          { $sort: { lateMs: 1 } },
+        ],
+        { allowDiskUse: true },
+      )
+      .toArray();
+    await stopWorker(worker);
+    const at = (share: number) => due[Math.floor(due.length * share)]?.lateMs ?? Number.NaN;
+    return {
+      value: at(0.99),
+      against: at(0.5),
+      parts: { p50: at(0.5), p99: at(0.99), max: at(0.99999) },
+    };
+  });
+}

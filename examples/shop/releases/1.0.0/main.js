@@ -1,0 +1,45 @@
+// A small web shop: it shows products, and takes orders while its gate is open.
+import { createServer } from "node:http";
+import { createAgent } from "lockstep";
+import { MongoClient } from "mongodb";
+import { steps } from "./steps.js";
+
+// The launcher sets the first two.
+const {
+  LOCKSTEP_MONGO_URL = "",
+  LOCKSTEP_VERSION: version = "",
+  SHOP_AGENT = "",
+  SHOP_PORT,
+} = process.env;
+const client = new MongoClient(LOCKSTEP_MONGO_URL);
+const shop = client.db();
+
+const server = createServer(async (request, response) => {
+  try {
+    const { pathname, searchParams } = new URL(request.url ?? "/", "http://shop");
+    const product = await shop.collection("products").findOne({ sku: searchParams.get("sku") });
+    if (product === null) {
+      response.writeHead(404).end("no such product\n");
+    } else if (request.method === "POST" && pathname === "/orders") {
+      await shop.collection("orders").insertOne({ product: product._id, at: new Date() });
+      response.writeHead(201).end(`${version}: ordered a ${product.sku}\n`);
+    } else {
+      response.end(`${version}: a ${product.sku} costs ${product.price}\n`);
+    }
+  } catch (error) {
+    response.writeHead(503).end(`${error}\n`);
+  }
+});
+
+const agent = createAgent({
+  agent: SHOP_AGENT,
+  version,
+  steps,
+  gate: {
+    onOpen: () => new Promise((resolve) => server.listen(SHOP_PORT, () => resolve())),
+    onShut: () => new Promise((resolve) => server.close(() => resolve())),
+  },
+});
+const end = () => agent.stop().finally(() => process.exit(0));
+process.once("SIGTERM", end);
+await agent.start();

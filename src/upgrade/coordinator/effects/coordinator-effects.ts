@@ -1,0 +1,30 @@
+import type { CoordinatorParams } from "../../../../machines/effect-params.ts";
+import type { UpgradeEvent } from "../../../../machines/upgrade-context.ts";
+import type { EffectContext } from "../../../engine/engine.ts";
+import type { World } from "../../world.ts";
+import { chooseBackupTime } from "./choose-backup-time.ts";
+import { liftHolds } from "./lift-holds.ts";
+import { migrate } from "./migrate.ts";
+import { rehearse } from "./rehearse.ts";
+import { restore } from "./restore.ts";
+import { verifyLiveData } from "./verify-live-data.ts";
+
+/** The effects of `machines/upgrade.ts`: each answers with the event that reports it. */
+export type CoordinatorEffects = {
+  readonly [Name in keyof CoordinatorParams]: (
+    params: CoordinatorParams[Name],
+    context: EffectContext,
+  ) => Promise<UpgradeEvent | { readonly type: "holdsLifted" }>;
+};
+
+/** The effects of the coordinator, in one process of one agent. */
+export function coordinatorEffects(world: World): CoordinatorEffects {
+  return {
+    chooseBackupTime: chooseBackupTime(world),
+    rehearse: rehearse(world),
+    migrate: migrate(world),
+    verifyLiveData: verifyLiveData(world),
+    restore: restore(world),
+    liftHolds: liftHolds(world),
+  };
+}

@@ -1,0 +1,21 @@
+import { sweepCatalogues } from "../../../control/kept-catalogues.ts";
+import { readVersions } from "../../../control/versions.ts";
+import type { World } from "../../world.ts";
+import type { CoordinatorEffects } from "./coordinator-effects.ts";
+
+/** Gives back what was held for an upgrade that has ended. The next upgrade's holds stay: its end lifts them. */
+export function liftHolds({ database, store }: World): CoordinatorEffects["liftHolds"] {
+  return async () => {
+    const isFree = async () => !(await readVersions(store))?.upgradeId;
+    if (!(await isFree())) return { type: "holdsLifted" };
+    await database.allowWrites(isFree);
+    // One member that is away keeps neither of them from the others.
+    const lifted = await Promise.allSettled([
+      database.resumeDeletions(isFree),
+      database.releaseHistory(isFree),
+    ]);
+    for (const one of lifted) if (one.status === "rejected") throw one.reason;
+    await sweepCatalogues(store);
+    return { type: "holdsLifted" };
+  };
+}

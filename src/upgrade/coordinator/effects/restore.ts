@@ -1,0 +1,76 @@
+import type { BackupPoint, SavedWrites } from "../../../../machines/vocabulary.ts";
+import { isLockstepError, reasonOf } from "../../../errors.ts";
+import { digestOf } from "../../../mongo/catalogue/digest.ts";
+import type { Acting, HeldCopy } from "../../database/upgrade-database.ts";
+import { cataloguedAt } from "../../protocol/backup-point.ts";
+import { wayBack, withoutCopy } from "../../protocol/data-decisions.ts";
+import type { World } from "../../world.ts";
+import { actingOf, attempt, foreignWritesSince, hasBegun, untilHoldersHadTime } from "./acting.ts";
+import type { CoordinatorEffects } from "./coordinator-effects.ts";
+import { copyOf } from "./held-copies.ts";
+import { watchingMembers } from "./watching-members.ts";
+
+const beforeRetry =
+  "the backup and the live data are both kept: stop the clients that write, then `lockstep retry` saves these documents to a file and restores the backup";
+
+/** Nothing of others is taken back before it is saved. */
+async function saveWritesOfOthers(
+  { agent, database, log }: World,
+  acting: Acting,
+  { time }: BackupPoint,
+): Promise<SavedWrites | null> {
+  const saved = await database.saveForeignWrites(acting, time);
+  if (saved.documents + saved.deletions === 0) return null;
+  log.warn({ ...saved }, "writes from outside the fleet are taken back; their documents are saved");
+  return { agent, ...saved };
+}
+
+/** Takes back what the schema steps have changed, if anything. */
+export function restore(world: World): CoordinatorEffects["restore"] {
+  const { database, store, log } = world;
+  return (params, context) =>
+    attempt("restoreFailed", context, async () => {
+      const { upgradeId, backup: point, holders } = params;
+      const acting = actingOf(world, context);
+      await database.clearScratch(acting, `the rehearsal of ${upgradeId}`);
+      const way = wayBack(params, params.touched && (await hasBegun(world, upgradeId)));
+      if (point === null || way === "nothing-was-copied") {
+        return { type: "dataRestored", digest: null } as const;
+      }
+      if (way === "keep") {
+        const digest = digestOf(await database.live.digests());
+        if (digest !== point.digest) {
+          const { writes } = await foreignWritesSince(world, acting, point);
+          log.warn(
+            { upgradeId, writes },
+            "the live data was written from outside; these writes are kept",
+          );
+        }
+        return { type: "dataRestored", digest } as const;
+      }
+      await untilHoldersHadTime(world, params, context.signal);
+      // A restore would take back writes from outside: an operator has to say so.
+      if (!params.acceptForeignWrites) {
+        await database.refuseForeignWrites(acting, point.time, beforeRetry);
+      }
+      let copy: HeldCopy;
+      try {
+        copy = await copyOf(world, upgradeId, point);
+      } catch (error) {
+        if (!isLockstepError(error, "backup-mismatch")) throw error;
+        return withoutCopy(world.agent, holders, reasonOf(error));
+      }
+      const saved = params.acceptForeignWrites
+        ? await saveWritesOfOthers(world, acting, point)
+        : null;
+      const wanted = await cataloguedAt(store, upgradeId, point);
+      // Room for it was kept. A member that has less than its reserve all the same would soon be none.
+      const digest = await watchingMembers(
+        world,
+        context,
+        (signal) => database.restore({ ...acting, signal }, copy, wanted),
+        { neededBytes: 0 },
+      );
+      return { type: "dataRestored", digest, ...(saved && { saved }) } as const;
+    });
+}

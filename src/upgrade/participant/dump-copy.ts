@@ -1,0 +1,23 @@
+import { assert, isLockstepError, reasonOf } from "../../errors.ts";
+import { cataloguedAt } from "../protocol/backup-point.ts";
+import type { World } from "../world.ts";
+import type { ParticipantEffects } from "./participant-effects.ts";
+
+/** Takes this state server's copy at the time T. */
+export function dumpCopy({ database, store, log }: World): ParticipantEffects["dumpCopy"] {
+  return async ({ upgradeId, from, backup }, { signal }) => {
+    assert(backup, "a copy is asked for at a time T");
+    try {
+      const wanted = await cataloguedAt(store, upgradeId, backup);
+      const { digest } = await database.dump({
+        ...{ ...wanted, backupId: upgradeId, version: from, time: backup.time, signal },
+      });
+      return { type: "copyMade", digest };
+    } catch (error) {
+      if (!isLockstepError(error) || signal.aborted) throw error;
+      const { code, message } = error;
+      log.warn({ upgradeId, code, error: message }, "this state server could make no copy");
+      return { type: "copyFailed", reason: reasonOf(error) };
+    }
+  };
+}

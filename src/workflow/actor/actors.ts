@@ -1,0 +1,347 @@
+import { assert, isAway, LockstepError, messageOf } from "../../errors.ts";
+import { limits } from "../../limits.ts";
+import type { Log } from "../../log.ts";
+import type { Clock } from "../../ports/clock.ts";
+import type { Random } from "../../ports/random.ts";
+import type { Registry } from "../definition/registry.ts";
+import type { Entry } from "../journal/entry.ts";
+import type { Appended, Fence, WorkflowStore } from "../journal/store.ts";
+import { toLatest } from "../migration/to-latest.ts";
+import { LiveSystem } from "../system/live-system.ts";
+import type { Appender } from "./appender.ts";
+import type { DatabaseClock } from "./database-clock.ts";
+import { type Incoming, nextStep, type Step } from "./step.ts";
+
+/** An event that an actor is to take, decided on its latest entry. */
+export type Intent = Omit<Incoming, "nowMs" | "nonce">;
+
+/** Null: nothing. `migrate`: nothing but the migration to a newer version, where there is one. */
+export type Decision = Intent | "migrate" | null;
+
+/** The result of an intent. */
+export type Applied =
+  | {
+      readonly kind: "appended";
+      readonly entry: Entry;
+      /** Has to be called once the caller's transaction has committed. Absent where the entry is durable already. */
+      readonly committed?: () => void;
+    }
+  /** The event's key was there already. */
+  | { readonly kind: "duplicate"; readonly tail: Entry }
+  /** The intent had nothing to do any more. */
+  | { readonly kind: "void"; readonly tail: Entry };
+
+/** The ports of the actors of one process. */
+export interface ActorsPorts {
+  readonly store: WorkflowStore;
+  readonly registry: Registry;
+  readonly clock: Clock;
+  readonly databaseClock: DatabaseClock;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+/** One actor in this process. */
+interface Handle {
+  queue: Promise<unknown>;
+  waiting: number;
+  tail?: Entry;
+  /** When it was the latest entry, by this process's clock. */
+  knownAtMs?: number;
+  live?: LiveSystem;
+  /** The latest revision of which this process has heard, from others or by its own appends. */
+  heard?: number;
+}
+
+/** How entries are appended, and in which transaction. */
+export interface Way {
+  readonly appender: Pick<Appender, "append">;
+  /** Reads the tail in the caller's transaction, and keeps nothing of it. */
+  readonly session?: unknown;
+  /** Joins that transaction. */
+  readonly fence?: Fence;
+}
+
+/**
+ * The actors of which this process knows the latest entry: at most `cachedActorsMax` that nobody uses. Any process may
+ * append to any actor: `{actor, revision}` is the lock, and the loser of a conflict reads the new tail and tries again.
+ */
+export class Actors {
+  readonly #ports: ActorsPorts;
+  readonly #handles = new Map<string, Handle>();
+  readonly #listeners = new Set<(entry: Entry) => void>();
+  readonly #uncertain = new Set<(entry: Entry) => void>();
+  /** The nonces of this process begin so. */
+  readonly nonces: string;
+  #nonceCount = 0;
+  /** Called with an event that code outside a transition sends to an actor. */
+  onOutside: (actor: string, birth: number, event: object) => void = () => {};
+
+  constructor(ports: ActorsPorts) {
+    this.#ports = ports;
+    this.nonces = `${ports.random.hex(8)}-`;
+  }
+
+  /**
+   * See `Entry.nonce`. In a caller's transaction it is not one of this process's own: the process hears of the entry as
+   * others do, once the transaction has committed.
+   */
+  nonce(session?: unknown): string {
+    this.#nonceCount += 1;
+    const own = `${this.nonces}${this.#nonceCount.toString(36)}`;
+    return session === undefined ? own : `in-${own}`;
+  }
+
+  /** Calls back with each entry that this process has appended. */
+  onAppended(listener: (entry: Entry) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Calls back with each entry whose append had no answer: it may take effect yet. */
+  onUncertain(listener: (entry: Entry) => void): () => void {
+    this.#uncertain.add(listener);
+    return () => this.#uncertain.delete(listener);
+  }
+
+  /** Appends the entry of an intent to an actor, after all that this process sends to it before. */
+  apply(actor: string, way: Way, decide: (tail: Entry) => Decision): Promise<Applied> {
+    return this.#alone(actor, (handle) =>
+      way.session === undefined
+        ? this.#applyShared(actor, handle, way, decide)
+        : this.#applyInSession(actor, handle, way, decide),
+    );
+  }
+
+  /** Appends the first entry of an actor. */
+  start(step: Step, live: LiveSystem, appender: Way["appender"]): Promise<Appended> {
+    return this.#alone(step.entry.actor, async (handle) => {
+      const result = await this.#append(appender, step.entry);
+      if (result.kind === "appended") {
+        this.#keep(handle, step.entry, live);
+        this.#committed(step, handle);
+      }
+      return result;
+    });
+  }
+
+  /**
+   * An entry that the journal holds: an older one is not taken for the latest any more. False where this process has
+   * heard of a later one, since the entry was read.
+   */
+  learn({ actor, revision }: Entry): boolean {
+    const handle = this.#handles.get(actor);
+    if (!handle) return true;
+    handle.heard = Math.max(handle.heard ?? 0, revision);
+    return handle.heard === revision;
+  }
+
+  /** The system of an entry, for reading, in the version in which it would go on. What is sent to it goes nowhere. */
+  read(entry: Entry): LiveSystem {
+    const migrated = toLatest(this.#ports.registry, entry, entry.atMs, "");
+    return this.#revive(migrated?.entry ?? entry, () => {});
+  }
+
+  async #applyShared(
+    actor: string,
+    handle: Handle,
+    { appender }: Way,
+    decide: (tail: Entry) => Decision,
+  ): Promise<Applied> {
+    for (let attempt = 1; attempt <= limits.workflowConflictsMax; attempt += 1) {
+      const known = this.#latestOf(handle);
+      const tail = known ?? (await this.#load(actor));
+      const made = await this.#make(actor, tail, handle.live, decide);
+      if (made === null) {
+        // Nothing would notice that an old entry has decided this.
+        if (known !== undefined) {
+          this.#drop(handle);
+          continue;
+        }
+        this.#know(handle, tail);
+        return { kind: "void", tail };
+      }
+      const { step, live } = made;
+      // The system has gone on. It is right again only once the entry is durable.
+      this.#drop(handle);
+      const result = await this.#append(appender, step.entry);
+      if (result.kind === "appended") {
+        this.#keep(handle, step.entry, live);
+        this.#committed(step, handle);
+        if (step.entry.kind !== "migrated") return { kind: "appended", entry: step.entry };
+        continue;
+      }
+      if (result.kind === "duplicate") {
+        return { kind: "duplicate", tail: await this.#load(actor) };
+      }
+      await this.#ports.clock.sleep(
+        Math.min(attempt - 1, limits.workflowConflictPauseMsMax),
+        undefined,
+      );
+    }
+    throw new LockstepError(
+      "conflict",
+      `expected to append to "${actor}", found that other processes kept appending before: try again`,
+      { actor },
+    );
+  }
+
+  /** In the caller's transaction: a conflict ends it, and what was appended may be taken back. */
+  async #applyInSession(
+    actor: string,
+    handle: Handle,
+    { session, fence }: Way,
+    decide: (tail: Entry) => Decision,
+  ): Promise<Applied> {
+    const { store } = this.#ports;
+    const steps: Step[] = [];
+    this.#drop(handle);
+    for (let migrations = 0; ; migrations += 1) {
+      assert(migrations < limits.workflowConflictsMax, "migrations come to an end", { actor });
+      const tail = await store.tail(actor, session);
+      if (tail === undefined) throw unknownActor(actor);
+      const made = await this.#make(actor, tail, undefined, decide, session);
+      if (made === null) return { kind: "void", tail };
+      const { entry } = made.step;
+      await store.append([entry], fence === undefined ? { session } : { session, fence });
+      steps.push(made.step);
+      if (entry.kind === "migrated") continue;
+      const committed = () => {
+        for (const step of steps) this.#committed(step, handle);
+      };
+      return { kind: "appended", entry, committed };
+    }
+  }
+
+  /** The next step of an actor: a migration to the latest version comes first. */
+  async #make(
+    actor: string,
+    tail: Entry,
+    known: LiveSystem | undefined,
+    decide: (tail: Entry) => Decision,
+    session?: unknown,
+  ): Promise<{ readonly step: Step; readonly live: LiveSystem | undefined } | null> {
+    const intent = decide(tail);
+    if (intent === null) return null;
+    const nowMs = Math.max(await this.#ports.databaseClock.nowMs(), tail.atMs);
+    const migrated = toLatest(this.#ports.registry, tail, nowMs, this.nonce(session));
+    if (migrated) return { step: migrated, live: undefined };
+    if (intent === "migrate") return null;
+    const live = known ?? this.#revive(tail, (birth, event) => this.onOutside(actor, birth, event));
+    const incoming: Incoming = { ...intent, nowMs, nonce: this.nonce(session) };
+    const { step, isUsable } = nextStep(live, tail, incoming);
+    return { step, live: isUsable ? live : undefined };
+  }
+
+  #revive(tail: Entry, onOutside: (birth: number, event: object) => void): LiveSystem {
+    const { actor, machine, version } = tail;
+    const registered = this.#ports.registry.find(machine, version);
+    if (!registered) {
+      throw new LockstepError(
+        "entry-not-readable",
+        `expected a machine of this process, found that "${actor}" is an actor of "${machine}@${version}": add it to \`machines\` of createEngine, or give a newer version a way to migrate from it`,
+        { actor, machine, version },
+      );
+    }
+    return LiveSystem.revive({ chart: registered.chart, onOutside }, tail);
+  }
+
+  #latestOf(handle: Handle): Entry | undefined {
+    const { tail, heard = 0, knownAtMs = 0 } = handle;
+    // The entries that follow an old one may be deleted already, and would be appended again.
+    const isOld = this.#ports.clock.monotonicMs() - knownAtMs > limits.cachedTailMsMax;
+    if (tail === undefined || (tail.revision >= heard && !isOld)) return tail;
+    this.#drop(handle);
+    return undefined;
+  }
+
+  async #load(actor: string): Promise<Entry> {
+    const tail = await this.#ports.store.tail(actor);
+    if (tail === undefined) throw unknownActor(actor);
+    return tail;
+  }
+
+  async #append(appender: Way["appender"], entry: Entry): Promise<Appended> {
+    try {
+      return await appender.append(entry);
+    } catch (error) {
+      if (isAway(error)) for (const listener of this.#uncertain) listener(entry);
+      throw error;
+    }
+  }
+
+  #committed({ entry, closures, logged }: Step, handle: Handle): void {
+    const { log } = this.#ports;
+    for (const words of logged) log.info({ actor: entry.actor, words }, "the machine logs");
+    for (const closure of closures) {
+      try {
+        void Promise.resolve(closure()).catch((error: unknown) =>
+          this.#closureFailed(entry, error),
+        );
+      } catch (error) {
+        this.#closureFailed(entry, error);
+      }
+    }
+    // The answer may have been so slow that a later entry has been known before.
+    const { heard = 0 } = handle;
+    if (heard > entry.revision) return;
+    handle.heard = entry.revision;
+    for (const listener of this.#listeners) listener(entry);
+  }
+
+  #closureFailed({ actor }: Entry, error: unknown): void {
+    this.#ports.log.error(
+      { actor, error: messageOf(error) },
+      "an action of the machine itself failed after its commit",
+    );
+  }
+
+  #handleOf(actor: string): Handle {
+    const known = this.#handles.get(actor);
+    if (known) this.#handles.delete(actor);
+    const handle = known ?? { queue: Promise.resolve(), waiting: 0 };
+    // The map is in the order of use, so the first is the one that was not used for longest.
+    this.#handles.set(actor, handle);
+    return handle;
+  }
+
+  #keep(handle: Handle, tail: Entry, live: LiveSystem | undefined): void {
+    this.#know(handle, tail);
+    if (live && tail.status === "active") handle.live = live;
+    for (const [actor, { waiting }] of this.#handles) {
+      if (this.#handles.size <= limits.cachedActorsMax) return;
+      if (waiting === 0) this.#handles.delete(actor);
+      else return;
+    }
+  }
+
+  #know(handle: Handle, tail: Entry): void {
+    handle.tail = tail;
+    handle.knownAtMs = this.#ports.clock.monotonicMs();
+  }
+
+  #drop(handle: Handle): void {
+    delete handle.tail;
+    delete handle.live;
+  }
+
+  #alone<Result>(actor: string, act: (handle: Handle) => Promise<Result>): Promise<Result> {
+    const handle = this.#handleOf(actor);
+    handle.waiting += 1;
+    const result = handle.queue.then(() => act(handle));
+    handle.queue = result
+      .catch(() => this.#drop(handle))
+      .finally(() => {
+        handle.waiting -= 1;
+      });
+    return result;
+  }
+}
+
+export function unknownActor(actor: string): LockstepError {
+  return new LockstepError(
+    "unknown-actor",
+    `expected an actor "${actor}", found none: start it first`,
+    { actor },
+  );
+}

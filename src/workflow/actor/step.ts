@@ -1,0 +1,149 @@
+import { cutTo, isLockstepError, LockstepError, messageOf } from "../../errors.ts";
+import { limits } from "../../limits.ts";
+import type { Entry, EntryReason, EventKind } from "../journal/entry.ts";
+import type { LiveSystem } from "../system/live-system.ts";
+import type { Cause, Outcome } from "../system/outcome.ts";
+import { encode } from "../values/encode.ts";
+
+/** An event on its way to an actor. */
+export interface Incoming {
+  readonly kind: EventKind;
+  readonly cause: Cause;
+  readonly eventType: string;
+  /** The event for the journal; its references name actors of the system that takes it. */
+  readonly event?: unknown;
+  /** The event where it is encoded already. */
+  readonly eventText?: string;
+  readonly key?: string;
+  readonly nowMs: number;
+  /** See `Entry.nonce`. */
+  readonly nonce: string;
+}
+
+/** The next entry of an actor, and what follows once it is durable. */
+export interface Step {
+  readonly entry: Entry;
+  readonly closures: Outcome["closures"];
+  readonly logged: Outcome["logged"];
+}
+
+/** The parts of an entry that stay the same for an actor, and those of the event. */
+type Base = Pick<
+  Entry,
+  "actor" | "revision" | "partition" | "machine" | "version" | "kind" | "nonce"
+>;
+
+function stateOf(outcome: Outcome, nowMs: number, tail: Entry | undefined) {
+  const { state, tags, status, snapshot, timers, work, emitted } = outcome;
+  const sinceMs = tail?.state === state && tail.status === status ? tail.sinceMs : nowMs;
+  const news = emitted.length === 0 ? {} : { emitted: encode(emitted, { where: "emit" }) };
+  return { state, tags, status, snapshot, timers, work, ...news, atMs: nowMs, sinceMs };
+}
+
+/** @throws LockstepError `entry-too-large` */
+export function checkSize({ actor, eventType, event, snapshot, timers, work }: Entry): void {
+  const texts = [event, snapshot ?? "", ...timers.map((timer) => timer.event)];
+  const bytes = [...texts, ...work.map(({ input }) => input)].reduce(
+    (sum, text) => sum + Buffer.byteLength(text),
+    0,
+  );
+  if (bytes <= limits.workflowEntryBytesMax) return;
+  throw new LockstepError(
+    "entry-too-large",
+    `expected an actor of at most ${limits.workflowEntryBytesMax} bytes, the event "${cutTo(eventType, limits.eventTypeLengthMax)}" makes "${actor}" ${bytes}: store large values elsewhere, and refer to them`,
+    { actor, bytes, bytesMax: limits.workflowEntryBytesMax },
+  );
+}
+
+/**
+ * Revision 0 of an actor.
+ * @throws LockstepError `value-not-kept`, `entry-too-large`
+ */
+export function firstStep(
+  base: Pick<Entry, "actor" | "partition" | "machine" | "version" | "nonce">,
+  outcome: Outcome,
+  { input, nowMs, key }: { readonly input: unknown; readonly nowMs: number; readonly key?: string },
+): Step {
+  const entry: Entry = {
+    ...base,
+    ...{ revision: 0, kind: "created", eventType: "lockstep.created", outcome: "applied" },
+    event: encode({ type: "lockstep.created", input }, { where: "input" }),
+    ...(key === undefined ? {} : { eventKey: key }),
+    ...stateOf(outcome, nowMs, undefined),
+  };
+  checkSize(entry);
+  return { entry, closures: outcome.closures, logged: outcome.logged };
+}
+
+function baseOf(tail: Entry, { kind, eventType, key, nonce }: Incoming) {
+  const { actor, partition, machine, version } = tail;
+  const revision = tail.revision + 1;
+  const base: Base = { actor, partition, machine, version, kind, revision, nonce };
+  return { ...base, eventType, ...(key === undefined ? {} : { eventKey: key }) };
+}
+
+/**
+ * The entry that follows the tail. A caller's event that fails is rejected and changes nothing. Any other event that
+ * fails ends the actor in `error`, as it does in XState: nobody would send it again.
+ * @returns also whether the system went on, or has to be revived from the journal
+ */
+export function nextStep(
+  live: LiveSystem,
+  tail: Entry,
+  incoming: Incoming,
+): { readonly step: Step; readonly isUsable: boolean } {
+  const { actor, revision } = tail;
+  const stamp = { actor, revision: revision + 1, nowMs: incoming.nowMs };
+  try {
+    const event = incoming.eventText ?? live.encode(incoming.event, "event");
+    const outcome = live.run(incoming.cause, stamp);
+    const isRefused = outcome.failure !== null && incoming.kind === "caller";
+    if (outcome.failure && isRefused) throw outcome.failure.error;
+    const entry: Entry = {
+      ...baseOf(tail, incoming),
+      event,
+      outcome: outcome.taken ? "applied" : "ignored",
+      ...(outcome.failure ? { reason: reasonFor(outcome.failure.error) } : {}),
+      ...stateOf(outcome, incoming.nowMs, tail),
+    };
+    checkSize(entry);
+    const { closures, logged } = outcome;
+    return { step: { entry, closures, logged }, isUsable: true };
+  } catch (error) {
+    return { step: failedStep(tail, incoming, error), isUsable: false };
+  }
+}
+
+/** The entry of an event that cannot be applied. */
+function failedStep(tail: Entry, incoming: Incoming, error: unknown): Step {
+  const { nowMs, kind, eventType } = incoming;
+  const { state, tags, snapshot, timers, work, sinceMs } = tail;
+  const isRejected = kind === "caller";
+  const entry: Entry = {
+    ...baseOf(tail, incoming),
+    event: incoming.eventText ?? eventText(incoming.event, eventType),
+    outcome: "rejected",
+    reason: reasonFor(error),
+    ...{ state, tags, snapshot, atMs: nowMs },
+    ...(isRejected
+      ? { status: tail.status, timers, work, sinceMs }
+      : { status: "error", timers: [], work: [], sinceMs: nowMs }),
+  };
+  return { entry, closures: [], logged: [] };
+}
+
+/** The event, or its type alone where it cannot be written down. */
+function eventText(event: unknown, type: string): string {
+  const alone = JSON.stringify({ type: cutTo(type, limits.eventTypeLengthMax) });
+  try {
+    const text = encode(event);
+    return text.length > limits.rejectedEventLengthMax ? alone : text;
+  } catch {
+    return alone;
+  }
+}
+
+export function reasonFor(error: unknown): EntryReason {
+  const code = isLockstepError(error) ? error.code : "event-rejected";
+  return { code, message: cutTo(messageOf(error), limits.reasonMessageLengthMax) };
+}

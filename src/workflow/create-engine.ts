@@ -1,0 +1,89 @@
+import { hostname } from "node:os";
+import type { MongoClient } from "mongodb";
+import { limits } from "../limits.ts";
+import { createLog, type Log } from "../log.ts";
+import { type Clock, systemClock } from "../ports/clock.ts";
+import { noFaults } from "../ports/fault-point.ts";
+import { type Random, systemRandom } from "../ports/random.ts";
+import { Actors } from "./actor/actors.ts";
+import { createAppender } from "./actor/appender.ts";
+import { createDatabaseClock, type DatabaseClock } from "./actor/database-clock.ts";
+import { HintHub } from "./actor/hint-hub.ts";
+import { Client } from "./client.ts";
+import type { DurableMachine } from "./definition/durable.ts";
+import { createRegistry } from "./definition/registry.ts";
+import { parseRetain, type Retain } from "./definition/retention.ts";
+import type { Engine } from "./engine-api.ts";
+import { createMongoWorkflowStore } from "./journal/mongo-store.ts";
+import type { WorkflowStore } from "./journal/store.ts";
+import { Worker } from "./worker/worker.ts";
+
+/** The means of an engine. */
+export interface EngineOptions {
+  /** A connected client. The engine never closes it. */
+  readonly client: MongoClient;
+  /** The database that holds the engine's collections, `lockstep_*`. */
+  readonly database: string;
+  readonly machines: readonly DurableMachine[];
+  /** False for a process that only sends and reads. Default: true. */
+  readonly work?: boolean;
+  /** Default: pino, to standard output. */
+  readonly log?: Log;
+  /** How long a worker that has died keeps its actors. Default: 3 s. */
+  readonly leaseTtlMs?: number;
+  /** How long this process's share of the journal is kept. Default: for ever. Superseded snapshots always go. */
+  readonly retain?: Retain;
+}
+
+/** The ports of an engine. Tests and `lockstep/testing` give others. */
+export interface EnginePorts {
+  readonly store: WorkflowStore;
+  readonly clock: Clock;
+  /** Default: one that reads the store's clock now and then. */
+  readonly databaseClock?: DatabaseClock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly host: string;
+  readonly pid: number;
+}
+
+/**
+ * Starts this process's part of an engine: it may send to every actor, and unless `work` is false it runs timers and
+ * tasks of its share of them.
+ * @throws LockstepError `bad-argument`, `machine-differs`, `database-unreachable`, `not-a-replica-set`
+ */
+export function createEngine(options: EngineOptions): Promise<Engine> {
+  const { client, database, log = createLog({}) } = options;
+  const store = createMongoWorkflowStore({
+    ...{ client, databaseName: database, clock: systemClock, faultPoints: noFaults },
+  });
+  return startEngine(options, {
+    ...{ store, clock: systemClock, random: systemRandom, log },
+    ...{ host: hostname(), pid: process.pid },
+  });
+}
+
+/** Starts an engine on given ports. */
+export async function startEngine(
+  options: Pick<EngineOptions, "machines" | "work" | "leaseTtlMs" | "retain">,
+  ports: EnginePorts,
+): Promise<Engine> {
+  const { machines, work = true, leaseTtlMs = limits.workerLeaseTtlMsDefault } = options;
+  const { store, clock, random, log } = ports;
+  const retention = parseRetain(options.retain ?? {});
+  const registry = createRegistry(machines);
+  await store.prepare([...new Set(machines.map(({ name }) => name))]);
+  const databaseClock = ports.databaseClock ?? createDatabaseClock(store, clock);
+  const appender = createAppender(store);
+  const actors = new Actors({ store, registry, clock, databaseClock, random, log });
+  const shared = {
+    ...ports,
+    registry,
+    databaseClock,
+    actors,
+    hints: new HintHub(store, actors.nonces),
+  };
+  const worker = work ? new Worker({ ...shared, leaseTtlMs, retention }) : undefined;
+  worker?.start();
+  return new Client({ ...shared, appender, worker });
+}

@@ -1,0 +1,82 @@
+import { LockstepError } from "../../errors.ts";
+import { type Ways, waysOf } from "../migration/ways.ts";
+import type { Chart } from "../system/outcome.ts";
+import type { DurableMachine } from "./durable.ts";
+
+/** A machine that an engine runs. */
+export interface Registered {
+  readonly durable: DurableMachine;
+  readonly chart: Chart;
+}
+
+const charts = new WeakMap<DurableMachine, Chart>();
+
+/** The chart of a machine: the same object each time, since systems keep what they prepare for it. */
+export function chartOf(durable: DurableMachine): Chart {
+  const { machine, tasks, actions } = durable;
+  const chart = charts.get(durable) ?? {
+    ...{ machine, tasks: new Set(tasks.keys()), actions: new Set(actions.keys()) },
+  };
+  charts.set(durable, chart);
+  return chart;
+}
+
+/** The machines of one engine, by name and version. */
+export interface Registry {
+  /** `name@version` of each. */
+  readonly names: readonly string[];
+  /** The machine of an actor, or undefined where this engine does not have it. */
+  find(machine: string, version: string): Registered | undefined;
+  readonly machines: readonly DurableMachine[];
+  /** The ways from each version of a machine to newer ones. */
+  waysOf(machine: string): Ways;
+  /** The machine with which this engine goes on: of the actor's version, or of the newest to which it brings the actor. */
+  runnerOf(machine: string, version: string): Registered | undefined;
+  /** @throws LockstepError `machine-unknown` */
+  of(durable: DurableMachine): Registered;
+}
+
+/**
+ * Registers machines.
+ * @throws LockstepError `machine-differs` where two machines have one name and version, and different charts
+ */
+export function createRegistry(machines: readonly DurableMachine[]): Registry {
+  const known = new Map<string, Registered>();
+  for (const durable of machines) {
+    const name = `${durable.name}@${durable.version}`;
+    const other = known.get(name);
+    if (other && other.durable.digest !== durable.digest) {
+      throw new LockstepError(
+        "machine-differs",
+        `expected one machine for each name and version, found two different machines "${name}": give the changed one a new version`,
+        { machine: durable.name, version: durable.version },
+      );
+    }
+    known.set(name, { durable, chart: chartOf(durable) });
+  }
+  const kept = [...known.values()].map(({ durable }) => durable);
+  const names = new Set(kept.map(({ name }) => name));
+  const ways = new Map(
+    [...names].map((machine) => [machine, waysOf(kept.filter(({ name }) => name === machine))]),
+  );
+  const waysOfMachine = (machine: string) => ways.get(machine) ?? waysOf([]);
+  return {
+    names: [...known.keys()].toSorted(),
+    find: (machine, version) => known.get(`${machine}@${version}`),
+    machines: kept,
+    waysOf: waysOfMachine,
+    runnerOf(machine, version) {
+      const newest = waysOfMachine(machine).from(version).at(-1)?.to.version;
+      return known.get(`${machine}@${newest ?? version}`);
+    },
+    of(durable) {
+      const found = known.get(`${durable.name}@${durable.version}`);
+      if (found) return found;
+      throw new LockstepError(
+        "machine-unknown",
+        `expected a machine of this engine, found "${durable.name}@${durable.version}": add it to \`machines\` of createEngine`,
+        { machine: durable.name, version: durable.version },
+      );
+    },
+  };
+}

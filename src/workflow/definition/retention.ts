@@ -1,0 +1,39 @@
+import { LockstepError } from "../../errors.ts";
+import { limits } from "../../limits.ts";
+import type { Duration } from "./durable.ts";
+import { parseDuration } from "./durations.ts";
+
+/** How long the journal keeps entries. What is not given is kept for ever. At least an hour. */
+export interface Retain {
+  /**
+   * Superseded entries. With an entry its event's key goes: after this time the same key counts again. The first entry
+   * of an actor stays as long as the actor.
+   */
+  readonly history?: Duration;
+  /** Actors that have ended, and whose actions are carried out. After this time, an id can be started anew. */
+  readonly done?: Duration;
+}
+
+/** Retention in milliseconds. */
+export interface Retention {
+  readonly historyMs: number | undefined;
+  readonly doneMs: number | undefined;
+}
+
+function parsed(what: string, duration: Duration | undefined): number | undefined {
+  if (duration === undefined) return undefined;
+  const ms = parseDuration(what, duration);
+  if (ms >= limits.retainMsMin) return ms;
+  throw new LockstepError(
+    "bad-argument",
+    `${what}: expected at least ${limits.retainMsMin} ms, since other processes may still know what was deleted, found ${JSON.stringify(duration)}`,
+  );
+}
+
+/** @throws LockstepError `bad-argument` */
+export function parseRetain({ history, done }: Retain): Retention {
+  return {
+    historyMs: parsed("retain.history", history),
+    doneMs: parsed("retain.done", done),
+  };
+}

@@ -1,0 +1,164 @@
+import type { ClientSession } from "mongodb";
+import type { AnyStateMachine, EventFromLogic, InputFrom, SnapshotFrom } from "xstate";
+import type { DurableMachine } from "./definition/durable.ts";
+import type { Entry, EntryReason } from "./journal/entry.ts";
+import type { CheckOptions, CheckResult } from "./migration/check.ts";
+
+/** The result of an event. `rejected`: a guard or an assign threw, or the new state could not be kept; nothing has changed. */
+export type SendOutcome = "applied" | "ignored" | "rejected" | "duplicate";
+
+/** The answer to an event, once it is durable. */
+export interface Sent {
+  readonly outcome: SendOutcome;
+  /** The state of the actor after the event: a state's name, or JSON where the value is an object. */
+  readonly state: string;
+  readonly status: Entry["status"];
+  /** The revision of the entry, for `watch`. */
+  readonly revision: number;
+  /** Why the event was rejected. */
+  readonly reason?: EntryReason;
+}
+
+/** One transition, for a reader. */
+export interface Change<TMachine extends AnyStateMachine = AnyStateMachine> {
+  readonly revision: number;
+  readonly kind: Entry["kind"];
+  readonly event: { readonly type: string } & Record<string, unknown>;
+  readonly outcome: Entry["outcome"];
+  readonly state: string;
+  readonly status: Entry["status"];
+  readonly at: Date;
+  readonly emitted: readonly unknown[];
+  readonly reason?: EntryReason;
+  readonly machine: string;
+  readonly version: string;
+  readonly snapshot?: SnapshotFrom<TMachine>;
+}
+
+/** An actor in a list. */
+export interface Listed {
+  readonly id: string;
+  readonly machine: string;
+  readonly version: string;
+  readonly state: string;
+  readonly tags: readonly string[];
+  readonly status: Entry["status"];
+  /** When it entered its state. */
+  readonly since: Date;
+  /** When it needs a worker next: a deadline, or at once while work waits. */
+  readonly due: Date | null;
+}
+
+export interface ListQuery {
+  readonly machine?: DurableMachine | string;
+  readonly state?: string;
+  readonly tag?: string;
+  readonly status?: Entry["status"];
+  /** Only actors that have been in their state since this time or longer. */
+  readonly waitingSince?: Date;
+  /** At most this many. Default and at most: 1,000. */
+  readonly limit?: number;
+  /** Goes on after this id. */
+  readonly after?: string;
+}
+
+export interface List {
+  readonly actors: readonly Listed[];
+  /** Give it as `after` for the next page. Null: this was the last. */
+  readonly next: string | null;
+  /** Workers write the list behind: what was done this long ago is in it, while the workers are alive. */
+  readonly staleMs: number;
+}
+
+/** The events, timers and work that can move an actor. */
+export interface Why {
+  readonly state: string;
+  readonly status: Entry["status"];
+  readonly since: Date;
+  /** The types of the events that a state of it takes now. Their guards are not evaluated. */
+  readonly events: readonly string[];
+  readonly timers: readonly { readonly event: string; readonly at: Date }[];
+  readonly work: readonly {
+    readonly id: string;
+    readonly kind: "task" | "live" | "action" | "message";
+    readonly name: string;
+    readonly attempt: number;
+    readonly lastError: string | null;
+    readonly nextAttempt: Date | null;
+  }[];
+  /** True where nothing can move it. */
+  readonly isStuck: boolean;
+}
+
+export interface SendOptions {
+  /** Makes the event count once in its actor, as long as its entry is kept: see `retain.history` of the engine. */
+  readonly key?: string;
+  /** Joins the caller's transaction: both commit, or neither. */
+  readonly session?: ClientSession;
+}
+
+/** How an actor starts. Its input is needed where the machine declares one. */
+export type StartOptions<TMachine extends AnyStateMachine> = SendOptions & {
+  /** Default: made from the key, or else random. */
+  readonly id?: string;
+} & (undefined extends InputFrom<TMachine>
+    ? { readonly input?: InputFrom<TMachine> }
+    : { readonly input: InputFrom<TMachine> });
+
+/** Runs durable actors of XState machines on MongoDB. */
+export interface Engine {
+  /**
+   * Starts an actor. One that was started with the same id, machine and input is a success.
+   * @throws LockstepError `duplicate-start` where it has another input, `value-not-kept`, `machine-unknown`
+   */
+  start<TMachine extends AnyStateMachine>(
+    machine: DurableMachine<TMachine>,
+    ...[options]: undefined extends InputFrom<TMachine>
+      ? [options?: StartOptions<TMachine>]
+      : [options: StartOptions<TMachine>]
+  ): Promise<string>;
+  /**
+   * Sends an event. It resolves after the commit.
+   * @throws LockstepError `unknown-actor`, `entry-not-readable`, `value-not-kept`, `database-unreachable`
+   */
+  send<TMachine extends AnyStateMachine>(
+    machine: DurableMachine<TMachine>,
+    id: string,
+    event: EventFromLogic<TMachine>,
+    options?: SendOptions,
+  ): Promise<Sent>;
+  /** The present snapshot. @throws LockstepError `unknown-actor` */
+  get<TMachine extends AnyStateMachine>(
+    machine: DurableMachine<TMachine>,
+    id: string,
+  ): Promise<SnapshotFrom<TMachine>>;
+  /** The first snapshot from now on for which the condition holds. @throws LockstepError `timeout`, `unknown-actor` */
+  waitFor<TMachine extends AnyStateMachine>(
+    machine: DurableMachine<TMachine>,
+    id: string,
+    condition: (snapshot: SnapshotFrom<TMachine>) => boolean,
+    options?: { readonly timeoutMs?: number; readonly signal?: AbortSignal },
+  ): Promise<SnapshotFrom<TMachine>>;
+  /** Each transition after a revision, in order, and then each new one, until the actor ends or the signal aborts. */
+  watch<TMachine extends AnyStateMachine>(
+    machine: DurableMachine<TMachine>,
+    id: string,
+    options?: { readonly after?: number; readonly signal?: AbortSignal },
+  ): AsyncIterable<Change<TMachine>>;
+  list(query?: ListQuery): Promise<List>;
+  history(
+    id: string,
+    options?: { readonly from?: number; readonly limit?: number },
+  ): Promise<readonly Change[]>;
+  why(id: string): Promise<Why>;
+  /**
+   * Tries the way of each living actor to the next version of its machine, before that is deployed. It writes nothing.
+   * The charts of the versions in `machines` tell more of the actors that are on them.
+   * @throws LockstepError `machine-differs`, `database-unreachable`
+   */
+  check(next: DurableMachine, options?: CheckOptions): Promise<CheckResult>;
+  /** Stops an actor: its timers and its work end, and no exit action runs, as in XState. */
+  stop(id: string): Promise<Sent>;
+  /** Ends this process's part in order: its work is given back to other workers. */
+  close(): Promise<void>;
+}

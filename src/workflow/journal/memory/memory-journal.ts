@@ -1,0 +1,130 @@
+import { assert } from "../../../errors.ts";
+import { limits } from "../../../limits.ts";
+import { type ActorRow, type Entry, rowOf } from "../entry.ts";
+import type { Appended, EntryHead, Sweep } from "../store.ts";
+
+interface Actor {
+  /** By revision, in order. */
+  readonly entries: Map<number, Entry>;
+  readonly keys: Map<string, Entry>;
+  tail: Entry;
+  /** The entries below this revision are compacted. */
+  compactedBelow: number;
+}
+
+/** The entries of all actors. Each call is atomic, since nothing in it waits. Entries never change: readers share them. */
+export class MemoryJournal {
+  readonly #actors = new Map<string, Actor>();
+  /** The ids of the entries of each partition, in the order in which they were appended. */
+  readonly #logs = new Map<string, Pick<Entry, "actor" | "revision">[]>();
+
+  /** The fate of an entry, were it appended now. */
+  check({ actor, revision, eventKey, nonce }: Entry): Exclude<Appended["kind"], "undone"> | "held" {
+    const known = this.#actors.get(actor);
+    const next = known === undefined ? 0 : known.tail.revision + 1;
+    assert(revision <= next, "revisions have no gaps", { actor, revision });
+    if (revision < next) {
+      return known?.entries.get(revision)?.nonce === nonce ? "held" : "conflict";
+    }
+    return eventKey !== undefined && known?.keys.has(eventKey) ? "duplicate" : "appended";
+  }
+
+  put(entry: Entry): void {
+    const { actor, revision, partition, eventKey } = entry;
+    const known = this.#actors.get(actor) ?? {
+      ...{ entries: new Map(), keys: new Map(), tail: entry, compactedBelow: 0 },
+    };
+    known.entries.set(revision, entry);
+    known.tail = entry;
+    if (eventKey !== undefined) known.keys.set(eventKey, entry);
+    this.#actors.set(actor, known);
+    const log = this.#logs.get(partition) ?? [];
+    log.push({ actor, revision });
+    this.#logs.set(partition, log);
+  }
+
+  tail(actor: string): Entry | undefined {
+    return this.#actors.get(actor)?.tail;
+  }
+
+  entry(actor: string, revision: number): Entry | undefined {
+    return this.#actors.get(actor)?.entries.get(revision);
+  }
+
+  byKey(actor: string, eventKey: string): Entry | undefined {
+    return this.#actors.get(actor)?.keys.get(eventKey);
+  }
+
+  entries(actor: string, fromRevision: number, limit: number): readonly Entry[] {
+    const held = [...(this.#actors.get(actor)?.entries.values() ?? [])];
+    return held.filter(({ revision }) => revision >= fromRevision).slice(0, limit);
+  }
+
+  /** A mark is a place in the partition's log: in memory no entry is on its way. */
+  sweep(partition: string, from: string | null): Sweep {
+    const log = this.#logs.get(partition) ?? [];
+    const start = Number(from ?? 0);
+    const end = Math.min(log.length, start + limits.workflowSweepEntriesMax);
+    const heads = new Map<string, EntryHead>();
+    for (const { actor, revision } of log.slice(start, end)) {
+      const found = this.entry(actor, revision);
+      if (found && revision >= (heads.get(actor)?.revision ?? 0)) heads.set(actor, rowOf(found));
+    }
+    const mark = log.length === 0 ? null : String(end);
+    return { heads: [...heads.values()], mark, next: end < log.length ? mark : null };
+  }
+
+  mark(partition: string): string | null {
+    const log = this.#logs.get(partition);
+    return log === undefined ? null : String(log.length);
+  }
+
+  compact(actor: string, below: number): void {
+    const known = this.#actors.get(actor);
+    if (!known) return;
+    const end = Math.min(below, known.tail.revision);
+    for (let revision = known.compactedBelow; revision < end; revision += 1) {
+      const found = known.entries.get(revision);
+      if (!found) continue;
+      const cleared = { ...found, snapshot: null };
+      known.entries.set(revision, cleared);
+      if (cleared.eventKey !== undefined) known.keys.set(cleared.eventKey, cleared);
+    }
+    known.compactedBelow = Math.max(known.compactedBelow, end);
+  }
+
+  /** Deletes up to `limit` compacted entries, except for the first one of each actor. Returns their number. */
+  expireHistory(partition: string, beforeMs: number, limit: number): number {
+    let deleted = 0;
+    for (const known of this.#actors.values()) {
+      if (known.tail.partition !== partition) continue;
+      for (const { revision, atMs } of known.entries.values()) {
+        if (deleted >= limit) return deleted;
+        const isKept = revision === 0 || revision >= known.compactedBelow;
+        if (isKept || atMs >= beforeMs) continue;
+        this.#remove(known, revision);
+        deleted += 1;
+      }
+    }
+    return deleted;
+  }
+
+  /** Deletes up to `limit` entries of an actor whose row is at its end, and then its first and its last one together. */
+  expireActor({ actor, revision }: ActorRow, limit: number): { deleted: number; gone: boolean } {
+    const known = this.#actors.get(actor);
+    if (!known) return { deleted: 0, gone: true };
+    if (known.tail.revision !== revision) return { deleted: 0, gone: false };
+    const between = [...known.entries.keys()].filter((each) => each > 0 && each < revision);
+    const doomed = between.slice(0, limit);
+    for (const each of doomed) this.#remove(known, each);
+    if (doomed.length === limit) return { deleted: doomed.length, gone: false };
+    this.#actors.delete(actor);
+    return { deleted: doomed.length + known.entries.size, gone: true };
+  }
+
+  #remove({ entries, keys }: Actor, revision: number): void {
+    const { eventKey } = entries.get(revision) ?? {};
+    entries.delete(revision);
+    if (eventKey !== undefined) keys.delete(eventKey);
+  }
+}

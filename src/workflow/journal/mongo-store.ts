@@ -1,0 +1,259 @@
+import { type ClientSession, type Db, MongoClient, ReadConcern, WriteConcern } from "mongodb";
+import { LockstepError } from "../../errors.ts";
+import { limits } from "../../limits.ts";
+import { databaseNowMs } from "../../mongo/database-now.ts";
+import { asUnreachable, isTransient, isUnknownOutcome } from "../../mongo/transient.ts";
+import type { Clock } from "../../ports/clock.ts";
+import type { FaultPoints } from "../../ports/fault-point.ts";
+import type { ActorRow, Entry } from "./entry.ts";
+import { ActorRows } from "./mongo/actor-rows.ts";
+import { appendEach, appendFenced, appendWithin } from "./mongo/append.ts";
+import { JournalCollection } from "./mongo/journal-collection.ts";
+import { compact, expire } from "./mongo/retention.ts";
+import { endSessions, Sessions } from "./mongo/sessions.ts";
+import { watchJournal } from "./mongo/watch-journal.ts";
+import { WorkAttempts } from "./mongo/work-attempts.ts";
+import { WorkerRecords } from "./mongo/worker-records.ts";
+import { requireOneAnActor } from "./refusals.ts";
+import type { Appended, Fence, WorkAttempt, WorkflowStore } from "./store.ts";
+
+/** The means of a store on MongoDB. */
+export interface MongoWorkflowStoreOptions {
+  readonly client: MongoClient;
+  /** The application's own database. */
+  readonly databaseName: string;
+  readonly clock: Clock;
+  readonly faultPoints: FaultPoints;
+}
+
+/**
+ * The store of workflows on a MongoDB replica set.
+ * @throws LockstepError `driver-not-supported`
+ */
+export function createMongoWorkflowStore(
+  options: MongoWorkflowStoreOptions,
+): WorkflowStore<ClientSession> {
+  return new MongoWorkflowStore(options);
+}
+
+/** Trouble on the way to the database is thrown as an error of ours. */
+async function reaching<Result>(act: () => Promise<Result>): Promise<Result> {
+  try {
+    return await act();
+  } catch (error) {
+    throw asUnreachable(error);
+  }
+}
+
+/** The database, whatever the application has set for its own use of the client. */
+function databaseOf(client: MongoClient, name: string, writeConcern: WriteConcern): Db {
+  return client.db(name, {
+    writeConcern,
+    readConcern: new ReadConcern("majority"),
+    readPreference: "primary",
+    ...{ ignoreUndefined: true, promoteValues: true, promoteLongs: true, useBigInt64: false },
+    ...{ raw: false, promoteBuffers: false, serializeFunctions: false },
+  });
+}
+
+class MongoWorkflowStore implements WorkflowStore<ClientSession> {
+  readonly #options: MongoWorkflowStoreOptions;
+  readonly #journal: JournalCollection;
+  readonly #rows: ActorRows;
+  readonly #workers: WorkerRecords;
+  readonly #attempts: WorkAttempts;
+  readonly #sessions: Sessions;
+  readonly #closing = new AbortController();
+
+  constructor(options: MongoWorkflowStoreOptions) {
+    const { client, databaseName, clock, faultPoints } = options;
+    if (!(client instanceof MongoClient)) {
+      throw new LockstepError(
+        "driver-not-supported",
+        'expected a client of the same copy of the package "mongodb" that Lockstep uses, found another one: install one copy for both (npm ls mongodb)',
+      );
+    }
+    const writeConcern = new WriteConcern("majority", limits.workflowMajorityMs, true);
+    const database = databaseOf(client, databaseName, writeConcern);
+    this.#options = options;
+    this.#journal = new JournalCollection(database);
+    this.#rows = new ActorRows(database);
+    this.#workers = new WorkerRecords(database);
+    this.#attempts = new WorkAttempts(database);
+    const closing = this.#closing.signal;
+    this.#sessions = new Sessions({ client, clock, faultPoints, writeConcern, closing });
+  }
+
+  prepare(machines: readonly string[]): Promise<void> {
+    return this.#writing("workflow-prepare", async () => {
+      await Promise.all([this.#journal.createIndexes(), this.#rows.createIndexes()]);
+      await this.#workers.createPartitions(machines);
+    });
+  }
+
+  nowMs(): Promise<number> {
+    return reaching(() => databaseNowMs(this.#options.client));
+  }
+
+  append(
+    entries: readonly Entry[],
+    { fence, session }: { readonly fence?: Fence; readonly session?: ClientSession } = {},
+  ): Promise<readonly Appended[]> {
+    const { clock, faultPoints } = this.#options;
+    const closing = this.#closing.signal;
+    const [journal, workers, sessions] = [this.#journal, this.#workers, this.#sessions];
+    const means = { journal, workers, sessions, clock, faultPoints, closing };
+    return this.#inSession(session, async () => {
+      requireOneAnActor(entries);
+      if (entries.length === 0) return [];
+      if (session) return appendWithin(means, entries, session, fence);
+      return fence ? appendFenced(means, entries, fence) : appendEach(means, entries);
+    });
+  }
+
+  transact<Result>(act: (session: ClientSession) => Promise<Result>): Promise<Result> {
+    return reaching(() => this.#sessions.transact("workflow-transaction", act));
+  }
+
+  tail(actor: string, session?: ClientSession) {
+    return this.#inSession(session, () => this.#journal.tail(actor, session));
+  }
+
+  tails(actors: readonly string[]) {
+    return reaching(() => this.#journal.tails(actors));
+  }
+
+  entryOf(actor: string, revision: number) {
+    return reaching(() => this.#journal.entry(actor, revision));
+  }
+
+  byKey(actor: string, eventKey: string) {
+    return reaching(() => this.#journal.byKey(actor, eventKey));
+  }
+
+  entries(actor: string, fromRevision: number, limit: number) {
+    return reaching(() => this.#journal.entries(actor, fromRevision, limit));
+  }
+
+  sweep(partition: string, from: string | null) {
+    return reaching(() => this.#journal.sweep(partition, from));
+  }
+
+  mark() {
+    return reaching(() => this.#journal.mark());
+  }
+
+  saveRows(rows: readonly ActorRow[]): Promise<void> {
+    return this.#writing("workflow-rows", () => this.#rows.save(rows));
+  }
+
+  saveMark(partition: string, epoch: number, mark: string): Promise<void> {
+    return this.#writing("workflow-mark", () => this.#workers.saveMark(partition, epoch, mark));
+  }
+
+  due(...[partition, untilMs, limit, after]: Parameters<WorkflowStore["due"]>) {
+    return reaching(() => this.#rows.due(partition, untilMs, limit, after));
+  }
+
+  row(actor: string) {
+    return reaching(() => this.#rows.row(actor));
+  }
+
+  rows(query: Parameters<WorkflowStore["rows"]>[0]) {
+    return reaching(() => this.#rows.rows(query));
+  }
+
+  register(...[worker, ttlMs]: Parameters<WorkflowStore["register"]>): Promise<boolean> {
+    const sessions = this.#sessions.recordWith((id) => this.#workers.addSession(worker.worker, id));
+    return this.#writing("workflow-worker", () => this.#workers.register(worker, ttlMs, sessions));
+  }
+
+  /** A renewal is left out of the fault points, as every renewal of a lease. */
+  renew(...[worker, ttlMs]: Parameters<WorkflowStore["renew"]>): Promise<boolean> {
+    return reaching(() => this.#workers.renew(worker, ttlMs));
+  }
+
+  fenceOut(worker: string, epoch: number): Promise<boolean> {
+    return this.#writing("workflow-fence", async () => {
+      const sessions = await this.#workers.expire(worker, epoch);
+      if (sessions === null) return false;
+      // Their open transactions would hold the fence and the entries for a minute.
+      await endSessions(this.#options.client, sessions);
+      await this.#workers.raiseFence(worker, epoch);
+      return true;
+    });
+  }
+
+  removeWorker(worker: string): Promise<void> {
+    return this.#writing("workflow-worker", () => this.#workers.remove(worker));
+  }
+
+  workers() {
+    return reaching(() => this.#workers.workers());
+  }
+
+  partitions() {
+    return reaching(() => this.#workers.partitions());
+  }
+
+  attempts(works: readonly string[]) {
+    return reaching(() => this.#attempts.of(works));
+  }
+
+  saveAttempt(attempt: WorkAttempt): Promise<void> {
+    return this.#writing("workflow-attempt", () => this.#attempts.save(attempt));
+  }
+
+  removeAttempts(works: readonly string[]): Promise<void> {
+    return this.#writing("workflow-attempt", () => this.#attempts.remove(works));
+  }
+
+  assign(...[found, worker]: Parameters<WorkflowStore["assign"]>): Promise<number | null> {
+    const epoch = found.epoch + 1;
+    return this.#writing("workflow-partition", async () =>
+      (await this.#workers.assign(found, worker)) ? epoch : null,
+    ).catch(async (error) => {
+      const isOurs = await this.#workers.isAssigned(found.partition, worker, epoch);
+      if (isOurs) return epoch;
+      throw error;
+    });
+  }
+
+  compact(superseded: Parameters<WorkflowStore["compact"]>[0]): Promise<void> {
+    return this.#writing("workflow-compact", () => compact(this.#journal, superseded));
+  }
+
+  expire(...[partition, options]: Parameters<WorkflowStore["expire"]>): Promise<number> {
+    const means = { journal: this.#journal, rows: this.#rows, sessions: this.#sessions };
+    return this.#writing("workflow-expire", () => expire(means, partition, options));
+  }
+
+  watch(...[onAppended, except]: Parameters<WorkflowStore["watch"]>): () => void {
+    const stop = new AbortController();
+    const signal = AbortSignal.any([stop.signal, this.#closing.signal]);
+    void watchJournal(this.#journal, this.#options.clock, signal, onAppended, except);
+    return () => stop.abort();
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort();
+    await this.#sessions.close();
+  }
+
+  #writing<Result>(name: string, act: () => Promise<Result>): Promise<Result> {
+    return reaching(() => this.#options.faultPoints.write(name, act));
+  }
+
+  /** Within a transaction, the error that tells the caller to try it again stays as it is. */
+  async #inSession<Result>(
+    session: ClientSession | undefined,
+    act: () => Promise<Result>,
+  ): Promise<Result> {
+    try {
+      return await act();
+    } catch (error) {
+      if (session && (isTransient(error) || isUnknownOutcome(error))) throw error;
+      throw asUnreachable(error);
+    }
+  }
+}

@@ -1,0 +1,189 @@
+import type { BulkWriteOptions, ClientSession, Collection, Db, Document } from "mongodb";
+import { Timestamp } from "mongodb";
+import { limits } from "../../../limits.ts";
+import type { ActorRow, Entry } from "../entry.ts";
+import { databaseNotSupported } from "../refusals.ts";
+import type { Sweep } from "../store.ts";
+import {
+  entryId,
+  entryIds,
+  fromStored,
+  headFromStored,
+  headProjection,
+  type StoredEntry,
+  toStored,
+  workflowCollections,
+} from "./records.ts";
+
+const partitionIndex = "by-partition";
+const eventIndex = "event-once";
+
+/** The time before which nothing is on its way any more. */
+function settledBefore(nowSeconds: number): Timestamp {
+  const seconds = Math.max(0, nowSeconds - limits.workflowSweepMarginSeconds);
+  return new Timestamp({ t: seconds, i: 0 });
+}
+
+/** The journal's collection. It throws what the driver throws. */
+export class JournalCollection {
+  readonly stored: Collection<StoredEntry>;
+  readonly #database: Db;
+
+  constructor(database: Db) {
+    this.#database = database;
+    this.stored = database.collection<StoredEntry>(workflowCollections.journal);
+  }
+
+  /** The index of `_id` serves all reads of one actor, so the journal needs no further index by actor. */
+  createIndexes(): Promise<unknown> {
+    return this.stored.createIndexes(
+      [
+        {
+          key: { "_id.actor": 1, eventKey: 1 },
+          name: eventIndex,
+          unique: true,
+          partialFilterExpression: { eventKey: { $exists: true } },
+        },
+        { key: { partition: 1, ts: 1 }, name: partitionIndex },
+        {
+          key: { partition: 1, compactedAtMs: 1 },
+          name: "compacted",
+          partialFilterExpression: { compactedAtMs: { $exists: true } },
+        },
+      ],
+      { commitQuorum: "majority" },
+    );
+  }
+
+  insert(entries: readonly Entry[], options: BulkWriteOptions): Promise<unknown> {
+    return this.stored.insertMany(entries.map(toStored), options);
+  }
+
+  /** The nonces of the entries with the ids of these entries, by actor. */
+  async nonces(entries: readonly Entry[]): Promise<ReadonlyMap<string, string>> {
+    const ids = entries.map(({ actor, revision }) => entryId(actor, revision));
+    const found = await this.stored
+      .find({ _id: { $in: ids } }, { projection: { nonce: 1 } })
+      .toArray();
+    return new Map(found.map(({ _id, nonce }) => [_id.actor, String(nonce)]));
+  }
+
+  /**
+   * The nonce of the entry that keeps another one out, or undefined. The answer waits until a majority has what it
+   * says.
+   */
+  async settledNonce({
+    actor,
+    revision,
+    eventKey,
+  }: Entry): Promise<{ byId?: string; byKey?: string }> {
+    const options = {
+      projection: { nonce: 1 },
+      readConcern: { level: "linearizable" },
+      maxTimeMS: limits.workflowMajorityMs,
+    } as const;
+    const byId = await this.stored.findOne({ _id: entryId(actor, revision) }, options);
+    if (byId) return { byId: byId.nonce };
+    if (eventKey === undefined) return {};
+    const byKey = await this.stored.findOne({ "_id.actor": actor, eventKey }, options);
+    return byKey ? { byKey: byKey.nonce } : {};
+  }
+
+  async holdsKey(actor: string, eventKey: string): Promise<boolean> {
+    const options = { projection: { _id: 1 }, hint: eventIndex };
+    return (await this.stored.findOne({ "_id.actor": actor, eventKey }, options)) !== null;
+  }
+
+  async entry(actor: string, revision: number): Promise<Entry | undefined> {
+    const found = await this.stored.findOne({ _id: entryId(actor, revision) });
+    return found === null ? undefined : fromStored(found);
+  }
+
+  async byKey(actor: string, eventKey: string): Promise<Entry | undefined> {
+    const found = await this.stored.findOne({ "_id.actor": actor, eventKey }, { hint: eventIndex });
+    return found === null ? undefined : fromStored(found);
+  }
+
+  async tail(actor: string, session?: ClientSession): Promise<Entry | undefined> {
+    const [found] = await this.stored
+      .find(entryIds(actor), session ? { session } : {})
+      .sort({ _id: -1 })
+      .limit(1)
+      .toArray();
+    return found && fromStored(found);
+  }
+
+  /** The tails of many actors: one query for a group of them, since a round trip costs more than the tail. */
+  async tails(actors: readonly string[]): Promise<readonly Entry[]> {
+    const distinct = [...new Set(actors)];
+    const found: Entry[] = [];
+    for (let at = 0; at < distinct.length; at += limits.workflowTailsOnce) {
+      const [first = [], ...others] = distinct
+        .slice(at, at + limits.workflowTailsOnce)
+        .map((actor): Document[] => [
+          { $match: entryIds(actor) },
+          { $sort: { _id: -1 } },
+          { $limit: 1 },
+        ]);
+      const coll = workflowCollections.journal;
+      const stages = [...first, ...others.map((pipeline) => ({ $unionWith: { coll, pipeline } }))];
+      const tails = await this.stored.aggregate<StoredEntry>(stages).toArray();
+      found.push(...tails.map(fromStored));
+    }
+    return found;
+  }
+
+  async entries(actor: string, fromRevision: number, limit: number): Promise<readonly Entry[]> {
+    const found = await this.stored
+      .find(entryIds(actor, fromRevision))
+      .sort({ _id: 1 })
+      .limit(limit)
+      .toArray();
+    return found.map(fromStored);
+  }
+
+  async sweep(partition: string, from: string | null): Promise<Sweep> {
+    // Taken first: all that a majority has at this moment is found below.
+    const nowSeconds = await this.#majoritySeconds();
+    const safe = settledBefore(nowSeconds);
+    const start = from === null ? null : Timestamp.fromString(from, 10);
+    // The clock of another cluster, from which the data came, may have been ahead.
+    const isAhead = start !== null && start.getHighBitsUnsigned() > nowSeconds;
+    const since = start === null || isAhead ? {} : { ts: { $gte: start } };
+    const found = await this.stored
+      .find({ partition, ...since }, { projection: headProjection, hint: partitionIndex })
+      .sort({ partition: 1, ts: 1 })
+      .limit(limits.workflowSweepEntriesMax)
+      .toArray();
+    const heads = new Map<string, ActorRow>();
+    for (const each of found) {
+      const head = headFromStored(each);
+      if (head.revision >= (heads.get(head.actor)?.revision ?? 0)) heads.set(head.actor, head);
+    }
+    const last = found.at(-1)?.ts;
+    const isWhole = found.length < limits.workflowSweepEntriesMax;
+    const mark = last === undefined || last.lessThan(safe) ? (last ?? start) : safe;
+    return {
+      heads: [...heads.values()],
+      mark: mark === null ? null : mark.toString(),
+      next: isWhole || last === undefined ? null : last.toString(),
+    };
+  }
+
+  async mark(): Promise<string> {
+    return settledBefore(await this.#majoritySeconds()).toString();
+  }
+
+  /** The time of the last write that a majority has, in seconds by the cluster's clock. */
+  async #majoritySeconds(): Promise<number> {
+    const { operationTime } = await this.#database.command({
+      find: workflowCollections.partitions,
+      filter: {},
+      hint: { _id: 1 },
+      limit: 1,
+      readConcern: { level: "majority" },
+    });
+    if (operationTime instanceof Timestamp) return operationTime.getHighBitsUnsigned();
+    throw databaseNotSupported("a cluster's time with each answer", "an answer without it");
+  }
+}

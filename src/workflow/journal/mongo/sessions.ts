@@ -1,0 +1,134 @@
+import {
+  type ClientSession,
+  type MongoClient,
+  ReadConcern,
+  UUID,
+  type WriteConcern,
+} from "mongodb";
+import { limits } from "../../../limits.ts";
+import { isTransient, isUnknownOutcome, isWriteTimeout } from "../../../mongo/transient.ts";
+import type { Clock } from "../../../ports/clock.ts";
+import type { FaultPoints } from "../../../ports/fault-point.ts";
+
+interface Means {
+  readonly client: MongoClient;
+  readonly clock: Clock;
+  readonly faultPoints: FaultPoints;
+  readonly writeConcern: WriteConcern;
+  readonly closing: AbortSignal;
+}
+
+/** The id of a session as text. Pure. */
+function idOf(session: ClientSession): string {
+  return new UUID(session.id?.id?.buffer).toHexString();
+}
+
+/**
+ * The sessions of all transactions of this process. They are kept, and their ids recorded, since the transaction of a
+ * process that dies stays open for a minute, and locks what its successor has to write.
+ */
+export class Sessions {
+  readonly #means: Means;
+  readonly #idle: ClientSession[] = [];
+  readonly #waiting: ((session: ClientSession) => void)[] = [];
+  readonly #ids: string[] = [];
+  #record: ((id: string) => Promise<void>) | undefined;
+
+  constructor(means: Means) {
+    this.#means = means;
+  }
+
+  /** Has the ids of further sessions recorded before these are used. Returns the ids so far. */
+  recordWith(record: (id: string) => Promise<void>): readonly string[] {
+    this.#record = record;
+    return [...this.#ids];
+  }
+
+  /**
+   * Runs one transaction, again while it had no effect.
+   * @param name the name of its commit for the fault points
+   */
+  async transact<Result>(
+    name: string,
+    act: (session: ClientSession) => Promise<Result>,
+  ): Promise<Result> {
+    const { clock, closing, writeConcern } = this.#means;
+    const session = await this.#take();
+    try {
+      for (let attempt = 1; ; attempt += 1) {
+        try {
+          session.startTransaction({
+            readConcern: new ReadConcern("snapshot"),
+            writeConcern,
+            readPreference: "primary",
+          });
+          const result = await act(session);
+          await this.#commit(name, session);
+          return result;
+        } catch (error) {
+          if (session.inTransaction()) await session.abortTransaction().catch(() => {});
+          if (!isTransient(error) || attempt >= limits.transactionAttemptsMax) throw error;
+          await clock.sleep(Math.min(2 ** attempt, 100), closing);
+        }
+      }
+    } finally {
+      this.#give(session);
+    }
+  }
+
+  /** Returns the sessions to the driver. Those that are recorded stay ours: a successor may end them. */
+  async close(): Promise<void> {
+    if (this.#record) return;
+    await Promise.all(this.#idle.splice(0).map((session) => session.endSession()));
+  }
+
+  /** Commits, also again: the server answers with the outcome of the first commit. */
+  async #commit(name: string, session: ClientSession): Promise<void> {
+    const { clock, closing, faultPoints } = this.#means;
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        await faultPoints.write(name, () => session.commitTransaction());
+        return;
+      } catch (error) {
+        const isOver = isWriteTimeout(error) || attempt >= limits.commitAttemptsMax;
+        if (!isUnknownOutcome(error) || isOver) throw error;
+        await clock.sleep(limits.leaseAcquirePollMs, closing);
+      }
+    }
+  }
+
+  async #take(): Promise<ClientSession> {
+    const idle = this.#idle.pop();
+    if (idle) return idle;
+    if (this.#ids.length >= limits.workflowSessionsMax) {
+      return new Promise((resolve) => this.#waiting.push(resolve));
+    }
+    const session = this.#means.client.startSession();
+    const id = idOf(session);
+    this.#ids.push(id);
+    try {
+      await this.#record?.(id);
+    } catch (error) {
+      this.#ids.splice(this.#ids.indexOf(id), 1);
+      await session.endSession();
+      throw error;
+    }
+    return session;
+  }
+
+  #give(session: ClientSession): void {
+    const next = this.#waiting.shift();
+    if (next) next(session);
+    else this.#idle.push(session);
+  }
+}
+
+/** Ends sessions of a process that is gone. It is a help and no condition: the server ends them within two minutes. */
+export async function endSessions(client: MongoClient, ids: readonly string[]): Promise<void> {
+  if (ids.length === 0) return;
+  const killSessions = ids.filter((id) => UUID.isValid(id)).map((id) => ({ id: new UUID(id) }));
+  await client
+    .db("admin")
+    .command({ killSessions })
+    .catch(() => {});
+}

@@ -1,0 +1,176 @@
+import {
+  type ClientSession,
+  type Collection,
+  type Db,
+  type Document,
+  MongoBulkWriteError,
+} from "mongodb";
+import { limits } from "../../../limits.ts";
+import { hasCode, serverErrors } from "../../../mongo/server-errors.ts";
+import { partitionsOf } from "../partitions.ts";
+import { databaseNotSupported, fencedOut } from "../refusals.ts";
+import type { Fence, PartitionRecord, WorkerRecord } from "../store.ts";
+import {
+  emptyTimestamp,
+  partitionFromStored,
+  type StoredFence,
+  type StoredPartition,
+  type StoredWorker,
+  workerFromStored,
+  workflowCollections,
+} from "./records.ts";
+
+const nowMs = { $toLong: "$$NOW" };
+
+/**
+ * True for a lease that has run out. True also for one that ends so far ahead that an earlier primary's clock must
+ * have been wrong: a worker that lives renews it soon.
+ */
+const isFree = {
+  $or: [
+    { $lte: ["$expiresAtMs", nowMs] },
+    { $gt: ["$expiresAtMs", { $add: [nowMs, "$ttlMs", limits.leaseAheadMs] }] },
+  ],
+};
+
+/** The lease of a worker, as values of a pipeline: there a text that begins with a dollar sign would name a field. */
+function leased(
+  { machines, host, pid }: Omit<WorkerRecord, "expiresAtMs">,
+  ttlMs: number,
+): Document {
+  return {
+    expiresAtMs: { $add: [nowMs, ttlMs] },
+    ...{ ttlMs, machines: { $literal: machines }, host: { $literal: host }, pid },
+  };
+}
+
+/**
+ * The workers, their fences and the partitions. A lease and its fence are two documents, so that a renewal never waits
+ * for a transaction. It throws what the driver throws.
+ */
+export class WorkerRecords {
+  readonly #workers: Collection<StoredWorker>;
+  readonly #fences: Collection<StoredFence>;
+  readonly #partitions: Collection<StoredPartition>;
+
+  constructor(database: Db) {
+    this.#workers = database.collection(workflowCollections.workers);
+    this.#fences = database.collection(workflowCollections.fences);
+    this.#partitions = database.collection(workflowCollections.partitions);
+  }
+
+  /** Creates the partitions that are missing, and proves with them that the server sets the times of entries. */
+  async createPartitions(machines: readonly string[]): Promise<void> {
+    const partitions = partitionsOf(machines).map(({ partition, ...rest }) => ({
+      ...{ _id: partition, ...rest, madeAt: emptyTimestamp() },
+    }));
+    if (partitions.length === 0) return;
+    await this.#partitions.insertMany(partitions, { ordered: false }).catch((error) => {
+      const isThere =
+        error instanceof MongoBulkWriteError && error.result.getWriteConcernError() === undefined;
+      if (!isThere || !hasCode(error, serverErrors.duplicateKey)) throw error;
+    });
+    const found = await this.#partitions.findOne({});
+    if (found?.madeAt.isZero() === false) return;
+    throw databaseNotSupported(
+      "a server that sets an empty timestamp to its time",
+      "one that does not",
+    );
+  }
+
+  async register(
+    worker: Omit<WorkerRecord, "expiresAtMs">,
+    ttlMs: number,
+    sessions: readonly string[],
+  ): Promise<boolean> {
+    const { worker: _id, epoch } = worker;
+    const isNew = { $eq: [{ $type: "$epoch" }, "missing"] };
+    const made = { _id: { $literal: _id }, epoch, ...leased(worker, ttlMs), sessions };
+    await this.#workers.updateOne({ _id }, [{ $replaceWith: { $cond: [isNew, made, "$$ROOT"] } }], {
+      upsert: true,
+    });
+    const fence = { $setOnInsert: { epoch, appends: 0 } };
+    await this.#fences.updateOne({ _id }, fence, { upsert: true });
+    const found = await this.#workers.findOne({ _id });
+    return found?.epoch === epoch;
+  }
+
+  /** Notes a session before it has a transaction. */
+  async addSession(worker: string, session: string): Promise<void> {
+    await this.#workers.updateOne({ _id: worker }, { $addToSet: { sessions: session } });
+  }
+
+  async renew(worker: Omit<WorkerRecord, "expiresAtMs">, ttlMs: number): Promise<boolean> {
+    const { worker: _id, epoch } = worker;
+    const result = await this.#workers.updateOne({ _id, epoch }, [{ $set: leased(worker, ttlMs) }]);
+    return result.matchedCount === 1;
+  }
+
+  /**
+   * Ends the lease of a worker at its epoch, and then its right to append. It can be repeated at every point.
+   * @returns whether the lease is over, with the sessions that are left to end
+   */
+  async expire(worker: string, epoch: number): Promise<readonly string[] | null> {
+    await this.#workers.updateOne(
+      { _id: worker, epoch, $expr: isFree },
+      { $set: { epoch: epoch + 1 } },
+    );
+    const found = await this.#workers.findOne({ _id: worker });
+    if (found === null) return [];
+    return found.epoch > epoch ? found.sessions : null;
+  }
+
+  async raiseFence(worker: string, epoch: number): Promise<void> {
+    await this.#fences.updateOne(
+      { _id: worker, epoch: { $lte: epoch } },
+      { $set: { epoch: epoch + 1 } },
+    );
+  }
+
+  /**
+   * Changes the fence within a transaction, so that it cannot commit once the fence was raised.
+   * @throws LockstepError `fenced`
+   */
+  async touch(fence: Fence, session: ClientSession): Promise<void> {
+    const { worker: _id, epoch } = fence;
+    const touched = await this.#fences.updateOne(
+      { _id, epoch },
+      { $inc: { appends: 1 } },
+      { session },
+    );
+    if (touched.matchedCount !== 1) throw fencedOut(fence);
+  }
+
+  /** Without its fence a worker appends nothing, so the fence goes first. */
+  async remove(worker: string): Promise<void> {
+    await this.#fences.deleteOne({ _id: worker });
+    await this.#workers.deleteOne({ _id: worker });
+  }
+
+  async workers(): Promise<readonly WorkerRecord[]> {
+    const found = await this.#workers.find({}, { hint: "_id_" }).sort({ _id: 1 }).toArray();
+    return found.map(workerFromStored);
+  }
+
+  async partitions(): Promise<readonly PartitionRecord[]> {
+    const found = await this.#partitions.find({}, { hint: "_id_" }).sort({ _id: 1 }).toArray();
+    return found.map(partitionFromStored);
+  }
+
+  /** True where the change was made, by this call or by an earlier one whose answer was lost. */
+  async assign(found: PartitionRecord, worker: string | null): Promise<boolean> {
+    const { partition: _id, epoch } = found;
+    const filter = { _id, worker: found.worker, epoch };
+    const result = await this.#partitions.updateOne(filter, { $set: { worker, epoch: epoch + 1 } });
+    return result.matchedCount === 1;
+  }
+
+  async isAssigned(partition: string, worker: string | null, epoch: number): Promise<boolean> {
+    const found = await this.#partitions.findOne({ _id: partition });
+    return found?.epoch === epoch && found.worker === worker;
+  }
+
+  async saveMark(partition: string, epoch: number, mark: string): Promise<void> {
+    await this.#partitions.updateOne({ _id: partition, epoch }, { $set: { mark } });
+  }
+}

@@ -1,0 +1,220 @@
+import type { AnyStateMachine, SnapshotFrom } from "xstate";
+import { LockstepError } from "../errors.ts";
+import { limits } from "../limits.ts";
+import type { Clock } from "../ports/clock.ts";
+import { createWakeUp } from "../ports/wake-up.ts";
+import { type Actors, unknownActor } from "./actor/actors.ts";
+import { checkedId, checkMachine } from "./actor/checked-names.ts";
+import type { HintHub } from "./actor/hint-hub.ts";
+import type { DurableMachine } from "./definition/durable.ts";
+import type { Change, List, ListQuery, Why } from "./engine-api.ts";
+import type { ActorRow, Entry } from "./journal/entry.ts";
+import type { RowQuery, WorkflowStore } from "./journal/store.ts";
+import { decode } from "./values/decode.ts";
+
+interface ReaderPorts {
+  readonly store: WorkflowStore;
+  readonly clock: Clock;
+  readonly actors: Actors;
+  readonly hints: HintHub;
+}
+
+interface NodeLike {
+  readonly ownEvents: readonly string[];
+}
+
+/** Reads actors. Every process can read all of them. */
+export class Reader {
+  readonly #ports: ReaderPorts;
+  readonly #closing: AbortSignal;
+
+  constructor(ports: ReaderPorts, closing: AbortSignal) {
+    this.#ports = ports;
+    this.#closing = closing;
+  }
+
+  async get<TMachine extends AnyStateMachine>(
+    durable: DurableMachine<TMachine>,
+    id: string,
+  ): Promise<SnapshotFrom<TMachine>> {
+    const tail = await this.#tail(id);
+    checkMachine(tail, durable);
+    return this.#snapshotOf(tail);
+  }
+
+  async waitFor<TMachine extends AnyStateMachine>(
+    durable: DurableMachine<TMachine>,
+    id: string,
+    condition: (snapshot: SnapshotFrom<TMachine>) => boolean,
+    { timeoutMs, signal }: { readonly timeoutMs?: number; readonly signal?: AbortSignal },
+  ): Promise<SnapshotFrom<TMachine>> {
+    const over = new AbortController();
+    const { clock } = this.#ports;
+    const outer = signal === undefined ? this.#closing : AbortSignal.any([signal, this.#closing]);
+    if (timeoutMs !== undefined) {
+      void clock.sleep(timeoutMs, over.signal).then(() => over.abort());
+    }
+    try {
+      const ended = AbortSignal.any([over.signal, outer]);
+      for await (const tail of this.#latest(id, ended)) {
+        checkMachine(tail, durable);
+        const snapshot: SnapshotFrom<TMachine> = this.#snapshotOf(tail);
+        if (condition(snapshot)) return snapshot;
+        if (tail.status !== "active") throw hasEnded(id, tail);
+      }
+    } finally {
+      over.abort();
+    }
+    outer.throwIfAborted();
+    const { state } = await this.#tail(id);
+    throw new LockstepError(
+      "timeout",
+      `expected the condition to hold for "${id}" within ${timeoutMs} ms, found it in ${state}: ask \`why\``,
+      { actor: id, timeoutMs, state },
+    );
+  }
+
+  async *watch(
+    durable: DurableMachine,
+    id: string,
+    { after = -1, signal }: { readonly after?: number; readonly signal?: AbortSignal },
+  ): AsyncGenerator<Change> {
+    const ended = signal === undefined ? this.#closing : AbortSignal.any([signal, this.#closing]);
+    let next = after + 1;
+    for await (const tail of this.#latest(id, ended)) {
+      checkMachine(tail, durable);
+      while (next <= tail.revision) {
+        const entries = await this.#ports.store.entries(id, next, limits.entriesOfPage);
+        if (entries.length === 0) break;
+        for (const entry of entries) {
+          yield this.#changeOf(entry);
+          next = entry.revision + 1;
+        }
+      }
+      if (tail.status !== "active") return;
+    }
+  }
+
+  async list(query: ListQuery): Promise<List> {
+    const { machine, waitingSince, limit = limits.listedActorsMax, ...rest } = query;
+    const bounded = Math.min(limit, limits.listedActorsMax);
+    const name = typeof machine === "object" ? machine.name : machine;
+    const asked: RowQuery = {
+      ...rest,
+      ...(name === undefined ? {} : { machine: name }),
+      ...(waitingSince === undefined ? {} : { sinceMsMax: waitingSince.getTime() }),
+      limit: bounded,
+    };
+    const rows = await this.#ports.store.rows(asked);
+    const next = rows.length === bounded ? (rows.at(-1)?.actor ?? null) : null;
+    return { actors: rows.map(listedOf), next, staleMs: limits.rowsFlushEveryMs };
+  }
+
+  async history(
+    id: string,
+    { from = 0, limit = limits.entriesOfPage }: { from?: number; limit?: number } = {},
+  ): Promise<readonly Change[]> {
+    const bounded = Math.min(limit, limits.entriesOfPage);
+    const entries = await this.#ports.store.entries(checkedId(id), from, bounded);
+    if (entries.length === 0) await this.#tail(id);
+    return entries.map((entry) => this.#changeOf(entry));
+  }
+
+  async why(id: string): Promise<Why> {
+    const tail = await this.#tail(id);
+    const { state, status, sinceMs, timers, work } = tail;
+    const attempts = await this.#ports.store.attempts(work.map((record) => record.id));
+    const known = new Map(attempts.map((attempt) => [attempt.work, attempt]));
+    const events = status === "active" ? this.#eventsOf(tail) : [];
+    return {
+      ...{ state, status, events, since: new Date(sinceMs) },
+      timers: timers.map(({ eventType, dueAtMs }) => ({ event: eventType, at: new Date(dueAtMs) })),
+      work: work.map((record) => {
+        const { attempt = 1, lastError = null, nextAtMs = null } = known.get(record.id) ?? {};
+        const nextAttempt = nextAtMs === null ? null : new Date(nextAtMs);
+        const { kind, name } = record;
+        return { id: record.id, kind, name, attempt, lastError, nextAttempt };
+      }),
+      isStuck: events.length + timers.length + work.length === 0,
+    };
+  }
+
+  /** The types of events that the active states of the whole system take. */
+  #eventsOf(tail: Entry): readonly string[] {
+    const { _nodes: nodes } = this.#ports.actors.read(tail).snapshot as {
+      readonly _nodes: readonly NodeLike[];
+    };
+    const own = nodes.flatMap(({ ownEvents }) => ownEvents);
+    return [...new Set(own)].filter((type) => !type.startsWith("xstate.")).toSorted();
+  }
+
+  #snapshotOf<TSnapshot>(tail: Entry): TSnapshot {
+    const { snapshot } = this.#ports.actors.read(tail);
+    const { status } = snapshot as { readonly status: string };
+    if (status === tail.status) return snapshot as TSnapshot;
+    // The actor ended with an error that left no snapshot of its own.
+    const error = new LockstepError("event-rejected", tail.reason?.message ?? "");
+    return { ...(snapshot as object), status: tail.status, error } as TSnapshot;
+  }
+
+  #changeOf(entry: Entry): Change {
+    const { revision, kind, event, outcome, state, status, atMs, emitted, reason } = entry;
+    const { machine, version } = entry;
+    const read = decode(event, { later: (birth, put) => put({ actor: Number(birth) }) });
+    return {
+      ...{ revision, kind, outcome, state, status, machine, version, at: new Date(atMs) },
+      event: read as Change["event"],
+      emitted: emitted === undefined ? [] : (decode(emitted) as readonly unknown[]),
+      ...(reason === undefined ? {} : { reason }),
+    };
+  }
+
+  /** The latest entry now, and each time that there is a newer one. */
+  async *#latest(id: string, signal: AbortSignal): AsyncGenerator<Entry> {
+    const { clock, actors, hints } = this.#ports;
+    const wake = createWakeUp(clock);
+    const stopEntries = actors.onAppended(({ actor }) => {
+      if (actor === id) wake.hint();
+    });
+    const stopHints = hints.listen((hint) => {
+      if (hint === null || hint.actor === id) wake.hint();
+    });
+    try {
+      let seen = -1;
+      while (!signal.aborted) {
+        const tail = await this.#tail(id);
+        if (tail.revision > seen) {
+          seen = tail.revision;
+          yield tail;
+          continue;
+        }
+        await wake.wait(limits.watchFloorMs, signal);
+      }
+    } finally {
+      stopEntries();
+      stopHints();
+    }
+  }
+
+  async #tail(id: string): Promise<Entry> {
+    const tail = await this.#ports.store.tail(checkedId(id));
+    if (tail === undefined) throw unknownActor(id);
+    return tail;
+  }
+}
+
+function listedOf(row: ActorRow) {
+  const { actor, machine, version, state, tags, status, sinceMs, dueAtMs } = row;
+  return {
+    ...{ id: actor, machine, version, state, tags, status, since: new Date(sinceMs) },
+    due: dueAtMs === null ? null : new Date(dueAtMs),
+  };
+}
+
+function hasEnded(id: string, { state, status }: Entry): LockstepError {
+  return new LockstepError(
+    "wrong-state",
+    `expected the condition to hold for "${id}" one day, found that it has ended: ${status} in ${state}`,
+    { actor: id, state, status },
+  );
+}

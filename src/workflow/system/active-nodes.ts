@@ -1,0 +1,62 @@
+import type { AnyStateMachine } from "xstate";
+
+interface ActiveNode {
+  readonly id: string;
+  readonly type: string;
+  readonly parent: ActiveNode | undefined;
+  readonly tags: readonly string[];
+}
+
+interface WithNodes {
+  readonly value: unknown;
+  readonly _nodes: readonly ActiveNode[];
+}
+
+/** One leaf with everything above it: its order says nothing. */
+function isChain(nodes: readonly ActiveNode[]): boolean {
+  const leaves = nodes.filter(({ type }) => type === "atomic" || type === "final");
+  if (leaves.length !== 1 || nodes.some(({ type }) => type === "parallel")) return false;
+  const chain = new Set<ActiveNode>();
+  for (let node = leaves[0]; node !== undefined; node = node.parent) chain.add(node);
+  return chain.size === nodes.length && nodes.every((node) => chain.has(node));
+}
+
+/**
+ * The ids of a snapshot's active states where their value alone does not give them back. XState lets the regions of a
+ * parallel state act in the order in which they were entered, and it can leave a chart in states that exclude each
+ * other.
+ */
+export function activeNodesOf(
+  machine: AnyStateMachine,
+  snapshot: unknown,
+): readonly string[] | undefined {
+  const { value, _nodes: nodes } = snapshot as WithNodes;
+  if (nodes === undefined || isChain(nodes)) return undefined;
+  const given = givenBy(machine, value);
+  const isGiven = given.length === nodes.length && nodes.every((node, at) => node === given[at]);
+  return isGiven ? undefined : nodes.map(({ id }) => id);
+}
+
+function givenBy(machine: AnyStateMachine, value: unknown): readonly ActiveNode[] {
+  try {
+    const resolved: unknown = machine.resolveState({ value, context: {} } as never);
+    return (resolved as WithNodes)._nodes;
+  } catch {
+    return [];
+  }
+}
+
+/** Lets the machine restore the active states that `activeNodesOf` gave. It has to be a copy of the user's machine. */
+export function withActiveNodes(copy: AnyStateMachine): AnyStateMachine {
+  const restore = copy.restoreSnapshot;
+  copy.restoreSnapshot = (stored, scope) => {
+    const { nodes, ...plain } = stored as unknown as WithNodes & { nodes?: readonly string[] };
+    const restored = restore(plain as never, scope);
+    if (nodes === undefined) return restored;
+    const active = nodes.map((id) => copy.getStateNodeById(id));
+    const { value } = plain;
+    const tags = new Set(active.flatMap((node) => (node as unknown as ActiveNode).tags));
+    return Object.assign(restored, { _nodes: active, value, tags });
+  };
+  return copy;
+}

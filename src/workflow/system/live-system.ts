@@ -1,0 +1,378 @@
+import { type AnyActorLogic, type AnyActorRef, createActor, type EventObject } from "xstate";
+import { assert, messageOf } from "../../errors.ts";
+import { limits } from "../../limits.ts";
+import type { Entry, WorkRecord } from "../journal/entry.ts";
+import { decode } from "../values/decode.ts";
+import { encode } from "../values/encode.ts";
+import { Births } from "./births.ts";
+import { type Collected, collecting } from "./collected.ts";
+import { GoneActor } from "./gone-actor.ts";
+import { pathOf, type RootSnapshot, takes, workOf } from "./look.ts";
+import type { Cause, Chart, Outcome, RunStamp } from "./outcome.ts";
+import { prepared } from "./prepared.ts";
+import { SettledEvent, stubLogic } from "./stub-logic.ts";
+import { endless, notReadable, replaced } from "./system-refusals.ts";
+import { TimerTable } from "./timer-table.ts";
+import { isStub, persistedOf, type StoredTree, stateText, storeTree } from "./tree.ts";
+import {
+  asLive,
+  childOf,
+  type ExecutableAction,
+  inspectOnlyCreations,
+  isActorRef,
+  isEndlessError,
+  isMachine,
+  isPureLogic,
+  isRunning,
+  type LiveActor,
+  onActorCreated,
+  type Scheduler,
+} from "./xstate-internals.ts";
+
+/** The means of a system. */
+export interface SystemOptions {
+  readonly chart: Chart;
+  /** Called with an event that code outside a run sends to an actor of the system. */
+  readonly onOutside: (birth: number, event: object) => void;
+}
+
+/**
+ * One root actor with all its children, run by XState itself: the engine takes over only what would leave the process.
+ * Delayed events go into a table, the work of children and the actions are written down, and time stands still during a run.
+ */
+export class LiveSystem {
+  readonly #options: SystemOptions;
+  readonly #births = new Births();
+  readonly #ownLogic = new WeakMap<LiveActor, AnyActorLogic>();
+  #root: LiveActor | undefined;
+  #timers = new TimerTable([]);
+  /** Actions and messages that wait, and the work of children with their inputs. */
+  #work: readonly WorkRecord[] = [];
+  #run: Collected | undefined;
+
+  private constructor(options: SystemOptions) {
+    this.#options = options;
+  }
+
+  /** A new system, and its first outcome. */
+  static begin(options: SystemOptions, input: unknown, stamp: RunStamp): [LiveSystem, Outcome] {
+    const system = new LiveSystem(options);
+    const outcome = system.#collect(stamp, () => {
+      system.#create({ input });
+      system.#rootActor.start();
+      return true;
+    });
+    return [system, outcome];
+  }
+
+  /**
+   * The system of a journal entry. No action runs again, and no event is sent.
+   * @throws LockstepError `entry-not-readable` where this chart cannot go on from the entry
+   */
+  static revive(
+    options: SystemOptions,
+    entry: Pick<Entry, "actor" | "snapshot" | "timers" | "work">,
+  ): LiveSystem {
+    const system = new LiveSystem(options);
+    assert(entry.snapshot !== null, "the latest entry has its snapshot", { actor: entry.actor });
+    const references: { readonly birth: number; readonly put: (value: unknown) => void }[] = [];
+    const read = (text: string) =>
+      decode(text, { later: (birth, put) => void references.push({ birth: Number(birth), put }) });
+    const tree = read(entry.snapshot) as StoredTree;
+    const inputs = new Map(entry.work.map(({ id, input }) => [id, read(input)]));
+    const timers = entry.timers.map((timer) => ({ ...timer, event: read(timer.event) }));
+    system.#births.expect(tree.root, tree.nextBirth);
+    system.#work = entry.work;
+    system.#timers = new TimerTable(timers);
+    system.#create({ snapshot: persistedOf(tree.root, (workId) => inputs.get(workId)) });
+    for (const { birth, put } of references)
+      put(system.#births.actors.get(birth) ?? new GoneActor(birth));
+    const found = system.snapshot as { readonly status: string; readonly error: unknown };
+    if (found.status === "error" && tree.root.snapshot["status"] !== "error") {
+      throw notReadable(entry.actor, messageOf(found.error));
+    }
+    system.#startQuietly();
+    return system;
+  }
+
+  /** The root's XState snapshot. */
+  get snapshot(): unknown {
+    return this.#rootActor.getSnapshot();
+  }
+
+  /** The actor of a birth, if it is there. */
+  actorOf(birth: number): LiveActor | undefined {
+    return this.#births.actors.get(birth);
+  }
+
+  /** The logic that the machine gives a child whose work runs outside the system. */
+  ownLogicOf(birth: number): AnyActorLogic | undefined {
+    const actor = this.#births.actors.get(birth);
+    return actor && this.#ownLogic.get(actor);
+  }
+
+  /** A value in the form in which it is written down, with its references to actors of this system. */
+  encode(value: unknown, where: string): string {
+    return encode(value, { where, reference: (object) => this.#referenceOf(object) });
+  }
+
+  /** A value that was written down. Actors that are gone become references to nobody. */
+  decode(text: string): unknown {
+    return decode(text, {
+      later: (birth, put) =>
+        put(this.#births.actors.get(Number(birth)) ?? new GoneActor(Number(birth))),
+    });
+  }
+
+  /** Lets one event happen, with all that follows from it at once. Throws what cannot be written down. */
+  run(cause: Cause, stamp: RunStamp): Outcome {
+    return this.#collect(stamp, () => this.#happen(cause));
+  }
+
+  get #rootActor(): LiveActor {
+    assert(this.#root, "a system has a root", {});
+    return this.#root;
+  }
+
+  #referenceOf(object: object): string | null {
+    if (object instanceof GoneActor) return String(object.birth);
+    if (!isActorRef(object)) return null;
+    const birth = this.#births.find(asLive(object));
+    return birth === undefined ? null : String(birth);
+  }
+
+  /** @returns whether a state took the event */
+  #happen(cause: Cause): boolean {
+    switch (cause.kind) {
+      case "event":
+        return this.#send(cause.birth, cause.event);
+      case "timer": {
+        const timer = this.#timers.fire(cause.id);
+        return timer !== undefined && this.#send(timer.target, timer.event as object);
+      }
+      case "settled": {
+        const child = this.#childOf(cause.workId);
+        child?.system._relay(undefined, child, new SettledEvent(cause.settled));
+        return child !== undefined;
+      }
+      case "carried-out":
+        this.#work = this.#work.filter(({ id }) => id !== cause.workId);
+        return true;
+      case "stop":
+        (this.#rootActor as unknown as AnyActorRef & { stop(): void }).stop();
+        return true;
+    }
+  }
+
+  #send(birth: number, event: object): boolean {
+    const target = this.#births.actors.get(birth);
+    if (target === undefined) return false;
+    const before = target.getSnapshot();
+    target.system._relay(undefined, target, event as EventObject);
+    if (target.getSnapshot() !== before) return true;
+    return isMachine(target.logic) && takes(target.logic, before, event);
+  }
+
+  #childOf(workId: string): LiveActor | undefined {
+    const work = this.#work.find(({ id }) => id === workId);
+    const child = work && this.#births.actors.get(work.birth);
+    const snapshot = child?.getSnapshot();
+    return isStub(snapshot) && snapshot.workId === workId ? child : undefined;
+  }
+
+  #collect(stamp: RunStamp, act: () => boolean): Outcome {
+    const run = collecting(stamp);
+    this.#run = run;
+    try {
+      const taken = act();
+      return this.#outcomeOf(run, taken);
+    } finally {
+      this.#run = undefined;
+    }
+  }
+
+  #outcomeOf(run: Collected, taken: boolean): Outcome {
+    if (run.refusal) throw run.refusal.error;
+    const root = this.snapshot as RootSnapshot;
+    const { status } = root;
+    const isActive = status === "active";
+    this.#endLost();
+    if (!isActive) this.#timers = new TimerTable([]);
+    const stored = storeTree(this.#rootActor, this.#births.next, (actor) => this.#births.of(actor));
+    const running = new Set(isActive ? workOf(stored.root) : []);
+    this.#work = [...this.#work, ...run.started].filter(
+      ({ id, kind }) => kind === "action" || (kind === "message" && isActive) || running.has(id),
+    );
+    const failure =
+      run.isEndless || (status === "error" && isEndlessError(root.error))
+        ? { error: endless() }
+        : status === "error"
+          ? { error: root.error }
+          : null;
+    return {
+      taken: taken || run.index > 0,
+      failure,
+      snapshot: this.encode(stored, "snapshot"),
+      state: stateText(root.value),
+      tags: [...(root.tags ?? [])],
+      status,
+      timers: this.#timers.all.map((timer) => ({
+        ...timer,
+        event: this.encode(timer.event, `the delayed event ${timer.sendId}`),
+      })),
+      work: this.#work,
+      ...{ emitted: run.emitted, closures: run.closures, logged: run.logged },
+    };
+  }
+
+  /**
+   * XState leaves actors running that no other process could find again: the children of one that has failed, which
+   * end here, and a child whose id another one took.
+   * @throws LockstepError `value-not-kept`
+   */
+  #endLost(): void {
+    const inTree = new Set([this.#rootActor]);
+    // A parent is older than its children.
+    for (const [birth, actor] of this.#births.actors) {
+      const { _parent: parent } = actor;
+      if (parent === undefined) continue;
+      if (isRunning(actor) && !isRunning(parent)) actor._stop();
+      if (inTree.has(parent) && childOf(parent, actor.id) === actor) inTree.add(actor);
+      else if (isRunning(actor)) throw replaced(actor);
+      else this.#births.delete(birth);
+    }
+  }
+
+  #create(options: { readonly input?: unknown; readonly snapshot?: unknown }): void {
+    const { machine } = this.#options.chart;
+    const root = createActor(prepared(machine, this.#options.chart), {
+      ...options,
+      id: "root",
+      inspect: onActorCreated((actor) => this.#adopt(actor)),
+      logger: (...words: unknown[]) => void this.#run?.logged.push(words),
+    } as never);
+    this.#root = asLive(root);
+    const { system } = this.#root;
+    inspectOnlyCreations(system, (actor) => this.#adopt(actor));
+    system.scheduler = this.#scheduler();
+    const relay = system._relay;
+    system._relay = (source, target, event) => {
+      const run = this.#run;
+      if (run === undefined) return this.#outside(target, event);
+      run.relays += 1;
+      run.isEndless ||= run.relays > limits.messagesPerTransitionMax;
+      if (!run.isEndless) relay(source, target, event);
+    };
+    // XState throws an error of the root into the process where nobody listens.
+    root.subscribe({ error() {} });
+  }
+
+  /** Starts revived actors. Nothing that they would say at a start is sent: it was sent when they really started. */
+  #startQuietly(): void {
+    const { system } = this.#rootActor;
+    const relay = system._relay;
+    system._relay = () => {};
+    this.#rootActor.start();
+    system._relay = relay;
+  }
+
+  #outside(target: LiveActor, event: object): void {
+    const birth = this.#births.find(target);
+    if (birth !== undefined) this.#options.onOutside(birth, event);
+  }
+
+  /** Numbers an actor at its creation, and takes over what would leave the process. XState has not run any of it yet. */
+  #adopt(actor: LiveActor): void {
+    this.#births.add(actor);
+    const { chart } = this.#options;
+    if (isMachine(actor.logic)) actor.logic = prepared(actor.logic, chart);
+    const isTask = typeof actor.src === "string" && chart.tasks.has(actor.src);
+    if (isTask || !(isMachine(actor.logic) || isPureLogic(actor.logic))) {
+      this.#ownLogic.set(actor, actor.logic);
+      actor.logic = stubLogic({
+        nextId: () => this.#nextId(),
+        begin: (child, id, input) =>
+          this.#begin(
+            id,
+            isTask ? "task" : "live",
+            asLive(child),
+            String(asLive(child).src),
+            input,
+          ),
+        // A promise takes no events.
+        message: (child, event) => {
+          if (!isTask) this.#begin(this.#nextId(), "message", asLive(child), "", event);
+        },
+      });
+    }
+    const scope = actor._actorScope;
+    const execute = scope.actionExecutor;
+    scope.actionExecutor = (action) => execute(this.#interceptedAction(actor, action));
+    scope.emit = (event) => void this.#run?.emitted.push(event);
+  }
+
+  #interceptedAction(actor: LiveActor, action: ExecutableAction): ExecutableAction {
+    const { type, exec, info, params } = action;
+    if (type.startsWith("xstate.")) return action;
+    if (this.#options.chart.actions.has(type)) {
+      return { ...action, exec: () => this.#begin(this.#nextId(), "action", actor, type, params) };
+    }
+    if (exec === undefined) return action;
+    return { ...action, exec: () => void this.#run?.closures.push(() => exec(info, params)) };
+  }
+
+  /** Writes work down, in the order in which live XState would begin it. */
+  #begin(
+    id: string,
+    kind: WorkRecord["kind"],
+    actor: LiveActor,
+    name: string,
+    input: unknown,
+  ): void {
+    const run = this.#run;
+    // A revived child begins nothing: its work was written down when it really began.
+    if (run === undefined) return;
+    const path = pathOf(actor);
+    const text = this.#kept(run, input, `the input of ${name || path}`);
+    const parent = actor._parent ? this.#births.of(actor._parent) : 0;
+    const birth = this.#births.of(actor);
+    const askedAtMs = run.stamp.nowMs;
+    run.started.push({ id, kind, name, birth, parent, path, askedAtMs, input: text });
+  }
+
+  /** A value as text. XState would make an error of the child out of a refusal, so that it is kept for the end of the run. */
+  #kept(run: Collected, value: unknown, where: string): string {
+    try {
+      return this.encode(value, where);
+    } catch (error) {
+      run.refusal ??= { error };
+      throw error;
+    }
+  }
+
+  /** An id that names the transition. */
+  #nextId(): string {
+    const run = this.#run;
+    assert(run, "work and timers are asked for in a run", {});
+    run.index += 1;
+    return `${run.stamp.actor}/${run.stamp.revision}/${run.index - 1}`;
+  }
+
+  #scheduler(): Scheduler {
+    return {
+      schedule: (source, target, event, delayMs, sendId) => {
+        const run = this.#run;
+        assert(run, "a delayed event is asked for in a run", {});
+        const id = this.#nextId();
+        this.#timers.arm({
+          ...{ id, sendId: sendId ?? id, event, eventType: event.type },
+          ...{ source: this.#births.of(source), target: this.#births.of(target) },
+          // As the timers of JavaScript do, except that those cannot wait longer than 24.8 days.
+          dueAtMs: run.stamp.nowMs + Math.max(0, Number.isNaN(delayMs) ? 0 : delayMs),
+        });
+      },
+      cancel: (source, sendId) => this.#timers.cancel(this.#births.of(source), sendId),
+      cancelAll: (source) => this.#timers.cancelAll(this.#births.of(source)),
+    };
+  }
+}

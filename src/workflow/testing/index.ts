@@ -1,0 +1,9 @@
+export {
+  type CrashDifference,
+  type CrashOptions,
+  type CrashReport,
+  crashAnywhere,
+  type ScriptStep,
+} from "./crash-anywhere.ts";
+export { EngineHost, type HostOptions } from "./engine-host.ts";
+export type { FaultKind } from "./killable-store.ts";

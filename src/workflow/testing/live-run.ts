@@ -1,0 +1,195 @@
+import {
+  type AnyActorRef,
+  type AnyStateMachine,
+  createActor,
+  type EventObject,
+  fromPromise,
+  SimulatedClock,
+} from "xstate";
+import { silentLog } from "../../log.ts";
+import type { DurableMachine, PreparedTask, WorkContext } from "../definition/durable.ts";
+import { pauseAfter } from "../definition/durations.ts";
+import { isMachine } from "../system/xstate-internals.ts";
+import { type Observation, observe, textOf } from "./observation.ts";
+import { turn } from "./settle.ts";
+
+/** XState's simulated clock, which also knows when the next of its timers is due. */
+export class SteppedClock extends SimulatedClock {
+  readonly #due = new Map<number, number>();
+
+  override setTimeout(act: (...values: unknown[]) => void, delayMs: number): number {
+    const ms = Math.max(0, Number.isNaN(delayMs) ? 0 : delayMs);
+    const id = super.setTimeout(() => {
+      this.#due.delete(id);
+      act();
+    }, ms);
+    this.#due.set(id, this.now() + ms);
+    return id;
+  }
+
+  override clearTimeout(id: number): void {
+    this.#due.delete(id);
+    super.clearTimeout(id);
+  }
+
+  /** When the next timer is due, or null. */
+  get nextMs(): number | null {
+    return this.#due.size === 0 ? null : Math.min(...this.#due.values());
+  }
+
+  sleep(ms: number): Promise<void> {
+    return new Promise((resolve) => void this.setTimeout(() => resolve(), ms));
+  }
+}
+
+/** The reference of a comparison: the same machine with the same tasks and actions, run by XState itself. */
+export class LiveRun {
+  readonly #clock = new SteppedClock();
+  readonly #actor: AnyActorRef;
+  readonly #durable: DurableMachine;
+  readonly #emitted: string[] = [];
+  readonly #actions: string[] = [];
+  readonly #results: string[] = [];
+  #works = 0;
+
+  constructor(durable: DurableMachine, input: unknown) {
+    this.#durable = durable;
+    const actor = createActor(this.#provided(durable.machine), {
+      ...{ id: "root", clock: this.#clock, input, logger: () => {} },
+      inspect: (event: { readonly type: string; readonly actorRef: unknown }) => {
+        if (event.type !== "@xstate.actor") return;
+        const listening = event.actorRef as { on(type: "*", act: (event: unknown) => void): void };
+        listening.on("*", (emitted) => void this.#emitted.push(textOf(emitted)));
+      },
+    } as never);
+    // XState throws an error of the root into the process where nobody listens.
+    actor.subscribe({ error() {} });
+    this.#actor = actor;
+  }
+
+  async start(): Promise<void> {
+    this.#actor.start();
+    await settled();
+  }
+
+  async send(event: EventObject): Promise<void> {
+    this.#actor.send(event);
+    await settled();
+  }
+
+  settle(): Promise<void> {
+    return settled();
+  }
+
+  async elapse(ms: number): Promise<void> {
+    const endMs = this.#clock.now() + ms;
+    for (;;) {
+      const { nextMs } = this.#clock;
+      if (nextMs === null || nextMs > endMs) break;
+      this.#clock.set(nextMs);
+      await settled();
+    }
+    this.#clock.set(endMs);
+  }
+
+  observe(): Observation {
+    return {
+      root: observe(this.#actor.getSnapshot()),
+      emitted: [...this.#emitted],
+      actions: [...this.#actions],
+      results: [...this.#results],
+    };
+  }
+
+  stop(): void {
+    (this.#actor as unknown as { stop(): void }).stop();
+  }
+
+  /** The machine with the tasks and actions of its declaration, also in the machines that it invokes. */
+  #provided(machine: AnyStateMachine): AnyStateMachine {
+    const { tasks, actions } = this.#durable;
+    const children = Object.entries(machine.implementations.actors).flatMap(([name, logic]) =>
+      isMachine(logic) ? [[name, this.#provided(logic)] as const] : [],
+    );
+    const promises = [...tasks].flatMap(([name, task]) => {
+      const own: unknown = machine.implementations.actors[name];
+      const run = task.run ?? null;
+      if (run === null && own !== undefined) return [];
+      return [[name, this.#promise(name, task)] as const];
+    });
+    const effects = [...actions].map(([name, act]) => [
+      name,
+      (_args: unknown, params: unknown) => {
+        this.#actions.push(textOf([name, params]));
+        void act(params, this.#context(1)).catch(() => {});
+      },
+    ]);
+    return machine.provide({
+      actors: Object.fromEntries([...children, ...promises]),
+      actions: Object.fromEntries(effects),
+    } as never) as AnyStateMachine;
+  }
+
+  #promise(name: string, task: PreparedTask) {
+    return fromPromise(async ({ input, signal }: { input: unknown; signal: AbortSignal }) => {
+      const answer = await this.#attempts(name, task, input, signal).then(
+        (output) => ({ kind: "done" as const, output }),
+        (error: unknown) => ({ kind: "error" as const, error }),
+      );
+      if (!signal.aborted) this.#results.push(resultText(answer));
+      if (answer.kind === "error") throw answer.error;
+      return answer.output;
+    });
+  }
+
+  /** The attempts that the task's policy gives, as a worker makes them. */
+  async #attempts(
+    name: string,
+    { run, attemptsMax, retryable, backoffMs, timeoutMs }: PreparedTask,
+    input: unknown,
+    signal: AbortSignal,
+  ): Promise<unknown> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        const answer = Promise.resolve(run?.(input, this.#context(attempt, signal)));
+        if (timeoutMs === null) return await answer;
+        const late = this.#clock.sleep(timeoutMs).then(() => {
+          throw new Error(`expected an answer of "${name}" within ${timeoutMs} ms`);
+        });
+        return await Promise.race([answer, late]);
+      } catch (error) {
+        if (attempt >= attemptsMax || !retryable(error) || signal.aborted) throw error;
+        await this.#clock.sleep(pauseAfter(attempt, backoffMs));
+      }
+    }
+  }
+
+  #context(attempt: number, signal: AbortSignal = new AbortController().signal): WorkContext {
+    this.#works += 1;
+    return {
+      ...{ id: `live/${this.#works}`, actor: "live", attempt, fence: 1, signal, log: silentLog },
+      heartbeat() {},
+      transaction: (act) => act({ write: (commit: () => void) => commit() } as never),
+    };
+  }
+}
+
+/** The result of a task as a test compares it. An error counts by its message. */
+export function resultText(
+  result:
+    | { readonly kind: "done"; readonly output: unknown }
+    | { readonly kind: "error"; readonly error: unknown },
+): string {
+  return result.kind === "done"
+    ? `done ${textOf(result.output)}`
+    : `error ${messageOfAny(result.error)}`;
+}
+
+function messageOfAny(error: unknown): string {
+  return error instanceof Error ? error.message : textOf(error);
+}
+
+/** Lets the promises of tasks go on. */
+async function settled(): Promise<void> {
+  for (let turns = 0; turns < 3; turns += 1) await turn();
+}

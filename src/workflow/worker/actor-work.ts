@@ -1,0 +1,71 @@
+import type { Entry, WorkRecord } from "../journal/entry.ts";
+import type { Running } from "./run-work.ts";
+
+/**
+ * The work of one actor in this process. Tasks run beside each other. Actions and messages run one after the other, in
+ * the order of their transitions. Work that starts waits until the work that its entry has ended has really ended.
+ */
+export class ActorWork {
+  readonly #start: (work: WorkRecord, version: string) => Running;
+  readonly #running = new Map<string, Running>();
+  #inOrder: Promise<unknown> = Promise.resolve();
+  #stopping: Promise<unknown> = Promise.resolve();
+  #wanted: ReadonlySet<string> = new Set();
+  #isStopped = false;
+  /** The revision of the latest entry that it has followed. */
+  revision = -1;
+
+  /** @param start gets also the version of the actor, which a migration changes */
+  constructor(start: (work: WorkRecord, version: string) => Running) {
+    this.#start = start;
+  }
+
+  /** Follows a durable entry. One that comes late, after a later one, says nothing any more. */
+  follow({ work, version, revision }: Pick<Entry, "work" | "version" | "revision">): void {
+    if (revision < this.revision) return;
+    this.revision = revision;
+    this.#wanted = new Set(work.map(({ id }) => id));
+    const ended = [...this.#running].filter(([id]) => !this.#wanted.has(id));
+    for (const [id] of ended) this.#running.delete(id);
+    if (ended.length > 0) {
+      const stops = ended.map(([, running]) => running.stop());
+      this.#stopping = Promise.all([this.#stopping, ...stops]);
+    }
+    for (const record of work) {
+      if (!this.#running.has(record.id)) this.#begin(record, version);
+    }
+  }
+
+  /** True where nothing runs, and nothing that has to end is left. */
+  async isIdle(): Promise<boolean> {
+    const stopping = this.#stopping;
+    await stopping;
+    return this.#running.size === 0 && this.#stopping === stopping;
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    await Promise.all([
+      this.#stopping,
+      ...[...this.#running.values()].map((running) => running.stop()),
+    ]);
+  }
+
+  #begin(record: WorkRecord, version: string): void {
+    const isOrdered = record.kind === "action" || record.kind === "message";
+    const before = isOrdered ? Promise.all([this.#stopping, this.#inOrder]) : this.#stopping;
+    let running: Running | undefined;
+    const ended = before.then(() => {
+      if (this.#isStopped || !this.#wanted.has(record.id)) return undefined;
+      running = this.#start(record, version);
+      return running.ended;
+    });
+    if (isOrdered) this.#inOrder = ended;
+    this.#running.set(record.id, {
+      ended,
+      stop: async () => {
+        await running?.stop();
+      },
+    });
+  }
+}

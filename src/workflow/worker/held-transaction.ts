@@ -1,0 +1,57 @@
+import type { ClientSession } from "mongodb";
+import { LockstepError } from "../../errors.ts";
+import type { WorkflowStore } from "../journal/store.ts";
+
+/** A transaction that waits for the record of its attempt's result. */
+export interface HeldTransaction {
+  readonly session: ClientSession;
+  /** @throws LockstepError `conflict` where it was taken back, so that the attempt has to run again */
+  commit(): Promise<void>;
+  abort(): Promise<void>;
+}
+
+/** Ends a held transaction that its attempt gives up. */
+class GivenUp extends Error {}
+
+/** Runs the act in a transaction, and holds it open until `commit` or `abort`. */
+export async function holdTransaction<Result>(
+  store: Pick<WorkflowStore, "transact">,
+  act: (session: ClientSession) => Promise<Result>,
+): Promise<{ readonly open: HeldTransaction; readonly result: Result }> {
+  let decide: (isCommitted: boolean) => void = () => {};
+  const decided = new Promise<boolean>((resolve) => {
+    decide = resolve;
+  });
+  let isHeld = false;
+  let ended: Promise<void> = Promise.resolve();
+  const begun = new Promise<{ session: ClientSession; result: Result }>((resolve, reject) => {
+    ended = store.transact(async (session) => {
+      // The act runs again after a conflict, but no more once the attempt has gone on with its result.
+      if (isHeld) throw lost();
+      const result = await act(session as ClientSession);
+      isHeld = true;
+      resolve({ session: session as ClientSession, result });
+      if (!(await decided)) throw new GivenUp();
+    });
+    ended.catch(reject);
+  });
+  const { session, result } = await begun;
+  const end = (isCommitted: boolean) => {
+    decide(isCommitted);
+    return ended.catch((error: unknown) => {
+      if (!(error instanceof GivenUp)) throw error;
+      if (isCommitted) throw lost();
+    });
+  };
+  return {
+    result,
+    open: { session, commit: () => end(true), abort: () => end(false).catch(() => {}) },
+  };
+}
+
+function lost(): LockstepError {
+  return new LockstepError(
+    "conflict",
+    "expected to commit what an attempt wrote, found that another transaction wrote the same documents first: the attempt runs again",
+  );
+}

@@ -1,0 +1,239 @@
+import { isAway, messageOf } from "../../errors.ts";
+import { limits } from "../../limits.ts";
+import type { Log } from "../../log.ts";
+import type { Clock } from "../../ports/clock.ts";
+import type { Random } from "../../ports/random.ts";
+import { createWakeUp } from "../../ports/wake-up.ts";
+import type { DatabaseClock } from "../actor/database-clock.ts";
+import type { Fence, PartitionRecord, WorkflowStore } from "../journal/store.ts";
+import { decideAssignment } from "./assignment.ts";
+
+/** The ports of a worker's membership. */
+export interface LeasePorts {
+  readonly store: WorkflowStore;
+  readonly clock: Clock;
+  readonly databaseClock: DatabaseClock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly machines: readonly string[];
+  readonly host: string;
+  readonly pid: number;
+  readonly leaseTtlMs: number;
+}
+
+/** The changes in the partitions of this worker. */
+export interface LeaseEvents {
+  /** This worker owns a partition from now on. */
+  onOwned(record: PartitionRecord, sinceMs: number): void;
+  /** This worker gives a partition back. It does so once the promise resolves. */
+  onRelease(partition: string): Promise<void>;
+  /** This worker may own nothing any more: it was replaced, or it could not renew its lease. */
+  onLost(): void;
+}
+
+/** Does something with all of them at the same time, and waits for all of them before it fails. */
+async function together<Item>(
+  items: readonly Item[],
+  act: (item: Item) => Promise<void>,
+): Promise<void> {
+  const results = await Promise.allSettled(items.map(act));
+  const failed = results.find((result) => result.status === "rejected");
+  if (failed) throw failed.reason;
+}
+
+/**
+ * The membership of one worker: it renews its lease, fences out workers that did not, and shares the partitions out.
+ * Its right ends by its own clock before another worker can see that the lease has expired.
+ */
+export class LeaseLoop {
+  readonly #ports: LeasePorts;
+  readonly #events: LeaseEvents;
+  readonly #owned = new Map<string, PartitionRecord>();
+  /** No partition is taken any more. The lease is renewed until everything is given back. */
+  readonly #stopping = new AbortController();
+  readonly #stopped = new AbortController();
+  #fence: Fence;
+  readonly #wakeShare;
+  #isRegistered = false;
+  #validUntilMs = 0;
+  #sharing: Promise<unknown> = Promise.resolve();
+  #keeping: Promise<unknown> = Promise.resolve();
+
+  constructor(ports: LeasePorts, events: LeaseEvents) {
+    this.#ports = ports;
+    this.#events = events;
+    this.#wakeShare = createWakeUp(ports.clock);
+    this.#fence = this.#newFence();
+  }
+
+  /** The fence of the present lease. */
+  get fence(): Fence {
+    return this.#fence;
+  }
+
+  get owned(): ReadonlySet<string> {
+    return new Set(this.#owned.keys());
+  }
+
+  start(): void {
+    this.#sharing = this.#shareLoop();
+    this.#keeping = Promise.all([this.#renewLoop(), this.#watchExpiry()]);
+  }
+
+  /** Gives everything back in order. */
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await this.#sharing;
+    // A partition that cannot be given back is free once the lease has run out.
+    await this.#guarded(() => together([...this.#owned.values()], (each) => this.#release(each)));
+    this.#stopped.abort();
+    await this.#keeping;
+    await this.#guarded(() => this.#ports.store.removeWorker(this.#fence.worker));
+  }
+
+  #newFence(): Fence {
+    const { host, pid, random } = this.#ports;
+    return { worker: `${host}:${pid}:${random.hex(6)}`, epoch: 1 };
+  }
+
+  /** Renews the lease. Nothing else delays it. */
+  async #renewLoop(): Promise<void> {
+    const { clock, leaseTtlMs } = this.#ports;
+    const { signal } = this.#stopped;
+    while (!signal.aborted) {
+      const beganMs = clock.monotonicMs();
+      await this.#guarded(() => this.#renew());
+      const everyMs = this.#isRegistered
+        ? leaseTtlMs / limits.workerRenewFraction
+        : limits.workerRetryMs;
+      const leftMs = everyMs - (clock.monotonicMs() - beganMs);
+      await clock.sleep(Math.max(limits.workerRenewPauseMs, leftMs), signal);
+    }
+  }
+
+  /** Fences out workers that are gone, and shares the partitions out: now and then, and at once after a registration. */
+  async #shareLoop(): Promise<void> {
+    const { leaseTtlMs } = this.#ports;
+    const { signal } = this.#stopping;
+    while (!signal.aborted) {
+      if (this.#isRegistered) await this.#guarded(() => this.#lookAround());
+      await this.#wakeShare.wait(leaseTtlMs / limits.workerRenewFraction, signal);
+    }
+  }
+
+  async #guarded(act: () => Promise<void>): Promise<void> {
+    try {
+      await act();
+    } catch (error) {
+      const { log } = this.#ports;
+      const fields = { error: messageOf(error) };
+      if (isAway(error)) log.info(fields, "a worker could not reach the database");
+      else log.warn(fields, "a worker could not look after its lease");
+    }
+  }
+
+  /** Ends the work once the lease is over by this process's clock, also while the database does not answer. */
+  async #watchExpiry(): Promise<void> {
+    const { clock, log } = this.#ports;
+    const { signal } = this.#stopped;
+    while (!signal.aborted) {
+      const leftMs = this.#validUntilMs - clock.monotonicMs();
+      if (leftMs <= 0 && this.#owned.size > 0) {
+        log.warn({}, "this worker could not renew its lease in time, and ends its work");
+        this.#lose();
+      }
+      await clock.sleep(leftMs > 0 ? leftMs : limits.workerExpiryLookMs, signal);
+    }
+  }
+
+  #lose(): void {
+    this.#owned.clear();
+    this.#events.onLost();
+  }
+
+  async #renew(): Promise<void> {
+    const { store, clock, leaseTtlMs, machines, host, pid, log } = this.#ports;
+    const me = { ...this.#fence, machines, host, pid };
+    // An earlier registration without an answer may have begun the lease long ago: a renewal follows each.
+    const isThere = this.#isRegistered || (await store.register(me, leaseTtlMs));
+    const beganMs = clock.monotonicMs();
+    const isKept = isThere && (await store.renew(me, leaseTtlMs));
+    if (isKept && !this.#isRegistered) this.#wakeShare.hint();
+    this.#isRegistered = isKept;
+    if (isKept) {
+      this.#validUntilMs = beganMs + leaseTtlMs - limits.workerLeaseMarginMs;
+      return;
+    }
+    log.warn({ worker: me.worker }, "another worker has replaced this one");
+    if (this.#owned.size > 0) this.#lose();
+    this.#validUntilMs = 0;
+    this.#fence = this.#newFence();
+  }
+
+  async #lookAround(): Promise<void> {
+    const { store, databaseClock } = this.#ports;
+    const { worker: me } = this.#fence;
+    const [workers, partitions] = await Promise.all([store.workers(), store.partitions()]);
+    const nowMs = await databaseClock.nowMs();
+    const dead = new Set<string>();
+    for (const { worker, epoch, expiresAtMs } of workers) {
+      const isExpired = expiresAtMs < nowMs && worker !== me;
+      if (isExpired && (await store.fenceOut(worker, epoch))) dead.add(worker);
+    }
+    const alive = workers.filter(({ worker }) => !dead.has(worker));
+    if (this.#fence.worker !== me || !this.#isValid) return;
+    await this.#share(alive, partitions);
+    for (const worker of dead) await this.#sweepAway(worker, partitions);
+  }
+
+  async #share(
+    workers: Parameters<typeof decideAssignment>[1],
+    partitions: readonly PartitionRecord[],
+  ): Promise<void> {
+    const { worker } = this.#fence;
+    const { release, claim } = decideAssignment(worker, workers, partitions);
+    // A claim whose answer was lost, or a partition from before a lease that ran out and was renewed. It is claimed
+    // anew, so that its work gets a larger fence than any that may still run.
+    const again = partitions.filter(
+      (record) =>
+        record.worker === worker && !release.includes(record) && !this.#owned.has(record.partition),
+    );
+    const acts = [
+      ...release.map((record) => () => this.#release(record)),
+      ...[...again, ...claim].map((record) => () => this.#claim(record)),
+    ];
+    await together(acts, (act) => act());
+  }
+
+  async #claim(found: PartitionRecord): Promise<void> {
+    const { worker } = this.#fence;
+    // Read before: whatever is asked for from now on, no earlier owner has begun. The first owner has none before it.
+    const sinceMs = found.epoch === 0 ? 0 : await this.#ports.databaseClock.nowMs();
+    const epoch = await this.#ports.store.assign(found, worker);
+    // A worker whose lease ran out meanwhile owns nothing.
+    const isOurs = this.#fence.worker === worker && this.#isValid;
+    if (epoch === null || !isOurs || this.#stopping.signal.aborted) return;
+    const record = { ...found, worker, epoch };
+    this.#owned.set(record.partition, record);
+    this.#events.onOwned(record, sinceMs);
+  }
+
+  /** Whether the lease still runs by this process's own clock. */
+  get #isValid(): boolean {
+    return this.#ports.clock.monotonicMs() < this.#validUntilMs;
+  }
+
+  async #release(record: PartitionRecord): Promise<void> {
+    const { partition } = record;
+    await this.#events.onRelease(partition);
+    const owned = this.#owned.get(partition) ?? record;
+    this.#owned.delete(partition);
+    await this.#ports.store.assign(owned, null);
+  }
+
+  /** Takes the record of a dead worker away once nothing is left of it. */
+  async #sweepAway(worker: string, partitions: readonly PartitionRecord[]): Promise<void> {
+    if (partitions.some((record) => record.worker === worker)) return;
+    await this.#ports.store.removeWorker(worker);
+  }
+}

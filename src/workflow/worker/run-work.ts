@@ -1,0 +1,288 @@
+import type { ClientSession } from "mongodb";
+import { cutTo, isPassing, LockstepError, messageOf } from "../../errors.ts";
+import { limits } from "../../limits.ts";
+import type { Log } from "../../log.ts";
+import type { Clock } from "../../ports/clock.ts";
+import { linkController } from "../../ports/linked-controller.ts";
+import type { WorkContext } from "../definition/durable.ts";
+import { pauseAfter } from "../definition/durations.ts";
+import type { WorkRecord } from "../journal/entry.ts";
+import type { WorkAttempt } from "../journal/store.ts";
+import type { Settled } from "../system/stub-logic.ts";
+import type { HeldTransaction } from "./held-transaction.ts";
+
+/** How work is done and tried again. */
+export interface WorkPolicy {
+  readonly run: (input: unknown, context: WorkContext) => Promise<unknown>;
+  readonly attemptsMax: number;
+  readonly backoffMs: { readonly first: number; readonly longest: number };
+  readonly retryable: (error: unknown) => boolean;
+  readonly timeoutMs: number | null;
+  readonly heartbeatMs: number | null;
+}
+
+/** The end of one attempt. A transaction that the attempt has begun commits with the record of the result. */
+export interface WorkResult {
+  readonly settled: Settled;
+  readonly transaction: HeldTransaction | null;
+}
+
+/** The ports of the run of work. */
+export interface WorkHost {
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Aborts when the worker loses the actor or stops. */
+  readonly signals: readonly AbortSignal[];
+  /** See `WorkContext.fence`. */
+  readonly fence: number;
+  /** Begins a transaction, and runs the act in it. */
+  openTransaction<Result>(
+    act: (session: ClientSession) => Promise<Result>,
+  ): Promise<{ readonly open: HeldTransaction; readonly result: Result }>;
+  nowMs(): Promise<number>;
+  /** The attempts that were written down before, or undefined for work that is new. */
+  before(): Promise<WorkAttempt | undefined>;
+  input(): Promise<unknown>;
+  saveAttempt(attempt: WorkAttempt): Promise<void>;
+  /** Appends the result. It throws where the result has to be worked out again. */
+  record(result: WorkResult): Promise<void>;
+}
+
+/** Work that runs in this process. */
+export interface Running {
+  /** Aborts it. Resolves once it has ended. */
+  stop(): Promise<void>;
+  readonly ended: Promise<void>;
+}
+
+/**
+ * Runs work to its result: attempts, pauses, time-outs, heartbeats. The first attempt writes nothing before its result;
+ * a failed one is written down, so that another worker counts on.
+ */
+export function runWork(
+  work: WorkRecord,
+  actor: string,
+  policy: WorkPolicy,
+  host: WorkHost,
+): Running {
+  const { controller, unlink } = linkController(host.signals);
+  const log = host.log.child({ actor, work: work.id, name: work.name });
+  const ended = attemptUntilDone({ work, actor, policy, host, log, signal: controller.signal })
+    .catch((error: unknown) => {
+      if (!controller.signal.aborted) {
+        log.error({ error: messageOf(error) }, "work stays pending here");
+      }
+    })
+    .finally(unlink);
+  return {
+    ended,
+    async stop() {
+      controller.abort(new LockstepError("aborted", "the state that asked for this was left"));
+      await ended;
+    },
+  };
+}
+
+interface Attempting {
+  readonly work: WorkRecord;
+  readonly actor: string;
+  readonly policy: WorkPolicy;
+  readonly host: WorkHost;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+}
+
+async function attemptUntilDone(attempting: Attempting): Promise<void> {
+  const { work, policy, host, log, signal } = attempting;
+  const before = await persistently(attempting, () => host.before());
+  let failures = before?.failures ?? 0;
+  if (before?.nextAtMs) await sleepUntil(attempting, before.nextAtMs);
+  for (let attempt = (before?.attempt ?? 0) + 1; !signal.aborted; attempt += 1) {
+    const input = await persistently(attempting, () => host.input());
+    const result = await oneAttempt(attempting, attempt, input);
+    if (signal.aborted) {
+      await result.transaction?.abort();
+      return;
+    }
+    const { settled } = result;
+    if (settled.kind === "error") {
+      failures += 1;
+      const message = messageOf(settled.error);
+      const mayTry = failures < policy.attemptsMax && isRetryable(policy, settled.error);
+      log.warn({ attempt, error: message, triesAgain: mayTry }, "an attempt failed");
+      if (mayTry) {
+        const nowMs = await persistently(attempting, () => host.nowMs());
+        const nextAtMs = nowMs + pauseAfter(failures, policy.backoffMs);
+        const lastError = cutTo(message, limits.reasonMessageLengthMax);
+        const failed = { work: work.id, attempt, failures, lastError, nextAtMs };
+        await persistently(attempting, () => host.saveAttempt(failed));
+        await sleepUntil(attempting, nextAtMs);
+        continue;
+      }
+    }
+    if (await isRecorded(attempting, result)) return;
+  }
+}
+
+/** Appends a result. False where its transaction was lost, so that it has to be worked out again. */
+function isRecorded(attempting: Attempting, result: WorkResult): Promise<boolean> {
+  const { host, log, signal } = attempting;
+  return persistently(attempting, async () => {
+    try {
+      await host.record(result);
+      return true;
+    } catch (error) {
+      if (result.transaction === null) throw error;
+      log.warn({ error: messageOf(error) }, "a result was lost with its transaction");
+      await host.clock.sleep(limits.recordRetryMs, signal);
+      return false;
+    }
+  });
+}
+
+/** Does something again until it succeeds, since nobody else would go on with work that runs here. */
+async function persistently<Result>(
+  { host, log, signal }: Attempting,
+  act: () => Promise<Result>,
+): Promise<Result> {
+  for (let attempt = 1; ; attempt += 1) {
+    signal.throwIfAborted();
+    try {
+      return await act();
+    } catch (error) {
+      signal.throwIfAborted();
+      const isOut = isPassing(error);
+      const longest = isOut ? limits.recordRetryMsMax : limits.workStuckRetryMsMax;
+      const pauseMs = pauseAfter(attempt, { first: limits.recordRetryMs, longest });
+      const fields = { error: messageOf(error), pauseMs };
+      if (isOut) log.info(fields, "work waits for the database");
+      else log.error(fields, "work stays pending here");
+      await host.clock.sleep(pauseMs, signal);
+    }
+  }
+}
+
+function isRetryable({ retryable }: WorkPolicy, error: unknown): boolean {
+  try {
+    return retryable(error);
+  } catch {
+    return true;
+  }
+}
+
+/** A sleep may end early: the clock decides. */
+async function sleepUntil(attempting: Attempting, untilMs: number): Promise<void> {
+  const { host, signal } = attempting;
+  while (!signal.aborted) {
+    const leftMs = untilMs - (await persistently(attempting, () => host.nowMs()));
+    if (leftMs <= 0) return;
+    await host.clock.sleep(leftMs, signal);
+  }
+}
+
+/** Runs the work once. It ends with a result also where the work never answers, once its time is over. */
+async function oneAttempt(
+  { work, actor, policy, host, log, signal: outer }: Attempting,
+  attempt: number,
+  input: unknown,
+): Promise<WorkResult> {
+  outer.throwIfAborted();
+  const { controller, unlink } = linkController([outer]);
+  const { signal } = controller;
+  let isOver = false;
+  let hasTransaction = false;
+  let open: HeldTransaction | null = null;
+  let beats = 0;
+  const context: WorkContext = {
+    ...{ id: work.id, actor, attempt, fence: host.fence, signal, log },
+    heartbeat: () => {
+      beats += 1;
+    },
+    async transaction(act) {
+      signal.throwIfAborted();
+      if (hasTransaction || isOver) {
+        throw new LockstepError(
+          "wrong-state",
+          `expected one transaction an attempt, while it runs; "${work.name}" asks for another: do all writes in one`,
+        );
+      }
+      hasTransaction = true;
+      const opened = await host.openTransaction(act);
+      if (isOver || signal.aborted) {
+        // Nobody would end it.
+        await opened.open.abort();
+        throw signal.reason ?? new LockstepError("aborted", "the attempt has ended");
+      }
+      open = opened.open;
+      return opened.result;
+    },
+  };
+  const answered = run(policy, input, context);
+  const over = new Promise<Settled>((resolve) => {
+    signal.addEventListener("abort", () => resolve({ kind: "error", error: signal.reason }), {
+      once: true,
+    });
+  });
+  const watch = new AbortController();
+  void watchTime(policy, host.clock, () => beats, watch.signal, controller);
+  const settled = await Promise.race([answered, over]);
+  watch.abort();
+  // A successor never runs beside it, unless it ignores its signal.
+  const isOut = signal.aborted && !(await hasEnded(answered, host.clock));
+  if (isOut) log.warn({ attempt }, "the work ignores its signal: nobody waits for it any longer");
+  unlink();
+  isOver = true;
+  if (settled.kind === "error") {
+    controller.abort(settled.error);
+    await (open as HeldTransaction | null)?.abort();
+    return { settled, transaction: null };
+  }
+  return { settled, transaction: open };
+}
+
+/** Waits for work whose signal has aborted. False where it has not ended within the grace. */
+async function hasEnded(answered: Promise<unknown>, clock: Clock): Promise<boolean> {
+  const woken = new AbortController();
+  let ended = false;
+  const finish = answered.then(() => {
+    ended = true;
+    woken.abort();
+  });
+  await Promise.race([finish, clock.sleep(limits.workStopGraceMs, woken.signal)]);
+  return ended;
+}
+
+async function run(policy: WorkPolicy, input: unknown, context: WorkContext): Promise<Settled> {
+  try {
+    return { kind: "done", output: await policy.run(input, context) };
+  } catch (error) {
+    return { kind: "error", error };
+  }
+}
+
+/** Ends an attempt that takes too long, or that does not report that it is alive. */
+async function watchTime(
+  { timeoutMs, heartbeatMs }: WorkPolicy,
+  clock: Clock,
+  beats: () => number,
+  signal: AbortSignal,
+  attempt: AbortController,
+): Promise<void> {
+  const startMs = clock.monotonicMs();
+  if (timeoutMs === null && heartbeatMs === null) return;
+  for (let seen = beats(), beatMs = startMs; !signal.aborted; ) {
+    const nowMs = clock.monotonicMs();
+    if (beats() !== seen) [seen, beatMs] = [beats(), nowMs];
+    const leftMs = startMs + (timeoutMs ?? Number.POSITIVE_INFINITY) - nowMs;
+    const silentMs = beatMs + (heartbeatMs ?? Number.POSITIVE_INFINITY) - nowMs;
+    if (leftMs > 0 && silentMs > 0) {
+      // A sleep may end early: the clock decides.
+      await clock.sleep(Math.min(leftMs, silentMs), signal);
+      continue;
+    }
+    const within =
+      leftMs <= 0 ? `its time of ${timeoutMs} ms` : `a heartbeat within ${heartbeatMs} ms`;
+    attempt.abort(new LockstepError("timeout", `expected an answer within ${within}, found none`));
+    return;
+  }
+}

@@ -1,0 +1,132 @@
+import { describe, expect, onTestFinished, test } from "vitest";
+import { assign, fromPromise, setup } from "xstate";
+import { silentLog } from "../../src/log.ts";
+import { systemClock } from "../../src/ports/clock.ts";
+import { noFaults } from "../../src/ports/fault-point.ts";
+import { systemRandom } from "../../src/ports/random.ts";
+import { type EnginePorts, startEngine } from "../../src/workflow/create-engine.ts";
+import { durable } from "../../src/workflow/definition/durable.ts";
+import { createMemoryWorkflowStore } from "../../src/workflow/journal/memory-store.ts";
+import { createMongoWorkflowStore } from "../../src/workflow/journal/mongo-store.ts";
+import type { WorkflowStore } from "../../src/workflow/journal/store.ts";
+
+import { freshDatabaseName, openClient } from "../support/database.ts";
+
+const orderMachine = setup({
+  types: {} as {
+    context: { id: string; receipt: string | null; tries: number };
+    input: { id: string };
+    events: { type: "PAID" } | { type: "CANCEL" };
+  },
+  actors: { charge: fromPromise<string, { id: string }>(async () => "unused") },
+  actions: { sendMail: (_, _params: { to: string }) => {} },
+}).createMachine({
+  context: ({ input }) => ({ id: input.id, receipt: null, tries: 0 }),
+  initial: "open",
+  states: {
+    open: { on: { PAID: "charging", CANCEL: "cancelled" }, after: { 60000: "expired" } },
+    charging: {
+      tags: ["busy"],
+      invoke: {
+        src: "charge",
+        input: ({ context }) => ({ id: context.id }),
+        onDone: { target: "paid", actions: assign({ receipt: ({ event }) => event.output }) },
+        onError: "failed",
+      },
+    },
+    paid: {
+      entry: { type: "sendMail", params: ({ context }) => ({ to: context.id }) },
+      after: { 50: "settled" },
+    },
+    settled: { type: "final" },
+    cancelled: { type: "final" },
+    expired: { type: "final" },
+    failed: { type: "final" },
+  },
+});
+
+/** A store that its engines share: closing one of them leaves it open. */
+function unclosed(store: WorkflowStore): WorkflowStore {
+  return new Proxy(store, {
+    get: (target, name) => {
+      const value: unknown = Reflect.get(target, name, target);
+      if (name === "close") return async () => {};
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
+}
+
+async function onMemory(): Promise<() => EnginePorts> {
+  const store = createMemoryWorkflowStore({ nowMs: () => Date.now() });
+  return () => ({
+    store: unclosed(store),
+    ...{ clock: systemClock, random: systemRandom, log: silentLog, host: "here", pid: 1 },
+  });
+}
+
+async function onMongo(): Promise<() => EnginePorts> {
+  const client = await openClient();
+  const databaseName = freshDatabaseName();
+  return () => ({
+    store: createMongoWorkflowStore({
+      ...{ client, databaseName, clock: systemClock, faultPoints: noFaults },
+    }),
+    ...{ clock: systemClock, random: systemRandom, log: silentLog, host: "here", pid: 1 },
+  });
+}
+
+describe.each([
+  ["memory", onMemory],
+  ["MongoDB", onMongo],
+] as const)("an engine on %s", (_name, open) => {
+  test("an order from its start to its end", async () => {
+    const mails: string[] = [];
+    let attempts = 0;
+    const order = durable(orderMachine, {
+      name: "order",
+      version: "1.0.0",
+      tasks: {
+        charge: {
+          run: async ({ id }, { attempt }) => {
+            attempts += 1;
+            if (attempt < 3) throw new Error("not yet");
+            return `receipt of ${id}`;
+          },
+          retry: { attempts: 5, backoff: "1ms" },
+        },
+      },
+      actions: {
+        sendMail: async ({ to }) => {
+          mails.push(to);
+        },
+      },
+    });
+    const ports = await open();
+    const engine = await startEngine({ machines: [order] }, ports());
+    const sender = await startEngine({ machines: [order], work: false }, ports());
+    onTestFinished(() => engine.close());
+    onTestFinished(() => sender.close());
+    const id = await sender.start(order, { id: "o-1", input: { id: "o-1" } });
+    await sender.start(order, { id: "o-1", input: { id: "o-1" } });
+    await expect(sender.start(order, { id: "o-1", input: { id: "x" } })).rejects.toMatchObject({
+      code: "duplicate-start",
+    });
+    expect(await sender.send(order, id, { type: "PAID" }, { key: "k" })).toMatchObject({
+      outcome: "applied",
+      state: "charging",
+    });
+    expect(await sender.send(order, id, { type: "PAID" }, { key: "k" })).toMatchObject({
+      outcome: "duplicate",
+    });
+    const settled = await sender.waitFor(order, id, (snapshot) => snapshot.matches("settled"), {
+      timeoutMs: 20_000,
+    });
+    expect(settled.context.receipt).toBe("receipt of o-1");
+    expect(attempts).toBe(3);
+    expect(mails).toEqual(["o-1"]);
+    const history = await engine.history(id);
+    const moves = history.filter(({ event }) => event.type !== "lockstep.carried-out");
+    expect(moves.map(({ state }) => state)).toEqual(["open", "charging", "paid", "settled"]);
+    expect((await engine.why(id)).status).toBe("done");
+  });
+});

@@ -1,0 +1,228 @@
+// biome-ignore-all lint/suspicious/noExplicitAny: charts without declared types.
+// Aim: what is superseded or old goes, and nothing that an actor still needs. Method: engines on one memory store, in
+// virtual time, whose clock leaps over the hours in which no process works; and once on MongoDB.
+import { expect, onTestFinished, test } from "vitest";
+import { assign } from "xstate";
+import { limits } from "../../src/limits.ts";
+import { silentLog } from "../../src/log.ts";
+import { type Clock, systemClock } from "../../src/ports/clock.ts";
+import { noFaults } from "../../src/ports/fault-point.ts";
+import { systemRandom } from "../../src/ports/random.ts";
+import { partitionOf } from "../../src/workflow/actor/partition.ts";
+import { createEngine, type EngineOptions, startEngine } from "../../src/workflow/create-engine.ts";
+import { createMongoWorkflowStore } from "../../src/workflow/journal/mongo-store.ts";
+import { Compactor } from "../../src/workflow/worker/compactor.ts";
+import { freshDatabaseName, openClient } from "../support/database.ts";
+import { until } from "../support/until.ts";
+import { createVirtualClock } from "../support/virtual-clock.ts";
+import { createWorld, type World } from "./engines.ts";
+import { chart, version } from "./migrating.ts";
+
+const hourMs = 3_600_000;
+const dayMs = 24 * hourMs;
+const counter = version(
+  "1.0.0",
+  chart({
+    id: "m",
+    context: ({ input }: any) => ({ n: 0, ...input }),
+    initial: "on",
+    states: {
+      on: {
+        on: { ADD: { actions: assign({ n: ({ context }: any) => context.n + 1 }) }, END: "off" },
+      },
+      off: { type: "final" },
+    },
+  }),
+);
+
+/** A worker that lives for a while. */
+async function work(world: World, retain: EngineOptions["retain"] = {}): Promise<void> {
+  const worker = await world.engine({ machines: [counter], retain });
+  await world.clock.advance(3 * limits.compactEveryMs + 2_000);
+  await world.close(worker);
+}
+
+const sender = (world: World) => world.engine({ machines: [counter], work: false });
+const snapshots = async ({ store }: Pick<World, "store">, actor: string) =>
+  (await store.entries(actor, 0, 100)).map(
+    ({ revision, snapshot }) => `${revision}${snapshot === null ? "" : " kept"}`,
+  );
+
+test("superseded snapshots go, and nothing else without `retain`", async () => {
+  const world = createWorld();
+  const process = await sender(world);
+  await process.start(counter, { id: "a" });
+  for (let sent = 0; sent < 3; sent += 1) await process.send(counter, "a", { type: "ADD" });
+  await world.clock.advance(400 * 24 * hourMs);
+  await work(world);
+  expect(await snapshots(world, "a")).toEqual(["0", "1", "2", "3 kept"]);
+  await process.send(counter, "a", { type: "ADD" });
+  expect((await process.get(counter, "a")).context.n).toBe(4);
+  expect(await process.history("a")).toHaveLength(5);
+  await work(world);
+  expect((await snapshots(world, "a")).slice(-2)).toEqual(["3", "4 kept"]);
+});
+
+test("history goes once it is old, but for the first entry and the latest one", async () => {
+  const world = createWorld();
+  const process = await sender(world);
+  await process.start(counter, { id: "a", input: { x: 1 } });
+  for (const key of ["k1", "k2"]) await process.send(counter, "a", { type: "ADD" }, { key });
+  await work(world, { history: "2h" });
+  expect(await snapshots(world, "a")).toEqual(["0", "1", "2 kept"]);
+  await world.clock.advance(hourMs);
+  expect(await process.send(counter, "a", { type: "ADD" }, { key: "k1" })).toMatchObject({
+    outcome: "duplicate",
+  });
+  await world.clock.advance(2 * hourMs);
+  await work(world, { history: "2h" });
+  expect(await snapshots(world, "a")).toEqual(["0", "2 kept"]);
+  // The window of duplicate detection is over.
+  expect(await process.send(counter, "a", { type: "ADD" }, { key: "k1" })).toMatchObject({
+    ...{ outcome: "applied", revision: 3 },
+  });
+  expect((await process.get(counter, "a")).context.n).toBe(3);
+  expect(await process.start(counter, { id: "a", input: { x: 1 } })).toBe("a");
+  await expect(process.start(counter, { id: "a", input: { x: 2 } })).rejects.toMatchObject({
+    code: "duplicate-start",
+  });
+  expect((await process.get(counter, "a")).context.n).toBe(3);
+});
+
+test("a process that knows only an old entry never appends a deleted revision again", async () => {
+  const client = await openClient();
+  const databaseName = freshDatabaseName();
+  const clock = createVirtualClock();
+  const process = async (own: Clock) => {
+    const store = createMongoWorkflowStore({
+      ...{ client, databaseName, clock: systemClock, faultPoints: noFaults },
+    });
+    const ports = { store, clock: own, random: systemRandom, log: silentLog, host: "h", pid: 1 };
+    const engine = await startEngine({ machines: [counter], work: false }, ports);
+    onTestFinished(() => engine.close());
+    return { engine, store };
+  };
+  const stale = (await process(clock)).engine;
+  const { engine: busy, store } = await process(systemClock);
+  await stale.start(counter, { id: "a" });
+  for (let sent = 0; sent < 3; sent += 1) await busy.send(counter, "a", { type: "ADD" });
+  await store.compact([{ actor: "a", below: 3 }]);
+  const partition = partitionOf("m", "a");
+  const soonMs = (await store.nowMs()) + dayMs;
+  expect(await store.expire(partition, { historyBeforeMs: soonMs, limit: 10 })).toBe(2);
+  await clock.advance(limits.cachedTailMsMax + 1);
+  expect(await stale.send(counter, "a", { type: "ADD" })).toMatchObject({
+    ...{ outcome: "applied", revision: 4 },
+  });
+  expect((await busy.get(counter, "a")).context.n).toBe(4);
+});
+
+test("an actor that ended goes as a whole, and can be started anew", async () => {
+  const world = createWorld();
+  const [process, stale] = [await sender(world), await sender(world)];
+  for (const id of ["ended", "alive"]) await process.start(counter, { id });
+  await stale.send(counter, "ended", { type: "ADD" });
+  const ending = process.send(counter, "ended", { type: "END" });
+  await world.clock.advance(100);
+  await ending;
+  await work(world, { done: "2h" });
+  await world.clock.advance(hourMs);
+  await work(world, { done: "2h" });
+  expect((await process.get(counter, "ended")).status).toBe("done");
+  await world.clock.advance(2 * hourMs);
+  await work(world, { done: "2h" });
+  await expect(process.get(counter, "ended")).rejects.toMatchObject({ code: "unknown-actor" });
+  await expect(stale.send(counter, "ended", { type: "ADD" })).rejects.toMatchObject({
+    code: "unknown-actor",
+  });
+  expect((await process.list()).actors.map(({ id }) => id)).toEqual(["alive"]);
+  await process.start(counter, { id: "ended", input: { n: 7 } });
+  expect((await stale.get(counter, "ended")).context.n).toBe(7);
+});
+
+test("less than an hour is refused", async () => {
+  const world = createWorld();
+  for (const retain of [{ history: "59m" }, { done: 5 }, { history: "soon" }]) {
+    await expect(world.engine({ machines: [counter], retain })).rejects.toMatchObject({
+      code: "bad-argument",
+    });
+  }
+});
+
+test("a compactor clears what is new, again after a failure, and keeps to its bounds", async () => {
+  const clock = createVirtualClock();
+  const calls: (readonly { actor: string; below: number; from?: number }[])[] = [];
+  let fails = true;
+  const compactor = new Compactor({
+    clock,
+    log: silentLog,
+    store: {
+      async compact(superseded) {
+        if (fails) throw new Error("away");
+        calls.push(superseded);
+      },
+    },
+  });
+  compactor.start();
+  compactor.note({ actor: "new", revision: 0 });
+  compactor.note({ actor: "a", revision: 3 });
+  compactor.note({ actor: "a", revision: 2 });
+  await clock.advance(limits.compactEveryMs);
+  fails = false;
+  await clock.advance(limits.compactEveryMs);
+  expect(calls).toEqual([[{ actor: "a", below: 3, from: 0 }]]);
+  compactor.note({ actor: "a", revision: 3 });
+  compactor.note({ actor: "a", revision: 5 });
+  for (let index = 0; index < limits.compactionActorsOnce; index += 1) {
+    compactor.note({ actor: `x${index}`, revision: 1 });
+  }
+  await clock.advance(limits.compactEveryMs);
+  expect(calls[1]?.[0]).toEqual({ actor: "a", below: 5, from: 3 });
+  expect(calls[1]).toHaveLength(limits.compactionActorsOnce);
+  await clock.advance(limits.compactEveryMs);
+  expect(calls[2]).toHaveLength(1);
+  for (let index = 0; index <= limits.compactionActorsMax; index += 1) {
+    compactor.note({ actor: `y${index}`, revision: 1 });
+  }
+  await compactor.stop();
+  // The first of too many was dropped.
+  expect(calls[3]?.[0]).toEqual({ actor: "y1", below: 1, from: 0 });
+});
+
+test("on MongoDB a worker clears and deletes", async () => {
+  const client = await openClient();
+  const database = freshDatabaseName();
+  const start = async (retain: EngineOptions["retain"] = {}) => {
+    const engine = await createEngine({
+      ...{ client, database, machines: [counter], log: silentLog, retain },
+    });
+    onTestFinished(() => engine.close());
+    return engine;
+  };
+  const engine = await start();
+  for (const id of ["a", "b"]) await engine.start(counter, { id });
+  for (let sent = 0; sent < 3; sent += 1) await engine.send(counter, "a", { type: "ADD" });
+  await engine.send(counter, "b", { type: "END" });
+  const journal = client.db(database).collection<any>("lockstep_journal");
+  const cleared = () => journal.countDocuments({ snapshot: null });
+  await until("all superseded snapshots are cleared", async () => (await cleared()) === 4);
+  await engine.close();
+  // A day passes.
+  await journal.updateMany({ compactedAtMs: { $exists: true } }, [
+    { $set: { compactedAtMs: { $subtract: ["$compactedAtMs", dayMs] } } },
+  ]);
+  await client
+    .db(database)
+    .collection("lockstep_actors")
+    .updateMany({ endedAtMs: { $exists: true } }, [
+      { $set: { endedAtMs: { $subtract: ["$endedAtMs", dayMs] } } },
+    ]);
+  const later = await start({ history: "2h", done: "2h" });
+  await until("the old entries are deleted", async () => (await journal.countDocuments({})) === 2);
+  const left = await journal.find().sort({ _id: 1 }).toArray();
+  expect(left.map(({ _id }) => _id)).toEqual([
+    { actor: "a", revision: 0 },
+    { actor: "a", revision: 3 },
+  ]);
+  expect((await later.send(counter, "a", { type: "ADD" })).revision).toBe(4);
+});
