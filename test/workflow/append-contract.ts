@@ -157,6 +157,30 @@ export function appendContract(open: OpenStore): void {
     expect(results.flat()).toEqual(actors.map(() => appended));
   });
 
+  test("transactions of one worker that are open together do not meet at its fence", async () => {
+    const { store } = await opened();
+    await store.register(workerOf("w"), 60_000);
+    const fence = { worker: "w", epoch: 1 };
+    const actors = ["a", "b", "c"];
+    let begun = 0;
+    let all = () => {};
+    const allOpen = new Promise<void>((resolve) => {
+      all = resolve;
+    });
+    await Promise.all(
+      actors.map((actor) =>
+        store.transact(async (session) => {
+          begun += 1;
+          expect(await store.append([entryOf(actor, 0)], { session, fence })).toEqual([appended]);
+          if (begun === actors.length) all();
+          await allOpen;
+        }),
+      ),
+    );
+    expect(begun).toBe(actors.length);
+    expect(await store.tails(actors)).toHaveLength(actors.length);
+  });
+
   test("a worker that is fenced out appends nothing more, and renews nothing", async () => {
     const { store, other, expireLeases } = await opened();
     await store.register(workerOf("w"), 200);
@@ -170,7 +194,12 @@ export function appendContract(open: OpenStore): void {
     await expireLeases(200);
     expect(await other.fenceOut("w", 1)).toBe(true);
     expect(await other.fenceOut("w", 1)).toBe(true);
+    // The second of them needs a session that this worker has not had before.
+    const fencedToo = store.append([entryOf("c", 0)], { fence });
     await expect(store.append([entryOf("a", 2)], { fence })).rejects.toMatchObject({
+      code: "fenced",
+    });
+    await expect(fencedToo).rejects.toMatchObject({
       code: "fenced",
     });
     expect((await store.tail("a"))?.revision).toBe(1);

@@ -164,7 +164,7 @@ class MongoWorkflowStore implements WorkflowStore<ClientSession> {
   }
 
   register(...[worker, ttlMs]: Parameters<WorkflowStore["register"]>): Promise<boolean> {
-    const sessions = this.#sessions.recordWith((id) => this.#workers.addSession(worker.worker, id));
+    const sessions = this.#sessions.recordWith((id) => this.#workers.addSession(worker, id));
     return this.#writing("workflow-worker", () => this.#workers.register(worker, ttlMs, sessions));
   }
 
@@ -177,9 +177,9 @@ class MongoWorkflowStore implements WorkflowStore<ClientSession> {
     return this.#writing("workflow-fence", async () => {
       const sessions = await this.#workers.expire(worker, epoch);
       if (sessions === null) return false;
-      // Their open transactions would hold the fence and the entries for a minute.
+      // Their open transactions would hold the fences and the entries for a minute.
       await endSessions(this.#options.client, sessions);
-      await this.#workers.raiseFence(worker, epoch);
+      await this.#workers.raiseFences(worker, epoch);
       return true;
     });
   }

@@ -9,6 +9,7 @@ import { limits } from "../../../limits.ts";
 import { isTransient, isUnknownOutcome, isWriteTimeout } from "../../../mongo/transient.ts";
 import type { Clock } from "../../../ports/clock.ts";
 import type { FaultPoints } from "../../../ports/fault-point.ts";
+import { sessionId } from "./worker-records.ts";
 
 interface Means {
   readonly client: MongoClient;
@@ -16,11 +17,6 @@ interface Means {
   readonly faultPoints: FaultPoints;
   readonly writeConcern: WriteConcern;
   readonly closing: AbortSignal;
-}
-
-/** The id of a session as text. Pure. */
-function idOf(session: ClientSession): string {
-  return new UUID(session.id?.id?.buffer).toHexString();
 }
 
 /**
@@ -104,7 +100,7 @@ export class Sessions {
       return new Promise((resolve) => this.#waiting.push(resolve));
     }
     const session = this.#means.client.startSession();
-    const id = idOf(session);
+    const id = sessionId(session);
     this.#ids.push(id);
     try {
       await this.#record?.(id);

@@ -3,7 +3,9 @@ import {
   type Collection,
   type Db,
   type Document,
+  type Filter,
   MongoBulkWriteError,
+  UUID,
 } from "mongodb";
 import { limits } from "../../../limits.ts";
 import { hasCode, serverErrors } from "../../../mongo/server-errors.ts";
@@ -44,9 +46,25 @@ function leased(
   };
 }
 
+/** The session of a transaction, as text. Pure. */
+export function sessionId(session: ClientSession): string {
+  return new UUID(session.id?.id?.buffer).toHexString();
+}
+
+/** The fence of a worker for one of its sessions. Pure. */
+function fenceId(worker: string, session: string): string {
+  return `${worker}/${session}`;
+}
+
+/** All fences of a worker: "0" is the character after "/". Pure. */
+function fencesOf(worker: string): Filter<StoredFence> {
+  return { _id: { $gt: `${worker}/`, $lt: `${worker}0` } };
+}
+
 /**
- * The workers, their fences and the partitions. A lease and its fence are two documents, so that a renewal never waits
- * for a transaction. It throws what the driver throws.
+ * The workers, their fences and the partitions. A lease and its fences are documents of their own, so that a renewal
+ * never waits for a transaction. Each session of a worker has a fence, so that two transactions of one worker never
+ * meet. It throws what the driver throws.
  */
 export class WorkerRecords {
   readonly #workers: Collection<StoredWorker>;
@@ -86,18 +104,27 @@ export class WorkerRecords {
     const { worker: _id, epoch } = worker;
     const isNew = { $eq: [{ $type: "$epoch" }, "missing"] };
     const made = { _id: { $literal: _id }, epoch, ...leased(worker, ttlMs), sessions };
+    for (const session of sessions) await this.#makeFence({ worker: _id, epoch }, session);
     await this.#workers.updateOne({ _id }, [{ $replaceWith: { $cond: [isNew, made, "$$ROOT"] } }], {
       upsert: true,
     });
-    const fence = { $setOnInsert: { epoch, appends: 0 } };
-    await this.#fences.updateOne({ _id }, fence, { upsert: true });
     const found = await this.#workers.findOne({ _id });
     return found?.epoch === epoch;
   }
 
-  /** Notes a session before it has a transaction. */
-  async addSession(worker: string, session: string): Promise<void> {
-    await this.#workers.updateOne({ _id: worker }, { $addToSet: { sessions: session } });
+  /**
+   * Notes a session before it has a transaction. The fence comes first: once the worker's epoch is raised, no further
+   * session is noted, so all fences that can ever be used are there to be raised. A session that comes too late has
+   * no fence, and appends nothing with one.
+   */
+  async addSession(fence: Fence, session: string): Promise<void> {
+    const { worker: _id, epoch } = fence;
+    await this.#makeFence(fence, session);
+    const noted = await this.#workers.updateOne(
+      { _id, epoch },
+      { $addToSet: { sessions: session } },
+    );
+    if (noted.matchedCount !== 1) await this.#fences.deleteOne({ _id: fenceId(_id, session) });
   }
 
   async renew(worker: Omit<WorkerRecord, "expiresAtMs">, ttlMs: number): Promise<boolean> {
@@ -120,30 +147,30 @@ export class WorkerRecords {
     return found.epoch > epoch ? found.sessions : null;
   }
 
-  async raiseFence(worker: string, epoch: number): Promise<void> {
-    await this.#fences.updateOne(
-      { _id: worker, epoch: { $lte: epoch } },
+  async raiseFences(worker: string, epoch: number): Promise<void> {
+    await this.#fences.updateMany(
+      { ...fencesOf(worker), epoch: { $lte: epoch } },
       { $set: { epoch: epoch + 1 } },
     );
   }
 
   /**
-   * Changes the fence within a transaction, so that it cannot commit once the fence was raised.
+   * Changes the fence of a session within its transaction, so that it cannot commit once the fence was raised.
    * @throws LockstepError `fenced`
    */
   async touch(fence: Fence, session: ClientSession): Promise<void> {
-    const { worker: _id, epoch } = fence;
+    const { worker, epoch } = fence;
     const touched = await this.#fences.updateOne(
-      { _id, epoch },
+      { _id: fenceId(worker, sessionId(session)), epoch },
       { $inc: { appends: 1 } },
       { session },
     );
     if (touched.matchedCount !== 1) throw fencedOut(fence);
   }
 
-  /** Without its fence a worker appends nothing, so the fence goes first. */
+  /** Without its fences a worker appends nothing, so the fences go first. */
   async remove(worker: string): Promise<void> {
-    await this.#fences.deleteOne({ _id: worker });
+    await this.#fences.deleteMany(fencesOf(worker));
     await this.#workers.deleteOne({ _id: worker });
   }
 
@@ -172,5 +199,10 @@ export class WorkerRecords {
 
   async saveMark(partition: string, epoch: number, mark: string): Promise<void> {
     await this.#partitions.updateOne({ _id: partition, epoch }, { $set: { mark } });
+  }
+
+  async #makeFence({ worker, epoch }: Fence, session: string): Promise<void> {
+    const made = { $setOnInsert: { epoch, appends: 0 } };
+    await this.#fences.updateOne({ _id: fenceId(worker, session) }, made, { upsert: true });
   }
 }
