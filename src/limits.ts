@@ -21,7 +21,9 @@ export const limits = {
   databaseClockReadEveryMs: 10_000,
   /** The part by which the clock of a process may be fast: NTP corrects no clock by more. */
   clockDriftMax: 0.000_5,
+  /** The actors that a process knows beside those that it uses, and their texts. */
   cachedActorsMax: 10_000,
+  cachedActorsBytesMax: 64 * 1024 * 1024,
   /**
    * How long a process takes an entry for an actor's latest without a look, and the least time for which entries are
    * kept. Between them there is room for appends that take long: a deleted revision must never be appended again.

@@ -6,8 +6,30 @@ export interface Clock {
   monotonicMs(): number;
   /** The part by which it may run fast. Default: none. */
   readonly driftMax?: number;
+  /** Milliseconds by the host's clock, which anybody may set. Default: none. */
+  wallMs?(): number;
   /** Resolves after `ms`, or at once when the signal aborts. It never rejects. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
+}
+
+/** A moment of this process. */
+export interface Moment {
+  readonly monotonicMs: number;
+  readonly wallMs: number | undefined;
+}
+
+export function momentOf(clock: Clock): Moment {
+  return { monotonicMs: clock.monotonicMs(), wallMs: clock.wallMs?.() };
+}
+
+/**
+ * The time that has passed since a moment, by the clock that says more: the monotonic one may stand still while a host is
+ * suspended, and the other one may be set back.
+ */
+export function elapsedMs(clock: Clock, since: Moment): number {
+  const { monotonicMs, wallMs } = momentOf(clock);
+  const byWallMs = (wallMs ?? 0) - (since.wallMs ?? wallMs ?? 0);
+  return Math.max(monotonicMs - since.monotonicMs, byWallMs);
 }
 
 const timerMsMax = 2 ** 31 - 1;
@@ -16,6 +38,7 @@ const timerMsMax = 2 ** 31 - 1;
 export const systemClock: Clock = {
   monotonicMs: () => performance.now(),
   driftMax: limits.clockDriftMax,
+  wallMs: () => Date.now(),
   sleep: (ms, signal) =>
     new Promise((resolve) => {
       if (signal?.aborted) return resolve();

@@ -57,9 +57,9 @@ export class Client implements Engine {
     ports.actors.onOutside = (actor, birth, event) => {
       const { type } = event as { readonly type: string };
       const cause = { kind: "event", birth, event } as const;
-      void this.#apply(actor, {}, () => ({ kind: "child", cause, eventType: type, event })).catch(
-        () => {},
-      );
+      void this.#apply(actor, {}, ({ status }) =>
+        status === "active" ? { kind: "child", cause, eventType: type, event } : null,
+      ).catch(() => {});
     };
   }
 
@@ -76,7 +76,7 @@ export class Client implements Engine {
     const [live, outcome] = LiveSystem.begin(
       { chart, onOutside: (birth, event) => actors.onOutside(actor, birth, event) },
       input,
-      { actor, revision: 0, nowMs },
+      { actor, startedAtMs: nowMs, revision: 0, nowMs },
     );
     const { name: machine, version } = durable;
     const partition = partitionOf(machine, actor);

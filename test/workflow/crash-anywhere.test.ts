@@ -98,7 +98,9 @@ test("a task that fails twice is tried again at the same moments, whatever dies 
   // A crash costs an attempt: the task of this test then fails at another one.
   expect(report).toMatchObject({
     code: "differs-from-live",
-    details: { point: expect.stringMatching(/^killed before write \d+: attempt of actor\/1\/0$/) },
+    details: {
+      point: expect.stringMatching(/^killed before write \d+: attempt of actor\/0\/1\/0$/),
+    },
   });
 });
 

@@ -208,7 +208,8 @@ test("two first entries of one actor go into two groups, and fail nothing else",
   const store = createMemoryWorkflowStore({ nowMs: () => 0 });
   const appender = createAppender(store);
   const entryOf = (actor: string, nonce: string): Entry => ({
-    ...{ actor, revision: 0, partition: "order/0", machine: "order", version: "1.0.0" },
+    ...{ actor, startedAtMs: 0, revision: 0, partition: "order/0", machine: "order" },
+    ...{ version: "1.0.0" },
     ...{ kind: "created", eventType: "lockstep.created", event: "", nonce, outcome: "applied" },
     ...{ state: "open", tags: [], status: "active", snapshot: "{}", timers: [], work: [] },
     ...{ atMs: 0, sinceMs: 0 },

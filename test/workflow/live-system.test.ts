@@ -33,11 +33,21 @@ function reborn(chart: Chart, input?: unknown) {
   const options = { chart, onOutside: () => {} };
   let revision = 0;
   let nowMs = 0;
-  let [, outcome] = LiveSystem.begin(options, input, { actor: "a", revision, nowMs });
+  let [, outcome] = LiveSystem.begin(options, input, {
+    actor: "a",
+    startedAtMs: 0,
+    revision,
+    nowMs,
+  });
   const entry = () => ({ actor: "a", ...outcome }) as unknown as Entry;
   const run = (cause: Cause): Outcome => {
     revision += 1;
-    outcome = LiveSystem.revive(options, entry()).run(cause, { actor: "a", revision, nowMs });
+    outcome = LiveSystem.revive(options, entry()).run(cause, {
+      actor: "a",
+      startedAtMs: 0,
+      revision,
+      nowMs,
+    });
     return outcome;
   };
   return {
@@ -122,17 +132,17 @@ test("a task's result counts once and only in the visit that asked for it", () =
   });
   const actor = reborn(chartOf(machine, ["work"]));
   const [first] = actor.outcome.work;
-  expect(first).toMatchObject({ id: "a/0/0", kind: "task", name: "work", input: "7" });
+  expect(first).toMatchObject({ id: "a/0/0/0", kind: "task", name: "work", input: "7" });
   actor.send({ type: "AGAIN" });
   const [second] = actor.outcome.work;
-  expect(second?.id).toBe("a/1/0");
+  expect(second?.id).toBe("a/0/1/0");
   const stale = actor.run({
     kind: "settled",
-    workId: "a/0/0",
+    workId: "a/0/0/0",
     settled: { kind: "done", output: 1 },
   });
   expect(stale.taken).toBe(false);
-  actor.run({ kind: "settled", workId: "a/1/0", settled: { kind: "done", output: 2 } });
+  actor.run({ kind: "settled", workId: "a/0/1/0", settled: { kind: "done", output: 2 } });
   expect(actor.snapshot.value).toBe("idle");
   expect(actor.snapshot.context["got"]).toEqual([2]);
   expect(actor.outcome.work).toEqual([]);

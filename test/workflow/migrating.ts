@@ -32,11 +32,14 @@ type Version = ReturnType<typeof version>;
 export function actorOf(old: Version, events: readonly object[] = []): Outcome {
   const options = { chart: chartOf(old), onOutside: () => {} };
   const [system, first] = LiveSystem.begin(options, undefined, {
-    ...{ actor: "a", revision: 0, nowMs: 0 },
+    ...{ actor: "a", startedAtMs: 0, revision: 0, nowMs: 0 },
   });
   return events.reduce<Outcome>(
     (_, event, index) =>
-      system.run({ kind: "event", birth: 0, event }, { actor: "a", revision: index + 1, nowMs: 0 }),
+      system.run(
+        { kind: "event", birth: 0, event },
+        { actor: "a", startedAtMs: 0, revision: index + 1, nowMs: 0 },
+      ),
     first,
   );
 }
@@ -68,7 +71,7 @@ export function migrate(
     send(event: object) {
       return this.revive().run(
         { kind: "event", birth: 0, event },
-        { actor: "a", revision: 99, nowMs: 99 },
+        { actor: "a", startedAtMs: 0, revision: 99, nowMs: 99 },
       );
     },
   };

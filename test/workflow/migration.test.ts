@@ -90,14 +90,14 @@ describe.each(both)("with the chart before: $isKnown", (known) => {
     ]);
     expect(result.passed?.dropped).toEqual(["xstate.after.soon.m.paying.card"]);
     expect(result.passed?.work).toMatchObject([
-      { id: "a/0/0", kind: "task", name: "charge", path: "/0.m.payment.byCard" },
+      { id: "a/0/0/0", kind: "task", name: "charge", path: "/0.m.payment.byCard" },
     ]);
     expect(result.misses).toEqual([]);
     const after = result
       .revive()
       .run(
-        { kind: "settled", workId: "a/0/0", settled: { kind: "done", output: 1 } },
-        { actor: "a", revision: 9, nowMs: 9 },
+        { kind: "settled", workId: "a/0/0/0", settled: { kind: "done", output: 1 } },
+        { actor: "a", startedAtMs: 0, revision: 9, nowMs: 9 },
       );
     expect(after.state).toBe('{"payment":"paid"}');
     expect(after.timers.map(({ eventType }) => eventType)).toEqual(["xstate.after.500.m.payment"]);
@@ -105,7 +105,7 @@ describe.each(both)("with the chart before: $isKnown", (known) => {
       .revive()
       .run(
         { kind: "timer", id: result.passed?.timers[0]?.id ?? "" },
-        { actor: "a", revision: 9, nowMs: 9 },
+        { actor: "a", startedAtMs: 0, revision: 9, nowMs: 9 },
       );
     expect(late.state).toBe("late");
   });

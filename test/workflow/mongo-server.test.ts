@@ -100,7 +100,7 @@ test("an index answers each question, and none is sorted in memory", async () =>
   await store.saveAttempt({ work: "a/0/0", ...attempt });
   await store.attempts(["a/0/0"]);
   await store.removeAttempts(["a/0/0"]);
-  await store.compact([{ actor: "a1", below: 1 }]);
+  await store.compact([{ actor: "a1", startedAtMs: 1_000, revision: 1 }]);
   await store.saveRows([rowOf(entryOf("a9", 3, { status: "done", atMs: 1 }))]);
   await store.expire("m/0", { historyBeforeMs: 5_000, endedBeforeMs: 5_000, limit: 10 });
 

@@ -2,7 +2,7 @@
 // Aim: what is superseded or old goes, and nothing that an actor still needs. Method: engines on one memory store, in
 // virtual time, whose clock leaps over the hours in which no process works; and once on MongoDB.
 import { expect, onTestFinished, test } from "vitest";
-import { assign } from "xstate";
+import { assign, fromPromise, setup } from "xstate";
 import { limits } from "../../src/limits.ts";
 import { silentLog } from "../../src/log.ts";
 import { type Clock, systemClock } from "../../src/ports/clock.ts";
@@ -10,7 +10,9 @@ import { noFaults } from "../../src/ports/fault-point.ts";
 import { systemRandom } from "../../src/ports/random.ts";
 import { partitionOf } from "../../src/workflow/actor/partition.ts";
 import { createEngine, type EngineOptions, startEngine } from "../../src/workflow/create-engine.ts";
+import { durable } from "../../src/workflow/definition/durable.ts";
 import { createMongoWorkflowStore } from "../../src/workflow/journal/mongo-store.ts";
+import type { Superseded } from "../../src/workflow/journal/store.ts";
 import { Compactor } from "../../src/workflow/worker/compactor.ts";
 import { freshDatabaseName, openClient } from "../support/database.ts";
 import { until } from "../support/until.ts";
@@ -106,7 +108,8 @@ test("a process that knows only an old entry never appends a deleted revision ag
   const { engine: busy, store } = await process(systemClock);
   await stale.start(counter, { id: "a" });
   for (let sent = 0; sent < 3; sent += 1) await busy.send(counter, "a", { type: "ADD" });
-  await store.compact([{ actor: "a", below: 3 }]);
+  const { startedAtMs = 0 } = (await store.tail("a")) ?? {};
+  await store.compact([{ actor: "a", startedAtMs, revision: 3 }]);
   const partition = partitionOf("m", "a");
   const soonMs = (await store.nowMs()) + dayMs;
   expect(await store.expire(partition, { historyBeforeMs: soonMs, limit: 10 })).toBe(2);
@@ -140,6 +143,50 @@ test("an actor that ended goes as a whole, and can be started anew", async () =>
   expect((await stale.get(counter, "ended")).context.n).toBe(7);
 });
 
+test("a second life of an id in the process that has known the first one: rows, timers and work from its first entry on", async () => {
+  const done: string[] = [];
+  const job = durable(
+    setup({
+      types: {} as { events: { type: "ADD" } | { type: "END" } },
+      actors: { run: fromPromise<void>(async () => {}) },
+    }).createMachine({
+      initial: "on",
+      states: {
+        on: { invoke: { src: "run" }, on: { ADD: {}, END: "off" }, after: { 60000: "late" } },
+        late: {},
+        off: { type: "final" },
+      },
+    }),
+    {
+      ...{ name: "job", version: "1.0.0" },
+      tasks: { run: { run: async (_, task) => void done.push(task.id) } },
+    },
+  );
+  const world = createWorld();
+  const process = await world.engine({ machines: [job], retain: { done: "1h" } });
+  await world.clock.advance(10_000);
+  const live = async () => {
+    const id = await process.start(job, { id: "a" });
+    await world.clock.advance(5_000);
+    return id;
+  };
+  await live();
+  for (let sent = 0; sent < 9; sent += 1) await process.send(job, "a", { type: "ADD" });
+  await process.send(job, "a", { type: "END" });
+  await world.clock.advance(hourMs - 300_000);
+  // It is still known here when it is deleted and started again.
+  expect(await process.send(job, "a", { type: "ADD" })).toMatchObject({ outcome: "ignored" });
+  await world.clock.advance(300_000 + 2 * limits.expireEveryMs);
+  await expect(process.get(job, "a")).rejects.toMatchObject({ code: "unknown-actor" });
+  await live();
+  expect((await process.list()).actors).toMatchObject([{ id: "a", status: "active", state: "on" }]);
+  expect(done).toHaveLength(2);
+  // Other systems use the ids as idempotency keys.
+  expect(new Set(done).size).toBe(2);
+  await world.clock.advance(60_000);
+  expect((await process.get(job, "a")).value).toBe("late");
+});
+
 test("less than an hour is refused", async () => {
   const world = createWorld();
   for (const retain of [{ history: "59m" }, { done: 5 }, { history: "soon" }]) {
@@ -151,7 +198,9 @@ test("less than an hour is refused", async () => {
 
 test("a compactor clears what is new, again after a failure, and keeps to its bounds", async () => {
   const clock = createVirtualClock();
-  const calls: (readonly { actor: string; below: number; from?: number }[])[] = [];
+  const calls: (readonly Superseded[])[] = [];
+  const note = (actor: string, revision: number, startedAtMs = 7) =>
+    compactor.note({ actor, startedAtMs, revision });
   let fails = true;
   const compactor = new Compactor({
     clock,
@@ -164,29 +213,33 @@ test("a compactor clears what is new, again after a failure, and keeps to its bo
     },
   });
   compactor.start();
-  compactor.note({ actor: "new", revision: 0 });
-  compactor.note({ actor: "a", revision: 3 });
-  compactor.note({ actor: "a", revision: 2 });
+  note("new", 0);
+  note("a", 3);
+  note("a", 2);
   await clock.advance(limits.compactEveryMs);
   fails = false;
   await clock.advance(limits.compactEveryMs);
-  expect(calls).toEqual([[{ actor: "a", below: 3, from: 0 }]]);
-  compactor.note({ actor: "a", revision: 3 });
-  compactor.note({ actor: "a", revision: 5 });
+  expect(calls).toEqual([[{ actor: "a", startedAtMs: 7, revision: 3, from: 0 }]]);
+  note("a", 3);
+  note("a", 5);
   for (let index = 0; index < limits.compactionActorsOnce; index += 1) {
-    compactor.note({ actor: `x${index}`, revision: 1 });
+    note(`x${index}`, 1);
   }
   await clock.advance(limits.compactEveryMs);
-  expect(calls[1]?.[0]).toEqual({ actor: "a", below: 5, from: 3 });
+  expect(calls[1]?.[0]).toEqual({ actor: "a", startedAtMs: 7, revision: 5, from: 3 });
   expect(calls[1]).toHaveLength(limits.compactionActorsOnce);
   await clock.advance(limits.compactEveryMs);
   expect(calls[2]).toHaveLength(1);
+  // The actor was deleted, and its id was started again.
+  note("a", 2, 8);
+  await clock.advance(limits.compactEveryMs);
+  expect(calls[3]).toEqual([{ actor: "a", startedAtMs: 8, revision: 2, from: 0 }]);
   for (let index = 0; index <= limits.compactionActorsMax; index += 1) {
-    compactor.note({ actor: `y${index}`, revision: 1 });
+    note(`y${index}`, 1);
   }
   await compactor.stop();
   // The first of too many was dropped.
-  expect(calls[3]?.[0]).toEqual({ actor: "y1", below: 1, from: 0 });
+  expect(calls[4]?.[0]).toEqual({ actor: "y1", startedAtMs: 7, revision: 1, from: 0 });
 });
 
 test("on MongoDB a worker clears and deletes", async () => {

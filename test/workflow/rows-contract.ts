@@ -178,14 +178,14 @@ export function rowsContract(open: OpenStore): void {
     }
     await store.compact([]);
     await store.compact([
-      { actor: "a", below: 2 },
-      { actor: "b", from: 1, below: 3 },
+      { actor: "a", startedAtMs: 1_000, revision: 2 },
+      { actor: "b", from: 1, startedAtMs: 1_000, revision: 3 },
     ]);
     const snapshots = async (actor: string) =>
       (await store.entries(actor, 0, 10)).map(({ snapshot }) => snapshot !== null);
     expect(await snapshots("a")).toEqual([false, false, true, true]);
     expect((await snapshots("b")).slice(1)).toEqual([false, false, true]);
-    await store.compact([{ actor: "a", below: 2 }]);
+    await store.compact([{ actor: "a", startedAtMs: 1_000, revision: 2 }]);
     expect(await snapshots("a")).toEqual([false, false, true, true]);
   });
 
@@ -195,7 +195,7 @@ export function rowsContract(open: OpenStore): void {
       await store.append([entryOf("a", revision, { atMs: revision, eventKey: `k${revision}` })]);
     }
     expect(await store.expire("m/0", { historyBeforeMs: 100, limit: 10 })).toBe(0);
-    await store.compact([{ actor: "a", below: 4 }]);
+    await store.compact([{ actor: "a", startedAtMs: 1_000, revision: 4 }]);
     expect(await store.expire("m/1", { historyBeforeMs: 100, limit: 10 })).toBe(0);
     expect(await store.expire("m/0", { historyBeforeMs: 3, limit: 1 })).toBe(1);
     expect(await store.expire("m/0", { historyBeforeMs: 3, limit: 2 })).toBe(1);
@@ -204,7 +204,7 @@ export function rowsContract(open: OpenStore): void {
     const left = await store.entries("a", 0, 10);
     expect(left.map(({ revision }) => revision)).toEqual([0, 3, 4, 5]);
     expect(left[0]?.snapshot).toBeNull();
-    await store.compact([{ actor: "a", below: 4 }]);
+    await store.compact([{ actor: "a", startedAtMs: 1_000, revision: 4 }]);
     expect(await store.expire("m/0", { historyBeforeMs: 3, limit: 2 })).toBe(0);
     expect(await store.append([entryOf("a", 0)])).toEqual([conflict]);
     expect(await store.byKey("a", "k1")).toBeUndefined();
@@ -248,6 +248,30 @@ export function rowsContract(open: OpenStore): void {
     expect(await revisions("a")).toEqual([]);
     // Its actions still wait to be carried out.
     expect(await revisions("b")).toEqual([0]);
+  });
+
+  test("a second life of an id replaces the row of the first one, and nothing of it goes with the first one", async () => {
+    const { store, other } = await opened();
+    const ended = entryOf("a", 1, { status: "done", atMs: 5 });
+    const startedAtMs = 2_000;
+    await store.append([entryOf("a", 0)]);
+    await store.append([ended]);
+    await store.saveRows([rowOf(ended)]);
+    expect(await store.expire("m/0", { endedBeforeMs: 6, limit: 10 })).toBe(2);
+    const second = [0, 1, 2].map((revision) => entryOf("a", revision, { startedAtMs }));
+    for (const entry of second.slice(0, 2)) await store.append([entry]);
+    // A worker that has not heard of the deletion writes the row again, and clears what it has known.
+    await other.saveRows([rowOf(ended)]);
+    await other.compact([{ actor: "a", startedAtMs: 1_000, revision: 9 }]);
+    expect(await store.expire("m/0", { endedBeforeMs: 6, limit: 10 })).toBe(0);
+    expect(await store.entries("a", 0, 10)).toStrictEqual(second.slice(0, 2));
+    const [first, , last] = second as [Entry, Entry, Entry];
+    await store.append([last]);
+    await store.saveRows([rowOf(first)]);
+    expect(await store.row("a")).toStrictEqual(rowOf(first));
+    await other.saveRows([rowOf(ended)]);
+    expect(await store.row("a")).toStrictEqual(rowOf(first));
+    expect((await sweepAll(store, "m/0", null)).heads).toEqual({ a: 2 });
   });
 
   test("a watch hints at each append, and says when it has begun", async () => {

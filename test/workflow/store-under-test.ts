@@ -25,7 +25,15 @@ let nonces = 0;
 export function entryOf(actor: string, revision: number, extra: Partial<Entry> = {}): Entry {
   nonces += 1;
   return {
-    ...{ actor, revision, partition: "m/0", machine: "m", version: "1.0.0", kind: "caller" },
+    ...{
+      actor,
+      startedAtMs: 1_000,
+      revision,
+      partition: "m/0",
+      machine: "m",
+      version: "1.0.0",
+      kind: "caller",
+    },
     ...{ eventType: "GO", event: "{}", nonce: `n${nonces}`, outcome: "applied", state: "any" },
     ...{ tags: [], status: "active", snapshot: `{"revision":${revision}}`, timers: [], work: [] },
     ...{ atMs: 1_000 + revision, sinceMs: 1_000, ...extra },

@@ -4,12 +4,13 @@ import type { Log } from "../../log.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Random } from "../../ports/random.ts";
 import type { Registry } from "../definition/registry.ts";
-import type { Entry } from "../journal/entry.ts";
+import { type Entry, isLater, type Place } from "../journal/entry.ts";
 import type { Appended, Fence, WorkflowStore } from "../journal/store.ts";
 import { toLatest } from "../migration/to-latest.ts";
 import { LiveSystem } from "../system/live-system.ts";
 import type { Appender } from "./appender.ts";
 import type { DatabaseClock } from "./database-clock.ts";
+import { type Handle, Handles } from "./handles.ts";
 import { type Incoming, nextStep, type Step } from "./step.ts";
 
 /** An event that an actor is to take, decided on its latest entry. */
@@ -41,18 +42,6 @@ export interface ActorsPorts {
   readonly log: Log;
 }
 
-/** One actor in this process. */
-interface Handle {
-  queue: Promise<unknown>;
-  waiting: number;
-  tail?: Entry;
-  /** When it was the latest entry, by this process's clock. */
-  knownAtMs?: number;
-  live?: LiveSystem;
-  /** The latest revision of which this process has heard, from others or by its own appends. */
-  heard?: number;
-}
-
 /** How entries are appended, and in which transaction. */
 export interface Way {
   readonly appender: Pick<Appender, "append">;
@@ -63,12 +52,12 @@ export interface Way {
 }
 
 /**
- * The actors of which this process knows the latest entry: at most `cachedActorsMax` that nobody uses. Any process may
- * append to any actor: `{actor, revision}` is the lock, and the loser of a conflict reads the new tail and tries again.
+ * The actors of which this process knows the latest entry. Any process may append to any actor: `{actor, revision}` is
+ * the lock, and the loser of a conflict reads the new tail and tries again.
  */
 export class Actors {
   readonly #ports: ActorsPorts;
-  readonly #handles = new Map<string, Handle>();
+  readonly #handles: Handles;
   readonly #listeners = new Set<(entry: Entry) => void>();
   readonly #uncertain = new Set<(entry: Entry) => void>();
   /** The nonces of this process begin so. */
@@ -79,6 +68,7 @@ export class Actors {
 
   constructor(ports: ActorsPorts) {
     this.#ports = ports;
+    this.#handles = new Handles(ports.clock);
     this.nonces = `${ports.random.hex(8)}-`;
   }
 
@@ -119,7 +109,7 @@ export class Actors {
       const result = await this.#append(appender, step.entry);
       if (result.kind === "appended") {
         this.#keep(handle, step.entry, live);
-        this.#committed(step, handle);
+        this.#committed(step);
       }
       return result;
     });
@@ -129,11 +119,12 @@ export class Actors {
    * An entry that the journal holds: an older one is not taken for the latest any more. False where this process has
    * heard of a later one, since the entry was read.
    */
-  learn({ actor, revision }: Entry): boolean {
-    const handle = this.#handles.get(actor);
-    if (!handle) return true;
-    handle.heard = Math.max(handle.heard ?? 0, revision);
-    return handle.heard === revision;
+  learn({ actor, startedAtMs, revision }: Entry): boolean {
+    const handle = this.#handles.find(actor);
+    const place: Place = { startedAtMs, revision };
+    if (handle?.heard !== undefined && isLater(handle.heard, place)) return false;
+    if (handle) handle.heard = place;
+    return true;
   }
 
   /** The system of an entry, for reading, in the version in which it would go on. What is sent to it goes nowhere. */
@@ -158,7 +149,7 @@ export class Actors {
           this.#drop(handle);
           continue;
         }
-        this.#know(handle, tail);
+        handle.tail = tail;
         return { kind: "void", tail };
       }
       const { step, live } = made;
@@ -167,7 +158,7 @@ export class Actors {
       const result = await this.#append(appender, step.entry);
       if (result.kind === "appended") {
         this.#keep(handle, step.entry, live);
-        this.#committed(step, handle);
+        this.#committed(step);
         if (step.entry.kind !== "migrated") return { kind: "appended", entry: step.entry };
         continue;
       }
@@ -207,7 +198,7 @@ export class Actors {
       steps.push(made.step);
       if (entry.kind === "migrated") continue;
       const committed = () => {
-        for (const step of steps) this.#committed(step, handle);
+        for (const step of steps) this.#committed(step);
       };
       return { kind: "appended", entry, committed };
     }
@@ -247,10 +238,8 @@ export class Actors {
   }
 
   #latestOf(handle: Handle): Entry | undefined {
-    const { tail, heard = 0, knownAtMs = 0 } = handle;
-    // The entries that follow an old one may be deleted already, and would be appended again.
-    const isOld = this.#ports.clock.monotonicMs() - knownAtMs > limits.cachedTailMsMax;
-    if (tail === undefined || (tail.revision >= heard && !isOld)) return tail;
+    const { tail, heard } = handle;
+    if (tail === undefined || heard === undefined || !isLater(heard, tail)) return tail;
     this.#drop(handle);
     return undefined;
   }
@@ -270,7 +259,7 @@ export class Actors {
     }
   }
 
-  #committed({ entry, closures, logged }: Step, handle: Handle): void {
+  #committed({ entry, closures, logged }: Step): void {
     const { log } = this.#ports;
     for (const words of logged) log.info({ actor: entry.actor, words }, "the machine logs");
     for (const closure of closures) {
@@ -283,9 +272,7 @@ export class Actors {
       }
     }
     // The answer may have been so slow that a later entry has been known before.
-    const { heard = 0 } = handle;
-    if (heard > entry.revision) return;
-    handle.heard = entry.revision;
+    if (!this.learn(entry)) return;
     for (const listener of this.#listeners) listener(entry);
   }
 
@@ -296,28 +283,9 @@ export class Actors {
     );
   }
 
-  #handleOf(actor: string): Handle {
-    const known = this.#handles.get(actor);
-    if (known) this.#handles.delete(actor);
-    const handle = known ?? { queue: Promise.resolve(), waiting: 0 };
-    // The map is in the order of use, so the first is the one that was not used for longest.
-    this.#handles.set(actor, handle);
-    return handle;
-  }
-
   #keep(handle: Handle, tail: Entry, live: LiveSystem | undefined): void {
-    this.#know(handle, tail);
-    if (live && tail.status === "active") handle.live = live;
-    for (const [actor, { waiting }] of this.#handles) {
-      if (this.#handles.size <= limits.cachedActorsMax) return;
-      if (waiting === 0) this.#handles.delete(actor);
-      else return;
-    }
-  }
-
-  #know(handle: Handle, tail: Entry): void {
     handle.tail = tail;
-    handle.knownAtMs = this.#ports.clock.monotonicMs();
+    if (live && tail.status === "active") handle.live = live;
   }
 
   #drop(handle: Handle): void {
@@ -326,14 +294,11 @@ export class Actors {
   }
 
   #alone<Result>(actor: string, act: (handle: Handle) => Promise<Result>): Promise<Result> {
-    const handle = this.#handleOf(actor);
-    handle.waiting += 1;
+    const handle = this.#handles.take(actor);
     const result = handle.queue.then(() => act(handle));
     handle.queue = result
       .catch(() => this.#drop(handle))
-      .finally(() => {
-        handle.waiting -= 1;
-      });
+      .finally(() => this.#handles.give(actor, handle));
     return result;
   }
 }

@@ -30,7 +30,7 @@ export interface Step {
 /** The parts of an entry that stay the same for an actor, and those of the event. */
 type Base = Pick<
   Entry,
-  "actor" | "revision" | "partition" | "machine" | "version" | "kind" | "nonce"
+  "actor" | "startedAtMs" | "revision" | "partition" | "machine" | "version" | "kind" | "nonce"
 >;
 
 function stateOf(outcome: Outcome, nowMs: number, tail: Entry | undefined) {
@@ -62,13 +62,18 @@ export function checkSize({ actor, eventType, event, snapshot, timers, work }: E
 export function firstStep(
   base: Pick<Entry, "actor" | "partition" | "machine" | "version" | "nonce">,
   outcome: Outcome,
-  { input, nowMs, key }: { readonly input: unknown; readonly nowMs: number; readonly key?: string },
+  { input, nowMs }: { readonly input: unknown; readonly nowMs: number },
 ): Step {
   const entry: Entry = {
     ...base,
-    ...{ revision: 0, kind: "created", eventType: "lockstep.created", outcome: "applied" },
+    ...{
+      startedAtMs: nowMs,
+      revision: 0,
+      kind: "created",
+      eventType: "lockstep.created",
+      outcome: "applied",
+    },
     event: encode({ type: "lockstep.created", input }, { where: "input" }),
-    ...(key === undefined ? {} : { eventKey: key }),
     ...stateOf(outcome, nowMs, undefined),
   };
   checkSize(entry);
@@ -76,9 +81,9 @@ export function firstStep(
 }
 
 function baseOf(tail: Entry, { kind, eventType, key, nonce }: Incoming) {
-  const { actor, partition, machine, version } = tail;
+  const { actor, startedAtMs, partition, machine, version } = tail;
   const revision = tail.revision + 1;
-  const base: Base = { actor, partition, machine, version, kind, revision, nonce };
+  const base: Base = { actor, startedAtMs, partition, machine, version, kind, revision, nonce };
   return { ...base, eventType, ...(key === undefined ? {} : { eventKey: key }) };
 }
 
@@ -92,8 +97,8 @@ export function nextStep(
   tail: Entry,
   incoming: Incoming,
 ): { readonly step: Step; readonly isUsable: boolean } {
-  const { actor, revision } = tail;
-  const stamp = { actor, revision: revision + 1, nowMs: incoming.nowMs };
+  const { actor, startedAtMs, revision } = tail;
+  const stamp = { actor, startedAtMs, revision: revision + 1, nowMs: incoming.nowMs };
   try {
     const event = incoming.eventText ?? live.encode(incoming.event, "event");
     const outcome = live.run(incoming.cause, stamp);

@@ -1,6 +1,6 @@
 /** A deadline of an actor: `after`, or a delayed `raise` or `sendTo`. */
 export interface TimerRecord {
-  /** `<actor>/<revision>/<index>` of the transition that armed it, so that another visit's timer has another id. */
+  /** See `WorkRecord.id`: another visit's timer has another id. */
   readonly id: string;
   /** XState's id of the delayed event, by which `cancel` finds it. */
   readonly sendId: string;
@@ -18,7 +18,10 @@ export interface TimerRecord {
 
 /** Work that a worker owes: the run of an invoked logic, or an action after the commit. */
 export interface WorkRecord {
-  /** `<actor>/<revision>/<index>` of the transition that asked for it. It is the same on each attempt. */
+  /**
+   * `<actor>/<start>/<revision>/<index>` of the transition that asked for it. It is the same on each attempt. The start,
+   * `startedAtMs` in base 36, keeps it from being the id of work in an earlier life of the actor's id.
+   */
   readonly id: string;
   readonly kind: "task" | "live" | "action" | "message";
   /** The source of the invoke, or the action's name. */
@@ -55,6 +58,8 @@ export interface EntryReason {
 export interface Entry {
   readonly actor: string;
   readonly revision: number;
+  /** The time of revision 0. An id that was deleted can be started again: this tells its lives apart. */
+  readonly startedAtMs: number;
   readonly partition: string;
   readonly machine: string;
   readonly version: string;
@@ -87,6 +92,20 @@ export interface Entry {
   readonly sinceMs: number;
 }
 
+/** The place of an entry among all those that its actor's id has ever had. */
+export type Place = Pick<Entry, "startedAtMs" | "revision">;
+
+/** True where an entry or a row comes after another one of its id, in the same life or in a later one. */
+export function isLater(one: Place, other: Place): boolean {
+  if (one.startedAtMs !== other.startedAtMs) return one.startedAtMs > other.startedAtMs;
+  return one.revision > other.revision;
+}
+
+/** True where a row is that of the entry at which its actor has ended. */
+export function isEndOf(row: Place, { status, startedAtMs, revision }: Entry): boolean {
+  return status !== "active" && startedAtMs === row.startedAtMs && revision === row.revision;
+}
+
 /** When an actor needs a worker: 0 while work waits, the next deadline, or null. */
 export function dueOf({ timers, work }: Pick<Entry, "timers" | "work">): number | null {
   if (work.length > 0) return 0;
@@ -97,6 +116,7 @@ export function dueOf({ timers, work }: Pick<Entry, "timers" | "work">): number 
 export interface ActorRow {
   readonly actor: string;
   readonly partition: string;
+  readonly startedAtMs: number;
   readonly revision: number;
   readonly machine: string;
   readonly version: string;
@@ -110,8 +130,8 @@ export interface ActorRow {
 }
 
 export function rowOf(entry: Entry): ActorRow {
-  const { actor, partition, revision, machine, version, state, tags, status } = entry;
+  const { actor, partition, startedAtMs, revision, machine, version, state, tags, status } = entry;
   const { sinceMs, atMs } = entry;
-  const known = { actor, partition, revision, machine, version, state, tags, status };
+  const known = { actor, partition, startedAtMs, revision, machine, version, state, tags, status };
   return { ...known, sinceMs, atMs, dueAtMs: dueOf(entry) };
 }

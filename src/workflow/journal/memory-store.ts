@@ -1,6 +1,6 @@
 import { assert } from "../../errors.ts";
 import { limits } from "../../limits.ts";
-import type { ActorRow, Entry } from "./entry.ts";
+import { type ActorRow, type Entry, isLater } from "./entry.ts";
 import { MemoryJournal } from "./memory/memory-journal.ts";
 import { MemoryWorkers } from "./memory/memory-workers.ts";
 import { fencedOut, refusedEntry, requireOneAnActor } from "./refusals.ts";
@@ -142,8 +142,8 @@ class MemoryWorkflowStore implements WorkflowStore<MemorySession> {
 
   async saveRows(rows: readonly ActorRow[]): Promise<void> {
     for (const row of rows) {
-      if (row.revision > (this.#rows.get(row.actor)?.revision ?? -1))
-        this.#rows.set(row.actor, row);
+      const known = this.#rows.get(row.actor);
+      if (known === undefined || isLater(row, known)) this.#rows.set(row.actor, row);
     }
   }
 
@@ -214,8 +214,8 @@ class MemoryWorkflowStore implements WorkflowStore<MemorySession> {
     return this.#workers.assign(found, worker);
   }
 
-  async compact(superseded: readonly { readonly actor: string; readonly below: number }[]) {
-    for (const { actor, below } of superseded) this.#journal.compact(actor, below);
+  async compact(superseded: Parameters<WorkflowStore["compact"]>[0]) {
+    for (const each of superseded) this.#journal.compact(each);
   }
 
   async expire(...[partition, options]: Parameters<WorkflowStore["expire"]>): Promise<number> {

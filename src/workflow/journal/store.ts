@@ -1,4 +1,4 @@
-import type { ActorRow, Entry } from "./entry.ts";
+import type { ActorRow, Entry, Place } from "./entry.ts";
 
 /** The answer to one appended entry. */
 export type Appended =
@@ -57,6 +57,13 @@ export interface PartitionRecord {
 
 /** The part of an entry that a sweep reads: enough to know whether its actor needs a worker. */
 export type EntryHead = ActorRow;
+
+/** An actor whose entries below a revision are superseded. */
+export interface Superseded extends Place {
+  readonly actor: string;
+  /** The first revision that an earlier call has not cleared. Default: 0. */
+  readonly from?: number;
+}
 
 /** One page of a sweep. */
 export interface Sweep {
@@ -126,7 +133,7 @@ export interface WorkflowStore<Session = unknown> {
    * only what was appended since.
    */
   mark(partition: string): Promise<string | null>;
-  /** Writes rows behind: a row never goes back to an earlier revision. */
+  /** Writes rows behind: a row never goes back to an earlier revision or an earlier life of its actor's id. */
   saveRows(rows: readonly ActorRow[]): Promise<void>;
   /** Saves where the next sweep begins. It does nothing where the partition has another epoch by now. */
   saveMark(partition: string, epoch: number, mark: string): Promise<void>;
@@ -169,19 +176,12 @@ export interface WorkflowStore<Session = unknown> {
 
   /**
    * Clears the snapshots of superseded revisions, and gives these entries free for `expire`: for each actor those below
-   * a revision.
-   * @param superseded `from` is the first revision that an earlier call has not cleared; default: 0
+   * a revision that the journal has had. Another life of the actor's id stays as it is.
    */
-  compact(
-    superseded: readonly {
-      readonly actor: string;
-      readonly below: number;
-      readonly from?: number;
-    }[],
-  ): Promise<void>;
+  compact(superseded: readonly Superseded[]): Promise<void>;
   /**
    * Deletes compacted entries that are older than a time, and whole actors whose rows ended before another one and have
-   * no work left. Its callers have to wait longer than any process keeps a tail: a deleted revision could be appended
+   * no work left. A row that is not of the actor's latest entry deletes nothing: the id may have another life. Its callers have to wait longer than any process keeps a tail: a deleted revision could be appended
    * again. The first entry of an actor stays as long as the actor: a second start of it has to find it.
    * @returns the number of deleted entries: less than the limit once nothing is left, and at most one more than the limit
    */

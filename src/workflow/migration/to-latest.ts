@@ -22,13 +22,13 @@ export function toLatest(
   if (last === undefined) return null;
   const { passed, troubles } = passAlong(tail, steps);
   if (passed === null) throw refused(tail, last.to.version, troubles);
-  const { actor, partition, machine, version: from, status, sinceMs } = tail;
+  const { actor, startedAtMs, partition, machine, version: from, status, sinceMs } = tail;
   const { dropped, ...rest } = passed;
   const { version } = last.to;
   const type = "lockstep.migrated";
   const event = { type, from, to: version, ...(dropped.length === 0 ? {} : { dropped }) };
   const entry: Entry = {
-    ...{ actor, partition, machine, version, revision: tail.revision + 1, nonce },
+    ...{ actor, startedAtMs, partition, machine, version, revision: tail.revision + 1, nonce },
     ...{ kind: "migrated", eventType: type, event: JSON.stringify(event), outcome: "applied" },
     ...{ ...rest, status, sinceMs, atMs: nowMs },
   };

@@ -350,12 +350,13 @@ export class LiveSystem {
     }
   }
 
-  /** An id that names the transition. */
+  /** An id that names the transition: see `WorkRecord.id`. */
   #nextId(): string {
     const run = this.#run;
     assert(run, "work and timers are asked for in a run", {});
+    const { actor, startedAtMs, revision } = run.stamp;
     run.index += 1;
-    return `${run.stamp.actor}/${run.stamp.revision}/${run.index - 1}`;
+    return `${actor}/${startedAtMs.toString(36)}/${revision}/${run.index - 1}`;
   }
 
   #scheduler(): Scheduler {

@@ -41,6 +41,7 @@ export interface Outcome {
 /** The names and times that one run uses. */
 export interface RunStamp {
   readonly actor: string;
+  readonly startedAtMs: number;
   readonly revision: number;
   readonly nowMs: number;
 }

@@ -2,7 +2,7 @@ import { messageOf } from "../../errors.ts";
 import { limits } from "../../limits.ts";
 import type { Log } from "../../log.ts";
 import type { Clock } from "../../ports/clock.ts";
-import type { ActorRow } from "../journal/entry.ts";
+import { isLater, type Place } from "../journal/entry.ts";
 import type { WorkflowStore } from "../journal/store.ts";
 
 interface CompactorPorts {
@@ -12,7 +12,7 @@ interface CompactorPorts {
 }
 
 /** Sets a key as the one that was used last, and drops the one that was not used for longest where there are too many. */
-function setLast(map: Map<string, number>, key: string, value: number): void {
+function setLast(map: Map<string, Place>, key: string, value: Place): void {
   map.delete(key);
   map.set(key, value);
   if (map.size <= limits.compactionActorsMax) return;
@@ -29,9 +29,9 @@ function setLast(map: Map<string, number>, key: string, value: number): void {
 export class Compactor {
   readonly #ports: CompactorPorts;
   /** The latest revision of actors that have moved. */
-  readonly #waiting = new Map<string, number>();
+  readonly #waiting = new Map<string, Place>();
   /** The revision below which the entries of an actor are cleared. */
-  readonly #cleared = new Map<string, number>();
+  readonly #cleared = new Map<string, Place>();
   readonly #stopping = new AbortController();
   #loop: Promise<void> = Promise.resolve();
 
@@ -50,9 +50,12 @@ export class Compactor {
   }
 
   /** An actor has reached a revision. */
-  note({ actor, revision }: Pick<ActorRow, "actor" | "revision">): void {
-    const known = Math.max(this.#cleared.get(actor) ?? 0, this.#waiting.get(actor) ?? 0);
-    if (revision > known) setLast(this.#waiting, actor, revision);
+  note({ actor, startedAtMs, revision }: Place & { readonly actor: string }): void {
+    const place = { startedAtMs, revision };
+    const isKnown = [this.#cleared.get(actor), this.#waiting.get(actor)].some(
+      (known) => known !== undefined && !isLater(place, known),
+    );
+    if (!isKnown && revision > 0) setLast(this.#waiting, actor, place);
   }
 
   async #run(): Promise<void> {
@@ -66,18 +69,20 @@ export class Compactor {
   async #step(): Promise<void> {
     const some = [...this.#waiting].slice(0, limits.compactionActorsOnce);
     if (some.length === 0) return;
-    const superseded = some.map(([actor, below]) => ({
-      ...{ actor, below, from: this.#cleared.get(actor) ?? 0 },
-    }));
+    const superseded = some.map(([actor, place]) => {
+      const cleared = this.#cleared.get(actor);
+      const from = cleared?.startedAtMs === place.startedAtMs ? cleared.revision : 0;
+      return { actor, ...place, from };
+    });
     try {
       await this.#ports.store.compact(superseded);
     } catch (error) {
       this.#ports.log.info({ error: messageOf(error) }, "snapshots could not be cleared yet");
       return;
     }
-    for (const [actor, below] of some) {
-      setLast(this.#cleared, actor, below);
-      if (this.#waiting.get(actor) === below) this.#waiting.delete(actor);
+    for (const [actor, place] of some) {
+      setLast(this.#cleared, actor, place);
+      if (this.#waiting.get(actor) === place) this.#waiting.delete(actor);
     }
   }
 }

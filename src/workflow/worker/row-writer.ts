@@ -2,7 +2,7 @@ import { messageOf } from "../../errors.ts";
 import { limits } from "../../limits.ts";
 import type { Log } from "../../log.ts";
 import type { Clock } from "../../ports/clock.ts";
-import type { ActorRow } from "../journal/entry.ts";
+import { type ActorRow, isLater } from "../journal/entry.ts";
 import type { WorkflowStore } from "../journal/store.ts";
 
 /** Writes the rows of one worker behind: an actor that moves often has one write a while. */
@@ -34,7 +34,7 @@ export class RowWriter {
   /** A row that is to be written. False where a newer one is known. */
   note(row: ActorRow): boolean {
     const known = this.#rows.get(row.actor);
-    if (known && known.revision >= row.revision) return false;
+    if (known && !isLater(row, known)) return false;
     this.#rows.set(row.actor, row);
     return true;
   }

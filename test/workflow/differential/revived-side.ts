@@ -43,7 +43,7 @@ export class RevivedSide {
     const nowMs = this.#nowMs;
     const input = { n: 1 };
     const [live, outcome] = LiveSystem.begin(this.#options(), input, {
-      ...{ actor: "a", revision: 0, nowMs },
+      ...{ actor: "a", startedAtMs: nowMs, revision: 0, nowMs },
     });
     const base = { actor: "a", partition: "p", machine: "m", version: "1.0.0", nonce: "0" };
     this.#committed(firstStep(base, outcome, { input, nowMs }), live);

@@ -1,7 +1,7 @@
 import { assert } from "../../../errors.ts";
 import { limits } from "../../../limits.ts";
-import { type ActorRow, type Entry, rowOf } from "../entry.ts";
-import type { Appended, EntryHead, Sweep } from "../store.ts";
+import { type ActorRow, type Entry, isEndOf, isLater, rowOf } from "../entry.ts";
+import type { Appended, EntryHead, Superseded, Sweep } from "../store.ts";
 
 interface Actor {
   /** By revision, in order. */
@@ -68,7 +68,8 @@ export class MemoryJournal {
     const heads = new Map<string, EntryHead>();
     for (const { actor, revision } of log.slice(start, end)) {
       const found = this.entry(actor, revision);
-      if (found && revision >= (heads.get(actor)?.revision ?? 0)) heads.set(actor, rowOf(found));
+      const head = heads.get(actor);
+      if (found && (head === undefined || isLater(found, head))) heads.set(actor, rowOf(found));
     }
     const mark = log.length === 0 ? null : String(end);
     return { heads: [...heads.values()], mark, next: end < log.length ? mark : null };
@@ -79,9 +80,9 @@ export class MemoryJournal {
     return log === undefined ? null : String(log.length);
   }
 
-  compact(actor: string, below: number): void {
+  compact({ actor, startedAtMs, revision: below }: Superseded): void {
     const known = this.#actors.get(actor);
-    if (!known) return;
+    if (known?.tail.startedAtMs !== startedAtMs) return;
     const end = Math.min(below, known.tail.revision);
     for (let revision = known.compactedBelow; revision < end; revision += 1) {
       const found = known.entries.get(revision);
@@ -110,10 +111,11 @@ export class MemoryJournal {
   }
 
   /** Deletes up to `limit` entries of an actor whose row is at its end, and then its first and its last one together. */
-  expireActor({ actor, revision }: ActorRow, limit: number): { deleted: number; gone: boolean } {
+  expireActor(row: ActorRow, limit: number): { deleted: number; gone: boolean } {
+    const { actor, revision } = row;
     const known = this.#actors.get(actor);
     if (!known) return { deleted: 0, gone: true };
-    if (known.tail.revision !== revision) return { deleted: 0, gone: false };
+    if (!isEndOf(row, known.tail)) return { deleted: 0, gone: false };
     const between = [...known.entries.keys()].filter((each) => each > 0 && each < revision);
     const doomed = between.slice(0, limit);
     for (const each of doomed) this.#remove(known, each);

@@ -11,9 +11,17 @@ const endedIndex = "ended";
 
 const statuses: readonly Entry["status"][] = ["active", "done", "error", "stopped"];
 
-/** A pipeline that replaces an older row, and leaves an equal or a newer one as it is. */
+/** A pipeline that replaces an older row, and leaves an equal or a newer one as it is. See `isLater`. */
 function replaceOlder(row: StoredRow): Document[] {
-  const isOlder = { $lt: [{ $ifNull: ["$revision", -1] }, row.revision] };
+  const { startedAtMs, revision } = row;
+  const heldAtMs = { $ifNull: ["$startedAtMs", -1] };
+  const isSameLife = { $eq: [heldAtMs, startedAtMs] };
+  const isOlder = {
+    $or: [
+      { $lt: [heldAtMs, startedAtMs] },
+      { $and: [isSameLife, { $lt: ["$revision", revision] }] },
+    ],
+  };
   return [{ $replaceWith: { $cond: [isOlder, { $literal: row }, "$$ROOT"] } }];
 }
 
@@ -114,8 +122,9 @@ export class ActorRows {
   }
 
   /** Deletes a row that is still the same. */
-  async remove({ actor, revision }: ActorRow, session: ClientSession): Promise<void> {
-    await this.stored.deleteOne({ _id: actor, revision }, { session });
+  async remove(row: ActorRow, session: ClientSession): Promise<void> {
+    const { actor, startedAtMs, revision } = row;
+    await this.stored.deleteOne({ _id: actor, startedAtMs, revision }, { session });
   }
 
   async #due(filter: Filter<StoredRow>, limit: number): Promise<readonly ActorRow[]> {

@@ -1,7 +1,7 @@
 import type { BulkWriteOptions, ClientSession, Collection, Db, Document } from "mongodb";
 import { Timestamp } from "mongodb";
 import { limits } from "../../../limits.ts";
-import type { ActorRow, Entry } from "../entry.ts";
+import { type ActorRow, type Entry, isLater } from "../entry.ts";
 import { databaseNotSupported } from "../refusals.ts";
 import type { Sweep } from "../store.ts";
 import {
@@ -158,7 +158,8 @@ export class JournalCollection {
     const heads = new Map<string, ActorRow>();
     for (const each of found) {
       const head = headFromStored(each);
-      if (head.revision >= (heads.get(head.actor)?.revision ?? 0)) heads.set(head.actor, head);
+      const known = heads.get(head.actor);
+      if (known === undefined || isLater(head, known)) heads.set(head.actor, head);
     }
     const last = found.at(-1)?.ts;
     const isWhole = found.length < limits.workflowSweepEntriesMax;

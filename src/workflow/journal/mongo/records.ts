@@ -109,7 +109,8 @@ const status = oneOf("active", "done", "error", "stopped");
 
 const entryShape = fields<StoredEntry>({
   _id: fields<EntryId>({ actor: text, revision: count }),
-  ...{ partition: text, machine: text, version: text, eventType: text, event: text },
+  ...{ startedAtMs: figure, partition: text, machine: text, version: text },
+  ...{ eventType: text, event: text },
   kind: oneOf("created", "caller", "timer", "result", "child", "migrated", "stopped"),
   ...{ eventKey: optional(text), nonce: text, outcome: oneOf("applied", "ignored", "rejected") },
   reason: optional(fields<EntryReason>({ code: text, message: text })),
@@ -119,7 +120,8 @@ const entryShape = fields<StoredEntry>({
 });
 
 const headFields = {
-  ...{ partition: text, machine: text, version: text, state: text, tags: list(text), status },
+  ...{ startedAtMs: figure, partition: text, machine: text, version: text },
+  ...{ state: text, tags: list(text), status },
   ...{ sinceMs: figure, atMs: figure, dueAtMs: optional(figure) },
 };
 type StoredHead = Omit<StoredRow, "_id" | "revision" | "endedAtMs"> &

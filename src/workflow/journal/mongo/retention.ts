@@ -1,10 +1,10 @@
-import type { WorkflowStore } from "../store.ts";
+import { isEndOf } from "../entry.ts";
+import type { Superseded, WorkflowStore } from "../store.ts";
 import type { ActorRows } from "./actor-rows.ts";
 import type { JournalCollection } from "./journal-collection.ts";
 import { entryId, entryIds } from "./records.ts";
 import type { Sessions } from "./sessions.ts";
 
-type Superseded = Parameters<WorkflowStore["compact"]>[0];
 type ExpireOptions = Parameters<WorkflowStore["expire"]>[1];
 
 /** The collections of a store, and its transactions. */
@@ -18,12 +18,19 @@ interface Means {
 const visibleAtMs = { $cond: [{ $eq: ["$_id.revision", 0] }, "$$REMOVE", "$atMs"] };
 
 /** Clears the snapshots of superseded entries. The time of such an entry makes it visible to `expireHistory`. */
-export async function compact(journal: JournalCollection, superseded: Superseded): Promise<void> {
+export async function compact(
+  journal: JournalCollection,
+  superseded: readonly Superseded[],
+): Promise<void> {
   if (superseded.length === 0) return;
   await journal.stored.bulkWrite(
-    superseded.map(({ actor, below, from = 0 }) => ({
+    superseded.map(({ actor, startedAtMs, revision, from = 0 }) => ({
       updateMany: {
-        filter: { ...entryIds(actor, from, below), compactedAtMs: { $exists: false } },
+        filter: {
+          ...entryIds(actor, from, revision),
+          startedAtMs,
+          compactedAtMs: { $exists: false },
+        },
         update: [{ $set: { snapshot: null, compactedAtMs: visibleAtMs } }],
       },
     })),
@@ -37,15 +44,14 @@ async function expireHistory(
   beforeMs: number,
   limit: number,
 ): Promise<number> {
+  const old = { partition, compactedAtMs: { $lt: beforeMs } };
   const found = await stored
-    .find(
-      { partition, compactedAtMs: { $lt: beforeMs } },
-      { projection: { _id: 1 }, hint: "compacted" },
-    )
+    .find(old, { projection: { _id: 1 }, hint: "compacted" })
     .limit(limit)
     .toArray();
   if (found.length === 0) return 0;
-  const deleted = await stored.deleteMany({ _id: { $in: found.map(({ _id }) => _id) } });
+  // Another life of an actor may have these revisions by now.
+  const deleted = await stored.deleteMany({ ...old, _id: { $in: found.map(({ _id }) => _id) } });
   return deleted.deletedCount;
 }
 
@@ -63,20 +69,24 @@ async function expireActors(
   const { stored } = journal;
   for (const row of await rows.ended(partition, beforeMs, limit)) {
     if (deleted >= limit) break;
-    const { actor, revision } = row;
+    const { actor, startedAtMs, revision } = row;
     const tail = await journal.tail(actor);
-    // An actor that has moved on is no longer what its row says.
-    if (tail !== undefined && tail.revision !== revision) continue;
+    // An actor that has moved on, or that was started again, is no longer what its row says.
+    if (tail !== undefined && !isEndOf(row, tail)) continue;
     const between = await stored
-      .find(entryIds(actor, 1, revision), { projection: { _id: 1 } })
+      .find({ ...entryIds(actor, 1, revision), startedAtMs }, { projection: { _id: 1 } })
       .sort({ _id: 1 })
       .limit(limit - deleted)
       .toArray();
     const ids = between.map(({ _id }) => _id);
-    if (ids.length > 0) deleted += (await stored.deleteMany({ _id: { $in: ids } })).deletedCount;
+    if (ids.length > 0) {
+      deleted += (await stored.deleteMany({ _id: { $in: ids }, startedAtMs })).deletedCount;
+    }
     if (deleted >= limit) break;
     const ends = [entryId(actor, 0), entryId(actor, revision)];
     deleted += await sessions.transact("workflow-expire", async (session) => {
+      const last = await journal.tail(actor, session);
+      if (last?.nonce !== tail?.nonce) return 0;
       const gone = await stored.deleteMany({ _id: { $in: ends } }, { session });
       await rows.remove(row, session);
       return gone.deletedCount;
