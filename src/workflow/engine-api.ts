@@ -86,6 +86,11 @@ export interface Why {
     readonly lastError: string | null;
     readonly nextAttempt: Date | null;
   }[];
+  /**
+   * Something that the machines of this process lack to go on with the actor, as a task that it waits for. A worker with
+   * these machines leaves it alone. Null: nothing.
+   */
+  readonly lack: string | null;
   /** True where nothing can move it. */
   readonly isStuck: boolean;
 }

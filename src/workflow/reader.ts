@@ -7,6 +7,7 @@ import { type Actors, unknownActor } from "./actor/actors.ts";
 import { checkedId, checkMachine } from "./actor/checked-names.ts";
 import type { HintHub } from "./actor/hint-hub.ts";
 import type { DurableMachine } from "./definition/durable.ts";
+import type { Registry } from "./definition/registry.ts";
 import type { Change, List, ListQuery, Why } from "./engine-api.ts";
 import type { ActorRow, Entry } from "./journal/entry.ts";
 import type { RowQuery, WorkflowStore } from "./journal/store.ts";
@@ -17,6 +18,7 @@ interface ReaderPorts {
   readonly clock: Clock;
   readonly actors: Actors;
   readonly hints: HintHub;
+  readonly registry: Pick<Registry, "lackOf">;
 }
 
 interface NodeLike {
@@ -135,6 +137,7 @@ export class Reader {
         const { kind, name } = record;
         return { id: record.id, kind, name, attempt, lastError, nextAttempt };
       }),
+      lack: this.#ports.registry.lackOf(tail),
       isStuck: events.length + timers.length + work.length === 0,
     };
   }

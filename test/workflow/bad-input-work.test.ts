@@ -10,6 +10,7 @@ import { type DurableMachine, durable } from "../../src/workflow/definition/dura
 import { createMemoryWorkflowStore } from "../../src/workflow/journal/memory-store.ts";
 import { turn } from "../../src/workflow/testing/settle.ts";
 import { createVirtualClock } from "../../src/workflow/testing/virtual-clock.ts";
+import { createWorld } from "./engines.ts";
 import { actorOf, asking, doing, hostOf, names, pass } from "./failing-actors.ts";
 
 /** A test of one row of the table. */
@@ -277,6 +278,18 @@ describe("the surroundings", () => {
     await expect(old.get(older, "a")).rejects.toMatchObject({ code: "entry-not-readable" });
     nowMs += 3_600_000;
     expect(await sender.why("a")).toMatchObject({ state: "open", status: "active" });
+  });
+
+  row("a worker that lacks a task or an action for which an actor waits", async () => {
+    const whole = asking({ run: () => new Promise(() => {}) });
+    const { engine, clock, warnings } = createWorld();
+    const sender = await engine({ machines: [whole], work: false });
+    const lacking = await engine({ machines: [durable(whole.machine, names)] });
+    await sender.start(whole, { id: "a" });
+    await clock.advance(60_000);
+    expect((await lacking.why("a")).lack).toBe('the task "work" of "m@1.0.0"');
+    expect(await sender.history("a")).toHaveLength(1);
+    expect(warnings).toHaveLength(1);
   });
 
   row("a database that is away for a minute", async () => {

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { DueHeap } from "../../src/workflow/worker/due-heap.ts";
+import { DueHeap } from "../../src/workflow/worker/partition/due-heap.ts";
 
 const actors = fc.constantFrom("a", "b", "c", "d", "e");
 const act = fc.oneof(
@@ -27,7 +27,7 @@ test("it gives what a plain list would give", () => {
           const known = plain.get(each.actor);
           if (known && known.revision <= each.revision) plain.delete(each.actor);
         } else {
-          const taken = heap.take(each.nowMs, each.limit);
+          const taken = heap.take(each.nowMs, each.limit).map(({ actor }) => actor);
           const due = [...plain].filter(([, { dueAtMs }]) => dueAtMs <= each.nowMs);
           expect(taken).toHaveLength(Math.min(each.limit, due.length));
           const moments = taken.map((actor) => plain.get(actor)?.dueAtMs);

@@ -1,3 +1,4 @@
+import { queryObjects } from "node:v8";
 import { describe, expect, test } from "vitest";
 import { fromCallback, fromPromise, sendTo, setup } from "xstate";
 import { LockstepError } from "../../src/errors.ts";
@@ -45,11 +46,16 @@ function held() {
 describe("the work of one actor", () => {
   function setUp() {
     const begun = new Map<string, ReturnType<typeof held>>();
-    const work = new ActorWork(({ id }) => {
-      const piece = held();
-      begun.set(id, piece);
-      return piece.running;
-    });
+    const work = new ActorWork(
+      ({ id }) => {
+        const piece = held();
+        begun.set(id, piece);
+        return piece.running;
+      },
+      (_, error) => {
+        throw error;
+      },
+    );
     const follow = async (revision: number, ...ids: readonly string[]) => {
       work.follow({ revision, version: "1.0.0", work: ids.map((id) => recordOf(id)) });
       await new Promise((resolve) => setImmediate(resolve));
@@ -79,6 +85,25 @@ describe("the work of one actor", () => {
     await follow(4, "three");
     expect([...begun.keys()]).toEqual(["one", "three"]);
     expect(isIdle).toBe(false);
+  });
+
+  test("an actor that lives long keeps nothing of work that has ended", async () => {
+    const never = { ended: new Promise<void>(() => {}), stop: async () => {} };
+    const work = new ActorWork(
+      () => never,
+      () => {},
+    );
+    let revision = 0;
+    const rounds = 2_000;
+    const live = async () => {
+      for (const end = revision + rounds; revision < end; revision += 1) {
+        work.follow({ revision, version: "1.0.0", work: [recordOf(`w${revision}`)] });
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      return Number(queryObjects(Array, { format: "count" }));
+    };
+    const before = await live();
+    expect((await live()) - before).toBeLessThan(rounds / 2);
   });
 
   test("the end of all work waits for what was ended before", async () => {

@@ -102,7 +102,7 @@ export interface DurableMachine<TMachine extends AnyStateMachine = AnyStateMachi
   readonly tasks: ReadonlyMap<string, PreparedTask>;
   readonly actions: ReadonlyMap<string, ActionDefinition>;
   readonly migrate: ReadonlyMap<string, Migration>;
-  /** Equal for equal charts. */
+  /** Equal for equal charts with equal names of tasks, actions and implementations. */
   readonly digest: string;
 }
 

@@ -162,10 +162,15 @@ function unusedTroubles(inspection: Inspection, machine: AnyStateMachine, names:
   ];
 }
 
-/** A function as text, and everything else as it is, so that equal charts have equal texts. */
+/**
+ * A function of the chart as text, and everything else of it as it is, with the names of what `setup` implements, so that
+ * equal charts have equal texts. The code of an implementation is left out: it is not part of the chart.
+ */
 function chartText(machine: AnyStateMachine): string {
   const seen = new WeakSet<object>();
-  return JSON.stringify(machine.config, (_key, value: unknown) => {
+  const { actors, actions, guards, delays } = machine.implementations;
+  const names = [actors, actions, guards, delays].map((each) => Object.keys(each).toSorted());
+  return JSON.stringify([names, machine.config], (_key, value: unknown) => {
     if (typeof value === "function") return { ...value, code: String(value) };
     if (typeof value === "bigint") return `${value}n`;
     if (typeof value === "object" && value !== null) {
@@ -176,7 +181,7 @@ function chartText(machine: AnyStateMachine): string {
   });
 }
 
-/** Why a machine cannot be made durable, and a digest of its charts. Pure. */
+/** Why a machine cannot be made durable, and a digest of its charts, tasks and actions. Pure. */
 export function inspectMachine(
   machine: AnyStateMachine,
   names: Names,
@@ -192,5 +197,7 @@ export function inspectMachine(
     ...inspection.troubles,
     ...unusedTroubles(inspection, machine, names),
   ];
-  return { troubles, digest: createHash("sha256").update(charts.join("\n")).digest("hex") };
+  const declared = [names.tasks, names.actions].map((each) => [...each.keys()].toSorted());
+  const text = [JSON.stringify(declared), ...charts].join("\n");
+  return { troubles, digest: createHash("sha256").update(text).digest("hex") };
 }

@@ -1,4 +1,5 @@
 import { LockstepError } from "../../errors.ts";
+import type { Entry } from "../journal/entry.ts";
 import { type Ways, waysOf } from "../migration/ways.ts";
 import type { Chart } from "../system/outcome.ts";
 import type { DurableMachine } from "./durable.ts";
@@ -32,6 +33,8 @@ export interface Registry {
   waysOf(machine: string): Ways;
   /** The machine with which this engine goes on: of the actor's version, or of the newest to which it brings the actor. */
   runnerOf(machine: string, version: string): Registered | undefined;
+  /** Something that this engine lacks to go on with an actor: its version, or a task or an action that it waits for. */
+  lackOf(tail: Pick<Entry, "machine" | "version" | "status" | "work">): string | null;
   /** @throws LockstepError `machine-unknown` */
   of(durable: DurableMachine): Registered;
 }
@@ -60,14 +63,30 @@ export function createRegistry(machines: readonly DurableMachine[]): Registry {
     [...names].map((machine) => [machine, waysOf(kept.filter(({ name }) => name === machine))]),
   );
   const waysOfMachine = (machine: string) => ways.get(machine) ?? waysOf([]);
+  const find = (machine: string, version: string) => known.get(`${machine}@${version}`);
+  const runnerOf = (machine: string, version: string) =>
+    find(machine, waysOfMachine(machine).from(version).at(-1)?.to.version ?? version);
   return {
     names: [...known.keys()].toSorted(),
-    find: (machine, version) => known.get(`${machine}@${version}`),
+    find,
     machines: kept,
     waysOf: waysOfMachine,
-    runnerOf(machine, version) {
-      const newest = waysOfMachine(machine).from(version).at(-1)?.to.version;
-      return known.get(`${machine}@${newest ?? version}`);
+    runnerOf,
+    lackOf({ machine, version, status, work }) {
+      const runner = runnerOf(machine, version);
+      if (runner === undefined) return `the machine "${machine}@${version}"`;
+      // An actor that has ended is not migrated. Only its actions are left.
+      const own = status === "active" ? runner : (find(machine, version) ?? runner);
+      // A migration may change the names of work.
+      const isToMigrate = status === "active" && own.durable.version !== version;
+      const { tasks, actions } = own.durable;
+      const missing = work.find(
+        ({ kind, name }) =>
+          (kind === "task" && !tasks.has(name)) || (kind === "action" && !actions.has(name)),
+      );
+      if (isToMigrate || missing === undefined) return null;
+      const { kind, name } = missing;
+      return `the ${kind} "${name}" of "${machine}@${own.durable.version}"`;
     },
     of(durable) {
       const found = known.get(`${durable.name}@${durable.version}`);

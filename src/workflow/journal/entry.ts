@@ -106,10 +106,14 @@ export function isEndOf(row: Place, { status, startedAtMs, revision }: Entry): b
   return status !== "active" && startedAtMs === row.startedAtMs && revision === row.revision;
 }
 
+/** The next deadline, or null. */
+export function nextTimerMs(timers: Entry["timers"]): number | null {
+  return timers.length === 0 ? null : Math.min(...timers.map(({ dueAtMs }) => dueAtMs));
+}
+
 /** When an actor needs a worker: 0 while work waits, the next deadline, or null. */
 export function dueOf({ timers, work }: Pick<Entry, "timers" | "work">): number | null {
-  if (work.length > 0) return 0;
-  return timers.length === 0 ? null : Math.min(...timers.map(({ dueAtMs }) => dueAtMs));
+  return work.length > 0 ? 0 : nextTimerMs(timers);
 }
 
 /** The latest known revision of an actor, without what only its worker needs. */

@@ -7,6 +7,7 @@ import type { Running } from "./run-work.ts";
  */
 export class ActorWork {
   readonly #start: (work: WorkRecord, version: string) => Running;
+  readonly #onFailed: (work: WorkRecord, error: unknown) => void;
   readonly #running = new Map<string, Running>();
   #inOrder: Promise<unknown> = Promise.resolve();
   #stopping: Promise<unknown> = Promise.resolve();
@@ -15,9 +16,16 @@ export class ActorWork {
   /** The revision of the latest entry that it has followed. */
   revision = -1;
 
-  /** @param start gets also the version of the actor, which a migration changes */
-  constructor(start: (work: WorkRecord, version: string) => Running) {
+  /**
+   * @param start gets also the version of the actor, which a migration changes
+   * @param onFailed is called with work that could not be started, and stays pending
+   */
+  constructor(
+    start: (work: WorkRecord, version: string) => Running,
+    onFailed: (work: WorkRecord, error: unknown) => void,
+  ) {
     this.#start = start;
+    this.#onFailed = onFailed;
   }
 
   /** Follows a durable entry. One that comes late, after a later one, says nothing any more. */
@@ -29,7 +37,8 @@ export class ActorWork {
     for (const [id] of ended) this.#running.delete(id);
     if (ended.length > 0) {
       const stops = ended.map(([, running]) => running.stop());
-      this.#stopping = Promise.all([this.#stopping, ...stops]);
+      // Without its results, which would hold those of all earlier ends.
+      this.#stopping = Promise.all([this.#stopping, ...stops]).then(() => {});
     }
     for (const record of work) {
       if (!this.#running.has(record.id)) this.#begin(record, version);
@@ -55,11 +64,13 @@ export class ActorWork {
     const isOrdered = record.kind === "action" || record.kind === "message";
     const before = isOrdered ? Promise.all([this.#stopping, this.#inOrder]) : this.#stopping;
     let running: Running | undefined;
-    const ended = before.then(() => {
-      if (this.#isStopped || !this.#wanted.has(record.id)) return undefined;
-      running = this.#start(record, version);
-      return running.ended;
-    });
+    const ended = before
+      .then(() => {
+        if (this.#isStopped || !this.#wanted.has(record.id)) return undefined;
+        running = this.#start(record, version);
+        return running.ended;
+      })
+      .catch((error: unknown) => this.#onFailed(record, error));
     if (isOrdered) this.#inOrder = ended;
     this.#running.set(record.id, {
       ended,

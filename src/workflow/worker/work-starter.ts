@@ -16,7 +16,7 @@ import { encode } from "../values/encode.ts";
 import { ActorWork } from "./actor-work.ts";
 import { type HeldTransaction, holdTransaction } from "./held-transaction.ts";
 import { type LiveChild, startLive } from "./live-logic.ts";
-import type { Ownership } from "./partition-runner.ts";
+import type { Ownership } from "./partition/partition-runner.ts";
 import { type Running, runWork, type WorkPolicy } from "./run-work.ts";
 
 /** The ports of the start of work. */
@@ -62,12 +62,18 @@ export class WorkStarter {
   /** The work of one actor from now on. */
   start(entry: Entry, ownership: Ownership): ActorWork {
     const { actor, machine } = entry;
-    const work = new ActorWork((record, version) => {
-      const { registry } = this.#ports;
-      const registered = registry.find(machine, version) ?? registry.runnerOf(machine, version);
-      assert(registered, "a worker starts only work of machines that it has", { machine, version });
-      return this.#run(actor, record, registered, ownership);
-    });
+    const { registry, log } = this.#ports;
+    const work = new ActorWork(
+      (record, version) => {
+        const registered = registry.find(machine, version) ?? registry.runnerOf(machine, version);
+        assert(registered, "a worker starts only work of machines that it has", {
+          ...{ machine, version },
+        });
+        return this.#run(actor, record, registered, ownership);
+      },
+      ({ id, name }, error) =>
+        log.error({ actor, work: id, name, error: messageOf(error) }, "work stays pending here"),
+    );
     work.follow(entry);
     return work;
   }

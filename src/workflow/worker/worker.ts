@@ -14,7 +14,8 @@ import type { Entry } from "../journal/entry.ts";
 import type { Fence, PartitionRecord, WorkflowStore } from "../journal/store.ts";
 import { Compactor } from "./compactor.ts";
 import { LeaseLoop } from "./lease-loop.ts";
-import { PartitionRunner } from "./partition-runner.ts";
+import { LeftAlone } from "./left-alone.ts";
+import { PartitionRunner } from "./partition/partition-runner.ts";
 import { RowWriter } from "./row-writer.ts";
 import { WorkStarter } from "./work-starter.ts";
 
@@ -54,6 +55,7 @@ export class Worker {
   readonly #stopping = new AbortController();
   readonly #rows: RowWriter;
   readonly #compactor: Compactor;
+  readonly #leftAlone: LeftAlone;
   /** How this worker appends under its present lease. Work of an earlier lease goes on with that one's, and is refused. */
   #lane: Lane | undefined;
   #stopListening: () => void = () => {};
@@ -65,6 +67,7 @@ export class Worker {
     setMaxListeners(0, this.#stopping.signal);
     this.#rows = new RowWriter(ports);
     this.#compactor = new Compactor(ports);
+    this.#leftAlone = new LeftAlone(ports.log);
     this.#lease = new LeaseLoop(
       { ...ports, machines: registry.names },
       {
@@ -117,7 +120,7 @@ export class Worker {
     const runner = new PartitionRunner(
       {
         ...{ store, actors, registry, clock, databaseClock, log, retention },
-        ...{ rows: this.#rows, compactor: this.#compactor },
+        ...{ rows: this.#rows, compactor: this.#compactor, leftAlone: this.#leftAlone },
         fenced: lane.fenced,
         startWork: (entry, ownership) => lane.starter.start(entry, ownership),
       },

@@ -1,19 +1,22 @@
-import { isAway, isDeposed, isLockstepError, messageOf } from "../../errors.ts";
-import { limits } from "../../limits.ts";
-import type { Log } from "../../log.ts";
-import type { Clock } from "../../ports/clock.ts";
-import { createWakeUp } from "../../ports/wake-up.ts";
-import type { Actors, Way } from "../actor/actors.ts";
-import type { DatabaseClock } from "../actor/database-clock.ts";
-import type { Registry } from "../definition/registry.ts";
-import type { Retention } from "../definition/retention.ts";
-import { type ActorRow, type Entry, rowOf } from "../journal/entry.ts";
-import type { PartitionRecord, WorkflowStore } from "../journal/store.ts";
-import { inFiringOrder } from "../system/timer-table.ts";
-import type { ActorWork } from "./actor-work.ts";
-import type { Compactor } from "./compactor.ts";
-import { DueHeap } from "./due-heap.ts";
-import type { RowWriter } from "./row-writer.ts";
+import { isAway, isDeposed, isLockstepError, isPassing, messageOf } from "../../../errors.ts";
+import { limits } from "../../../limits.ts";
+import type { Log } from "../../../log.ts";
+import type { Clock } from "../../../ports/clock.ts";
+import { createWakeUp } from "../../../ports/wake-up.ts";
+import type { Actors, Way } from "../../actor/actors.ts";
+import type { DatabaseClock } from "../../actor/database-clock.ts";
+import type { Registry } from "../../definition/registry.ts";
+import type { Retention } from "../../definition/retention.ts";
+import { type ActorRow, type Entry, nextTimerMs, rowOf } from "../../journal/entry.ts";
+import type { PartitionRecord, WorkflowStore } from "../../journal/store.ts";
+import { inFiringOrder } from "../../system/timer-table.ts";
+import type { ActorWork } from "../actor-work.ts";
+import type { Compactor } from "../compactor.ts";
+import type { LeftAlone } from "../left-alone.ts";
+import type { RowWriter } from "../row-writer.ts";
+import { type Due, DueHeap } from "./due-heap.ts";
+import { HintedActors } from "./hinted-actors.ts";
+import { SetAside } from "./set-aside.ts";
 
 /** The ports of a partition's runner. */
 export interface RunnerPorts {
@@ -26,6 +29,7 @@ export interface RunnerPorts {
   readonly rows: RowWriter;
   readonly compactor: Compactor;
   readonly retention: Retention;
+  readonly leftAlone: LeftAlone;
   /** Results and timers are appended with the worker's fence. */
   readonly fenced: Way;
   startWork(entry: Entry, ownership: Ownership): ActorWork;
@@ -51,8 +55,8 @@ export class PartitionRunner {
   readonly #closing = new AbortController();
   readonly #due = new DueHeap();
   readonly #work = new Map<string, ActorWork>();
-  /** Actors of which another process has appended an entry, and since when they wait. */
-  readonly #hinted = new Map<string, number>();
+  readonly #hinted: HintedActors;
+  readonly #aside = new SetAside();
   readonly #wake;
   readonly #wakeSweep;
   readonly #loops: readonly Promise<void>[];
@@ -76,6 +80,11 @@ export class PartitionRunner {
     this.#mark = record.mark;
     this.#wake = createWakeUp(ports.clock);
     this.#wakeSweep = createWakeUp(ports.clock);
+    this.#hinted = new HintedActors({
+      ...{ store: ports.store, clock: ports.clock },
+      onUnreadable: (error) =>
+        this.#trouble(error, "an actor could not be read, and is left alone"),
+    });
     const { historyMs, doneMs } = ports.retention;
     const isKeptForEver = historyMs === undefined && doneMs === undefined;
     this.#loops = [
@@ -94,7 +103,7 @@ export class PartitionRunner {
 
   /** Another process has appended an entry to this actor. */
   hint(actor: string): void {
-    if (!this.#hinted.has(actor)) this.#hinted.set(actor, this.#ports.clock.monotonicMs());
+    this.#hinted.add(actor);
     this.#wake.hint();
   }
 
@@ -128,10 +137,12 @@ export class PartitionRunner {
   /** Starts the work that an entry asks for, and ends what it does not ask for any more. */
   #drive(entry: Entry): void {
     if (this.#closing.signal.aborted) return;
-    const { actor, revision, work, timers } = entry;
+    const { actor, revision, timers } = entry;
     const running = this.#work.get(actor);
     if (running && running.revision > revision) return;
-    if (running) running.follow(entry);
+    const isLeftAlone = this.#leavesAlone(entry);
+    const work = isLeftAlone ? [] : entry.work;
+    if (running) running.follow({ ...entry, work });
     else if (work.length > 0) {
       const ownership = {
         ...{ signal: this.#closing.signal, fence: this.#record.epoch, sinceMs: this.#sinceMs },
@@ -139,9 +150,11 @@ export class PartitionRunner {
       this.#work.set(actor, this.#ports.startWork(entry, ownership));
     }
     if (running && work.length === 0) void this.#forgetIdle(actor, running);
-    const nextMs = Math.min(...timers.map(({ dueAtMs }) => dueAtMs));
-    // Work is under way from now on: only a deadline wakes the actor again.
-    if (nextMs <= this.#horizonMs) this.#due.set(actor, nextMs, revision);
+    const nextMs = isLeftAlone ? null : nextTimerMs(timers);
+    // Work is under way from now on: only a deadline wakes the actor again. Its row says only that work is due, so no
+    // refill brings that deadline.
+    const isToKeep = nextMs !== null && (work.length > 0 || nextMs <= this.#horizonMs);
+    if (isToKeep) this.#due.set(actor, nextMs, revision);
     else this.#due.delete(actor, revision);
     this.#wake.hint();
   }
@@ -160,9 +173,9 @@ export class PartitionRunner {
       try {
         await this.#lookAtHinted();
         const nowMs = await databaseClock.nowMs();
-        const actors = this.#due.take(nowMs, limits.dueActorsAtOnce);
-        await Promise.all(actors.map((actor) => this.#wakeActor(actor, nowMs)));
-        if (actors.length > 0) continue;
+        const due = this.#due.take(nowMs, limits.dueActorsAtOnce);
+        await Promise.all(due.map((each) => this.#wakeActor(each, nowMs)));
+        if (due.length > 0) continue;
         const nextMs = this.#due.nextMs;
         if (nextMs !== null) waitMs = Math.max(1, nextMs - nowMs);
       } catch (error) {
@@ -174,14 +187,9 @@ export class PartitionRunner {
   }
 
   async #lookAtHinted(): Promise<void> {
-    const hinted = [...this.#hinted].slice(0, limits.dueActorsAtOnce);
-    if (hinted.length === 0) return;
-    // Before the read: a hint that comes meanwhile counts again.
-    for (const [actor] of hinted) this.#hinted.delete(actor);
-    for (const tail of await this.#tailsOf(hinted)) {
+    for (const tail of await this.#hinted.takeTails()) {
       if (!this.#ports.actors.learn(tail)) continue;
       this.#note(rowOf(tail));
-      if (!this.#canRun(tail)) continue;
       // The work of an older version starts once the actor is migrated.
       if (this.#isBehind(tail) && tail.work.length > 0) {
         this.#due.set(tail.actor, 0, tail.revision);
@@ -190,31 +198,11 @@ export class PartitionRunner {
     if (this.#hinted.size > 0) this.#wake.hint();
   }
 
-  /** The tails of hinted actors, which stay hinted while the database is away. One that cannot be read hides no other. */
-  async #tailsOf(hinted: readonly (readonly [string, number])[]): Promise<readonly Entry[]> {
-    const { store } = this.#ports;
-    const actors = hinted.map(([actor]) => actor);
-    try {
-      return await store.tails(actors).catch(async (error: unknown) => {
-        if (isAway(error) || actors.length === 1) throw error;
-        const each = await Promise.all(hinted.map((one) => this.#tailsOf([one])));
-        return each.flat();
-      });
-    } catch (error) {
-      if (!isAway(error)) {
-        this.#trouble(error, "an actor could not be read, and is left alone");
-        return [];
-      }
-      for (const [actor, sinceMs] of hinted) this.#hinted.set(actor, sinceMs);
-      throw error;
-    }
-  }
-
   /** An actor that is due: its timers fire in order, one transition each, and its work starts. */
-  async #wakeActor(actor: string, nowMs: number): Promise<void> {
+  async #wakeActor({ actor, revision }: Due, nowMs: number): Promise<void> {
     try {
       const applied = await this.#ports.actors.apply(actor, this.#ports.fenced, (tail) => {
-        if (!this.#canRun(tail)) return null;
+        if (this.#ports.registry.lackOf(tail) !== null) return null;
         const timer = inFiringOrder(tail.timers).find(({ dueAtMs }) => dueAtMs <= nowMs);
         if (timer === undefined) return this.#isBehind(tail) ? "migrate" : null;
         return {
@@ -223,33 +211,49 @@ export class PartitionRunner {
           ...{ eventType: timer.eventType, eventText: timer.event },
         };
       });
+      this.#aside.delete(actor);
       // An entry that was appended has come by `entry` already.
       if (applied.kind === "appended" || !this.#ports.actors.learn(applied.tail)) return;
-      if (this.#canRun(applied.tail)) this.#drive(applied.tail);
+      this.#drive(applied.tail);
+      if (this.#leavesAlone(applied.tail)) this.#aside.leave(actor, applied.tail.revision, nowMs);
     } catch (error) {
-      this.#trouble(error, "an actor that is due could not be run");
-      const isLeftAlone =
-        isLockstepError(error, "entry-not-readable") || isLockstepError(error, "migration-refused");
-      if (isLeftAlone) return;
-      // A later entry may have become known meanwhile.
-      if (!isDeposed(error)) this.#due.set(actor, nowMs + limits.workerRetryMs, -1);
+      this.#failed(actor, revision, nowMs, error);
     }
+  }
+
+  /** An actor could not be run. It is tried again later, unless a later entry becomes known meanwhile. */
+  #failed(actor: string, revision: number, nowMs: number, error: unknown): void {
+    const said = "an actor that is due could not be run";
+    if (isPassing(error)) {
+      this.#trouble(error, said);
+      if (!isDeposed(error)) this.#due.set(actor, nowMs + limits.workerRetryMs, -1);
+      return;
+    }
+    const isLeftAlone =
+      isLockstepError(error, "entry-not-readable") || isLockstepError(error, "migration-refused");
+    if (isLeftAlone) {
+      this.#aside.leave(actor, revision, nowMs);
+      const { machine, version, from } = error.details;
+      const of = { machine, version: version ?? from };
+      this.#ports.leftAlone.say(actor, of, error.message, error.code);
+      return;
+    }
+    const { failures, untilMs } = this.#aside.failed(actor, revision, nowMs);
+    this.#due.set(actor, untilMs, -1);
+    // Each power of two: a broken actor does not fill the log.
+    if (Number.isInteger(Math.log2(failures))) this.#trouble(error, said, { actor, failures });
   }
 
   #isBehind({ machine, version }: Entry): boolean {
     return this.#ports.registry.waysOf(machine).from(version).length > 0;
   }
 
-  #canRun({ actor, machine, version, status, work }: Entry): boolean {
-    const runner = this.#ports.registry.runnerOf(machine, version)?.durable;
-    // An actor that has ended is not migrated. Only its actions are left.
-    const isLeft = status === "active" || work.every(({ name }) => runner?.actions.has(name));
-    if (runner && isLeft) return true;
-    this.#ports.log.warn(
-      { actor, machine, version },
-      "this worker does not have the version of an actor, and leaves the actor alone",
-    );
-    return false;
+  /** True where this worker cannot go on with an actor. */
+  #leavesAlone(entry: Entry): boolean {
+    const lack = this.#ports.registry.lackOf(entry);
+    if (lack === null) return false;
+    this.#ports.leftAlone.say(entry.actor, entry, `it lacks ${lack}`, lack);
+    return true;
   }
 
   /** The horizon moves on first, so that a head which a sweep finds is either in memory or in the next refill. */
@@ -267,9 +271,7 @@ export class PartitionRunner {
       });
       return;
     }
-    const waitsBeforeMs = clock.monotonicMs() - limits.hintWaitMsMax;
-    const isHintOld = [...this.#hinted.values()].some((sinceMs) => sinceMs < waitsBeforeMs);
-    if (!isHintOld) await this.#saveMark(mark);
+    if (!this.#hinted.isOneLate) await this.#saveMark(mark);
   }
 
   /** Finds what was appended since the mark: at the beginning, and where hints may have been missed. */
@@ -305,14 +307,32 @@ export class PartitionRunner {
     this.#readAtMs = Number.NEGATIVE_INFINITY;
     const [first] = await store.due(partition, Number.MAX_SAFE_INTEGER, 1);
     const firstMs = first?.dueAtMs ?? Number.POSITIVE_INFINITY;
-    const due = firstMs > untilMs ? [] : await store.due(partition, untilMs, limits.dueActorsMax);
-    for (const row of due) {
-      const { actor, dueAtMs, revision } = row;
-      if (dueAtMs !== null && !this.#isUnderWay(row)) this.#due.set(actor, dueAtMs, revision);
-    }
+    if (firstMs <= untilMs) await this.#loadDue(untilMs);
     this.#nextMs = Math.min(this.#nextMs, firstMs);
     this.#readAtMs = clock.monotonicMs();
     this.#wake.hint();
+  }
+
+  /**
+   * Page by page, until so many actors are due that a further refill has to bring the others. Work that runs here and
+   * actors that are set aside take no room: they may be many, and their rows come first.
+   */
+  async #loadDue(untilMs: number): Promise<void> {
+    const { store, databaseClock } = this.#ports;
+    const { partition } = this.#record;
+    const limit = limits.dueRowsOnce;
+    for (let after: ActorRow | undefined; this.#due.size < limits.dueActorsMax; ) {
+      if (this.#closing.signal.aborted) return;
+      const page = await store.due(partition, untilMs, limit, after);
+      const nowMs = await databaseClock.nowMs();
+      for (const row of page) {
+        const { actor, dueAtMs, revision } = row;
+        const isToWait = this.#isUnderWay(row) || this.#aside.has(actor, revision, nowMs);
+        if (dueAtMs !== null && !isToWait) this.#due.set(actor, dueAtMs, revision);
+      }
+      if (page.length < limit) return;
+      after = page.at(-1);
+    }
   }
 
   /** Deletes what need not be kept any longer. */
@@ -363,10 +383,10 @@ export class PartitionRunner {
     }
   }
 
-  #trouble(error: unknown, message: string): void {
+  #trouble(error: unknown, message: string, more: object = {}): void {
     if (this.#closing.signal.aborted) return;
     const { log } = this.#ports;
-    const fields = { partition: this.#record.partition, error: messageOf(error) };
+    const fields = { partition: this.#record.partition, ...more, error: messageOf(error) };
     if (isAway(error) || isDeposed(error)) log.info(fields, message);
     else log.warn(fields, message);
   }

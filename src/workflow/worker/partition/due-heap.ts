@@ -1,4 +1,5 @@
-interface Due {
+/** An actor that needs a worker at a time. */
+export interface Due {
   readonly actor: string;
   readonly dueAtMs: number;
   readonly revision: number;
@@ -40,15 +41,15 @@ export class DueHeap {
   }
 
   /** Takes out the actors that are due, the earliest first, at most `limit`. */
-  take(nowMs: number, limit: number): readonly string[] {
-    const taken: string[] = [];
+  take(nowMs: number, limit: number): readonly Due[] {
+    const taken: Due[] = [];
     while (taken.length < limit) {
       this.#dropOld();
       const first = this.#heap[0];
       if (first === undefined || first.dueAtMs > nowMs) break;
       this.#pop();
       this.#latest.delete(first.actor);
-      taken.push(first.actor);
+      taken.push(first);
     }
     return taken;
   }
