@@ -1,3 +1,4 @@
+import { isLockstepError } from "../../errors.ts";
 import { limits } from "../../limits.ts";
 import type { Entry } from "../journal/entry.ts";
 import type { Appended, Fence, WorkflowStore } from "../journal/store.ts";
@@ -32,12 +33,19 @@ export function createAppender(store: WorkflowStore, fence?: () => Fence): Appen
       else item.resolve(result);
     }
   };
-  const commit = async (group: readonly Waiting[]) => {
+  const commit = async (group: readonly Waiting[]): Promise<void> => {
     const entries = group.map(({ entry }) => entry);
     try {
       answer(group, await store.append(entries, fence === undefined ? {} : { fence: fence() }));
     } catch (error) {
-      for (const { reject } of group) reject(error);
+      const isRefused = !isLockstepError(error) && group.length > 1;
+      if (!isRefused) {
+        for (const { reject } of group) reject(error);
+        return;
+      }
+      // The driver refuses a whole group for one entry that it cannot send. What took effect already is found again.
+      const half = Math.ceil(group.length / 2);
+      for (const part of [group.slice(0, half), group.slice(half)]) await commit(part);
     }
   };
   /** The next group: at most one entry an actor, since the second one has to see the fate of the first one. */

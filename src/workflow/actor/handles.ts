@@ -2,6 +2,7 @@ import { limits } from "../../limits.ts";
 import { type Clock, elapsedMs, type Moment, momentOf } from "../../ports/clock.ts";
 import type { Entry, Place } from "../journal/entry.ts";
 import type { LiveSystem } from "../system/live-system.ts";
+import { textsOf } from "./entry-size.ts";
 
 /** One actor in this process. */
 export interface Handle {
@@ -18,12 +19,6 @@ interface Idle {
   readonly handle: Handle;
   readonly since: Moment;
   readonly bytes: number;
-}
-
-/** The texts of an entry: a measure of the memory that it takes. */
-function bytesOf({ snapshot, event, emitted = "", timers, work }: Entry): number {
-  const texts = [snapshot ?? "", event, emitted, ...timers.map((timer) => timer.event)];
-  return [...texts, ...work.map(({ input }) => input)].reduce((sum, text) => sum + text.length, 0);
 }
 
 /**
@@ -70,7 +65,9 @@ export class Handles {
     handle.users -= 1;
     if (handle.users > 0) return;
     this.#used.delete(actor);
-    const bytes = handle.tail === undefined ? 0 : bytesOf(handle.tail);
+    const { tail } = handle;
+    // A measure of the memory that it takes.
+    const bytes = tail === undefined ? 0 : textsOf(tail, (text) => text.length);
     this.#idle.set(actor, { handle, bytes, since: momentOf(this.#clock) });
     this.#idleBytes += bytes;
     this.#trim();

@@ -1,9 +1,10 @@
-import { cutTo, isLockstepError, LockstepError, messageOf } from "../../errors.ts";
+import { cutTo, isLockstepError, messageOf } from "../../errors.ts";
 import { limits } from "../../limits.ts";
 import type { Entry, EntryReason, EventKind } from "../journal/entry.ts";
 import type { LiveSystem } from "../system/live-system.ts";
 import type { Cause, Outcome } from "../system/outcome.ts";
 import { encode } from "../values/encode.ts";
+import { checkSize } from "./entry-size.ts";
 
 /** An event on its way to an actor. */
 export interface Incoming {
@@ -38,21 +39,6 @@ function stateOf(outcome: Outcome, nowMs: number, tail: Entry | undefined) {
   const sinceMs = tail?.state === state && tail.status === status ? tail.sinceMs : nowMs;
   const news = emitted.length === 0 ? {} : { emitted: encode(emitted, { where: "emit" }) };
   return { state, tags, status, snapshot, timers, work, ...news, atMs: nowMs, sinceMs };
-}
-
-/** @throws LockstepError `entry-too-large` */
-export function checkSize({ actor, eventType, event, snapshot, timers, work }: Entry): void {
-  const texts = [event, snapshot ?? "", ...timers.map((timer) => timer.event)];
-  const bytes = [...texts, ...work.map(({ input }) => input)].reduce(
-    (sum, text) => sum + Buffer.byteLength(text),
-    0,
-  );
-  if (bytes <= limits.workflowEntryBytesMax) return;
-  throw new LockstepError(
-    "entry-too-large",
-    `expected an actor of at most ${limits.workflowEntryBytesMax} bytes, the event "${cutTo(eventType, limits.eventTypeLengthMax)}" makes "${actor}" ${bytes}: store large values elsewhere, and refer to them`,
-    { actor, bytes, bytesMax: limits.workflowEntryBytesMax },
-  );
 }
 
 /**
@@ -125,8 +111,8 @@ function failedStep(tail: Entry, incoming: Incoming, error: unknown): Step {
   const { state, tags, snapshot, timers, work, sinceMs } = tail;
   const isRejected = kind === "caller";
   const entry: Entry = {
-    ...baseOf(tail, incoming),
-    event: incoming.eventText ?? eventText(incoming.event, eventType),
+    ...baseOf(tail, { ...incoming, eventType: cutTo(eventType, limits.eventTypeLengthMax) }),
+    event: eventText(incoming),
     outcome: "rejected",
     reason: reasonFor(error),
     ...{ state, tags, snapshot, atMs: nowMs },
@@ -137,11 +123,11 @@ function failedStep(tail: Entry, incoming: Incoming, error: unknown): Step {
   return { entry, closures: [], logged: [] };
 }
 
-/** The event, or its type alone where it cannot be written down. */
-function eventText(event: unknown, type: string): string {
-  const alone = JSON.stringify({ type: cutTo(type, limits.eventTypeLengthMax) });
+/** The event, or its type alone where it cannot be written down, or not beside what the actor has. */
+function eventText({ event, eventText: known, eventType }: Incoming): string {
+  const alone = JSON.stringify({ type: cutTo(eventType, limits.eventTypeLengthMax) });
   try {
-    const text = encode(event);
+    const text = known ?? encode(event);
     return text.length > limits.rejectedEventLengthMax ? alone : text;
   } catch {
     return alone;

@@ -1,6 +1,7 @@
 import { LockstepError } from "../../errors.ts";
 import { limits } from "../../limits.ts";
-import { checkSize, type Step } from "../actor/step.ts";
+import { checkSize } from "../actor/entry-size.ts";
+import type { Step } from "../actor/step.ts";
 import type { Registry } from "../definition/registry.ts";
 import type { Entry } from "../journal/entry.ts";
 import { passAlong } from "./pass-along.ts";
