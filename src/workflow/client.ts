@@ -31,6 +31,7 @@ export interface ClientPorts {
   readonly actors: Actors;
   readonly appender: Appender;
   readonly hints: HintHub;
+  readonly compactor: { stop(): Promise<void> };
   readonly worker: { stop(): Promise<void> } | undefined;
 }
 
@@ -174,6 +175,7 @@ export class Client implements Engine {
     if (this.#closing.signal.aborted) return;
     this.#closing.abort(new LockstepError("aborted", "the engine was closed"));
     await this.#ports.worker?.stop();
+    await this.#ports.compactor.stop();
     await this.#ports.appender.idle();
     await this.#ports.store.close();
   }

@@ -7,6 +7,7 @@ import { noFaults } from "../ports/fault-point.ts";
 import { type Random, systemRandom } from "../ports/random.ts";
 import { Actors } from "./actor/actors.ts";
 import { createAppender } from "./actor/appender.ts";
+import { Compactor } from "./actor/compactor.ts";
 import { createDatabaseClock, type DatabaseClock } from "./actor/database-clock.ts";
 import { HintHub } from "./actor/hint-hub.ts";
 import { Client } from "./client.ts";
@@ -31,7 +32,7 @@ export interface EngineOptions {
   readonly log?: Log;
   /** How long a worker that has died keeps its actors. Default: 3 s. */
   readonly leaseTtlMs?: number;
-  /** How long this process's share of the journal is kept. Default: for ever. Superseded snapshots always go. */
+  /** How long this process's share of the journal is kept. Default: for ever. Large superseded snapshots always go. */
   readonly retain?: Retain;
 }
 
@@ -69,13 +70,15 @@ export async function startEngine(
   ports: EnginePorts,
 ): Promise<Engine> {
   const { machines, work = true, leaseTtlMs = limits.workerLeaseTtlMsDefault } = options;
-  const { store, clock, random, log } = ports;
+  const { store, clock, log } = ports;
   const retention = parseRetain(options.retain ?? {});
   const registry = createRegistry(machines);
   await store.prepare([...new Set(machines.map(({ name }) => name))]);
   const databaseClock = ports.databaseClock ?? createDatabaseClock(store, clock);
   const appender = createAppender(store);
-  const actors = new Actors({ store, registry, clock, databaseClock, random, log });
+  const compactor = new Compactor({ store, clock, log });
+  const onLargeReplaced = compactor.note.bind(compactor);
+  const actors = new Actors({ ...ports, registry, databaseClock, onLargeReplaced });
   const shared = {
     ...ports,
     registry,
@@ -85,5 +88,5 @@ export async function startEngine(
   };
   const worker = work ? new Worker({ ...shared, leaseTtlMs, retention }) : undefined;
   worker?.start();
-  return new Client({ ...shared, appender, worker });
+  return new Client({ ...shared, appender, compactor, worker });
 }

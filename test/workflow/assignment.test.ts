@@ -9,7 +9,7 @@ const workerOf = (worker: string, machines: readonly string[] = ["order@1.0.0"])
 
 function partitionsOf(owners: readonly (string | null)[], machine = "order"): PartitionRecord[] {
   return owners.map((worker, place) => ({
-    ...{ partition: `${machine}/${place}`, machine, worker, epoch: 0, mark: null },
+    ...{ partition: `${machine}/${place}`, machine, worker, epoch: 0, mark: null, expired: null },
   }));
 }
 

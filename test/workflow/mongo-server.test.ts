@@ -95,14 +95,15 @@ test("an index answers each question, and none is sorted in memory", async () =>
   await store.workers();
   const [partition] = await store.partitions();
   if (partition) await store.assign(partition, "w");
-  await store.saveMark("m/0", 1, "1");
+  await store.saveMarks("m/0", 1, { mark: "1" });
   const attempt = { attempt: 1, failures: 0, lastError: "", nextAtMs: null };
   await store.saveAttempt({ work: "a/0/0", ...attempt });
   await store.attempts(["a/0/0"]);
   await store.removeAttempts(["a/0/0"]);
-  await store.compact([{ actor: "a1", startedAtMs: 1_000, revision: 1 }]);
+  await store.compact([{ actor: "a1", startedAtMs: 1_000, from: 0, below: 1 }]);
   await store.saveRows([rowOf(entryOf("a9", 3, { status: "done", atMs: 1 }))]);
-  await store.expire("m/0", { historyBeforeMs: 5_000, endedBeforeMs: 5_000, limit: 10 });
+  await store.expireHistory("m/0", "5", (await store.nowMs()) + 5_000, 10);
+  await store.expireEnded("m/0", 5_000, 10);
 
   const asked = [...commands];
   expect(asked.length).toBeGreaterThan(40);

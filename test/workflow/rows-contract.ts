@@ -176,40 +176,45 @@ export function rowsContract(open: OpenStore): void {
     for (let revision = 0; revision < 4; revision += 1) {
       await store.append([entryOf("a", revision), entryOf("b", revision)]);
     }
+    const superseded = [
+      { actor: "a", startedAtMs: 1_000, from: 0, below: 2 },
+      { actor: "b", startedAtMs: 1_000, from: 1, below: 3 },
+    ];
     await store.compact([]);
-    await store.compact([
-      { actor: "a", startedAtMs: 1_000, revision: 2 },
-      { actor: "b", from: 1, startedAtMs: 1_000, revision: 3 },
-    ]);
+    for (let time = 0; time < 2; time += 1) await store.compact(superseded);
     const snapshots = async (actor: string) =>
       (await store.entries(actor, 0, 10)).map(({ snapshot }) => snapshot !== null);
     expect(await snapshots("a")).toEqual([false, false, true, true]);
-    expect((await snapshots("b")).slice(1)).toEqual([false, false, true]);
-    await store.compact([{ actor: "a", startedAtMs: 1_000, revision: 2 }]);
+    expect(await snapshots("b")).toEqual([true, false, false, true]);
+    // A late call is about an earlier life of the actor.
+    await store.compact([{ actor: "a", startedAtMs: 900, from: 0, below: 3 }]);
     expect(await snapshots("a")).toEqual([false, false, true, true]);
   });
 
-  test("history goes once it is compacted and old, within the limit, and with it its keys", async () => {
+  test("history goes once it was replaced long ago, page by page, and with it its keys", async () => {
     const { store } = await opened();
     for (let revision = 0; revision < 6; revision += 1) {
-      await store.append([entryOf("a", revision, { atMs: revision, eventKey: `k${revision}` })]);
+      await store.append([entryOf("a", revision, { eventKey: `k${revision}` })]);
     }
-    expect(await store.expire("m/0", { historyBeforeMs: 100, limit: 10 })).toBe(0);
-    await store.compact([{ actor: "a", startedAtMs: 1_000, revision: 4 }]);
-    expect(await store.expire("m/1", { historyBeforeMs: 100, limit: 10 })).toBe(0);
-    expect(await store.expire("m/0", { historyBeforeMs: 3, limit: 1 })).toBe(1);
-    expect(await store.expire("m/0", { historyBeforeMs: 3, limit: 2 })).toBe(1);
-    expect(await store.expire("m/0", { historyBeforeMs: 3, limit: 2 })).toBe(0);
+    const laterMs = (await store.nowMs()) + 10_000;
+    const revisions = async () =>
+      (await store.entries("a", 0, 10)).map(({ revision }) => revision).join("");
+    expect(await store.expireHistory("m/0", null, laterMs - 60_000, 10)).toBeNull();
+    expect(await store.expireHistory("m/1", null, laterMs, 10)).toBeNull();
+    expect(await revisions()).toBe("012345");
+    const first = await store.expireHistory("m/0", null, laterMs, 4);
     // The first entry keeps its place: another start of the actor has to find it.
-    const left = await store.entries("a", 0, 10);
-    expect(left.map(({ revision }) => revision)).toEqual([0, 3, 4, 5]);
-    expect(left[0]?.snapshot).toBeNull();
-    await store.compact([{ actor: "a", startedAtMs: 1_000, revision: 4 }]);
-    expect(await store.expire("m/0", { historyBeforeMs: 3, limit: 2 })).toBe(0);
+    expect(await revisions()).toBe("0345");
+    expect(await store.expireHistory("m/0", null, laterMs, 4)).not.toBeNull();
+    const second = await store.expireHistory("m/0", first, laterMs, 4);
+    expect(await revisions()).toBe("05");
+    expect(await store.expireHistory("m/0", second, laterMs, 4)).toBeNull();
     expect(await store.append([entryOf("a", 0)])).toEqual([conflict]);
     expect(await store.byKey("a", "k1")).toBeUndefined();
-    expect((await store.byKey("a", "k3"))?.revision).toBe(3);
+    expect((await store.byKey("a", "k5"))?.revision).toBe(5);
     expect(await store.append([entryOf("a", 6, { eventKey: "k1" })])).toEqual([appended]);
+    expect(await store.expireHistory("m/0", second, laterMs, 4)).not.toBeNull();
+    expect(await revisions()).toBe("06");
   });
 
   test("an actor that ended long ago goes as a whole, and one that moved on stays", async () => {
@@ -220,10 +225,10 @@ export function rowsContract(open: OpenStore): void {
     await store.append(last);
     await store.saveRows([...last.map(rowOf), rowOf(entryOf("lost", 3, ended))]);
     await store.append([entryOf("b", 2)]);
-    expect(await store.expire("m/0", { endedBeforeMs: 5, limit: 10 })).toBe(0);
+    expect(await store.expireEnded("m/0", 5, 10)).toBe(0);
     // The first entry of an actor and its last one go together.
-    expect(await store.expire("m/0", { endedBeforeMs: 6, limit: 3 })).toBe(4);
-    expect(await store.expire("m/0", { endedBeforeMs: 6, limit: 3 })).toBe(0);
+    expect(await store.expireEnded("m/0", 6, 3)).toBe(4);
+    expect(await store.expireEnded("m/0", 6, 3)).toBe(0);
     expect(await store.tail("a")).toBeUndefined();
     expect(await store.tail("c")).toBeUndefined();
     expect((await store.entries("b", 0, 10)).length).toBe(3);
@@ -241,9 +246,9 @@ export function rowsContract(open: OpenStore): void {
     await store.saveRows([rowOf(last), rowOf(owing)]);
     const revisions = async (actor: string) =>
       (await store.entries(actor, 0, 10)).map(({ revision }) => revision);
-    expect(await store.expire("m/0", { endedBeforeMs: 6, limit: 3 })).toBe(3);
+    expect(await store.expireEnded("m/0", 6, 3)).toBe(3);
     expect(await revisions("a")).toEqual([0, 4, 5]);
-    expect(await store.expire("m/0", { endedBeforeMs: 6, limit: 2 })).toBe(3);
+    expect(await store.expireEnded("m/0", 6, 2)).toBe(3);
     expect(await store.row("a")).toBeUndefined();
     expect(await revisions("a")).toEqual([]);
     // Its actions still wait to be carried out.
@@ -257,13 +262,13 @@ export function rowsContract(open: OpenStore): void {
     await store.append([entryOf("a", 0)]);
     await store.append([ended]);
     await store.saveRows([rowOf(ended)]);
-    expect(await store.expire("m/0", { endedBeforeMs: 6, limit: 10 })).toBe(2);
+    expect(await store.expireEnded("m/0", 6, 10)).toBe(2);
     const second = [0, 1, 2].map((revision) => entryOf("a", revision, { startedAtMs }));
     for (const entry of second.slice(0, 2)) await store.append([entry]);
     // A worker that has not heard of the deletion writes the row again, and clears what it has known.
     await other.saveRows([rowOf(ended)]);
-    await other.compact([{ actor: "a", startedAtMs: 1_000, revision: 9 }]);
-    expect(await store.expire("m/0", { endedBeforeMs: 6, limit: 10 })).toBe(0);
+    await other.compact([{ actor: "a", startedAtMs: 1_000, from: 0, below: 9 }]);
+    expect(await store.expireEnded("m/0", 6, 10)).toBe(0);
     expect(await store.entries("a", 0, 10)).toStrictEqual(second.slice(0, 2));
     const [first, , last] = second as [Entry, Entry, Entry];
     await store.append([last]);

@@ -18,7 +18,7 @@ export function workersContract(open: OpenStore): void {
     const partitions = await store.partitions();
     expect(partitions.length).toBe(2 * limits.partitionsOfMachine);
     expect(await partitionNamed(store, "n/31")).toEqual({
-      ...{ partition: "n/31", machine: "n", worker: null, epoch: 0, mark: null },
+      ...{ partition: "n/31", machine: "n", worker: null, epoch: 0, mark: null, expired: null },
     });
     await store.assign(await partitionNamed(store), "w");
     await store.prepare(["m"]);
@@ -51,9 +51,10 @@ export function workersContract(open: OpenStore): void {
   test("only the epoch of the owner saves the mark", async () => {
     const { store } = await opened();
     await store.assign(await partitionNamed(store), "w");
-    await store.saveMark("m/0", 1, "17");
-    await store.saveMark("m/0", 0, "18");
-    expect((await partitionNamed(store)).mark).toBe("17");
+    await store.saveMarks("m/0", 1, { mark: "17" });
+    await store.saveMarks("m/0", 1, { expired: "5" });
+    await store.saveMarks("m/0", 0, { mark: "18" });
+    expect(await partitionNamed(store)).toMatchObject({ mark: "17", expired: "5" });
   });
 
   test("workers are registered once, and listed with their leases", async () => {

@@ -40,6 +40,8 @@ export interface ActorsPorts {
   readonly databaseClock: DatabaseClock;
   readonly random: Random;
   readonly log: Log;
+  /** Called with an entry that has replaced a large snapshot. */
+  readonly onLargeReplaced: (entry: Entry) => void;
 }
 
 /** How entries are appended, and in which transaction. */
@@ -259,8 +261,9 @@ export class Actors {
     }
   }
 
-  #committed({ entry, closures, logged }: Step): void {
-    const { log } = this.#ports;
+  #committed({ entry, closures, logged, replacedLength }: Step): void {
+    const { log, onLargeReplaced } = this.#ports;
+    if (replacedLength > limits.keptSnapshotLengthMax) onLargeReplaced(entry);
     for (const words of logged) log.info({ actor: entry.actor, words }, "the machine logs");
     for (const closure of closures) {
       try {

@@ -18,10 +18,9 @@ interface Waiting {
 
 /**
  * Group commit: the entries that come while earlier groups are on their way go together into the next group.
- * @param fence joins each group; groups with one follow each other, since they would conflict
+ * @param fence joins each group
  */
 export function createAppender(store: WorkflowStore, fence?: () => Fence): Appender {
-  const groupsMax = fence === undefined ? limits.workflowGroupsMax : 1;
   const waiting: Waiting[] = [];
   const running = new Set<Promise<void>>();
 
@@ -63,7 +62,7 @@ export function createAppender(store: WorkflowStore, fence?: () => Fence): Appen
     return first;
   };
   const flush = () => {
-    while (waiting.length > 0 && running.size < groupsMax) {
+    while (waiting.length > 0 && running.size < limits.workflowGroupsMax) {
       const work = commit(takeGroup()).finally(() => {
         running.delete(work);
         flush();

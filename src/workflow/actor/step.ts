@@ -26,6 +26,8 @@ export interface Step {
   readonly entry: Entry;
   readonly closures: Outcome["closures"];
   readonly logged: Outcome["logged"];
+  /** The length of the snapshot that the entry replaces. */
+  readonly replacedLength: number;
 }
 
 /** The parts of an entry that stay the same for an actor, and those of the event. */
@@ -63,7 +65,7 @@ export function firstStep(
     ...stateOf(outcome, nowMs, undefined),
   };
   checkSize(entry);
-  return { entry, closures: outcome.closures, logged: outcome.logged };
+  return { entry, closures: outcome.closures, logged: outcome.logged, replacedLength: 0 };
 }
 
 function baseOf(tail: Entry, { kind, eventType, key, nonce }: Incoming) {
@@ -99,7 +101,8 @@ export function nextStep(
     };
     checkSize(entry);
     const { closures, logged } = outcome;
-    return { step: { entry, closures, logged }, isUsable: true };
+    const replacedLength = tail.snapshot?.length ?? 0;
+    return { step: { entry, closures, logged, replacedLength }, isUsable: true };
   } catch (error) {
     return { step: failedStep(tail, incoming, error), isUsable: false };
   }
@@ -120,7 +123,7 @@ function failedStep(tail: Entry, incoming: Incoming, error: unknown): Step {
       ? { status: tail.status, timers, work, sinceMs }
       : { status: "error", timers: [], work: [], sinceMs: nowMs }),
   };
-  return { entry, closures: [], logged: [] };
+  return { entry, closures: [], logged: [], replacedLength: snapshot?.length ?? 0 };
 }
 
 /** The event, or its type alone where it cannot be written down, or not beside what the actor has. */

@@ -6,8 +6,8 @@ import { parseDuration } from "./durations.ts";
 /** How long the journal keeps entries. What is not given is kept for ever. At least an hour. */
 export interface Retain {
   /**
-   * Superseded entries. With an entry its event's key goes: after this time the same key counts again. The first entry
-   * of an actor stays as long as the actor.
+   * Entries that a later one has replaced, from then on. With an entry its event's key goes: after this time the same
+   * key counts again. The first entry of an actor stays as long as the actor.
    */
   readonly history?: Duration;
   /** Actors that have ended, and whose actions are carried out. After this time, an id can be started anew. */

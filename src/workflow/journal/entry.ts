@@ -80,7 +80,7 @@ export interface Entry {
   readonly state: string;
   readonly tags: readonly string[];
   readonly status: "active" | "done" | "error" | "stopped";
-  /** The whole tree of actors, encoded. It is null once a later revision has replaced it. */
+  /** The whole tree of actors, encoded. It may be null once a later revision has replaced it. */
   readonly snapshot: string | null;
   readonly timers: readonly TimerRecord[];
   readonly work: readonly WorkRecord[];

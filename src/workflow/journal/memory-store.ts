@@ -4,7 +4,7 @@ import { type ActorRow, type Entry, isLater } from "./entry.ts";
 import { MemoryJournal } from "./memory/memory-journal.ts";
 import { MemoryWorkers } from "./memory/memory-workers.ts";
 import { fencedOut, refusedEntry, requireOneAnActor } from "./refusals.ts";
-import type { Appended, Fence, RowQuery, WorkAttempt, WorkflowStore } from "./store.ts";
+import type { Appended, Fence, RowQuery, Superseded, WorkAttempt, WorkflowStore } from "./store.ts";
 
 /** A transaction of the memory store. Nothing of it is there before it commits. */
 export interface MemorySession {
@@ -60,7 +60,7 @@ function fits(row: ActorRow, { machine, state, tag, status, sinceMsMax, after }:
 
 class MemoryWorkflowStore implements WorkflowStore<MemorySession> {
   readonly nowMs: () => Promise<number>;
-  readonly #journal = new MemoryJournal();
+  readonly #journal: MemoryJournal;
   readonly #workers: MemoryWorkers;
   readonly #rows = new Map<string, ActorRow>();
   readonly #attempts = new Map<string, WorkAttempt>();
@@ -68,6 +68,7 @@ class MemoryWorkflowStore implements WorkflowStore<MemorySession> {
 
   constructor(nowMs: () => number) {
     this.nowMs = async () => nowMs();
+    this.#journal = new MemoryJournal(nowMs);
     this.#workers = new MemoryWorkers(nowMs);
   }
 
@@ -147,8 +148,8 @@ class MemoryWorkflowStore implements WorkflowStore<MemorySession> {
     }
   }
 
-  async saveMark(partition: string, epoch: number, mark: string): Promise<void> {
-    this.#workers.saveMark(partition, epoch, mark);
+  async saveMarks(...values: Parameters<WorkflowStore["saveMarks"]>): Promise<void> {
+    this.#workers.saveMarks(...values);
   }
 
   async due(partition: string, untilMs: number, limit: number, after?: Due) {
@@ -214,24 +215,24 @@ class MemoryWorkflowStore implements WorkflowStore<MemorySession> {
     return this.#workers.assign(found, worker);
   }
 
-  async compact(superseded: Parameters<WorkflowStore["compact"]>[0]) {
+  async compact(superseded: readonly Superseded[]): Promise<void> {
     for (const each of superseded) this.#journal.compact(each);
   }
 
-  async expire(...[partition, options]: Parameters<WorkflowStore["expire"]>): Promise<number> {
-    const { historyBeforeMs, endedBeforeMs, limit } = options;
+  async expireHistory(...values: Parameters<WorkflowStore["expireHistory"]>) {
+    return this.#journal.expireHistory(...values);
+  }
+
+  async expireEnded(partition: string, beforeMs: number, limit: number): Promise<number> {
     let deleted = 0;
-    if (endedBeforeMs !== undefined) {
-      for (const row of this.#rows.values()) {
-        const isEnded = row.status !== "active" && row.dueAtMs === null && row.atMs < endedBeforeMs;
-        if (row.partition !== partition || !isEnded || deleted >= limit) continue;
-        const expired = this.#journal.expireActor(row, limit - deleted);
-        deleted += expired.deleted;
-        if (expired.gone) this.#rows.delete(row.actor);
-      }
+    for (const row of this.#rows.values()) {
+      const isEnded = row.status !== "active" && row.dueAtMs === null && row.atMs < beforeMs;
+      if (row.partition !== partition || !isEnded || deleted >= limit) continue;
+      const expired = this.#journal.expireActor(row, limit - deleted);
+      deleted += expired.deleted;
+      if (expired.gone) this.#rows.delete(row.actor);
     }
-    if (historyBeforeMs === undefined) return deleted;
-    return deleted + this.#journal.expireHistory(partition, historyBeforeMs, limit - deleted);
+    return deleted;
   }
 
   watch(onAppended: OnAppended, except?: string): () => void {

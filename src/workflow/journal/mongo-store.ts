@@ -9,7 +9,7 @@ import type { ActorRow, Entry } from "./entry.ts";
 import { ActorRows } from "./mongo/actor-rows.ts";
 import { appendEach, appendFenced, appendWithin } from "./mongo/append.ts";
 import { JournalCollection } from "./mongo/journal-collection.ts";
-import { compact, expire } from "./mongo/retention.ts";
+import { compact, expireEnded, expireHistory } from "./mongo/retention.ts";
 import { endSessions, Sessions } from "./mongo/sessions.ts";
 import { watchJournal } from "./mongo/watch-journal.ts";
 import { WorkAttempts } from "./mongo/work-attempts.ts";
@@ -147,8 +147,8 @@ class MongoWorkflowStore implements WorkflowStore<ClientSession> {
     return this.#writing("workflow-rows", () => this.#rows.save(rows));
   }
 
-  saveMark(partition: string, epoch: number, mark: string): Promise<void> {
-    return this.#writing("workflow-mark", () => this.#workers.saveMark(partition, epoch, mark));
+  saveMarks(...values: Parameters<WorkflowStore["saveMarks"]>): Promise<void> {
+    return this.#writing("workflow-mark", () => this.#workers.saveMarks(...values));
   }
 
   due(...[partition, untilMs, limit, after]: Parameters<WorkflowStore["due"]>) {
@@ -223,9 +223,13 @@ class MongoWorkflowStore implements WorkflowStore<ClientSession> {
     return this.#writing("workflow-compact", () => compact(this.#journal, superseded));
   }
 
-  expire(...[partition, options]: Parameters<WorkflowStore["expire"]>): Promise<number> {
+  expireHistory(...values: Parameters<WorkflowStore["expireHistory"]>): Promise<string | null> {
+    return this.#writing("workflow-expire", () => expireHistory(this.#journal, ...values));
+  }
+
+  expireEnded(...values: Parameters<WorkflowStore["expireEnded"]>): Promise<number> {
     const means = { journal: this.#journal, rows: this.#rows, sessions: this.#sessions };
-    return this.#writing("workflow-expire", () => expire(means, partition, options));
+    return this.#writing("workflow-expire", () => expireEnded(means, ...values));
   }
 
   watch(...[onAppended, except]: Parameters<WorkflowStore["watch"]>): () => void {

@@ -5,7 +5,8 @@ import type { PartitionRecord } from "./store.ts";
 export function partitionsOf(machines: readonly string[]): readonly PartitionRecord[] {
   return machines.flatMap((machine) =>
     Array.from({ length: limits.partitionsOfMachine }, (_, number) => ({
-      ...{ partition: `${machine}/${number}`, machine, worker: null, epoch: 0, mark: null },
+      ...{ partition: `${machine}/${number}`, machine, worker: null, epoch: 0 },
+      ...{ mark: null, expired: null },
     })),
   );
 }

@@ -1,4 +1,4 @@
-import type { ActorRow, Entry, Place } from "./entry.ts";
+import type { ActorRow, Entry } from "./entry.ts";
 
 /** The answer to one appended entry. */
 export type Appended =
@@ -53,17 +53,21 @@ export interface PartitionRecord {
   readonly epoch: number;
   /** Where a sweep of the journal goes on: the rows have all that was appended before. Null: from the beginning. */
   readonly mark: string | null;
+  /** Where the next `expireHistory` goes on. Null: at the beginning. */
+  readonly expired: string | null;
+}
+
+/** Snapshots of one actor that later entries have replaced. */
+export interface Superseded {
+  readonly actor: string;
+  /** Another life of the actor's id stays as it is. */
+  readonly startedAtMs: number;
+  readonly from: number;
+  readonly below: number;
 }
 
 /** The part of an entry that a sweep reads: enough to know whether its actor needs a worker. */
 export type EntryHead = ActorRow;
-
-/** An actor whose entries below a revision are superseded. */
-export interface Superseded extends Place {
-  readonly actor: string;
-  /** The first revision that an earlier call has not cleared. Default: 0. */
-  readonly from?: number;
-}
 
 /** One page of a sweep. */
 export interface Sweep {
@@ -135,8 +139,12 @@ export interface WorkflowStore<Session = unknown> {
   mark(partition: string): Promise<string | null>;
   /** Writes rows behind: a row never goes back to an earlier revision or an earlier life of its actor's id. */
   saveRows(rows: readonly ActorRow[]): Promise<void>;
-  /** Saves where the next sweep begins. It does nothing where the partition has another epoch by now. */
-  saveMark(partition: string, epoch: number, mark: string): Promise<void>;
+  /** Saves where the next sweep or the next expiry begins. It does nothing where the partition has another epoch by now. */
+  saveMarks(
+    partition: string,
+    epoch: number,
+    marks: { readonly mark: string } | { readonly expired: string },
+  ): Promise<void>;
   /**
    * Rows of a partition whose `dueAtMs` is at most the given time, the earliest first, then by actor.
    * @param after the last row of the page before
@@ -174,25 +182,27 @@ export interface WorkflowStore<Session = unknown> {
   /** Changes the owner of a partition, if its owner and its epoch are still these. The new epoch, or null. */
   assign(found: PartitionRecord, worker: string | null): Promise<number | null>;
 
-  /**
-   * Clears the snapshots of superseded revisions, and gives these entries free for `expire`: for each actor those below
-   * a revision that the journal has had. Another life of the actor's id stays as it is.
-   */
+  /** Clears superseded snapshots. */
   compact(superseded: readonly Superseded[]): Promise<void>;
   /**
-   * Deletes compacted entries that are older than a time, and whole actors whose rows ended before another one and have
-   * no work left. A row that is not of the actor's latest entry deletes nothing: the id may have another life. Its callers have to wait longer than any process keeps a tail: a deleted revision could be appended
-   * again. The first entry of an actor stays as long as the actor: a second start of it has to find it.
+   * Deletes one page of the entries that a later one has replaced before a time, in the order of their replacement. Its
+   * callers have to wait longer than any process keeps a tail: a deleted revision could be appended again. The first
+   * entry of an actor stays as long as the actor: a second start of it has to find it.
+   * @param from where an earlier call has ended, or null for the beginning
+   * @returns where the next call begins, or null where nothing is left
+   */
+  expireHistory(
+    partition: string,
+    from: string | null,
+    beforeMs: number,
+    limit: number,
+  ): Promise<string | null>;
+  /**
+   * Deletes whole actors whose rows ended before a time and have no work left. A row that is not of the actor's latest
+   * entry deletes nothing: the id may have another life.
    * @returns the number of deleted entries: less than the limit once nothing is left, and at most one more than the limit
    */
-  expire(
-    partition: string,
-    options: {
-      readonly historyBeforeMs?: number;
-      readonly endedBeforeMs?: number;
-      readonly limit: number;
-    },
-  ): Promise<number>;
+  expireEnded(partition: string, beforeMs: number, limit: number): Promise<number>;
 
   /**
    * Calls back soon after an entry was appended. It calls with null once it has begun and after each gap: entries

@@ -34,7 +34,7 @@ export function toLatest(
     ...{ ...rest, status, sinceMs, atMs: nowMs },
   };
   checkSize(entry);
-  return { entry, closures: [], logged: [] };
+  return { entry, closures: [], logged: [], replacedLength: tail.snapshot?.length ?? 0 };
 }
 
 function refused(

@@ -45,7 +45,7 @@ const writing = {
       .map(({ actor, revision, kind, eventType }) => `${actor}/${revision} (${kind} ${eventType})`)
       .join(", "),
   saveRows: () => "rows",
-  saveMark: () => "mark",
+  saveMarks: () => "mark",
   register: () => "register the worker",
   renew: () => "renew the lease",
   fenceOut: () => "fence the dead worker out",
@@ -56,7 +56,8 @@ const writing = {
   assign: ([found]: readonly unknown[]) =>
     `assign ${(found as { readonly partition: string }).partition}`,
   compact: () => "compact",
-  expire: () => "expire",
+  expireHistory: () => "expire",
+  expireEnded: () => "expire",
 } as const;
 
 /**

@@ -12,7 +12,6 @@ import type { Registry } from "../definition/registry.ts";
 import type { Retention } from "../definition/retention.ts";
 import type { Entry } from "../journal/entry.ts";
 import type { Fence, PartitionRecord, WorkflowStore } from "../journal/store.ts";
-import { Compactor } from "./compactor.ts";
 import { LeaseLoop } from "./lease-loop.ts";
 import { LeftAlone } from "./left-alone.ts";
 import { PartitionRunner } from "./partition/partition-runner.ts";
@@ -54,7 +53,6 @@ export class Worker {
   readonly #closing = new Map<string, Promise<void>>();
   readonly #stopping = new AbortController();
   readonly #rows: RowWriter;
-  readonly #compactor: Compactor;
   readonly #leftAlone: LeftAlone;
   /** How this worker appends under its present lease. Work of an earlier lease goes on with that one's, and is refused. */
   #lane: Lane | undefined;
@@ -66,7 +64,6 @@ export class Worker {
     // One for each entry whose append had no answer.
     setMaxListeners(0, this.#stopping.signal);
     this.#rows = new RowWriter(ports);
-    this.#compactor = new Compactor(ports);
     this.#leftAlone = new LeftAlone(ports.log);
     this.#lease = new LeaseLoop(
       { ...ports, machines: registry.names },
@@ -94,7 +91,6 @@ export class Worker {
       stopUncertain();
     };
     this.#rows.start();
-    this.#compactor.start();
     this.#lease.start();
   }
 
@@ -106,7 +102,6 @@ export class Worker {
     await Promise.all(this.#closing.values());
     await this.#lane?.appender.idle();
     await this.#rows.stop();
-    await this.#compactor.stop();
   }
 
   async #open(record: PartitionRecord, sinceMs: number): Promise<void> {
@@ -120,7 +115,7 @@ export class Worker {
     const runner = new PartitionRunner(
       {
         ...{ store, actors, registry, clock, databaseClock, log, retention },
-        ...{ rows: this.#rows, compactor: this.#compactor, leftAlone: this.#leftAlone },
+        ...{ rows: this.#rows, leftAlone: this.#leftAlone },
         fenced: lane.fenced,
         startWork: (entry, ownership) => lane.starter.start(entry, ownership),
       },

@@ -26,7 +26,7 @@ export interface StoreEvents {
 }
 
 const writes: ReadonlySet<string> = new Set([
-  ...["append", "saveRows", "saveMark", "register", "renew", "fenceOut", "removeWorker"],
+  ...["append", "saveRows", "saveMarks", "register", "renew", "fenceOut", "removeWorker"],
   ...["saveAttempt", "removeAttempts", "assign", "compact"],
 ]);
 

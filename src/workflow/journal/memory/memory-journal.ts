@@ -1,22 +1,30 @@
 import { assert } from "../../../errors.ts";
 import { limits } from "../../../limits.ts";
 import { type ActorRow, type Entry, isEndOf, isLater, rowOf } from "../entry.ts";
-import type { Appended, EntryHead, Superseded, Sweep } from "../store.ts";
+import type { Appended, EntryHead, Superseded, Sweep, WorkflowStore } from "../store.ts";
 
 interface Actor {
   /** By revision, in order. */
   readonly entries: Map<number, Entry>;
   readonly keys: Map<string, Entry>;
   tail: Entry;
-  /** The entries below this revision are compacted. */
-  compactedBelow: number;
+}
+
+interface Logged extends Pick<Entry, "actor" | "revision"> {
+  /** When it was appended, by the store's clock. */
+  readonly appendedAtMs: number;
 }
 
 /** The entries of all actors. Each call is atomic, since nothing in it waits. Entries never change: readers share them. */
 export class MemoryJournal {
   readonly #actors = new Map<string, Actor>();
   /** The ids of the entries of each partition, in the order in which they were appended. */
-  readonly #logs = new Map<string, Pick<Entry, "actor" | "revision">[]>();
+  readonly #logs = new Map<string, Logged[]>();
+  readonly #nowMs: () => number;
+
+  constructor(nowMs: () => number) {
+    this.#nowMs = nowMs;
+  }
 
   /** The fate of an entry, were it appended now. */
   check({ actor, revision, eventKey, nonce }: Entry): Exclude<Appended["kind"], "undone"> | "held" {
@@ -32,14 +40,14 @@ export class MemoryJournal {
   put(entry: Entry): void {
     const { actor, revision, partition, eventKey } = entry;
     const known = this.#actors.get(actor) ?? {
-      ...{ entries: new Map(), keys: new Map(), tail: entry, compactedBelow: 0 },
+      ...{ entries: new Map(), keys: new Map(), tail: entry },
     };
     known.entries.set(revision, entry);
     known.tail = entry;
     if (eventKey !== undefined) known.keys.set(eventKey, entry);
     this.#actors.set(actor, known);
     const log = this.#logs.get(partition) ?? [];
-    log.push({ actor, revision });
+    log.push({ actor, revision, appendedAtMs: this.#nowMs() });
     this.#logs.set(partition, log);
   }
 
@@ -80,34 +88,30 @@ export class MemoryJournal {
     return log === undefined ? null : String(log.length);
   }
 
-  compact({ actor, startedAtMs, revision: below }: Superseded): void {
+  compact({ actor, startedAtMs, from, below }: Superseded): void {
     const known = this.#actors.get(actor);
     if (known?.tail.startedAtMs !== startedAtMs) return;
-    const end = Math.min(below, known.tail.revision);
-    for (let revision = known.compactedBelow; revision < end; revision += 1) {
+    for (let revision = from; revision < Math.min(below, known.tail.revision); revision += 1) {
       const found = known.entries.get(revision);
       if (!found) continue;
       const cleared = { ...found, snapshot: null };
       known.entries.set(revision, cleared);
       if (cleared.eventKey !== undefined) known.keys.set(cleared.eventKey, cleared);
     }
-    known.compactedBelow = Math.max(known.compactedBelow, end);
   }
 
-  /** Deletes up to `limit` compacted entries, except for the first one of each actor. Returns their number. */
-  expireHistory(partition: string, beforeMs: number, limit: number): number {
-    let deleted = 0;
-    for (const known of this.#actors.values()) {
-      if (known.tail.partition !== partition) continue;
-      for (const { revision, atMs } of known.entries.values()) {
-        if (deleted >= limit) return deleted;
-        const isKept = revision === 0 || revision >= known.compactedBelow;
-        if (isKept || atMs >= beforeMs) continue;
-        this.#remove(known, revision);
-        deleted += 1;
-      }
+  expireHistory(
+    ...[partition, from, beforeMs, limit]: Parameters<WorkflowStore["expireHistory"]>
+  ): string | null {
+    const start = Number(from ?? 0);
+    const page = (this.#logs.get(partition) ?? []).slice(start, start + limit);
+    const end = page.findIndex(({ appendedAtMs }) => appendedAtMs >= beforeMs);
+    const replacing = end === -1 ? page : page.slice(0, end);
+    for (const { actor, revision } of replacing) {
+      const known = this.#actors.get(actor);
+      if (known && revision > 1) this.#remove(known, revision - 1);
     }
-    return deleted;
+    return replacing.length === 0 ? null : String(start + replacing.length);
   }
 
   /** Deletes up to `limit` entries of an actor whose row is at its end, and then its first and its last one together. */

@@ -1,6 +1,6 @@
 import { limits } from "../../../limits.ts";
 import { partitionsOf } from "../partitions.ts";
-import type { Fence, PartitionRecord, WorkerRecord } from "../store.ts";
+import type { Fence, PartitionRecord, WorkerRecord, WorkflowStore } from "../store.ts";
 
 interface Held extends WorkerRecord {
   readonly ttlMs: number;
@@ -67,9 +67,9 @@ export class MemoryWorkers {
     return epoch;
   }
 
-  saveMark(partition: string, epoch: number, mark: string): void {
+  saveMarks(...[partition, epoch, marks]: Parameters<WorkflowStore["saveMarks"]>): void {
     const held = this.#partitions.get(partition);
-    if (held?.epoch === epoch) this.#partitions.set(partition, { ...held, mark });
+    if (held?.epoch === epoch) this.#partitions.set(partition, { ...held, ...marks });
   }
 
   #lease(worker: Omit<WorkerRecord, "expiresAtMs">, ttlMs: number): void {

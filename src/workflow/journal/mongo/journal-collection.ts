@@ -45,11 +45,6 @@ export class JournalCollection {
           partialFilterExpression: { eventKey: { $exists: true } },
         },
         { key: { partition: 1, ts: 1 }, name: partitionIndex },
-        {
-          key: { partition: 1, compactedAtMs: 1 },
-          name: "compacted",
-          partialFilterExpression: { compactedAtMs: { $exists: true } },
-        },
       ],
       { commitQuorum: "majority" },
     );
@@ -169,6 +164,23 @@ export class JournalCollection {
       mark: mark === null ? null : mark.toString(),
       next: isWhole || last === undefined ? null : last.toString(),
     };
+  }
+
+  /**
+   * The ids of the entries that were appended after a mark and before a time, in order, with the mark of the next page.
+   * Null: there is none.
+   */
+  async appendedBefore(partition: string, from: string | null, before: Timestamp, limit: number) {
+    const after = from === null ? {} : { $gt: Timestamp.fromString(from, 10) };
+    const found = await this.stored
+      .find(
+        { partition, ts: { ...after, $lt: before } },
+        { projection: { ts: 1 }, hint: partitionIndex },
+      )
+      .sort({ partition: 1, ts: 1 })
+      .limit(limit)
+      .toArray();
+    return { replacing: found.map(({ _id }) => _id), next: found.at(-1)?.ts.toString() ?? null };
   }
 
   async mark(): Promise<string> {

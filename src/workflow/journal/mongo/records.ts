@@ -44,8 +44,6 @@ export type StoredEntry = Omit<Entry, "actor" | "revision"> & {
   readonly dueAtMs?: number;
   /** The server's time of the insert. It grows with each entry. */
   readonly ts: Timestamp;
-  /** The time of a superseded entry whose snapshot is cleared. */
-  readonly compactedAtMs?: number;
 };
 
 export type StoredRow = Omit<ActorRow, "actor" | "dueAtMs"> & {
@@ -116,7 +114,7 @@ const entryShape = fields<StoredEntry>({
   reason: optional(fields<EntryReason>({ code: text, message: text })),
   ...{ state: text, tags: list(text), status, snapshot: nullable(text) },
   ...{ timers: list(timer), work: list(work), emitted: optional(text) },
-  ...{ atMs: figure, sinceMs: figure, dueAtMs: anything, ts: timestamp, compactedAtMs: anything },
+  ...{ atMs: figure, sinceMs: figure, dueAtMs: anything, ts: timestamp },
 });
 
 const headFields = {
@@ -145,6 +143,7 @@ const partitionShape = fields<StoredPartition>({
     worker: nullable(text),
     epoch: count,
     mark: nullable(mark),
+    expired: nullable(mark),
     madeAt: timestamp,
   },
 });
@@ -180,7 +179,6 @@ export function fromStored(found: StoredEntry): Entry {
     _id,
     dueAtMs: _due,
     ts: _ts,
-    compactedAtMs: _compacted,
     ...rest
   } = checked(workflowCollections.journal, entryShape, found);
   return { actor: _id.actor, revision: _id.revision, ...rest };
@@ -227,12 +225,12 @@ export function workerFromStored(found: StoredWorker): WorkerRecord {
 }
 
 export function partitionFromStored(found: StoredPartition): PartitionRecord {
-  const { _id, machine, worker, epoch, mark } = checked(
+  const { _id, machine, worker, epoch, mark, expired } = checked(
     workflowCollections.partitions,
     partitionShape,
     found,
   );
-  return { partition: _id, machine, worker, epoch, mark };
+  return { partition: _id, machine, worker, epoch, mark, expired };
 }
 
 export function attemptFromStored(found: StoredAttempt): WorkAttempt {

@@ -1,11 +1,10 @@
+import { Timestamp } from "mongodb";
 import { isEndOf } from "../entry.ts";
 import type { Superseded, WorkflowStore } from "../store.ts";
 import type { ActorRows } from "./actor-rows.ts";
 import type { JournalCollection } from "./journal-collection.ts";
 import { entryId, entryIds } from "./records.ts";
 import type { Sessions } from "./sessions.ts";
-
-type ExpireOptions = Parameters<WorkflowStore["expire"]>[1];
 
 /** The collections of a store, and its transactions. */
 interface Means {
@@ -14,52 +13,46 @@ interface Means {
   readonly sessions: Sessions;
 }
 
-/** The first entry of an actor keeps its place while the actor is there: another start of it has to find it. */
-const visibleAtMs = { $cond: [{ $eq: ["$_id.revision", 0] }, "$$REMOVE", "$atMs"] };
-
-/** Clears the snapshots of superseded entries. The time of such an entry makes it visible to `expireHistory`. */
+/** Clears superseded snapshots. */
 export async function compact(
-  journal: JournalCollection,
+  { stored }: JournalCollection,
   superseded: readonly Superseded[],
 ): Promise<void> {
   if (superseded.length === 0) return;
-  await journal.stored.bulkWrite(
-    superseded.map(({ actor, startedAtMs, revision, from = 0 }) => ({
+  await stored.bulkWrite(
+    superseded.map(({ actor, startedAtMs, from, below }) => ({
       updateMany: {
-        filter: {
-          ...entryIds(actor, from, revision),
-          startedAtMs,
-          compactedAtMs: { $exists: false },
-        },
-        update: [{ $set: { snapshot: null, compactedAtMs: visibleAtMs } }],
+        filter: { ...entryIds(actor, from, below), startedAtMs },
+        update: { $set: { snapshot: null } },
       },
     })),
     { ordered: false },
   );
 }
 
-async function expireHistory(
-  { stored }: JournalCollection,
-  partition: string,
-  beforeMs: number,
-  limit: number,
-): Promise<number> {
-  const old = { partition, compactedAtMs: { $lt: beforeMs } };
-  const found = await stored
-    .find(old, { projection: { _id: 1 }, hint: "compacted" })
-    .limit(limit)
-    .toArray();
-  if (found.length === 0) return 0;
-  // Another life of an actor may have these revisions by now.
-  const deleted = await stored.deleteMany({ ...old, _id: { $in: found.map(({ _id }) => _id) } });
-  return deleted.deletedCount;
+/** Each entry has replaced the one before it, so a walk over the later ones finds what was replaced, and when. */
+export async function expireHistory(
+  journal: JournalCollection,
+  ...[partition, from, beforeMs, limit]: Parameters<WorkflowStore["expireHistory"]>
+): Promise<string | null> {
+  const before = new Timestamp({ t: Math.max(0, Math.floor(beforeMs / 1_000)), i: 0 });
+  const { replacing, next } = await journal.appendedBefore(partition, from, before, limit);
+  // The first entry of an actor keeps its place while the actor is there.
+  const replaced = replacing
+    .filter(({ revision }) => revision > 1)
+    .map(({ actor, revision }) => entryId(actor, revision - 1));
+  if (replaced.length > 0) {
+    // Another life of an actor may have these revisions by now.
+    await journal.stored.deleteMany({ _id: { $in: replaced }, ts: { $lt: before } });
+  }
+  return next;
 }
 
 /**
  * Deletes the entries of ended actors, and then their rows. The first entry and the last one go at the end and together:
  * without the last one an actor would seem to live, and without the first one it could be started beside its own end.
  */
-async function expireActors(
+export async function expireEnded(
   { journal, rows, sessions }: Means,
   partition: string,
   beforeMs: number,
@@ -93,16 +86,4 @@ async function expireActors(
     });
   }
   return deleted;
-}
-
-/** Deletes what need not be kept any longer. Returns the number of deleted entries. */
-export async function expire(
-  means: Means,
-  partition: string,
-  { historyBeforeMs, endedBeforeMs, limit }: ExpireOptions,
-): Promise<number> {
-  const ended =
-    endedBeforeMs === undefined ? 0 : await expireActors(means, partition, endedBeforeMs, limit);
-  if (historyBeforeMs === undefined || ended >= limit) return ended;
-  return ended + (await expireHistory(means.journal, partition, historyBeforeMs, limit - ended));
 }

@@ -11,7 +11,7 @@ import { limits } from "../../../limits.ts";
 import { hasCode, serverErrors } from "../../../mongo/server-errors.ts";
 import { partitionsOf } from "../partitions.ts";
 import { databaseNotSupported, fencedOut } from "../refusals.ts";
-import type { Fence, PartitionRecord, WorkerRecord } from "../store.ts";
+import type { Fence, PartitionRecord, WorkerRecord, WorkflowStore } from "../store.ts";
 import {
   emptyTimestamp,
   partitionFromStored,
@@ -197,8 +197,8 @@ export class WorkerRecords {
     return found?.epoch === epoch && found.worker === worker;
   }
 
-  async saveMark(partition: string, epoch: number, mark: string): Promise<void> {
-    await this.#partitions.updateOne({ _id: partition, epoch }, { $set: { mark } });
+  async saveMarks(...[partition, epoch, marks]: Parameters<WorkflowStore["saveMarks"]>) {
+    await this.#partitions.updateOne({ _id: partition, epoch }, { $set: marks });
   }
 
   async #makeFence({ worker, epoch }: Fence, session: string): Promise<void> {

@@ -11,7 +11,6 @@ import { type ActorRow, type Entry, nextTimerMs, rowOf } from "../../journal/ent
 import type { PartitionRecord, WorkflowStore } from "../../journal/store.ts";
 import { inFiringOrder } from "../../system/timer-table.ts";
 import type { ActorWork } from "../actor-work.ts";
-import type { Compactor } from "../compactor.ts";
 import type { LeftAlone } from "../left-alone.ts";
 import type { RowWriter } from "../row-writer.ts";
 import { type Due, DueHeap } from "./due-heap.ts";
@@ -27,7 +26,6 @@ export interface RunnerPorts {
   readonly databaseClock: DatabaseClock;
   readonly log: Log;
   readonly rows: RowWriter;
-  readonly compactor: Compactor;
   readonly retention: Retention;
   readonly leftAlone: LeftAlone;
   /** Results and timers are appended with the worker's fence. */
@@ -68,6 +66,7 @@ export class PartitionRunner {
   #readAtMs = Number.NEGATIVE_INFINITY;
   #notedAtMs = Number.NEGATIVE_INFINITY;
   #mark: string | null;
+  #expired: string | null;
   /** The first sweep begins where the last owner stopped. */
   #isToSweep = true;
   readonly #sinceMs: number;
@@ -78,6 +77,7 @@ export class PartitionRunner {
     this.#sinceMs = sinceMs;
     this.#record = record;
     this.#mark = record.mark;
+    this.#expired = record.expired;
     this.#wake = createWakeUp(ports.clock);
     this.#wakeSweep = createWakeUp(ports.clock);
     this.#hinted = new HintedActors({
@@ -122,7 +122,6 @@ export class PartitionRunner {
   }
 
   #note(row: ActorRow): void {
-    this.#ports.compactor.note(row);
     const { actor, dueAtMs, revision } = row;
     this.#notedAtMs = this.#ports.clock.monotonicMs();
     if (dueAtMs !== null) this.#nextMs = Math.min(this.#nextMs, dueAtMs);
@@ -341,14 +340,18 @@ export class PartitionRunner {
     const { historyMs, doneMs } = retention;
     const { signal } = this.#closing;
     const nowMs = await databaseClock.nowMs();
-    const options = {
-      ...(historyMs === undefined ? {} : { historyBeforeMs: nowMs - historyMs }),
-      ...(doneMs === undefined ? {} : { endedBeforeMs: nowMs - doneMs }),
-      limit: limits.expireEntriesOnce,
-    };
-    while (!signal.aborted) {
-      const deleted = await store.expire(this.#record.partition, options);
-      if (deleted < limits.expireEntriesOnce) return;
+    const { partition, epoch } = this.#record;
+    const limit = limits.expireEntriesOnce;
+    while (!signal.aborted && doneMs !== undefined) {
+      if ((await store.expireEnded(partition, nowMs - doneMs, limit)) < limit) break;
+      await clock.sleep(limits.expirePauseMs, signal);
+    }
+    while (!signal.aborted && historyMs !== undefined) {
+      const from = this.#expired;
+      const to = await store.expireHistory(partition, from, nowMs - historyMs, limit);
+      if (to === null) return;
+      await store.saveMarks(partition, epoch, { expired: to });
+      this.#expired = to;
       await clock.sleep(limits.expirePauseMs, signal);
     }
   }
@@ -356,7 +359,7 @@ export class PartitionRunner {
   async #saveMark(mark: string | null): Promise<void> {
     const { partition, epoch } = this.#record;
     if (mark === null || mark === this.#mark) return;
-    await this.#ports.store.saveMark(partition, epoch, mark);
+    await this.#ports.store.saveMarks(partition, epoch, { mark });
     this.#mark = mark;
   }
 
