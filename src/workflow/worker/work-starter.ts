@@ -211,16 +211,24 @@ export class WorkStarter {
     }
   }
 
-  /** Appends what live work reports, again while the database is away: the work itself says it once. */
+  /**
+   * Appends what live work reports, again while the database is away: the work itself says it once. The key makes a repeat
+   * count once where an append took effect and its answer was lost.
+   */
   async #report(
     actor: string,
     decide: (tail: Entry) => Intent | null,
     signal: AbortSignal,
   ): Promise<void> {
     const { actors, fenced, log, clock } = this.#ports;
+    const key = `live:${actors.nonce()}`;
+    const decideKeyed = (tail: Entry) => {
+      const intent = decide(tail);
+      return intent && { ...intent, key };
+    };
     while (!signal.aborted) {
       try {
-        await actors.apply(actor, fenced, decide);
+        await actors.apply(actor, fenced, decideKeyed);
         return;
       } catch (error) {
         log.warn({ actor, error: messageOf(error) }, "what live work reports is not appended yet");
