@@ -71,8 +71,8 @@ export class Client implements Engine {
     this.#checkOpen();
     const { registry, databaseClock, store, appender, actors } = this.#ports;
     const { chart } = registry.of(durable);
-    const { input, session, key } = options;
-    const actor = checkedId(options.id ?? this.#idFrom(durable, key));
+    const { input, session } = options;
+    const actor = this.#idFor(durable, options);
     const nowMs = await databaseClock.nowMs();
     const [live, outcome] = LiveSystem.begin(
       { chart, onOutside: (birth, event) => actors.onOutside(actor, birth, event) },
@@ -85,11 +85,17 @@ export class Client implements Engine {
     if (outcome.failure) throw notStarted(actor, outcome.failure.error);
     const step = firstStep(base, outcome, { input, nowMs });
     if (session !== undefined) {
-      await store.append([step.entry], { session });
+      // A refused entry would end the transaction of a unit that is repeated.
+      const found = await store.entryOf(actor, 0, session);
+      if (found) checkSameStart(step.entry, found);
+      else await store.append([step.entry], { session });
       return actor;
     }
     const result = await actors.start(step, live, appender);
-    if (result.kind !== "appended") await this.#checkSameStart(step.entry);
+    if (result.kind === "appended") return actor;
+    const found = await store.entryOf(actor, 0);
+    if (found === undefined) throw unknownActor(actor);
+    checkSameStart(step.entry, found);
     return actor;
   }
 
@@ -194,26 +200,34 @@ export class Client implements Engine {
     this.#closing.signal.throwIfAborted();
   }
 
-  /** The id of a start without one: a key gives the same id each time. */
-  #idFrom({ name }: DurableMachine, key: string | undefined): string {
-    if (key === undefined) return `${name}-${this.#ports.random.hex(10)}`;
+  /** The id of a start. A key gives the same one each time. */
+  #idFor({ name }: DurableMachine, { id, key }: { readonly id?: string; readonly key?: string }) {
+    if (id !== undefined && key !== undefined) throw twoNames(id);
+    if (id !== undefined) return checkedId(id);
+    if (key === undefined) return checkedId(`${name}-${this.#ports.random.hex(10)}`);
     const digest = createHash("sha256")
       .update(JSON.stringify([name, checkedKey(key)]))
       .digest("hex");
-    return `${name}-${digest.slice(0, 32)}`;
+    return checkedId(`${name}-${digest.slice(0, 32)}`);
   }
+}
 
-  async #checkSameStart(entry: Entry): Promise<void> {
-    const { actor, machine, event } = entry;
-    const found = await this.#ports.store.entryOf(actor, 0);
-    if (found === undefined) throw unknownActor(actor);
-    if (found.machine === machine && found.event === event) return;
-    throw new LockstepError(
-      "duplicate-start",
-      `expected to start "${actor}" of "${machine}", found that it was started before as an actor of "${found.machine}" with ${found.event === event ? "the same" : "another"} input: choose another id, or send to it`,
-      { actor, machine, found: found.machine },
-    );
-  }
+function twoNames(id: string): LockstepError {
+  return new LockstepError(
+    "bad-argument",
+    `expected an id or a key for a start, found both: a start counts once by its id, so leave the key of "${id}" out`,
+    { id },
+  );
+}
+
+/** @throws LockstepError `duplicate-start` where the first entry of an actor is of another start */
+function checkSameStart({ actor, machine, event }: Entry, found: Entry): void {
+  if (found.machine === machine && found.event === event) return;
+  throw new LockstepError(
+    "duplicate-start",
+    `expected to start "${actor}" of "${machine}", found that it was started before as an actor of "${found.machine}" with ${found.event === event ? "the same" : "another"} input: choose another id, or send to it`,
+    { actor, machine, found: found.machine },
+  );
 }
 
 function notStarted(actor: string, error: unknown): LockstepError {
@@ -227,11 +241,15 @@ function notStarted(actor: string, error: unknown): LockstepError {
 }
 
 function checkEvent(event: { readonly type: string }): void {
-  const { type } = event;
-  const isOwn = /^(xstate|lockstep)\./.test(type);
-  if (typeof type === "string" && type.length <= limits.eventTypeLengthMax && !isOwn) return;
+  const type: unknown = (event as { readonly type?: unknown } | null | undefined)?.type;
+  const isFine =
+    typeof type === "string" &&
+    type.length > 0 &&
+    type.length <= limits.eventTypeLengthMax &&
+    !/^(xstate|lockstep)\./.test(type);
+  if (isFine) return;
   throw new LockstepError(
     "bad-argument",
-    `expected an event with a type of its own of at most ${limits.eventTypeLengthMax} characters, found ${JSON.stringify(String(type).slice(0, 100))}: types that begin with "xstate." or "lockstep." belong to XState and the engine`,
+    `expected an event with a type of its own of 1 to ${limits.eventTypeLengthMax} characters, found ${JSON.stringify(String(type).slice(0, 100))}: types that begin with "xstate." or "lockstep." belong to XState and the engine`,
   );
 }

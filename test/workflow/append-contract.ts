@@ -221,6 +221,8 @@ export function appendContract(open: OpenStore): void {
       const revision = (tail?.revision ?? -1) + 1;
       await store.append([entryOf("a", revision, { eventKey: "k" })], { session, fence });
       expect((await store.tail("a", session))?.revision).toBe(revision);
+      expect((await store.entryOf("a", revision, session))?.eventKey).toBe("k");
+      expect((await store.entryOf("a", 0, session))?.revision).toBe(0);
       expect((await store.tail("a"))?.revision).toBe(0);
       await writeBusiness(session, "paid");
       return revision;
@@ -228,6 +230,22 @@ export function appendContract(open: OpenStore): void {
     expect(told).toBe(1);
     expect((await store.tail("a"))?.revision).toBe(1);
     expect(await business()).toEqual(["paid"]);
+  });
+
+  test("a session without a transaction is refused, and nothing is appended", async () => {
+    const { store } = await opened();
+    let session: unknown;
+    await store.transact(async (open) => {
+      session = open;
+    });
+    for (const call of [
+      () => store.append([entryOf("a", 0)], { session }),
+      () => store.tail("a", session),
+      () => store.entryOf("a", 0, session),
+    ]) {
+      await expect(call()).rejects.toMatchObject({ code: "bad-argument" });
+    }
+    expect(await store.tail("a")).toBeUndefined();
   });
 
   test("a transaction that throws leaves nothing", async () => {

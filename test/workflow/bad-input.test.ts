@@ -143,16 +143,51 @@ describe("a call", () => {
     const machine = durable(plain, names);
     const { host, send } = await actorOf(machine);
     const wrong = { code: "bad-argument" };
-    for (const id of ["", "x".repeat(501), "a\nb"]) {
+    for (const id of ["", "x".repeat(501), "a\nb", 7, { length: 1 }, null] as never[]) {
       await expect(
         host.ask((engine) => engine.start(machine, { id, input: 1 })),
       ).rejects.toMatchObject(wrong);
     }
     await expect(send({ type: "PUT" }, "")).rejects.toMatchObject(wrong);
     await expect(send({ type: "PUT" }, "k".repeat(10_000))).rejects.toMatchObject(wrong);
-    for (const type of ["xstate.done.actor.x", "lockstep.stopped", 7, undefined]) {
+    await expect(send({ type: "PUT" }, { length: 1 } as never)).rejects.toMatchObject(wrong);
+    for (const type of [
+      "",
+      "x".repeat(257),
+      "xstate.done.actor.x",
+      "lockstep.stopped",
+      7,
+      Symbol("t"),
+    ]) {
       await expect(send({ type } as never)).rejects.toMatchObject(wrong);
     }
+    for (const event of [{}, null, undefined]) {
+      await expect(send(event as never)).rejects.toMatchObject(wrong);
+    }
+  });
+
+  row("a start with an id and a key", async () => {
+    const machine = durable(plain, names);
+    const host = hostOf(machine as DurableMachine);
+    await expect(
+      host.ask((engine) => engine.start(machine, { id: "a", key: "k", input: 1 })),
+    ).rejects.toMatchObject({ code: "bad-argument" });
+    const start = () => host.ask((engine) => engine.start(machine, { key: "k", input: 1 }));
+    expect(await start()).toBe(await start());
+  });
+
+  row("a `session` in which no transaction has begun", async () => {
+    const machine = durable(plain, names);
+    const { host } = await actorOf(machine);
+    const session = await host.store.transact(async (open) => open as never);
+    for (const call of [
+      host.ask((engine) => engine.start(machine, { id: "b", input: 1, session })),
+      host.ask((engine) => engine.send(machine, "a", { type: "PUT", value: 1 }, { session })),
+    ]) {
+      await expect(call).rejects.toMatchObject({ code: "bad-argument" });
+    }
+    expect(await host.store.tail("b")).toBeUndefined();
+    expect((await host.store.tail("a"))?.revision).toBe(0);
   });
 
   row("an event for an actor that has ended", async () => {

@@ -61,6 +61,49 @@ test("an event and a write of the caller commit together, or neither does", asyn
   expect((await engine.get(order, "o-2")).value).toBe("charging");
 });
 
+test("a unit with a start can be done again where nobody knows whether it was committed", async () => {
+  const { client, database, writes } = await opened();
+  const order = durable(machine, { name: "order", version: "1.0.0" });
+  const engine = await createEngine({
+    ...{ client, database, machines: [order], work: false, log: silentLog },
+  });
+  onTestFinished(() => engine.close());
+  const unit = (input: unknown) =>
+    client.withSession((session) =>
+      session.withTransaction(async () => {
+        const set = { $inc: { attempt: 1 } };
+        await writes.updateOne({ _id: "unit" }, set, { upsert: true, session });
+        for (let call = 0; call < 2; call += 1) {
+          await engine.start(order, { id: "o-1", input, session } as never);
+        }
+      }),
+    );
+  await unit({ n: 1 });
+  await unit({ n: 1 });
+  await expect(unit({ n: 2 })).rejects.toMatchObject({ code: "duplicate-start" });
+  expect(await writes.findOne({ _id: "unit" })).toMatchObject({ attempt: 2 });
+  expect(await engine.history("o-1")).toHaveLength(1);
+});
+
+test("a session in which no transaction has begun is refused", async () => {
+  const { client, database } = await opened();
+  const order = durable(machine, { name: "order", version: "1.0.0" });
+  const engine = await createEngine({
+    ...{ client, database, machines: [order], work: false, log: silentLog },
+  });
+  onTestFinished(() => engine.close());
+  await engine.start(order, { id: "o-1" });
+  await client.withSession(async (session) => {
+    const refused = { code: "bad-argument" };
+    await expect(engine.start(order, { id: "o-2", session })).rejects.toMatchObject(refused);
+    await expect(engine.send(order, "o-1", { type: "NOTE" }, { session })).rejects.toMatchObject(
+      refused,
+    );
+  });
+  await expect(engine.get(order, "o-2")).rejects.toMatchObject({ code: "unknown-actor" });
+  expect(await engine.history("o-1")).toHaveLength(1);
+});
+
 test("a task's writes commit with its result, also where its first commit meets another writer", async () => {
   const { client, database, writes } = await opened();
   let attempts = 0;

@@ -2,17 +2,26 @@ import { LockstepError } from "../../errors.ts";
 import { limits } from "../../limits.ts";
 import type { Entry } from "../journal/entry.ts";
 
+/** True for a text of one character or more. Callers without types may give anything. */
+function hasLength(value: unknown, lengthMax: number): boolean {
+  return typeof value === "string" && value.length > 0 && value.length <= lengthMax;
+}
+
+function shown(value: unknown): string {
+  if (typeof value !== "string") return `a value of the type ${typeof value}`;
+  return `${JSON.stringify(value.slice(0, 100))} of ${value.length}`;
+}
+
 /**
  * The id of an actor. The database would write half of a surrogate pair as another character, and so as another id.
  * @throws LockstepError `bad-argument`
  */
 export function checkedId(id: string): string {
-  const isFine =
-    id.length > 0 && id.length <= limits.actorIdLengthMax && !/[\p{Cc}\p{Cs}]/u.test(id);
+  const isFine = hasLength(id, limits.actorIdLengthMax) && !/[\p{Cc}\p{Cs}]/u.test(id);
   if (isFine) return id;
   throw new LockstepError(
     "bad-argument",
-    `expected an actor's id of 1 to ${limits.actorIdLengthMax} characters, none of them a control character or half of a surrogate pair, found ${JSON.stringify(id.slice(0, 100))}`,
+    `expected an actor's id of 1 to ${limits.actorIdLengthMax} characters, none of them a control character or half of a surrogate pair, found ${shown(id)}`,
   );
 }
 
@@ -21,11 +30,11 @@ export function checkedId(id: string): string {
  * @throws LockstepError `bad-argument`
  */
 export function checkedKey(key: string): string {
-  const isFine = key.length > 0 && key.length <= limits.eventKeyLengthMax && !/\p{Cs}/u.test(key);
+  const isFine = hasLength(key, limits.eventKeyLengthMax) && !/\p{Cs}/u.test(key);
   if (isFine) return key;
   throw new LockstepError(
     "bad-argument",
-    `expected an event's key of 1 to ${limits.eventKeyLengthMax} characters, none of them half of a surrogate pair, found ${JSON.stringify(key.slice(0, 100))} of ${key.length}: choose another`,
+    `expected an event's key of 1 to ${limits.eventKeyLengthMax} characters, none of them half of a surrogate pair, found ${shown(key)}: choose another`,
   );
 }
 

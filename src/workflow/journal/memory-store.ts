@@ -3,7 +3,7 @@ import { limits } from "../../limits.ts";
 import { type ActorRow, type Entry, isLater } from "./entry.ts";
 import { MemoryJournal } from "./memory/memory-journal.ts";
 import { MemoryWorkers } from "./memory/memory-workers.ts";
-import { fencedOut, refusedEntry, requireOneAnActor } from "./refusals.ts";
+import { fencedOut, noTransaction, refusedEntry, requireOneAnActor } from "./refusals.ts";
 import type { Appended, Fence, RowQuery, Superseded, WorkAttempt, WorkflowStore } from "./store.ts";
 
 /** A transaction of the memory store. Nothing of it is there before it commits. */
@@ -16,10 +16,17 @@ class Staged implements MemorySession {
   readonly entries: Entry[] = [];
   readonly fences: Fence[] = [];
   readonly writes: (() => void)[] = [];
+  isOver = false;
 
   write(act: () => void): void {
     this.writes.push(act);
   }
+}
+
+function stagedIn(session: MemorySession | undefined): readonly Entry[] {
+  const staged = session as Staged | undefined;
+  if (staged?.isOver) throw noTransaction();
+  return staged?.entries ?? [];
 }
 
 type OnAppended = Parameters<WorkflowStore["watch"]>[0];
@@ -81,6 +88,7 @@ class MemoryWorkflowStore implements WorkflowStore<MemorySession> {
     { fence, session }: { readonly fence?: Fence; readonly session?: MemorySession } = {},
   ): Promise<readonly Appended[]> {
     requireOneAnActor(entries);
+    if ((session as Staged | undefined)?.isOver) throw noTransaction();
     if (fence && !this.#workers.holds(fence)) throw fencedOut(fence);
     if (session) return this.#stage(session as Staged, entries, fence);
     const fates = entries.map((entry) => this.#journal.check(entry));
@@ -97,7 +105,9 @@ class MemoryWorkflowStore implements WorkflowStore<MemorySession> {
   async transact<Result>(act: (session: MemorySession) => Promise<Result>): Promise<Result> {
     for (let attempt = 1; ; attempt += 1) {
       const session = new Staged();
-      const result = await act(session);
+      const result = await act(session).finally(() => {
+        session.isOver = true;
+      });
       const raised = session.fences.find((fence) => !this.#workers.holds(fence));
       if (raised) throw fencedOut(raised);
       // Another transaction may have taken a revision or a key meanwhile.
@@ -111,9 +121,7 @@ class MemoryWorkflowStore implements WorkflowStore<MemorySession> {
   }
 
   async tail(actor: string, session?: MemorySession) {
-    const staged = (session as Staged | undefined)?.entries.findLast(
-      (entry) => entry.actor === actor,
-    );
+    const staged = stagedIn(session).findLast((entry) => entry.actor === actor);
     return staged ?? this.#journal.tail(actor);
   }
 
@@ -121,8 +129,11 @@ class MemoryWorkflowStore implements WorkflowStore<MemorySession> {
     return [...new Set(actors)].flatMap((actor) => this.#journal.tail(actor) ?? []);
   }
 
-  async entryOf(actor: string, revision: number) {
-    return this.#journal.entry(actor, revision);
+  async entryOf(actor: string, revision: number, session?: MemorySession) {
+    const staged = stagedIn(session).find(
+      (entry) => entry.actor === actor && entry.revision === revision,
+    );
+    return staged ?? this.#journal.entry(actor, revision);
   }
 
   async byKey(actor: string, eventKey: string) {

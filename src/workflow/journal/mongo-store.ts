@@ -14,7 +14,7 @@ import { endSessions, Sessions } from "./mongo/sessions.ts";
 import { watchJournal } from "./mongo/watch-journal.ts";
 import { WorkAttempts } from "./mongo/work-attempts.ts";
 import { WorkerRecords } from "./mongo/worker-records.ts";
-import { requireOneAnActor } from "./refusals.ts";
+import { noTransaction, requireOneAnActor } from "./refusals.ts";
 import type { Appended, Fence, WorkAttempt, WorkflowStore } from "./store.ts";
 
 /** The means of a store on MongoDB. */
@@ -123,8 +123,8 @@ class MongoWorkflowStore implements WorkflowStore<ClientSession> {
     return reaching(() => this.#journal.tails(actors));
   }
 
-  entryOf(actor: string, revision: number) {
-    return reaching(() => this.#journal.entry(actor, revision));
+  entryOf(actor: string, revision: number, session?: ClientSession) {
+    return this.#inSession(session, () => this.#journal.entry(actor, revision, session));
   }
 
   byKey(actor: string, eventKey: string) {
@@ -253,6 +253,7 @@ class MongoWorkflowStore implements WorkflowStore<ClientSession> {
     session: ClientSession | undefined,
     act: () => Promise<Result>,
   ): Promise<Result> {
+    if (session?.inTransaction() === false) throw noTransaction();
     try {
       return await act();
     } catch (error) {

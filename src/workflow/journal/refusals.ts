@@ -29,6 +29,14 @@ export function fencedOut({ worker, epoch }: Fence): LockstepError {
   );
 }
 
+/** The error of a session in which nothing commits together. */
+export function noTransaction(): LockstepError {
+  return new LockstepError(
+    "bad-argument",
+    "expected a session within a transaction, found one without: call within `session.withTransaction`",
+  );
+}
+
 /** Refuses two entries of one actor in one append: the second one would not see the fate of the first one. */
 export function requireOneAnActor(entries: readonly Entry[]): void {
   const actors = new Set(entries.map(({ actor }) => actor));

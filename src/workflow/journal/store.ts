@@ -108,9 +108,11 @@ export interface WorkflowStore<Session = unknown> {
    * Appends entries of different actors, at most one entry an actor. Without a fence and a session, each entry counts
    * by itself. With a fence, all of them join one transaction with it: a fence that was raised throws `fenced`, and
    * nothing is appended. With a session, they join the transaction that the caller has begun; a refused entry throws
-   * then, since the transaction is lost. The driver's error of a transaction that may be tried again stays as it is.
+   * then, since the transaction is lost. The driver's error of a transaction that may be tried again stays as it is. A
+   * session without a transaction is refused, here and wherever one is given: its writes would be durable at once.
    * After `database-unreachable` and `no-majority` the outcome is unknown: the same entries may be appended again.
-   * @throws LockstepError `fenced`, `database-unreachable`, `no-majority`; with a session also `conflict`, `duplicate`
+   * @throws LockstepError `fenced`, `database-unreachable`, `no-majority`; with a session also `conflict`, `duplicate`,
+   * `bad-argument`
    */
   append(
     entries: readonly Entry[],
@@ -125,7 +127,7 @@ export interface WorkflowStore<Session = unknown> {
   tail(actor: string, session?: Session): Promise<Entry | undefined>;
   /** The latest entries of these actors, in any order; an unknown actor is left out. */
   tails(actors: readonly string[]): Promise<readonly Entry[]>;
-  entryOf(actor: string, revision: number): Promise<Entry | undefined>;
+  entryOf(actor: string, revision: number, session?: Session): Promise<Entry | undefined>;
   byKey(actor: string, eventKey: string): Promise<Entry | undefined>;
   /** The entries of one actor from a revision on, in order, at most `limit`. */
   entries(actor: string, fromRevision: number, limit: number): Promise<readonly Entry[]>;

@@ -89,8 +89,13 @@ export class JournalCollection {
     return (await this.stored.findOne({ "_id.actor": actor, eventKey }, options)) !== null;
   }
 
-  async entry(actor: string, revision: number): Promise<Entry | undefined> {
-    const found = await this.stored.findOne({ _id: entryId(actor, revision) });
+  async entry(
+    actor: string,
+    revision: number,
+    session?: ClientSession,
+  ): Promise<Entry | undefined> {
+    const options = session ? { session } : {};
+    const found = await this.stored.findOne({ _id: entryId(actor, revision) }, options);
     return found === null ? undefined : fromStored(found);
   }
 
