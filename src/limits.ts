@@ -57,11 +57,14 @@ export const limits = {
   watchFloorMs: 5_000,
   /** Workers: their lease, and how often they look for entries of which no hint came. */
   workerLeaseTtlMsDefault: 3_000,
+  workerLeaseTtlMsMin: 1_000,
   workerLeaseMarginMs: 500,
   workerRenewFraction: 4,
   workerRetryMs: 500,
   workerRenewPauseMs: 50,
   workerExpiryLookMs: 100,
+  /** How often a worker reads the partitions though no worker came or went. */
+  workerLookFloorMs: 10_000,
   workStopGraceMs: 5_000,
   refillEveryMs: 30_000,
   /** A floor: the rows of a partition are read when one is due. */

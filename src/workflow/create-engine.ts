@@ -1,5 +1,6 @@
 import { hostname } from "node:os";
 import type { MongoClient } from "mongodb";
+import { LockstepError } from "../errors.ts";
 import { limits } from "../limits.ts";
 import { createLog, type Log } from "../log.ts";
 import { type Clock, systemClock } from "../ports/clock.ts";
@@ -30,7 +31,7 @@ export interface EngineOptions {
   readonly work?: boolean;
   /** Default: pino, to standard output. */
   readonly log?: Log;
-  /** How long a worker that has died keeps its actors. Default: 3 s. */
+  /** How long a worker that has died keeps its actors. Default: 3 s; at least 1 s. */
   readonly leaseTtlMs?: number;
   /** How long this process's share of the journal is kept. Default: for ever. Large superseded snapshots always go. */
   readonly retain?: Retain;
@@ -64,6 +65,15 @@ export function createEngine(options: EngineOptions): Promise<Engine> {
   });
 }
 
+/** Below the margin of its lease, a worker would be counted among the others, and never claim anything. */
+function checkLease(leaseTtlMs: number): void {
+  if (Number.isSafeInteger(leaseTtlMs) && leaseTtlMs >= limits.workerLeaseTtlMsMin) return;
+  throw new LockstepError(
+    "bad-argument",
+    `leaseTtlMs: expected a whole number of milliseconds from ${limits.workerLeaseTtlMsMin}, found ${leaseTtlMs}`,
+  );
+}
+
 /** Starts an engine on given ports. */
 export async function startEngine(
   options: Pick<EngineOptions, "machines" | "work" | "leaseTtlMs" | "retain">,
@@ -71,6 +81,7 @@ export async function startEngine(
 ): Promise<Engine> {
   const { machines, work = true, leaseTtlMs = limits.workerLeaseTtlMsDefault } = options;
   const { store, clock, log } = ports;
+  checkLease(leaseTtlMs);
   const retention = parseRetain(options.retain ?? {});
   const registry = createRegistry(machines);
   await store.prepare([...new Set(machines.map(({ name }) => name))]);

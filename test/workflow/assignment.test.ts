@@ -4,7 +4,7 @@ import type { PartitionRecord, WorkerRecord } from "../../src/workflow/journal/s
 import { decideAssignment } from "../../src/workflow/worker/assignment.ts";
 
 const workerOf = (worker: string, machines: readonly string[] = ["order@1.0.0"]): WorkerRecord => ({
-  ...{ worker, machines, epoch: 1, expiresAtMs: 0, host: "here", pid: 1 },
+  ...{ worker, machines, epoch: 1, expiresAtMs: 0, isExpired: false, host: "here", pid: 1 },
 });
 
 function partitionsOf(owners: readonly (string | null)[], machine = "order"): PartitionRecord[] {

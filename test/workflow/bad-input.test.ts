@@ -24,6 +24,21 @@ test("each row of the table has a test, and each test a row", async () => {
 });
 
 describe("a declaration", () => {
+  row("a `leaseTtlMs` below a second, or no whole number", async () => {
+    const store = createMemoryWorkflowStore({ nowMs: () => Date.now() });
+    for (const leaseTtlMs of [0, 999, 1_000.5, Number.NaN]) {
+      const start = startEngine(
+        { machines: [durable(plain, names) as DurableMachine], leaseTtlMs },
+        {
+          ...{ store, clock: systemClock, random: systemRandom, log: silentLog },
+          ...{ host: "here", pid: 1 },
+        },
+      );
+      await expect(start).rejects.toMatchObject({ code: "bad-argument" });
+    }
+    expect(await store.partitions()).toEqual([]);
+  });
+
   row("two machines of one name and version that differ", async () => {
     const other = doing({ target: "fine" });
     const same = durable(plain, names);

@@ -14,14 +14,16 @@ type Calls = Partial<WorkflowStore>;
 
 function setUp(change: (store: WorkflowStore) => Calls = () => ({})) {
   const clock = createVirtualClock();
-  const inner = createMemoryWorkflowStore({ nowMs: () => clock.monotonicMs() });
+  /** The clock of the database is ahead by so much. */
+  const ahead = { ms: 0 };
+  const inner = createMemoryWorkflowStore({ nowMs: () => clock.monotonicMs() + ahead.ms });
   const calls = change(inner);
   const store = new Proxy(inner, {
     get: (target, name: keyof WorkflowStore) =>
       calls[name] ?? (target[name] as () => unknown).bind(target),
   }) as WorkflowStore;
   const owned: PartitionRecord[] = [];
-  let losses = 0;
+  const closed: string[] = [];
   let names = 0;
   const lease = new LeaseLoop(
     {
@@ -36,13 +38,10 @@ function setUp(change: (store: WorkflowStore) => Calls = () => ({})) {
     },
     {
       onOwned: (record) => void owned.push(record),
-      onRelease: async () => {},
-      onLost() {
-        losses += 1;
-      },
+      onClosed: async (partition) => void closed.push(partition),
     },
   );
-  return { inner, clock, lease, owned, losses: () => losses };
+  return { inner, clock, ahead, lease, owned, closed };
 }
 
 const away = () => new LockstepError("database-unreachable", "gone");
@@ -103,7 +102,7 @@ describe("a lease", () => {
 
   test("a lease that ran out and was renewed gives its partitions larger epochs", async () => {
     let isAway = false;
-    const { inner, clock, lease, owned, losses } = setUp((store) => ({
+    const { inner, clock, lease, owned, closed } = setUp((store) => ({
       async renew(...values) {
         if (isAway) throw away();
         return store.renew(...values);
@@ -116,7 +115,7 @@ describe("a lease", () => {
     expect(before.size).toBe(limits.partitionsOfMachine);
     isAway = true;
     await clock.advance(4_000);
-    expect(losses()).toBe(1);
+    expect(closed).toHaveLength(limits.partitionsOfMachine);
     isAway = false;
     owned.length = 0;
     await clock.advance(4_000);
@@ -154,7 +153,7 @@ describe("a lease", () => {
         ...{ random: { hex: () => "a" }, machines: ["order@1.0.0"], host: "here", pid: 1 },
         leaseTtlMs: 3_000,
       },
-      { onOwned() {}, onRelease: () => worked, onLost() {} },
+      { onOwned() {}, onClosed: () => worked },
     );
     lease.start();
     await clock.advance(1_000);
@@ -164,6 +163,101 @@ describe("a lease", () => {
     endWork();
     await stopping;
     expect(await store.workers()).toEqual([]);
+  });
+});
+
+const other = { worker: "other", epoch: 1, machines: ["order@1.0.0"], host: "there", pid: 2 };
+
+describe("a look at the partitions", () => {
+  test("takes nothing from a worker that comes while it is under way", async () => {
+    let goOn = () => {};
+    const held = new Promise<void>((resolve) => {
+      goOn = resolve;
+    });
+    const { inner, clock, lease, owned } = setUp((store) => ({
+      async partitions() {
+        await held;
+        return store.partitions();
+      },
+    }));
+    await inner.prepare(["order"]);
+    lease.start();
+    await clock.advance(100);
+    await inner.register(other, 60_000);
+    for (const record of await inner.partitions()) await inner.assign(record, other.worker);
+    goOn();
+    await clock.advance(100);
+    expect(owned).toEqual([]);
+    expect(new Set((await inner.partitions()).map(({ worker }) => worker))).toEqual(
+      new Set(["other"]),
+    );
+  });
+
+  test("closes what the records give to another worker", async () => {
+    const { inner, clock, lease, owned, closed } = setUp();
+    await inner.prepare(["order"]);
+    lease.start();
+    await clock.advance(1_000);
+    const [first] = owned;
+    await inner.register(other, 600_000);
+    expect(await inner.assign(first as PartitionRecord, other.worker)).not.toBeNull();
+    await clock.advance(limits.workerLookFloorMs + 1_000);
+    expect(closed).toContain(first?.partition);
+    expect(lease.isOwned(first as PartitionRecord)).toBe(false);
+    expect((await inner.partitions())[0]?.worker).toBe("other");
+  });
+
+  test("leaves the judgement of a lease to the server, also of one that ends far ahead", async () => {
+    const { inner, clock, ahead, lease, owned } = setUp();
+    await inner.prepare(["order"]);
+    ahead.ms = 3_600_000;
+    await inner.register(other, 3_000);
+    ahead.ms = 0;
+    for (const record of await inner.partitions()) await inner.assign(record, other.worker);
+    lease.start();
+    await clock.advance(2_000);
+    expect(owned).toHaveLength(limits.partitionsOfMachine);
+    expect((await inner.workers()).map(({ worker }) => worker)).toEqual([lease.fence.worker]);
+  });
+
+  test("fences a dead worker out once, though nobody claims its partitions", async () => {
+    const fenced: string[] = [];
+    const { inner, clock, lease } = setUp((store) => ({
+      fenceOut(...values) {
+        fenced.push(values[0]);
+        return store.fenceOut(...values);
+      },
+    }));
+    await inner.prepare(["order", "renamed"]);
+    await inner.register({ ...other, machines: ["renamed@1.0.0"] }, 1);
+    const [record] = (await inner.partitions()).filter(({ machine }) => machine === "renamed");
+    await inner.assign(record as PartitionRecord, other.worker);
+    await clock.advance(10);
+    lease.start();
+    await clock.advance(60_000);
+    expect(fenced).toEqual(["other"]);
+    expect(await inner.workers()).toHaveLength(1);
+  });
+
+  test("costs an idle worker a read of the workers, and seldom one of the partitions", async () => {
+    const reads = { workers: 0, partitions: 0 };
+    const { inner, clock, lease } = setUp((store) => ({
+      workers() {
+        reads.workers += 1;
+        return store.workers();
+      },
+      partitions() {
+        reads.partitions += 1;
+        return store.partitions();
+      },
+    }));
+    await inner.prepare(["order"]);
+    lease.start();
+    await clock.advance(5_000);
+    const [before] = [{ ...reads }];
+    await clock.advance(6 * limits.workerLookFloorMs);
+    expect(reads.partitions - before.partitions).toBeLessThanOrEqual(6);
+    expect(reads.workers - before.workers).toBeGreaterThan(60);
   });
 });
 

@@ -58,7 +58,7 @@ export function workersContract(open: OpenStore): void {
   });
 
   test("workers are registered once, and listed with their leases", async () => {
-    const { store, other } = await opened();
+    const { store, other, expireLeases } = await opened();
     const before = await store.nowMs();
     expect(await store.register(workerOf("w"), 5_000)).toBe(true);
     expect(await store.register(workerOf("w"), 5_000)).toBe(true);
@@ -66,12 +66,15 @@ export function workersContract(open: OpenStore): void {
     expect(await other.renew(workerOf("v"), 5_000)).toBe(false);
     const [found, ...rest] = await store.workers();
     expect(rest).toEqual([]);
-    expect(found).toMatchObject(workerOf("w"));
+    expect(found).toMatchObject({ ...workerOf("w"), isExpired: false });
     expect(found?.expiresAtMs).toBeGreaterThanOrEqual(before + 5_000);
     expect(await store.renew({ ...workerOf("w"), machines: ["m@2.0.0"] }, 50_000)).toBe(true);
     const [renewed] = await store.workers();
     expect(renewed?.machines).toEqual(["m@2.0.0"]);
     expect(renewed?.expiresAtMs).toBeGreaterThanOrEqual(before + 50_000);
+    expect(await store.renew(workerOf("w"), 1)).toBe(true);
+    await expireLeases(1);
+    expect((await other.workers())[0]?.isExpired).toBe(true);
   });
 
   test("attempts of work never go back, and are removed", async () => {

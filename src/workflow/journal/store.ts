@@ -17,16 +17,20 @@ export interface Fence {
   readonly epoch: number;
 }
 
-/** One process that runs timers and tasks, as the store knows it. */
-export interface WorkerRecord {
-  readonly worker: string;
-  readonly epoch: number;
-  /** By the database's clock. */
-  readonly expiresAtMs: number;
+/** One process that runs timers and tasks, as it names itself. */
+export interface WorkerSelf extends Fence {
   /** `name@version` of each machine that it runs. */
   readonly machines: readonly string[];
   readonly host: string;
   readonly pid: number;
+}
+
+/** One process that runs timers and tasks, as the store knows it. */
+export interface WorkerRecord extends WorkerSelf {
+  /** By the database's clock. */
+  readonly expiresAtMs: number;
+  /** True where `fenceOut` would end its lease: it has run out, or ends so far ahead that a clock must have been wrong. */
+  readonly isExpired: boolean;
 }
 
 /** The attempts of one piece of work that did not end it. */
@@ -164,15 +168,15 @@ export interface WorkflowStore<Session = unknown> {
    * Registers a worker under a name that no process has had before. True where it is registered with this epoch now.
    * Where its process dies, `fenceOut` ends the transactions that it has left open.
    */
-  register(worker: Omit<WorkerRecord, "expiresAtMs">, ttlMs: number): Promise<boolean>;
+  register(worker: WorkerSelf, ttlMs: number): Promise<boolean>;
   /** Renews a lease: false when its epoch was raised, or when the worker is unknown and has no right any more. */
-  renew(worker: Omit<WorkerRecord, "expiresAtMs">, ttlMs: number): Promise<boolean>;
+  renew(worker: WorkerSelf, ttlMs: number): Promise<boolean>;
   /**
    * Raises the epoch of a worker whose lease has expired, so that it appends nothing more, and ends its transactions.
    * True when it has no right any more at this epoch.
    */
   fenceOut(worker: string, epoch: number): Promise<boolean>;
-  /** Takes a worker out that has stopped in order, or that is fenced out and owns no partition. */
+  /** Takes a worker out that has stopped in order, or that is fenced out. Whoever owns a partition without a record is gone. */
   removeWorker(worker: string): Promise<void>;
   workers(): Promise<readonly WorkerRecord[]>;
   partitions(): Promise<readonly PartitionRecord[]>;

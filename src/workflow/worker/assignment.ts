@@ -5,6 +5,8 @@ import type { PartitionRecord, WorkerRecord } from "../journal/store.ts";
 export interface Assignment {
   readonly release: readonly PartitionRecord[];
   readonly claim: readonly PartitionRecord[];
+  /** True where this worker has its share of each machine, and no partition is free. */
+  readonly isSettled: boolean;
 }
 
 const nameAndVersion = (machine: string): readonly [string, string] => {
@@ -65,6 +67,7 @@ export function decideAssignment(
   const eligible = eligibleWorkers(workers);
   const release: PartitionRecord[] = [];
   const claim: PartitionRecord[] = [];
+  let isSettled = true;
   for (const machine of new Set(partitions.map((partition) => partition.machine))) {
     const ofMachine = partitions.filter((partition) => partition.machine === machine);
     const able = eligible.get(machine) ?? new Set<string>();
@@ -76,7 +79,9 @@ export function decideAssignment(
     // Workers start at different places, so that they seldom claim the same partition.
     const start = [...able].toSorted().indexOf(me) * share;
     const turned = [...free.slice(start % (free.length || 1)), ...free].slice(0, free.length);
+    // Others may still give back more than their share.
+    if (able.size > 0 && (mine.length !== share || free.length > 0)) isSettled = false;
     claim.push(...turned.slice(0, Math.max(0, share - mine.length)));
   }
-  return { release, claim };
+  return { release, claim, isSettled };
 }

@@ -5,7 +5,7 @@ import type { Clock } from "../../ports/clock.ts";
 import type { Random } from "../../ports/random.ts";
 import { createWakeUp } from "../../ports/wake-up.ts";
 import type { DatabaseClock } from "../actor/database-clock.ts";
-import type { Fence, PartitionRecord, WorkflowStore } from "../journal/store.ts";
+import type { Fence, PartitionRecord, WorkerRecord, WorkflowStore } from "../journal/store.ts";
 import { decideAssignment } from "./assignment.ts";
 
 /** The ports of a worker's membership. */
@@ -25,10 +25,11 @@ export interface LeasePorts {
 export interface LeaseEvents {
   /** This worker owns a partition from now on. */
   onOwned(record: PartitionRecord, sinceMs: number): void;
-  /** This worker gives a partition back. It does so once the promise resolves. */
-  onRelease(partition: string): Promise<void>;
-  /** This worker may own nothing any more: it was replaced, or it could not renew its lease. */
-  onLost(): void;
+  /**
+   * This worker owns a partition no more: it gives it back, or has lost it. Resolves once nothing of it runs here; only
+   * then it is given back.
+   */
+  onClosed(partition: string): Promise<void>;
 }
 
 /** Does something with all of them at the same time, and waits for all of them before it fails. */
@@ -40,6 +41,10 @@ async function together<Item>(
   const failed = results.find((result) => result.status === "rejected");
   if (failed) throw failed.reason;
 }
+
+/** The workers as far as they decide about the partitions. */
+const newsOf = (workers: readonly WorkerRecord[]) =>
+  JSON.stringify(workers.map((each) => [each.worker, each.epoch, each.isExpired, each.machines]));
 
 /**
  * The membership of one worker: it renews its lease, fences out workers that did not, and shares the partitions out.
@@ -56,6 +61,10 @@ export class LeaseLoop {
   readonly #wakeShare;
   #isRegistered = false;
   #validUntilMs = 0;
+  /** The workers at the last look at the partitions, which found each worker with its share. Null: look again. */
+  #settled: string | null = null;
+  /** By this process's clock: when it has read the partitions. */
+  #lookedAtMs = 0;
   #sharing: Promise<unknown> = Promise.resolve();
   #keeping: Promise<unknown> = Promise.resolve();
 
@@ -71,8 +80,9 @@ export class LeaseLoop {
     return this.#fence;
   }
 
-  get owned(): ReadonlySet<string> {
-    return new Set(this.#owned.keys());
+  /** True while this worker owns a partition by this very claim. */
+  isOwned(record: PartitionRecord): boolean {
+    return this.#owned.get(record.partition) === record;
   }
 
   start(): void {
@@ -146,9 +156,13 @@ export class LeaseLoop {
     }
   }
 
-  #lose(): void {
-    this.#owned.clear();
-    this.#events.onLost();
+  /** The records of these partitions are another worker's by now, or may be so soon. */
+  #lose(partitions = [...this.#owned.keys()]): void {
+    this.#settled = null;
+    for (const partition of partitions) {
+      this.#owned.delete(partition);
+      void this.#events.onClosed(partition);
+    }
   }
 
   async #renew(): Promise<void> {
@@ -158,40 +172,67 @@ export class LeaseLoop {
     const isThere = this.#isRegistered || (await store.register(me, leaseTtlMs));
     const beganMs = clock.monotonicMs();
     const isKept = isThere && (await store.renew(me, leaseTtlMs));
-    if (isKept && !this.#isRegistered) this.#wakeShare.hint();
+    if (isKept && !this.#isRegistered) {
+      this.#settled = null;
+      this.#wakeShare.hint();
+    }
     this.#isRegistered = isKept;
     if (isKept) {
       this.#validUntilMs = beganMs + leaseTtlMs - limits.workerLeaseMarginMs;
       return;
     }
     log.warn({ worker: me.worker }, "another worker has replaced this one");
-    if (this.#owned.size > 0) this.#lose();
+    this.#lose();
     this.#validUntilMs = 0;
     this.#fence = this.#newFence();
   }
 
+  /** Looks at the partitions where a worker came or went, and now and then. An idle worker reads only the workers. */
   async #lookAround(): Promise<void> {
-    const { store, databaseClock } = this.#ports;
+    const { store, clock } = this.#ports;
     const { worker: me } = this.#fence;
-    const [workers, partitions] = await Promise.all([store.workers(), store.partitions()]);
-    const nowMs = await databaseClock.nowMs();
+    const known = await store.workers();
+    const isFresh = clock.monotonicMs() - this.#lookedAtMs < limits.workerLookFloorMs;
+    if (isFresh && newsOf(known) === this.#settled) return;
+    this.#settled = null;
+    // The partitions first: an owner has registered before it claimed one, so an owner that is not among the workers now
+    // is gone. The other way round, a worker that came meanwhile would seem to be gone.
+    const partitions = await store.partitions();
+    const workers = await store.workers();
     const dead = new Set<string>();
-    for (const { worker, epoch, expiresAtMs } of workers) {
-      const isExpired = expiresAtMs < nowMs && worker !== me;
-      if (isExpired && (await store.fenceOut(worker, epoch))) dead.add(worker);
+    for (const { worker, epoch, isExpired } of workers) {
+      if (worker === me || !isExpired || !(await store.fenceOut(worker, epoch))) continue;
+      dead.add(worker);
+      // Partitions of a worker without a record are free.
+      await store.removeWorker(worker);
     }
-    const alive = workers.filter(({ worker }) => !dead.has(worker));
     if (this.#fence.worker !== me || !this.#isValid) return;
-    await this.#share(alive, partitions);
-    for (const worker of dead) await this.#sweepAway(worker, partitions);
+    this.#loseOthers(partitions);
+    const alive = workers.filter(({ worker }) => !dead.has(worker));
+    const isSettled = await this.#share(alive, partitions);
+    this.#settled = isSettled ? newsOf(alive) : null;
+    this.#lookedAtMs = clock.monotonicMs();
   }
 
+  /** Closes the partitions that their records give to another worker, or to another claim. */
+  #loseOthers(partitions: readonly PartitionRecord[]): void {
+    const lost = partitions.filter(({ partition, worker, epoch }) => {
+      const owned = this.#owned.get(partition);
+      return owned !== undefined && (owned.worker !== worker || owned.epoch !== epoch);
+    });
+    if (lost.length === 0) return;
+    const names = lost.map(({ partition }) => partition);
+    this.#ports.log.warn({ partitions: names }, "another claim has replaced that of this worker");
+    this.#lose(names);
+  }
+
+  /** True where every worker has its share, so that nothing changes until a worker comes or goes. */
   async #share(
-    workers: Parameters<typeof decideAssignment>[1],
+    workers: readonly WorkerRecord[],
     partitions: readonly PartitionRecord[],
-  ): Promise<void> {
+  ): Promise<boolean> {
     const { worker } = this.#fence;
-    const { release, claim } = decideAssignment(worker, workers, partitions);
+    const { release, claim, isSettled } = decideAssignment(worker, workers, partitions);
     // A claim whose answer was lost, or a partition from before a lease that ran out and was renewed. It is claimed
     // anew, so that its work gets a larger fence than any that may still run.
     const again = partitions.filter(
@@ -203,6 +244,7 @@ export class LeaseLoop {
       ...[...again, ...claim].map((record) => () => this.#claim(record)),
     ];
     await together(acts, (act) => act());
+    return isSettled && again.length === 0;
   }
 
   async #claim(found: PartitionRecord): Promise<void> {
@@ -225,15 +267,9 @@ export class LeaseLoop {
 
   async #release(record: PartitionRecord): Promise<void> {
     const { partition } = record;
-    await this.#events.onRelease(partition);
     const owned = this.#owned.get(partition) ?? record;
     this.#owned.delete(partition);
+    await this.#events.onClosed(partition);
     await this.#ports.store.assign(owned, null);
-  }
-
-  /** Takes the record of a dead worker away once nothing is left of it. */
-  async #sweepAway(worker: string, partitions: readonly PartitionRecord[]): Promise<void> {
-    if (partitions.some((record) => record.worker === worker)) return;
-    await this.#ports.store.removeWorker(worker);
   }
 }

@@ -47,8 +47,6 @@ export class Worker {
   readonly #ports: WorkerPorts;
   readonly #lease: LeaseLoop;
   readonly #runners = new Map<string, PartitionRunner>();
-  /** The record of each partition that this worker owns. */
-  readonly #owned = new Map<string, PartitionRecord>();
   /** Runners that close, by their partitions. */
   readonly #closing = new Map<string, Promise<void>>();
   readonly #stopping = new AbortController();
@@ -69,8 +67,7 @@ export class Worker {
       { ...ports, machines: registry.names },
       {
         onOwned: (record, sinceMs) => void this.#open(record, sinceMs),
-        onRelease: (partition) => this.#close(partition),
-        onLost: () => this.#closeAll(),
+        onClosed: (partition) => this.#close(partition),
       },
     );
   }
@@ -98,7 +95,7 @@ export class Worker {
     this.#stopping.abort();
     await this.#lease.stop();
     this.#stopListening();
-    await Promise.all([...this.#owned.keys()].map((partition) => this.#close(partition)));
+    await Promise.all([...this.#runners.keys()].map((partition) => this.#close(partition)));
     await Promise.all(this.#closing.values());
     await this.#lane?.appender.idle();
     await this.#rows.stop();
@@ -107,10 +104,9 @@ export class Worker {
   async #open(record: PartitionRecord, sinceMs: number): Promise<void> {
     const { partition } = record;
     const lane = this.#laneOf(this.#lease.fence);
-    this.#owned.set(partition, record);
     // Its work from before a lease that ran out may still be on its way to its end.
-    await this.#closing.get(partition);
-    if (this.#owned.get(partition) !== record) return;
+    await this.#close(partition);
+    if (!this.#lease.isOwned(record)) return;
     const { store, actors, registry, clock, databaseClock, log, retention } = this.#ports;
     const runner = new PartitionRunner(
       {
@@ -151,7 +147,6 @@ export class Worker {
   /** Resolves once nothing of a partition runs here any more. */
   async #close(partition: string): Promise<void> {
     const runner = this.#runners.get(partition);
-    this.#owned.delete(partition);
     this.#runners.delete(partition);
     if (runner === undefined) return this.#closing.get(partition);
     const closing = runner
@@ -164,9 +159,5 @@ export class Worker {
       });
     this.#closing.set(partition, closing);
     await closing;
-  }
-
-  #closeAll(): void {
-    for (const partition of [...this.#owned.keys()]) void this.#close(partition);
   }
 }

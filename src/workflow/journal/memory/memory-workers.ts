@@ -1,8 +1,9 @@
 import { limits } from "../../../limits.ts";
 import { partitionsOf } from "../partitions.ts";
-import type { Fence, PartitionRecord, WorkerRecord, WorkflowStore } from "../store.ts";
+import type { Fence, PartitionRecord, WorkerRecord, WorkerSelf, WorkflowStore } from "../store.ts";
 
-interface Held extends WorkerRecord {
+interface Held extends WorkerSelf {
+  readonly expiresAtMs: number;
   readonly ttlMs: number;
 }
 
@@ -26,12 +27,12 @@ export class MemoryWorkers {
     return this.#workers.get(worker)?.epoch === epoch;
   }
 
-  register(worker: Omit<WorkerRecord, "expiresAtMs">, ttlMs: number): boolean {
+  register(worker: WorkerSelf, ttlMs: number): boolean {
     if (!this.#workers.has(worker.worker)) this.#lease(worker, ttlMs);
     return this.holds(worker);
   }
 
-  renew(worker: Omit<WorkerRecord, "expiresAtMs">, ttlMs: number): boolean {
+  renew(worker: WorkerSelf, ttlMs: number): boolean {
     if (!this.holds(worker)) return false;
     this.#lease(worker, ttlMs);
     return true;
@@ -40,9 +41,7 @@ export class MemoryWorkers {
   fenceOut(worker: string, epoch: number): boolean {
     const held = this.#workers.get(worker);
     if (!held || held.epoch > epoch) return true;
-    const leftMs = held.expiresAtMs - this.#nowMs();
-    if (held.epoch < epoch || (leftMs > 0 && leftMs <= held.ttlMs + limits.leaseAheadMs))
-      return false;
+    if (held.epoch < epoch || !this.#isExpired(held)) return false;
     this.#workers.set(worker, { ...held, epoch: epoch + 1 });
     return true;
   }
@@ -52,7 +51,10 @@ export class MemoryWorkers {
   }
 
   list(): readonly WorkerRecord[] {
-    return [...this.#workers.values()].map(({ ttlMs: _, ...worker }) => worker);
+    return [...this.#workers.values()].map((held) => {
+      const { ttlMs: _, ...worker } = held;
+      return { ...worker, isExpired: this.#isExpired(held) };
+    });
   }
 
   partitions(): readonly PartitionRecord[] {
@@ -72,7 +74,12 @@ export class MemoryWorkers {
     if (held?.epoch === epoch) this.#partitions.set(partition, { ...held, ...marks });
   }
 
-  #lease(worker: Omit<WorkerRecord, "expiresAtMs">, ttlMs: number): void {
+  #isExpired({ expiresAtMs, ttlMs }: Held): boolean {
+    const leftMs = expiresAtMs - this.#nowMs();
+    return leftMs <= 0 || leftMs > ttlMs + limits.leaseAheadMs;
+  }
+
+  #lease(worker: WorkerSelf, ttlMs: number): void {
     const expiresAtMs = this.#nowMs() + ttlMs;
     this.#workers.set(worker.worker, { ...worker, expiresAtMs, ttlMs });
   }

@@ -52,7 +52,7 @@ export type StoredRow = Omit<ActorRow, "actor" | "dueAtMs"> & {
   readonly endedAtMs?: number;
 };
 
-export interface StoredWorker extends Omit<WorkerRecord, "worker"> {
+export interface StoredWorker extends Omit<WorkerRecord, "worker" | "isExpired"> {
   readonly _id: string;
   readonly ttlMs: number;
   /** The sessions of its transactions, which `fenceOut` ends. */
@@ -215,13 +215,15 @@ export function rowFromStored(found: StoredRow): ActorRow {
   return { actor: _id, ...rest, dueAtMs };
 }
 
-export function workerFromStored(found: StoredWorker): WorkerRecord {
-  const { _id, epoch, expiresAtMs, machines, host, pid } = checked(
+export function workerFromStored(
+  found: StoredWorker & Pick<WorkerRecord, "isExpired">,
+): WorkerRecord {
+  const { _id, epoch, expiresAtMs, machines, host, pid, isExpired } = checked(
     workflowCollections.workers,
     workerShape,
     found,
   );
-  return { worker: _id, epoch, expiresAtMs, machines, host, pid };
+  return { worker: _id, epoch, expiresAtMs, machines, host, pid, isExpired };
 }
 
 export function partitionFromStored(found: StoredPartition): PartitionRecord {

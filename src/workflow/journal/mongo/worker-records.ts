@@ -11,7 +11,7 @@ import { limits } from "../../../limits.ts";
 import { hasCode, serverErrors } from "../../../mongo/server-errors.ts";
 import { partitionsOf } from "../partitions.ts";
 import { databaseNotSupported, fencedOut } from "../refusals.ts";
-import type { Fence, PartitionRecord, WorkerRecord, WorkflowStore } from "../store.ts";
+import type { Fence, PartitionRecord, WorkerRecord, WorkerSelf, WorkflowStore } from "../store.ts";
 import {
   emptyTimestamp,
   partitionFromStored,
@@ -28,18 +28,18 @@ const nowMs = { $toLong: "$$NOW" };
  * True for a lease that has run out. True also for one that ends so far ahead that an earlier primary's clock must
  * have been wrong: a worker that lives renews it soon.
  */
-const isFree = {
+const isOver = {
   $or: [
     { $lte: ["$expiresAtMs", nowMs] },
     { $gt: ["$expiresAtMs", { $add: [nowMs, "$ttlMs", limits.leaseAheadMs] }] },
   ],
 };
+const isReadable = { $and: [{ $isNumber: "$expiresAtMs" }, { $isNumber: "$ttlMs" }] };
+/** A lease that cannot be read is free too: a worker that lives mends it with its next renewal. */
+const isFree = { $cond: [isReadable, isOver, true] };
 
 /** The lease of a worker, as values of a pipeline: there a text that begins with a dollar sign would name a field. */
-function leased(
-  { machines, host, pid }: Omit<WorkerRecord, "expiresAtMs">,
-  ttlMs: number,
-): Document {
+function leased({ machines, host, pid }: WorkerSelf, ttlMs: number): Document {
   return {
     expiresAtMs: { $add: [nowMs, ttlMs] },
     ...{ ttlMs, machines: { $literal: machines }, host: { $literal: host }, pid },
@@ -96,11 +96,7 @@ export class WorkerRecords {
     );
   }
 
-  async register(
-    worker: Omit<WorkerRecord, "expiresAtMs">,
-    ttlMs: number,
-    sessions: readonly string[],
-  ): Promise<boolean> {
+  async register(worker: WorkerSelf, ttlMs: number, sessions: readonly string[]): Promise<boolean> {
     const { worker: _id, epoch } = worker;
     const isNew = { $eq: [{ $type: "$epoch" }, "missing"] };
     const made = { _id: { $literal: _id }, epoch, ...leased(worker, ttlMs), sessions };
@@ -127,7 +123,7 @@ export class WorkerRecords {
     if (noted.matchedCount !== 1) await this.#fences.deleteOne({ _id: fenceId(_id, session) });
   }
 
-  async renew(worker: Omit<WorkerRecord, "expiresAtMs">, ttlMs: number): Promise<boolean> {
+  async renew(worker: WorkerSelf, ttlMs: number): Promise<boolean> {
     const { worker: _id, epoch } = worker;
     const result = await this.#workers.updateOne({ _id, epoch }, [{ $set: leased(worker, ttlMs) }]);
     return result.matchedCount === 1;
@@ -175,7 +171,10 @@ export class WorkerRecords {
   }
 
   async workers(): Promise<readonly WorkerRecord[]> {
-    const found = await this.#workers.find({}, { hint: "_id_" }).sort({ _id: 1 }).toArray();
+    const stages = [{ $sort: { _id: 1 } }, { $set: { isExpired: isFree } }];
+    const found = await this.#workers
+      .aggregate<Parameters<typeof workerFromStored>[0]>(stages, { hint: "_id_" })
+      .toArray();
     return found.map(workerFromStored);
   }
 
