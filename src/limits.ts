@@ -130,7 +130,7 @@ export const limits = {
   /** An append with an unknown outcome is repeated, since its entries tell whether it had taken effect. */
   workflowAppendAttemptsMax: 4,
   workflowAppendRetryMs: 250,
-  /** The transactions of one process at the same time. */
+  /** The transactions of one process at the same time: of appends, and of applications. */
   workflowSessionsMax: 64,
 
   /** Store and server. */
@@ -138,6 +138,12 @@ export const limits = {
   /** A floor: members report a change at once, and a lost connection is examined at once. */
   serverHeartbeatMs: 5_000,
   watchRetryMs: 500,
+  /**
+   * How long the server may hold the question of a change stream that has no news, and after which silence the stream
+   * is opened anew. The latter is shorter than the time for which a sweep goes back.
+   */
+  watchAnswerMs: 1_000,
+  watchSilentMsMax: 20_000,
   memberTimeoutMs: 3_000,
   /** How long a majority may take for one small write, before any work and during a command. */
   majorityAnswerMs: 30_000,

@@ -62,7 +62,9 @@ class MongoWorkflowStore implements WorkflowStore<ClientSession> {
   readonly #rows: ActorRows;
   readonly #workers: WorkerRecords;
   readonly #attempts: WorkAttempts;
-  readonly #sessions: Sessions;
+  /** Appends end soon. What an application does in its transactions may take long, and keeps no append waiting. */
+  readonly #appends: Sessions;
+  readonly #transactions: Sessions;
   readonly #closing = new AbortController();
 
   constructor(options: MongoWorkflowStoreOptions) {
@@ -81,7 +83,9 @@ class MongoWorkflowStore implements WorkflowStore<ClientSession> {
     this.#workers = new WorkerRecords(database);
     this.#attempts = new WorkAttempts(database);
     const closing = this.#closing.signal;
-    this.#sessions = new Sessions({ client, clock, faultPoints, writeConcern, closing });
+    const means = { client, clock, faultPoints, writeConcern, closing };
+    this.#appends = new Sessions(means);
+    this.#transactions = new Sessions(means);
   }
 
   prepare(machines: readonly string[]): Promise<void> {
@@ -101,7 +105,7 @@ class MongoWorkflowStore implements WorkflowStore<ClientSession> {
   ): Promise<readonly Appended[]> {
     const { clock, faultPoints } = this.#options;
     const closing = this.#closing.signal;
-    const [journal, workers, sessions] = [this.#journal, this.#workers, this.#sessions];
+    const [journal, workers, sessions] = [this.#journal, this.#workers, this.#appends];
     const means = { journal, workers, sessions, clock, faultPoints, closing };
     return this.#inSession(session, async () => {
       requireOneAnActor(entries);
@@ -112,7 +116,7 @@ class MongoWorkflowStore implements WorkflowStore<ClientSession> {
   }
 
   transact<Result>(act: (session: ClientSession) => Promise<Result>): Promise<Result> {
-    return reaching(() => this.#sessions.transact("workflow-transaction", act));
+    return reaching(() => this.#transactions.transact("workflow-transaction", act));
   }
 
   tail(actor: string, session?: ClientSession) {
@@ -164,7 +168,9 @@ class MongoWorkflowStore implements WorkflowStore<ClientSession> {
   }
 
   register(...[worker, ttlMs]: Parameters<WorkflowStore["register"]>): Promise<boolean> {
-    const sessions = this.#sessions.recordWith((id) => this.#workers.addSession(worker, id));
+    const sessions = [this.#appends, this.#transactions].flatMap((each) =>
+      each.recordWith((id) => this.#workers.addSession(worker, id)),
+    );
     return this.#writing("workflow-worker", () => this.#workers.register(worker, ttlMs, sessions));
   }
 
@@ -228,7 +234,7 @@ class MongoWorkflowStore implements WorkflowStore<ClientSession> {
   }
 
   expireEnded(...values: Parameters<WorkflowStore["expireEnded"]>): Promise<number> {
-    const means = { journal: this.#journal, rows: this.#rows, sessions: this.#sessions };
+    const means = { journal: this.#journal, rows: this.#rows, sessions: this.#appends };
     return this.#writing("workflow-expire", () => expireEnded(means, ...values));
   }
 
@@ -241,7 +247,7 @@ class MongoWorkflowStore implements WorkflowStore<ClientSession> {
 
   async close(): Promise<void> {
     this.#closing.abort();
-    await this.#sessions.close();
+    await Promise.all([this.#appends.close(), this.#transactions.close()]);
   }
 
   #writing<Result>(name: string, act: () => Promise<Result>): Promise<Result> {

@@ -20,7 +20,7 @@ interface Means {
 }
 
 /**
- * The sessions of all transactions of this process. They are kept, and their ids recorded, since the transaction of a
+ * The sessions of transactions of this process. They are kept, and their ids recorded, since the transaction of a
  * process that dies stays open for a minute, and locks what its successor has to write.
  */
 export class Sessions {

@@ -56,6 +56,9 @@ function fenceId(worker: string, session: string): string {
   return `${worker}/${session}`;
 }
 
+/** The epoch of a fence that is not in force. Those of workers begin at 1. */
+const notInForce = 0;
+
 /** All fences of a worker: "0" is the character after "/". Pure. */
 function fencesOf(worker: string): Filter<StoredFence> {
   return { _id: { $gt: `${worker}/`, $lt: `${worker}0` } };
@@ -100,27 +103,34 @@ export class WorkerRecords {
     const { worker: _id, epoch } = worker;
     const isNew = { $eq: [{ $type: "$epoch" }, "missing"] };
     const made = { _id: { $literal: _id }, epoch, ...leased(worker, ttlMs), sessions };
-    for (const session of sessions) await this.#makeFence({ worker: _id, epoch }, session);
+    await this.#makeFences(_id, sessions);
     await this.#workers.updateOne({ _id }, [{ $replaceWith: { $cond: [isNew, made, "$$ROOT"] } }], {
       upsert: true,
     });
     const found = await this.#workers.findOne({ _id });
-    return found?.epoch === epoch;
+    if (found?.epoch !== epoch) return false;
+    await this.#putInForce(worker, sessions);
+    return true;
   }
 
   /**
-   * Notes a session before it has a transaction. The fence comes first: once the worker's epoch is raised, no further
-   * session is noted, so all fences that can ever be used are there to be raised. A session that comes too late has
-   * no fence, and appends nothing with one.
+   * Notes a session before it has a transaction. Its fence is there first and in force last: a fence that was made
+   * before the worker's epoch was raised is raised with it, and one that was made after that is never put in force,
+   * wherever this process stops meanwhile.
+   * @throws LockstepError `fenced`
    */
   async addSession(fence: Fence, session: string): Promise<void> {
     const { worker: _id, epoch } = fence;
-    await this.#makeFence(fence, session);
+    await this.#makeFences(_id, [session]);
     const noted = await this.#workers.updateOne(
       { _id, epoch },
       { $addToSet: { sessions: session } },
     );
-    if (noted.matchedCount !== 1) await this.#fences.deleteOne({ _id: fenceId(_id, session) });
+    if (noted.matchedCount !== 1) {
+      await this.#fences.deleteOne({ _id: fenceId(_id, session) });
+      throw fencedOut(fence);
+    }
+    await this.#putInForce(fence, [session]);
   }
 
   async renew(worker: WorkerSelf, ttlMs: number): Promise<boolean> {
@@ -200,8 +210,20 @@ export class WorkerRecords {
     await this.#partitions.updateOne({ _id: partition, epoch }, { $set: marks });
   }
 
-  async #makeFence({ worker, epoch }: Fence, session: string): Promise<void> {
-    const made = { $setOnInsert: { epoch, appends: 0 } };
-    await this.#fences.updateOne({ _id: fenceId(worker, session) }, made, { upsert: true });
+  /** Makes the fences that are missing, at an epoch that no worker has. */
+  async #makeFences(worker: string, sessions: readonly string[]): Promise<void> {
+    if (sessions.length === 0) return;
+    const update = { $setOnInsert: { epoch: notInForce, appends: 0 } };
+    await this.#fences.bulkWrite(
+      sessions.map((session) => ({
+        updateOne: { filter: { _id: fenceId(worker, session) }, update, upsert: true },
+      })),
+      { ordered: false },
+    );
+  }
+
+  async #putInForce({ worker, epoch }: Fence, sessions: readonly string[]): Promise<void> {
+    const ids = sessions.map((session) => fenceId(worker, session));
+    await this.#fences.updateMany({ _id: { $in: ids }, epoch: notInForce }, { $set: { epoch } });
   }
 }
