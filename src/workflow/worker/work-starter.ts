@@ -87,19 +87,30 @@ export class WorkStarter {
     const { clock, log, store, databaseClock } = this.#ports;
     const announced = record.kind === "live" ? this.#announce(actor, record) : undefined;
     const policy = this.#policyOf(actor, record, registered, announced?.started);
+    let isNoted = false;
     const running = runWork(record, actor, policy, {
       ...{ clock, log, fence },
       signals: [signal],
       nowMs: () => databaseClock.nowMs(),
       openTransaction: (act) => this.#openTransaction(act),
       // Only an owner before this one can have begun it.
-      before: async () =>
-        record.askedAtMs < sinceMs ? this.#attemptsBefore(record, sinceMs) : undefined,
-      saveAttempt: (attempt) => store.saveAttempt(attempt),
+      before: async () => {
+        if (record.askedAtMs >= sinceMs) return undefined;
+        isNoted = true;
+        return this.#attemptsBefore(record, sinceMs);
+      },
+      saveAttempt(attempt) {
+        isNoted = true;
+        return store.saveAttempt(attempt);
+      },
       input: () => this.#inputOf(actor, record),
       record: ({ settled, transaction }) => this.#record(actor, record, settled, transaction),
     });
-    void running.ended.then(announced?.ended);
+    void running.ended.then(() => {
+      announced?.ended();
+      // Where this worker loses the actor, another one counts on.
+      if (isNoted && !signal.aborted) store.removeAttempts([record.id]).catch(() => {});
+    });
     return running;
   }
 
@@ -265,7 +276,7 @@ export class WorkStarter {
     settled: Settled,
     transaction: HeldTransaction | null,
   ): Promise<void> {
-    const { actors, fenced, store } = this.#ports;
+    const { actors, fenced } = this.#ports;
     const way = transaction ? this.#ports.inTransaction(transaction.session) : fenced;
     try {
       const applied = await actors.apply(actor, way, settledIntent(record, settled));
@@ -277,7 +288,6 @@ export class WorkStarter {
       await transaction?.abort();
       throw error;
     }
-    void store.removeAttempts([record.id]).catch(() => {});
   }
 }
 
