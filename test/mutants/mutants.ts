@@ -1,3 +1,4 @@
+import { engineMutants } from "./engine-mutants.ts";
 import { hostMutants } from "./host-mutants.ts";
 import { rehearsalMutants } from "./rehearsal-mutants.ts";
 
@@ -394,6 +395,5 @@ export const mutants: readonly Mutant[] = [
       },
     ],
   },
-  ...hostMutants,
-  ...rehearsalMutants,
+  ...[hostMutants, rehearsalMutants, engineMutants].flat(),
 ];

@@ -1,0 +1,279 @@
+import type { Mutant } from "./mutants.ts";
+
+const records = "src/workflow/journal/mongo/worker-records.ts";
+const append = "src/workflow/journal/mongo/append.ts";
+const starter = "src/workflow/worker/work-starter.ts";
+const fences = "test/workflow/faults/fences.test.ts";
+const store = "test/workflow/mongo-store.test.ts";
+const simulation = "test/workflow/workers.test.ts";
+
+/** Ways to get the engine for any machine wrong. */
+export const engineMutants: readonly Mutant[] = [
+  {
+    name: "a fence that is not touched in the transaction",
+    layer: "tests",
+    files: [fences],
+    says: /AssertionError/,
+    edits: [
+      {
+        file: append,
+        find: "await workers.touch(fence, session);\n      await journal.insert",
+        replace: "await journal.insert",
+      },
+    ],
+  },
+  {
+    name: "results without the fence of their worker",
+    layer: "tests",
+    files: ["test/workflow/faults/stopped-clock.test.ts", "-t", "call"],
+    says: /the refusal/,
+    edits: [
+      {
+        file: "src/workflow/worker/worker.ts",
+        find: "createAppender(this.#ports.store, () => fence)",
+        replace: "createAppender(this.#ports.store)",
+      },
+    ],
+  },
+  {
+    name: "a fence that is not raised",
+    layer: "tests",
+    files: [fences],
+    says: /AssertionError/,
+    edits: [
+      {
+        file: "src/workflow/journal/mongo-store.ts",
+        find: "await this.#workers.raiseFences(worker, epoch);",
+        replace: "",
+      },
+    ],
+  },
+  {
+    name: "one fence for all sessions of a worker",
+    layer: "tests",
+    files: [store, "-t", "do not meet at its fence"],
+    says: /AssertionError|MongoServerError|LockstepError/,
+    edits: [
+      // biome-ignore lint/suspicious/noTemplateCurlyInString: the text of a source.
+      { file: records, find: "return `${worker}/${session}`;", replace: "return `${worker}/1`;" },
+    ],
+  },
+  {
+    name: "a fence in force before its session is noted",
+    layer: "tests",
+    files: [fences, "-t", "came too late"],
+    says: /AssertionError/,
+    edits: [
+      {
+        file: records,
+        find: "{ epoch: notInForce, appends: 0 }",
+        replace: "{ epoch: 1, appends: 0 }",
+      },
+    ],
+  },
+  {
+    name: "a session that came too late is kept",
+    layer: "tests",
+    files: [fences, "-t", "while its worker is registered"],
+    says: /has taken over from/,
+    edits: [
+      {
+        file: records,
+        find: "fenceId(_id, session) });\n      throw fencedOut(fence);",
+        replace: "fenceId(_id, session) });",
+      },
+    ],
+  },
+  {
+    name: "a result that is not bound to its visit",
+    layer: "tests",
+    files: [simulation],
+    says: /a result that nobody asked for/,
+    edits: [
+      {
+        file: starter,
+        find: "tail.work.find((waiting) => waiting.id === id);",
+        replace: 'tail.work.find((waiting) => waiting.id.split("/")[0] === id.split("/")[0]);',
+      },
+    ],
+  },
+  {
+    name: "a timer of a state that was left counts",
+    layer: "tests",
+    files: ["test/workflow/differential.test.ts"],
+    says: /AssertionError|differs/,
+    edits: [
+      {
+        file: "src/workflow/system/timer-table.ts",
+        find: "this.#timers = this.#timers.filter(\n      (timer) => !(timer.cancellable && timer.source === source && timer.sendId === sendId),\n    );",
+        replace: "this.#release(source, sendId);",
+      },
+    ],
+  },
+  {
+    name: "an unknown outcome counts as refused",
+    layer: "tests",
+    files: [store, "-t", "whose answer is lost"],
+    says: /AssertionError/,
+    edits: [
+      {
+        file: append,
+        find: "if (!isNetworkTrouble(error) || isOver || closing.aborted) throw error;",
+        replace: 'if (attempt > 0) return entries.map(() => ({ kind: "conflict" }));',
+      },
+    ],
+  },
+  {
+    name: "a key that is not checked",
+    layer: "tests",
+    files: [store, "-t", "counts once an actor"],
+    says: /AssertionError/,
+    edits: [
+      {
+        file: "src/workflow/journal/mongo/journal-collection.ts",
+        find: "unique: true,",
+        replace: "unique: false,",
+      },
+    ],
+  },
+  {
+    name: "an attempt that is not saved",
+    layer: "tests",
+    files: ["test/workflow/attempts.test.ts"],
+    says: /AssertionError/,
+    edits: [
+      {
+        file: "src/workflow/worker/run-work.ts",
+        find: "await persistently(attempting, () => host.saveAttempt(failed));",
+        replace: "void failed;",
+      },
+    ],
+  },
+  {
+    name: "another process's entry in its place counts as one's own",
+    layer: "tests",
+    files: [store, "-t", "is a conflict"],
+    says: /AssertionError/,
+    edits: [
+      {
+        file: append,
+        find: 'fates.set(entry, found === nonce ? appended : { kind: "conflict" });',
+        replace: "fates.set(entry, nonce ? appended : appended);",
+      },
+    ],
+  },
+  {
+    name: "a lease that ends later for its worker than for the others",
+    layer: "tests",
+    files: [simulation],
+    says: /two owners|appended without a right/,
+    edits: [
+      {
+        file: "src/workflow/worker/lease-loop.ts",
+        find: "beganMs + leaseTtlMs - limits.workerLeaseMarginMs;",
+        replace: "beganMs + leaseTtlMs + 4 * limits.workerLeaseMarginMs;",
+      },
+    ],
+  },
+  {
+    name: "a mark that passes entries on their way",
+    layer: "tests",
+    files: ["test/workflow/mongo-server.test.ts", "-t", "transaction was open"],
+    says: /AssertionError/,
+    edits: [
+      {
+        file: "src/workflow/journal/mongo/journal-collection.ts",
+        find: "Math.max(0, nowSeconds - limits.workflowSweepMarginSeconds);",
+        replace: "Math.max(0, nowSeconds + 1);",
+      },
+    ],
+  },
+  {
+    name: "a row that goes back",
+    layer: "tests",
+    files: [store, "-t", "never goes back"],
+    says: /AssertionError/,
+    edits: [
+      {
+        file: "src/workflow/journal/mongo/actor-rows.ts",
+        find: '{ $and: [isSameLife, { $lt: ["$revision", revision] }] },',
+        replace: "isSameLife,",
+      },
+    ],
+  },
+  {
+    name: "an actor that goes on without its migration",
+    layer: "tests",
+    files: ["test/workflow/migration-engine.test.ts"],
+    says: /AssertionError|LockstepError/,
+    edits: [
+      {
+        file: "src/workflow/actor/actors.ts",
+        find: "if (migrated) return { step: migrated, live: undefined };",
+        replace: "if (migrated && nowMs < 0) return { step: migrated, live: undefined };",
+      },
+    ],
+  },
+  {
+    name: "compaction of the latest entry",
+    layer: "tests",
+    files: [store, "-t", "superseded snapshots alone"],
+    says: /AssertionError/,
+    edits: [
+      {
+        file: "src/workflow/journal/mongo/retention.ts",
+        find: "filter: { ...entryIds(actor, from, below), startedAtMs },",
+        replace: "filter: { ...entryIds(actor, from, below + 1), startedAtMs },",
+      },
+    ],
+  },
+  {
+    name: "a report of live work without a key",
+    layer: "tests",
+    files: ["test/workflow/live-work.test.ts"],
+    says: /AssertionError/,
+    edits: [
+      { file: starter, find: "return intent && { ...intent, key };", replace: "return intent;" },
+    ],
+  },
+  {
+    name: "a change stream that says nothing is waited for",
+    layer: "tests",
+    files: ["test/workflow/silent-stream.test.ts"],
+    says: /the gap is told/,
+    edits: [
+      {
+        file: "src/workflow/journal/mongo/watch-journal.ts",
+        find: "await Promise.race([follow(stream, onAppended), silent]);",
+        replace: "await Promise.all([follow(stream, onAppended), silent]);",
+      },
+    ],
+  },
+  {
+    name: "a worker that came after the look at the workers counts as gone",
+    layer: "tests",
+    files: ["test/workflow/lease.test.ts", "-t", "takes nothing"],
+    says: /AssertionError/,
+    edits: [
+      {
+        file: "src/workflow/worker/lease-loop.ts",
+        find: "const partitions = await store.partitions();\n    const workers = await store.workers();",
+        replace:
+          "const workers = await store.workers();\n    const partitions = await store.partitions();",
+      },
+    ],
+  },
+  {
+    name: "an append that waits for transactions of the application",
+    layer: "tests",
+    files: [fences, "-t", "keep no append"],
+    says: /in vain for: the append/,
+    edits: [
+      {
+        file: "src/workflow/journal/mongo-store.ts",
+        find: "this.#transactions = new Sessions(means);",
+        replace: "this.#transactions = this.#appends;",
+      },
+    ],
+  },
+];
