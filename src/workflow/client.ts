@@ -4,7 +4,13 @@ import { isLockstepError, LockstepError } from "../errors.ts";
 import { limits } from "../limits.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Random } from "../ports/random.ts";
-import { type Actors, type Applied, type Intent, unknownActor, type Way } from "./actor/actors.ts";
+import {
+  type Actors,
+  type Applied,
+  type Decision,
+  unknownActor,
+  type Way,
+} from "./actor/actors.ts";
 import type { Appender } from "./actor/appender.ts";
 import { checkedId, checkedKey, checkMachine } from "./actor/checked-names.ts";
 import type { DatabaseClock } from "./actor/database-clock.ts";
@@ -126,11 +132,8 @@ export class Client implements Engine {
 
   async stop(id: string): Promise<Sent> {
     this.#checkOpen();
-    const event = { type: "lockstep.stopped" };
-    const applied = await this.#apply(id, {}, (tail) =>
-      tail.status === "active"
-        ? { kind: "stopped", cause: { kind: "stop" }, eventType: event.type, event }
-        : null,
+    const applied = await this.#apply(id, {}, ({ status }) =>
+      status === "active" ? "stop" : null,
     );
     return sentOf(applied);
   }
@@ -189,7 +192,7 @@ export class Client implements Engine {
   #apply(
     id: string,
     { session }: SendOptions,
-    decide: (tail: Entry) => Intent | null,
+    decide: (tail: Entry) => Decision,
   ): Promise<Applied> {
     const { actors, appender } = this.#ports;
     const way: Way = session === undefined ? { appender } : { appender, session };

@@ -77,6 +77,8 @@ export interface Why {
   readonly since: Date;
   /** The types of the events that a state of it takes now. Their guards are not evaluated. */
   readonly events: readonly string[];
+  /** Why this process cannot read the actor's state: `events` is empty then. */
+  readonly reason?: EntryReason;
   readonly timers: readonly { readonly event: string; readonly at: Date }[];
   readonly work: readonly {
     readonly id: string;
@@ -91,7 +93,7 @@ export interface Why {
    * these machines leaves it alone. Null: nothing.
    */
   readonly lack: string | null;
-  /** True where nothing can move it. */
+  /** True where nothing can move it. False also where this process cannot tell. */
   readonly isStuck: boolean;
 }
 
@@ -162,7 +164,10 @@ export interface Engine {
    * @throws LockstepError `machine-differs`, `database-unreachable`
    */
   check(next: DurableMachine, options?: CheckOptions): Promise<CheckResult>;
-  /** Stops an actor: its timers and its work end, and no exit action runs, as in XState. */
+  /**
+   * Stops an actor: its timers and its work end, and no exit action runs, as in XState. Actions that it has asked for are
+   * still carried out. An actor that no process can read or migrate can be stopped, too.
+   */
   stop(id: string): Promise<Sent>;
   /** Ends this process's part in order: its work is given back to other workers. */
   close(): Promise<void>;

@@ -6,6 +6,7 @@ import { createWakeUp } from "../ports/wake-up.ts";
 import { type Actors, unknownActor } from "./actor/actors.ts";
 import { checkedId, checkMachine } from "./actor/checked-names.ts";
 import type { HintHub } from "./actor/hint-hub.ts";
+import { reasonFor } from "./actor/step.ts";
 import type { DurableMachine } from "./definition/durable.ts";
 import type { Registry } from "./definition/registry.ts";
 import type { Change, List, ListQuery, Why } from "./engine-api.ts";
@@ -127,9 +128,9 @@ export class Reader {
     const { state, status, sinceMs, timers, work } = tail;
     const attempts = await this.#ports.store.attempts(work.map((record) => record.id));
     const known = new Map(attempts.map((attempt) => [attempt.work, attempt]));
-    const events = status === "active" ? this.#eventsOf(tail) : [];
+    const { events, ...unread } = status === "active" ? this.#eventsOf(tail) : { events: [] };
     return {
-      ...{ state, status, events, since: new Date(sinceMs) },
+      ...{ state, status, events, ...unread, since: new Date(sinceMs) },
       timers: timers.map(({ eventType, dueAtMs }) => ({ event: eventType, at: new Date(dueAtMs) })),
       work: work.map((record) => {
         const { attempt = 1, lastError = null, nextAtMs = null } = known.get(record.id) ?? {};
@@ -138,17 +139,22 @@ export class Reader {
         return { id: record.id, kind, name, attempt, lastError, nextAttempt };
       }),
       lack: this.#ports.registry.lackOf(tail),
-      isStuck: events.length + timers.length + work.length === 0,
+      isStuck: unread.reason === undefined && events.length + timers.length + work.length === 0,
     };
   }
 
-  /** The types of events that the active states of the whole system take. */
-  #eventsOf(tail: Entry): readonly string[] {
-    const { _nodes: nodes } = this.#ports.actors.read(tail).snapshot as {
-      readonly _nodes: readonly NodeLike[];
-    };
-    const own = nodes.flatMap(({ ownEvents }) => ownEvents);
-    return [...new Set(own)].filter((type) => !type.startsWith("xstate.")).toSorted();
+  /** The types of events that the active states of an actor take, or why this process cannot read it. */
+  #eventsOf(tail: Entry): Pick<Why, "events" | "reason"> {
+    try {
+      const { _nodes: nodes } = this.#ports.actors.read(tail).snapshot as {
+        readonly _nodes: readonly NodeLike[];
+      };
+      const own = nodes.flatMap(({ ownEvents }) => ownEvents);
+      const events = [...new Set(own)].filter((type) => !type.startsWith("xstate.")).toSorted();
+      return { events };
+    } catch (error) {
+      return { events: [], reason: reasonFor(error) };
+    }
   }
 
   #snapshotOf<TSnapshot>(tail: Entry): TSnapshot {

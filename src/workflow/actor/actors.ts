@@ -11,13 +11,16 @@ import { LiveSystem } from "../system/live-system.ts";
 import type { Appender } from "./appender.ts";
 import type { DatabaseClock } from "./database-clock.ts";
 import { type Handle, Handles } from "./handles.ts";
-import { type Incoming, nextStep, type Step } from "./step.ts";
+import { type Incoming, nextStep, type Step, stoppedStep } from "./step.ts";
 
 /** An event that an actor is to take, decided on its latest entry. */
 export type Intent = Omit<Incoming, "nowMs" | "nonce">;
 
-/** Null: nothing. `migrate`: nothing but the migration to a newer version, where there is one. */
-export type Decision = Intent | "migrate" | null;
+/**
+ * Null: nothing. `migrate`: nothing but the migration to a newer version, where there is one. `stop`: the end of the
+ * actor, for which it is not migrated.
+ */
+export type Decision = Intent | "migrate" | "stop" | null;
 
 /** The result of an intent. */
 export type Applied =
@@ -217,6 +220,9 @@ export class Actors {
     const intent = decide(tail);
     if (intent === null) return null;
     const nowMs = Math.max(await this.#ports.databaseClock.nowMs(), tail.atMs);
+    if (intent === "stop") {
+      return { step: stoppedStep(tail, nowMs, this.nonce(session)), live: undefined };
+    }
     const migrated = toLatest(this.#ports.registry, tail, nowMs, this.nonce(session));
     if (migrated) return { step: migrated, live: undefined };
     if (intent === "migrate") return null;

@@ -68,7 +68,23 @@ export function firstStep(
   return { entry, closures: outcome.closures, logged: outcome.logged, replacedLength: 0 };
 }
 
-function baseOf(tail: Entry, { kind, eventType, key, nonce }: Incoming) {
+/** The entry that stops an actor as it is. Its machine is not needed, so an actor that nobody can read can be stopped. */
+export function stoppedStep(tail: Entry, nowMs: number, nonce: string): Step {
+  const { state, tags, snapshot, work } = tail;
+  const eventType = "lockstep.stopped";
+  const entry: Entry = {
+    ...baseOf(tail, { kind: "stopped", eventType, nonce }),
+    ...{ event: JSON.stringify({ type: eventType }), outcome: "applied", status: "stopped" },
+    ...{ state, tags, snapshot, timers: [], atMs: nowMs, sinceMs: nowMs },
+    work: work.filter(({ kind }) => kind === "action"),
+  };
+  return { entry, closures: [], logged: [], replacedLength: snapshot?.length ?? 0 };
+}
+
+function baseOf(
+  tail: Entry,
+  { kind, eventType, key, nonce }: Pick<Incoming, "kind" | "eventType" | "key" | "nonce">,
+) {
   const { actor, startedAtMs, partition, machine, version } = tail;
   const revision = tail.revision + 1;
   const base: Base = { actor, startedAtMs, partition, machine, version, kind, revision, nonce };

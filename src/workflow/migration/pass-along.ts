@@ -94,7 +94,7 @@ function written(
   try {
     const system = LiveSystem.revive(
       { chart: chartOf(last), onOutside: () => {} },
-      { actor, snapshot, timers, work },
+      { actor, status: "active", snapshot, timers, work },
     );
     const lost = lostActor(system, tree.root, "");
     if (lost !== null) {

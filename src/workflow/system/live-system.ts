@@ -1,4 +1,4 @@
-import { type AnyActorLogic, type AnyActorRef, createActor, type EventObject } from "xstate";
+import { type AnyActorLogic, createActor, type EventObject } from "xstate";
 import { assert, messageOf } from "../../errors.ts";
 import { limits } from "../../limits.ts";
 import type { Entry, WorkRecord } from "../journal/entry.ts";
@@ -13,7 +13,7 @@ import { prepared } from "./prepared.ts";
 import { SettledEvent, stubLogic } from "./stub-logic.ts";
 import { endless, notReadable, replaced } from "./system-refusals.ts";
 import { TimerTable } from "./timer-table.ts";
-import { isStub, persistedOf, type StoredTree, stateText, storeTree } from "./tree.ts";
+import { isStub, persistedOf, type StoredTree, stateText, stoppedTree, storeTree } from "./tree.ts";
 import {
   asLive,
   childOf,
@@ -71,14 +71,15 @@ export class LiveSystem {
    */
   static revive(
     options: SystemOptions,
-    entry: Pick<Entry, "actor" | "snapshot" | "timers" | "work">,
+    entry: Pick<Entry, "actor" | "status" | "snapshot" | "timers" | "work">,
   ): LiveSystem {
     const system = new LiveSystem(options);
     assert(entry.snapshot !== null, "the latest entry has its snapshot", { actor: entry.actor });
     const references: { readonly birth: number; readonly put: (value: unknown) => void }[] = [];
     const read = (text: string) =>
       decode(text, { later: (birth, put) => void references.push({ birth: Number(birth), put }) });
-    const tree = read(entry.snapshot) as StoredTree;
+    const stored = read(entry.snapshot) as StoredTree;
+    const tree = entry.status === "stopped" ? stoppedTree(stored) : stored;
     const inputs = new Map(entry.work.map(({ id, input }) => [id, read(input)]));
     const timers = entry.timers.map((timer) => ({ ...timer, event: read(timer.event) }));
     system.#births.expect(tree.root, tree.nextBirth);
@@ -157,9 +158,6 @@ export class LiveSystem {
       }
       case "carried-out":
         this.#work = this.#work.filter(({ id }) => id !== cause.workId);
-        return true;
-      case "stop":
-        (this.#rootActor as unknown as AnyActorRef & { stop(): void }).stop();
         return true;
     }
   }

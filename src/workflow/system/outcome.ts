@@ -17,8 +17,7 @@ export type Cause =
   | { readonly kind: "timer"; readonly id: string }
   | { readonly kind: "settled"; readonly workId: string; readonly settled: Settled }
   /** An action or a message that was carried out. */
-  | { readonly kind: "carried-out"; readonly workId: string }
-  | { readonly kind: "stop" };
+  | { readonly kind: "carried-out"; readonly workId: string };
 
 /** The system after an event, in the form in which it is written down. */
 export interface Outcome {

@@ -127,6 +127,12 @@ export function storeTree(
   return { root: storedActor(root, "", birthOf), nextBirth };
 }
 
+/** The tree of an actor that was stopped. It was written down while it was active: an actor is stopped without its machine. */
+export function stoppedTree({ root, nextBirth }: StoredTree): StoredTree {
+  const { children: _ended, snapshot, ...rest } = root;
+  return { root: { ...rest, snapshot: { ...snapshot, status: "stopped" } }, nextBirth };
+}
+
 /** A persisted snapshot as XState takes it. */
 export function persistedOf(
   { snapshot, children = {} }: StoredActor,
