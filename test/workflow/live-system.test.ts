@@ -4,6 +4,7 @@ import {
   type AnyStateMachine,
   assign,
   cancel,
+  createActor,
   emit,
   enqueueActions,
   fromCallback,
@@ -238,4 +239,41 @@ test("actions, emitted events, callbacks", () => {
   ]);
   expect(outcome.closures).toHaveLength(2);
   expect(outcome.emitted).toEqual([{ type: "news" }]);
+});
+
+test("a systemId that XState keeps for an actor which never started stays taken after a restart", () => {
+  const failing = setup({ actors: { inner: fromTransition((state) => state, 0) } }).createMachine({
+    entry: [
+      spawnChild("inner", { id: "inner", systemId: "one" }),
+      () => {},
+      assign(() => {
+        throw new Error("it fails at its start");
+      }),
+    ],
+  });
+  const machine = setup({
+    actors: { failing, other: fromTransition((state) => state, 0) },
+  }).createMachine({
+    initial: "waiting",
+    states: {
+      waiting: { on: { BEGIN: "failing" } },
+      failing: { invoke: { src: "failing", onError: "failed" } },
+      failed: {
+        on: { AGAIN: { actions: spawnChild("other", { id: "other", systemId: "one" }) } },
+      },
+    },
+  });
+  const live = createActor(machine);
+  const errors: unknown[] = [];
+  live.subscribe({ error: (error) => errors.push(error) });
+  live.start();
+  live.send({ type: "BEGIN" });
+  expect(live.getSnapshot().value).toBe("failed");
+  live.send({ type: "AGAIN" });
+  expect(String(errors[0])).toContain("already exists");
+
+  const actor = reborn(chartOf(machine as any));
+  actor.send({ type: "BEGIN" });
+  expect(actor.snapshot.value).toBe("failed");
+  expect(String(actor.send({ type: "AGAIN" }).failure?.error)).toContain("already exists");
 });

@@ -86,6 +86,8 @@ export class LiveSystem {
     system.#work = entry.work;
     system.#timers = new TimerTable(timers);
     system.#create({ snapshot: persistedOf(tree.root, (workId) => inputs.get(workId)) });
+    const { system: actors } = system.#rootActor;
+    for (const systemId of tree.taken ?? []) actors._set(systemId, new GoneActor(-1));
     for (const { birth, put } of references)
       put(system.#births.actors.get(birth) ?? new GoneActor(birth));
     const found = system.snapshot as { readonly status: string; readonly error: unknown };

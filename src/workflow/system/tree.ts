@@ -3,7 +3,14 @@ import { LockstepError } from "../../errors.ts";
 import { activeNodesOf } from "./active-nodes.ts";
 import { keptError } from "./kept-error.ts";
 import type { StubSnapshot } from "./stub-logic.ts";
-import { asLive, isMachine, isPureLogic, isRunning, type LiveActor } from "./xstate-internals.ts";
+import {
+  asLive,
+  isMachine,
+  isPureLogic,
+  isRunning,
+  type LiveActor,
+  takenSystemIds,
+} from "./xstate-internals.ts";
 
 /** One actor of a system as it is written down, with its children. */
 export interface StoredActor {
@@ -22,6 +29,8 @@ export interface StoredTree {
   readonly root: StoredActor;
   /** The number of the next actor. */
   readonly nextBirth: number;
+  /** See `takenSystemIds`. */
+  readonly taken?: readonly string[];
 }
 
 interface MachineSnapshotLike {
@@ -124,7 +133,9 @@ export function storeTree(
   nextBirth: number,
   birthOf: (actor: LiveActor) => number,
 ): StoredTree {
-  return { root: storedActor(root, "", birthOf), nextBirth };
+  const taken = takenSystemIds(root);
+  const stored = { root: storedActor(root, "", birthOf), nextBirth };
+  return taken.length === 0 ? stored : { ...stored, taken };
 }
 
 /** The tree of an actor that was stopped. It was written down while it was active: an actor is stopped without its machine. */

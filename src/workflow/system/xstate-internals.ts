@@ -26,6 +26,8 @@ interface LiveActorSystem {
   scheduler: Scheduler;
   _relay: (source: LiveActor | undefined, target: LiveActor, event: EventObject) => void;
   _sendInspectionEvent: (event: InspectionEvent) => void;
+  getAll(): Readonly<Record<string, AnyActorRef>>;
+  _set(systemId: string, actor: object): void;
 }
 
 interface InspectionEvent {
@@ -115,6 +117,15 @@ export function withBound(copy: AnyStateMachine): AnyStateMachine {
   const own = copy.options?.maxIterations ?? Number.POSITIVE_INFINITY;
   copy.options = { ...copy.options, maxIterations: Math.min(own, limits.microstepsPerEventMax) };
   return copy;
+}
+
+/**
+ * The `systemId`s that XState keeps for actors that do not run: those that a machine made before it failed in the same
+ * transition. No other actor of the system can ever have such an id.
+ */
+export function takenSystemIds(root: LiveActor): readonly string[] {
+  const named = Object.entries(root.system.getAll());
+  return named.flatMap(([systemId, actor]) => (isRunning(asLive(actor)) ? [] : [systemId]));
 }
 
 /** True for the error that ends a cycle of transitions without events. */
