@@ -1,6 +1,6 @@
 // Aim: the public kit plays a user's machine through every crash. Method: machines with everything that a process can lose.
 import { expect, test } from "vitest";
-import { assign, fromPromise, setup } from "xstate";
+import { assign, fromCallback, fromPromise, setup } from "xstate";
 import { durable } from "../../src/workflow/definition/durable.ts";
 import { crashAnywhere } from "../../src/workflow/testing/crash-anywhere.ts";
 
@@ -152,4 +152,39 @@ test("a machine that does not answer by its events alone is reported with the pl
       durable: '{"answer":2}',
     },
   });
+});
+
+test("an event of a callback counts once, also where the answer of its append is lost", async () => {
+  let say = () => {};
+  const machine = setup({
+    types: {} as { context: { heard: number }; events: { type: "SAID" } },
+    actors: {
+      ears: fromCallback(({ sendBack }) => {
+        say = () => sendBack({ type: "SAID" });
+      }),
+    },
+  }).createMachine({
+    context: { heard: 0 },
+    invoke: { src: "ears" },
+    on: { SAID: { actions: assign({ heard: ({ context }) => context.heard + 1 }) } },
+  });
+  const listening = durable(machine, { name: "listening", version: "1.0.0" });
+  await crashAnywhere(listening, [{ act: () => say() }], { faults: ["lost"] });
+});
+
+test("a timer without a delay fires before the next step, live and durable", async () => {
+  const machine = setup({
+    types: {} as { events: { type: "GO" } },
+  }).createMachine({
+    initial: "idle",
+    states: {
+      idle: { on: { GO: "soon" } },
+      soon: { after: { 0: "over" } },
+      over: {},
+    },
+  });
+  await crashAnywhere(durable(machine, { name: "soon", version: "1.0.0" }), [
+    { send: { type: "GO" } },
+    { send: { type: "GO" } },
+  ]);
 });

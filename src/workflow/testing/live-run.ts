@@ -69,20 +69,21 @@ export class LiveRun {
 
   async start(): Promise<void> {
     this.#actor.start();
-    await settled();
+    await this.settle();
   }
 
   async send(event: EventObject): Promise<void> {
     this.#actor.send(event);
-    await settled();
+    await this.settle();
   }
 
   settle(): Promise<void> {
-    return settled();
+    return this.elapse(0);
   }
 
   async elapse(ms: number): Promise<void> {
     const endMs = this.#clock.now() + ms;
+    await settled();
     for (;;) {
       const { nextMs } = this.#clock;
       if (nextMs === null || nextMs > endMs) break;

@@ -12,6 +12,7 @@ import type { WorkAttempt, WorkflowStore } from "../journal/store.ts";
 import { keptError } from "../system/kept-error.ts";
 import type { Settled } from "../system/stub-logic.ts";
 import { isActorRef, isMachine } from "../system/xstate-internals.ts";
+import { decode } from "../values/decode.ts";
 import { encode } from "../values/encode.ts";
 import { ActorWork } from "./actor-work.ts";
 import { type HeldTransaction, holdTransaction } from "./held-transaction.ts";
@@ -142,8 +143,14 @@ export class WorkStarter {
     return counted;
   }
 
-  /** The input as the system has it, with references to actors. */
+  /** The input as the system has it, with references to actors. Only those need the actor. */
   async #inputOf(actor: string, { input }: WorkRecord): Promise<unknown> {
+    let hasReferences = false;
+    const later = () => {
+      hasReferences = true;
+    };
+    const value = decode(input, { later });
+    if (!hasReferences) return value;
     const tail = await this.#ports.store.tail(actor);
     assert(tail, "an actor with work has a tail", { actor });
     return this.#ports.actors.read(tail).decode(input);
