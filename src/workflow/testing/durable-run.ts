@@ -1,5 +1,6 @@
 import type { EventObject } from "xstate";
 import { limits } from "../../limits.ts";
+import { type Log, silentLog } from "../../log.ts";
 import { partitionOf } from "../actor/partition.ts";
 import type { DurableMachine, PreparedTask, WorkContext } from "../definition/durable.ts";
 import type { Entry } from "../journal/entry.ts";
@@ -27,8 +28,9 @@ export class DurableRun {
   readonly #attempts = new Set<Attempt>();
   readonly #emitted: string[] = [];
   readonly #results: string[] = [];
-  /** The revisions whose emitted events and results are known. */
-  #known = 0;
+  readonly #entries: Entry[] = [];
+  /** So many entries have said which events they emitted, and which results they took. */
+  #noted = 0;
   #sent = 0;
   /** Why the latest event was rejected, if it was. */
   rejected: string | null = null;
@@ -37,11 +39,12 @@ export class DurableRun {
     durable: DurableMachine,
     input: unknown,
     faults: ReadonlyMap<number, FaultKind> = new Map(),
+    log: Log = silentLog,
   ) {
     this.#durable = this.#recording(durable);
     this.#input = input;
     this.#host = new EngineHost({
-      ...{ machines: [this.#durable], faults, only: partitionOf(durable.name, actor) },
+      ...{ machines: [this.#durable], faults, log, only: partitionOf(durable.name, actor) },
     });
     this.#host.nextMoment = (nowMs) => this.#nextMoment(nowMs);
   }
@@ -86,7 +89,8 @@ export class DurableRun {
 
   async observe(): Promise<Observation> {
     const snapshot = await this.#host.ask((engine) => engine.get(this.#durable, actor));
-    await this.#readJournal();
+    for (const entry of (await this.entries()).slice(this.#noted)) this.#note(entry);
+    this.#noted = this.#entries.length;
     return {
       root: observe(snapshot),
       emitted: [...this.#emitted],
@@ -95,23 +99,18 @@ export class DurableRun {
     };
   }
 
-  /** Whether something goes on that no step of a script waits for: work that has not ended. */
-  async pending(): Promise<readonly string[]> {
-    const tail = await this.#host.store.tail(actor);
-    return (tail?.work ?? []).map(({ kind, name, id }) => `${kind} ${name} (${id})`);
+  /** The journal so far. */
+  async entries(): Promise<readonly Entry[]> {
+    for (;;) {
+      const from = this.#entries.length;
+      const page = await this.#host.store.entries(actor, from, limits.entriesOfPage);
+      this.#entries.push(...page);
+      if (page.length < limits.entriesOfPage) return this.#entries;
+    }
   }
 
   dispose(): void {
     this.#host.dispose();
-  }
-
-  async #readJournal(): Promise<void> {
-    for (;;) {
-      const page = await this.#host.store.entries(actor, this.#known, limits.entriesOfPage);
-      for (const entry of page) this.#note(entry);
-      this.#known += page.length;
-      if (page.length < limits.entriesOfPage) return;
-    }
   }
 
   #note({ kind, event, emitted, eventType, outcome }: Entry): void {

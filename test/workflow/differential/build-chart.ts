@@ -31,6 +31,8 @@ import {
 export interface World {
   /** Called by the chart's own action functions. */
   did(what: string, context: unknown): void;
+  /** Called by the durable action where XState runs it. */
+  mail?(params: unknown): void;
 }
 
 /** The logic of a chart that lives outside the machine. */
@@ -79,6 +81,10 @@ class Builder {
     this.#world = world;
   }
 
+  get #id(): string {
+    return this.#isChild ? "child" : "root";
+  }
+
   build(spec: NodeSpec, sources: Readonly<Record<string, AnyActorLogic>>): AnyStateMachine {
     const root = this.#number(spec);
     const config = this.#node(root, true);
@@ -87,7 +93,7 @@ class Builder {
       actors: sources as any,
       actions: {
         own: ({ context }: any) => this.#world.did("own", context.n),
-        mail: (() => {}) as any,
+        mail: (_: any, params: any) => this.#world.mail?.(params),
         combined: enqueueActions(({ enqueue }: any) => {
           enqueue.assign({ n: ({ context }: any) => context.n + 1 });
           enqueue({ type: "mail", params: { combined: true } });
@@ -100,7 +106,7 @@ class Builder {
       delays: { fixed: 10, dynamic: (args: any) => 4 + (n(args) % 3) * 3 } as any,
     } as any).createMachine({
       ...config,
-      id: this.#isChild ? "child" : "root",
+      id: this.#id,
       context: ({ input, self }: any) => ({
         ...{
           n: input?.n ?? 0,
@@ -152,7 +158,12 @@ class Builder {
       on: this.#on(spec.on),
       ...(spec.always ? { always: this.#fuelled(spec.always) } : {}),
       after: this.#after(spec.after),
-      invoke: spec.invoke.map((invoke, index) => this.#invoke(invoke, `${id}.i${index}`)),
+      invoke: spec.invoke.map((invoke, index) =>
+        this.#invoke(
+          invoke,
+          invoke.hasId ? `${id}.i${index}` : `${index}.${isRoot ? this.#id : id}`,
+        ),
+      ),
       ...(spec.onDone && kind !== "atomic" ? { onDone: this.#fuelled(spec.onDone) } : {}),
       ...(spec.isTagged ? { tags: [`tag-${id}`] } : {}),
     };
@@ -227,10 +238,11 @@ class Builder {
     return names[index % names.length] as string;
   }
 
+  /** @param id the id that XState gives the child too where it has none of its own */
   #invoke({ source, hasId, onDone, onError, onSnapshot }: InvokeSpec, id: string): any {
     const src = this.#source(source);
     return {
-      ...{ src, input: this.#input },
+      ...{ src, input: this.#inputOf(id) },
       ...(hasId ? { id } : {}),
       ...(onDone ? { onDone: this.#fuelled(this.#noting(onDone)) } : {}),
       ...(onError ? { onError: this.#fuelled(this.#noting(onError)) } : {}),
@@ -244,7 +256,9 @@ class Builder {
     return { ...transition, actions: [{ do: "note" }, ...transition.actions] };
   }
 
-  readonly #input = ({ context, self }: any) => ({ n: context.n, parent: self, at: new Date(7) });
+  #inputOf(id: string): any {
+    return ({ context, self }: any) => ({ n: context.n, parent: self, id, at: new Date(7) });
+  }
 
   #actions(actions: readonly ActionSpec[]): any[] {
     return actions.map((action) => this.#action(action));
@@ -357,12 +371,15 @@ class Builder {
     return this.#burning((enqueue, { context }) => {
       enqueue.assign({ spawned: context.spawned + 1 });
       if (action.do === "spawn") {
-        enqueue.spawnChild(src, { ...naming(context), input: this.#input });
+        const named = naming(context);
+        enqueue.spawnChild(src, { ...named, input: this.#inputOf(named.id) });
         return;
       }
       enqueue.assign({
-        ref: ({ spawn, self }: any) =>
-          spawn(src, { ...naming(context), input: { n: context.n, parent: self } }),
+        ref: ({ spawn, self }: any) => {
+          const named = naming(context);
+          return spawn(src, { ...named, input: { n: context.n, parent: self, id: named.id } });
+        },
       });
     });
   }

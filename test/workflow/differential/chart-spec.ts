@@ -237,3 +237,9 @@ export const anyScript: fc.Arbitrary<readonly StepSpec[]> = fc.array(step, {
   minLength: 1,
   maxLength: 12,
 });
+
+/** See `CrashPicks`. */
+export const anyPicks: fc.Arbitrary<readonly (readonly [number, number | null])[]> = fc.tuple(
+  fc.tuple(fc.nat(), fc.constant(null)),
+  fc.tuple(fc.nat(), fc.nat()),
+);

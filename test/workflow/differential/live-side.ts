@@ -1,21 +1,11 @@
-import {
-  type AnyActorRef,
-  type AnyStateMachine,
-  createActor,
-  fromCallback,
-  fromPromise,
-} from "xstate";
-import {
-  isMachine,
-  isRunning,
-  type LiveActor,
-} from "../../../src/workflow/system/xstate-internals.ts";
+import { type AnyActorRef, createActor, fromCallback, fromPromise } from "xstate";
+import { isRunning, type LiveActor } from "../../../src/workflow/system/xstate-internals.ts";
 import { SteppedClock } from "../../../src/workflow/testing/live-run.ts";
 import { observe, textOf } from "../../../src/workflow/testing/observation.ts";
 import { turn } from "../../../src/workflow/testing/settle.ts";
-import { buildChart, type OutsideLogic, type World } from "./build-chart.ts";
+import { buildChart, type OutsideLogic } from "./build-chart.ts";
 import { type ChartSpec, eventNames, type StepSpec } from "./chart-spec.ts";
-import { dataOf, errorOf, outputOf, type Seen } from "./seen.ts";
+import { copyOf, dataOf, errorOf, noDeeds, outputOf, type Seen } from "./seen.ts";
 
 interface Task {
   readonly who: string;
@@ -41,21 +31,23 @@ const timersMax = 300;
 /** A generated chart in live XState with a simulated clock. */
 export class LiveSide {
   readonly #clock = new SteppedClock();
+  readonly #isPrompt: boolean;
   readonly #actor: AnyActorRef;
   readonly #tasks: Task[] = [];
   readonly #ears: Ears[] = [];
   readonly #made: LiveActor[] = [];
   readonly #hearing: (readonly [Ears, string])[] = [];
   #serial = 0;
-  readonly #seen = {
-    ...{ actions: [] as string[], own: [] as string[], emitted: [] as string[] },
-    ...{ logged: [] as string[], heard: [] as string[] },
-  };
+  readonly #seen = noDeeds();
 
-  constructor(chart: ChartSpec) {
-    const world: World = { did: (what, n) => void this.#seen.own.push(`${what} ${n}`) };
-    const machine = buildChart(chart, this.#outside(), world);
-    this.#actor = createActor(this.#withMail(machine), {
+  /** @param isPrompt timers without a delay fire before the next step, as those of an engine do */
+  constructor(chart: ChartSpec, isPrompt: boolean) {
+    this.#isPrompt = isPrompt;
+    const machine = buildChart(chart, this.#outside(), {
+      did: (what, n) => void this.#seen.own.push(`${what} ${n}`),
+      mail: (params) => void this.#seen.actions.push(textOf(params)),
+    });
+    this.#actor = createActor(machine, {
       ...{ id: "root", clock: this.#clock, input: { n: 1 } },
       logger: (...words: unknown[]) => void this.#seen.logged.push(textOf(words)),
       inspect: (event: { readonly type: string; readonly actorRef: unknown }) => {
@@ -71,9 +63,30 @@ export class LiveSide {
   async start(): Promise<void> {
     this.#actor.start();
     await turn();
+    this.#afterStep();
   }
 
   async play(step: StepSpec): Promise<void> {
+    await this.#play(step);
+    this.#afterStep();
+  }
+
+  #afterStep(): void {
+    if (this.#isPrompt) this.#elapse(0);
+  }
+
+  #elapse(ms: number): void {
+    const endMs = this.#clock.now() + ms;
+    for (let fired = 0; ; fired += 1) {
+      const { nextMs } = this.#clock;
+      if (nextMs === null || nextMs > endMs) break;
+      if (fired > timersMax) throw new Error("the chart turns in a circle");
+      this.#clock.set(nextMs);
+    }
+    this.#clock.set(endMs);
+  }
+
+  async #play(step: StepSpec): Promise<void> {
     switch (step.do) {
       case "event":
         this.#serial += 1;
@@ -83,17 +96,9 @@ export class LiveSide {
           serial: this.#serial,
         } as never);
         break;
-      case "elapse": {
-        const endMs = this.#clock.now() + step.ms;
-        for (let fired = 0; ; fired += 1) {
-          const { nextMs } = this.#clock;
-          if (nextMs === null || nextMs > endMs) break;
-          if (fired > timersMax) throw new Error("the chart turns in a circle");
-          this.#clock.set(nextMs);
-        }
-        this.#clock.set(endMs);
+      case "elapse":
+        this.#elapse(step.ms);
         break;
-      }
       case "settle": {
         const pending = this.#pendingTasks();
         const task = pending[step.which % Math.max(1, pending.length)];
@@ -117,10 +122,9 @@ export class LiveSide {
     const heardBy = this.#hearing.filter(([ears]) => !ears.isStopped);
     this.#seen.heard.push(...heardBy.map(([, text]) => text));
     this.#hearing.length = 0;
-    const { actions, own, emitted, logged, heard } = this.#seen;
     return {
       root: observe(this.#actor.getSnapshot()),
-      ...{ actions, own, emitted, logged, heard },
+      ...copyOf(this.#seen),
       tasks: this.#pendingTasks().map(({ who }) => who),
       ears: this.#listening().map(({ who }) => who),
     };
@@ -143,17 +147,6 @@ export class LiveSide {
 
   #listening(): readonly Ears[] {
     return this.#ears.filter(({ isStopped }) => !isStopped);
-  }
-
-  /** The children ask for the durable action too. */
-  #withMail(machine: AnyStateMachine): AnyStateMachine {
-    const mail = (_: unknown, params: unknown) => void this.#seen.actions.push(textOf(params));
-    const actors = Object.fromEntries(
-      Object.entries(machine.implementations.actors).flatMap(([name, logic]) =>
-        isMachine(logic) ? [[name, logic.provide({ actions: { mail } } as never)]] : [],
-      ),
-    );
-    return machine.provide({ actors, actions: { mail } } as never) as AnyStateMachine;
   }
 
   #outside(): OutsideLogic {

@@ -8,30 +8,24 @@ import { observe, textOf } from "../../../src/workflow/testing/observation.ts";
 import { decode } from "../../../src/workflow/values/decode.ts";
 import { buildChart } from "./build-chart.ts";
 import { type ChartSpec, eventNames, type StepSpec } from "./chart-spec.ts";
-import { dataOf, errorOf, outputOf, type Seen } from "./seen.ts";
-
-/** How long the same system is used: it is revived from its entry each time, or only after a failure. */
-export type Life = "one event" | "as long as it goes";
+import type { Side } from "./compare.ts";
+import { copyOf, dataOf, errorOf, noDeeds, outputOf, type Seen } from "./seen.ts";
 
 /** A generated chart that is written down and revived between any two events, without an engine. */
-export class RevivedSide {
+export class RevivedSide implements Side {
   readonly #chart: Chart;
-  readonly #life: Life;
-  #live: LiveSystem | undefined;
+  /** Revived from the tail, and has not run yet. */
+  #revived: LiveSystem | undefined;
   #tail: Entry | undefined;
   #nowMs = 1_000_000;
   #nonces = 0;
   #serial = 0;
-  readonly #seen = {
-    ...{ actions: [] as string[], own: [] as string[], emitted: [] as string[] },
-    ...{ logged: [] as string[], heard: [] as string[] },
-  };
+  readonly #seen = noDeeds();
   readonly #hearing: (readonly [number, string])[] = [];
   /** Set once a caller's event was rejected: live XState ends there. */
   isRejected = false;
 
-  constructor(spec: ChartSpec, life: Life) {
-    this.#life = life;
+  constructor(spec: ChartSpec) {
     const outside = { task: fromPromise(async () => {}), ears: fromCallback(() => {}) };
     const machine = buildChart(spec, outside, {
       did: (what, n) => void this.#seen.own.push(`${what} ${n}`),
@@ -98,14 +92,17 @@ export class RevivedSide {
     const heardBy = this.#hearing.filter(([birth]) => births.has(birth));
     this.#seen.heard.push(...heardBy.map(([, text]) => text));
     this.#hearing.length = 0;
-    const { actions, own, emitted, logged, heard } = this.#seen;
-    const found = observe(LiveSystem.revive(this.#options(), this.tail).snapshot);
+    const found = observe(this.#system.snapshot);
     return {
       root: { ...found, status: this.tail.status },
-      ...{ actions, own, emitted, logged, heard },
+      ...copyOf(this.#seen),
       tasks: this.#work("task").map(({ path }) => path),
       ears: this.#work("live").map(({ path }) => path),
     };
+  }
+
+  get reason(): string | undefined {
+    return this.tail.reason?.message;
   }
 
   get tail(): Entry {
@@ -134,47 +131,49 @@ export class RevivedSide {
     return { chart: this.#chart, onOutside: () => {} };
   }
 
+  get #system(): LiveSystem {
+    this.#revived ??= LiveSystem.revive(this.#options(), this.tail);
+    return this.#revived;
+  }
+
   #apply(incoming: Omit<Incoming, "nowMs" | "nonce">): void {
     if (this.tail.status !== "active" || this.isRejected) return;
-    this.#nonces += 1;
-    const live =
-      (this.#life === "as long as it goes" ? this.#live : undefined) ??
-      LiveSystem.revive(this.#options(), this.tail);
-    const { step, isUsable } = nextStep(live, this.tail, {
-      ...{ ...incoming, nowMs: this.#nowMs, nonce: String(this.#nonces) },
-    });
+    const live = this.#system;
+    const { step, isUsable } = this.#next(live, incoming);
     this.isRejected = step.entry.outcome === "rejected" && incoming.kind === "caller";
     this.#committed(step, isUsable ? live : undefined);
   }
 
+  #next(live: LiveSystem, incoming: Omit<Incoming, "nowMs" | "nonce">) {
+    this.#nonces += 1;
+    const stamp = { nowMs: this.#nowMs, nonce: String(this.#nonces) };
+    return nextStep(live, this.tail, { ...incoming, ...stamp });
+  }
+
   #committed({ entry, closures, logged }: Step, live: LiveSystem | undefined): void {
     this.#tail = entry;
-    this.#live = live;
+    this.#revived = undefined;
     for (const closure of closures) closure();
     this.#seen.logged.push(...logged.map((words) => textOf(words)));
     const emitted = entry.emitted === undefined ? [] : (decode(entry.emitted) as unknown[]);
     this.#seen.emitted.push(...emitted.map(textOf));
-    this.#carryOut();
+    this.#carryOut(live);
+    this.#revived = undefined;
   }
 
-  /** Does what a worker does at once: actions, and messages to callbacks. */
-  #carryOut(): void {
+  /** Does what a worker does at once: actions, and messages to callbacks. They change nothing in the system. */
+  #carryOut(live: LiveSystem | undefined): void {
     for (;;) {
       const record = this.tail.work.find(({ kind }) => kind === "action" || kind === "message");
       if (!record) return;
       const text = textOf(decode(record.input));
       if (record.kind === "action") this.#seen.actions.push(text);
       else this.#hearing.push([record.birth, `${record.path} ${text}`]);
-      const before = this.tail;
-      this.#nonces += 1;
-      const live = this.#live ?? LiveSystem.revive(this.#options(), before);
-      const { step, isUsable } = nextStep(live, before, {
+      const { step } = this.#next(live ?? this.#system, {
         ...{ kind: "result", cause: { kind: "carried-out", workId: record.id } },
         ...{ eventType: "lockstep.carried-out", event: { type: "lockstep.carried-out" } },
-        ...{ nowMs: this.#nowMs, nonce: String(this.#nonces) },
       });
       this.#tail = step.entry;
-      this.#live = isUsable && this.#life === "as long as it goes" ? live : undefined;
       const stays = step.entry.work.some(({ id }) => id === record.id);
       if (stays) throw new Error(`${record.kind} ${record.name} stays pending`);
     }

@@ -1,14 +1,30 @@
 import { differenceOf, type ObservedActor } from "../../../src/workflow/testing/observation.ts";
 
-/** What a generated chart has done so far, on either side. */
-export interface Seen {
-  readonly root: ObservedActor;
-  readonly actions: readonly string[];
-  readonly own: readonly string[];
-  readonly emitted: readonly string[];
-  readonly logged: readonly string[];
+/** The deeds of a generated chart so far. */
+interface Deeds {
+  readonly actions: string[];
+  readonly own: string[];
+  readonly emitted: string[];
+  readonly logged: string[];
   /** What callbacks were sent. */
-  readonly heard: readonly string[];
+  readonly heard: string[];
+}
+
+export function noDeeds(): Deeds {
+  return { actions: [], own: [], emitted: [], logged: [], heard: [] };
+}
+
+/** The deeds as they are now. */
+export function copyOf({ actions, own, emitted, logged, heard }: Deeds): Deeds {
+  return {
+    ...{ actions: [...actions], own: [...own], emitted: [...emitted] },
+    ...{ logged: [...logged], heard: [...heard] },
+  };
+}
+
+/** What a generated chart has done so far, on either side. */
+export interface Seen extends Deeds {
+  readonly root: ObservedActor;
   /** The tasks that wait for their answer, and the callbacks that listen. */
   readonly tasks: readonly string[];
   readonly ears: readonly string[];
@@ -34,14 +50,36 @@ export function errorOf(who: string): Error {
 
 const lists = ["own", "logged", "heard", "tasks", "ears"] as const;
 
-/** The first difference in words, or null. */
-export function differenceOfSeen(live: Seen, durable: Seen): string | null {
+/** What comes out of the process that made the transition: a crash just then loses it. */
+function isOnce(name: (typeof lists)[number]): boolean {
+  return name === "own" || name === "logged";
+}
+
+function isPartOf(part: readonly string[], whole: readonly string[]): boolean {
+  let at = 0;
+  return part.every((text) => {
+    at = whole.indexOf(text, at) + 1;
+    return at > 0;
+  });
+}
+
+/**
+ * The first difference in words, or null.
+ * @param isCrashed a crash may have lost what the chart's own functions do, and a callback may have heard a message twice
+ */
+export function differenceOfSeen(live: Seen, durable: Seen, isCrashed = false): string | null {
+  const differ = (name: (typeof lists)[number]) => ({
+    ...{ where: name, live: live[name].join("; "), durable: durable[name].join("; ") },
+  });
+  const isEqual = (name: (typeof lists)[number]) => {
+    const [one, other] = [live[name], durable[name]];
+    if (isCrashed && name === "heard") return isPartOf(one, other);
+    if (isCrashed && isOnce(name)) return isPartOf(other, one);
+    return one.length === other.length && one.every((text, index) => text === other[index]);
+  };
+  const unequal = lists.find((name) => !isEqual(name));
   const found =
     differenceOf({ ...live, results: [] }, { ...durable, results: [] }) ??
-    lists
-      .map((name) => ({
-        ...{ where: name, live: live[name].join("; "), durable: durable[name].join("; ") },
-      }))
-      .find((each) => each.live !== each.durable);
+    (unequal && differ(unequal));
   return found ? `${found.where}: live ${found.live}, durable ${found.durable}` : null;
 }
