@@ -7,7 +7,6 @@ import {
   cancel,
   emit,
   enqueueActions,
-  fromTransition,
   log,
   not,
   raise,
@@ -16,6 +15,7 @@ import {
   stateIn,
   stopChild,
 } from "xstate";
+import { childOf, counter, messageOf, values } from "./chart-parts.ts";
 import {
   type ActionSpec,
   type ChartSpec,
@@ -45,22 +45,6 @@ const delaysMs = [0, 1, 2, 3, 5, 10, 10, 20, 3_000_000_000] as const;
 const idNames = ["a", "b.c", "__proto__x"] as const;
 /** So many raises without a delay, and turns of `always`, one actor may take: a chart has to end. */
 const fuelMax = 20;
-
-/** Values whose type plain JSON would lose. */
-const values: readonly ((n: number) => unknown)[] = [
-  (n) => new Date(n * 1000),
-  (n) => new Map<unknown, unknown>([[n, new Set([n, "x"])]]),
-  (n) => BigInt(n),
-  () => undefined,
-  () => -0,
-  () => Number.NaN,
-  (n) => new TypeError(`wrong ${n}`),
-  (n) => new Uint8Array([n, 1, 2]),
-  (n) => ({ "a.b": n, $set: n, "": n }),
-  () => Number.POSITIVE_INFINITY,
-  (n) => [n, null, { deep: [undefined, n] }],
-  () => JSON.parse('{"__proto__": 1, "constructor": 2}'),
-];
 
 interface Numbered {
   readonly spec: NodeSpec;
@@ -384,25 +368,6 @@ class Builder {
     });
   }
 }
-
-function childOf(self: any, which: number): any {
-  const { children = {} } = self.getSnapshot() ?? {};
-  const all = Object.values(children);
-  return all[which % Math.max(1, all.length)];
-}
-
-function messageOf(error: unknown): unknown {
-  return error instanceof Error ? error.message : error;
-}
-
-/** Pure logic that counts. */
-const counter = fromTransition(
-  (state: { readonly n: number; readonly last: unknown }, event: any) => ({
-    n: state.n + 1,
-    last: event.data,
-  }),
-  ({ input }: any) => ({ n: input?.n ?? 0, last: undefined }),
-);
 
 /** The machine of a spec. */
 export function buildChart(spec: ChartSpec, outside: OutsideLogic, world: World): AnyStateMachine {

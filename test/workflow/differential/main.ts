@@ -1,5 +1,4 @@
-// Compares generated charts with live XState: `npm run engine-differential -- --charts N --seed S [--every-crash]`.
-// Each chart is written down and revived between any two events. Every tenth one runs on the whole engine too.
+// `npm run engine-differential -- --charts N --seed S [--every-crash]`: see docs/verification.md.
 import { inspect, parseArgs } from "node:util";
 import fc from "fast-check";
 import { anyChart, anyPicks, anyScript } from "./chart-spec.ts";

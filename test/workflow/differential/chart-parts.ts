@@ -1,0 +1,46 @@
+// biome-ignore-all lint/suspicious/noExplicitAny: a generated chart has no types of its own.
+import { fromTransition } from "xstate";
+
+/** Values whose type plain JSON would lose. */
+export const values: readonly ((n: number) => unknown)[] = [
+  (n) => new Date(n * 1000),
+  (n) => new Map<unknown, unknown>([[n, new Set([n, "x"])]]),
+  (n) => BigInt(n),
+  () => undefined,
+  () => -0,
+  () => Number.NaN,
+  (n) => new TypeError(`wrong ${n}`),
+  (n) => new Uint8Array([n, 1, 2]),
+  (n) => ({ "a.b": n, $set: n, "": n }),
+  () => Number.POSITIVE_INFINITY,
+  (n) => [n, null, { deep: [undefined, n] }],
+  () => JSON.parse('{"__proto__": 1, "constructor": 2}'),
+];
+
+/** One of the children that an actor had at the last step. */
+export function childOf(self: any, which: number): any {
+  const all = Object.values(snapshotOf(self)?.children ?? {});
+  return all[which % Math.max(1, all.length)];
+}
+
+/** Nothing while an actor is made: XState's development build throws there. */
+function snapshotOf(self: any): any {
+  try {
+    return self.getSnapshot();
+  } catch {
+    return undefined;
+  }
+}
+
+export function messageOf(error: unknown): unknown {
+  return error instanceof Error ? error.message : error;
+}
+
+/** Pure logic that counts. */
+export const counter = fromTransition(
+  (state: { readonly n: number; readonly last: unknown }, event: any) => ({
+    n: state.n + 1,
+    last: event.data,
+  }),
+  ({ input }: any) => ({ n: input?.n ?? 0, last: undefined }),
+);
