@@ -29,6 +29,7 @@ export type ErrorCode =
   | "files-short"
   | "foreign-writes"
   | "heartbeat-fresh"
+  | "history-expired"
   | "invariant-broken"
   | "lease-lost"
   | "machine-differs"

@@ -52,6 +52,8 @@ export const limits = {
   checkTroublesMax: 10_000,
   checkTroublesShownMax: 100,
   entriesOfPage: 1_000,
+  /** The texts of the entries that a process reads at once: a page ends with the entry that reaches it. */
+  pageLengthMax: 16 * 1024 * 1024,
   listedActorsMax: 1_000,
   /** How often a watch reads again without a hint. */
   watchFloorMs: 5_000,

@@ -154,12 +154,12 @@ export class Client implements Engine {
     return this.#reader.waitFor(durable, id, condition, options);
   }
 
-  watch<TMachine extends AnyStateMachine>(
-    durable: DurableMachine<TMachine>,
+  watch(
+    durable: DurableMachine,
     id: string,
     options: { readonly after?: number; readonly signal?: AbortSignal } = {},
-  ): AsyncIterable<Change<TMachine>> {
-    return this.#reader.watch(durable, id, options) as AsyncIterable<Change<TMachine>>;
+  ): AsyncIterable<Change> {
+    return this.#reader.watch(durable, id, options);
   }
 
   list(query: ListQuery = {}): Promise<List> {
@@ -174,7 +174,7 @@ export class Client implements Engine {
     return this.#reader.why(id);
   }
 
-  check(...[next, options]: Parameters<Engine["check"]>): Promise<CheckResult> {
+  async check(...[next, options]: Parameters<Engine["check"]>): Promise<CheckResult> {
     this.#checkOpen();
     const { store, registry } = this.#ports;
     return checkNext(store, next, registry.machines, options);
@@ -182,7 +182,7 @@ export class Client implements Engine {
 
   async close(): Promise<void> {
     if (this.#closing.signal.aborted) return;
-    this.#closing.abort(new LockstepError("aborted", "the engine was closed"));
+    this.#closing.abort(closed());
     await this.#ports.worker?.stop();
     await this.#ports.compactor.stop();
     await this.#ports.appender.idle();
@@ -213,6 +213,13 @@ export class Client implements Engine {
       .digest("hex");
     return checkedId(`${name}-${digest.slice(0, 32)}`);
   }
+}
+
+function closed(): LockstepError {
+  return new LockstepError(
+    "aborted",
+    "expected an engine that is open, found that it was closed: create another one",
+  );
 }
 
 function twoNames(id: string): LockstepError {

@@ -20,7 +20,7 @@ export interface Sent {
 }
 
 /** One transition, for a reader. */
-export interface Change<TMachine extends AnyStateMachine = AnyStateMachine> {
+export interface Change {
   readonly revision: number;
   readonly kind: Entry["kind"];
   readonly event: { readonly type: string } & Record<string, unknown>;
@@ -32,7 +32,6 @@ export interface Change<TMachine extends AnyStateMachine = AnyStateMachine> {
   readonly reason?: EntryReason;
   readonly machine: string;
   readonly version: string;
-  readonly snapshot?: SnapshotFrom<TMachine>;
 }
 
 /** An actor in a list. */
@@ -146,13 +145,18 @@ export interface Engine {
     condition: (snapshot: SnapshotFrom<TMachine>) => boolean,
     options?: { readonly timeoutMs?: number; readonly signal?: AbortSignal },
   ): Promise<SnapshotFrom<TMachine>>;
-  /** Each transition after a revision, in order, and then each new one, until the actor ends or the signal aborts. */
+  /**
+   * Each transition after a revision, in order, and then each new one, until the actor ends or the signal aborts. Without
+   * `after` it begins with what the journal has.
+   * @throws LockstepError `history-expired` where transitions after `after` were deleted, `unknown-actor`, `aborted`
+   */
   watch<TMachine extends AnyStateMachine>(
     machine: DurableMachine<TMachine>,
     id: string,
     options?: { readonly after?: number; readonly signal?: AbortSignal },
-  ): AsyncIterable<Change<TMachine>>;
+  ): AsyncIterable<Change>;
   list(query?: ListQuery): Promise<List>;
+  /** Transitions in order. A page may end before its limit: the next one begins behind its last revision. */
   history(
     id: string,
     options?: { readonly from?: number; readonly limit?: number },
@@ -169,6 +173,9 @@ export interface Engine {
    * still carried out. An actor that no process can read or migrate can be stopped, too.
    */
   stop(id: string): Promise<Sent>;
-  /** Ends this process's part in order: its work is given back to other workers. */
+  /**
+   * Ends this process's part in order: its work is given back to other workers. Each later call throws `aborted`, and so
+   * does a `watch` or a `waitFor` that is under way.
+   */
   close(): Promise<void>;
 }

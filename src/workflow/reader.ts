@@ -4,13 +4,13 @@ import { limits } from "../limits.ts";
 import type { Clock } from "../ports/clock.ts";
 import { createWakeUp } from "../ports/wake-up.ts";
 import { type Actors, unknownActor } from "./actor/actors.ts";
-import { checkedId, checkMachine } from "./actor/checked-names.ts";
+import { checkedFigure, checkedId, checkMachine } from "./actor/checked-names.ts";
 import type { HintHub } from "./actor/hint-hub.ts";
 import { reasonFor } from "./actor/step.ts";
 import type { DurableMachine } from "./definition/durable.ts";
 import type { Registry } from "./definition/registry.ts";
 import type { Change, List, ListQuery, Why } from "./engine-api.ts";
-import type { ActorRow, Entry } from "./journal/entry.ts";
+import type { ActorRow, Entry, PastEntry } from "./journal/entry.ts";
 import type { RowQuery, WorkflowStore } from "./journal/store.ts";
 import { decode } from "./values/decode.ts";
 
@@ -54,6 +54,7 @@ export class Reader {
     const over = new AbortController();
     const { clock } = this.#ports;
     const outer = signal === undefined ? this.#closing : AbortSignal.any([signal, this.#closing]);
+    this.#closing.throwIfAborted();
     if (timeoutMs !== undefined) {
       void clock.sleep(timeoutMs, over.signal).then(() => over.abort());
     }
@@ -68,7 +69,7 @@ export class Reader {
     } finally {
       over.abort();
     }
-    outer.throwIfAborted();
+    signal?.throwIfAborted();
     const { state } = await this.#tail(id);
     throw new LockstepError(
       "timeout",
@@ -80,16 +81,20 @@ export class Reader {
   async *watch(
     durable: DurableMachine,
     id: string,
-    { after = -1, signal }: { readonly after?: number; readonly signal?: AbortSignal },
+    { after, signal }: { readonly after?: number; readonly signal?: AbortSignal },
   ): AsyncGenerator<Change> {
+    this.#closing.throwIfAborted();
     const ended = signal === undefined ? this.#closing : AbortSignal.any([signal, this.#closing]);
-    let next = after + 1;
+    let next = after === undefined ? 0 : checkedFigure("after", after, -1) + 1;
     for await (const tail of this.#latest(id, ended)) {
       checkMachine(tail, durable);
-      while (next <= tail.revision) {
+      while (next <= tail.revision && !ended.aborted) {
         const entries = await this.#ports.store.entries(id, next, limits.entriesOfPage);
         if (entries.length === 0) break;
         for (const entry of entries) {
+          // The first entry stays as long as the actor. A reader that has seen nothing has missed nothing behind it.
+          const isBegin = after === undefined && next <= 1;
+          if (entry.revision !== next && !isBegin) throw historyExpired(id, next, entry.revision);
           yield this.#changeOf(entry);
           next = entry.revision + 1;
         }
@@ -99,8 +104,9 @@ export class Reader {
   }
 
   async list(query: ListQuery): Promise<List> {
+    this.#closing.throwIfAborted();
     const { machine, waitingSince, limit = limits.listedActorsMax, ...rest } = query;
-    const bounded = Math.min(limit, limits.listedActorsMax);
+    const bounded = Math.min(checkedFigure("limit", limit, 1), limits.listedActorsMax);
     const name = typeof machine === "object" ? machine.name : machine;
     const asked: RowQuery = {
       ...rest,
@@ -117,8 +123,10 @@ export class Reader {
     id: string,
     { from = 0, limit = limits.entriesOfPage }: { from?: number; limit?: number } = {},
   ): Promise<readonly Change[]> {
-    const bounded = Math.min(limit, limits.entriesOfPage);
-    const entries = await this.#ports.store.entries(checkedId(id), from, bounded);
+    this.#closing.throwIfAborted();
+    const bounded = Math.min(checkedFigure("limit", limit, 1), limits.entriesOfPage);
+    const first = checkedFigure("from", from, 0);
+    const entries = await this.#ports.store.entries(checkedId(id), first, bounded);
     if (entries.length === 0) await this.#tail(id);
     return entries.map((entry) => this.#changeOf(entry));
   }
@@ -166,7 +174,7 @@ export class Reader {
     return { ...(snapshot as object), status: tail.status, error } as TSnapshot;
   }
 
-  #changeOf(entry: Entry): Change {
+  #changeOf(entry: PastEntry): Change {
     const { revision, kind, event, outcome, state, status, atMs, emitted, reason } = entry;
     const { machine, version } = entry;
     const read = decode(event, { later: (birth, put) => put({ actor: Number(birth) }) });
@@ -199,6 +207,8 @@ export class Reader {
         }
         await wake.wait(limits.watchFloorMs, signal);
       }
+      // Its reader must not take the end of the engine for the end of the actor.
+      this.#closing.throwIfAborted();
     } finally {
       stopEntries();
       stopHints();
@@ -206,6 +216,7 @@ export class Reader {
   }
 
   async #tail(id: string): Promise<Entry> {
+    this.#closing.throwIfAborted();
     const tail = await this.#ports.store.tail(checkedId(id));
     if (tail === undefined) throw unknownActor(id);
     return tail;
@@ -218,6 +229,14 @@ function listedOf(row: ActorRow) {
     ...{ id: actor, machine, version, state, tags, status, since: new Date(sinceMs) },
     due: dueAtMs === null ? null : new Date(dueAtMs),
   };
+}
+
+function historyExpired(id: string, next: number, kept: number): LockstepError {
+  return new LockstepError(
+    "history-expired",
+    `expected revision ${next} of "${id}", found that \`retain.history\` has deleted what was before revision ${kept}: read its state with \`get\`, and go on with \`after: ${kept - 1}\``,
+    { actor: id, expected: next, kept },
+  );
 }
 
 function hasEnded(id: string, { state, status }: Entry): LockstepError {

@@ -6,6 +6,7 @@ import { type AnyStateMachine, assign, setup } from "xstate";
 import { silentLog } from "../../src/log.ts";
 import { systemClock } from "../../src/ports/clock.ts";
 import { systemRandom } from "../../src/ports/random.ts";
+import { partitionOf } from "../../src/workflow/actor/partition.ts";
 import { startEngine } from "../../src/workflow/create-engine.ts";
 import { type DurableMachine, durable } from "../../src/workflow/definition/durable.ts";
 import { createMemoryWorkflowStore } from "../../src/workflow/journal/memory-store.ts";
@@ -216,21 +217,82 @@ describe("a call", () => {
     ).rejects.toMatchObject({ code: "wrong-state" });
   });
 
-  row("a call after `close`", async () => {
+  row("a `limit` below 1, or a `from` or an `after` that is no revision", async () => {
     const machine = durable(plain, names);
+    const { host } = await actorOf(machine);
+    const first = (after: number) =>
+      host.ask((engine) => engine.watch(machine, "a", { after })[Symbol.asyncIterator]().next());
+    const wrong = [1.5, Number.NaN, Number.POSITIVE_INFINITY, "7" as never];
+    const calls = [
+      ...[0, -1, ...wrong].flatMap((limit) => [
+        host.ask((engine) => engine.list({ limit })),
+        host.ask((engine) => engine.history("a", { limit })),
+      ]),
+      ...[-1, ...wrong].map((from) => host.ask((engine) => engine.history("a", { from }))),
+      ...[-2, ...wrong].map(first),
+    ];
+    for (const answer of await Promise.allSettled(calls)) {
+      expect(answer).toMatchObject({ status: "rejected", reason: { code: "bad-argument" } });
+    }
+    expect(await first(-1)).toMatchObject({ value: { revision: 0 } });
+  });
+
+  row("a `watch` after a revision whose successors `retain.history` has deleted", async () => {
+    const machine = durable(plain, names);
+    const { host, send } = await actorOf(machine);
+    for (let sent = 0; sent < 4; sent += 1) await send({ type: "PUT" });
+    await host.store.expireHistory(partitionOf("m", "a"), null, host.clock.nowMs() + 1, 10);
+    const revisions = async (options: { after?: number }) => {
+      const stop = new AbortController();
+      const seen: number[] = [];
+      const all = { ...options, signal: stop.signal };
+      for await (const { revision } of await host.ask(async (engine) =>
+        engine.watch(machine, "a", all),
+      )) {
+        seen.push(revision);
+        if (revision === 4) stop.abort();
+      }
+      return seen;
+    };
+    await expect(revisions({ after: 0 })).rejects.toMatchObject({
+      ...{ code: "history-expired", details: { expected: 1, kept: 4 } },
+    });
+    expect(await revisions({ after: 3 })).toEqual([4]);
+    expect(await revisions({})).toEqual([0, 4]);
+  });
+
+  row("a call after `close`", async () => {
+    const machine = durable(plain, names) as DurableMachine;
     const store = createMemoryWorkflowStore({ nowMs: () => Date.now() });
     const engine = await startEngine(
-      { machines: [machine as DurableMachine] },
+      { machines: [machine] },
       {
         ...{ store, clock: systemClock, random: systemRandom, log: silentLog },
         ...{ host: "here", pid: 1 },
       },
     );
+    await engine.start(machine, { id: "a", input: 1 });
+    const watch = () => engine.watch(machine, "a", { after: 0 })[Symbol.asyncIterator]().next();
+    const underWay = [watch(), engine.waitFor(machine, "a", () => false)];
+    await engine.why("a");
     await engine.close();
     await engine.close();
-    await expect(engine.start(machine, { id: "a", input: 1 })).rejects.toMatchObject({
-      code: "aborted",
-    });
+    const calls = [
+      ...underWay,
+      engine.start(machine, { id: "b", input: 1 }),
+      engine.send(machine, "a", { type: "PUT" }),
+      engine.get(machine, "a"),
+      engine.waitFor(machine, "a", () => true),
+      watch(),
+      engine.list(),
+      engine.history("a"),
+      engine.why("a"),
+      engine.check(machine),
+      engine.stop("a"),
+    ];
+    for (const answer of await Promise.allSettled(calls)) {
+      expect(answer).toMatchObject({ status: "rejected", reason: { code: "aborted" } });
+    }
   });
 });
 

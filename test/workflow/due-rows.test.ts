@@ -54,6 +54,6 @@ test("work that runs hides no deadline of another actor, nor one of its own", as
   await clock.advance(122_000);
   expect((await store.tail(waiting))?.state).toBe("late");
   await clock.advance(30_000);
-  const tails = await store.tails(charging);
+  const { tails } = await store.tails(charging);
   expect(new Set(tails.map(({ state }) => state))).toEqual(new Set(["late"]));
 });

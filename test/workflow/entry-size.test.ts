@@ -104,6 +104,6 @@ test("an entry that the database cannot take fails alone, with and without a fen
     expect(answers.map(({ status }) => status)).toEqual(
       actors.map((_, place) => (place === 3 ? "rejected" : "fulfilled")),
     );
-    expect(await store.tails(actors)).toHaveLength(8);
+    expect((await store.tails(actors)).tails).toHaveLength(8);
   }
 });

@@ -47,8 +47,11 @@ async function work(world: World, retain: EngineOptions["retain"] = {}): Promise
 
 const sender = (world: World) => world.engine({ machines: [counter], work: false });
 const snapshots = async ({ store }: Pick<World, "store">, actor: string) =>
-  (await store.entries(actor, 0, 100)).map(
-    ({ revision, snapshot }) => `${revision}${snapshot === null ? "" : " kept"}`,
+  Promise.all(
+    (await store.entries(actor, 0, 100)).map(async ({ revision }) => {
+      const { snapshot = null } = (await store.entryOf(actor, revision)) ?? {};
+      return `${revision}${snapshot === null ? "" : " kept"}`;
+    }),
   );
 
 test("large superseded snapshots go, and nothing else without `retain`", async () => {

@@ -39,6 +39,18 @@ export function checkedKey(key: string): string {
 }
 
 /**
+ * A whole number of an option.
+ * @throws LockstepError `bad-argument`
+ */
+export function checkedFigure(name: string, value: number, least: number): number {
+  if (Number.isInteger(value) && value >= least) return value;
+  throw new LockstepError(
+    "bad-argument",
+    `${name}: expected a whole number of at least ${least}, found ${String(value)}`,
+  );
+}
+
+/**
  * An actor is used with the machine that it is one of.
  * @throws LockstepError `bad-argument`
  */

@@ -1,8 +1,8 @@
 import { limits } from "../../limits.ts";
 import { type Clock, elapsedMs, type Moment, momentOf } from "../../ports/clock.ts";
 import type { Entry, Place } from "../journal/entry.ts";
+import { textsOf } from "../journal/page.ts";
 import type { LiveSystem } from "../system/live-system.ts";
-import { textsOf } from "./entry-size.ts";
 
 /** One actor in this process. */
 export interface Handle {

@@ -92,6 +92,9 @@ export interface Entry {
   readonly sinceMs: number;
 }
 
+/** An entry for readers of the past, who see no snapshots. */
+export type PastEntry = Omit<Entry, "snapshot">;
+
 /** The place of an entry among all those that its actor's id has ever had. */
 export type Place = Pick<Entry, "startedAtMs" | "revision">;
 

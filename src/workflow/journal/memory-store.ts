@@ -3,6 +3,7 @@ import { limits } from "../../limits.ts";
 import { type ActorRow, type Entry, isLater } from "./entry.ts";
 import { MemoryJournal } from "./memory/memory-journal.ts";
 import { MemoryWorkers } from "./memory/memory-workers.ts";
+import { pageOf } from "./page.ts";
 import { fencedOut, noTransaction, refusedEntry, requireOneAnActor } from "./refusals.ts";
 import type { Appended, Fence, RowQuery, Superseded, WorkAttempt, WorkflowStore } from "./store.ts";
 
@@ -126,7 +127,9 @@ class MemoryWorkflowStore implements WorkflowStore<MemorySession> {
   }
 
   async tails(actors: readonly string[]) {
-    return [...new Set(actors)].flatMap((actor) => this.#journal.tail(actor) ?? []);
+    const known = [...new Set(actors)].flatMap((actor) => this.#journal.tail(actor) ?? []);
+    const tails = await pageOf(known);
+    return { tails, left: known.slice(tails.length).map(({ actor }) => actor) };
   }
 
   async entryOf(actor: string, revision: number, session?: MemorySession) {
@@ -141,7 +144,7 @@ class MemoryWorkflowStore implements WorkflowStore<MemorySession> {
   }
 
   async entries(actor: string, fromRevision: number, limit: number) {
-    return this.#journal.entries(actor, fromRevision, limit);
+    return pageOf(this.#journal.entries(actor, fromRevision, limit));
   }
 
   async sweep(partition: string, from: string | null) {

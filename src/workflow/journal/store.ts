@@ -1,4 +1,4 @@
-import type { ActorRow, Entry } from "./entry.ts";
+import type { ActorRow, Entry, PastEntry } from "./entry.ts";
 
 /** The answer to one appended entry. */
 export type Appended =
@@ -73,6 +73,13 @@ export interface Superseded {
 /** The part of an entry that a sweep reads: enough to know whether its actor needs a worker. */
 export type EntryHead = ActorRow;
 
+/** One page of tails. */
+export interface TailsPage {
+  readonly tails: readonly Entry[];
+  /** The actors that are to be asked for next. Empty: this was the last page. */
+  readonly left: readonly string[];
+}
+
 /** One page of a sweep. */
 export interface Sweep {
   /** The latest head of each actor among the entries of this page. */
@@ -129,12 +136,12 @@ export interface WorkflowStore<Session = unknown> {
   transact<Result>(act: (session: Session) => Promise<Result>): Promise<Result>;
 
   tail(actor: string, session?: Session): Promise<Entry | undefined>;
-  /** The latest entries of these actors, in any order; an unknown actor is left out. */
-  tails(actors: readonly string[]): Promise<readonly Entry[]>;
+  /** The latest entries of these actors, in any order: as many as a page holds. An unknown actor is left out. */
+  tails(actors: readonly string[]): Promise<TailsPage>;
   entryOf(actor: string, revision: number, session?: Session): Promise<Entry | undefined>;
   byKey(actor: string, eventKey: string): Promise<Entry | undefined>;
-  /** The entries of one actor from a revision on, in order, at most `limit`. */
-  entries(actor: string, fromRevision: number, limit: number): Promise<readonly Entry[]>;
+  /** The entries of one actor from a revision on, in order, at most `limit`, and as many as a page holds. */
+  entries(actor: string, fromRevision: number, limit: number): Promise<readonly PastEntry[]>;
 
   /** One page of the entries of a partition that were appended at a mark or after it. Null: from the beginning. */
   sweep(partition: string, from: string | null): Promise<Sweep>;

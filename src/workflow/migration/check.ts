@@ -50,7 +50,7 @@ export async function checkNext(
   const troubles: CheckTrouble[] = [];
   let [actors, omitted] = [0, 0];
   for await (const ids of actorPages(store, next.name, signal)) {
-    for (const tail of await store.tails(ids)) {
+    for await (const tail of tailsOf(store, ids)) {
       if (tail.machine !== next.name || tail.status !== "active") continue;
       actors += 1;
       for (const trouble of troublesOf(tail, next, registry)) {
@@ -95,6 +95,15 @@ async function* actorPages(
     if (last === undefined) return;
     yield rows.map(({ actor }) => actor).filter((actor) => !seen.has(actor));
     after = last.actor;
+  }
+}
+
+/** The tails of actors, of which no more than a page is held at once. */
+async function* tailsOf(store: CheckStore, ids: readonly string[]): AsyncGenerator<Entry> {
+  for (let left = ids; left.length > 0; ) {
+    const page = await store.tails(left);
+    yield* page.tails;
+    left = page.left;
   }
 }
 

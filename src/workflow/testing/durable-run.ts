@@ -3,7 +3,7 @@ import { limits } from "../../limits.ts";
 import { type Log, silentLog } from "../../log.ts";
 import { partitionOf } from "../actor/partition.ts";
 import type { DurableMachine, PreparedTask, WorkContext } from "../definition/durable.ts";
-import type { Entry } from "../journal/entry.ts";
+import type { PastEntry } from "../journal/entry.ts";
 import { decode } from "../values/decode.ts";
 import { EngineHost } from "./engine-host.ts";
 import type { FaultKind } from "./killable-store.ts";
@@ -28,7 +28,7 @@ export class DurableRun {
   readonly #attempts = new Set<Attempt>();
   readonly #emitted: string[] = [];
   readonly #results: string[] = [];
-  readonly #entries: Entry[] = [];
+  readonly #entries: PastEntry[] = [];
   /** So many entries have said which events they emitted, and which results they took. */
   #noted = 0;
   #sent = 0;
@@ -100,12 +100,12 @@ export class DurableRun {
   }
 
   /** The journal so far. */
-  async entries(): Promise<readonly Entry[]> {
+  async entries(): Promise<readonly PastEntry[]> {
     for (;;) {
       const from = this.#entries.length;
       const page = await this.#host.store.entries(actor, from, limits.entriesOfPage);
       this.#entries.push(...page);
-      if (page.length < limits.entriesOfPage) return this.#entries;
+      if (page.length === 0) return this.#entries;
     }
   }
 
@@ -113,7 +113,7 @@ export class DurableRun {
     this.#host.dispose();
   }
 
-  #note({ kind, event, emitted, eventType, outcome }: Entry): void {
+  #note({ kind, event, emitted, eventType, outcome }: PastEntry): void {
     const list = emitted === undefined ? [] : (read(emitted) as readonly unknown[]);
     this.#emitted.push(...list.map(textOf));
     if (kind !== "result" || !/^xstate\.(done|error)\.actor\./.test(eventType)) return;

@@ -108,7 +108,12 @@ export class EngineHost {
 
   async #nextMs(): Promise<number | null> {
     const nowMs = this.clock.nowMs();
-    const tails = await this.store.tails([...this.#actors]);
+    const tails: Entry[] = [];
+    for (let left: readonly string[] = [...this.#actors]; left.length > 0; ) {
+      const page = await this.store.tails(left);
+      tails.push(...page.tails);
+      left = page.left;
+    }
     const attempts = await this.store.attempts(
       tails.flatMap(({ work }: Entry) => work.map(({ id }) => id)),
     );

@@ -5,7 +5,7 @@ import {
   durable,
   type WorkContext,
 } from "../../../src/workflow/definition/durable.ts";
-import type { Entry, WorkRecord } from "../../../src/workflow/journal/entry.ts";
+import type { PastEntry, WorkRecord } from "../../../src/workflow/journal/entry.ts";
 import { DurableRun } from "../../../src/workflow/testing/durable-run.ts";
 import type { FaultKind } from "../../../src/workflow/testing/killable-store.ts";
 import { textOf } from "../../../src/workflow/testing/observation.ts";
@@ -80,7 +80,7 @@ export class EngineSide implements Side {
   readonly #isCrashed: boolean;
   #steps = 0;
   #events = 0;
-  #tail: Entry | undefined;
+  #tail: PastEntry | undefined;
 
   constructor(chart: EngineChart, { faults, beforeSteps }: Crashes) {
     chart.side = this;

@@ -53,7 +53,7 @@ describe("a worker that stops, is replaced and goes on", () => {
       stop.resume();
       await refused;
       await expect(store.append([entryOf("b", 0)], fence("w"))).rejects.toMatchObject(fenced);
-      expect(await other.tails(["a", "b"])).toEqual([]);
+      expect(await other.tails(["a", "b"])).toEqual({ tails: [], left: [] });
       // It comes back under another name, with the sessions that it has.
       expect(await store.register(workerOf("v"), 60_000)).toBe(true);
       expect(await store.append([entryOf("a", 0)], fence("v"))).toEqual([appended]);

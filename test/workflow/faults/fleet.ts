@@ -74,7 +74,7 @@ export async function createFleet(
   }) as WorkflowStore<unknown>;
   onTestFinished(() => store.close());
   const trips = new Map<string, { rounds: number; keys: string[] }>();
-  const tails = () => store.tails([...trips.keys()]);
+  const tails = async () => (await store.tails([...trips.keys()])).tails;
   return {
     ...{ client, databaseName, engine, store },
     process: (options = {}) => startEngineProcess({ url, database: databaseName, ...options }),

@@ -1,6 +1,6 @@
 import type { Db } from "mongodb";
 import type { Engine } from "../../../src/workflow/engine-api.ts";
-import type { Entry } from "../../../src/workflow/journal/entry.ts";
+import type { PastEntry } from "../../../src/workflow/journal/entry.ts";
 import type { WorkflowStore } from "../../../src/workflow/journal/store.ts";
 import { until } from "../../support/until.ts";
 import { type Booking, type Effect, trip } from "./trip.ts";
@@ -27,12 +27,12 @@ interface Seen {
 }
 
 /** Each result and each timer answers the entry before it. Pure. */
-function seenIn(entries: readonly Entry[]): Seen {
+function seenIn(entries: readonly PastEntry[]): Seen {
   const results: Record<string, string[]> = { call: [], book: [], tell: [] };
   const troubles: string[] = [];
   let timers = 0;
   for (const [place, entry] of entries.slice(1).entries()) {
-    const before = entries[place] as Entry;
+    const before = entries[place] as PastEntry;
     const { kind, eventKey, revision, actor } = entry;
     if (revision !== before.revision + 1) troubles.push(`${actor}: a gap below ${revision}`);
     if (kind === "timer") {

@@ -1,6 +1,6 @@
 import { assert } from "../../../errors.ts";
 import { limits } from "../../../limits.ts";
-import { type ActorRow, type Entry, isEndOf, isLater, rowOf } from "../entry.ts";
+import { type ActorRow, type Entry, isEndOf, isLater, type PastEntry, rowOf } from "../entry.ts";
 import type { Appended, EntryHead, Superseded, Sweep, WorkflowStore } from "../store.ts";
 
 interface Actor {
@@ -63,9 +63,12 @@ export class MemoryJournal {
     return this.#actors.get(actor)?.keys.get(eventKey);
   }
 
-  entries(actor: string, fromRevision: number, limit: number): readonly Entry[] {
+  entries(actor: string, fromRevision: number, limit: number): readonly PastEntry[] {
     const held = [...(this.#actors.get(actor)?.entries.values() ?? [])];
-    return held.filter(({ revision }) => revision >= fromRevision).slice(0, limit);
+    return held
+      .filter(({ revision }) => revision >= fromRevision)
+      .slice(0, limit)
+      .map(({ snapshot: _, ...past }) => past);
   }
 
   /** A mark is a place in the partition's log: in memory no entry is on its way. */

@@ -1,15 +1,17 @@
 import type { BulkWriteOptions, ClientSession, Collection, Db, Document } from "mongodb";
 import { Timestamp } from "mongodb";
 import { limits } from "../../../limits.ts";
-import { type ActorRow, type Entry, isLater } from "../entry.ts";
+import { type ActorRow, type Entry, isLater, type PastEntry } from "../entry.ts";
+import { pageOf } from "../page.ts";
 import { databaseNotSupported } from "../refusals.ts";
-import type { Sweep } from "../store.ts";
+import type { Sweep, TailsPage } from "../store.ts";
 import {
   entryId,
   entryIds,
   fromStored,
   headFromStored,
   headProjection,
+  pastFromStored,
   type StoredEntry,
   toStored,
   workflowCollections,
@@ -22,6 +24,12 @@ const eventIndex = "event-once";
 function settledBefore(nowSeconds: number): Timestamp {
   const seconds = Math.max(0, nowSeconds - limits.workflowSweepMarginSeconds);
   return new Timestamp({ t: seconds, i: 0 });
+}
+
+async function* pastEntries(
+  found: AsyncIterable<Omit<StoredEntry, "snapshot">>,
+): AsyncGenerator<PastEntry> {
+  for await (const each of found) yield pastFromStored(each);
 }
 
 /** The journal's collection. It throws what the driver throws. */
@@ -113,33 +121,40 @@ export class JournalCollection {
     return found && fromStored(found);
   }
 
-  /** The tails of many actors: one query for a group of them, since a round trip costs more than the tail. */
-  async tails(actors: readonly string[]): Promise<readonly Entry[]> {
-    const distinct = [...new Set(actors)];
-    const found: Entry[] = [];
-    for (let at = 0; at < distinct.length; at += limits.workflowTailsOnce) {
-      const [first = [], ...others] = distinct
-        .slice(at, at + limits.workflowTailsOnce)
-        .map((actor): Document[] => [
-          { $match: entryIds(actor) },
-          { $sort: { _id: -1 } },
-          { $limit: 1 },
-        ]);
-      const coll = workflowCollections.journal;
-      const stages = [...first, ...others.map((pipeline) => ({ $unionWith: { coll, pipeline } }))];
-      const tails = await this.stored.aggregate<StoredEntry>(stages).toArray();
-      found.push(...tails.map(fromStored));
-    }
-    return found;
+  /** The tails of many actors, as many as a page holds. */
+  async tails(actors: readonly string[]): Promise<TailsPage> {
+    const left = new Set(actors);
+    const tails = await pageOf(this.#tailsOf([...left], left));
+    return { tails, left: [...left] };
   }
 
-  async entries(actor: string, fromRevision: number, limit: number): Promise<readonly Entry[]> {
-    const found = await this.stored
-      .find(entryIds(actor, fromRevision))
+  /** One query for a group of actors, since a round trip costs more than the tail. Takes out of `left` what it has read. */
+  async *#tailsOf(actors: readonly string[], left: Set<string>): AsyncGenerator<Entry> {
+    for (let at = 0; at < actors.length; at += limits.workflowTailsOnce) {
+      const group = actors.slice(at, at + limits.workflowTailsOnce);
+      const [first = [], ...others] = group.map((actor): Document[] => [
+        { $match: entryIds(actor) },
+        { $sort: { _id: -1 } },
+        { $limit: 1 },
+      ]);
+      const coll = workflowCollections.journal;
+      const stages = [...first, ...others.map((pipeline) => ({ $unionWith: { coll, pipeline } }))];
+      for await (const each of this.stored.aggregate<StoredEntry>(stages)) {
+        left.delete(each._id.actor);
+        yield fromStored(each);
+      }
+      for (const actor of group) left.delete(actor);
+    }
+  }
+
+  entries(actor: string, fromRevision: number, limit: number): Promise<readonly PastEntry[]> {
+    const found = this.stored
+      .find<Omit<StoredEntry, "snapshot">>(entryIds(actor, fromRevision), {
+        projection: { snapshot: 0 },
+      })
       .sort({ _id: 1 })
-      .limit(limit)
-      .toArray();
-    return found.map(fromStored);
+      .limit(limit);
+    return pageOf(pastEntries(found));
   }
 
   async sweep(partition: string, from: string | null): Promise<Sweep> {

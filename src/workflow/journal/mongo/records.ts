@@ -19,6 +19,7 @@ import {
   dueOf,
   type Entry,
   type EntryReason,
+  type PastEntry,
   type TimerRecord,
   type WorkRecord,
 } from "../entry.ts";
@@ -105,17 +106,19 @@ const work = fields<WorkRecord>({
 });
 const status = oneOf("active", "done", "error", "stopped");
 
-const entryShape = fields<StoredEntry>({
+const pastFields = {
   _id: fields<EntryId>({ actor: text, revision: count }),
   ...{ startedAtMs: figure, partition: text, machine: text, version: text },
   ...{ eventType: text, event: text },
   kind: oneOf("created", "caller", "timer", "result", "child", "migrated", "stopped"),
   ...{ eventKey: optional(text), nonce: text, outcome: oneOf("applied", "ignored", "rejected") },
   reason: optional(fields<EntryReason>({ code: text, message: text })),
-  ...{ state: text, tags: list(text), status, snapshot: nullable(text) },
+  ...{ state: text, tags: list(text), status },
   ...{ timers: list(timer), work: list(work), emitted: optional(text) },
   ...{ atMs: figure, sinceMs: figure, dueAtMs: anything, ts: timestamp },
-});
+};
+const pastShape = fields<Omit<StoredEntry, "snapshot">>(pastFields);
+const entryShape = fields<StoredEntry>({ ...pastFields, snapshot: nullable(text) });
 
 const headFields = {
   ...{ startedAtMs: figure, partition: text, machine: text, version: text },
@@ -174,14 +177,18 @@ export function toStored({ actor, revision, ...rest }: Entry): StoredEntry {
   return { _id: entryId(actor, revision), ...rest, ...due, ts: emptyTimestamp() };
 }
 
-export function fromStored(found: StoredEntry): Entry {
-  const {
-    _id,
-    dueAtMs: _due,
-    ts: _ts,
-    ...rest
-  } = checked(workflowCollections.journal, entryShape, found);
+/** An entry without the fields that only the database needs. */
+function known<Stored extends Omit<StoredEntry, "snapshot">>(found: Stored) {
+  const { _id, dueAtMs: _due, ts: _ts, ...rest } = found;
   return { actor: _id.actor, revision: _id.revision, ...rest };
+}
+
+export function fromStored(found: StoredEntry): Entry {
+  return known(checked(workflowCollections.journal, entryShape, found));
+}
+
+export function pastFromStored(found: Omit<StoredEntry, "snapshot">): PastEntry {
+  return known(checked(workflowCollections.journal, pastShape, found));
 }
 
 export const headProjection = {

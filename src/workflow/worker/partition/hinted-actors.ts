@@ -34,7 +34,7 @@ export class HintedActors {
     if (!this.#sinceMs.has(actor)) this.#sinceMs.set(actor, this.#ports.clock.monotonicMs());
   }
 
-  /** The tails of the first of them. They stay hinted while the database is away. */
+  /** The tails of the first of them, as many as a page holds. They stay hinted while the database is away. */
   async takeTails(): Promise<readonly Entry[]> {
     const some = [...this.#sinceMs].slice(0, limits.dueActorsAtOnce);
     if (some.length === 0) return [];
@@ -44,15 +44,29 @@ export class HintedActors {
   }
 
   /** One that cannot be read hides no other. */
+  async #tailsOneByOne(some: readonly (readonly [string, number])[]): Promise<readonly Entry[]> {
+    const tails: Entry[] = [];
+    for (const [place, one] of some.entries()) {
+      try {
+        tails.push(...(await this.#tailsOf([one])));
+      } catch {
+        // The database is away: the next read says so.
+        for (const [actor, sinceMs] of some.slice(place)) this.#sinceMs.set(actor, sinceMs);
+        break;
+      }
+    }
+    return tails;
+  }
+
   async #tailsOf(some: readonly (readonly [string, number])[]): Promise<readonly Entry[]> {
     const actors = some.map(([actor]) => actor);
     try {
-      return await this.#ports.store.tails(actors).catch(async (error: unknown) => {
-        if (isAway(error) || actors.length === 1) throw error;
-        const each = await Promise.all(some.map((one) => this.#tailsOf([one])));
-        return each.flat();
-      });
+      const { tails, left } = await this.#ports.store.tails(actors);
+      const isLeft = new Set(left);
+      for (const [actor, sinceMs] of some) if (isLeft.has(actor)) this.#sinceMs.set(actor, sinceMs);
+      return tails;
     } catch (error) {
+      if (!isAway(error) && actors.length > 1) return this.#tailsOneByOne(some);
       if (!isAway(error)) {
         this.#ports.onUnreadable(error);
         return [];
