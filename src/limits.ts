@@ -79,7 +79,7 @@ export const limits = {
   dueRowsOnce: 1_000,
   /** A worker looks again at an actor that it leaves alone: somebody may have mended its entry. */
   leftAloneLookMs: 600_000,
-  leftAloneSaidMax: 1_000,
+  saidOnceMax: 1_000,
   dueActorsAtOnce: 1_000,
 
   /** Leadership. The lease lives at most one second longer than the set's election timeout. */

@@ -12,6 +12,17 @@ export interface Log {
   child(fields: Fields): Log;
 }
 
+/** True for each text that was not asked for before. It forgets all of them where there are too many. */
+export function sayOnce(): (text: string) => boolean {
+  const said = new Set<string>();
+  return (text) => {
+    if (said.has(text)) return false;
+    if (said.size >= limits.saidOnceMax) said.clear();
+    said.add(text);
+    return true;
+  };
+}
+
 const secrets = /(password|authMechanismProperties|tlsCertificateKeyFilePassword)=[^&\s"']*/gi;
 
 /** Masks the secrets of MongoDB URLs anywhere in a text. */

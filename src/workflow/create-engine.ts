@@ -57,7 +57,7 @@ export interface EnginePorts {
 export function createEngine(options: EngineOptions): Promise<Engine> {
   const { client, database, log = createLog({}) } = options;
   const store = createMongoWorkflowStore({
-    ...{ client, databaseName: database, clock: systemClock, faultPoints: noFaults },
+    ...{ client, databaseName: database, clock: systemClock, faultPoints: noFaults, log },
   });
   return startEngine(options, {
     ...{ store, clock: systemClock, random: systemRandom, log },

@@ -49,6 +49,7 @@ export interface Listed {
 }
 
 export interface ListQuery {
+  /** Needed with a state or a tag. */
   readonly machine?: DurableMachine | string;
   readonly state?: string;
   readonly tag?: string;

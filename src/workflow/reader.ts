@@ -108,6 +108,12 @@ export class Reader {
     const { machine, waitingSince, limit = limits.listedActorsMax, ...rest } = query;
     const bounded = Math.min(checkedFigure("limit", limit, 1), limits.listedActorsMax);
     const name = typeof machine === "object" ? machine.name : machine;
+    if (name === undefined && (rest.state !== undefined || rest.tag !== undefined)) {
+      throw new LockstepError(
+        "bad-argument",
+        "list: expected a machine beside the state or the tag, which belong to one, found none: name it",
+      );
+    }
     const asked: RowQuery = {
       ...rest,
       ...(name === undefined ? {} : { machine: name }),

@@ -206,6 +206,16 @@ describe("a call", () => {
     expect((await host.store.tail("a"))?.revision).toBe(0);
   });
 
+  row("a list by a state or a tag without its machine", async () => {
+    const { host } = await actorOf(doing({ target: "fine" }));
+    for (const query of [{ state: "open" }, { tag: "t" }]) {
+      await expect(host.ask((engine) => engine.list(query))).rejects.toMatchObject({
+        code: "bad-argument",
+      });
+    }
+    expect((await host.ask((engine) => engine.list({ status: "active" }))).actors).toEqual([]);
+  });
+
   row("an event for an actor that has ended", async () => {
     const machine = doing({ target: "fine" });
     const { host, send } = await actorOf(machine);

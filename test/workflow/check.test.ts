@@ -7,6 +7,7 @@ import { limits } from "../../src/limits.ts";
 import { checkNext } from "../../src/workflow/migration/check.ts";
 import { createWorld } from "./engines.ts";
 import { chart, version } from "./migrating.ts";
+import { storedRow } from "./store-under-test.ts";
 
 const parts = { actors: { work: fromPromise(async () => {}) } };
 
@@ -150,7 +151,7 @@ describe("a check", () => {
     expect((await store.partitions()).some(({ mark }) => mark !== null)).toBe(true);
     await engine.start(one, { id: "new" });
     expect((await engine.check(one)).actors).toBe(3);
-    expect(await store.row("new")).toBeUndefined();
+    expect(await storedRow(store, "new")).toBeUndefined();
   });
 
   test("goes through all pages", async () => {

@@ -1,7 +1,9 @@
 // Aim: a deadline is met however many other rows of its partition are due. Method: one partition in memory has more actors
-// with work that runs than a page of rows, and a virtual clock goes beyond the deadlines that a worker keeps in memory.
+// with work that runs than a page of rows, and a virtual clock goes beyond the deadlines that a worker keeps in memory; the
+// rows cannot be written for a while.
 import { expect, test } from "vitest";
 import { fromPromise, setup } from "xstate";
+import { LockstepError } from "../../src/errors.ts";
 import { limits } from "../../src/limits.ts";
 import { partitionOf } from "../../src/workflow/actor/partition.ts";
 import { type DurableMachine, durable } from "../../src/workflow/index.ts";
@@ -56,4 +58,27 @@ test("work that runs hides no deadline of another actor, nor one of its own", as
   await clock.advance(30_000);
   const { tails } = await store.tails(charging);
   expect(new Set(tails.map(({ state }) => state))).toEqual(new Set(["late"]));
+});
+
+test("the mark of a partition waits for the rows of what came before it", async () => {
+  const { engine, clock, store } = createWorld();
+  const worker = await engine({ machines: [order] });
+  await clock.advance(1_000);
+  const id = ids().next().value as string;
+  const saveRows = store.saveRows.bind(store);
+  Object.assign(store, {
+    async saveRows() {
+      throw new LockstepError("database-unreachable", "it is away");
+    },
+  });
+  await worker.start(order, { id, input: { waits: true } } as never);
+  const markOf = async () => {
+    const records = await store.partitions();
+    return records.find(({ partition }) => partition === "order/0")?.mark;
+  };
+  await clock.advance(70_000);
+  expect(await markOf()).toBeNull();
+  Object.assign(store, { saveRows });
+  await clock.advance(40_000);
+  expect(await markOf()).toBe("1");
 });

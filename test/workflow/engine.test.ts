@@ -69,7 +69,7 @@ async function onMongo(): Promise<() => EnginePorts> {
   const databaseName = freshDatabaseName();
   return () => ({
     store: createMongoWorkflowStore({
-      ...{ client, databaseName, clock: systemClock, faultPoints: noFaults },
+      ...{ client, databaseName, clock: systemClock, faultPoints: noFaults, log: silentLog },
     }),
     ...{ clock: systemClock, random: systemRandom, log: silentLog, host: "here", pid: 1 },
   });

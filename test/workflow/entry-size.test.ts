@@ -85,7 +85,7 @@ test("all texts and all records of an entry count", () => {
 test("an entry that the database cannot take fails alone, with and without a fence", async () => {
   const store = createMongoWorkflowStore({
     ...{ client: await openClient(), databaseName: freshDatabaseName() },
-    ...{ clock: systemClock, faultPoints: noFaults },
+    ...{ clock: systemClock, faultPoints: noFaults, log: silentLog },
   }) as AnyStore;
   onTestFinished(() => store.close());
   await store.prepare(["m"]);

@@ -2,6 +2,7 @@
 // that both stores pass, on a real replica set, with fault points that lose an answer on demand.
 import { type ClientSession, MongoNetworkError } from "mongodb";
 import { describe } from "vitest";
+import { silentLog } from "../../src/log.ts";
 import { systemClock } from "../../src/ports/clock.ts";
 import type { FaultPoints } from "../../src/ports/fault-point.ts";
 import { createMongoWorkflowStore } from "../../src/workflow/journal/mongo-store.ts";
@@ -31,6 +32,7 @@ describe("mongo workflow store", () => {
         databaseName,
         clock: systemClock,
         faultPoints,
+        log: silentLog,
       }) as AnyStore;
     const store = open();
     return {

@@ -107,7 +107,7 @@ test("a process that knows only an old entry never appends a deleted revision ag
   const clock = createVirtualClock();
   const process = async (own: Clock) => {
     const store = createMongoWorkflowStore({
-      ...{ client, databaseName, clock: systemClock, faultPoints: noFaults },
+      ...{ client, databaseName, clock: systemClock, faultPoints: noFaults, log: silentLog },
     });
     const ports = { store, clock: own, random: systemRandom, log: silentLog, host: "h", pid: 1 };
     const engine = await startEngine({ machines: [counter], work: false }, ports);
@@ -259,18 +259,17 @@ test("on MongoDB a worker clears and deletes", async () => {
   for (let sent = 0; sent < 3; sent += 1) await engine.send(counter, "a", { type: "ADD" });
   await engine.send(counter, "b", { type: "END" });
   const journal = client.db(database).collection<any>("lockstep_journal");
+  const rows = client.db(database).collection<any>("lockstep_actors");
+  await until("the rows are written", () => rows.findOne({ _id: "b", status: "done" }));
   await engine.close();
   // A day passes.
   for (const { _id, ts } of await journal.find().toArray()) {
     const earlier = new Timestamp({ t: ts.high - dayMs / 1_000, i: ts.low });
     await journal.updateOne({ _id }, { $set: { ts: earlier } });
   }
-  await client
-    .db(database)
-    .collection("lockstep_actors")
-    .updateMany({ endedAtMs: { $exists: true } }, [
-      { $set: { endedAtMs: { $subtract: ["$endedAtMs", dayMs] } } },
-    ]);
+  await rows.updateMany({ endedAtMs: { $exists: true } }, [
+    { $set: { endedAtMs: { $subtract: ["$endedAtMs", dayMs] } } },
+  ]);
   const later = await start({ history: "2h", done: "2h" });
   await until("the old entries are deleted", async () => (await journal.countDocuments({})) === 2);
   const left = await journal.find().sort({ _id: 1 }).toArray();

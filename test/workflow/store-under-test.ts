@@ -67,6 +67,12 @@ export const conflict = { kind: "conflict" } as const;
 export const duplicate = { kind: "duplicate" } as const;
 export const undone = { kind: "undone" } as const;
 
+/** The row of an actor, as `list` finds it. */
+export async function storedRow(store: Pick<AnyStore, "rows">, actor: string) {
+  const rows = await store.rows({ limit: 10_000 });
+  return rows.find((row) => row.actor === actor);
+}
+
 export type OpenStore = () => Promise<StoreUnderTest>;
 
 /** Opens a store for one test, with the partitions of the machine `m`. */

@@ -179,10 +179,6 @@ class MemoryWorkflowStore implements WorkflowStore<MemorySession> {
       .slice(0, limit);
   }
 
-  async row(actor: string) {
-    return this.#rows.get(actor);
-  }
-
   async rows(query: RowQuery) {
     const found = [...this.#rows.values()].filter((row) => fits(row, query));
     return found.toSorted(byActor).slice(0, query.limit);

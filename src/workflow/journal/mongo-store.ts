@@ -1,6 +1,7 @@
 import { type ClientSession, type Db, MongoClient, ReadConcern, WriteConcern } from "mongodb";
 import { LockstepError } from "../../errors.ts";
 import { limits } from "../../limits.ts";
+import { type Log, silentLog } from "../../log.ts";
 import { databaseNowMs } from "../../mongo/database-now.ts";
 import { asUnreachable, isTransient, isUnknownOutcome } from "../../mongo/transient.ts";
 import type { Clock } from "../../ports/clock.ts";
@@ -8,6 +9,7 @@ import type { FaultPoints } from "../../ports/fault-point.ts";
 import type { ActorRow, Entry } from "./entry.ts";
 import { ActorRows } from "./mongo/actor-rows.ts";
 import { appendEach, appendFenced, appendWithin } from "./mongo/append.ts";
+import { BrokenRecords } from "./mongo/broken-records.ts";
 import { JournalCollection } from "./mongo/journal-collection.ts";
 import { compact, expireEnded, expireHistory } from "./mongo/retention.ts";
 import { endSessions, Sessions } from "./mongo/sessions.ts";
@@ -24,6 +26,8 @@ export interface MongoWorkflowStoreOptions {
   readonly databaseName: string;
   readonly clock: Clock;
   readonly faultPoints: FaultPoints;
+  /** For records that cannot be read. Default: silence. */
+  readonly log?: Log;
 }
 
 /**
@@ -77,10 +81,11 @@ class MongoWorkflowStore implements WorkflowStore<ClientSession> {
     }
     const writeConcern = new WriteConcern("majority", limits.workflowMajorityMs, true);
     const database = databaseOf(client, databaseName, writeConcern);
+    const broken = new BrokenRecords(options.log ?? silentLog);
     this.#options = options;
-    this.#journal = new JournalCollection(database);
-    this.#rows = new ActorRows(database);
-    this.#workers = new WorkerRecords(database);
+    this.#journal = new JournalCollection(database, broken);
+    this.#rows = new ActorRows(database, broken);
+    this.#workers = new WorkerRecords(database, broken);
     this.#attempts = new WorkAttempts(database);
     const closing = this.#closing.signal;
     const means = { client, clock, faultPoints, writeConcern, closing };
@@ -157,10 +162,6 @@ class MongoWorkflowStore implements WorkflowStore<ClientSession> {
 
   due(...[partition, untilMs, limit, after]: Parameters<WorkflowStore["due"]>) {
     return reaching(() => this.#rows.due(partition, untilMs, limit, after));
-  }
-
-  row(actor: string) {
-    return reaching(() => this.#rows.row(actor));
   }
 
   rows(query: Parameters<WorkflowStore["rows"]>[0]) {

@@ -159,7 +159,7 @@ export interface WorkflowStore<Session = unknown> {
     marks: { readonly mark: string } | { readonly expired: string },
   ): Promise<void>;
   /**
-   * Rows of a partition whose `dueAtMs` is at most the given time, the earliest first, then by actor.
+   * Rows of a partition, at most `limit`; only the last page has fewer. They are those whose `dueAtMs` is at most the given time, the earliest first, then by actor.
    * @param after the last row of the page before
    */
   due(
@@ -168,7 +168,6 @@ export interface WorkflowStore<Session = unknown> {
     limit: number,
     after?: Pick<ActorRow, "actor" | "dueAtMs">,
   ): Promise<readonly ActorRow[]>;
-  row(actor: string): Promise<ActorRow | undefined>;
   rows(query: RowQuery): Promise<readonly ActorRow[]>;
 
   /**

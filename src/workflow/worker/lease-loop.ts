@@ -191,9 +191,9 @@ export class LeaseLoop {
   async #lookAround(): Promise<void> {
     const { store, clock } = this.#ports;
     const { worker: me } = this.#fence;
-    const known = await store.workers();
     const isFresh = clock.monotonicMs() - this.#lookedAtMs < limits.workerLookFloorMs;
-    if (isFresh && newsOf(known) === this.#settled) return;
+    const isToRest = isFresh && this.#settled !== null;
+    if (isToRest && newsOf(await store.workers()) === this.#settled) return;
     this.#settled = null;
     // The partitions first: an owner has registered before it claimed one, so an owner that is not among the workers now
     // is gone. The other way round, a worker that came meanwhile would seem to be gone.

@@ -3,6 +3,7 @@ import type { Engine } from "../../../src/workflow/engine-api.ts";
 import type { PastEntry } from "../../../src/workflow/journal/entry.ts";
 import type { WorkflowStore } from "../../../src/workflow/journal/store.ts";
 import { until } from "../../support/until.ts";
+import { storedRow } from "../store-under-test.ts";
 import { type Booking, type Effect, trip } from "./trip.ts";
 
 /** A trip as the test has asked for it. */
@@ -73,7 +74,10 @@ async function troublesOf(
   );
   const taken = entries.filter(({ kind }) => kind === "caller").map(({ eventKey }) => eventKey);
   const lost = keys.filter((key) => !taken.includes(`caller:${key}`));
-  await until(`the row of ${id}`, async () => (await store.row(id))?.revision === tail.revision);
+  await until(
+    `the row of ${id}`,
+    async () => (await storedRow(store, id))?.revision === tail.revision,
+  );
   return [
     ...troubles,
     ...say(timers !== rounds, `${timers} timers fired`),

@@ -1,6 +1,7 @@
 import type { WorkContext } from "../../../src/workflow/definition/durable.ts";
 import type { Entry } from "../../../src/workflow/journal/entry.ts";
 import type { Scheduler } from "../../simulation/scheduler.ts";
+import { storedRow } from "../store-under-test.ts";
 import type { JobEvents } from "./job-machine.ts";
 import type { SimulatedProcess } from "./simulated-process.ts";
 import type { SimulatedDatabase, StoreEvents } from "./simulated-store.ts";
@@ -185,7 +186,7 @@ export class Checks implements StoreEvents, JobEvents {
     if (!store) return;
     for (const actor of actors) {
       const tail = await store.tail(actor);
-      const row = await store.row(actor);
+      const row = await storedRow(store, actor);
       if (!tail) this.say(`${actor} was never started`);
       else if (tail.status === "active" || tail.work.length > 0) {
         const work = tail.work.map(({ name }) => name).join();

@@ -120,8 +120,8 @@ export class SimulatedDatabase {
     const chance = this.#draw.part();
     const { lost, late, slow } = this.weather;
     // A read may be on its way for long before it reads, beside others of the same process.
-    if (!writes.has(name) && this.#draw.chance(slow)) {
-      await this.#scheduler.sleep(this.#draw.below(4_000));
+    if (!writes.has(name) && this.#draw.chance(4 * slow)) {
+      await this.#scheduler.sleep(this.#draw.below(8_000));
       if (this.#isOut(process)) return this.#timeOut(process, name);
     }
     if (writes.has(name) && chance < late) {

@@ -1,12 +1,14 @@
 import type { ClientSession, Collection, Db, Document, Filter } from "mongodb";
 import type { ActorRow, Entry } from "../entry.ts";
 import type { RowQuery } from "../store.ts";
+import type { BrokenRecords } from "./broken-records.ts";
 import { rowFromStored, type StoredRow, toStoredRow, workflowCollections } from "./records.ts";
 
 const dueIndex = "due";
 const stateIndex = "by-state";
 const tagIndex = "by-tag";
 const statusIndex = "by-status";
+const anyMachineIndex = "by-status-of-any";
 const endedIndex = "ended";
 
 const statuses: readonly Entry["status"][] = ["active", "done", "error", "stopped"];
@@ -28,8 +30,10 @@ function replaceOlder(row: StoredRow): Document[] {
 /** The collection of the actors' rows. It throws what the driver throws. */
 export class ActorRows {
   readonly stored: Collection<StoredRow>;
+  readonly #broken: BrokenRecords;
 
-  constructor(database: Db) {
+  constructor(database: Db, broken: BrokenRecords) {
+    this.#broken = broken;
     this.stored = database.collection<StoredRow>(workflowCollections.actors);
   }
 
@@ -44,6 +48,7 @@ export class ActorRows {
         { key: { machine: 1, state: 1, _id: 1 }, name: stateIndex },
         { key: { machine: 1, tags: 1, _id: 1 }, name: tagIndex },
         { key: { machine: 1, status: 1, _id: 1 }, name: statusIndex },
+        { key: { status: 1, _id: 1 }, name: anyMachineIndex },
         {
           key: { partition: 1, endedAtMs: 1 },
           name: endedIndex,
@@ -66,11 +71,6 @@ export class ActorRows {
       })),
       { ordered: false },
     );
-  }
-
-  async row(actor: string): Promise<ActorRow | undefined> {
-    const found = await this.stored.findOne({ _id: actor });
-    return found === null ? undefined : rowFromStored(found);
   }
 
   async due(
@@ -104,21 +104,15 @@ export class ActorRows {
       ...(after === undefined ? {} : { _id: { $gt: after } }),
     };
     const byMachine = state !== undefined ? stateIndex : tag !== undefined ? tagIndex : statusIndex;
-    const hint = machine === undefined ? "_id_" : byMachine;
-    const found = await this.stored.find(filter, { hint }).sort({ _id: 1 }).limit(limit).toArray();
-    return found.map(rowFromStored);
+    const anyMachine = status === undefined ? "_id_" : anyMachineIndex;
+    const hint = machine === undefined ? anyMachine : byMachine;
+    return this.#page(filter, limit, hint, { _id: 1 });
   }
 
   async ended(partition: string, beforeMs: number, limit: number): Promise<readonly ActorRow[]> {
-    const found = await this.stored
-      // The actions of such an actor may still wait to be carried out.
-      .find(
-        { partition, endedAtMs: { $lt: beforeMs }, dueAtMs: { $exists: false } },
-        { hint: endedIndex },
-      )
-      .limit(limit)
-      .toArray();
-    return found.map(rowFromStored);
+    // The actions of such an actor may still wait to be carried out.
+    const filter = { partition, endedAtMs: { $lt: beforeMs }, dueAtMs: { $exists: false } };
+    return this.#page(filter, limit, endedIndex, { partition: 1, endedAtMs: 1 });
   }
 
   /** Deletes a row that is still the same. */
@@ -127,12 +121,29 @@ export class ActorRows {
     await this.stored.deleteOne({ _id: actor, startedAtMs, revision }, { session });
   }
 
-  async #due(filter: Filter<StoredRow>, limit: number): Promise<readonly ActorRow[]> {
-    const found = await this.stored
-      .find(filter, { hint: dueIndex })
-      .sort({ partition: 1, dueAtMs: 1, _id: 1 })
-      .limit(limit)
-      .toArray();
-    return found.map(rowFromStored);
+  #due(filter: Filter<StoredRow>, limit: number): Promise<readonly ActorRow[]> {
+    return this.#page(filter, limit, dueIndex, { partition: 1, dueAtMs: 1, _id: 1 });
+  }
+
+  /** Only the last page is shorter than the limit: further rows take the place of broken ones. */
+  async #page(
+    filter: Filter<StoredRow>,
+    limit: number,
+    hint: string,
+    sort: Readonly<Record<string, 1>>,
+  ): Promise<readonly ActorRow[]> {
+    const rows: ActorRow[] = [];
+    for (let seen = 0; ; ) {
+      const asked = limit - rows.length;
+      const found = await this.stored
+        .find(filter, { hint })
+        .sort(sort)
+        .skip(seen)
+        .limit(asked)
+        .toArray();
+      rows.push(...this.#broken.readable(found, rowFromStored));
+      seen += found.length;
+      if (found.length < asked || rows.length === limit) return rows;
+    }
   }
 }

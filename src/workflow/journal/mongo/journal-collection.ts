@@ -5,6 +5,7 @@ import { type ActorRow, type Entry, isLater, type PastEntry } from "../entry.ts"
 import { pageOf } from "../page.ts";
 import { databaseNotSupported } from "../refusals.ts";
 import type { Sweep, TailsPage } from "../store.ts";
+import type { BrokenRecords } from "./broken-records.ts";
 import {
   entryId,
   entryIds,
@@ -36,9 +37,11 @@ async function* pastEntries(
 export class JournalCollection {
   readonly stored: Collection<StoredEntry>;
   readonly #database: Db;
+  readonly #broken: BrokenRecords;
 
-  constructor(database: Db) {
+  constructor(database: Db, broken: BrokenRecords) {
     this.#database = database;
+    this.#broken = broken;
     this.stored = database.collection<StoredEntry>(workflowCollections.journal);
   }
 
@@ -171,12 +174,11 @@ export class JournalCollection {
       .limit(limits.workflowSweepEntriesMax)
       .toArray();
     const heads = new Map<string, ActorRow>();
-    for (const each of found) {
-      const head = headFromStored(each);
+    for (const head of this.#broken.readable(found, headFromStored)) {
       const known = heads.get(head.actor);
       if (known === undefined || isLater(head, known)) heads.set(head.actor, head);
     }
-    const last = found.at(-1)?.ts;
+    const last = found.map(({ ts }) => ts).findLast((ts) => ts instanceof Timestamp);
     const isWhole = found.length < limits.workflowSweepEntriesMax;
     const mark = last === undefined || last.lessThan(safe) ? (last ?? start) : safe;
     return {

@@ -12,6 +12,7 @@ import { hasCode, serverErrors } from "../../../mongo/server-errors.ts";
 import { partitionsOf } from "../partitions.ts";
 import { databaseNotSupported, fencedOut } from "../refusals.ts";
 import type { Fence, PartitionRecord, WorkerRecord, WorkerSelf, WorkflowStore } from "../store.ts";
+import type { BrokenRecords } from "./broken-records.ts";
 import {
   emptyTimestamp,
   partitionFromStored,
@@ -73,8 +74,10 @@ export class WorkerRecords {
   readonly #workers: Collection<StoredWorker>;
   readonly #fences: Collection<StoredFence>;
   readonly #partitions: Collection<StoredPartition>;
+  readonly #broken: BrokenRecords;
 
-  constructor(database: Db) {
+  constructor(database: Db, broken: BrokenRecords) {
+    this.#broken = broken;
     this.#workers = database.collection(workflowCollections.workers);
     this.#fences = database.collection(workflowCollections.fences);
     this.#partitions = database.collection(workflowCollections.partitions);
@@ -150,7 +153,8 @@ export class WorkerRecords {
     );
     const found = await this.#workers.findOne({ _id: worker });
     if (found === null) return [];
-    return found.epoch > epoch ? found.sessions : null;
+    if (found.epoch <= epoch) return null;
+    return Array.isArray(found.sessions) ? found.sessions : [];
   }
 
   async raiseFences(worker: string, epoch: number): Promise<void> {
@@ -185,12 +189,16 @@ export class WorkerRecords {
     const found = await this.#workers
       .aggregate<Parameters<typeof workerFromStored>[0]>(stages, { hint: "_id_" })
       .toArray();
-    return found.map(workerFromStored);
+    // Without its record, a worker that lives would seem to be gone.
+    return this.#broken.readable(found, workerFromStored, ({ _id, epoch, isExpired }) => ({
+      ...{ worker: _id, epoch: Number.isSafeInteger(epoch) ? epoch : 0, isExpired },
+      ...{ expiresAtMs: 0, machines: [], host: "", pid: 0 },
+    }));
   }
 
   async partitions(): Promise<readonly PartitionRecord[]> {
     const found = await this.#partitions.find({}, { hint: "_id_" }).sort({ _id: 1 }).toArray();
-    return found.map(partitionFromStored);
+    return this.#broken.readable(found, partitionFromStored);
   }
 
   /** True where the change was made, by this call or by an earlier one whose answer was lost. */

@@ -5,6 +5,7 @@ import type { Clock } from "../../../ports/clock.ts";
 import { createWakeUp } from "../../../ports/wake-up.ts";
 import type { Actors, Way } from "../../actor/actors.ts";
 import type { DatabaseClock } from "../../actor/database-clock.ts";
+import { pauseAfter } from "../../definition/durations.ts";
 import type { Registry } from "../../definition/registry.ts";
 import type { Retention } from "../../definition/retention.ts";
 import { type ActorRow, type Entry, nextTimerMs, rowOf } from "../../journal/entry.ts";
@@ -14,6 +15,7 @@ import type { ActorWork } from "../actor-work.ts";
 import type { LeftAlone } from "../left-alone.ts";
 import type { RowWriter } from "../row-writer.ts";
 import { type Due, DueHeap } from "./due-heap.ts";
+import { Expiry } from "./expiry.ts";
 import { HintedActors } from "./hinted-actors.ts";
 import { SetAside } from "./set-aside.ts";
 
@@ -66,7 +68,6 @@ export class PartitionRunner {
   #readAtMs = Number.NEGATIVE_INFINITY;
   #notedAtMs = Number.NEGATIVE_INFINITY;
   #mark: string | null;
-  #expired: string | null;
   /** The first sweep begins where the last owner stopped. */
   #isToSweep = true;
   readonly #sinceMs: number;
@@ -77,7 +78,6 @@ export class PartitionRunner {
     this.#sinceMs = sinceMs;
     this.#record = record;
     this.#mark = record.mark;
-    this.#expired = record.expired;
     this.#wake = createWakeUp(ports.clock);
     this.#wakeSweep = createWakeUp(ports.clock);
     this.#hinted = new HintedActors({
@@ -85,12 +85,12 @@ export class PartitionRunner {
       onUnreadable: (error) =>
         this.#trouble(error, "an actor could not be read, and is left alone"),
     });
-    const { historyMs, doneMs } = ports.retention;
-    const isKeptForEver = historyMs === undefined && doneMs === undefined;
+    const expiry = new Expiry(ports, record);
+    const expire = () => expiry.run(this.#closing.signal);
     this.#loops = [
       this.#loop(() => this.#lookAfter(), limits.refillEveryMs, this.#wakeSweep),
       this.#runDue(),
-      ...(isKeptForEver ? [] : [this.#loop(() => this.#expire(), limits.expireEveryMs)]),
+      ...(expiry.isForEver ? [] : [this.#loop(expire, limits.expireEveryMs)]),
     ];
   }
 
@@ -334,31 +334,11 @@ export class PartitionRunner {
     }
   }
 
-  /** Deletes what need not be kept any longer. */
-  async #expire(): Promise<void> {
-    const { store, databaseClock, clock, retention } = this.#ports;
-    const { historyMs, doneMs } = retention;
-    const { signal } = this.#closing;
-    const nowMs = await databaseClock.nowMs();
-    const { partition, epoch } = this.#record;
-    const limit = limits.expireEntriesOnce;
-    while (!signal.aborted && doneMs !== undefined) {
-      if ((await store.expireEnded(partition, nowMs - doneMs, limit)) < limit) break;
-      await clock.sleep(limits.expirePauseMs, signal);
-    }
-    while (!signal.aborted && historyMs !== undefined) {
-      const from = this.#expired;
-      const to = await store.expireHistory(partition, from, nowMs - historyMs, limit);
-      if (to === null) return;
-      await store.saveMarks(partition, epoch, { expired: to });
-      this.#expired = to;
-      await clock.sleep(limits.expirePauseMs, signal);
-    }
-  }
-
   async #saveMark(mark: string | null): Promise<void> {
     const { partition, epoch } = this.#record;
     if (mark === null || mark === this.#mark) return;
+    // The mark says that the rows have all that came before it.
+    await this.#ports.rows.flush();
     await this.#ports.store.saveMarks(partition, epoch, { mark });
     this.#mark = mark;
   }
@@ -374,13 +354,16 @@ export class PartitionRunner {
     wake = createWakeUp(this.#ports.clock),
   ): Promise<void> {
     const { signal } = this.#closing;
-    while (!signal.aborted) {
+    const pauses = { first: limits.workerRetryMs, longest: everyMs };
+    for (let failures = 0; !signal.aborted; ) {
       let waitMs = everyMs;
       try {
         await act();
+        failures = 0;
       } catch (error) {
         this.#trouble(error, "a partition could not be looked after");
-        waitMs = limits.workerRetryMs;
+        failures = isAway(error) ? 1 : failures + 1;
+        waitMs = pauseAfter(failures, pauses);
       }
       await wake.wait(waitMs, signal);
     }
