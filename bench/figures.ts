@@ -5,6 +5,15 @@ export interface Run {
   /** The parts of both, by name. */
   readonly parts?: Parts;
   readonly partsAgainst?: Parts;
+  readonly comparison?: Comparison;
+}
+
+/** The terms of a comparison with another product. */
+export interface Comparison {
+  readonly compared: string;
+  /** Versions and settings, by name. */
+  readonly settings: Readonly<Record<string, string>>;
+  readonly notShown: readonly string[];
 }
 
 type Parts = Readonly<Record<string, number>>;
@@ -35,5 +44,10 @@ export function figureOf(name: string, unit: string, runs: readonly Run[]): Figu
   const against = median(runs.map((run) => run.against));
   const parts = mediansOf(runs.map((run) => run.parts));
   const partsAgainst = mediansOf(runs.map((run) => run.partsAgainst));
-  return { name, value, unit, against, ratio: value / against, parts, partsAgainst, runs };
+  const comparison = runs[0]?.comparison;
+  return {
+    ...{ name, value, unit, against, ratio: value / against, parts, partsAgainst },
+    ...(comparison && { comparison }),
+    runs: runs.map(({ comparison: _, ...run }) => run),
+  };
 }

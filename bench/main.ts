@@ -1,3 +1,7 @@
+import { agenda } from "./against/agenda.ts";
+import { dbos } from "./against/dbos.ts";
+import { mongodbWorld } from "./against/mongodb-world.ts";
+import { restate } from "./against/restate.ts";
 import { backup, restore } from "./copy.ts";
 import { downtime5Of200, downtime21, downtime200 } from "./downtime.ts";
 import { engineTakeover, manyActors, timers } from "./engine/sleepers.ts";
@@ -32,6 +36,10 @@ const benchmarks: Readonly<
   "engine-takeover": { run: engineTakeover, unit: "s", runs: 3 },
   "many-actors": { run: manyActors, unit: "s", runs: 1 },
   timers: { run: timers, unit: "ms", runs: 1 },
+  dbos: { run: dbos, unit: "1/s", runs: 3 },
+  restate: { run: restate, unit: "1/s", runs: 3 },
+  agenda: { run: agenda, unit: "1/s", runs: 3 },
+  "mongodb-world": { run: mongodbWorld, unit: "1/s", runs: 3 },
   "downtime-21": { run: downtime21, unit: "s", runs: 3, group: "downtime" },
   "downtime-200": { run: downtime200, unit: "s", runs: 3, group: "downtime" },
   "downtime-5-of-200": { run: downtime5Of200, unit: "s", runs: 3, group: "downtime" },

@@ -1,6 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { MongoClient } from "mongodb";
 import { findMongod } from "../src/local/find-mongod.ts";
@@ -17,15 +16,16 @@ export async function withMaterial<Result>(
   act: (material: Material) => Promise<Result>,
 ): Promise<Result> {
   const mongod = await findMongod({ environment: process.env });
-  const folder = await mkdtemp(join(tmpdir(), "lockstep-bench-"));
   const set = await startReplicaSet({ mongodPath: mongod.path });
+  // The set's guard removes it too where this process dies.
+  const folder = join(set.directory, "material");
   const client = new MongoClient(set.url(), { ignoreUndefined: true });
   try {
+    await mkdir(folder);
     return await act({ set, client, folder });
   } finally {
     await client.close();
     await set.stop();
-    await rm(folder, { recursive: true, force: true });
   }
 }
 

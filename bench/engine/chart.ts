@@ -1,32 +1,42 @@
-import { assign, setup } from "xstate";
+import { assign, fromPromise, setup } from "xstate";
 import { durable } from "../../src/workflow/definition/durable.ts";
+import { counterMachine } from "./counter-machine.ts";
 
-/** A chart that moves with each event and counts them. It has no timers and no work. */
-export const counter = durable(
-  setup({
-    types: {} as {
-      context: { owner: string; count: number };
-      input: { owner: string };
-      events: { type: "NEXT" };
-    },
-  }).createMachine({
-    context: ({ input }) => ({ owner: input.owner, count: 0 }),
-    initial: "even",
-    states: {
-      even: {
-        on: {
-          NEXT: { target: "odd", actions: assign({ count: ({ context }) => context.count + 1 }) },
+export const counter = durable(counterMachine({ assign, setup }), {
+  name: "counter",
+  version: "1.0.0",
+});
+
+/** A chart that works through so many tasks, one after the other. `finished` hears of the commit of its end. */
+export const laborer = (finished: () => void) =>
+  durable(
+    setup({
+      types: {} as { context: { left: number }; input: { steps: number } },
+      actors: { work: fromPromise<number, number>(async ({ input }) => input) },
+      actions: { finished },
+    }).createMachine({
+      context: ({ input }) => ({ left: input.steps }),
+      initial: "working",
+      states: {
+        working: {
+          invoke: {
+            src: "work",
+            input: ({ context }) => context.left,
+            onDone: [
+              { guard: ({ context }) => context.left === 1, target: "done" },
+              {
+                target: "working",
+                reenter: true,
+                actions: assign({ left: ({ context }) => context.left - 1 }),
+              },
+            ],
+          },
         },
+        done: { type: "final", entry: "finished" },
       },
-      odd: {
-        on: {
-          NEXT: { target: "even", actions: assign({ count: ({ context }) => context.count + 1 }) },
-        },
-      },
-    },
-  }),
-  { name: "counter", version: "1.0.0" },
-);
+    }),
+    { name: "laborer", version: "1.0.0", tasks: { work: {} } },
+  );
 
 /** A chart that rests until its deadline, and notes how late it came. */
 export const sleeper = durable(

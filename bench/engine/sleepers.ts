@@ -6,9 +6,9 @@ import { silentLog } from "../../src/log.ts";
 import { partitionOf } from "../../src/workflow/actor/partition.ts";
 import { createEngine } from "../../src/workflow/create-engine.ts";
 import type { Run } from "../figures.ts";
+import { inParallel } from "../in-parallel.ts";
 import { type Material, withMaterial } from "../material.ts";
 import { sleeper } from "./chart.ts";
-import { inParallel } from "./transitions.ts";
 
 const database = "engine";
 const child = fileURLToPath(new URL("./worker-child.js", import.meta.url));

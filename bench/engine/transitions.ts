@@ -2,27 +2,11 @@ import type { Document, MongoClient } from "mongodb";
 import { silentLog } from "../../src/log.ts";
 import { createEngine } from "../../src/workflow/create-engine.ts";
 import type { Run } from "../figures.ts";
+import { inParallel, perSecond } from "../in-parallel.ts";
 import { withMaterial } from "../material.ts";
 import { counter } from "./chart.ts";
 
 const database = "engine";
-
-/** Runs `count` calls, at most `atOnce` at the same time. */
-export async function inParallel(
-  count: number,
-  atOnce: number,
-  act: (index: number) => Promise<unknown>,
-): Promise<void> {
-  let next = 0;
-  const lane = async () => {
-    while (next < count) {
-      const index = next;
-      next += 1;
-      await act(index);
-    }
-  };
-  await Promise.all(Array.from({ length: Math.min(count, atOnce) }, lane));
-}
 
 /** Inserts per second of the same documents in groups, several on their way at once. */
 async function rawInserts(client: MongoClient, documents: readonly Document[]): Promise<number> {
@@ -33,40 +17,49 @@ async function rawInserts(client: MongoClient, documents: readonly Document[]): 
   await raw.drop().catch(() => {});
   await client.db(database).createCollection("raw");
   const groups = Math.ceil(documents.length / groupSize);
-  const startMs = performance.now();
-  await inParallel(groups, 4, (group) =>
-    raw.insertMany(documents.slice(group * groupSize, (group + 1) * groupSize), { ordered: false }),
+  return perSecond(documents.length, () =>
+    inParallel(groups, 4, (group) =>
+      raw.insertMany(documents.slice(group * groupSize, (group + 1) * groupSize), {
+        ordered: false,
+      }),
+    ),
   );
-  return documents.length / ((performance.now() - startMs) / 1_000);
+}
+
+/** The rates of so many actors: their starts, and events that come to them in turn. */
+export async function counterRates(
+  client: MongoClient,
+  { actors, transitions }: { actors: number; transitions: number },
+): Promise<{ created: number; transitions: number }> {
+  const engine = await createEngine({ client, database, machines: [counter], log: silentLog });
+  const idOf = (index: number) => `c-${index % actors}`;
+  const created = await perSecond(actors, () =>
+    inParallel(actors, 1_000, (index) =>
+      engine.start(counter, { id: idOf(index), input: { owner: `owner ${index}` } }),
+    ),
+  );
+  const send = (index: number) => engine.send(counter, idOf(index), { type: "NEXT" });
+  await inParallel(actors, 1_000, send);
+  const rate = await perSecond(transitions, () =>
+    inParallel(transitions, Math.min(actors, 2_000), send),
+  );
+  await engine.close();
+  return { created, transitions: rate };
+}
+
+/** Raw inserts per second of as many of the latest entries of the journal. */
+export async function rawCeiling(client: MongoClient, count: number): Promise<number> {
+  const journal = client.db(database).collection("lockstep_journal");
+  return rawInserts(client, await journal.find().sort({ ts: -1 }).limit(count).toArray());
 }
 
 /** Transitions per second of so many actors, each with one event on its way, against raw inserts of the same documents. */
 export function transitionsOf(actors: number, transitions: number): () => Promise<Run> {
   return () =>
     withMaterial(async ({ client }) => {
-      const engine = await createEngine({ client, database, machines: [counter], log: silentLog });
-      const ids = Array.from({ length: actors }, (_, index) => `c-${index}`);
-      const beganMs = performance.now();
-      await inParallel(actors, 1_000, (index) =>
-        engine.start(counter, { id: ids[index] as string, input: { owner: `owner ${index}` } }),
-      );
-      const created = actors / ((performance.now() - beganMs) / 1_000);
-      const send = (index: number) =>
-        engine.send(counter, ids[index % actors] as string, { type: "NEXT" });
-      await inParallel(actors, 1_000, send);
-      const startMs = performance.now();
-      await inParallel(transitions, Math.min(actors, 2_000), send);
-      const value = transitions / ((performance.now() - startMs) / 1_000);
-      await engine.close();
-      const documents = await client
-        .db(database)
-        .collection("lockstep_journal")
-        .find()
-        .sort({ ts: -1 })
-        .limit(transitions)
-        .toArray();
-      const against = await rawInserts(client, documents);
-      return { value, against, parts: { "created/s": created } };
+      const rates = await counterRates(client, { actors, transitions });
+      const against = await rawCeiling(client, transitions);
+      return { value: rates.transitions, against, parts: { "created/s": rates.created } };
     });
 }
 
