@@ -114,11 +114,9 @@ export function createPlayer(
     },
     async check(faults, killAfter) {
       await reset?.();
-      const run = new DurableRun(
-        machine,
-        input,
-        new Map(faults.map(({ write, kind }) => [write, kind])),
-      );
+      const run = new DurableRun(machine, input, {
+        faults: new Map(faults.map(({ write, kind }) => [write, kind])),
+      });
       try {
         await run.start();
         for (let step = 0; ; step += 1) {

@@ -1,12 +1,11 @@
 import type { EventObject } from "xstate";
 import { limits } from "../../limits.ts";
-import { type Log, silentLog } from "../../log.ts";
+import { silentLog } from "../../log.ts";
 import { partitionOf } from "../actor/partition.ts";
 import type { DurableMachine, PreparedTask, WorkContext } from "../definition/durable.ts";
 import type { PastEntry } from "../journal/entry.ts";
 import { decode } from "../values/decode.ts";
-import { EngineHost } from "./engine-host.ts";
-import type { FaultKind } from "./killable-store.ts";
+import { EngineHost, type HostOptions, type MakeStore } from "./engine-host.ts";
 import { resultText } from "./live-run.ts";
 import { type Observation, observe, textOf } from "./observation.ts";
 
@@ -38,14 +37,13 @@ export class DurableRun {
   constructor(
     durable: DurableMachine,
     input: unknown,
-    faults: ReadonlyMap<number, FaultKind> = new Map(),
-    log: Log = silentLog,
+    { faults = new Map(), log = silentLog }: Pick<HostOptions, "faults" | "log"> = {},
+    makeStore?: MakeStore,
   ) {
     this.#durable = this.#recording(durable);
     this.#input = input;
-    this.#host = new EngineHost({
-      ...{ machines: [this.#durable], faults, log, only: partitionOf(durable.name, actor) },
-    });
+    const only = partitionOf(durable.name, actor);
+    this.#host = new EngineHost({ machines: [this.#durable], faults, log, only }, makeStore);
     this.#host.nextMoment = (nowMs) => this.#nextMoment(nowMs);
   }
 

@@ -1,5 +1,6 @@
 import { limits } from "../../limits.ts";
 import { type Log, silentLog } from "../../log.ts";
+import { systemClock } from "../../ports/clock.ts";
 import { startEngine } from "../create-engine.ts";
 import type { DurableMachine } from "../definition/durable.ts";
 import type { Engine } from "../engine-api.ts";
@@ -18,6 +19,8 @@ export interface HostOptions {
   readonly only?: string;
   readonly log?: Log;
 }
+
+export type MakeStore = typeof createMemoryWorkflowStore;
 
 /** A moment that somebody waits for beside the timers and attempts of the store, or null. */
 export type NextMoment = (nowMs: number) => number | null;
@@ -42,10 +45,11 @@ export class EngineHost {
   #seenLost = 0;
   nextMoment: NextMoment = () => null;
 
-  constructor(options: HostOptions) {
+  /** @param makeStore makes another store than the one in memory. Its time has to be that of the clock. */
+  constructor(options: HostOptions, makeStore: MakeStore = createMemoryWorkflowStore) {
     this.#options = options;
-    this.store = createMemoryWorkflowStore({ nowMs: () => this.clock.nowMs() });
-    this.log = { writes: [], faults: options.faults ?? new Map(), calls: 0, lost: 0 };
+    this.store = makeStore({ nowMs: () => this.clock.nowMs() });
+    this.log = { writes: [], faults: options.faults ?? new Map(), calls: 0, pending: 0, lost: 0 };
   }
 
   /** Calls back with the engine that runs, again with the next one where it dies meanwhile or loses an answer. */
@@ -216,6 +220,8 @@ export class EngineHost {
       if (turns > turnsMax) throw new Error(`no rest at ${this.clock.nowMs()} ms`);
       const before = this.log.calls;
       await turn();
+      // A store in memory has answered by now.
+      while (this.log.pending > 0) await systemClock.sleep(1);
       const woke = this.clock.wakeDue();
       quiet = woke || this.log.calls !== before ? 0 : quiet + 1;
     }

@@ -21,6 +21,8 @@ export interface WriteLog {
   readonly faults: ReadonlyMap<number, FaultKind>;
   /** Grows with each call of a store, so that nobody has to guess whether something is still going on. */
   calls: number;
+  /** The calls that are under way. */
+  pending: number;
   /** The faults that have happened and lost an answer. */
   lost: number;
 }
@@ -65,6 +67,14 @@ const writing = {
  * @param only the partition that is shown to the process. Default: all
  */
 export function killableStore(inner: Store, log: WriteLog, mortal: Mortal, only?: string): Store {
+  const during = async (act: () => Promise<unknown>): Promise<unknown> => {
+    log.pending += 1;
+    try {
+      return await act();
+    } finally {
+      log.pending -= 1;
+    }
+  };
   const write = async (what: string, act: () => Promise<unknown>): Promise<unknown> => {
     if (mortal.isDead) return never();
     log.calls += 1;
@@ -76,7 +86,7 @@ export function killableStore(inner: Store, log: WriteLog, mortal: Mortal, only?
       return never();
     };
     if (fault === "before") return die();
-    const result = await act();
+    const result = await during(act);
     if (fault === "after") return die();
     if (mortal.isDead) return never();
     if (fault === undefined) return result;
@@ -86,7 +96,7 @@ export function killableStore(inner: Store, log: WriteLog, mortal: Mortal, only?
   const read = async (act: () => Promise<unknown>): Promise<unknown> => {
     if (mortal.isDead) return never();
     log.calls += 1;
-    const result = await act();
+    const result = await during(act);
     return mortal.isDead ? never() : result;
   };
   const own: Partial<Record<keyof Store, (...values: never[]) => unknown>> = {

@@ -1,3 +1,4 @@
+import type { MakeStore } from "../../../src/workflow/testing/engine-host.ts";
 import type { FaultKind } from "../../../src/workflow/testing/killable-store.ts";
 import type { ChartSpec, StepSpec } from "./chart-spec.ts";
 import { compare, liveCourse, type Tally } from "./compare.ts";
@@ -39,6 +40,7 @@ function textOfPlace(place: Place, writes: readonly string[]): string {
 /**
  * Plays a script on live XState and on the whole engine: without a crash, and with crashes.
  * @param picks the crashes, or `all`: each alone
+ * @param makeStore see `EngineHost`
  * @throws Error with the step, the difference and the crash
  */
 export async function compareEngine(
@@ -46,11 +48,12 @@ export async function compareEngine(
   script: readonly StepSpec[],
   picks: CrashPicks | "all",
   tally: Tally,
+  makeStore?: MakeStore,
 ): Promise<void> {
   const course = await liveCourse(spec, script, true);
   const chart = new EngineChart(spec);
   const play = async (places: readonly Place[]): Promise<number> => {
-    const side = new EngineSide(chart, crashesAt(places));
+    const side = new EngineSide(chart, crashesAt(places), makeStore);
     try {
       await compare(course, script, side, tally, places.length > 0);
       return side.writes.length;

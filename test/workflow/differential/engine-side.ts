@@ -1,5 +1,5 @@
 import { fromCallback, fromPromise } from "xstate";
-import { silentLog } from "../../../src/log.ts";
+import { type Log, silentLog } from "../../../src/log.ts";
 import {
   type DurableMachine,
   durable,
@@ -7,6 +7,7 @@ import {
 } from "../../../src/workflow/definition/durable.ts";
 import type { PastEntry, WorkRecord } from "../../../src/workflow/journal/entry.ts";
 import { DurableRun } from "../../../src/workflow/testing/durable-run.ts";
+import type { MakeStore } from "../../../src/workflow/testing/engine-host.ts";
 import type { FaultKind } from "../../../src/workflow/testing/killable-store.ts";
 import { textOf } from "../../../src/workflow/testing/observation.ts";
 import { buildChart } from "./build-chart.ts";
@@ -82,14 +83,16 @@ export class EngineSide implements Side {
   #events = 0;
   #tail: PastEntry | undefined;
 
-  constructor(chart: EngineChart, { faults, beforeSteps }: Crashes) {
+  /** @param makeStore see `EngineHost` */
+  constructor(chart: EngineChart, { faults, beforeSteps }: Crashes, makeStore?: MakeStore) {
     chart.side = this;
     this.#beforeSteps = beforeSteps;
     this.#isCrashed = faults.size + beforeSteps.size > 0;
-    this.#run = new DurableRun(chart.durable, { n: 1 }, faults, {
+    const log: Log = {
       ...silentLog,
       info: ({ words }) => void (words && this.#seen.logged.push(textOf(words))),
-    });
+    };
+    this.#run = new DurableRun(chart.durable, { n: 1 }, { faults, log }, makeStore);
   }
 
   get writes(): readonly string[] {
