@@ -134,6 +134,10 @@ export const limits = {
   workflowAppendRetryMs: 250,
   /** The transactions of one process at the same time: of appends, and of applications. */
   workflowSessionsMax: 64,
+  /** After so many conflicts with other transactions, a group of entries is taken apart. */
+  groupConflictsMax: 4,
+  /** A result is lost so often with its transaction before the attempt counts as failed. */
+  lostTransactionsMax: 50,
 
   /** Store and server. */
   serverSelectionTimeoutMs: 30_000,

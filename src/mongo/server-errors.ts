@@ -20,6 +20,7 @@ export const serverErrors = {
   shutdownInProgress: 91,
   invalidReplicaSetConfig: 93,
   notYetInitialized: 94,
+  writeConflict: 112,
   documentValidationFailure: 121,
   cappedPositionLost: 136,
   viewDepthLimitExceeded: 165,

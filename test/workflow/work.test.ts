@@ -9,7 +9,7 @@ import { startEngine } from "../../src/workflow/create-engine.ts";
 import { durable } from "../../src/workflow/definition/durable.ts";
 import type { WorkRecord } from "../../src/workflow/journal/entry.ts";
 import { createMemoryWorkflowStore } from "../../src/workflow/journal/memory-store.ts";
-import type { WorkflowStore } from "../../src/workflow/journal/store.ts";
+import type { WorkAttempt, WorkflowStore } from "../../src/workflow/journal/store.ts";
 import { ActorWork } from "../../src/workflow/worker/actor-work.ts";
 import {
   type Running,
@@ -234,6 +234,31 @@ describe("the attempts of work", () => {
     await clock.advance(1);
     expect(recorded).toMatchObject([{ kind: "error", error: { code: "timeout" } }]);
     expect(ends).toEqual(["abort"]);
+  });
+
+  test("results that are lost with their transactions are written down, and in the end count as failed", async () => {
+    const saved: WorkAttempt[] = [];
+    let commits = 0;
+    const { host, clock, recorded } = hostOf({
+      saveAttempt: async (attempt) => void saved.push(attempt),
+      openTransaction: async (act) => ({
+        result: await act({} as never),
+        open: { session: {} as never, commit: async () => {}, abort: async () => {} },
+      }),
+      record: async ({ settled, transaction }) => {
+        if (transaction === null) return void recorded.push(settled);
+        commits += 1;
+        throw new LockstepError("conflict", "another transaction was first");
+      },
+    });
+    const policy = policyOf((_input, { transaction }) => transaction(async () => "written"));
+    const { ended } = runWork(recordOf("w"), "a", policy, host);
+    await clock.advance(3_600_000);
+    await ended;
+    expect(commits).toBe(limits.lostTransactionsMax);
+    expect(saved).toHaveLength(limits.lostTransactionsMax - 1);
+    expect(saved.at(-1)).toMatchObject({ attempt: commits - 1, failures: 0 });
+    expect(recorded).toMatchObject([{ kind: "error", error: { code: "conflict" } }]);
   });
 
   test("an attempt has one transaction, also where it asks for two at once", async () => {

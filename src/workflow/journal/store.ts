@@ -93,6 +93,9 @@ export interface Sweep {
   readonly next: string | null;
 }
 
+/** Thrown by the act of a transaction whose writes may go on: the session is not used again. */
+export class ActGivenUp extends Error {}
+
 export interface RowQuery {
   readonly machine?: string;
   readonly state?: string;

@@ -1,6 +1,6 @@
 import type { ClientSession } from "mongodb";
 import { LockstepError } from "../../errors.ts";
-import type { WorkflowStore } from "../journal/store.ts";
+import { ActGivenUp, type WorkflowStore } from "../journal/store.ts";
 
 /** A transaction that waits for the record of its attempt's result. */
 export interface HeldTransaction {
@@ -13,10 +13,29 @@ export interface HeldTransaction {
 /** Ends a held transaction that its attempt gives up. */
 class GivenUp extends Error {}
 
-/** Runs the act in a transaction, and holds it open until `commit` or `abort`. */
+/** Waits for an act until the signal aborts: an act that never ends must not keep its transaction open. */
+async function untilAborted<Result>(act: Promise<Result>, signal: AbortSignal): Promise<Result> {
+  let giveUp = () => {};
+  const aborted = new Promise<never>((_, reject) => {
+    giveUp = () => reject(new ActGivenUp("the attempt has ended", { cause: signal.reason }));
+  });
+  signal.addEventListener("abort", giveUp, { once: true });
+  if (signal.aborted) giveUp();
+  try {
+    return await Promise.race([act, aborted]);
+  } finally {
+    signal.removeEventListener("abort", giveUp);
+  }
+}
+
+/**
+ * Runs the act in a transaction, and holds it open until `commit` or `abort`.
+ * @param signal ends the transaction of an act that has not ended
+ */
 export async function holdTransaction<Result>(
   store: Pick<WorkflowStore, "transact">,
   act: (session: ClientSession) => Promise<Result>,
+  signal: AbortSignal,
 ): Promise<{ readonly open: HeldTransaction; readonly result: Result }> {
   let decide: (isCommitted: boolean) => void = () => {};
   const decided = new Promise<boolean>((resolve) => {
@@ -28,7 +47,7 @@ export async function holdTransaction<Result>(
     ended = store.transact(async (session) => {
       // The act runs again after a conflict, but no more once the attempt has gone on with its result.
       if (isHeld) throw lost();
-      const result = await act(session as ClientSession);
+      const result = await untilAborted(act(session as ClientSession), signal);
       isHeld = true;
       resolve({ session: session as ClientSession, result });
       if (!(await decided)) throw new GivenUp();

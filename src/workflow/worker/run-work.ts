@@ -35,9 +35,10 @@ export interface WorkHost {
   readonly signals: readonly AbortSignal[];
   /** See `WorkContext.fence`. */
   readonly fence: number;
-  /** Begins a transaction, and runs the act in it. */
+  /** Begins a transaction, and runs the act in it. The signal ends it while the act has not ended. */
   openTransaction<Result>(
     act: (session: ClientSession) => Promise<Result>,
+    signal: AbortSignal,
   ): Promise<{ readonly open: HeldTransaction; readonly result: Result }>;
   nowMs(): Promise<number>;
   /** The attempts that were written down before, or undefined for work that is new. */
@@ -93,9 +94,10 @@ interface Attempting {
 }
 
 async function attemptUntilDone(attempting: Attempting): Promise<void> {
-  const { work, policy, host, log, signal } = attempting;
+  const { policy, host, log, signal } = attempting;
   const before = await persistently(attempting, () => host.before());
   let failures = before?.failures ?? 0;
+  let lost = 0;
   if (before?.nextAtMs) await sleepUntil(attempting, before.nextAtMs);
   for (let attempt = (before?.attempt ?? 0) + 1; !signal.aborted; attempt += 1) {
     const input = await persistently(attempting, () => host.input());
@@ -104,38 +106,57 @@ async function attemptUntilDone(attempting: Attempting): Promise<void> {
       await result.transaction?.abort();
       return;
     }
-    const { settled } = result;
-    if (settled.kind === "error") {
-      failures += 1;
-      const message = messageOf(settled.error);
-      const mayTry = failures < policy.attemptsMax && isRetryable(policy, settled.error);
-      log.warn({ attempt, error: message, triesAgain: mayTry }, "an attempt failed");
-      if (mayTry) {
-        const nowMs = await persistently(attempting, () => host.nowMs());
-        const nextAtMs = nowMs + pauseAfter(failures, policy.backoffMs);
-        const lastError = cutTo(message, limits.reasonMessageLengthMax);
-        const failed = { work: work.id, attempt, failures, lastError, nextAtMs };
-        await persistently(attempting, () => host.saveAttempt(failed));
-        await sleepUntil(attempting, nextAtMs);
+    let { settled } = result;
+    if (settled.kind !== "error") {
+      const loss = await recorded(attempting, result);
+      if (loss === null) return;
+      lost += 1;
+      log.warn({ attempt, lost, error: messageOf(loss) }, "a result was lost with its transaction");
+      if (lost < limits.lostTransactionsMax) {
+        const pauses = { first: limits.recordRetryMs, longest: limits.recordRetryMsMax };
+        await tryLater(attempting, { attempt, failures }, loss, pauseAfter(lost, pauses));
         continue;
       }
+      lost = 0;
+      settled = { kind: "error", error: loss };
     }
-    if (await isRecorded(attempting, result)) return;
+    failures += 1;
+    const mayTry = failures < policy.attemptsMax && isRetryable(policy, settled.error);
+    log.warn({ attempt, error: messageOf(settled.error), triesAgain: mayTry }, "an attempt failed");
+    if (mayTry) {
+      const pauseMs = pauseAfter(failures, policy.backoffMs);
+      await tryLater(attempting, { attempt, failures }, settled.error, pauseMs);
+      continue;
+    }
+    await recorded(attempting, { settled, transaction: null });
+    return;
   }
 }
 
-/** Appends a result. False where its transaction was lost, so that it has to be worked out again. */
-function isRecorded(attempting: Attempting, result: WorkResult): Promise<boolean> {
-  const { host, log, signal } = attempting;
+/** Writes down that an attempt has not ended its work, and waits until the next one. */
+async function tryLater(
+  attempting: Attempting,
+  { attempt, failures }: Pick<WorkAttempt, "attempt" | "failures">,
+  error: unknown,
+  pauseMs: number,
+): Promise<void> {
+  const { work, host } = attempting;
+  const nextAtMs = (await persistently(attempting, () => host.nowMs())) + pauseMs;
+  const lastError = cutTo(messageOf(error), limits.reasonMessageLengthMax);
+  const attempted = { work: work.id, attempt, failures, lastError, nextAtMs };
+  await persistently(attempting, () => host.saveAttempt(attempted));
+  await sleepUntil(attempting, nextAtMs);
+}
+
+/** Appends a result. It returns the error with which its transaction was lost, so that it has to be worked out again. */
+function recorded(attempting: Attempting, result: WorkResult): Promise<unknown> {
   return persistently(attempting, async () => {
     try {
-      await host.record(result);
-      return true;
+      await attempting.host.record(result);
+      return null;
     } catch (error) {
       if (result.transaction === null) throw error;
-      log.warn({ error: messageOf(error) }, "a result was lost with its transaction");
-      await host.clock.sleep(limits.recordRetryMs, signal);
-      return false;
+      return error ?? new Error("the transaction was lost");
     }
   });
 }
@@ -207,7 +228,7 @@ async function oneAttempt(
         );
       }
       hasTransaction = true;
-      const opened = await host.openTransaction(act);
+      const opened = await host.openTransaction(act, signal);
       if (isOver || signal.aborted) {
         // Nobody would end it.
         await opened.open.abort();

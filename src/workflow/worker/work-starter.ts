@@ -93,7 +93,7 @@ export class WorkStarter {
       ...{ clock, log, fence },
       signals: [signal],
       nowMs: () => databaseClock.nowMs(),
-      openTransaction: (act) => this.#openTransaction(act),
+      openTransaction: (act, signal) => holdTransaction(this.#ports.store, act, signal),
       // Only an owner before this one can have begun it.
       before: async () => {
         if (record.askedAtMs >= sinceMs) return undefined;
@@ -269,11 +269,6 @@ export class WorkStarter {
       throw new LockstepError("machine-not-supported", `expected logic for "${name}", found none`);
     }
     return logic;
-  }
-
-  /** Begins a transaction, which stays open until its attempt has ended. */
-  #openTransaction<Result>(act: (session: ClientSession) => Promise<Result>) {
-    return holdTransaction(this.#ports.store, act);
   }
 
   /** Appends a result, in the transaction of its attempt if it has one. A result that is not asked for any more is dropped. */

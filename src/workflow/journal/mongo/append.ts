@@ -112,19 +112,31 @@ export async function appendEach(
   }
 }
 
-/** Appends all entries and changes the fence in one transaction. */
+/**
+ * Appends all entries and changes the fence in one transaction. Where another transaction, which may stay open for long,
+ * has the place of an entry, that entry alone is in conflict.
+ */
 export async function appendFenced(
-  { journal, workers, sessions }: Means,
+  means: Means,
   entries: readonly Entry[],
   fence: Fence,
 ): Promise<readonly Appended[]> {
+  const { journal, workers, sessions } = means;
+  const append = async (session: ClientSession) => {
+    await workers.touch(fence, session);
+    await journal.insert(entries, { session });
+  };
   try {
-    await sessions.transact(faultPoint, async (session) => {
-      await workers.touch(fence, session);
-      await journal.insert(entries, { session });
-    });
+    await sessions.transact(faultPoint, append, limits.groupConflictsMax);
     return entries.map(() => appended);
   } catch (error) {
+    if (hasCode(error, serverErrors.writeConflict)) {
+      if (entries.length === 1) return [{ kind: "conflict" }];
+      const half = Math.ceil(entries.length / 2);
+      const parts = [entries.slice(0, half), entries.slice(half)];
+      const fates = await Promise.all(parts.map((part) => appendFenced(means, part, fence)));
+      return fates.flat();
+    }
     const isRefused = hasCode(error, serverErrors.duplicateKey);
     if (!isRefused && !isUnknownOutcome(error)) throw error;
     const fates = await fatesOf(journal, entries);

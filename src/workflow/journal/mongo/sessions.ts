@@ -6,9 +6,11 @@ import {
   type WriteConcern,
 } from "mongodb";
 import { limits } from "../../../limits.ts";
+import { hasCode, serverErrors } from "../../../mongo/server-errors.ts";
 import { isTransient, isUnknownOutcome, isWriteTimeout } from "../../../mongo/transient.ts";
 import type { Clock } from "../../../ports/clock.ts";
 import type { FaultPoints } from "../../../ports/fault-point.ts";
+import { ActGivenUp } from "../store.ts";
 import { sessionId } from "./worker-records.ts";
 
 interface Means {
@@ -26,7 +28,10 @@ interface Means {
 export class Sessions {
   readonly #means: Means;
   readonly #idle: ClientSession[] = [];
-  readonly #waiting: ((session: ClientSession) => void)[] = [];
+  readonly #waiting: {
+    readonly resolve: (session: ClientSession) => void;
+    readonly reject: (error: unknown) => void;
+  }[] = [];
   readonly #ids: string[] = [];
   #record: ((id: string) => Promise<void>) | undefined;
 
@@ -41,15 +46,19 @@ export class Sessions {
   }
 
   /**
-   * Runs one transaction, again while it had no effect.
+   * Runs one transaction, again while it had no effect. A session whose act is given up is not used again.
    * @param name the name of its commit for the fault points
+   * @param conflictsMax how often another transaction may have written first before that is thrown
    */
   async transact<Result>(
     name: string,
     act: (session: ClientSession) => Promise<Result>,
+    conflictsMax: number = limits.transactionAttemptsMax,
   ): Promise<Result> {
     const { clock, closing, writeConcern } = this.#means;
     const session = await this.#take();
+    let isInUse = false;
+    let conflicts = 0;
     try {
       for (let attempt = 1; ; attempt += 1) {
         try {
@@ -62,13 +71,17 @@ export class Sessions {
           await this.#commit(name, session);
           return result;
         } catch (error) {
+          isInUse = error instanceof ActGivenUp;
           if (session.inTransaction()) await session.abortTransaction().catch(() => {});
-          if (!isTransient(error) || attempt >= limits.transactionAttemptsMax) throw error;
+          if (hasCode(error, serverErrors.writeConflict)) conflicts += 1;
+          const isOver = attempt >= limits.transactionAttemptsMax || conflicts >= conflictsMax;
+          if (!isTransient(error) || isOver) throw error;
           await clock.sleep(Math.min(2 ** attempt, 100), closing);
         }
       }
     } finally {
-      this.#give(session);
+      if (isInUse) await this.#discard(session);
+      else this.#give(session);
     }
   }
 
@@ -97,7 +110,7 @@ export class Sessions {
     const idle = this.#idle.pop();
     if (idle) return idle;
     if (this.#ids.length >= limits.workflowSessionsMax) {
-      return new Promise((resolve) => this.#waiting.push(resolve));
+      return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }));
     }
     const session = this.#means.client.startSession();
     const id = sessionId(session);
@@ -112,9 +125,17 @@ export class Sessions {
     return session;
   }
 
+  /** Another one takes its place where a transaction waits for it. */
+  async #discard(session: ClientSession): Promise<void> {
+    this.#ids.splice(this.#ids.indexOf(sessionId(session)), 1);
+    await session.endSession().catch(() => {});
+    const next = this.#waiting.shift();
+    if (next) await this.#take().then(next.resolve, next.reject);
+  }
+
   #give(session: ClientSession): void {
     const next = this.#waiting.shift();
-    if (next) next(session);
+    if (next) next.resolve(session);
     else this.#idle.push(session);
   }
 }
