@@ -57,7 +57,7 @@ export const limits = {
   listedActorsMax: 1_000,
   /** How often a watch reads again without a hint. */
   watchFloorMs: 5_000,
-  /** Workers: their lease, and how often they look for entries of which no hint came. */
+  /** Workers: their lease, and how often they try again. */
   workerLeaseTtlMsDefault: 3_000,
   workerLeaseTtlMsMin: 1_000,
   workerLeaseMarginMs: 500,

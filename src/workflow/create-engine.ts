@@ -95,7 +95,7 @@ export async function startEngine(
     registry,
     databaseClock,
     actors,
-    hints: new HintHub(store, actors.nonces),
+    hints: new HintHub({ store, log, except: actors.nonces }),
   };
   const worker = work ? new Worker({ ...shared, leaseTtlMs, retention }) : undefined;
   worker?.start();

@@ -315,7 +315,7 @@ test("a client of another copy of the driver is refused: its errors could not be
 test("a watch outlives a document that is nearly as large as the server allows", async () => {
   const { store } = await opened();
   const hints: unknown[] = [];
-  store.watch((hint) => hints.push(hint?.actor ?? null));
+  store.watch({ onAppended: (hint) => hints.push(hint?.actor ?? null) });
   await until("the watch has begun", () => hints.length > 0);
   const snapshot = "x".repeat(16 * 1024 * 1024 - 2_000);
   await store.append([entryOf("large", 0, { snapshot })]);

@@ -287,7 +287,7 @@ export function rowsContract(open: OpenStore): void {
   test("a watch hints at each append, and says when it has begun", async () => {
     const { store, other } = await opened();
     const hints: unknown[] = [];
-    const stop = store.watch((hint) => hints.push(hint));
+    const watch = store.watch({ onAppended: (hint) => hints.push(hint) });
     await until("the watch has begun", () => hints.includes(null));
     await other.register(workerOf("w"), 60_000);
     await other.append([entryOf("a", 0), entryOf("b", 0, { partition: "m/1" })]);
@@ -299,6 +299,9 @@ export function rowsContract(open: OpenStore): void {
       { actor: "b", partition: "m/1", revision: 0 },
       { actor: "a", partition: "m/0", revision: 1 },
     ]);
-    stop();
+    const mark = await store.mark("m/0");
+    await until("the watch has passed a mark", () => mark !== null && watch.hasPassed(mark));
+    watch.stop();
+    await until("a watch that is stopped passes no mark", () => !watch.hasPassed(mark ?? ""));
   });
 }

@@ -71,7 +71,7 @@ test("it is opened anew, and a call with null covers the entries that it has mis
   });
   await other.prepare(["m"]);
   const hints: (string | null)[] = [];
-  store.watch((hint) => hints.push(hint?.actor ?? null));
+  store.watch({ onAppended: (hint) => hints.push(hint?.actor ?? null) });
   await until("the watch has begun", () => hints.length > 0);
   // A stream without news is not silent: the server answers each of its questions.
   for (let round = 0; round < 3; round += 1) {

@@ -1,31 +1,63 @@
-import type { WorkflowStore } from "../journal/store.ts";
+import { messageOf } from "../../errors.ts";
+import type { Log } from "../../log.ts";
+import type { Hint, Watch, WorkflowStore } from "../journal/store.ts";
 
 /** The place of an entry that was appended, or null where entries may have been missed. */
-export type Hint = Parameters<Parameters<WorkflowStore["watch"]>[0]>[0];
+type OnHint = (hint: Hint | null) => void;
+
+/** The ports of the hints. */
+export interface HintPorts {
+  readonly store: Pick<WorkflowStore, "watch">;
+  readonly log: Log;
+  /** See `Actors.nonces`. */
+  readonly except: string;
+}
 
 /** One watch of the store for all listeners in this process, while there are any. It leaves out what the process itself appends. */
 export class HintHub {
-  readonly #store: Pick<WorkflowStore, "watch">;
-  readonly #listeners = new Set<(hint: Hint) => void>();
-  #stop: (() => void) | undefined;
+  readonly #ports: HintPorts;
+  readonly #listeners = new Set<OnHint>();
+  #watch: Watch | undefined;
+  #isBroken = false;
 
-  readonly #ownNonces: string;
-
-  constructor(store: Pick<WorkflowStore, "watch">, ownNonces: string) {
-    this.#store = store;
-    this.#ownNonces = ownNonces;
+  constructor(ports: HintPorts) {
+    this.#ports = ports;
   }
 
-  listen(onHint: (hint: Hint) => void): () => void {
+  listen(onHint: OnHint): () => void {
     this.#listeners.add(onHint);
-    this.#stop ??= this.#store.watch((hint) => {
-      for (const listener of this.#listeners) listener(hint);
-    }, this.#ownNonces);
+    this.#watch ??= this.#begin();
     return () => {
       this.#listeners.delete(onHint);
       if (this.#listeners.size > 0) return;
-      this.#stop?.();
-      this.#stop = undefined;
+      this.#watch?.stop();
+      this.#watch = undefined;
     };
+  }
+
+  /** Whether the listeners have heard of all that was appended before a mark, or of a gap instead. */
+  hasPassed(mark: string): boolean {
+    return this.#watch?.hasPassed(mark) ?? false;
+  }
+
+  #begin(): Watch {
+    const { store, log, except } = this.#ports;
+    return store.watch({
+      except,
+      onAppended: (hint) => {
+        if (hint === null) this.#isBroken = false;
+        for (const listener of this.#listeners) listener(hint);
+      },
+      onBroken: (error) => {
+        // Each try to begin anew fails likewise.
+        if (this.#isBroken) return;
+        this.#isBroken = true;
+        const fields = { error: messageOf(error) };
+        log.warn(
+          fields,
+          "this process does not hear of what others append until its watch is open again",
+        );
+      },
+    });
   }
 }

@@ -5,7 +5,16 @@ import { MemoryJournal } from "./memory/memory-journal.ts";
 import { MemoryWorkers } from "./memory/memory-workers.ts";
 import { pageOf } from "./page.ts";
 import { fencedOut, noTransaction, refusedEntry, requireOneAnActor } from "./refusals.ts";
-import type { Appended, Fence, RowQuery, Superseded, WorkAttempt, WorkflowStore } from "./store.ts";
+import type {
+  Appended,
+  Fence,
+  RowQuery,
+  Superseded,
+  Watch,
+  WatchListener,
+  WorkAttempt,
+  WorkflowStore,
+} from "./store.ts";
 
 /** A transaction of the memory store. Nothing of it is there before it commits. */
 export interface MemorySession {
@@ -29,8 +38,6 @@ function stagedIn(session: MemorySession | undefined): readonly Entry[] {
   if (staged?.isOver) throw noTransaction();
   return staged?.entries ?? [];
 }
-
-type OnAppended = Parameters<WorkflowStore["watch"]>[0];
 
 /** The store in memory: for tests and simulation. One instance is one database. */
 export function createMemoryWorkflowStore(options: {
@@ -72,7 +79,7 @@ class MemoryWorkflowStore implements WorkflowStore<MemorySession> {
   readonly #workers: MemoryWorkers;
   readonly #rows = new Map<string, ActorRow>();
   readonly #attempts = new Map<string, WorkAttempt>();
-  readonly #watchers = new Map<OnAppended, string | undefined>();
+  readonly #watchers = new Set<WatchListener>();
 
   constructor(nowMs: () => number) {
     this.nowMs = async () => nowMs();
@@ -245,10 +252,18 @@ class MemoryWorkflowStore implements WorkflowStore<MemorySession> {
     return deleted;
   }
 
-  watch(onAppended: OnAppended, except?: string): () => void {
-    this.#watchers.set(onAppended, except);
-    queueMicrotask(() => this.#watchers.has(onAppended) && onAppended(null));
-    return () => this.#watchers.delete(onAppended);
+  watch(listener: WatchListener): Watch {
+    let isOpen = false;
+    this.#watchers.add(listener);
+    queueMicrotask(() => {
+      isOpen = this.#watchers.has(listener);
+      if (isOpen) listener.onAppended(null);
+    });
+    const stop = () => {
+      isOpen = false;
+      this.#watchers.delete(listener);
+    };
+    return { stop, hasPassed: () => isOpen };
   }
 
   async close(): Promise<void> {
@@ -284,9 +299,12 @@ class MemoryWorkflowStore implements WorkflowStore<MemorySession> {
   #put(entry: Entry): void {
     this.#journal.put(entry);
     const { actor, partition, revision, nonce } = entry;
-    for (const [watcher, except] of this.#watchers) {
+    for (const watcher of this.#watchers) {
+      const { except, onAppended } = watcher;
       if (except !== undefined && nonce.startsWith(except)) continue;
-      queueMicrotask(() => this.#watchers.has(watcher) && watcher({ actor, partition, revision }));
+      queueMicrotask(() => {
+        if (this.#watchers.has(watcher)) onAppended({ actor, partition, revision });
+      });
     }
   }
 }

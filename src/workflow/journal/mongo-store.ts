@@ -1,4 +1,11 @@
-import { type ClientSession, type Db, MongoClient, ReadConcern, WriteConcern } from "mongodb";
+import {
+  type ClientSession,
+  type Db,
+  MongoClient,
+  ReadConcern,
+  Timestamp,
+  WriteConcern,
+} from "mongodb";
 import { LockstepError } from "../../errors.ts";
 import { limits } from "../../limits.ts";
 import { type Log, silentLog } from "../../log.ts";
@@ -13,11 +20,11 @@ import { BrokenRecords } from "./mongo/broken-records.ts";
 import { JournalCollection } from "./mongo/journal-collection.ts";
 import { compact, expireEnded, expireHistory } from "./mongo/retention.ts";
 import { endSessions, Sessions } from "./mongo/sessions.ts";
-import { watchJournal } from "./mongo/watch-journal.ts";
+import { JournalWatch } from "./mongo/watch-journal.ts";
 import { WorkAttempts } from "./mongo/work-attempts.ts";
 import { WorkerRecords } from "./mongo/worker-records.ts";
 import { noTransaction, requireOneAnActor } from "./refusals.ts";
-import type { Appended, Fence, WorkAttempt, WorkflowStore } from "./store.ts";
+import type { Appended, Fence, Watch, WatchListener, WorkAttempt, WorkflowStore } from "./store.ts";
 
 /** The means of a store on MongoDB. */
 export interface MongoWorkflowStoreOptions {
@@ -239,11 +246,15 @@ class MongoWorkflowStore implements WorkflowStore<ClientSession> {
     return this.#writing("workflow-expire", () => expireEnded(means, ...values));
   }
 
-  watch(...[onAppended, except]: Parameters<WorkflowStore["watch"]>): () => void {
+  watch(listener: WatchListener): Watch {
     const stop = new AbortController();
     const signal = AbortSignal.any([stop.signal, this.#closing.signal]);
-    void watchJournal(this.#journal, this.#options.clock, signal, onAppended, except);
-    return () => stop.abort();
+    const watch = new JournalWatch(listener);
+    void watch.run(this.#journal, this.#options.clock, signal);
+    return {
+      stop: () => stop.abort(),
+      hasPassed: (mark) => watch.hasPassed(Timestamp.fromString(mark, 10)),
+    };
   }
 
   async close(): Promise<void> {

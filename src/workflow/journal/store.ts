@@ -93,6 +93,28 @@ export interface Sweep {
   readonly next: string | null;
 }
 
+/** The place of an entry that was appended. */
+export interface Hint {
+  readonly actor: string;
+  readonly partition: string;
+  readonly revision: number;
+}
+
+export interface WatchListener {
+  /** Null once the watch has begun and after each gap: entries before that call may have been missed. */
+  readonly onAppended: (hint: Hint | null) => void;
+  /** The watch is broken, and is begun anew. Until the next null, no entry is heard of. */
+  readonly onBroken?: (error: unknown) => void;
+  /** Entries whose nonce begins so are left out: their process knows them. */
+  readonly except?: string;
+}
+
+export interface Watch {
+  stop(): void;
+  /** Whether the listener has heard of all that was appended before a mark, or of a gap instead. */
+  hasPassed(mark: string): boolean;
+}
+
 /** Thrown by the act of a transaction whose writes may go on: the session is not used again. */
 export class ActGivenUp extends Error {}
 
@@ -219,20 +241,7 @@ export interface WorkflowStore<Session = unknown> {
    */
   expireEnded(partition: string, beforeMs: number, limit: number): Promise<number>;
 
-  /**
-   * Calls back soon after an entry was appended. It calls with null once it has begun and after each gap: entries
-   * before that call may have been missed.
-   * @param except entries whose nonce begins so are left out: their process knows them
-   */
-  watch(
-    onAppended: (
-      hint: {
-        readonly actor: string;
-        readonly partition: string;
-        readonly revision: number;
-      } | null,
-    ) => void,
-    except?: string,
-  ): () => void;
+  /** Calls back soon after an entry was appended. */
+  watch(listener: WatchListener): Watch;
   close(): Promise<void>;
 }

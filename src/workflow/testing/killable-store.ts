@@ -1,6 +1,6 @@
 import { LockstepError } from "../../errors.ts";
 import type { MemorySession } from "../journal/memory-store.ts";
-import type { WorkflowStore } from "../journal/store.ts";
+import type { WatchListener, WorkflowStore } from "../journal/store.ts";
 
 /**
  * The faults at a durable write: the process is killed before it, the process is killed after it, or the write is
@@ -112,9 +112,11 @@ export function killableStore(inner: Store, log: WriteLog, mortal: Mortal, only?
       >;
       return found.filter(({ partition }) => only === undefined || partition === only);
     },
-    watch: (onAppended: Parameters<Store["watch"]>[0]) =>
-      inner.watch((hint) => {
-        if (!mortal.isDead) onAppended(hint);
+    watch: ({ onAppended }: WatchListener) =>
+      inner.watch({
+        onAppended: (hint) => {
+          if (!mortal.isDead) onAppended(hint);
+        },
       }),
     close: async () => {},
   };

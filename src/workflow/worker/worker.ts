@@ -107,10 +107,10 @@ export class Worker {
     // Its work from before a lease that ran out may still be on its way to its end.
     await this.#close(partition);
     if (!this.#lease.isOwned(record)) return;
-    const { store, actors, registry, clock, databaseClock, log, retention } = this.#ports;
+    const { store, actors, hints, registry, clock, databaseClock, log, retention } = this.#ports;
     const runner = new PartitionRunner(
       {
-        ...{ store, actors, registry, clock, databaseClock, log, retention },
+        ...{ store, actors, hints, registry, clock, databaseClock, log, retention },
         ...{ rows: this.#rows, leftAlone: this.#leftAlone },
         fenced: lane.fenced,
         startWork: (entry, ownership) => lane.starter.start(entry, ownership),

@@ -53,8 +53,10 @@ export class Checks implements StoreEvents, JobEvents {
 
   watch(database: SimulatedDatabase, startMs: number): void {
     this.#database = database;
-    database.inner.watch((hint) => {
-      if (hint) void this.#appended(hint.actor, hint.revision, startMs);
+    database.inner.watch({
+      onAppended: (hint) => {
+        if (hint) void this.#appended(hint.actor, hint.revision, startMs);
+      },
     });
   }
 

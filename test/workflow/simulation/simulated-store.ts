@@ -2,7 +2,12 @@ import { LockstepError } from "../../../src/errors.ts";
 import { limits } from "../../../src/limits.ts";
 import type { Entry } from "../../../src/workflow/journal/entry.ts";
 import type { MemorySession } from "../../../src/workflow/journal/memory-store.ts";
-import type { WorkflowStore } from "../../../src/workflow/journal/store.ts";
+import type {
+  Hint,
+  Watch,
+  WatchListener,
+  WorkflowStore,
+} from "../../../src/workflow/journal/store.ts";
 import type { Draw } from "../../simulation/draw.ts";
 import type { Scheduler } from "../../simulation/scheduler.ts";
 import type { SimulatedProcess } from "./simulated-process.ts";
@@ -49,11 +54,13 @@ export class SimulatedDatabase {
     this.#scheduler = scheduler;
     this.#draw = draw;
     this.#events = events;
-    inner.watch((hint) => {
-      if (hint === null) return;
-      const times = this.#appendedAtMs.get(hint.partition) ?? [];
-      times.push(scheduler.nowMs());
-      this.#appendedAtMs.set(hint.partition, times);
+    inner.watch({
+      onAppended: (hint) => {
+        if (hint === null) return;
+        const times = this.#appendedAtMs.get(hint.partition) ?? [];
+        times.push(scheduler.nowMs());
+        this.#appendedAtMs.set(hint.partition, times);
+      },
     });
   }
 
@@ -77,7 +84,7 @@ export class SimulatedDatabase {
         }),
       mark: (partition: string) =>
         this.#call(process, "mark", async () => String(this.#mark(partition))),
-      watch: (...values: Parameters<Store["watch"]>) => this.#watch(process, values),
+      watch: (listener: WatchListener) => this.#watch(process, listener),
       close: async () => {},
     };
     return new Proxy(inner, {
@@ -162,18 +169,21 @@ export class SimulatedDatabase {
     return 1 + this.#draw.below(4);
   }
 
-  #watch(process: SimulatedProcess, [listener, except]: Parameters<Store["watch"]>): () => void {
+  #watch(process: SimulatedProcess, listener: WatchListener): Watch {
     let isOpen = true;
-    const tell = async (hint: Parameters<typeof listener>[0]) => {
+    const tell = async (hint: Hint | null) => {
       await this.#scheduler.sleep(this.#latencyMs() + this.#draw.below(100));
       await process.goesOn();
-      if (isOpen && process.isWatching) listener(hint);
+      if (isOpen && process.isWatching) listener.onAppended(hint);
     };
-    process.onGap(() => isOpen && listener(null));
-    const stop = this.inner.watch((hint) => void tell(hint), except);
-    return () => {
-      isOpen = false;
-      stop();
+    process.onGap(() => isOpen && listener.onAppended(null));
+    const watch = this.inner.watch({ ...listener, onAppended: (hint) => void tell(hint) });
+    return {
+      stop: () => {
+        isOpen = false;
+        watch.stop();
+      },
+      hasPassed: (mark) => process.isWatching && watch.hasPassed(mark),
     };
   }
 

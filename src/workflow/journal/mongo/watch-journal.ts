@@ -1,7 +1,7 @@
-import type { ChangeStream, ChangeStreamInsertDocument, Document } from "mongodb";
+import type { ChangeStream, ChangeStreamInsertDocument, Document, Timestamp } from "mongodb";
 import { limits } from "../../../limits.ts";
 import type { Clock } from "../../../ports/clock.ts";
-import type { WorkflowStore } from "../store.ts";
+import type { WatchListener } from "../store.ts";
 import type { JournalCollection } from "./journal-collection.ts";
 import type { StoredEntry } from "./records.ts";
 
@@ -18,43 +18,70 @@ function hintsExcept(except: string | undefined): Document[] {
 type Change = ChangeStreamInsertDocument<Pick<StoredEntry, "_id" | "partition">>;
 
 /**
- * Follows the inserts of the journal until the signal. A stream that has failed is opened anew and not resumed: its
- * place may be what made it fail, and whatever happened in between is covered by a call with null. So is one that says
- * nothing any more: where its connection is dead, nothing else would end it.
+ * The time of a resume token in seconds, or null where it has another form. A token begins with the type of a timestamp
+ * (130) and its seconds, in hexadecimal digits. Pure.
  */
-export async function watchJournal(
-  { stored }: JournalCollection,
-  clock: Clock,
-  signal: AbortSignal,
-  ...[onAppended, except]: Parameters<WorkflowStore["watch"]>
-): Promise<void> {
-  while (!signal.aborted) {
-    const stream = stored.watch<Document, Change>(hintsExcept(except), {
-      maxAwaitTimeMS: limits.watchAnswerMs,
-    });
-    const over = new AbortController();
-    const ended = AbortSignal.any([signal, over.signal]);
-    // The first token comes once the stream is open. From then on it misses nothing.
-    stream.once("resumeTokenChanged", () => onAppended(null));
-    const silent = untilSilent(stream, clock, ended);
-    try {
-      await Promise.race([follow(stream, onAppended), silent]);
-    } catch {
-      await clock.sleep(limits.watchRetryMs, signal);
-    } finally {
-      over.abort();
-      void stream.close().catch(() => {});
-    }
-  }
+export function secondsOfToken(token: unknown): number | null {
+  const data = String((token as { readonly _data?: unknown } | null)?._data);
+  const digits = /^82([0-9A-Fa-f]{8})/.exec(data)?.[1];
+  return digits === undefined ? null : Number.parseInt(digits, 16);
 }
 
-async function follow(
-  stream: ChangeStream<Document, Change>,
-  onAppended: Parameters<WorkflowStore["watch"]>[0],
-): Promise<void> {
-  for await (const { documentKey, fullDocument } of stream) {
-    const { actor, revision } = documentKey._id;
-    onAppended({ actor, revision, partition: fullDocument.partition });
+/** Follows the inserts of the journal. */
+export class JournalWatch {
+  /** All that the cluster wrote before this time has been heard of. Null while the stream is not open. */
+  #passedSeconds: number | null = null;
+  readonly #listener: WatchListener;
+
+  constructor(listener: WatchListener) {
+    this.#listener = listener;
+  }
+
+  /** An entry may be on its way for a while after its own time. */
+  hasPassed(mark: Timestamp): boolean {
+    const passed = this.#passedSeconds;
+    return (
+      passed !== null && passed >= mark.getHighBitsUnsigned() + limits.workflowSweepMarginSeconds
+    );
+  }
+
+  /**
+   * Runs until the signal. A stream that has failed is opened anew and not resumed: its place may be what made it fail,
+   * and whatever happened in between is covered by a call with null. So is one that says nothing any more: where its
+   * connection is dead, nothing else would end it.
+   */
+  async run({ stored }: JournalCollection, clock: Clock, signal: AbortSignal): Promise<void> {
+    const { onAppended, onBroken } = this.#listener;
+    while (!signal.aborted) {
+      const stream = stored.watch<Document, Change>(hintsExcept(this.#listener.except), {
+        maxAwaitTimeMS: limits.watchAnswerMs,
+      });
+      const over = new AbortController();
+      const ended = AbortSignal.any([signal, over.signal]);
+      // The first token comes once the stream is open. From then on it misses nothing.
+      stream.once("resumeTokenChanged", () => onAppended(null));
+      stream.on("resumeTokenChanged", (token) => {
+        if (!ended.aborted) this.#passedSeconds = secondsOfToken(token);
+      });
+      const silent = untilSilent(stream, clock, ended);
+      try {
+        await Promise.race([this.#follow(stream), silent]);
+      } catch (error) {
+        if (!signal.aborted) onBroken?.(error);
+        await clock.sleep(limits.watchRetryMs, signal);
+      } finally {
+        over.abort();
+        this.#passedSeconds = null;
+        void stream.close().catch(() => {});
+      }
+    }
+  }
+
+  async #follow(stream: ChangeStream<Document, Change>): Promise<void> {
+    for await (const { documentKey, fullDocument } of stream) {
+      const { actor, revision } = documentKey._id;
+      this.#listener.onAppended({ actor, revision, partition: fullDocument.partition });
+    }
   }
 }
 

@@ -5,6 +5,7 @@ import type { Clock } from "../../../ports/clock.ts";
 import { createWakeUp } from "../../../ports/wake-up.ts";
 import type { Actors, Way } from "../../actor/actors.ts";
 import type { DatabaseClock } from "../../actor/database-clock.ts";
+import type { HintHub } from "../../actor/hint-hub.ts";
 import { pauseAfter } from "../../definition/durations.ts";
 import type { Registry } from "../../definition/registry.ts";
 import type { Retention } from "../../definition/retention.ts";
@@ -28,6 +29,7 @@ export interface RunnerPorts {
   readonly databaseClock: DatabaseClock;
   readonly log: Log;
   readonly rows: RowWriter;
+  readonly hints: Pick<HintHub, "hasPassed">;
   readonly retention: Retention;
   readonly leftAlone: LeftAlone;
   /** Results and timers are appended with the worker's fence. */
@@ -68,6 +70,8 @@ export class PartitionRunner {
   #readAtMs = Number.NEGATIVE_INFINITY;
   #notedAtMs = Number.NEGATIVE_INFINITY;
   #mark: string | null;
+  /** The next mark, until this process has heard of all that was appended before it. */
+  #nextMark: string | null = null;
   /** The first sweep begins where the last owner stopped. */
   #isToSweep = true;
   readonly #sinceMs: number;
@@ -260,7 +264,7 @@ export class PartitionRunner {
     const { store, clock } = this.#ports;
     const isQuiet = clock.monotonicMs() - this.#notedAtMs > limits.markQuietMs;
     // Where nothing was appended for long, a sweep from the old mark finds nothing either.
-    const mark = isQuiet ? null : await store.mark(this.#record.partition);
+    this.#nextMark ??= isQuiet ? null : await store.mark(this.#record.partition);
     await this.#refill();
     if (this.#isToSweep) {
       this.#isToSweep = false;
@@ -270,7 +274,10 @@ export class PartitionRunner {
       });
       return;
     }
-    if (!this.#hinted.isOneLate) await this.#saveMark(mark);
+    const mark = this.#nextMark;
+    if (mark === null || this.#hinted.isOneLate || !this.#ports.hints.hasPassed(mark)) return;
+    await this.#saveMark(mark);
+    this.#nextMark = null;
   }
 
   /** Finds what was appended since the mark: at the beginning, and where hints may have been missed. */
