@@ -244,8 +244,8 @@ export const engineMutants: readonly Mutant[] = [
     edits: [
       {
         file: "src/workflow/journal/mongo/watch-journal.ts",
-        find: "await Promise.race([follow(stream, onAppended), silent]);",
-        replace: "await Promise.all([follow(stream, onAppended), silent]);",
+        find: "await Promise.race([this.#follow(stream), silent]);",
+        replace: "await Promise.all([this.#follow(stream), silent]);",
       },
     ],
   },
