@@ -17,7 +17,7 @@ export const engineMutants: readonly Mutant[] = [
     edits: [
       {
         file: append,
-        find: "await workers.touch(fence, session);\n      await journal.insert",
+        find: "await workers.touch(fence, session);\n    await journal.insert",
         replace: "await journal.insert",
       },
     ],
@@ -144,8 +144,8 @@ export const engineMutants: readonly Mutant[] = [
     edits: [
       {
         file: "src/workflow/worker/run-work.ts",
-        find: "await persistently(attempting, () => host.saveAttempt(failed));",
-        replace: "void failed;",
+        find: "await persistently(attempting, () => host.saveAttempt(attempted));",
+        replace: "void attempted;",
       },
     ],
   },
