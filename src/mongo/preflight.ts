@@ -22,7 +22,7 @@ async function requireExactName(client: MongoClient, databaseName: string): Prom
   if (other === undefined || other === databaseName) return;
   throw new LockstepError(
     "bad-argument",
-    `the URL names the database "${databaseName}", but the server has "${other}", which differs in case only: name that one`,
+    `expected the name of a database as the server has it, found "${databaseName}" beside "${other}", which differs in case only: name that one`,
   );
 }
 

@@ -3,6 +3,8 @@ import type { MongoClient } from "mongodb";
 import { LockstepError } from "../errors.ts";
 import { limits } from "../limits.ts";
 import { createLog, type Log } from "../log.ts";
+import { checkDeployment } from "../mongo/preflight.ts";
+import { asUnreachable } from "../mongo/transient.ts";
 import { type Clock, systemClock } from "../ports/clock.ts";
 import { noFaults } from "../ports/fault-point.ts";
 import { type Random, systemRandom } from "../ports/random.ts";
@@ -16,6 +18,7 @@ import type { DurableMachine } from "./definition/durable.ts";
 import { createRegistry } from "./definition/registry.ts";
 import { parseRetain, type Retain } from "./definition/retention.ts";
 import type { Engine } from "./engine-api.ts";
+import { requireEngineRights } from "./journal/mongo/required-rights.ts";
 import { createMongoWorkflowStore } from "./journal/mongo-store.ts";
 import type { WorkflowStore } from "./journal/store.ts";
 import { Worker } from "./worker/worker.ts";
@@ -52,14 +55,21 @@ export interface EnginePorts {
 /**
  * Starts this process's part of an engine: it may send to every actor, and unless `work` is false it runs timers and
  * tasks of its share of them.
- * @throws LockstepError `bad-argument`, `machine-differs`, `database-unreachable`, `not-a-replica-set`
+ * @throws LockstepError `bad-argument`, `machine-differs`, `database-unreachable`, `not-a-replica-set`, `rights-missing`,
+ * `database-not-supported`, `driver-not-supported`
  */
-export function createEngine(options: EngineOptions): Promise<Engine> {
+export async function createEngine(options: EngineOptions): Promise<Engine> {
   const { client, database, log = createLog({}) } = options;
   const store = createMongoWorkflowStore({
     ...{ client, databaseName: database, clock: systemClock, faultPoints: noFaults, log },
   });
-  return startEngine(options, {
+  try {
+    await checkDeployment(client, database);
+    await requireEngineRights(client, database);
+  } catch (error) {
+    throw asUnreachable(error);
+  }
+  return await startEngine(options, {
     ...{ store, clock: systemClock, random: systemRandom, log },
     ...{ host: hostname(), pid: process.pid },
   });

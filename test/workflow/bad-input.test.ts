@@ -18,7 +18,9 @@ const row = test;
 test("each row of the table has a test, and each test a row", async () => {
   const page = await readFile("docs/engine-bad-input.md", "utf8");
   const rows = [...page.matchAll(/^\| (?!input|-)(.*?) \|/gm)].map(([, first]) => first);
-  const files = ["bad-input", "bad-input-work"].map((name) => `test/workflow/${name}.test.ts`);
+  const files = ["bad-input", "bad-input-work", "deployment"].map(
+    (name) => `test/workflow/${name}.test.ts`,
+  );
   const texts = await Promise.all(files.map((file) => readFile(file, "utf8")));
   const tested = [...texts.join("\n").matchAll(/^ {2}row\("(.*?)",/gm)].map(([, name]) => name);
   expect(rows.toSorted()).toEqual(tested.toSorted());
