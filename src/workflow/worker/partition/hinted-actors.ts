@@ -49,9 +49,10 @@ export class HintedActors {
     for (const [place, one] of some.entries()) {
       try {
         tails.push(...(await this.#tailsOf([one])));
-      } catch {
-        // The database is away: the next read says so.
+      } catch (error) {
         for (const [actor, sinceMs] of some.slice(place)) this.#sinceMs.set(actor, sinceMs);
+        if (tails.length === 0) throw error;
+        // The next read says that the database is away.
         break;
       }
     }
