@@ -10,6 +10,7 @@ import {
   log,
   not,
   raise,
+  sendParent,
   sendTo,
   setup,
   stateIn,
@@ -319,18 +320,21 @@ class Builder {
       data: [context.n, new Date(context.n)],
     });
     const upwards = this.#isChild && (action.do === "parent" || action.do === "parentLater");
+    const isOdd = action.event % 2 === 1;
     if (!("delay" in action)) {
       return this.#burning((enqueue, { context }) => {
-        if (upwards) enqueue.sendTo(context.parent, event);
-        else enqueue.raise(event);
+        if (!upwards) enqueue.raise(event);
+        else if (isOdd) enqueue.sendTo(context.parent, event);
+        else enqueue(sendParent(event as any));
       });
     }
     const options = {
       delay: this.#delayMs(action.delay),
       ...(action.id === null ? {} : { id: idNames[action.id] }),
     };
-    if (upwards) return sendTo(({ context }: any) => context.parent, event as any, options);
-    return raise(event as any, options);
+    if (!upwards) return raise(event as any, options);
+    if (!isOdd) return sendParent(event as any, options);
+    return sendTo(({ context }: any) => context.parent, event as any, options);
   }
 
   #withChildren(
