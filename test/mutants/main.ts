@@ -6,11 +6,11 @@ import { runCommand } from "../../src/ports/process.ts";
 import { type Layer, type Mutant, mutants } from "./mutants.ts";
 
 /**
- * `npm run protocol-mutants [-- --only NAME]`: breaks the protocol on purpose, in a copy of the sources, and
+ * `npm run protocol-mutants [-- --only NAME --only OTHER]`: breaks the protocol on purpose, in a copy of the sources, and
  * runs the layer of tests that is named for it: one that says nothing is no test.
  */
 const { values } = parseArgs({
-  options: { only: { type: "string" }, layer: { type: "string" } },
+  options: { only: { type: "string", multiple: true }, layer: { type: "string" } },
 });
 const layerTimeoutMs = 10 * 60_000;
 const node = process.execPath;
@@ -114,7 +114,7 @@ try {
   await symlink(resolve("node_modules"), join(root, "node_modules"));
   const chosen = mutants.filter(
     ({ name, layer }) =>
-      (values.only === undefined || name === values.only) &&
+      (values.only === undefined || values.only.includes(name)) &&
       (values.layer === undefined || layer === values.layer),
   );
   await control(root, chosen);

@@ -1,7 +1,7 @@
 // Aim: a worker that was replaced appends nothing, wherever it stopped between the note of a session and its use, and one
 // that has its right can use each of its sessions. Method: two stores on one database of a real replica set; the calls
 // of one of them to the driver stop or fail where the test says.
-import { MongoNetworkError } from "mongodb";
+import { type ClientSession, MongoNetworkError } from "mongodb";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { limits } from "../../../src/limits.ts";
 import { systemClock } from "../../../src/ports/clock.ts";
@@ -86,7 +86,9 @@ test("a session that is opened while its worker is registered is of use afterwar
   await store.transact(async () => {}).catch(() => {});
   stop.resume();
   expect(await registering).toBe(true);
-  expect(await store.append([entryOf("a", 0)], fence("w"))).toEqual([appended]);
+  const append = (session: ClientSession) =>
+    store.append([entryOf("a", 0)], { session, ...fence("w") });
+  expect(await store.transact(append)).toEqual([appended]);
 });
 
 test("sessions that a successor ends late are used by the worker's next name: what they write is there once", async () => {
