@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { limits } from "../../src/limits.ts";
-import { type ActorRow, type Entry, rowOf } from "../../src/workflow/journal/entry.ts";
+import { type ActorRow, type Entry, lifeOf, rowOf } from "../../src/workflow/journal/entry.ts";
 import { until } from "../support/until.ts";
 import {
   type AnyStore,
@@ -228,7 +228,12 @@ export function rowsContract(open: OpenStore): void {
     await store.append(last);
     await store.saveRows([...last.map(rowOf), rowOf(entryOf("lost", 3, ended))]);
     await store.append([entryOf("b", 2)]);
+    const attempt = { attempt: 1, failures: 0, lastError: "", nextAtMs: null };
+    const works = ["a", "b", "a/m0", "a/rs"].map((actor) => `${lifeOf(actor, 1_000)}1/0`);
+    const otherLife = `${lifeOf("a", 1_001)}1/0`;
+    for (const work of [...works, otherLife]) await store.saveAttempt({ work, ...attempt });
     expect(await store.expireEnded("m/0", 5, 10)).toBe(0);
+    expect(await store.attempts(works)).toHaveLength(4);
     // The first entry of an actor and its last one go together.
     expect(await store.expireEnded("m/0", 6, 3)).toBe(4);
     expect(await store.expireEnded("m/0", 6, 3)).toBe(0);
@@ -237,6 +242,10 @@ export function rowsContract(open: OpenStore): void {
     expect((await store.entries("b", 0, 10)).length).toBe(3);
     expect((await store.rows({ limit: 10 })).map(({ actor }) => actor)).toEqual(["b"]);
     expect(await store.append([entryOf("a", 0)])).toEqual([appended]);
+    const left = await store.attempts([...works, otherLife]);
+    expect(left.map(({ work }) => work).toSorted()).toEqual(
+      [...works.slice(1), otherLife].toSorted(),
+    );
   });
 
   test("a long actor that ended keeps its first and its last entry until all others are gone", async () => {

@@ -109,6 +109,11 @@ export function isEndOf(row: Place, { status, startedAtMs, revision }: Entry): b
   return status !== "active" && startedAtMs === row.startedAtMs && revision === row.revision;
 }
 
+/** The ids of the work and the timers of one life of an actor begin so. */
+export function lifeOf(actor: string, startedAtMs: number): string {
+  return `${actor}/${startedAtMs.toString(36)}/`;
+}
+
 /** The next deadline, or null. */
 export function nextTimerMs(timers: Entry["timers"]): number | null {
   return timers.length === 0 ? null : Math.min(...timers.map(({ dueAtMs }) => dueAtMs));

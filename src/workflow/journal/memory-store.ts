@@ -1,6 +1,6 @@
 import { assert } from "../../errors.ts";
 import { limits } from "../../limits.ts";
-import { type ActorRow, type Entry, isLater } from "./entry.ts";
+import { type ActorRow, type Entry, isLater, lifeOf } from "./entry.ts";
 import { MemoryJournal } from "./memory/memory-journal.ts";
 import { MemoryWorkers } from "./memory/memory-workers.ts";
 import { pageOf } from "./page.ts";
@@ -247,7 +247,13 @@ class MemoryWorkflowStore implements WorkflowStore<MemorySession> {
       if (row.partition !== partition || !isEnded || deleted >= limit) continue;
       const expired = this.#journal.expireActor(row, limit - deleted);
       deleted += expired.deleted;
-      if (expired.gone) this.#rows.delete(row.actor);
+      if (!expired.gone) continue;
+      this.#rows.delete(row.actor);
+      const life = lifeOf(row.actor, row.startedAtMs);
+      for (const work of this.#attempts.keys()) {
+        if (work.startsWith(life) && /^\d/.test(work.slice(life.length)))
+          this.#attempts.delete(work);
+      }
     }
     return deleted;
   }

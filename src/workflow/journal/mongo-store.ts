@@ -242,7 +242,8 @@ class MongoWorkflowStore implements WorkflowStore<ClientSession> {
   }
 
   expireEnded(...values: Parameters<WorkflowStore["expireEnded"]>): Promise<number> {
-    const means = { journal: this.#journal, rows: this.#rows, sessions: this.#appends };
+    const [journal, rows, attempts] = [this.#journal, this.#rows, this.#attempts];
+    const means = { journal, rows, attempts, sessions: this.#appends };
     return this.#writing("workflow-expire", () => expireEnded(means, ...values));
   }
 

@@ -1,7 +1,7 @@
 import { type AnyActorLogic, createActor, type EventObject } from "xstate";
 import { assert, messageOf } from "../../errors.ts";
 import { limits } from "../../limits.ts";
-import type { Entry, WorkRecord } from "../journal/entry.ts";
+import { type Entry, lifeOf, type WorkRecord } from "../journal/entry.ts";
 import { decode } from "../values/decode.ts";
 import { encode } from "../values/encode.ts";
 import { Births } from "./births.ts";
@@ -356,7 +356,7 @@ export class LiveSystem {
     assert(run, "work and timers are asked for in a run", {});
     const { actor, startedAtMs, revision } = run.stamp;
     run.index += 1;
-    return `${actor}/${startedAtMs.toString(36)}/${revision}/${run.index - 1}`;
+    return `${lifeOf(actor, startedAtMs)}${revision}/${run.index - 1}`;
   }
 
   #scheduler(): Scheduler {

@@ -5,11 +5,13 @@ import type { ActorRows } from "./actor-rows.ts";
 import type { JournalCollection } from "./journal-collection.ts";
 import { entryId, entryIds } from "./records.ts";
 import type { Sessions } from "./sessions.ts";
+import type { WorkAttempts } from "./work-attempts.ts";
 
 /** The collections of a store, and its transactions. */
 interface Means {
   readonly journal: JournalCollection;
   readonly rows: ActorRows;
+  readonly attempts: WorkAttempts;
   readonly sessions: Sessions;
 }
 
@@ -53,7 +55,7 @@ export async function expireHistory(
  * without the last one an actor would seem to live, and without the first one it could be started beside its own end.
  */
 export async function expireEnded(
-  { journal, rows, sessions }: Means,
+  { journal, rows, attempts, sessions }: Means,
   partition: string,
   beforeMs: number,
   limit: number,
@@ -76,6 +78,8 @@ export async function expireEnded(
       deleted += (await stored.deleteMany({ _id: { $in: ids }, startedAtMs })).deletedCount;
     }
     if (deleted >= limit) break;
+    // Those of work whose worker died before it could remove them.
+    await attempts.removeOf(row);
     const ends = [entryId(actor, 0), entryId(actor, revision)];
     deleted += await sessions.transact("workflow-expire", async (session) => {
       const last = await journal.tail(actor, session);

@@ -1,4 +1,5 @@
 import type { Collection, Db } from "mongodb";
+import { type ActorRow, lifeOf } from "../entry.ts";
 import type { WorkAttempt } from "../store.ts";
 import { attemptFromStored, type StoredAttempt, workflowCollections } from "./records.ts";
 
@@ -32,6 +33,12 @@ export class WorkAttempts {
       [{ $replaceWith: { $cond: [isLater, saved, "$$ROOT"] } }],
       { upsert: true },
     );
+  }
+
+  /** Removes those of one life of an actor: a revision, which begins with a digit, follows its prefix. */
+  async removeOf({ actor, startedAtMs }: Pick<ActorRow, "actor" | "startedAtMs">): Promise<void> {
+    const life = lifeOf(actor, startedAtMs);
+    await this.#stored.deleteMany({ _id: { $gte: `${life}0`, $lt: `${life}:` } });
   }
 
   async remove(works: readonly string[]): Promise<void> {
