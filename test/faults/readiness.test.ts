@@ -21,6 +21,7 @@ const serveAgain = (agent: string) => rm(join(fleet.holds, `unready.1.1.0.${agen
 test.each([
   ["rejects", "a2", "STRIPE_KEY is not set"],
   ["hangs", "a1", "it was not done in 5000 ms"],
+  ["ignores", "a2", "it was not done in 5000 ms"],
   ["exits", "a3", "its process died in it 2 times"],
 ])("a check that %s on %s turns the fleet back", async (how, agent, words) => {
   const before = await fleet.digest();

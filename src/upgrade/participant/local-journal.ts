@@ -25,7 +25,12 @@ export interface LocalRecord {
   } | null;
   readonly kept: readonly Kept[];
   /** The attempts of the readiness check, where it has begun here. */
-  readonly readiness?: { readonly attempt: number; readonly effect: string };
+  readonly readiness?: {
+    readonly attempt: number;
+    readonly effect: string;
+    /** Why the check has failed by its time-out, from before its process could answer. */
+    readonly timedOut?: string;
+  };
 }
 
 /** The journal of local steps, in the agent's data directory: readable by every version. */

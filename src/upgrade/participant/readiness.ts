@@ -2,6 +2,7 @@ import type { AgentEvent } from "../../../machines/participant-context.ts";
 import type { Reason } from "../../../machines/vocabulary.ts";
 import { messageOf } from "../../errors.ts";
 import { limits } from "../../limits.ts";
+import type { LocalRecord } from "./local-journal.ts";
 import { attemptAfter, type LocalRun, newRecord } from "./local-steps.ts";
 
 /** The application's own trial of the new build. It rejects where the build cannot serve. */
@@ -17,6 +18,26 @@ function notReady(to: string, message: string): AgentEvent {
 }
 
 /**
+ * Writes the verdict down as soon as the time is over: a check that ignores its signal takes its process along before
+ * it answers, and the next process must not take that end for a death.
+ * @returns a wait for the end of that write
+ */
+function noteTimeOut(
+  { journal, upgradeId, overtime, log }: LocalRun,
+  record: LocalRecord & { readonly readiness: NonNullable<LocalRecord["readiness"]> },
+): () => Promise<void> {
+  let noting: Promise<void> = Promise.resolve();
+  const note = () => {
+    const readiness = { ...record.readiness, timedOut: messageOf(overtime.reason) };
+    noting = journal.write(upgradeId, { ...record, readiness }).catch((error: unknown) => {
+      log.warn({ error: messageOf(error) }, "the time-out of the readiness check was not kept");
+    });
+  };
+  overtime.addEventListener("abort", note, { once: true });
+  return () => noting;
+}
+
+/**
  * Runs the readiness check. The local journal counts its attempts, so a process that dies in it twice has failed it.
  * The check may run again after an answer was lost.
  */
@@ -24,21 +45,27 @@ export async function checkReadiness(run: LocalRun, check: ReadinessCheck): Prom
   const { journal, upgradeId, effect, from, to, signal, overtime } = run;
   const known = await journal.read(upgradeId);
   const record = known ?? (await newRecord(journal, { from, to }));
-  const attempt = attemptAfter(record.readiness, run);
+  const last = record.readiness;
+  if (last?.effect === effect && last.timedOut !== undefined) return notReady(to, last.timedOut);
+  const attempt = attemptAfter(last, run);
   if (attempt > limits.stepDeathsMax) {
     return notReady(to, `its process died in it ${limits.stepDeathsMax} times`);
   }
-  await journal.write(upgradeId, { ...record, readiness: { attempt, effect } });
+  const begun = { ...record, readiness: { attempt, effect } };
+  await journal.write(upgradeId, begun);
+  const noted = noteTimeOut(run, begun);
   try {
     await check(AbortSignal.any([signal, overtime]));
     signal.throwIfAborted();
     overtime.throwIfAborted();
     return { type: "readinessPassed" };
   } catch (error) {
+    await noted();
     if (!signal.aborted) return notReady(to, messageOf(overtime.aborted ? overtime.reason : error));
-    // A process that stops at its signal has not died in its check.
-    const readiness = { attempt: attempt - 1, effect };
-    await journal.write(upgradeId, { ...record, readiness });
+    // A process that stops at its signal has not died in its check. The verdict of a time-out stays.
+    if (!overtime.aborted) {
+      await journal.write(upgradeId, { ...record, readiness: { attempt: attempt - 1, effect } });
+    }
     throw error;
   }
 }

@@ -50,6 +50,23 @@ test("a check that takes too long is a reason, though it resolves at last", asyn
   });
 });
 
+test("a check that ignores its signal is a reason after its first time-out, though its process ends in it", async () => {
+  const overtime = new AbortController();
+  const neverDone = () => new Promise<void>(() => {});
+  void checkReadiness(run({ overtime: overtime.signal }), neverDone);
+  await expect.poll(async () => (await journal().read(upgradeId))?.readiness?.attempt).toBe(1);
+  overtime.abort(new Error("it was not done in 4000 ms"));
+  await expect
+    .poll(async () => (await journal().read(upgradeId))?.readiness?.timedOut)
+    .toBe("it was not done in 4000 ms");
+  // The process has left. The next one goes on with the same effect, and does not try the check again.
+  const next = await checkReadiness(run(), () => Promise.reject(new Error("tried again")));
+  expect(next).toMatchObject({
+    type: "readinessFailed",
+    reason: { code: "not-ready", message: expect.stringContaining("not done in 4000 ms") },
+  });
+});
+
 test("a process that stops at its signal has not died in it; two deaths are a verdict", async () => {
   const stopping = new AbortController();
   const stopped = async () => stopping.abort(new Error("this process stops"));
