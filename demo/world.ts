@@ -12,6 +12,7 @@ import { catalogueVersions } from "./catalogue/steps.ts";
 import { loadData } from "./data.ts";
 import { createServer, type Server } from "./fleet.ts";
 import { createNarrator, type Narrator } from "./narrator.ts";
+import { createPatience } from "./patience.ts";
 
 export const database = "catalogue";
 
@@ -24,11 +25,10 @@ export interface DemoWorld {
   readonly fleet: FleetClient;
   readonly servers: readonly Server[];
   readonly narrator: Narrator;
-  /** Waits for what the probe finds, telling what changes meanwhile. */
+  /** Waits for what the probe finds, telling what changes meanwhile, as long as anything does. */
   until<Found>(
     what: string,
     probe: (status: FleetStatus) => Promise<Found> | Found,
-    timeoutMs?: number,
   ): Promise<Exclude<Found, false | null | undefined>>;
   /** The server's own hash of each collection. */
   digest(): Promise<Record<string, string>>;
@@ -94,18 +94,16 @@ export async function startWorld(): Promise<DemoWorld> {
       servers,
       narrator,
       end,
-      async until(what, probe, timeoutMs = 60_000) {
-        const limit = systemClock.monotonicMs() + timeoutMs;
+      async until(what, probe) {
+        const patience = createPatience(() => systemClock.monotonicMs());
         for (;;) {
           // While there is no primary, there is nothing to see.
           const status = await fleet.status().catch(() => null);
           if (status) narrator.see(status);
           const found = status && (await probe(status));
           if (found) return found as Exclude<typeof found, false | null | undefined>;
-          if (systemClock.monotonicMs() > limit) {
-            const logs = await Promise.all(servers.map((server) => server.lastLines(12)));
-            throw new Error(`waited in vain for ${what}\n${logs.join("\n\n")}`);
-          }
+          patience.see(status);
+          patience.requireProgress(what);
           await systemClock.sleep(50);
         }
       },
