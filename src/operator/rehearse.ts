@@ -1,7 +1,7 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { MongoClient } from "mongodb";
-import { valid } from "semver";
+import { lte, valid } from "semver";
 import { requireSemver } from "../control/versions.ts";
 import { createBackup } from "../database/backup/backup.ts";
 import { dataDatabase } from "../database/data-database.ts";
@@ -9,7 +9,7 @@ import type { StepsResult } from "../database/migration/run-steps.ts";
 import type { StepsRun } from "../database/migration/runner.ts";
 import { rehearseSteps } from "../database/rehearsal/rehearse-steps.ts";
 import { assert, LockstepError } from "../errors.ts";
-import type { Store } from "../journal/store.ts";
+import type { Store, Versions } from "../journal/store.ts";
 import { controlOf } from "../leadership/fences.ts";
 import { limits } from "../limits.ts";
 import type { Log } from "../log.ts";
@@ -32,9 +32,33 @@ export interface Rehearsal {
 }
 
 /**
+ * The version from which a rehearsal starts. Pure.
+ * @throws LockstepError `version-not-semver`, `upgrade-active`, `version-not-higher`
+ */
+export function rehearsedFrom(versions: Versions, to: string): string {
+  requireSemver(to);
+  const from = versions.databaseVersion;
+  if (versions.upgradeId !== null || valid(from) === null) {
+    throw new LockstepError(
+      "upgrade-active",
+      `an upgrade to ${versions.agentVersion} is active, and has a rehearsal of its own: wait for its end`,
+    );
+  }
+  if (lte(to, from)) {
+    throw new LockstepError(
+      "version-not-higher",
+      `expected a version higher than ${from}, on which the fleet is, got ${to}, to which no step leads: name the version that you want to rehearse`,
+      { from, to },
+    );
+  }
+  return from;
+}
+
+/**
  * Runs the schema steps of a version on a proven copy of the live database, while the fleet runs on:
- * a scratch database and a folder of its own, which is deleted afterwards.
- * @throws LockstepError `no-version`, `upgrade-active`, `version-not-semver`, and what a backup throws
+ * a scratch database and a folder of its own, which is deleted afterwards. Where no schema step lies between, it copies
+ * nothing.
+ * @throws LockstepError `no-version`, those of `rehearsedFrom`, and what a backup throws
  */
 export async function rehearse(options: {
   client: MongoClient;
@@ -54,16 +78,12 @@ export async function rehearse(options: {
   log: Log;
 }): Promise<Rehearsal> {
   const { client, withMember, databaseName, to, root, signal, faultPoints, clock, log } = options;
-  requireSemver(to);
-  const versions = await requireDeclared(options);
-  const from = versions.databaseVersion;
-  if (versions.upgradeId !== null || valid(from) === null) {
-    throw new LockstepError(
-      "upgrade-active",
-      `an upgrade to ${versions.agentVersion} is active, and has a rehearsal of its own: wait for its end`,
-    );
-  }
+  const from = rehearsedFrom(await requireDeclared(options), to);
   const { schema } = planOf(options.steps, from, to);
+  if (schema.length === 0) {
+    const result = { kind: "done", batches: 0, documents: 0, figures: [] } as const;
+    return { from, to, result, changes: [], growthBytes: 0 };
+  }
   const backupId = `rehearsal-${options.random.hex(4)}`;
   const control = controlOf(options);
   let rehearsal: Rehearsal | undefined;

@@ -44,6 +44,12 @@ export async function rehearseCommand(
     const shown = code === "bad-argument" ? "step-failed" : (code as "step-failed");
     throw new LockstepError(shown, `${from} → ${to}: ${message}`);
   }
+  if (result.figures.length === 0) {
+    terminal.out(
+      `no step of ${options.steps} lies between ${from} and ${to} that changes the database: nothing was run`,
+    );
+    return exitCodes.done;
+  }
   terminal.out(`${from} → ${to} passed on a copy; the live data was not touched`);
   for (const { step, durationMs, documents, batches, operations } of result.figures) {
     terminal.out(
