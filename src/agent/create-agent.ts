@@ -144,9 +144,9 @@ function directoryOf(options: AgentOptions, launched: LauncherEnvironment | unde
 }
 
 /** The facts that a launcher gives to its agent, or those of an agent without one. */
-function launchedFacts(launched: LauncherEnvironment | undefined, version: string) {
+function launchedFacts(launched: LauncherEnvironment | undefined) {
   return {
-    startable: launched?.startableVersions ?? [version],
+    startable: launched?.startableVersions ?? [],
     isLaunched: launched !== undefined,
     incarnationAtLeast: launched?.incarnation ?? 1,
     cannotStart: launched?.cannotStart ?? null,
@@ -231,7 +231,7 @@ export function createAgent(options: AgentOptions): Agent {
         readinessTimeoutMs: options.readinessTimeoutMs ?? limits.readinessTimeoutMs,
         fresh: options.fresh ?? false,
         dataDirectory: directory,
-        ...launchedFacts(launched, options.version),
+        ...launchedFacts(launched),
         drainTimeoutMs: options.drainTimeoutMs ?? limits.drainTimeoutMsDefault,
         preventForeignWrites: options.preventForeignWrites ?? false,
         leaseTtlMs: options.leaseTtlMs,

@@ -162,9 +162,11 @@ export function renderStatus(status: FleetStatus): string {
       const left = others.length - limits.versionsShownMax;
       const more = left > 0 ? ` and ${left} more` : "";
       const notes = [
-        others.length === 0
-          ? "can start no other version"
-          : `can start ${others.slice(-limits.versionsShownMax).join(", ")}${more}`,
+        agent.startable.length === 0
+          ? "runs without a launcher"
+          : others.length === 0
+            ? "can start no other version"
+            : `can start ${others.slice(-limits.versionsShownMax).join(", ")}${more}`,
         agent.drainingSince === null ? "" : `draining for ${duration(now - agent.drainingSince)}`,
         agent.silent ? "silent" : "",
         agent.owes ? `owes an undo of ${agent.owes}` : "",

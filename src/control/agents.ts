@@ -29,7 +29,7 @@ export interface AgentRecord {
   /** Grows with each process of the agent. */
   readonly incarnation: number;
   readonly version: string;
-  /** Versions that its launcher can start. */
+  /** Versions that its launcher can start. It is empty where the agent runs without a launcher. */
   readonly startable: readonly string[];
   readonly gate: "open" | "shut";
   /** Since when its application drains, by the store's clock, or null. A record of an earlier build lacks it. */

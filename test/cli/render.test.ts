@@ -133,6 +133,14 @@ test("the downtime, and the agents that do not serve yet", () => {
   );
 });
 
+test("an agent without a launcher, and one whose launcher has no other version", () => {
+  const agents = (startable: readonly string[]) =>
+    status.agents.map((agent) => ({ ...agent, startable }));
+  expect(renderStatus({ ...status, agents: agents([]) })).toContain("3, runs without a launcher,");
+  const only = renderStatus({ ...status, agents: agents(["1.1.0"]) });
+  expect(only).toContain("3, can start no other version,");
+});
+
 test("the history", () => {
   expect(renderHistory([])).toBe("no upgrade yet");
   const item = {

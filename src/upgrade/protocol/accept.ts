@@ -30,6 +30,30 @@ function listed(versions: readonly string[]): string {
   return left > 0 ? `${shown} and ${left} more` : shown;
 }
 
+/** The refusal of a version that not every agent can start. One without a launcher can start no other. Pure. */
+function cannotStart(to: string, unable: readonly AgentRecord[]): LockstepError {
+  const reasons = unable.map(({ agent, startable }) => {
+    const why =
+      startable.length === 0 ? "runs without a launcher" : `can start ${listed(startable)}`;
+    return `${agent} (it ${why})`;
+  });
+  const toDo = [
+    ...(unable.some(({ startable }) => startable.length > 0)
+      ? ["install it there and list it in the launcher's versions file"]
+      : []),
+    ...(unable.some(({ startable }) => startable.length === 0)
+      ? [
+          "stop each agent that runs without a launcher, and start it under `lockstep-launcher` with a versions file that lists both versions",
+        ]
+      : []),
+  ];
+  return new LockstepError(
+    "cannot-start",
+    `expected ${to} to be installed everywhere, cannot be started by: ${reasons.join(", ")}: ${toDo.join("; ")}, then ask again`,
+    { unable: unable.map(({ agent, startable }) => ({ agent, startable })) },
+  );
+}
+
 const named = (agents: readonly AgentRecord[]) => agents.map(({ agent }) => agent).join(", ");
 
 function requiredHoldersOf(
@@ -128,13 +152,7 @@ export function decideAcceptance(options: {
   const unable = required.filter(
     ({ startable, version }) => version !== to && !startable.includes(to),
   );
-  if (unable.length > 0) {
-    throw new LockstepError(
-      "cannot-start",
-      `expected ${to} to be installed everywhere, cannot be started by: ${unable.map(({ agent, startable }) => `${agent} (it can start ${listed(startable)})`).join(", ")}: install it there and list it in the launcher's versions file, then ask again`,
-      { unable: unable.map(({ agent, startable }) => ({ agent, startable })) },
-    );
-  }
+  if (unable.length > 0) throw cannotStart(to, unable);
   return {
     upgradeId: nextUpgradeId(versions),
     from: versions.agentVersion,

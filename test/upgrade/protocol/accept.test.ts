@@ -102,6 +102,20 @@ test("each refusal has what a machine needs to know", () => {
   );
 });
 
+test("an agent without a launcher is named as such, with what to do", () => {
+  const [old, alone] = [present("a1", { startable: [from] }), present("a2", { startable: [] })];
+  const toDo = "start it under `lockstep-launcher`";
+  refuses({ agents: [alone] }, "cannot-start", `a2 (it runs without a launcher): stop each`);
+  refuses({ agents: [alone] }, "cannot-start", toDo);
+  refuses(
+    { agents: [old, alone] },
+    "cannot-start",
+    "install it there and list it in the launcher's",
+  );
+  refuses({ agents: [old, alone] }, "cannot-start", toDo);
+  expect(() => decide({ agents: [alone] })).not.toThrow("versions file, then");
+});
+
 test("the deadlines of who names none", () => {
   expect(deadlinesDefault).toEqual({
     waitingMs: limits.waitingDeadlineMs,
