@@ -42,7 +42,7 @@ export interface AgentStatus {
   readonly agent: string;
   readonly version: string;
   readonly incarnation: number;
-  /** The versions that its launcher can start. */
+  /** The versions that its launcher can start. It is empty where the agent runs without a launcher. */
   readonly startable: readonly string[];
   readonly gate: "open" | "shut";
   /** Since when its application drains, in milliseconds by the database's clock, or null. */
@@ -263,18 +263,22 @@ function masterStatus(lease: ControlDocument | undefined, now: number): MasterSt
   };
 }
 
-/** Since when not everybody serves, until when, and the agents that do not yet. */
+/** All agents, and of an upgrade since when not everybody serves, until when, and the agents that do not yet. */
 async function readServing(
   store: Store,
-  tail: Entry,
-  records: readonly AgentRecord[],
+  tail: Entry | undefined,
   now: number,
-): Promise<Pick<UpgradeStatus, "downtime" | "notServing">> {
-  if (unreadable(tail)) return { downtime: { from: null, until: null }, notServing: [] };
-  const context = contextOf<UpgradeContext>(tail);
-  const facts = await readDowntimeFacts(store, tail, context);
-  const version = tail.state === "done" ? context.to : context.from;
+): Promise<
+  Pick<UpgradeStatus, "downtime" | "notServing"> & { readonly records: readonly AgentRecord[] }
+> {
+  const context = tail && !unreadable(tail) ? contextOf<UpgradeContext>(tail) : null;
+  const facts = tail && context && (await readDowntimeFacts(store, tail, context));
+  // The records after the openings: an agent writes that its gate is open before it serves.
+  const records = await readAgents(store);
+  if (!facts) return { records, downtime: { from: null, until: null }, notServing: [] };
+  const version = facts.state === "done" ? context.to : context.from;
   return {
+    records,
     downtime: downtimeOf(facts),
     notServing: notServingOf(facts, version, records, now),
   };
@@ -286,13 +290,13 @@ export async function readStatus(store: Store): Promise<FleetStatus> {
   const versions = await readVersions(store);
   if (!versions) throw noVersionError();
   const now = await store.now();
-  const records = await readAgents(store);
   const lease = await store.get(collections.leases, documentIds.master);
   const fence = await fenceOf(store);
   const tail = await (versions.upgradeId === null
     ? store.lastTail(coordinatorPrefix)
     : store.tail(coordinatorId(versions.upgradeId)));
   const { progress, restoring } = fence ?? {};
+  const { records, ...serving } = await readServing(store, tail, now);
   const current = tail?.actor === coordinatorId(progress?.upgradeId ?? "");
   return {
     now,
@@ -310,7 +314,7 @@ export async function readStatus(store: Store): Promise<FleetStatus> {
             fence,
             batches: current ? (progress?.batches ?? 0) : 0,
             restoring: restoring && restoring.epoch === fence?.epoch ? restoring : null,
-            ...(await readServing(store, tail, records, now)),
+            ...serving,
           }),
     agents: records.map((record) => ({
       agent: record.agent,
