@@ -10,7 +10,7 @@ import { reasonFor } from "./actor/step.ts";
 import type { DurableMachine } from "./definition/durable.ts";
 import type { Registry } from "./definition/registry.ts";
 import type { Change, List, ListQuery, Why } from "./engine-api.ts";
-import type { ActorRow, Entry, PastEntry } from "./journal/entry.ts";
+import { type ActorRow, type Entry, isLater, type PastEntry, type Place } from "./journal/entry.ts";
 import type { RowQuery, WorkflowStore } from "./journal/store.ts";
 import { decode } from "./values/decode.ts";
 
@@ -60,7 +60,11 @@ export class Reader {
     }
     try {
       const ended = AbortSignal.any([over.signal, outer]);
-      for await (const tail of this.#latest(id, ended)) {
+      let seen: Place | undefined;
+      for await (const _ of this.#moments(id, ended)) {
+        const tail = await this.#tail(id);
+        if (seen && !isLater(tail, seen)) continue;
+        seen = { startedAtMs: tail.startedAtMs, revision: tail.revision };
         checkMachine(tail, durable);
         const snapshot: SnapshotFrom<TMachine> = this.#snapshotOf(tail);
         if (condition(snapshot)) return snapshot;
@@ -86,11 +90,10 @@ export class Reader {
     this.#closing.throwIfAborted();
     const ended = signal === undefined ? this.#closing : AbortSignal.any([signal, this.#closing]);
     let next = after === undefined ? 0 : checkedFigure("after", after, -1) + 1;
-    for await (const tail of this.#latest(id, ended)) {
-      checkMachine(tail, durable);
-      while (next <= tail.revision && !ended.aborted) {
-        const entries = await this.#ports.store.entries(id, next, limits.entriesOfPage);
-        if (entries.length === 0) break;
+    for await (const _ of this.#moments(id, ended)) {
+      for (let isMore = true; isMore && !ended.aborted; ) {
+        const { last, entries } = await this.#entriesFrom(id, next);
+        checkMachine(last, durable);
         for (const entry of entries) {
           // The first entry stays as long as the actor. A reader that has seen nothing has missed nothing behind it.
           const isBegin = after === undefined && next <= 1;
@@ -98,8 +101,9 @@ export class Reader {
           yield this.#changeOf(entry);
           next = entry.revision + 1;
         }
+        isMore = entries.length > 0;
+        if (!isMore && last.status !== "active") return;
       }
-      if (tail.status !== "active") return;
     }
   }
 
@@ -192,8 +196,16 @@ export class Reader {
     };
   }
 
-  /** The latest entry now, and each time that there is a newer one. */
-  async *#latest(id: string, signal: AbortSignal): AsyncGenerator<Entry> {
+  /** A page of entries, and the last one of it or before it. Snapshots are not read. */
+  async #entriesFrom(id: string, revision: number) {
+    const from = Math.max(0, revision - 1);
+    const page = await this.#ports.store.entries(checkedId(id), from, limits.entriesOfPage);
+    const last = page.at(-1) ?? (await this.#tail(id));
+    return { last, entries: page.filter((entry) => entry.revision >= revision) };
+  }
+
+  /** Now, and each time that there may be a newer entry of an actor, until the signal. */
+  async *#moments(id: string, signal: AbortSignal): AsyncGenerator<void> {
     const { clock, actors, hints } = this.#ports;
     const wake = createWakeUp(clock);
     const stopEntries = actors.onAppended(({ actor }) => {
@@ -203,14 +215,8 @@ export class Reader {
       if (hint === null || hint.actor === id) wake.hint();
     });
     try {
-      let seen = -1;
       while (!signal.aborted) {
-        const tail = await this.#tail(id);
-        if (tail.revision > seen) {
-          seen = tail.revision;
-          yield tail;
-          continue;
-        }
+        yield;
         await wake.wait(limits.watchFloorMs, signal);
       }
       // Its reader must not take the end of the engine for the end of the actor.

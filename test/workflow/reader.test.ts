@@ -1,9 +1,13 @@
 // biome-ignore-all lint/suspicious/noExplicitAny: charts without declared types.
 // Aim: `watch`, `list` and `history` show what they are asked for, page by page. Method: engines on one memory store, in
 // virtual time.
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { assign } from "xstate";
 import { limits } from "../../src/limits.ts";
+import { silentLog } from "../../src/log.ts";
+import { systemRandom } from "../../src/ports/random.ts";
+import { startEngine } from "../../src/workflow/create-engine.ts";
+import type { WorkflowStore } from "../../src/workflow/journal/store.ts";
 import { createWorld } from "./engines.ts";
 import { chart, version } from "./migrating.ts";
 
@@ -65,6 +69,29 @@ test("a watch ends with its actor, and one of an ended actor has all", async () 
   const last: number[] = [];
   for await (const { revision } of engine.watch(light, "a", { after: 1 })) last.push(revision);
   expect(last).toEqual([]);
+});
+
+test("a watch reads no snapshot", async () => {
+  const { store, clock } = createWorld();
+  const past = new Proxy(store, {
+    get: (target, name: keyof WorkflowStore) => {
+      if (name === "tail" || name === "tails") throw new Error(`nobody asks for ${name}`);
+      return (Reflect.get(target, name) as () => unknown).bind(target);
+    },
+  });
+  const engine = await startEngine(
+    { machines: [light], work: false },
+    {
+      ...{ store: past, clock, random: systemRandom, log: silentLog },
+      ...{ host: "here", pid: 1 },
+    },
+  );
+  onTestFinished(() => engine.close());
+  await engine.start(light, { id: "a" });
+  for (const type of ["NEXT", "END"]) await engine.send(light, "a", { type } as never);
+  const seen: number[] = [];
+  for await (const { revision } of engine.watch(light, "a")) seen.push(revision);
+  expect(seen).toEqual([0, 1, 2]);
 });
 
 test("a list by state, tag, status and time, page by page", async () => {
