@@ -31,6 +31,8 @@ export const limits = {
   cachedTailMsMax: 600_000,
   retainMsMin: 3_600_000,
   /** Retention: clearing of superseded snapshots, and deletion of what is old. */
+  /** The states of a chart that `scriptsOf` walks. */
+  scriptStatesMax: 1_000,
   /** A superseded snapshot that is longer than this is cleared before its entry goes. */
   keptSnapshotLengthMax: 4_096,
   compactEveryMs: 1_000,

@@ -7,3 +7,4 @@ export {
 } from "./crash-anywhere.ts";
 export { EngineHost, type HostOptions } from "./engine-host.ts";
 export type { FaultKind } from "./killable-store.ts";
+export { type ScriptsOptions, scriptsOf } from "./scripts-of.ts";
