@@ -51,8 +51,8 @@ function ownEvents({ _nodes }: Place): readonly EventObject[] {
 
 /**
  * Scripts for `crashAnywhere` that lead through the chart of a machine: the shortest way to each state, and then each event
- * that may come there. A deadline becomes time that goes by; a result of a task comes by itself. States are told apart by
- * their values, not by their contexts.
+ * that may come there. A deadline becomes time that goes by; a result of a task comes by itself. Two states of one value count
+ * as one, whatever their contexts.
  *
  * @see `getShortestPaths` of `xstate/graph`
  */
