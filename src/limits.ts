@@ -58,7 +58,7 @@ export const limits = {
   pageLengthMax: 16 * 1024 * 1024,
   listedActorsMax: 1_000,
   /** How often a watch reads again without a hint. */
-  watchFloorMs: 5_000,
+  watchFloorMs: 15_000,
   /** Workers: their lease, and how often they try again. */
   workerLeaseTtlMsDefault: 3_000,
   workerLeaseTtlMsMin: 1_000,

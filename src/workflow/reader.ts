@@ -2,10 +2,12 @@ import type { AnyStateMachine, SnapshotFrom } from "xstate";
 import { LockstepError } from "../errors.ts";
 import { limits } from "../limits.ts";
 import type { Clock } from "../ports/clock.ts";
+import { type LinkedController, linkController } from "../ports/linked-controller.ts";
 import { createWakeUp } from "../ports/wake-up.ts";
 import { type Actors, unknownActor } from "./actor/actors.ts";
 import { checkedFigure, checkedId, checkMachine } from "./actor/checked-names.ts";
 import type { HintHub } from "./actor/hint-hub.ts";
+import { News } from "./actor/news.ts";
 import { reasonFor } from "./actor/step.ts";
 import type { DurableMachine } from "./definition/durable.ts";
 import type { Registry } from "./definition/registry.ts";
@@ -30,9 +32,11 @@ interface NodeLike {
 export class Reader {
   readonly #ports: ReaderPorts;
   readonly #closing: AbortSignal;
+  readonly #news: News;
 
   constructor(ports: ReaderPorts, closing: AbortSignal) {
     this.#ports = ports;
+    this.#news = new News(ports.actors, ports.hints);
     this.#closing = closing;
   }
 
@@ -51,17 +55,15 @@ export class Reader {
     condition: (snapshot: SnapshotFrom<TMachine>) => boolean,
     { timeoutMs, signal }: { readonly timeoutMs?: number; readonly signal?: AbortSignal },
   ): Promise<SnapshotFrom<TMachine>> {
-    const over = new AbortController();
     const { clock } = this.#ports;
-    const outer = signal === undefined ? this.#closing : AbortSignal.any([signal, this.#closing]);
     this.#closing.throwIfAborted();
+    const { controller, unlink } = this.#linked(signal);
     if (timeoutMs !== undefined) {
-      void clock.sleep(timeoutMs, over.signal).then(() => over.abort());
+      void clock.sleep(timeoutMs, controller.signal).then(() => controller.abort());
     }
     try {
-      const ended = AbortSignal.any([over.signal, outer]);
       let seen: Place | undefined;
-      for await (const _ of this.#moments(id, ended)) {
+      for await (const _ of this.#moments(id, controller.signal)) {
         const tail = await this.#tail(id);
         if (seen && !isLater(tail, seen)) continue;
         seen = { startedAtMs: tail.startedAtMs, revision: tail.revision };
@@ -71,7 +73,8 @@ export class Reader {
         if (tail.status !== "active") throw hasEnded(id, tail);
       }
     } finally {
-      over.abort();
+      controller.abort();
+      unlink();
     }
     signal?.throwIfAborted();
     const { state } = await this.#tail(id);
@@ -88,15 +91,34 @@ export class Reader {
     { after, signal }: { readonly after?: number; readonly signal?: AbortSignal },
   ): AsyncGenerator<Change> {
     this.#closing.throwIfAborted();
-    const ended = signal === undefined ? this.#closing : AbortSignal.any([signal, this.#closing]);
-    let next = after === undefined ? 0 : checkedFigure("after", after, -1) + 1;
+    const first = after === undefined ? 0 : checkedFigure("after", after, -1) + 1;
+    const { controller, unlink } = this.#linked(signal);
+    try {
+      yield* this.#changes(
+        durable,
+        id,
+        { first, isFromBegin: after === undefined },
+        controller.signal,
+      );
+    } finally {
+      unlink();
+    }
+  }
+
+  async *#changes(
+    durable: DurableMachine,
+    id: string,
+    { first, isFromBegin }: { readonly first: number; readonly isFromBegin: boolean },
+    ended: AbortSignal,
+  ): AsyncGenerator<Change> {
+    let next = first;
     for await (const _ of this.#moments(id, ended)) {
       for (let isMore = true; isMore && !ended.aborted; ) {
         const { last, entries } = await this.#entriesFrom(id, next);
         checkMachine(last, durable);
         for (const entry of entries) {
           // The first entry stays as long as the actor. A reader that has seen nothing has missed nothing behind it.
-          const isBegin = after === undefined && next <= 1;
+          const isBegin = isFromBegin && next <= 1;
           if (entry.revision !== next && !isBegin) throw historyExpired(id, next, entry.revision);
           yield this.#changeOf(entry);
           next = entry.revision + 1;
@@ -206,14 +228,8 @@ export class Reader {
 
   /** Now, and each time that there may be a newer entry of an actor, until the signal. */
   async *#moments(id: string, signal: AbortSignal): AsyncGenerator<void> {
-    const { clock, actors, hints } = this.#ports;
-    const wake = createWakeUp(clock);
-    const stopEntries = actors.onAppended(({ actor }) => {
-      if (actor === id) wake.hint();
-    });
-    const stopHints = hints.listen((hint) => {
-      if (hint === null || hint.actor === id) wake.hint();
-    });
+    const wake = createWakeUp(this.#ports.clock);
+    const stop = this.#news.listen(id, () => wake.hint());
     try {
       while (!signal.aborted) {
         yield;
@@ -222,9 +238,13 @@ export class Reader {
       // Its reader must not take the end of the engine for the end of the actor.
       this.#closing.throwIfAborted();
     } finally {
-      stopEntries();
-      stopHints();
+      stop();
     }
+  }
+
+  /** `AbortSignal.any` would leave something behind with each call. */
+  #linked(signal: AbortSignal | undefined): LinkedController {
+    return linkController(signal === undefined ? [this.#closing] : [signal, this.#closing]);
   }
 
   async #tail(id: string): Promise<Entry> {
