@@ -277,3 +277,42 @@ test("a systemId that XState keeps for an actor which never started stays taken 
   expect(actor.snapshot.value).toBe("failed");
   expect(String(actor.send({ type: "AGAIN" }).failure?.error)).toContain("already exists");
 });
+
+test("a history that remembers no state remembers none after a restart", () => {
+  const isFew = ({ context }: any) => context.n < 10;
+  const machine = setup({}).createMachine({
+    context: { n: 0 },
+    initial: "outer",
+    on: { BACK: "#outer-history" },
+    states: {
+      outer: {
+        initial: "both",
+        states: {
+          history: { type: "history", id: "outer-history" },
+          both: {
+            type: "parallel",
+            states: {
+              history: { type: "history", id: "both-history" },
+              one: {
+                always: {
+                  target: "#both-history",
+                  guard: isFew,
+                  actions: assign({ n: ({ context }) => context["n"] + 1 }),
+                },
+              },
+              two: {},
+            },
+          },
+        },
+      },
+    },
+  });
+  const nodesOf = (snapshot: any) => snapshot._nodes.map(({ id }: { id: string }) => id);
+  const live = createActor(machine).start();
+  const actor = reborn(chartOf(machine as any));
+  for (let turn = 0; turn < 3; turn += 1) {
+    live.send({ type: "BACK" });
+    actor.send({ type: "BACK" });
+    expect(nodesOf(actor.snapshot)).toEqual(nodesOf(live.getSnapshot()));
+  }
+});

@@ -12,6 +12,10 @@ interface WithNodes {
   readonly _nodes: readonly ActiveNode[];
 }
 
+interface WithHistory extends WithNodes {
+  readonly historyValue: Readonly<Record<string, readonly unknown[]>>;
+}
+
 /** One leaf with everything above it: its order says nothing. */
 function isChain(nodes: readonly ActiveNode[]): boolean {
   const leaves = nodes.filter(({ type }) => type === "atomic" || type === "final");
@@ -46,12 +50,15 @@ function givenBy(machine: AnyStateMachine, value: unknown): readonly ActiveNode[
   }
 }
 
-/** Lets the machine restore the active states that `activeNodesOf` gave. It has to be a copy of the user's machine. */
+/** Lets the machine restore the active states that `activeNodesOf` gave, and histories that remember none. It has to be a copy of the user's machine. */
 export function withActiveNodes(copy: AnyStateMachine): AnyStateMachine {
   const restore = copy.restoreSnapshot;
   copy.restoreSnapshot = (stored, scope) => {
-    const { nodes, ...plain } = stored as unknown as WithNodes & { nodes?: readonly string[] };
+    const { nodes, ...plain } = stored as unknown as WithHistory & { nodes?: readonly string[] };
     const restored = restore(plain as never, scope);
+    // XState forgets a history that remembers no state, so that it would lead to its default.
+    const empty = Object.entries(plain.historyValue).filter(([, states]) => states.length === 0);
+    Object.assign(restored.historyValue, Object.fromEntries(empty));
     if (nodes === undefined) return restored;
     const active = nodes.map((id) => copy.getStateNodeById(id));
     const { value } = plain;
