@@ -111,6 +111,32 @@ export const engineMutants: readonly Mutant[] = [
     ],
   },
   {
+    name: "a restart that forgets the timers",
+    layer: "tests",
+    files: ["test/workflow/xstate-traps-restore.test.ts"],
+    says: /AssertionError/,
+    edits: [
+      {
+        file: "src/workflow/system/live-system.ts",
+        find: "system.#timers = new TimerTable(timers);",
+        replace: "system.#timers = new TimerTable(timers.slice(0, 0));",
+      },
+    ],
+  },
+  {
+    name: "a revived child says again what it said at its start",
+    layer: "tests",
+    files: ["test/workflow/differential.test.ts", "-t", "whole engine"],
+    says: /step \d+: /,
+    edits: [
+      {
+        file: "src/workflow/system/live-system.ts",
+        find: "system._relay = () => {};\n    this.#rootActor.start();",
+        replace: "this.#rootActor.start();",
+      },
+    ],
+  },
+  {
     name: "an unknown outcome counts as refused",
     layer: "tests",
     files: [store, "-t", "whose answer is lost"],
