@@ -1,4 +1,4 @@
-import { type DestinationStream, pino } from "pino";
+import { pino } from "pino";
 import { limits } from "./limits.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -10,6 +10,11 @@ export interface Log {
   warn(fields: Fields, message: string): void;
   error(fields: Fields, message: string): void;
   child(fields: Fields): Log;
+}
+
+/** Where the lines of a log go. No package's types are in ours, so that ours compile with any of its user's settings. */
+export interface LogDestination {
+  write(line: string): void;
 }
 
 /** True for each text that was not asked for before. It forgets all of them where there are too many. */
@@ -35,7 +40,7 @@ export function redactUrl(text: string): string {
 const ignoreTrouble = () => {};
 
 /** Standard output. The log never waits for it, and drops lines that nobody reads. */
-function standardOutput(): DestinationStream {
+function standardOutput(): LogDestination {
   const { stdout } = process;
   if (!stdout.listeners("error").includes(ignoreTrouble)) stdout.on("error", ignoreTrouble);
   return {
@@ -46,7 +51,7 @@ function standardOutput(): DestinationStream {
 }
 
 /** A structured log without credentials, one JSON object a line. */
-export function createLog(options: { level?: string; destination?: DestinationStream }): Log {
+export function createLog(options: { level?: string; destination?: LogDestination }): Log {
   const destination = options.destination ?? standardOutput();
   return pino(
     { level: options.level ?? "info", base: null },
