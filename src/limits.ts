@@ -198,6 +198,8 @@ export const limits = {
   offenderLookMs: 60_000,
   stepDeathsMax: 2,
   offendingDocumentsMax: 10,
+  /** Writes from outside are counted up to this number. */
+  foreignWritesCountedMax: 1_000,
   /** The bytes that are shown of a value without a text. */
   printedBytesMax: 64,
   /** The server's own limit. */
@@ -343,6 +345,8 @@ export const limits = {
   progressLineMs: 5_000,
   /** The length of a reason within a line. */
   shownReasonLengthMax: 200,
+  /** A longer explanation in a line of a wait is printed once. */
+  shownAgainLengthMax: 60,
   /** How long a command waits after the commit until the required agents serve. */
   servingWaitMs: 60_000,
   /** Names of databases or fleets in one message. */

@@ -40,6 +40,8 @@ test("a check that writes by the application's own client turns the fleet back, 
   const [item] = (await fleet.fleet.history()).slice(-1);
   expect(item?.reason?.code).toBe("foreign-writes");
   expect(item?.reason?.message).toContain("readiness check");
+  const { upgrade } = await fleet.fleet.status();
+  expect(upgrade?.reason?.message).toContain("readiness check");
   await serveAgain("a2");
   await fleet.fleet.request({ kind: "retry", discardForeignWrites: true });
   await fleet.turnedBack(upgradeId, "foreign-writes", "1.0.0");

@@ -171,18 +171,30 @@ export async function* foreignEvents(
 }
 
 /**
- * Up to ten writes from outside.
+ * Up to ten writes from outside, and how many there are.
  * @throws LockstepError `foreign-writes` when the oplog no longer reaches back to T
  */
 export async function findForeignWrites(
   options: ForeignWritesOptions,
-): Promise<readonly ForeignWrite[]> {
-  const found: ForeignWrite[] = [];
+): Promise<{ readonly writes: readonly ForeignWrite[]; readonly count: number }> {
+  const writes: ForeignWrite[] = [];
+  let count = 0;
   for await (const { collection, operation, id } of foreignEvents(options)) {
-    found.push({ collection, operation, id });
-    if (found.length >= limits.offendingDocumentsMax) break;
+    count += 1;
+    if (count <= limits.offendingDocumentsMax) writes.push({ collection, operation, id });
+    if (count >= limits.foreignWritesCountedMax) break;
   }
-  return found;
+  return { writes, count };
+}
+
+/** `update of 7 in "items", … and 4 more`. Pure. */
+export function writesText(writes: readonly ForeignWrite[], count: number): string {
+  const named = writes.map(
+    ({ collection, operation, id }) => `${operation} of ${id} in "${collection}"`,
+  );
+  const left = count - writes.length;
+  const atLeast = count >= limits.foreignWritesCountedMax ? "at least " : "";
+  return `${named.join(", ")}${left > 0 ? ` and ${atLeast}${left} more` : ""}`;
 }
 
 /**
@@ -193,14 +205,11 @@ export async function refuseForeignWrites(
   options: ForeignWritesOptions,
   whatNext = "stop those clients, then upgrade again",
 ): Promise<void> {
-  const found = await findForeignWrites(options);
-  if (found.length === 0) return;
-  const named = found.map(
-    ({ collection, operation, id }) => `${operation} of ${id} in "${collection}"`,
-  );
+  const { writes, count } = await findForeignWrites(options);
+  if (count === 0) return;
   throw new LockstepError(
     "foreign-writes",
-    `expected writes of the upgrade alone, found writes from outside the fleet: ${named.join(", ")}: ${whatNext}`,
-    { writes: found },
+    `expected writes of the upgrade alone, found writes from outside the fleet: ${writesText(writes, count)}: ${whatNext}`,
+    { writes, count },
   );
 }

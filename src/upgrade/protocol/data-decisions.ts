@@ -15,10 +15,12 @@ export function isSameData(one: Catalogued, other: Catalogued): boolean {
   );
 }
 
+const stopThem = "stop those clients, then upgrade again";
+
 /**
  * Whether the live data is still that of T when the first step is about to change it. Pure.
  * @param known the database at T, as it was stored
- * @returns the answer of the effect where it is not, else null
+ * @returns the answer of the effect where it is not, for `withWrites` to complete, else null
  */
 export function judgeLiveData(
   point: BackupPoint,
@@ -30,18 +32,18 @@ export function judgeLiveData(
   if (got === point.digest && changed.length === 0) return null;
   const reason = {
     code: "foreign-writes",
-    message: `the live data is not what was backed up (${changed.join("; ") || "documents differ"}): somebody outside the fleet wrote: stop those clients, then upgrade again`,
+    message: `the live data is not what was backed up (${changed.join("; ") || "documents differ"}): somebody outside the fleet wrote`,
     details: { expected: point.digest, got, changed },
   };
   return { type: "liveDataDiffers", reason };
 }
 
-/** The reason of live data that differs, with the documents that the oplog names. Pure. */
+/** The reason of live data that differs, with the documents that the oplog names, and with what to do. Pure. */
 export function withWrites(
   reason: Reason,
   { message, writes }: { readonly message: string | null; readonly writes: unknown },
 ): Reason {
-  if (message === null) return reason;
+  if (message === null) return { ...reason, message: `${reason.message}: ${stopThem}` };
   const details = { ...reason.details, writes };
   return { ...reason, message: `${reason.message}; ${message}`, details };
 }

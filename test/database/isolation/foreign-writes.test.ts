@@ -14,11 +14,13 @@ import { chooseBackupTime } from "../../../src/database/backup/backup-time.ts";
 import {
   findForeignWrites,
   refuseForeignWrites,
+  writesText,
 } from "../../../src/database/isolation/foreign-writes.ts";
 import { checkWriteBlock } from "../../../src/database/isolation/write-block.ts";
 import type { SchemaRunOptions } from "../../../src/database/migration/runner.ts";
 import { runSchemaSteps } from "../../../src/database/migration/schema-steps.ts";
 import { restoreDatabase } from "../../../src/database/restore/restore.ts";
+import { limits } from "../../../src/limits.ts";
 import { silentLog } from "../../../src/log.ts";
 import { systemClock } from "../../../src/ports/clock.ts";
 import { noFaults } from "../../../src/ports/fault-point.ts";
@@ -52,6 +54,7 @@ async function fill({ client, name }: Setting): Promise<void> {
   await client.db(name).collection("items").insertMany(documents);
 }
 
+const none = { writes: [], count: 0 };
 const optionsOf = (setting: Setting, time: string) => ({
   client: setting.client,
   databaseName: setting.name,
@@ -66,12 +69,12 @@ test("nothing of the upgrade's own, over two masters, an unfinished restore incl
   await fill(setting);
   const copy = await takeCopy(setting);
   const options = optionsOf(setting, copy.manifest.time);
-  expect(await findForeignWrites(options)).toEqual([]);
+  expect(await findForeignWrites(options)).toEqual(none);
   const dying = { faultPoints: dyingFaultPoints(5, "after") };
   await runSchemaSteps(await runOptions(setting, 1, steps, dying)).catch(() => {});
   const result = await runSchemaSteps(await runOptions(setting, 2, steps));
   expect(result.kind).toBe("done");
-  expect(await findForeignWrites(options)).toEqual([]);
+  expect(await findForeignWrites(options)).toEqual(none);
   const restore = async (epoch: number, faultPoints = noFaults) =>
     restoreDatabase({
       ...options,
@@ -82,9 +85,9 @@ test("nothing of the upgrade's own, over two masters, an unfinished restore incl
       log: silentLog,
     });
   await restore(3, dyingFaultPoints(4, "after")).catch(() => {});
-  expect(await findForeignWrites(options)).toEqual([]);
+  expect(await findForeignWrites(options)).toEqual(none);
   await restore(4);
-  expect(await findForeignWrites(options)).toEqual([]);
+  expect(await findForeignWrites(options)).toEqual(none);
 });
 
 test("a plain write, one of a transaction, and one between our batches are named; earlier ones not", async () => {
@@ -112,7 +115,7 @@ test("a plain write, one of a transaction, and one between our batches are named
   await session.endSession();
   const options = optionsOf(setting, time);
   const found = await findForeignWrites(options);
-  expect(found.map(({ operation, id }) => `${operation} ${id}`)).toEqual([
+  expect(found.writes.map(({ operation, id }) => `${operation} ${id}`)).toEqual([
     "update 7",
     'delete "before T"',
     'insert "in a transaction"',
@@ -121,6 +124,13 @@ test("a plain write, one of a transaction, and one between our batches are named
     code: "foreign-writes",
     message: expect.stringContaining('update of 7 in "items"'),
   });
+});
+
+test("where they were not counted to the end, that is said", () => {
+  const write = { collection: "items", operation: "insert", id: "1" };
+  expect(writesText([write], limits.foreignWritesCountedMax)).toBe(
+    `insert of 1 in "items" and at least ${limits.foreignWritesCountedMax - 1} more`,
+  );
 });
 
 type Command = (db: Db, body: Document, options?: RunCommandOptions) => Promise<Document>;
@@ -151,7 +161,7 @@ test("a master that begins to migrate while somebody looks is no stranger", asyn
     return db.command(body, options);
   });
   const options = { ...optionsOf(setting, time), client: meanwhile };
-  expect(await findForeignWrites(options)).toEqual([]);
+  expect(await findForeignWrites(options)).toEqual(none);
 });
 
 test("a cursor whose number happens to be small is closed as any other", async () => {
@@ -170,11 +180,11 @@ test("a cursor whose number happens to be small is closed as any other", async (
     return { ...answer, cursor: { ...answer["cursor"], id } };
   });
   const options = { ...optionsOf(setting, time), client: lucky };
-  expect(await findForeignWrites(options)).toEqual([]);
+  expect(await findForeignWrites(options)).toEqual(none);
   expect(small).toBe(1);
 });
 
-test("at most ten are named", async () => {
+test("at most ten are named, and all are counted", async () => {
   const setting = await createSetting();
   await fill(setting);
   await setting.master(1);
@@ -184,7 +194,13 @@ test("at most ten are named", async () => {
     .db(name)
     .collection<{ _id: number }>("items")
     .deleteMany({ _id: { $lt: 50 } });
-  expect(await findForeignWrites(optionsOf(setting, time))).toHaveLength(10);
+  const options = optionsOf(setting, time);
+  const { writes, count } = await findForeignWrites(options);
+  expect([writes.length, count]).toEqual([10, 50]);
+  await expect(refuseForeignWrites(options)).rejects.toMatchObject({
+    message: expect.stringContaining(' in "items" and 40 more: stop those clients'),
+    details: { count: 50 },
+  });
 });
 
 test("a set without users cannot shut anybody out: refused with the rights that are missing", async () => {

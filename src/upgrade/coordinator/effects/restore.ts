@@ -11,7 +11,7 @@ import { copyOf } from "./held-copies.ts";
 import { watchingMembers } from "./watching-members.ts";
 
 const beforeRetry =
-  "the backup and the live data are both kept: stop the clients that write, then `lockstep retry` saves these documents to a file and restores the backup";
+  "the backup and the live data are both kept: stop what wrote (a client outside the fleet, a local step, or a readiness check, which must not write), then `lockstep retry` saves these documents to a file and restores the backup";
 
 /** Nothing of others is taken back before it is saved. */
 async function saveWritesOfOthers(
