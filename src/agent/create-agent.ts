@@ -2,7 +2,7 @@ import { resolve } from "node:path";
 import type { Role } from "../../machines/vocabulary.ts";
 import { requireSemver } from "../control/versions.ts";
 import { requireName } from "../entity-names.ts";
-import { LockstepError, messageOf } from "../errors.ts";
+import { isLockstepError, LockstepError, messageOf } from "../errors.ts";
 import {
   createLauncherVersions,
   type LauncherEnvironment,
@@ -111,6 +111,12 @@ export interface Agent {
   start(): Promise<void>;
   /** Drains the gate, gives the lease up and ends all work of this agent. */
   stop(): Promise<void>;
+}
+
+/** An expected failure as a program prints it that does not catch it: by its code and message, without our calls. */
+function withoutCalls(error: unknown): unknown {
+  if (isLockstepError(error)) error.stack = `${error.name}: ${error.code}: ${error.message}`;
+  return error;
 }
 
 /** @throws LockstepError `bad-argument` */
@@ -248,7 +254,7 @@ export function createAgent(options: AgentOptions): Agent {
       });
       running = await starting.catch((error: unknown) => {
         stopping.abort();
-        throw error;
+        throw withoutCalls(error);
       });
     },
     async stop() {

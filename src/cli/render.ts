@@ -70,17 +70,26 @@ function savedText({ agent, path, documents, deletions }: SavedWrites): string {
   return [...saved, ...undone].join(", ");
 }
 
+/** True for an explanation that the reader has not seen yet. */
+type IsNews = (text: string) => boolean;
+const allIsNews: IsNews = () => true;
+
+/** ` (why)`, or nothing for a long explanation that the reader has seen. */
+function inParentheses(why: string, isNews: IsNews): string {
+  return why.length <= limits.shownAgainLengthMax || isNews(why) ? ` (${why})` : "";
+}
+
 /** `2 of 3 copies (a1: not permitted)`. */
-function copiesText({ made, of, missing }: CopiesMade): string {
+function copiesText({ made, of, missing }: CopiesMade, isNews = allIsNews): string {
   const why = missing.map(({ agent, why: reason }) => {
     return `${agent}: ${cutTo(reason, limits.shownReasonLengthMax)}`;
   });
-  return `${made} of ${of} copies${why.length > 0 ? ` (${why.join("; ")})` : ""}`;
+  return `${made} of ${of} copies${why.length > 0 ? inParentheses(why.join("; "), isNews) : ""}`;
 }
 
 /** The copies where one is missing: the way back hangs on fewer hosts than the operator may believe. */
-function missingCopies({ copies }: UpgradeStatus | HistoryItem): string | null {
-  return copies !== null && copies.missing.length > 0 ? copiesText(copies) : null;
+function missingCopies({ copies }: UpgradeStatus | HistoryItem, isNews = allIsNews): string | null {
+  return copies !== null && copies.missing.length > 0 ? copiesText(copies, isNews) : null;
 }
 
 function renderUpgrade(upgrade: UpgradeStatus, now: number): string[] {
@@ -98,6 +107,7 @@ function renderUpgrade(upgrade: UpgradeStatus, now: number): string[] {
     }
   }
   if (upgrade.copies) lines.push(`  copied       ${copiesText(upgrade.copies)}`);
+  if (upgrade.copiedAgain) lines.push(`  copied again ${upgrade.copiedAgain}`);
   if (upgrade.saved) lines.push(`  saved        ${savedText(upgrade.saved)}`);
   if (upgrade.restoring) lines.push(`  restoring    ${restoringText(upgrade.restoring)}`);
   if (upgrade.foreignWrites !== null && !upgrade.final) {
@@ -180,23 +190,28 @@ export function renderStatus(status: FleetStatus): string {
 }
 
 /** The line of a change with how far the work is. Pure. */
-export function renderProgress(status: FleetStatus): string {
+export function renderProgress(status: FleetStatus, isNews = allIsNews): string {
   const { progress } = status.upgrade ?? {};
-  return `${renderChange(status)}${progress ? `, ${progressText(progress)}` : ""}`;
+  return `${renderChange(status, isNews)}${progress ? `, ${progressText(progress)}` : ""}`;
 }
 
-/** One line for each change while waiting. Pure. */
-export function renderChange(status: FleetStatus): string {
+/** One line for each change while waiting. A long explanation that is no news is left out. Pure. */
+export function renderChange(status: FleetStatus, isNews = allIsNews): string {
   const { upgrade, master } = status;
   if (!upgrade) return "no upgrade";
   const by = master?.live ? `${master.agent}, epoch ${master.epoch}` : "no master";
   const waits = upgrade.waitingFor.length > 0 ? `, waits for ${upgrade.waitingFor.join(", ")}` : "";
   const far = upgrade.restoring ? `, ${restoringText(upgrade.restoring)}` : "";
-  const lost = missingCopies(upgrade);
+  const lost = missingCopies(upgrade, isNews);
   const copies = lost === null ? "" : `, ${lost}`;
-  const serving = upgrade.notServing.map(({ agent, why }) => `${agent} to serve (${why})`);
+  const again = upgrade.copiedAgain
+    ? `, the copies are made again${inParentheses(upgrade.copiedAgain, isNews)}`
+    : "";
+  const serving = upgrade.notServing.map(
+    ({ agent, why }) => `${agent} to serve${inParentheses(why, isNews)}`,
+  );
   const after = serving.length > 0 ? `, waits for ${serving.join(", ")}` : "";
-  return `${upgrade.upgradeId} ${upgrade.from} → ${upgrade.to}: ${upgrade.state} (${by})${upgrade.final ? after : waits}${copies}${far}`;
+  return `${upgrade.upgradeId} ${upgrade.from} → ${upgrade.to}: ${upgrade.state} (${by})${upgrade.final ? after : waits}${copies}${again}${far}`;
 }
 
 function stateText({ state, lastedMs }: HistoryItem["states"][number]): string {

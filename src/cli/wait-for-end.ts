@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { isLockstepError } from "../errors.ts";
 import { limits } from "../limits.ts";
+import { sayOnce } from "../log.ts";
 import type { FleetClient } from "../operator/fleet-client.ts";
 import type { FleetStatus } from "../operator/status.ts";
 import { exitCodeOfState, exitCodes } from "./exit-codes.ts";
@@ -71,8 +72,12 @@ export async function waitForEnd(
 }
 
 /** Prints one line for each change, and one from time to time while there is only progress. */
-function printChanges(options: WaitOptions, { out }: Terminal): (status: FleetStatus) => void {
+export function printChanges(
+  options: WaitOptions,
+  { out }: Pick<Terminal, "out">,
+): (status: FleetStatus) => void {
   const printed = { change: "", line: "", at: 0 };
+  const isNews = sayOnce();
   return (status) => {
     const change = renderChange(status);
     const line = options.json
@@ -80,7 +85,7 @@ function printChanges(options: WaitOptions, { out }: Terminal): (status: FleetSt
       : renderProgress(status);
     const isLate = status.now - printed.at >= limits.progressLineMs;
     if (line === printed.line || (change === printed.change && !isLate && !options.json)) return;
-    out(line);
+    out(options.json ? line : renderProgress(status, isNews));
     Object.assign(printed, { change, line, at: status.now });
   };
 }

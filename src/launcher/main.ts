@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { resolve } from "node:path";
 import { Command } from "commander";
-import { messageOf } from "../errors.ts";
+import { isLockstepError, messageOf } from "../errors.ts";
 import { createLog } from "../log.ts";
 import { systemClock } from "../ports/clock.ts";
 import { packageVersion } from "../ports/package-version.ts";
@@ -45,7 +45,8 @@ await new Command("lockstep-launcher")
         versionsWakeUp,
       });
     } catch (error) {
-      log.error({ error: messageOf(error) }, "the launcher ends");
+      const code = isLockstepError(error) ? error.code : "unexpected";
+      log.error({ code, error: messageOf(error) }, "the launcher ends");
       process.exitCode = 1;
     }
   })

@@ -30,6 +30,7 @@ import {
   notServingOf,
   readDowntimeFacts,
 } from "./upgrade-facts/downtime.ts";
+import { copiedAgain, nextOf } from "./upgrade-facts/next.ts";
 import { type StepsProgress, stepsProgress } from "./upgrade-facts/progress.ts";
 
 export type { SavedWrites } from "../../machines/vocabulary.ts";
@@ -78,6 +79,8 @@ export interface UpgradeStatus {
   readonly restoring: LoadProgress | null;
   /** The copies of the state servers, or null before the first one. */
   readonly copies: CopiesMade | null;
+  /** Why the copies are made again, or null. */
+  readonly copiedAgain: string | null;
   /** The writes of others that were saved and taken back, or null. */
   readonly saved: SavedWrites | null;
   /** How foreign writers are treated, or null before the copies. */
@@ -115,18 +118,6 @@ export interface FleetStatus {
   readonly upgrade: UpgradeStatus | null;
   readonly agents: readonly AgentStatus[];
 }
-
-const nextOf: Readonly<Record<string, string>> = {
-  waiting: "a backup, once everybody is ready; roll-back when the deadline passes",
-  "backing-up": "a rehearsal on a restored copy; roll-back when the deadline passes",
-  rehearsing: "the migration of the live data; roll-back when a step fails or the deadline passes",
-  migrating: "the local steps of every agent; roll-back and restore when a step fails",
-  "awaiting-peers": "the commit, once everybody has voted; roll-back and restore at the deadline",
-  "rolling-back": "the old version on the old data",
-  blocked: "nothing until an operator removes the cause and runs `lockstep retry`",
-  done: "nothing: the upgrade is committed",
-  "rolled-back": "nothing: the fleet is back",
-};
 
 function waitingFor(
   state: string,
@@ -182,6 +173,7 @@ function unreadStatus(tail: Entry, since: number, error: LockstepError): Upgrade
       saved: null,
       restoring: null,
       copies: null,
+      copiedAgain: null,
       foreignWrites: null,
       rehearsedMs: null,
       rehearsed: [],
@@ -212,7 +204,8 @@ function upgradeStatus(
     readonly fence: Fence | undefined;
   },
 ): UpgradeStatus {
-  const since = visitsOf(heads).at(-1)?.at ?? tail.at;
+  const visits = visitsOf(heads);
+  const since = visits.at(-1)?.at ?? tail.at;
   const error = unreadable(tail);
   if (error) return unreadStatus(tail, since, error);
   const context = contextOf<UpgradeContext>(tail);
@@ -228,7 +221,7 @@ function upgradeStatus(
       ? context.silent.map((agent) => ({ agent, until: dueAt(tail, silenceTimer(agent)) }))
       : [],
     until: dueAt(tail, "deadline"),
-    next: nextOf[tail.state] ?? "",
+    next: nextOf(tail.state, context, facts.notServing.length > 0),
     howToStop: forwardStates.includes(tail.state)
       ? "lockstep abort"
       : tail.state === "blocked"
@@ -238,6 +231,7 @@ function upgradeStatus(
     progress: stepsProgress(tail.state, context, fence),
     restoring: ["migrating", "rolling-back"].includes(tail.state) ? restoring : null,
     copies: copiesMade(context),
+    copiedAgain: copiedAgain(tail.state, context, visits),
     saved: context.saved ?? null,
     foreignWrites: context.backup?.foreignWrites ?? null,
     rehearsedMs:

@@ -36,6 +36,7 @@ const status: FleetStatus = {
     },
     restoring: null,
     saved: null,
+    copiedAgain: null,
     copies: { made: 2, of: 3, missing: [{ agent: "a1", why: "not permitted" }] },
     foreignWrites: "only detected",
     rehearsedMs: 95_000,
@@ -139,6 +140,15 @@ test("an agent without a launcher, and one whose launcher has no other version",
   expect(renderStatus({ ...status, agents: agents([]) })).toContain("3, runs without a launcher,");
   const only = renderStatus({ ...status, agents: agents(["1.1.0"]) });
   expect(only).toContain("3, can start no other version,");
+});
+
+test("the copies that are made again, with the reason", () => {
+  if (!status.upgrade) throw new Error("expected an upgrade");
+  const upgrade = { ...status.upgrade, copiedAgain: "somebody wrote" };
+  expect(renderStatus({ ...status, upgrade })).toContain("\n  copied again somebody wrote\n");
+  expect(renderChange({ ...status, upgrade })).toMatch(
+    /, the copies are made again \(somebody wrote\)$/,
+  );
 });
 
 test("the history", () => {

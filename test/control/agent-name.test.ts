@@ -94,7 +94,10 @@ test("two agents of one name, or of one directory: the first serves on, the seco
   const first = await start(mine);
   await until("the first one serving", () => first.gate.isOpen);
   const holder = { host: hostname(), pid: process.pid };
-  await expect(start(other)).rejects.toMatchObject({ code: "name-taken", details: holder });
+  const refused = { code: "name-taken", details: holder };
+  // A program that does not catch it prints the stack.
+  const stack = expect.stringMatching(/^LockstepError: name-taken: .*$/);
+  await expect(start(other)).rejects.toMatchObject({ ...refused, stack });
   await expect(start(mine)).rejects.toMatchObject({ code: "directory-taken", details: holder });
   expect([first.gate.isOpen, moved]).toEqual([true, ["opened"]]);
   await first.stop();

@@ -7,6 +7,8 @@ import { createLauncherVersions } from "../../src/launcher/agent-side.ts";
 import { runLauncher } from "../../src/launcher/launcher.ts";
 import { silentLog } from "../../src/log.ts";
 import { systemClock } from "../../src/ports/clock.ts";
+import { lockFolder } from "../../src/ports/folder-lock.ts";
+import { runCommand } from "../../src/ports/process.ts";
 import { createWakeUp } from "../../src/ports/wake-up.ts";
 import { until } from "../support/until.ts";
 
@@ -195,6 +197,18 @@ test("a second launcher of one data directory is refused, and the first goes on"
   expect(await world.starts()).toHaveLength(1);
   world.stop();
   expect(await running).toBe(0);
+});
+
+test("the launcher's last line has the code of the failure that ends it", async () => {
+  const world = await prepare({ "1.0.0": "stay" });
+  const lock = await lockFolder(world.directory);
+  const words = ["--data-directory", world.directory, "--versions", "versions.json"];
+  const main = resolve("dist/src/launcher/main.js");
+  const ran = await runCommand(process.execPath, [main, ...words], { timeoutMs: 60_000 });
+  await lock.release();
+  expect(ran?.exitCode).toBe(1);
+  const lines = String(ran?.stdout).trim().split("\n");
+  expect(JSON.parse(lines.at(-1) ?? "")).toMatchObject({ code: "directory-taken" });
 });
 
 test("nothing to fall back to: the launcher ends, and says so by its exit code", async () => {

@@ -21,8 +21,12 @@ export async function settleHostVersion(world: ParticipantWorld): Promise<void> 
   if (!fresh && missed.length > 0) return;
   await localJournal.setStepsVersion(version, { isDeclared: missed.length > 0 });
   if (missed.length > 0) {
-    const known = { version, skipped: missed.map(({ name }) => name) };
-    log.info(known, "this host was declared fresh, so it runs no local step of an earlier version");
+    // Each line of this log has the version of the process already.
+    const skipped = missed.map(({ name }) => name);
+    log.info(
+      { skipped },
+      "this host was declared fresh, so it runs no local step of an earlier version",
+    );
   }
 }
 

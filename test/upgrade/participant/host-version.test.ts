@@ -1,0 +1,26 @@
+// Aim: a line of the log has each field once: a reader keeps only one of two fields of one name. Method: a journal that
+// does not know its version, and a log that keeps its fields.
+import { expect, test } from "vitest";
+import { silentLog } from "../../../src/log.ts";
+import { settleHostVersion } from "../../../src/upgrade/participant/host-version.ts";
+import type { ParticipantWorld } from "../../../src/upgrade/participant/participant-world.ts";
+import { defineSteps } from "../../../src/upgrade/protocol/steps.ts";
+
+test("a fresh host names the skipped steps, and leaves its version to the log of its process", async () => {
+  const said: object[] = [];
+  const settled: string[] = [];
+  const [description, run] = ["writes a file", async () => {}] as const;
+  const steps = [
+    { name: "file", version: "1.0.0", target: "AllMachines", description, run },
+  ] as const;
+  const world = {
+    ...{ version: "1.1.0", fresh: true, role: "state-server", steps: defineSteps(steps) },
+    localJournal: {
+      stepsVersion: async () => undefined,
+      setStepsVersion: async (version: string) => void settled.push(version),
+    },
+    log: { ...silentLog, info: (fields: object) => void said.push(fields) },
+  };
+  await settleHostVersion(world as unknown as ParticipantWorld);
+  expect([settled, said]).toEqual([["1.1.0"], [{ skipped: ["file"] }]]);
+});
