@@ -250,6 +250,19 @@ describe("the house", () => {
     expect(wrong).toEqual([]);
   });
 
+  test("no document starts a launcher with npx, which keeps a SIGTERM, or installs what is not on npm yet", async () => {
+    const docs = (await readdir(join(root, "docs"))).map((name) => `docs/${name}`);
+    const examples = ["shop", "engine"].map((name) => `examples/${name}/README.md`);
+    const wrong: string[] = [];
+    for (const page of ["README.md", ...examples, ...docs]) {
+      for (const [index, line] of (await textOf(page)).split("\n").entries()) {
+        if (/npx lockstep-launcher|npm install lockstep\b/.test(line))
+          wrong.push(`${page}:${index + 1}`);
+      }
+    }
+    expect(wrong).toEqual([]);
+  });
+
   test("files are short, nothing is skipped, nothing is a default export", () => {
     const long = sources.filter(({ text }) => text.split("\n").length > 401);
     expect(long.map(({ file }) => file)).toEqual([]);
