@@ -7,6 +7,7 @@ export type { Reason } from "../machines/vocabulary.ts";
 export type ErrorCode =
   | "aborted"
   | "agent-silent"
+  | "attempts-lost"
   | "backup-failed"
   | "backup-mismatch"
   | "bad-argument"

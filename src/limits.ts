@@ -33,6 +33,8 @@ export const limits = {
   /** Retention: clearing of superseded snapshots, and deletion of what is old. */
   /** The states of a chart that `scriptsOf` walks. */
   scriptStatesMax: 1_000,
+  /** The last moment that a Date has. */
+  timeMsMax: 8.64e15,
   /** A superseded snapshot that is longer than this is cleared before its entry goes. */
   keptSnapshotLengthMax: 4_096,
   compactEveryMs: 1_000,
@@ -138,8 +140,10 @@ export const limits = {
   workflowSessionsMax: 64,
   /** After so many conflicts with other transactions, a group of entries is taken apart. */
   groupConflictsMax: 4,
-  /** A result is lost so often with its transaction before the attempt counts as failed. */
-  lostTransactionsMax: 50,
+  /** So many attempts may neither end nor fail, since their process died or their transaction was lost. */
+  unfinishedAttemptsMax: 50,
+  /** The calls of the database for the attempts of work, at the same time in one process. */
+  workCallsAtOnce: 16,
 
   /** Store and server. */
   serverSelectionTimeoutMs: 30_000,

@@ -81,11 +81,18 @@ export function isWriteTimeout(error: unknown): boolean {
   );
 }
 
+/** The driver's own time-outs: for a connection of its pool, and for an operation as a whole (`timeoutMS`). */
+function isDriverTimeout(error: unknown): boolean {
+  const name = error instanceof MongoError ? error.name : "";
+  return name === "MongoWaitQueueTimeoutError" || name === "MongoOperationTimeoutError";
+}
+
 /** True when it is unknown whether the write took effect and stays. */
 export function isUnknownOutcome(thrown: unknown): boolean {
   const error = unwrapped(thrown);
   return (
     error instanceof MongoNetworkError ||
+    isDriverTimeout(error) ||
     isUnacknowledged(error) ||
     isBrokenSocket(error) ||
     (error instanceof MongoError &&

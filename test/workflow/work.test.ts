@@ -255,10 +255,28 @@ describe("the attempts of work", () => {
     const { ended } = runWork(recordOf("w"), "a", policy, host);
     await clock.advance(3_600_000);
     await ended;
-    expect(commits).toBe(limits.lostTransactionsMax);
-    expect(saved).toHaveLength(limits.lostTransactionsMax - 1);
-    expect(saved.at(-1)).toMatchObject({ attempt: commits - 1, failures: 0 });
-    expect(recorded).toMatchObject([{ kind: "error", error: { code: "conflict" } }]);
+    expect(commits).toBe(limits.unfinishedAttemptsMax);
+    expect(saved.map(({ attempt }) => attempt)).toEqual(saved.map((_, index) => index + 1));
+    expect(saved.at(-1)).toMatchObject({ attempt: commits, failures: 0 });
+    expect(recorded).toMatchObject([{ kind: "error", error: { code: "attempts-lost" } }]);
+  });
+
+  test("work that kills one process after another fails in the end", async () => {
+    const before = { work: "w", failures: 1, lastError: "", nextAtMs: null };
+    const attemptsAfter = async (attempt: number) => {
+      let runs = 0;
+      const { host, recorded } = hostOf({ before: async () => ({ ...before, attempt }) });
+      const policy = policyOf(async () => {
+        runs += 1;
+      });
+      await runWork(recordOf("w"), "a", policy, host).ended;
+      return { runs, recorded };
+    };
+    const last = limits.unfinishedAttemptsMax;
+    expect((await attemptsAfter(last)).runs).toBe(1);
+    const { runs, recorded } = await attemptsAfter(last + 1);
+    expect(runs).toBe(0);
+    expect(recorded).toMatchObject([{ kind: "error", error: { code: "attempts-lost" } }]);
   });
 
   test("an attempt has one transaction, also where it asks for two at once", async () => {

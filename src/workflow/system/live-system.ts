@@ -368,8 +368,11 @@ export class LiveSystem {
         this.#timers.arm({
           ...{ id, sendId: sendId ?? id, event, eventType: event.type },
           ...{ source: this.#births.of(source), target: this.#births.of(target) },
-          // As the timers of JavaScript do, except that those cannot wait longer than 24.8 days.
-          dueAtMs: run.stamp.nowMs + Math.max(0, Number.isNaN(delayMs) ? 0 : delayMs),
+          // As the timers of JavaScript do, except that those cannot wait longer than 24.8 days. An infinite delay never ends.
+          dueAtMs: Math.min(
+            run.stamp.nowMs + Math.max(0, Number.isNaN(delayMs) ? 0 : delayMs),
+            limits.timeMsMax,
+          ),
         });
       },
       cancel: (source, sendId) => this.#timers.cancel(this.#births.of(source), sendId),

@@ -9,7 +9,7 @@ export interface Assignment {
   readonly isSettled: boolean;
 }
 
-const nameAndVersion = (machine: string): readonly [string, string] => {
+export const nameAndVersion = (machine: string): readonly [string, string] => {
   const at = machine.lastIndexOf("@");
   return [machine.slice(0, at), machine.slice(at + 1)];
 };

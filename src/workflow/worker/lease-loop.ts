@@ -6,7 +6,7 @@ import type { Random } from "../../ports/random.ts";
 import { createWakeUp } from "../../ports/wake-up.ts";
 import type { DatabaseClock } from "../actor/database-clock.ts";
 import type { Fence, PartitionRecord, WorkerRecord, WorkflowStore } from "../journal/store.ts";
-import { decideAssignment } from "./assignment.ts";
+import { decideAssignment, nameAndVersion } from "./assignment.ts";
 
 /** The ports of a worker's membership. */
 export interface LeasePorts {
@@ -188,6 +188,19 @@ export class LeaseLoop {
   }
 
   /** Looks at the partitions where a worker came or went, and now and then. An idle worker reads only the workers. */
+  /** Somebody may have dropped the database, or restored one without the engine's collections. The next look finds them. */
+  async #prepareMissing(partitions: readonly PartitionRecord[]): Promise<void> {
+    const { store, machines, log } = this.#ports;
+    const found = new Set(partitions.map(({ machine }) => machine));
+    const missing = [...new Set(machines.map((each) => nameAndVersion(each)[0]))].filter(
+      (name) => !found.has(name),
+    );
+    if (missing.length === 0) return;
+    log.warn({ machines: missing }, "the partitions of machines are gone, and are created again");
+    await store.prepare(missing);
+    this.#settled = null;
+  }
+
   async #lookAround(): Promise<void> {
     const { store, clock } = this.#ports;
     const { worker: me } = this.#fence;
@@ -199,6 +212,7 @@ export class LeaseLoop {
     // is gone. The other way round, a worker that came meanwhile would seem to be gone.
     const partitions = await store.partitions();
     const workers = await store.workers();
+    await this.#prepareMissing(partitions);
     const dead = new Set<string>();
     for (const { worker, epoch, isExpired } of workers) {
       if (worker === me || !isExpired || !(await store.fenceOut(worker, epoch))) continue;

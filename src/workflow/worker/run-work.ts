@@ -100,25 +100,25 @@ async function attemptUntilDone(attempting: Attempting): Promise<void> {
   let lost = 0;
   if (before?.nextAtMs) await sleepUntil(attempting, before.nextAtMs);
   for (let attempt = (before?.attempt ?? 0) + 1; !signal.aborted; attempt += 1) {
+    const unfinished = attempt - 1 - failures;
     const input = await persistently(attempting, () => host.input());
-    const result = await oneAttempt(attempting, attempt, input);
+    const result =
+      unfinished < limits.unfinishedAttemptsMax
+        ? await oneAttempt(attempting, attempt, input)
+        : neverFinished(unfinished);
     if (signal.aborted) {
       await result.transaction?.abort();
       return;
     }
-    let { settled } = result;
+    const { settled } = result;
     if (settled.kind !== "error") {
       const loss = await recorded(attempting, result);
       if (loss === null) return;
       lost += 1;
       log.warn({ attempt, lost, error: messageOf(loss) }, "a result was lost with its transaction");
-      if (lost < limits.lostTransactionsMax) {
-        const pauses = { first: limits.recordRetryMs, longest: limits.recordRetryMsMax };
-        await tryLater(attempting, { attempt, failures }, loss, pauseAfter(lost, pauses));
-        continue;
-      }
-      lost = 0;
-      settled = { kind: "error", error: loss };
+      const pauses = { first: limits.recordRetryMs, longest: limits.recordRetryMsMax };
+      await tryLater(attempting, { attempt, failures }, loss, pauseAfter(lost, pauses));
+      continue;
     }
     failures += 1;
     const mayTry = failures < policy.attemptsMax && isRetryable(policy, settled.error);
@@ -131,6 +131,15 @@ async function attemptUntilDone(attempting: Attempting): Promise<void> {
     await recorded(attempting, { settled, transaction: null });
     return;
   }
+}
+
+/** The result of work that would take one worker after another down with it, or lose its transaction for ever. */
+function neverFinished(attempts: number): WorkResult {
+  const error = new LockstepError(
+    "attempts-lost",
+    `expected an attempt to end or to fail, found ${attempts} of which the process died or the transaction was lost: look for them in the logs, and mend the task`,
+  );
+  return { settled: { kind: "error", error }, transaction: null };
 }
 
 /** Writes down that an attempt has not ended its work, and waits until the next one. */

@@ -19,6 +19,7 @@ import { type HeldTransaction, holdTransaction } from "./held-transaction.ts";
 import { type LiveChild, startLive } from "./live-logic.ts";
 import type { Ownership } from "./partition/partition-runner.ts";
 import { type Running, runWork, type WorkPolicy } from "./run-work.ts";
+import { Slots } from "./slots.ts";
 
 /** The ports of the start of work. */
 export interface StarterPorts {
@@ -52,6 +53,8 @@ interface LiveRun {
 
 /** Starts the work of actors in this process. */
 export class WorkStarter {
+  /** After a takeover much work begins at once. Its calls must not keep the lease waiting for a connection. */
+  readonly #calls = new Slots(limits.workCallsAtOnce);
   readonly #ports: StarterPorts;
   /** The children that run here or are about to. A message waits for its child. */
   readonly #live = new Map<string, Promise<LiveChild | undefined>>();
@@ -98,11 +101,11 @@ export class WorkStarter {
       before: async () => {
         if (record.askedAtMs >= sinceMs) return undefined;
         isNoted = true;
-        return this.#attemptsBefore(record, sinceMs);
+        return this.#calls.run(() => this.#attemptsBefore(record, sinceMs));
       },
-      saveAttempt(attempt) {
+      saveAttempt: (attempt) => {
         isNoted = true;
-        return store.saveAttempt(attempt);
+        return this.#calls.run(() => store.saveAttempt(attempt));
       },
       input: () => this.#inputOf(actor, record),
       record: ({ settled, transaction }) => this.#record(actor, record, settled, transaction),
@@ -110,7 +113,8 @@ export class WorkStarter {
     void running.ended.then(() => {
       announced?.ended();
       // Where this worker loses the actor, another one counts on.
-      if (isNoted && !signal.aborted) store.removeAttempts([record.id]).catch(() => {});
+      if (!isNoted || signal.aborted) return;
+      this.#calls.run(() => store.removeAttempts([record.id])).catch(() => {});
     });
     return running;
   }
@@ -151,7 +155,7 @@ export class WorkStarter {
     };
     const value = decode(input, { later });
     if (!hasReferences) return value;
-    const tail = await this.#ports.store.tail(actor);
+    const tail = await this.#calls.run(() => this.#ports.store.tail(actor));
     assert(tail, "an actor with work has a tail", { actor });
     return this.#ports.actors.read(tail).decode(input);
   }

@@ -118,8 +118,7 @@ export class Sessions {
     try {
       await this.#record?.(id);
     } catch (error) {
-      this.#ids.splice(this.#ids.indexOf(id), 1);
-      await session.endSession();
+      await this.#discard(session);
       throw error;
     }
     return session;
@@ -130,7 +129,7 @@ export class Sessions {
     this.#ids.splice(this.#ids.indexOf(sessionId(session)), 1);
     await session.endSession().catch(() => {});
     const next = this.#waiting.shift();
-    if (next) await this.#take().then(next.resolve, next.reject);
+    if (next) void this.#take().then(next.resolve, next.reject);
   }
 
   #give(session: ClientSession): void {
