@@ -51,6 +51,10 @@ function seenIn(entries: readonly PastEntry[]): Seen {
   return { results, timers, troubles };
 }
 
+/** An entry in short. */
+const told = ({ revision, kind, eventKey, nonce, state }: PastEntry) =>
+  `${revision} ${kind} ${eventKey} ${nonce} ${state}`;
+
 /** Whatever is wrong with one trip. */
 async function troublesOf(
   { store, engine }: Means,
@@ -85,7 +89,11 @@ async function troublesOf(
       say(ids.length !== rounds, `${ids.length} results of ${name}`),
     ),
     ...say(workIds(context.calls) !== call.join(), `called ${call}, knows ${context.calls}`),
-    ...say(written.join() !== context.bookings.join(), `${written} for ${context.bookings}`),
+    // A rare one: its journal says how it came to that.
+    ...say(
+      written.join() !== context.bookings.join(),
+      `booked ${written}, knows ${context.bookings}: ${entries.map(told)}`,
+    ),
     ...[...call, ...tell].flatMap((asked) =>
       say(!work.effects.has(asked), `no effect of ${asked}`),
     ),
