@@ -114,7 +114,8 @@ const setTarget = (change: object) =>
 test("every act that copies data, on a set below 6.0 and on its way; accepted once it is there", async () => {
   const files = ["--directory", folder];
   const stepsPath = join(folder, "steps.mjs");
-  await writeFile(stepsPath, "export const steps = [];\n");
+  const facts = '{ name: "s", version: "1.1.0", target: "MasterStateServer", description: "none"';
+  await writeFile(stepsPath, `export const steps = [${facts}, async run() {} }];\n`);
   expect((await run("init", "1.0.0")).code).toBe(0);
   expect((await run("backup", "create", "first", ...files)).code).toBe(0);
   const before = await client.db("admin").admin().listDatabases({ nameOnly: true });
