@@ -143,7 +143,7 @@ describe("lockstep backup and restore", () => {
     const answer = await run("backup", "create", "b", ...files, ...url);
     expect([answer.code, answer.text]).toEqual([
       2,
-      expect.stringContaining(`the server has "${setting.name}"`),
+      expect.stringContaining(`beside "${setting.name}", which differs in case only`),
     ]);
     expect(await databases()).toEqual(before);
   });
