@@ -147,6 +147,9 @@ export function requireSemver(version: string): void {
 }
 
 /** Why an agent does not change to a version. An agent reads at its start what its launcher can start. */
-export function notInstalled(version: string): string {
+export function notInstalled(version: string, startable: readonly string[]): string {
+  if (startable.length === 0) {
+    return `this agent runs without a launcher, so it cannot become ${version}: start the build of ${version} here, under \`lockstep-launcher\``;
+  }
   return `${version} cannot be started on this host: install it, and list it in the versions file of its launcher`;
 }

@@ -119,7 +119,7 @@ export async function returnToFleetVersion(
     return `the local steps of this host are those of ${stepsVersion}, the fleet is on ${fleetVersion}, and no upgrade that leads there is left to follow: put its files right, and start it with an empty data directory`;
   }
   if (version === fleetVersion) return null;
-  if (!startable.includes(fleetVersion)) return notInstalled(fleetVersion);
+  if (!startable.includes(fleetVersion)) return notInstalled(fleetVersion, startable);
   const fellBack = cannotStart !== null && cannotStart.details["version"] === fleetVersion;
   if (fellBack && takeRetry === null) return cannotStart.message;
   await world.writeWantedVersion(fleetVersion);

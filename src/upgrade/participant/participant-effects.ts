@@ -61,7 +61,7 @@ export function participantEffects(world: World): ParticipantEffects {
       if (!world.startable.includes(version)) {
         const reason = {
           code: "cannot-start",
-          message: notInstalled(version),
+          message: notInstalled(version, world.startable),
           details: { version },
         };
         return effectFailed("changeVersion", reason);

@@ -1,8 +1,11 @@
-// Aim: a line of the log has each field once: a reader keeps only one of two fields of one name. Method: a journal that
-// does not know its version, and a log that keeps its fields.
+// Aim: a line of the log has each field once (a reader keeps only one of two of one name), and an agent on another version
+// than the fleet's says what to do. Method: a journal in memory, and a log that keeps its fields.
 import { expect, test } from "vitest";
 import { silentLog } from "../../../src/log.ts";
-import { settleHostVersion } from "../../../src/upgrade/participant/host-version.ts";
+import {
+  returnToFleetVersion,
+  settleHostVersion,
+} from "../../../src/upgrade/participant/host-version.ts";
 import type { ParticipantWorld } from "../../../src/upgrade/participant/participant-world.ts";
 import { defineSteps } from "../../../src/upgrade/protocol/steps.ts";
 
@@ -23,4 +26,17 @@ test("a fresh host names the skipped steps, and leaves its version to the log of
   };
   await settleHostVersion(world as unknown as ParticipantWorld);
   expect([settled, said]).toEqual([["1.1.0"], [{ skipped: ["file"] }]]);
+});
+
+test.each([
+  [["1.0.0"], "list it in the versions file of its launcher"],
+  [[], "runs without a launcher, so it cannot become 1.1.0"],
+])("an agent that can start %j is not on the fleet's version", async (startable, words) => {
+  const world = {
+    ...{ version: "1.0.0", startable, cannotStart: null },
+    localJournal: { stepsVersion: async () => "1.1.0" },
+  } as unknown as ParticipantWorld;
+  const versions = { agentVersion: "1.1.0", databaseVersion: "1.1.0", upgradeId: null };
+  const why = await returnToFleetVersion(world, { ...versions, generation: 3 }, null);
+  expect(why).toContain(words);
 });
