@@ -131,6 +131,7 @@ export const limits = {
   workflowSweepEntriesMax: 10_000,
   /** The number of actors whose tails one query reads: the server has a limit for the stages of a pipeline. */
   workflowTailsOnce: 100,
+  tailReadsAtOnce: 4,
   /** How long a majority may take for one write. After that its outcome is unknown. */
   workflowMajorityMs: 30_000,
   /** An append with an unknown outcome is repeated, since its entries tell whether it had taken effect. */

@@ -12,6 +12,7 @@ import type { Appender } from "./appender.ts";
 import type { DatabaseClock } from "./database-clock.ts";
 import { type Handle, Handles } from "./handles.ts";
 import { type Incoming, nextStep, type Step, stoppedStep } from "./step.ts";
+import { TailReader } from "./tail-reader.ts";
 
 /** An event that an actor is to take, decided on its latest entry. */
 export type Intent = Omit<Incoming, "nowMs" | "nonce">;
@@ -71,8 +72,11 @@ export class Actors {
   /** Called with an event that code outside a transition sends to an actor. */
   onOutside: (actor: string, birth: number, event: object) => void = () => {};
 
+  readonly #tails: TailReader;
+
   constructor(ports: ActorsPorts) {
     this.#ports = ports;
+    this.#tails = new TailReader(ports.store);
     this.#handles = new Handles(ports.clock);
     this.nonces = `${ports.random.hex(8)}-`;
   }
@@ -253,7 +257,7 @@ export class Actors {
   }
 
   async #load(actor: string): Promise<Entry> {
-    const tail = await this.#ports.store.tail(actor);
+    const tail = await this.#tails.read(actor);
     if (tail === undefined) throw unknownActor(actor);
     return tail;
   }
