@@ -138,6 +138,12 @@ describe("the types", () => {
     await compile("typescript", ...node10, "agent.ts", "engine.ts");
   });
 
+  test("typescript: node10 without esModuleInterop, the declarations checked", async () => {
+    const node10 = ["--module", "commonjs", "--moduleResolution", "node10"];
+    const strictly = ["--esModuleInterop", "false", "--skipLibCheck", "false"];
+    await compile("typescript", ...node10, ...strictly, "agent.ts");
+  });
+
   test("typescript-7: a bundler", async () => {
     await compile("typescript-7", "--module", "preserve", "agent.ts", "engine.ts");
   });
