@@ -6,3 +6,4 @@ type Testing = typeof import("./index.js", { with: { "resolution-mode": "import"
 export declare const crashAnywhere: Testing["crashAnywhere"];
 export declare const EngineHost: Testing["EngineHost"];
 export type EngineHost = InstanceType<Testing["EngineHost"]>;
+export declare const scriptsOf: Testing["scriptsOf"];
