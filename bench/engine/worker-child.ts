@@ -12,6 +12,9 @@ process.on("message", () => {
   process.send?.({ rss: process.memoryUsage().rss, heap: process.memoryUsage().heapUsed });
 });
 process.once("SIGTERM", () => {
-  void engine.close().then(() => client.close());
+  void engine
+    .close()
+    .then(() => client.close())
+    .then(() => process.disconnect());
 });
 process.send?.("started");
