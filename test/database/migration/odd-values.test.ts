@@ -168,7 +168,7 @@ describe("values that JavaScript cannot hold", () => {
       await updateRaw(client.db(name), "items", [{ id: { type, value }, update: set }], session);
     }
     await session.endSession();
-    const found = await findForeignWrites({
+    const { writes } = await findForeignWrites({
       client,
       databaseName: name,
       control,
@@ -184,7 +184,7 @@ describe("values that JavaScript cannot hold", () => {
         id: `BSON type ${type}, bytes ${hex(value)}`,
       };
     });
-    expect(found).toEqual(expected);
+    expect(writes).toEqual(expected);
   });
 });
 
