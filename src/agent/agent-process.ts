@@ -381,8 +381,9 @@ export class AgentProcess implements Runtime {
   async #heartbeatLoop(): Promise<void> {
     while (!this.#stopping.signal.aborted) {
       await this.#pass("heartbeat", async () => {
-        if (await this.#heartbeats.beat({ ...this.#why, starting: !this.#isReady }))
-          return this.#openings.note();
+        // It never says "starting" again: the gate may have opened while this heartbeat was on its way.
+        const ready = this.#isReady ? { starting: false } : {};
+        if (await this.#heartbeats.beat({ ...this.#why, ...ready })) return this.#openings.note();
         const why = "a newer process of this agent has registered, or it was forgotten: leaving";
         this.#ports.log.error({}, why);
         this.leave(1);

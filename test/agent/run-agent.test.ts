@@ -125,6 +125,50 @@ test("an agent is starting until it has looked at the files of its host", async 
   await runtime.stop();
 });
 
+test("a heartbeat that was on its way while the gate opened does not make the agent start again", async () => {
+  const clock = createVirtualClock();
+  const inner = createMemoryStore({ now: () => clock.monotonicMs() });
+  await initializeVersions(inner, from);
+  await join(inner, "a1", { starting: true });
+  let reach: () => void = () => {};
+  let release: () => void = () => {};
+  const reached = new Promise<void>((resolve) => {
+    reach = resolve;
+  });
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  let isHeld = false;
+  const now = async () => {
+    if (!isHeld) return inner.now();
+    reach();
+    await released;
+    return inner.now();
+  };
+  const store = new Proxy(inner, {
+    get: (target, name: keyof Store) =>
+      name === "now" ? now : (target[name] as () => unknown).bind(target),
+  });
+  const holdings = async () => ({ freeBytes: 0, backups: [], memberTrouble: null });
+  let read: (version: string) => void = () => {};
+  const isRead = new Promise<string>((resolve) => {
+    read = resolve;
+  });
+  const stepsVersion = () => isRead;
+  const runtime = await processOf(store, clock, holdings, stepsVersion).run();
+  isHeld = true;
+  await clock.advance(limits.heartbeatMs);
+  await reached;
+  // As the gate does when it opens.
+  const gate = { collection: collections.agents, id: "a1", expect: { forgotten: false } };
+  expect(await inner.write([{ ...gate, set: { starting: false } }], "gate")).toBeNull();
+  release();
+  await clock.advance(10);
+  expect(await inner.get(collections.agents, "a1")).toMatchObject({ starting: false });
+  read(from);
+  await runtime.stop();
+});
+
 test("the application hears that its agent is blocked, once, and that it goes on again", async () => {
   const clock = createVirtualClock();
   const store = createMemoryStore({ now: () => clock.monotonicMs() });
