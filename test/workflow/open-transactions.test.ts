@@ -8,6 +8,7 @@ import { systemClock } from "../../src/ports/clock.ts";
 import { noFaults } from "../../src/ports/fault-point.ts";
 import { createEngine, durable } from "../../src/workflow/index.ts";
 import { createMongoWorkflowStore } from "../../src/workflow/journal/mongo-store.ts";
+import { holdTransaction } from "../../src/workflow/worker/held-transaction.ts";
 import { freshDatabaseName, openClient } from "../support/database.ts";
 import { until } from "../support/until.ts";
 import { appended, conflict, entryOf, workerOf } from "./store-under-test.ts";
@@ -104,4 +105,41 @@ test("a task whose transaction never ends is tried again once its time is over",
   await engine.start(order, { id: "o-1" });
   await engine.waitFor(order, "o-1", ({ status }) => status === "done", { timeoutMs: 30_000 });
   expect(await writes.find().toArray()).toEqual([{ _id: "charge", attempt: 2 }]);
+});
+
+test("what an attempt writes after its end never counts", async () => {
+  const client = await openClient();
+  const database = freshDatabaseName();
+  const writes = client.db(database).collection<{ _id: string }>("writes");
+  await client.db(database).createCollection("writes");
+  const store = createMongoWorkflowStore({
+    ...{ client, databaseName: database, clock: systemClock, faultPoints: noFaults },
+  });
+  onTestFinished(() => store.close());
+  for (const hasWritten of [false, true]) {
+    const [begun, goOn] = [gate(), gate()];
+    const attempt = new AbortController();
+    const id = `late, ${hasWritten}`;
+    let late: Promise<unknown> = Promise.resolve();
+    const held = holdTransaction(
+      store,
+      async (session) => {
+        if (hasWritten) await writes.insertOne({ _id: `${id}, first` }, { session });
+        begun.open();
+        await goOn.opens;
+        late = writes.insertOne({ _id: id }, { session });
+        await late;
+      },
+      attempt.signal,
+    );
+    await begun.opens;
+    attempt.abort(new Error("its time is over"));
+    await expect(held).rejects.toBeDefined();
+    goOn.open();
+    await Promise.allSettled([late]);
+  }
+  // What the writes have locked is free again.
+  await writes.insertOne({ _id: "late, true, first" });
+  await writes.insertOne({ _id: "late, false" });
+  expect(await writes.countDocuments()).toBe(2);
 });

@@ -115,8 +115,16 @@ export interface Watch {
   hasPassed(mark: string): boolean;
 }
 
-/** Thrown by the act of a transaction whose writes may go on: the session is not used again. */
-export class ActGivenUp extends Error {}
+/** Thrown by the act of a transaction that nobody waits for any longer. Its writes may go on, and must never count. */
+export class ActGivenUp extends Error {
+  /** Settles once the act writes no more. */
+  readonly ended: Promise<unknown>;
+
+  constructor(ended: Promise<unknown>, cause: unknown) {
+    super("the transaction is given up", { cause });
+    this.ended = ended;
+  }
+}
 
 export interface RowQuery {
   readonly machine?: string;

@@ -14,15 +14,19 @@ export interface HeldTransaction {
 class GivenUp extends Error {}
 
 /** Waits for an act until the signal aborts: an act that never ends must not keep its transaction open. */
-async function untilAborted<Result>(act: Promise<Result>, signal: AbortSignal): Promise<Result> {
+async function untilAborted<Result>(
+  act: () => Promise<Result>,
+  signal: AbortSignal,
+): Promise<Result> {
+  if (signal.aborted) throw new GivenUp();
+  const running = act();
   let giveUp = () => {};
   const aborted = new Promise<never>((_, reject) => {
-    giveUp = () => reject(new ActGivenUp("the attempt has ended", { cause: signal.reason }));
+    giveUp = () => reject(new ActGivenUp(running, signal.reason));
   });
   signal.addEventListener("abort", giveUp, { once: true });
-  if (signal.aborted) giveUp();
   try {
-    return await Promise.race([act, aborted]);
+    return await Promise.race([running, aborted]);
   } finally {
     signal.removeEventListener("abort", giveUp);
   }
@@ -47,7 +51,7 @@ export async function holdTransaction<Result>(
     ended = store.transact(async (session) => {
       // The act runs again after a conflict, but no more once the attempt has gone on with its result.
       if (isHeld) throw lost();
-      const result = await untilAborted(act(session as ClientSession), signal);
+      const result = await untilAborted(() => act(session as ClientSession), signal);
       isHeld = true;
       resolve({ session: session as ClientSession, result });
       if (!(await decided)) throw new GivenUp();

@@ -46,7 +46,7 @@ export class Sessions {
   }
 
   /**
-   * Runs one transaction, again while it had no effect. A session whose act is given up is not used again.
+   * Runs one transaction, again while it had no effect.
    * @param name the name of its commit for the fault points
    * @param conflictsMax how often another transaction may have written first before that is thrown
    */
@@ -57,7 +57,7 @@ export class Sessions {
   ): Promise<Result> {
     const { clock, closing, writeConcern } = this.#means;
     const session = await this.#take();
-    let isInUse = false;
+    let givenUp: ActGivenUp | undefined;
     let conflicts = 0;
     try {
       for (let attempt = 1; ; attempt += 1) {
@@ -71,8 +71,8 @@ export class Sessions {
           await this.#commit(name, session);
           return result;
         } catch (error) {
-          isInUse = error instanceof ActGivenUp;
-          if (session.inTransaction()) await session.abortTransaction().catch(() => {});
+          if (error instanceof ActGivenUp) givenUp = error;
+          else if (session.inTransaction()) await session.abortTransaction().catch(() => {});
           if (hasCode(error, serverErrors.writeConflict)) conflicts += 1;
           const isOver = attempt >= limits.transactionAttemptsMax || conflicts >= conflictsMax;
           if (!isTransient(error) || isOver) throw error;
@@ -80,7 +80,7 @@ export class Sessions {
         }
       }
     } finally {
-      if (isInUse) await this.#discard(session);
+      if (givenUp) await this.#abandon(session, givenUp.ended);
       else this.#give(session);
     }
   }
@@ -124,10 +124,26 @@ export class Sessions {
     return session;
   }
 
-  /** Another one takes its place where a transaction waits for it. */
+  /**
+   * Ends a transaction whose act may still write. For the driver it stays in its transaction until the act has ended:
+   * once it was aborted there, the next write of the act would count by itself.
+   */
+  async #abandon(session: ClientSession, ended: Promise<unknown>): Promise<void> {
+    const id = sessionId(session);
+    this.#leave(id);
+    const end = () => session.endSession().catch(() => {});
+    void ended.then(end, end);
+    await endSessions(this.#means.client, [id]);
+  }
+
   async #discard(session: ClientSession): Promise<void> {
-    this.#ids.splice(this.#ids.indexOf(sessionId(session)), 1);
+    this.#leave(sessionId(session));
     await session.endSession().catch(() => {});
+  }
+
+  /** Forgets a session. Another one takes its place where a transaction waits for it. */
+  #leave(id: string): void {
+    this.#ids.splice(this.#ids.indexOf(id), 1);
     const next = this.#waiting.shift();
     if (next) void this.#take().then(next.resolve, next.reject);
   }
