@@ -39,6 +39,18 @@ test("each transition has a script, and each survives a crash at every write", a
   }
 });
 
+test("a deadline on the way goes by in full", () => {
+  const door = durable(
+    setup({ types: {} as { events: { type: "PUSH" } } }).createMachine({
+      initial: "shut",
+      states: { shut: { after: { 7000: "open" } }, open: { on: { PUSH: "broken" } }, broken: {} },
+    }),
+    { name: "door", version: "1.0.0" },
+  );
+  const push = { type: "PUSH" } as const;
+  expect(scriptsOf(door, { events: [push] })).toContainEqual([{ elapse: 7_000 }, { send: push }]);
+});
+
 test("a chart with more states than allowed is refused", () => {
   expect(() => scriptsOf(order, { events: [paid, cancel], statesMax: 2 })).toThrow(/limit/);
 });

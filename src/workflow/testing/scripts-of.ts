@@ -73,14 +73,15 @@ export function scriptsOf<TMachine extends AnyStateMachine>(
     ...(input === undefined ? {} : { input }),
   } as Parameters<typeof getShortestPaths>[1]);
   const scripts = new Map<string, readonly ScriptStep[]>();
-  for (const { state, steps } of paths) {
-    const places = [...steps.slice(1).map((step) => step.state), state] as unknown as Place[];
-    // The first event of a path is the start.
+  for (const { steps } of paths) {
+    // A step has the place after its event. The first event is the start.
+    const places = steps.map(({ state }) => state as unknown as Place);
     const way = steps
       .slice(1)
-      .flatMap(({ event }, at) => stepOf(steps[at + 1]?.state as never, event));
-    for (const event of eventsAt(places.at(-1) as Place)) {
-      const script = [...way, ...stepOf(state as unknown as Place, event)];
+      .flatMap(({ event }, before) => stepOf(places[before] as Place, event));
+    const last = places.at(-1) as Place;
+    for (const event of eventsAt(last)) {
+      const script = [...way, ...stepOf(last, event)];
       scripts.set(JSON.stringify(script), script);
     }
   }
