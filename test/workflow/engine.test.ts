@@ -1,5 +1,4 @@
 import { describe, expect, onTestFinished, test } from "vitest";
-import { assign, fromPromise, setup } from "xstate";
 import { silentLog } from "../../src/log.ts";
 import { systemClock } from "../../src/ports/clock.ts";
 import { noFaults } from "../../src/ports/fault-point.ts";
@@ -11,39 +10,7 @@ import { createMongoWorkflowStore } from "../../src/workflow/journal/mongo-store
 import type { WorkflowStore } from "../../src/workflow/journal/store.ts";
 
 import { freshDatabaseName, openClient } from "../support/database.ts";
-
-const orderMachine = setup({
-  types: {} as {
-    context: { id: string; receipt: string | null; tries: number };
-    input: { id: string };
-    events: { type: "PAID" } | { type: "CANCEL" };
-  },
-  actors: { charge: fromPromise<string, { id: string }>(async () => "unused") },
-  actions: { sendMail: (_, _params: { to: string }) => {} },
-}).createMachine({
-  context: ({ input }) => ({ id: input.id, receipt: null, tries: 0 }),
-  initial: "open",
-  states: {
-    open: { on: { PAID: "charging", CANCEL: "cancelled" }, after: { 60000: "expired" } },
-    charging: {
-      tags: ["busy"],
-      invoke: {
-        src: "charge",
-        input: ({ context }) => ({ id: context.id }),
-        onDone: { target: "paid", actions: assign({ receipt: ({ event }) => event.output }) },
-        onError: "failed",
-      },
-    },
-    paid: {
-      entry: { type: "sendMail", params: ({ context }) => ({ to: context.id }) },
-      after: { 50: "settled" },
-    },
-    settled: { type: "final" },
-    cancelled: { type: "final" },
-    expired: { type: "final" },
-    failed: { type: "final" },
-  },
-});
+import { orderMachine } from "./order-machine.ts";
 
 /** A store that its engines share: closing one of them leaves it open. */
 function unclosed(store: WorkflowStore): WorkflowStore {

@@ -16,7 +16,7 @@ export interface World {
   engine(options: Parameters<typeof startEngine>[0]): Promise<Engine>;
   /** Ends a process in order. */
   close(engine: Engine): Promise<void>;
-  /** What the processes have warned of. */
+  /** The warnings of the processes. */
   readonly warnings: readonly { readonly fields: object; readonly message: string }[];
 }
 

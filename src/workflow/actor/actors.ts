@@ -256,8 +256,13 @@ export class Actors {
     return undefined;
   }
 
+  /** The latest entry of an actor. Reads of many actors at once are shared. */
+  tail(actor: string): Promise<Entry | undefined> {
+    return this.#tails.read(actor);
+  }
+
   async #load(actor: string): Promise<Entry> {
-    const tail = await this.#tails.read(actor);
+    const tail = await this.tail(actor);
     if (tail === undefined) throw unknownActor(actor);
     return tail;
   }

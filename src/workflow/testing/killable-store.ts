@@ -1,6 +1,7 @@
 import { LockstepError } from "../../errors.ts";
 import type { MemorySession } from "../journal/memory-store.ts";
 import type { WatchListener, WorkflowStore } from "../journal/store.ts";
+import { holdCommit } from "./hold-commit.ts";
 
 /**
  * The faults at a durable write: the process is killed before it, the process is killed after it, or the write is
@@ -105,7 +106,9 @@ export function killableStore(inner: Store, log: WriteLog, mortal: Mortal, only?
       values[1]?.session === undefined
         ? write(writing.append(values), () => inner.append(...values))
         : read(() => inner.append(...values)),
-    transact: (act: Parameters<Store["transact"]>[0]) => transact(inner, act, write),
+    // The commit is the write. A transaction whose process dies before stays open, and writes nothing.
+    transact: async (act: Parameters<Store["transact"]>[0]) =>
+      write("commit of a transaction", await holdCommit(inner, act)),
     partitions: async () => {
       const found = (await read(() => inner.partitions())) as Awaited<
         ReturnType<Store["partitions"]>
@@ -132,32 +135,5 @@ export function killableStore(inner: Store, log: WriteLog, mortal: Mortal, only?
           ? write(`${describe(values)}`, () => call(...values))
           : read(() => call(...values));
     },
-  });
-}
-
-/** Runs a transaction of which the commit is the write. One whose process dies before stays open, and writes nothing. */
-async function transact(
-  inner: Store,
-  act: (session: MemorySession) => Promise<unknown>,
-  write: (what: string, act: () => Promise<unknown>) => Promise<unknown>,
-): Promise<unknown> {
-  let reach = () => {};
-  let commit = () => {};
-  const atCommit = new Promise<void>((resolve) => {
-    reach = resolve;
-  });
-  const mayCommit = new Promise<void>((resolve) => {
-    commit = resolve;
-  });
-  const whole = inner.transact(async (session) => {
-    const result = await act(session);
-    reach();
-    await mayCommit;
-    return result;
-  });
-  await Promise.race([atCommit, whole]);
-  return write("commit of a transaction", () => {
-    commit();
-    return whole;
   });
 }

@@ -155,7 +155,7 @@ export class WorkStarter {
     };
     const value = decode(input, { later });
     if (!hasReferences) return value;
-    const tail = await this.#calls.run(() => this.#ports.store.tail(actor));
+    const tail = await this.#ports.actors.tail(actor);
     assert(tail, "an actor with work has a tail", { actor });
     return this.#ports.actors.read(tail).decode(input);
   }
@@ -267,7 +267,7 @@ export class WorkStarter {
   ): Promise<AnyActorLogic> {
     const named: unknown = machine.implementations.actors[name];
     if (named !== undefined) return named as AnyActorLogic;
-    const tail = await this.#ports.store.tail(actor);
+    const tail = await this.#ports.actors.tail(actor);
     const logic = tail && this.#ports.actors.read(tail).ownLogicOf(birth);
     if (logic === undefined || isMachine(logic)) {
       throw new LockstepError("machine-not-supported", `expected logic for "${name}", found none`);

@@ -28,7 +28,7 @@ import {
   type TransitionSpec,
 } from "./chart-spec.ts";
 
-/** What the own actions of a chart do outside. */
+/** The world that the own actions of a chart change. */
 export interface World {
   /** Called by the chart's own action functions. */
   did(what: string, context: unknown): void;

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 
-/** What a generated chart does, as data, so that fast-check can shrink it. Numbers are taken modulo what there is. */
+/** The deeds of a generated chart as data, so that fast-check can shrink it. Numbers are taken modulo what there is. */
 export type ActionSpec =
   | { readonly do: "put"; readonly kind: number }
   | { readonly do: "count" | "note" | "own" | "inline" | "mail" | "emit" | "log" }

@@ -3,7 +3,7 @@ import type { ChartSpec, StepSpec } from "./chart-spec.ts";
 import { LiveSide } from "./live-side.ts";
 import { differenceOfSeen, type Seen } from "./seen.ts";
 
-/** What a comparison has met, so that nobody compares only what is empty. */
+/** Counts of a comparison: they show that it has not compared only what is empty. */
 export interface Tally {
   runs: number;
   steps: number;

@@ -6,7 +6,7 @@ interface Deeds {
   readonly own: string[];
   readonly emitted: string[];
   readonly logged: string[];
-  /** What callbacks were sent. */
+  /** The events that callbacks were sent. */
   readonly heard: string[];
 }
 
@@ -22,7 +22,7 @@ export function copyOf({ actions, own, emitted, logged, heard }: Deeds): Deeds {
   };
 }
 
-/** What a generated chart has done so far, on either side. */
+/** The deeds of a generated chart so far, on either side. */
 export interface Seen extends Deeds {
   readonly root: ObservedActor;
   /** The tasks that wait for their answer, and the callbacks that listen. */
@@ -50,7 +50,7 @@ export function errorOf(who: string): Error {
 
 const lists = ["own", "logged", "heard", "tasks", "ears"] as const;
 
-/** What comes out of the process that made the transition: a crash just then loses it. */
+/** True for a list that only the process of the transition fills: a crash just then loses it. */
 function isOnce(name: (typeof lists)[number]): boolean {
   return name === "own" || name === "logged";
 }

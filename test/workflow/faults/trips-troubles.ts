@@ -55,7 +55,7 @@ function seenIn(entries: readonly PastEntry[]): Seen {
 const told = ({ revision, kind, eventKey, nonce, state }: PastEntry) =>
   `${revision} ${kind} ${eventKey} ${nonce} ${state}`;
 
-/** Whatever is wrong with one trip. */
+/** All troubles of one trip. */
 async function troublesOf(
   { store, engine }: Means,
   { id, rounds, keys }: AskedTrip,

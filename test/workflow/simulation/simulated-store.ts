@@ -8,6 +8,7 @@ import type {
   WatchListener,
   WorkflowStore,
 } from "../../../src/workflow/journal/store.ts";
+import { holdCommit } from "../../../src/workflow/testing/hold-commit.ts";
 import type { Draw } from "../../simulation/draw.ts";
 import type { Scheduler } from "../../simulation/scheduler.ts";
 import type { SimulatedProcess } from "./simulated-process.ts";
@@ -192,25 +193,10 @@ export class SimulatedDatabase {
     process: SimulatedProcess,
     act: (session: MemorySession) => Promise<unknown>,
   ): Promise<never> {
-    let reach = () => {};
-    let commit = () => {};
-    const atCommit = new Promise<void>((resolve) => {
-      reach = resolve;
-    });
-    const mayCommit = new Promise<void>((resolve) => {
-      commit = resolve;
-    });
-    const whole = this.inner.transact(async (session) => {
-      const result = await act(session);
-      reach();
-      await mayCommit;
-      return result;
-    });
-    whole.catch(() => {});
-    await Promise.race([atCommit, whole]);
-    return this.#call(process, "append", () => {
-      commit();
-      return whole as Promise<never>;
-    });
+    return this.#call(
+      process,
+      "append",
+      (await holdCommit(this.inner, act)) as () => Promise<never>,
+    );
   }
 }
