@@ -23,7 +23,7 @@ function edgeTable(chart: Chart, counts: CountsBySource): readonly string[] {
 
 /** A machine as a table of its states, and one of its edges where they were counted. Pure. */
 export function catalogueOf(chart: Chart, counts: CountsBySource = {}): string {
-  const rows = chart.states.map(({ name, description, final, effects, deadline }) => {
+  const rows = chart.states.map(({ name, description, kind, effects, deadline }) => {
     const leaving = chart.edges.filter((edge) => edge.from === name && edge.leaves);
     const leavesBy = leaving.map(
       ({ event, guard, to }) => `${event === "always" ? `when ${guard}` : event} → ${to}`,
@@ -32,7 +32,7 @@ export function catalogueOf(chart: Chart, counts: CountsBySource = {}): string {
     const cells = [
       name,
       description,
-      final ? "final" : deadline ? "yes" : "–",
+      kind === "final" ? "final" : deadline ? "yes" : "–",
       list(leavesBy),
       list([...new Set(notes.map(({ event }) => (event === "always" ? "at once" : event)))]),
       list(effects),

@@ -1,10 +1,11 @@
 import type { AnyStateMachine } from "xstate";
+import { eventWords } from "./words.ts";
 
 /** One edge of a machine, from a state to another or to itself. */
 export interface Edge {
   readonly from: string;
   readonly to: string;
-  /** The event's type, or `always` for a guard alone. */
+  /** The event's type, or `always` for a guard alone. XState's own events are in words, as `after 5 s`. */
   readonly event: string;
   readonly guard: string | null;
   /** False for an event that only notes something. */
@@ -12,11 +13,18 @@ export interface Edge {
 }
 
 export interface ChartState {
+  /** The path of its keys, as `paying.card`. It is the key alone in a flat machine. */
   readonly name: string;
+  /** The name of the state around it, or null at the top. */
+  readonly parent: string | null;
+  readonly kind: "atomic" | "compound" | "parallel" | "final" | "history";
+  /** The name of the state within it in which it begins, or null. */
+  readonly initial: string | null;
   readonly description: string;
-  readonly final: boolean;
   /** Named actions on entry that are neither notes nor the engine's own. */
   readonly effects: readonly string[];
+  /** The names of the logic that runs while it is active. */
+  readonly invokes: readonly string[];
   /** Which deadline the entry arms, if any. */
   readonly deadline: boolean;
 }
@@ -24,71 +32,106 @@ export interface ChartState {
 export interface Chart {
   readonly name: string;
   readonly initial: string;
+  /** In the order of their definition: each state before the states within it. */
   readonly states: readonly ChartState[];
   readonly edges: readonly Edge[];
   /** Events that every state takes, without leaving. */
   readonly everywhere: readonly string[];
 }
 
+/** The source of the edges that lead away from every state. */
+export const anyState = "*";
+
+interface TargetLike {
+  readonly key: string;
+  readonly path: readonly string[];
+}
+
 interface TransitionLike {
   readonly eventType: string;
-  readonly target?: readonly { readonly key: string }[] | undefined;
+  readonly target?: readonly TargetLike[] | undefined;
   readonly guard?: unknown;
 }
 
-interface NodeLike {
-  readonly key: string;
-  readonly type: string;
+interface NodeLike extends TargetLike {
+  readonly type: ChartState["kind"];
   readonly description?: string;
   readonly entry: readonly unknown[];
+  readonly invoke: readonly { readonly id: string; readonly src: unknown }[];
+  readonly states: Readonly<Record<string, NodeLike>>;
+  readonly initial?: { readonly target: readonly TargetLike[] };
   readonly transitions: ReadonlyMap<string, readonly TransitionLike[]>;
   readonly always?: readonly TransitionLike[];
 }
 
 function nameOf(part: unknown): string {
-  return typeof part === "string" ? part : String((part as { type?: string }).type ?? "");
+  if (typeof part === "string") return part;
+  if (typeof part === "function" && !("type" in part)) return part.name || "a function";
+  return String((part as { type?: string }).type ?? "");
 }
 
-/** The edge that a transition is when it leaves a state. Pure. */
-export function edgeOf(from: string, event: string, transition: TransitionLike): Edge {
-  const to = transition.target?.[0]?.key;
-  return {
-    from,
-    to: to ?? from,
-    event,
-    guard: transition.guard === undefined ? null : nameOf(transition.guard),
-    leaves: to !== undefined,
-  };
+const pathOf = ({ path }: TargetLike) => path.join(".");
+
+/** The edges that a transition is when it leaves a state, one for each of its targets. Pure. */
+export function edgesOf(from: string, event: string, transition: TransitionLike): readonly Edge[] {
+  const targets = transition.target ?? [];
+  const guard = transition.guard === undefined ? null : nameOf(transition.guard);
+  if (targets.length === 0) return [{ from, to: from, event, guard, leaves: false }];
+  return targets.map((target) => ({ from, to: pathOf(target), event, guard, leaves: true }));
 }
 
 const engineActions = ["scheduleTimer", "cancelTimer", "cancelEffects"];
 
-/** The chart of a flat machine, in the order of its definition. Pure. */
-export function chartOf(machine: AnyStateMachine): Chart {
-  const root = machine.root as unknown as NodeLike & {
-    readonly states: Readonly<Record<string, NodeLike>>;
-    readonly initial: { readonly target: readonly { readonly key: string }[] };
+/** The name of invoked logic. Logic that is written in place has XState's own name. */
+function sourceOf(src: unknown): string {
+  return typeof src === "string" && !src.startsWith("xstate.invoke.") ? src : "work";
+}
+
+function stateOf(node: NodeLike): ChartState {
+  const entries = node.entry.map(nameOf);
+  const initial = node.initial?.target[0];
+  return {
+    name: pathOf(node),
+    parent: node.path.length > 1 ? node.path.slice(0, -1).join(".") : null,
+    kind: node.type,
+    initial: initial === undefined || node.type !== "compound" ? null : pathOf(initial),
+    description: node.description ?? "",
+    effects: entries.filter(
+      (name) =>
+        !engineActions.includes(name) && !name.startsWith("note") && !name.startsWith("xstate."),
+    ),
+    invokes: node.invoke.map(({ src }) => sourceOf(src)),
+    deadline: entries.includes("scheduleTimer"),
   };
-  const nodes = Object.values(root.states);
-  const entries = (node: NodeLike) => node.entry.map(nameOf);
+}
+
+/** A state and all states within it, each before those within it. */
+function nodesFrom(node: NodeLike): readonly NodeLike[] {
+  return [node, ...Object.values(node.states).flatMap(nodesFrom)];
+}
+
+function edgesFrom(node: NodeLike): readonly Edge[] {
+  const from = pathOf(node);
+  const sources = new Map(node.invoke.map(({ id, src }) => [id, sourceOf(src)]));
+  return [
+    ...(node.always ?? []).flatMap((transition) => edgesOf(from, "always", transition)),
+    ...[...node.transitions].flatMap(([event, transitions]) =>
+      transitions.flatMap((transition) => edgesOf(from, eventWords(event, sources), transition)),
+    ),
+  ];
+}
+
+/** The chart of a machine, in the order of its definition. Pure. */
+export function chartOf(machine: AnyStateMachine): Chart {
+  const root = machine.root as unknown as NodeLike;
+  const nodes = Object.values(root.states).flatMap(nodesFrom);
+  const general = edgesFrom(root).map((edge) => ({ ...edge, from: anyState }));
   return {
     name: root.key,
-    initial: root.initial.target[0]?.key ?? "",
-    states: nodes.map((node) => ({
-      name: node.key,
-      description: node.description ?? "",
-      final: node.type === "final",
-      effects: entries(node).filter(
-        (name) => !engineActions.includes(name) && !name.startsWith("note"),
-      ),
-      deadline: entries(node).includes("scheduleTimer"),
-    })),
-    edges: nodes.flatMap((node) => [
-      ...(node.always ?? []).map((transition) => edgeOf(node.key, "always", transition)),
-      ...[...node.transitions].flatMap(([event, transitions]) =>
-        transitions.map((transition) => edgeOf(node.key, event, transition)),
-      ),
-    ]),
-    everywhere: [...root.transitions.keys()],
+    initial:
+      root.type === "compound" && root.initial?.target[0] ? pathOf(root.initial.target[0]) : "",
+    states: nodes.map(stateOf),
+    edges: [...nodes.flatMap(edgesFrom), ...general.filter(({ leaves }) => leaves)],
+    everywhere: [...new Set(general.filter(({ leaves }) => !leaves).map(({ event }) => event))],
   };
 }

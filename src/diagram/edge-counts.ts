@@ -32,7 +32,7 @@ export function countsOf(edge: Edge, counts: CountsBySource): readonly number[] 
  */
 export function countableEdges({ edges, everywhere, states }: Chart): readonly Edge[] {
   const general = states
-    .filter(({ final }) => !final)
+    .filter(({ kind }) => kind !== "final")
     .flatMap(({ name }) =>
       everywhere
         .filter((event) => !edges.some((edge) => edge.from === name && edge.event === event))

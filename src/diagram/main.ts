@@ -11,7 +11,9 @@ import {
   unknownEdges,
   untakenEdges,
 } from "./edge-counts.ts";
+import { layoutOf } from "./layout.ts";
 import { mermaidOf } from "./mermaid.ts";
+import { svgOf } from "./svg.ts";
 
 /** The page that shows pictures between markers. */
 const picturePage = "docs/guide.md";
@@ -53,6 +55,11 @@ async function filesOf(
     pictures.set(chart.name, mermaidOf(chart));
     files.set(join(directory, `${chart.name}.mmd`), mermaidOf(chart, counts));
     files.set(join(directory, `${chart.name}.md`), catalogueOf(chart, counts));
+    for (const brief of [false, true]) {
+      const notes = { counts, brief };
+      const path = join(directory, `${chart.name}${brief ? "-brief" : ""}.svg`);
+      files.set(path, svgOf(await layoutOf(chart, notes), { notes }));
+    }
   }
   files.set(picturePage, withPictures(await readFile(picturePage, "utf8"), pictures));
   return files;

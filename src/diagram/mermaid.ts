@@ -1,14 +1,10 @@
 import type { Chart, Edge } from "./chart.ts";
 import { type CountsBySource, countsOf, presentSources } from "./edge-counts.ts";
-
-function words({ event, guard }: Edge): string {
-  if (event === "always") return guard === null ? "at once" : `when ${guard}`;
-  return guard === null ? event : `${event}, if ${guard}`;
-}
+import { edgeWords } from "./words.ts";
 
 function label(edge: Edge, counts: CountsBySource): string {
   const taken = countsOf(edge, counts);
-  return taken.length === 0 ? words(edge) : `${words(edge)} (${taken.join(" / ")})`;
+  return taken.length === 0 ? edgeWords(edge) : `${edgeWords(edge)} (${taken.join(" / ")})`;
 }
 
 const id = (state: string) => state.replaceAll("-", "_");
@@ -30,6 +26,8 @@ export function mermaidOf(chart: Chart, counts: CountsBySource = {}): string {
     pairs.set(pair, [...(pairs.get(pair) ?? []), label(edge, counts)]);
   }
   for (const [pair, labels] of pairs) lines.push(`  ${pair}: ${labels.join("<br/>")}`);
-  for (const { name, final } of chart.states) if (final) lines.push(`  ${id(name)} --> [*]`);
+  for (const { name, kind } of chart.states) {
+    if (kind === "final") lines.push(`  ${id(name)} --> [*]`);
+  }
   return `${lines.join("\n")}\n`;
 }

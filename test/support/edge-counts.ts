@@ -6,7 +6,7 @@ import {
 } from "xstate";
 import { participantMachine } from "../../machines/participant.ts";
 import { upgradeMachine } from "../../machines/upgrade.ts";
-import { chartOf, edgeOf } from "../../src/diagram/chart.ts";
+import { chartOf, edgesOf } from "../../src/diagram/chart.ts";
 import { countableEdges, edgeKey } from "../../src/diagram/edge-counts.ts";
 import type { Entry } from "../../src/journal/store.ts";
 
@@ -30,8 +30,9 @@ export function countEdges(
     inspect: (step) => {
       if (step.type !== "@xstate.microstep") return;
       for (const transition of step._transitions) {
-        const key = edgeKey(edgeOf(at, transition.eventType || "always", transition));
-        counts.set(key, (counts.get(key) ?? 0) + times);
+        for (const key of edgesOf(at, transition.eventType || "always", transition).map(edgeKey)) {
+          counts.set(key, (counts.get(key) ?? 0) + times);
+        }
       }
       at = String((step.snapshot as AnyMachineSnapshot).value);
     },
