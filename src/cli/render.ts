@@ -1,6 +1,8 @@
 import { cutTo } from "../errors.ts";
 import { limits } from "../limits.ts";
+import { type Condition, conditionsOf } from "../operator/conditions.ts";
 import type {
+  AgentStatus,
   CopiesMade,
   Downtime,
   FleetStatus,
@@ -92,10 +94,11 @@ function missingCopies({ copies }: UpgradeStatus | HistoryItem, isNews = allIsNe
   return copies !== null && copies.missing.length > 0 ? copiesText(copies, isNews) : null;
 }
 
-function renderUpgrade(upgrade: UpgradeStatus, now: number): string[] {
+function renderUpgrade(upgrade: UpgradeStatus, condition: Condition, now: number): string[] {
   const lines = [
     `${kindOf(upgrade)}  ${upgrade.from} → ${upgrade.to}`,
     `  state        ${upgrade.state}, since ${duration(now - upgrade.since)} (${clockTime(upgrade.since)})`,
+    `  ${condition.word.padEnd(12)} ${condition.what}${condition.todo === null ? "" : `: ${condition.todo}`}`,
   ];
   if (upgrade.progress) lines.push(`  progress     ${progressText(upgrade.progress)}`);
   else if (upgrade.batches > 0) lines.push(`  progress     ${upgrade.batches} batches committed`);
@@ -159,31 +162,42 @@ function masterText({ master, agents, now }: FleetStatus): string {
   return `master ${agent} in epoch ${epoch}${rest}`;
 }
 
+/** One agent with its condition. */
+function agentLine(agent: AgentStatus, { word, what }: Condition, now: number): string {
+  const others = agent.startable.filter((version) => version !== agent.version);
+  const left = others.length - limits.versionsShownMax;
+  const more = left > 0 ? ` and ${left} more` : "";
+  const facts = [
+    `gate ${agent.gate}`,
+    `incarnation ${agent.incarnation}`,
+    agent.startable.length === 0
+      ? "runs without a launcher"
+      : others.length === 0
+        ? "can start no other version"
+        : `can start ${others.slice(-limits.versionsShownMax).join(", ")}${more}`,
+    agent.drainingSince === null ? "" : `draining for ${duration(now - agent.drainingSince)}`,
+    agent.silent ? "silent" : "",
+    agent.owes ? `owes an undo of ${agent.owes}` : "",
+  ];
+  const shown = facts.filter((fact) => fact !== "").join(", ");
+  const condition = word === "active" ? word : `${word}: ${what}`;
+  return `  ${agent.agent}  ${agent.version}  ${condition}  ${shown}`;
+}
+
 /** The status for people. Pure. */
 export function renderStatus(status: FleetStatus): string {
   const { versions, upgrade, agents, now } = status;
+  const conditions = conditionsOf(status);
   const lines = [
     `agent version ${versions.agentVersion}, database version ${versions.databaseVersion}`,
     masterText(status),
-    ...(upgrade ? renderUpgrade(upgrade, now) : ["no upgrade yet"]),
+    ...(upgrade && conditions.upgrade
+      ? renderUpgrade(upgrade, conditions.upgrade, now)
+      : ["no upgrade yet"]),
     "agents",
-    ...agents.map((agent) => {
-      const others = agent.startable.filter((version) => version !== agent.version);
-      const left = others.length - limits.versionsShownMax;
-      const more = left > 0 ? ` and ${left} more` : "";
-      const notes = [
-        agent.startable.length === 0
-          ? "runs without a launcher"
-          : others.length === 0
-            ? "can start no other version"
-            : `can start ${others.slice(-limits.versionsShownMax).join(", ")}${more}`,
-        agent.drainingSince === null ? "" : `draining for ${duration(now - agent.drainingSince)}`,
-        agent.silent ? "silent" : "",
-        agent.owes ? `owes an undo of ${agent.owes}` : "",
-        agent.blocked ? `blocked: ${agent.blocked}` : "",
-      ].filter((note) => note !== "");
-      const tail = notes.length > 0 ? `, ${notes.join(", ")}` : "";
-      return `  ${agent.agent}  ${agent.version}  gate ${agent.gate}, incarnation ${agent.incarnation}${tail}`;
+    ...agents.flatMap((agent, index) => {
+      const condition = conditions.agents[index];
+      return condition === undefined ? [] : [agentLine(agent, condition, now)];
     }),
   ];
   return lines.join("\n");

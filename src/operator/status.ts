@@ -4,7 +4,7 @@ import {
   type UpgradeContext,
 } from "../../machines/upgrade-context.ts";
 import { missing } from "../../machines/upgrade-reasons.ts";
-import type { ForeignWritesPolicy, Reason, SavedWrites } from "../../machines/vocabulary.ts";
+import type { ForeignWritesPolicy, Reason, Role, SavedWrites } from "../../machines/vocabulary.ts";
 import { type AgentRecord, isSilent, readAgents } from "../control/agents.ts";
 import { coordinatorId, coordinatorPrefix } from "../control/names.ts";
 import { noVersionError, readVersions, requireRecords } from "../control/versions.ts";
@@ -41,6 +41,7 @@ export type { StepsProgress } from "./upgrade-facts/progress.ts";
 
 export interface AgentStatus {
   readonly agent: string;
+  readonly role: Role;
   readonly version: string;
   readonly incarnation: number;
   /** The versions that its launcher can start. It is empty where the agent runs without a launcher. */
@@ -49,6 +50,8 @@ export interface AgentStatus {
   /** Since when its application drains, in milliseconds by the database's clock, or null. */
   readonly drainingSince: number | null;
   readonly silent: boolean;
+  /** Its last heartbeat, in milliseconds by the database's clock. */
+  readonly lastSeenAt: number;
   readonly owes: string | null;
   readonly blocked: string | null;
   readonly host: string;
@@ -95,6 +98,8 @@ export interface UpgradeStatus {
   readonly downtime: Downtime;
   /** The required agents that have not served since its end. It is empty before that. */
   readonly notServing: readonly NotServing[];
+  /** True where this build cannot read its journal. Most facts are unknown then. */
+  readonly unreadable: boolean;
   readonly final: boolean;
 }
 
@@ -180,7 +185,7 @@ function unreadStatus(tail: Entry, since: number, error: LockstepError): Upgrade
     },
     growthBytes: null,
     ...{ downtime: { from: null, until: null }, notServing: [] },
-    final: isFinal(tail),
+    ...{ unreadable: true, final: isFinal(tail) },
   };
 }
 
@@ -240,7 +245,7 @@ function upgradeStatus(
         : context.rehearsed.reduce((sum, { durationMs }) => sum + durationMs, 0),
     rehearsed: context.rehearsed,
     growthBytes: context.growthBytes,
-    ...facts,
+    ...{ ...facts, unreadable: false },
     final: isFinal(tail),
   };
 }
@@ -312,6 +317,7 @@ export async function readStatus(store: Store): Promise<FleetStatus> {
           }),
     agents: records.map((record) => ({
       agent: record.agent,
+      role: record.role,
       version: record.version,
       incarnation: record.incarnation,
       startable: record.startable,
@@ -319,6 +325,7 @@ export async function readStatus(store: Store): Promise<FleetStatus> {
       // The note of a drain may land after its end.
       drainingSince: record.gate === "open" ? (record.drainingSince ?? null) : null,
       silent: isSilent(record, now),
+      lastSeenAt: record.lastSeenAt,
       owes: record.owes,
       blocked: record.blocked ?? record.notServing ?? null,
       host: record.host,

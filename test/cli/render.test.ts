@@ -44,17 +44,20 @@ const status: FleetStatus = {
     growthBytes: 12_345_678,
     downtime: { from: at - 20_000, until: null },
     notServing: [],
+    unreadable: false,
     final: false,
   },
   agents: [
     {
       agent: "a1",
+      role: "state-server",
       version: "1.1.0",
       incarnation: 3,
       startable: ["1.0.0", "1.1.0", "1.2.0"],
       gate: "shut",
       drainingSince: at - 2_000,
       silent: true,
+      lastSeenAt: at,
       owes: "u000001",
       blocked: "a full disk",
       host: "h",
@@ -70,6 +73,7 @@ test("the status says which state since when, who drives, waiting for whom until
       "master a2 in epoch 4",
       "upgrade u000002  1.0.0 → 1.1.0",
       "  state        migrating, since 1 min 5 s (2026-01-02 03:04:05 UTC)",
+      "  waiting      for a3 to be heard: start a3, or run `lockstep forget` for each that never comes back",
       '  progress     step 2 of 3 "titles", 12 of 30 batches, 12000 of 30000 documents, 800 documents a second, 20.0 s to 1 min 1 s to go',
       "  rehearsed in 1 min 35 s, 12.3 MB more",
       "    titles  1 min 35 s, 7 documents changed",
@@ -82,7 +86,7 @@ test("the status says which state since when, who drives, waiting for whom until
       "  down         since 2026-01-02 03:03:45 UTC (1 min 25 s)",
       "  next         the local steps of every agent",
       "agents",
-      "  a1  1.1.0  gate shut, incarnation 3, can start 1.0.0, 1.2.0, draining for 1 min 7 s, silent, owes an undo of u000001, blocked: a full disk",
+      "  a1  1.1.0  blocked: a full disk  gate shut, incarnation 3, can start 1.0.0, 1.2.0, draining for 1 min 7 s, silent, owes an undo of u000001",
     ].join("\n"),
   );
   expect(renderChange(status)).toBe(

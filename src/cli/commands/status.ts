@@ -1,3 +1,4 @@
+import { conditionsOf } from "../../operator/conditions.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { renderStatus } from "../render.ts";
 import { type SharedOptions, type Terminal, withFleet } from "../run.ts";
@@ -6,7 +7,8 @@ import { type SharedOptions, type Terminal, withFleet } from "../run.ts";
 export function status(options: SharedOptions, terminal: Terminal): Promise<number> {
   return withFleet(options, terminal, async (fleet) => {
     const seen = await fleet.status();
-    terminal.out(options.json ? JSON.stringify({ type: "status", ...seen }) : renderStatus(seen));
+    const line = { type: "status", ...seen, conditions: conditionsOf(seen) };
+    terminal.out(options.json ? JSON.stringify(line) : renderStatus(seen));
     return exitCodes.done;
   });
 }
