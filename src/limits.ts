@@ -359,6 +359,26 @@ export const limits = {
   /** How long a command's process may live after its work: a step that ignores its end may keep it alive. */
   exitGraceMs: 1_000,
 
+  /** The dashboard. */
+  dashboardPort: 4_680,
+  /** Pages that follow at once. Each costs at most the bytes that it leaves unread. */
+  dashboardStreamsMax: 64,
+  dashboardUnreadBytesMax: 8 * 1024 * 1024,
+  /** The last frames, from which a page goes on that was away. */
+  dashboardFramesKept: 500,
+  dashboardFramesLengthMax: 2 * 1024 * 1024,
+  /** The least pause between two readings, and how often a sign of life goes to each page. */
+  dashboardPauseMs: 100,
+  dashboardBeatMs: 2_000,
+  dashboardRetryMs: 1_000,
+  /** A floor: the first page that follows wakes the reading at once. */
+  dashboardIdleMs: 60_000,
+  dashboardHistoryMax: 200,
+  /** The heartbeats of a larger fleet are not sent one by one. */
+  dashboardHeartbeatsMax: 100,
+  dashboardBodyBytesMax: 16 * 1024,
+  dashboardTokenLengthMin: 16,
+
   /** Upgrades: durable deadlines, used where the operator names none. */
   waitingDeadlineMs: 15 * 60_000,
   backingUpDeadlineMs: 60 * 60_000,

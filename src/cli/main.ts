@@ -14,6 +14,7 @@ import { addCheckCommand } from "./commands/check.ts";
 import { history } from "./commands/history.ts";
 import { init } from "./commands/init.ts";
 import { type RetryOptions, retry } from "./commands/retry.ts";
+import { addServeCommand } from "./commands/serve.ts";
 import { status } from "./commands/status.ts";
 import { deadlinesText, type UpgradeOptions, upgrade } from "./commands/upgrade.ts";
 import { docsLinkOf } from "./docs-link.ts";
@@ -101,6 +102,7 @@ function build(settle: (work: Promise<number>) => Promise<void>): Command {
     .action((options: SharedOptions & { force?: boolean }) =>
       settle(allowWrites(options, terminal)),
     );
+  addServeCommand(shared(program.command("serve")), terminal, settle);
   addBackupCommands(program, terminal, settle);
   addCheckCommand(program, terminal, settle);
   completeMongoUrl(program);

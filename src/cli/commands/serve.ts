@@ -1,0 +1,77 @@
+import type { Command } from "commander";
+import { startDashboard } from "../../dashboard/serve.ts";
+import { LockstepError } from "../../errors.ts";
+import { limits } from "../../limits.ts";
+import { databaseNameOf } from "../../mongo/database-name.ts";
+import { systemClock } from "../../ports/clock.ts";
+import { readSecretFile } from "../../ports/secret-file.ts";
+import { exitCodes } from "../exit-codes.ts";
+import { type SharedOptions, type Terminal, withFleet } from "../run.ts";
+
+interface ServeOptions extends SharedOptions {
+  readonly host: string;
+  readonly port: string;
+  readonly allowHost?: readonly string[];
+  readonly tokenFile?: string;
+}
+
+/** Registers `lockstep serve`. */
+export function addServeCommand(
+  command: Command,
+  terminal: Terminal,
+  settle: (work: Promise<number>) => Promise<void>,
+): void {
+  command
+    .description("serve a page that shows the fleet, until Ctrl-C")
+    .option("--host <address>", "the address to listen on", "127.0.0.1")
+    .option(
+      "--port <number>",
+      "the port to listen on; 0 takes a free one",
+      String(limits.dashboardPort),
+    )
+    .option("--allow-host <name...>", "a name under which a proxy serves the page")
+    .option(
+      "--token-file <path>",
+      "a file with the token that gives the right to act (default: LOCKSTEP_DASHBOARD_TOKEN of the environment; without one the page is read-only)",
+    )
+    .action((options: ServeOptions) => settle(serve(options, terminal)));
+}
+
+function parsePort(text: string): number {
+  const port = Number(text);
+  if (/^\d{1,5}$/.test(text) && port <= 65_535) return port;
+  throw new LockstepError("bad-argument", `expected --port from 0 to 65535, got "${text}"`);
+}
+
+/** The token, from its file or from the environment. Every user of a host sees the arguments of a process. */
+async function readToken({ tokenFile }: ServeOptions): Promise<string | undefined> {
+  if (tokenFile !== undefined) return readSecretFile(tokenFile, "the dashboard's token");
+  return process.env["LOCKSTEP_DASHBOARD_TOKEN"]?.trim();
+}
+
+/** `lockstep serve`: serves the dashboard until it is interrupted. */
+async function serve(options: ServeOptions, terminal: Terminal): Promise<number> {
+  const { host, fleet: name, allowHost = [] } = options;
+  const port = parsePort(options.port);
+  const token = await readToken(options);
+  const databaseName = databaseNameOf(options.mongoUrl);
+  return withFleet(options, terminal, async (fleet) => {
+    const dashboard = await startDashboard({
+      ...{ fleet, databaseName, name: name ?? databaseName, host, port, allowedHosts: allowHost },
+      ...(token === undefined ? {} : { token }),
+    });
+    try {
+      const mayAct = token !== undefined && token !== "";
+      const rights = mayAct ? "with the token, the page may act" : "the page is read-only";
+      terminal.out(
+        options.json
+          ? JSON.stringify({ type: "serving", url: dashboard.url, mayAct })
+          : `the dashboard is at ${dashboard.url} (${rights}); Ctrl-C ends it`,
+      );
+      await systemClock.sleep(Number.POSITIVE_INFINITY, terminal.signal);
+      return exitCodes.done;
+    } finally {
+      await dashboard.close();
+    }
+  });
+}

@@ -1,0 +1,136 @@
+import type { HttpBindings } from "@hono/node-server";
+import { type Context, Hono } from "hono";
+import { bodyLimit } from "hono/body-limit";
+import { secureHeaders } from "hono/secure-headers";
+import { isLockstepError, messageOf } from "../errors.ts";
+import { limits } from "../limits.ts";
+import { type Log, redactUrl } from "../log.ts";
+import type { FleetClient } from "../operator/fleet-client.ts";
+import { eventStream } from "./event-stream.ts";
+import type { Feed } from "./feed.ts";
+import { refusalOf, rightsRefusal } from "./guards.ts";
+import { metricsText } from "./metrics.ts";
+import type { PageFile } from "./page-files.ts";
+import { fleetRequestOf, readPageRequest } from "./requests.ts";
+
+export interface ApplicationOptions {
+  readonly fleet: Pick<FleetClient, "request" | "status">;
+  readonly feed: Feed;
+  readonly page: ReadonlyMap<string, PageFile>;
+  readonly databaseName: string;
+  /** Gives the right to act, or null where nobody may. */
+  readonly token: string | null;
+  readonly allowedHosts: readonly string[];
+  readonly log: Log;
+}
+
+type Application = Hono<{ Bindings: HttpBindings }>;
+
+/** Nothing runs but the page's own files, and the page reaches nothing but its own server. */
+const headers = secureHeaders({
+  contentSecurityPolicy: {
+    defaultSrc: ["'none'"],
+    scriptSrc: ["'self'"],
+    styleSrc: ["'self'"],
+    imgSrc: ["'self'"],
+    fontSrc: ["'self'"],
+    connectSrc: ["'self'"],
+    baseUri: ["'none'"],
+    formAction: ["'none'"],
+    frameAncestors: ["'none'"],
+    requireTrustedTypesFor: ["'script'"],
+    trustedTypes: ["'none'"],
+  },
+  referrerPolicy: "no-referrer",
+  strictTransportSecurity: false,
+  xFrameOptions: "DENY",
+});
+
+const statusOfCode = { "too-many-requests": 503, "bad-argument": 400 } as const;
+
+function answerError(context: Context, error: unknown): Response {
+  const known = isLockstepError(error);
+  const code = known ? error.code : "unexpected";
+  const status = statusOfCode[code as keyof typeof statusOfCode] ?? (known ? 409 : 500);
+  if (status === 503) context.header("Retry-After", "5");
+  return context.json({ code, message: redactUrl(messageOf(error)) }, status);
+}
+
+const tooLarge = (context: Context) => {
+  const message = `expected a request of at most ${limits.dashboardBodyBytesMax} bytes`;
+  return context.json({ code: "bad-argument", message }, 413);
+};
+
+const refuse = (context: Context, status: 401 | 403, message: string) =>
+  context.json({ code: "refused", message }, status);
+
+/** The answers over HTTP. It has no socket of its own. */
+export function createApplication(options: ApplicationOptions): Application {
+  const { feed, page, token, allowedHosts, log } = options;
+  const application = new Hono<{ Bindings: HttpBindings }>();
+  application.use(headers);
+  application.use(async (context, next) => {
+    const { method, path } = context.req;
+    const header = (name: string) => context.req.header(name);
+    const refusal = refusalOf({ method, path, header }, allowedHosts);
+    if (refusal) return refuse(context, refusal.status, refusal.message);
+    context.header("Cache-Control", "no-store");
+    await next();
+    return undefined;
+  });
+  application.onError((error, context) => {
+    log.warn({ path: context.req.path, err: messageOf(error) }, "a request failed");
+    return answerError(context, error);
+  });
+  application.notFound((context) =>
+    context.json({ code: "not-found", message: "expected a path of the dashboard" }, 404),
+  );
+
+  application.get("/api/stream", (context) => {
+    const cut = () => void context.env.outgoing.destroy();
+    const stream = eventStream(feed, context.req.header("last-event-id"), cut);
+    return context.body(stream, 200, { "Content-Type": "text/event-stream" });
+  });
+  application.get("/api/rights", (context) => {
+    const refusal = rightsRefusal(context.req.header("authorization"), token);
+    return context.json({ mayAct: refusal === null, message: refusal?.message ?? "" });
+  });
+  application.post(
+    "/api/requests",
+    bodyLimit({ maxSize: limits.dashboardBodyBytesMax, onError: tooLarge }),
+    async (context) => {
+      const refusal = rightsRefusal(context.req.header("authorization"), token);
+      if (refusal) return refuse(context, refusal.status, refusal.message);
+      const asked = readPageRequest(await context.req.json().catch(() => null));
+      const wanted = fleetRequestOf(asked, await options.fleet.status(), options.databaseName);
+      const accepted = await options.fleet.request(wanted);
+      log.info({ request: wanted.kind }, "a request of the page was accepted");
+      return context.json({ message: accepted.message });
+    },
+  );
+  addHealth(application, options);
+  for (const [path, { type, bytes }] of page) {
+    const serve = (context: Context) => context.body(bytes, 200, { "Content-Type": type });
+    application.get(path, serve);
+    if (path === "/index.html") application.get("/", serve);
+  }
+  return application;
+}
+
+/** The paths for probes and for Prometheus. */
+function addHealth(application: Application, { fleet }: ApplicationOptions): void {
+  application.get("/healthz", (context) => context.json({ ok: true }));
+  application.get("/readyz", async (context) => {
+    try {
+      await fleet.status();
+      return context.json({ ok: true });
+    } catch (error) {
+      const code = isLockstepError(error) ? error.code : "unexpected";
+      return context.json({ ok: false, code, message: redactUrl(messageOf(error)) }, 503);
+    }
+  });
+  application.get("/metrics", async (context) => {
+    const { type, text } = await metricsText(await fleet.status());
+    return context.body(text, 200, { "Content-Type": type });
+  });
+}

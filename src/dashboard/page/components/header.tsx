@@ -1,0 +1,39 @@
+import { live } from "../live.ts";
+import { useStore } from "../store.ts";
+
+const words = { connecting: "connecting", live: "live", lost: "no connection" } as const;
+
+/** The fleet, its versions, and whether the page is up to date. */
+export function Header() {
+  const { view, connection } = useStore(live);
+  const versions = view?.versions;
+  return (
+    <header class="top">
+      <div class="brand">
+        <svg class="logo" viewBox="0 0 32 32" aria-hidden="true">
+          <rect width="32" height="32" rx="8" />
+          <path d="M9 8v16M9 24h7M23 24V8M23 8h-7" />
+        </svg>
+        <h1>
+          Lockstep <span class="fleet">{view?.fleet.name}</span>
+        </h1>
+      </div>
+      {versions && (
+        <dl class="versions">
+          <div>
+            <dt>Agents</dt>
+            <dd>{versions.agentVersion}</dd>
+          </div>
+          <div>
+            <dt>Database</dt>
+            <dd>{versions.upgradeId === null ? versions.databaseVersion : "in transition"}</dd>
+          </div>
+        </dl>
+      )}
+      <p class={`connection ${connection}`} role="status">
+        <span class="pulse" aria-hidden="true" />
+        {words[connection]}
+      </p>
+    </header>
+  );
+}

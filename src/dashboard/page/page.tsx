@@ -1,0 +1,36 @@
+import { Agents } from "./components/agents.tsx";
+import { AnswersPanel } from "./components/answers.tsx";
+import { Header } from "./components/header.tsx";
+import { HistoryPanel } from "./components/history.tsx";
+import { Notices } from "./components/notices.tsx";
+import { ProgressPanel } from "./components/progress.tsx";
+import { ReasonPanel } from "./components/reason.tsx";
+import { live } from "./live.ts";
+import { useStore } from "./store.ts";
+
+/** The whole page. */
+export function Page() {
+  const { view } = useStore(live);
+  return (
+    <>
+      <a class="skip" href="#answers">
+        Skip to the answers
+      </a>
+      <Header />
+      <main>
+        <Notices />
+        {view === null ? (
+          <p class="empty">Reading the fleet …</p>
+        ) : (
+          <>
+            <AnswersPanel view={view} />
+            <ReasonPanel view={view} />
+            <ProgressPanel view={view} />
+            <Agents view={view} />
+            <HistoryPanel view={view} />
+          </>
+        )}
+      </main>
+    </>
+  );
+}

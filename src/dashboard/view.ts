@@ -1,0 +1,59 @@
+import { limits } from "../limits.ts";
+import { type Condition, conditionsOf } from "../operator/conditions.ts";
+import type { FleetStatus, HistoryItem } from "../operator/status.ts";
+import { type Answers, answersOf } from "./answers.ts";
+
+/** An agent as a tile shows it. */
+export interface AgentTile extends Omit<FleetStatus["agents"][number], "lastSeenAt"> {
+  readonly condition: Condition;
+  /** Its last heartbeat, or null where the fleet is so large that each heartbeat of each agent would be too much. */
+  readonly lastSeenAt: number | null;
+}
+
+/** All that the page shows of a fleet, in parts that change by themselves. */
+export interface FleetView {
+  readonly fleet: { readonly name: string };
+  readonly versions: FleetStatus["versions"] | null;
+  readonly master: FleetStatus["master"];
+  readonly upgrade: FleetStatus["upgrade"];
+  readonly condition: Condition | null;
+  readonly answers: Answers;
+  readonly history: readonly HistoryItem[];
+  /** Why the fleet cannot be read, or null. */
+  readonly trouble: { readonly code: string; readonly message: string } | null;
+}
+
+/** A view with its agents, by name. */
+export interface WholeView extends FleetView {
+  readonly agents: Readonly<Record<string, AgentTile>>;
+}
+
+/** A view before the first reading. */
+export function emptyView(name: string): WholeView {
+  return {
+    fleet: { name },
+    ...{ versions: null, master: null, upgrade: null, history: [], trouble: null },
+    ...{ condition: null, answers: answersOf(null) },
+    agents: {},
+  };
+}
+
+/** The view of a status. Pure. */
+export function viewOf(
+  name: string,
+  status: FleetStatus,
+  history: readonly HistoryItem[],
+): WholeView {
+  const { versions, master, upgrade, agents } = status;
+  const conditions = conditionsOf(status);
+  const isLarge = agents.length > limits.dashboardHeartbeatsMax;
+  const tiles = agents.map((agent, index): AgentTile => {
+    const { agent: _, ...condition } = conditions.agents[index] as Condition & { agent: string };
+    return { ...agent, condition, lastSeenAt: isLarge && !agent.silent ? null : agent.lastSeenAt };
+  });
+  return {
+    ...{ fleet: { name }, versions, master, upgrade, history, trouble: null },
+    ...{ condition: conditions.upgrade, answers: answersOf(status) },
+    agents: Object.fromEntries(tiles.map((tile) => [tile.agent, tile])),
+  };
+}

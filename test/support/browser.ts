@@ -1,0 +1,38 @@
+import chromium from "@sparticuz/chromium";
+import axe from "axe-core";
+import { type Browser, chromium as driver, type Page } from "playwright-core";
+
+/** Flags for a machine without a screen, a sandbox of its own, and a network. */
+const flags = [
+  ...["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"],
+  ...["--disable-background-networking", "--disable-component-update"],
+];
+
+/**
+ * A real Chromium. An npm package brings it, and it needs no root. Where it does not run, the test fails and says so.
+ */
+export async function openBrowser(): Promise<Browser> {
+  chromium.setGraphicsMode = false;
+  const executablePath = await chromium.executablePath();
+  return driver.launch({ executablePath, args: flags, headless: true });
+}
+
+interface Violation {
+  readonly id: string;
+  readonly nodes: readonly { readonly html: string; readonly failureSummary?: string }[];
+}
+
+/** Each thing that axe finds wrong with the page, a line each. */
+export async function violationsOf(page: Page): Promise<readonly string[]> {
+  // The driver evaluates it by itself: the policy of the page would not run a script of others.
+  await page.evaluate(axe.source);
+  const found: readonly Violation[] = await page.evaluate(async () => {
+    const { axe: inPage } = globalThis as unknown as {
+      axe: { run(): Promise<{ violations: Violation[] }> };
+    };
+    return (await inPage.run()).violations;
+  });
+  return found.flatMap(({ id, nodes }) =>
+    nodes.map(({ html, failureSummary = "" }) => `${id}: ${html}: ${failureSummary}`),
+  );
+}
