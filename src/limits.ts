@@ -29,6 +29,8 @@ export const limits = {
    * kept. Between them there is room for appends that take long: a deleted revision must never be appended again.
    */
   cachedTailMsMax: 600_000,
+  /** Old actors are looked for after so many uses. */
+  cachedLookEvery: 100,
   retainMsMin: 3_600_000,
   /** Retention: clearing of superseded snapshots, and deletion of what is old. */
   /** The states of a chart that `scriptsOf` walks. */
@@ -78,6 +80,8 @@ export const limits = {
   /** So long after its last entry the mark of a partition has passed that entry. */
   markQuietMs: 240_000,
   rowsFlushEveryMs: 3_000,
+  /** A row that waits is written within this time, however many wait. */
+  rowsStaleMsMax: 30_000,
   rowsOfWrite: 1_000,
   dueActorsMax: 100_000,
   dueRowsOnce: 1_000,

@@ -148,7 +148,7 @@ export class Reader {
     };
     const rows = await this.#ports.store.rows(asked);
     const next = rows.length === bounded ? (rows.at(-1)?.actor ?? null) : null;
-    return { actors: rows.map(listedOf), next, staleMs: limits.rowsFlushEveryMs };
+    return { actors: rows.map(listedOf), next, staleMs: limits.rowsStaleMsMax };
   }
 
   async history(

@@ -11,11 +11,8 @@ import { LiveSystem } from "../system/live-system.ts";
 import type { Appender } from "./appender.ts";
 import type { DatabaseClock } from "./database-clock.ts";
 import { type Handle, Handles } from "./handles.ts";
-import { type Incoming, nextStep, type Step, stoppedStep } from "./step.ts";
+import { type Intent, nextStep, type Step, stoppedStep } from "./step.ts";
 import { TailReader } from "./tail-reader.ts";
-
-/** An event that an actor is to take, decided on its latest entry. */
-export type Intent = Omit<Incoming, "nowMs" | "nonce">;
 
 /**
  * Null: nothing. `migrate`: nothing but the migration to a newer version, where there is one. `stop`: the end of the
@@ -56,6 +53,8 @@ export interface Way {
   /** Joins that transaction. */
   readonly fence?: Fence;
 }
+
+const nothing = Promise.resolve();
 
 /**
  * The actors of which this process knows the latest entry. Any process may append to any actor: `{actor, revision}` is
@@ -138,7 +137,7 @@ export class Actors {
 
   /** The system of an entry, for reading, in the version in which it would go on. What is sent to it goes nowhere. */
   read(entry: Entry): LiveSystem {
-    const migrated = toLatest(this.#ports.registry, entry, entry.atMs, "");
+    const migrated = toLatest(this.#ports.registry, entry, { nowMs: entry.atMs, nonce: "" });
     return this.#revive(migrated?.entry ?? entry, () => {});
   }
 
@@ -151,7 +150,9 @@ export class Actors {
     for (let attempt = 1; attempt <= limits.workflowConflictsMax; attempt += 1) {
       const known = this.#latestOf(handle);
       const tail = known ?? (await this.#load(actor));
-      const made = await this.#make(actor, tail, handle.live, decide);
+      const nowMs = this.#ports.databaseClock.nowMs();
+      const atMs = typeof nowMs === "number" ? nowMs : await nowMs;
+      const made = this.#make(tail, handle.live, decide, atMs);
       if (made === null) {
         // Nothing would notice that an old entry has decided this.
         if (known !== undefined) {
@@ -200,7 +201,8 @@ export class Actors {
       assert(migrations < limits.workflowConflictsMax, "migrations come to an end", { actor });
       const tail = await store.tail(actor, session);
       if (tail === undefined) throw unknownActor(actor);
-      const made = await this.#make(actor, tail, undefined, decide, session);
+      const atMs = await this.#ports.databaseClock.nowMs();
+      const made = this.#make(tail, undefined, decide, atMs, session);
       if (made === null) return { kind: "void", tail };
       const { entry } = made.step;
       await store.append([entry], fence === undefined ? { session } : { session, fence });
@@ -214,25 +216,23 @@ export class Actors {
   }
 
   /** The next step of an actor: a migration to the latest version comes first. */
-  async #make(
-    actor: string,
+  #make(
     tail: Entry,
     known: LiveSystem | undefined,
     decide: (tail: Entry) => Decision,
+    atMs: number,
     session?: unknown,
-  ): Promise<{ readonly step: Step; readonly live: LiveSystem | undefined } | null> {
+  ): { readonly step: Step; readonly live: LiveSystem | undefined } | null {
     const intent = decide(tail);
     if (intent === null) return null;
-    const nowMs = Math.max(await this.#ports.databaseClock.nowMs(), tail.atMs);
-    if (intent === "stop") {
-      return { step: stoppedStep(tail, nowMs, this.nonce(session)), live: undefined };
-    }
-    const migrated = toLatest(this.#ports.registry, tail, nowMs, this.nonce(session));
+    const { actor } = tail;
+    const stamp = { nowMs: Math.max(atMs, tail.atMs), nonce: this.nonce(session) };
+    if (intent === "stop") return { step: stoppedStep(tail, stamp), live: undefined };
+    const migrated = toLatest(this.#ports.registry, tail, stamp);
     if (migrated) return { step: migrated, live: undefined };
     if (intent === "migrate") return null;
     const live = known ?? this.#revive(tail, (birth, event) => this.onOutside(actor, birth, event));
-    const incoming: Incoming = { ...intent, nowMs, nonce: this.nonce(session) };
-    const { step, isUsable } = nextStep(live, tail, incoming);
+    const { step, isUsable } = nextStep(live, tail, intent, stamp);
     return { step, live: isUsable ? live : undefined };
   }
 
@@ -313,10 +313,16 @@ export class Actors {
 
   #alone<Result>(actor: string, act: (handle: Handle) => Promise<Result>): Promise<Result> {
     const handle = this.#handles.take(actor);
-    const result = handle.queue.then(() => act(handle));
-    handle.queue = result
-      .catch(() => this.#drop(handle))
-      .finally(() => this.#handles.give(actor, handle));
+    const result = (handle.last ?? nothing).then(() => act(handle));
+    const end = () => {
+      if (handle.last === last) delete handle.last;
+      this.#handles.give(actor, handle);
+    };
+    const last = result.then(end, () => {
+      this.#drop(handle);
+      end();
+    });
+    handle.last = last;
     return result;
   }
 }

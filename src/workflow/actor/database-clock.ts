@@ -8,7 +8,8 @@ import type { Clock } from "../../ports/clock.ts";
  * so no deadline passes early: it is behind by at most the way of an answer.
  */
 export interface DatabaseClock {
-  nowMs(): Promise<number>;
+  /** A promise only where the clock has to be read first. */
+  nowMs(): number | Promise<number>;
 }
 
 export function createDatabaseClock(
@@ -30,20 +31,23 @@ export function createDatabaseClock(
     const leastMs = known === undefined ? readMs : Math.max(readMs, estimateMs(known, atMs));
     known = { databaseMs: Math.min(leastMs, readMs + atMs - beforeMs), atMs };
   };
+  const begin = () => {
+    reading ??= read().finally(() => {
+      reading = undefined;
+    });
+    return reading;
+  };
+  const nowMs = () => {
+    assert(known, "the database's clock was read");
+    return Math.floor(estimateMs(known, clock.monotonicMs()));
+  };
   return {
-    async nowMs() {
-      const isOld =
-        known === undefined || clock.monotonicMs() - known.atMs > limits.databaseClockReadEveryMs;
-      if (isOld) {
-        reading ??= read().finally(() => {
-          reading = undefined;
-        });
-        // An old answer is good enough while the next one is on its way, and while the database is away.
-        if (known === undefined) await reading;
-        else reading.catch(() => {});
-      }
-      assert(known, "the database's clock was read");
-      return Math.floor(estimateMs(known, clock.monotonicMs()));
+    nowMs() {
+      if (known === undefined) return begin().then(nowMs);
+      const isOld = clock.monotonicMs() - known.atMs > limits.databaseClockReadEveryMs;
+      // An old answer is good enough while the next one is on its way, and while the database is away.
+      if (isOld) begin().catch(() => {});
+      return nowMs();
     },
   };
 }

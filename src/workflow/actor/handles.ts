@@ -6,8 +6,8 @@ import type { LiveSystem } from "../system/live-system.ts";
 
 /** One actor in this process. */
 export interface Handle {
-  /** Those who use it, one after the other. */
-  queue: Promise<unknown>;
+  /** The end of its last use. Its uses follow each other. */
+  last?: Promise<void>;
   users: number;
   tail?: Entry;
   live?: LiveSystem;
@@ -32,6 +32,8 @@ export class Handles {
   /** In the order in which their last use has ended. */
   readonly #idle = new Map<string, Idle>();
   #idleBytes = 0;
+  /** The ends of uses since the last look for old ones. */
+  #givenCount = 0;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -53,7 +55,7 @@ export class Handles {
 
   /** The handle of an actor for a use. `give` ends the use. */
   take(actor: string): Handle {
-    const handle = this.find(actor) ?? { queue: Promise.resolve(), users: 0 };
+    const handle = this.find(actor) ?? { users: 0 };
     const idle = this.#idle.get(actor);
     if (idle) this.#forget(actor, idle);
     this.#used.set(actor, handle);
@@ -70,14 +72,20 @@ export class Handles {
     const bytes = tail === undefined ? 0 : textsOf(tail, (text) => text.length);
     this.#idle.set(actor, { handle, bytes, since: momentOf(this.#clock) });
     this.#idleBytes += bytes;
-    this.#trim();
+    this.#givenCount += 1;
+    // An old one is never found, so that its memory may wait for a while.
+    if (!this.#isRoom || this.#givenCount % limits.cachedLookEvery === 0) this.#trim();
+  }
+
+  get #isRoom(): boolean {
+    return (
+      this.#idle.size <= limits.cachedActorsMax && this.#idleBytes <= limits.cachedActorsBytesMax
+    );
   }
 
   #trim(): void {
     for (const [actor, idle] of this.#idle) {
-      const isRoom =
-        this.#idle.size <= limits.cachedActorsMax && this.#idleBytes <= limits.cachedActorsBytesMax;
-      if (isRoom && !this.#isOld(idle)) return;
+      if (this.#isRoom && !this.#isOld(idle)) return;
       this.#forget(actor, idle);
     }
   }

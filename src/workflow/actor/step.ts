@@ -6,8 +6,8 @@ import type { Cause, Outcome } from "../system/outcome.ts";
 import { encode } from "../values/encode.ts";
 import { checkSize } from "./entry-size.ts";
 
-/** An event on its way to an actor. */
-export interface Incoming {
+/** An event that an actor is to take, decided on its latest entry. */
+export interface Intent {
   readonly kind: EventKind;
   readonly cause: Cause;
   readonly eventType: string;
@@ -16,6 +16,10 @@ export interface Incoming {
   /** The event where it is encoded already. */
   readonly eventText?: string;
   readonly key?: string;
+}
+
+/** The time and the nonce of an entry that is made. */
+export interface EntryStamp {
   readonly nowMs: number;
   /** See `Entry.nonce`. */
   readonly nonce: string;
@@ -30,17 +34,11 @@ export interface Step {
   readonly replacedLength: number;
 }
 
-/** The parts of an entry that stay the same for an actor, and those of the event. */
-type Base = Pick<
-  Entry,
-  "actor" | "startedAtMs" | "revision" | "partition" | "machine" | "version" | "kind" | "nonce"
->;
+/** Entries are made for each event, so that each of them is one literal: a spread costs several times as much. */
+type Draft = { -readonly [Field in keyof Entry]: Entry[Field] };
 
-function stateOf(outcome: Outcome, nowMs: number, tail: Entry | undefined) {
-  const { state, tags, status, snapshot, timers, work, emitted } = outcome;
-  const sinceMs = tail?.state === state && tail.status === status ? tail.sinceMs : nowMs;
-  const news = emitted.length === 0 ? {} : { emitted: encode(emitted, { where: "emit" }) };
-  return { state, tags, status, snapshot, timers, work, ...news, atMs: nowMs, sinceMs };
+function addEmitted(entry: Draft, { emitted }: Outcome): void {
+  if (emitted.length > 0) entry.emitted = encode(emitted, { where: "emit" });
 }
 
 /**
@@ -52,43 +50,85 @@ export function firstStep(
   outcome: Outcome,
   { input, nowMs }: { readonly input: unknown; readonly nowMs: number },
 ): Step {
-  const entry: Entry = {
-    ...base,
-    ...{
-      startedAtMs: nowMs,
-      revision: 0,
-      kind: "created",
-      eventType: "lockstep.created",
-      outcome: "applied",
-    },
-    event: encode({ type: "lockstep.created", input }, { where: "input" }),
-    ...stateOf(outcome, nowMs, undefined),
+  const { actor, partition, machine, version, nonce } = base;
+  const { state, tags, status, snapshot, timers, work } = outcome;
+  const eventType = "lockstep.created";
+  const entry: Draft = {
+    actor,
+    revision: 0,
+    startedAtMs: nowMs,
+    partition,
+    machine,
+    version,
+    kind: "created",
+    eventType,
+    event: encode({ type: eventType, input }, { where: "input" }),
+    nonce,
+    outcome: "applied",
+    state,
+    tags,
+    status,
+    snapshot,
+    timers,
+    work,
+    atMs: nowMs,
+    sinceMs: nowMs,
   };
+  addEmitted(entry, outcome);
   checkSize(entry);
   return { entry, closures: outcome.closures, logged: outcome.logged, replacedLength: 0 };
 }
 
 /** The entry that stops an actor as it is. Its machine is not needed, so an actor that nobody can read can be stopped. */
-export function stoppedStep(tail: Entry, nowMs: number, nonce: string): Step {
-  const { state, tags, snapshot, work } = tail;
+export function stoppedStep(tail: Entry, stamp: EntryStamp): Step {
   const eventType = "lockstep.stopped";
-  const entry: Entry = {
-    ...baseOf(tail, { kind: "stopped", eventType, nonce }),
-    ...{ event: JSON.stringify({ type: eventType }), outcome: "applied", status: "stopped" },
-    ...{ state, tags, snapshot, timers: [], atMs: nowMs, sinceMs: nowMs },
-    work: work.filter(({ kind }) => kind === "action"),
-  };
-  return { entry, closures: [], logged: [], replacedLength: snapshot?.length ?? 0 };
+  const entry = draftOf(tail, { kind: "stopped", eventType }, stamp);
+  entry.event = JSON.stringify({ type: eventType });
+  entry.status = "stopped";
+  entry.timers = [];
+  entry.work = tail.work.filter(({ kind }) => kind === "action");
+  entry.sinceMs = stamp.nowMs;
+  return stepOf(entry, tail);
 }
 
-function baseOf(
+function stepOf(entry: Entry, tail: Entry): Step {
+  return { entry, closures: [], logged: [], replacedLength: tail.snapshot?.length ?? 0 };
+}
+
+/** The entry that follows the tail where nothing but its event is new. */
+function draftOf(
   tail: Entry,
-  { kind, eventType, key, nonce }: Pick<Incoming, "kind" | "eventType" | "key" | "nonce">,
-) {
-  const { actor, startedAtMs, partition, machine, version } = tail;
-  const revision = tail.revision + 1;
-  const base: Base = { actor, startedAtMs, partition, machine, version, kind, revision, nonce };
-  return { ...base, eventType, ...(key === undefined ? {} : { eventKey: key }) };
+  {
+    kind,
+    eventType,
+    eventText = "",
+    key,
+  }: Pick<Intent, "kind" | "eventType" | "eventText" | "key">,
+  { nowMs, nonce }: EntryStamp,
+): Draft {
+  const draft: Draft = {
+    actor: tail.actor,
+    revision: tail.revision + 1,
+    startedAtMs: tail.startedAtMs,
+    partition: tail.partition,
+    machine: tail.machine,
+    version: tail.version,
+    kind,
+    eventType,
+    event: eventText,
+    nonce,
+    outcome: "applied",
+    state: tail.state,
+    tags: tail.tags,
+    status: tail.status,
+    snapshot: tail.snapshot,
+    timers: tail.timers,
+    work: tail.work,
+    atMs: nowMs,
+    sinceMs: tail.sinceMs,
+  };
+  if (key !== undefined) draft.eventKey = key;
+  return draft;
 }
 
 /**
@@ -99,51 +139,53 @@ function baseOf(
 export function nextStep(
   live: LiveSystem,
   tail: Entry,
-  incoming: Incoming,
+  intent: Intent,
+  stamp: EntryStamp,
 ): { readonly step: Step; readonly isUsable: boolean } {
   const { actor, startedAtMs, revision } = tail;
-  const stamp = { actor, startedAtMs, revision: revision + 1, nowMs: incoming.nowMs };
+  const { nowMs } = stamp;
   try {
-    const event = incoming.eventText ?? live.encode(incoming.event, "event");
-    const outcome = live.run(incoming.cause, stamp);
-    const isRefused = outcome.failure !== null && incoming.kind === "caller";
-    if (outcome.failure && isRefused) throw outcome.failure.error;
-    const entry: Entry = {
-      ...baseOf(tail, incoming),
-      event,
-      outcome: outcome.taken ? "applied" : "ignored",
-      ...(outcome.failure ? { reason: reasonFor(outcome.failure.error) } : {}),
-      ...stateOf(outcome, incoming.nowMs, tail),
-    };
+    const event = intent.eventText ?? live.encode(intent.event, "event");
+    const outcome = live.run(intent.cause, { actor, startedAtMs, revision: revision + 1, nowMs });
+    const { failure, state, status, closures, logged } = outcome;
+    if (failure && intent.kind === "caller") throw failure.error;
+    const entry = draftOf(tail, intent, stamp);
+    entry.event = event;
+    if (!outcome.taken) entry.outcome = "ignored";
+    if (failure) entry.reason = reasonFor(failure.error);
+    if (state !== tail.state || status !== tail.status) entry.sinceMs = nowMs;
+    entry.state = state;
+    entry.tags = outcome.tags;
+    entry.status = status;
+    entry.snapshot = outcome.snapshot;
+    entry.timers = outcome.timers;
+    entry.work = outcome.work;
+    addEmitted(entry, outcome);
     checkSize(entry);
-    const { closures, logged } = outcome;
     const replacedLength = tail.snapshot?.length ?? 0;
     return { step: { entry, closures, logged, replacedLength }, isUsable: true };
   } catch (error) {
-    return { step: failedStep(tail, incoming, error), isUsable: false };
+    return { step: failedStep(tail, intent, stamp, error), isUsable: false };
   }
 }
 
 /** The entry of an event that cannot be applied. */
-function failedStep(tail: Entry, incoming: Incoming, error: unknown): Step {
-  const { nowMs, kind, eventType } = incoming;
-  const { state, tags, snapshot, timers, work, sinceMs } = tail;
-  const isRejected = kind === "caller";
-  const entry: Entry = {
-    ...baseOf(tail, { ...incoming, eventType: cutTo(eventType, limits.eventTypeLengthMax) }),
-    event: eventText(incoming),
-    outcome: "rejected",
-    reason: reasonFor(error),
-    ...{ state, tags, snapshot, atMs: nowMs },
-    ...(isRejected
-      ? { status: tail.status, timers, work, sinceMs }
-      : { status: "error", timers: [], work: [], sinceMs: nowMs }),
-  };
-  return { entry, closures: [], logged: [], replacedLength: snapshot?.length ?? 0 };
+function failedStep(tail: Entry, intent: Intent, stamp: EntryStamp, error: unknown): Step {
+  const eventType = cutTo(intent.eventType, limits.eventTypeLengthMax);
+  const entry = draftOf(tail, { ...intent, eventType, eventText: eventText(intent) }, stamp);
+  entry.outcome = "rejected";
+  entry.reason = reasonFor(error);
+  if (intent.kind !== "caller") {
+    entry.status = "error";
+    entry.timers = [];
+    entry.work = [];
+    entry.sinceMs = stamp.nowMs;
+  }
+  return stepOf(entry, tail);
 }
 
 /** The event, or its type alone where it cannot be written down, or not beside what the actor has. */
-function eventText({ event, eventText: known, eventType }: Incoming): string {
+function eventText({ event, eventText: known, eventType }: Intent): string {
   const alone = JSON.stringify({ type: cutTo(eventType, limits.eventTypeLengthMax) });
   try {
     const text = known ?? encode(event);

@@ -142,8 +142,18 @@ export interface ActorRow {
 }
 
 export function rowOf(entry: Entry): ActorRow {
-  const { actor, partition, startedAtMs, revision, machine, version, state, tags, status } = entry;
-  const { sinceMs, atMs } = entry;
-  const known = { actor, partition, startedAtMs, revision, machine, version, state, tags, status };
-  return { ...known, sinceMs, atMs, dueAtMs: dueOf(entry) };
+  return {
+    actor: entry.actor,
+    partition: entry.partition,
+    startedAtMs: entry.startedAtMs,
+    revision: entry.revision,
+    machine: entry.machine,
+    version: entry.version,
+    state: entry.state,
+    tags: entry.tags,
+    status: entry.status,
+    sinceMs: entry.sinceMs,
+    atMs: entry.atMs,
+    dueAtMs: dueOf(entry),
+  };
 }

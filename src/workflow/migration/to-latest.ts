@@ -1,7 +1,7 @@
 import { LockstepError } from "../../errors.ts";
 import { limits } from "../../limits.ts";
 import { checkSize } from "../actor/entry-size.ts";
-import type { Step } from "../actor/step.ts";
+import type { EntryStamp, Step } from "../actor/step.ts";
 import type { Registry } from "../definition/registry.ts";
 import type { Entry } from "../journal/entry.ts";
 import { passAlong } from "./pass-along.ts";
@@ -14,8 +14,7 @@ import type { Trouble } from "./troubles.ts";
 export function toLatest(
   registry: Registry,
   tail: Entry,
-  nowMs: number,
-  nonce: string,
+  { nowMs, nonce }: EntryStamp,
 ): Step | null {
   if (tail.status !== "active") return null;
   const steps = registry.waysOf(tail.machine).from(tail.version);

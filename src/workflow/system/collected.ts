@@ -18,7 +18,13 @@ export interface Collected {
 /** Nothing is collected yet. */
 export function collecting(stamp: RunStamp): Collected {
   return {
-    ...{ stamp, index: 0, started: [], emitted: [], closures: [], logged: [] },
-    ...{ relays: 0, isEndless: false },
+    stamp,
+    index: 0,
+    started: [],
+    emitted: [],
+    closures: [],
+    logged: [],
+    relays: 0,
+    isEndless: false,
   };
 }

@@ -13,7 +13,15 @@ import { prepared } from "./prepared.ts";
 import { SettledEvent, stubLogic } from "./stub-logic.ts";
 import { endless, notReadable, replaced } from "./system-refusals.ts";
 import { TimerTable } from "./timer-table.ts";
-import { isStub, persistedOf, type StoredTree, stateText, stoppedTree, storeTree } from "./tree.ts";
+import {
+  isStub,
+  persistedOf,
+  type StoredActor,
+  type StoredTree,
+  stateText,
+  stoppedTree,
+  storeTree,
+} from "./tree.ts";
 import {
   asLive,
   childOf,
@@ -199,10 +207,7 @@ export class LiveSystem {
     this.#endLost();
     if (!isActive) this.#timers = new TimerTable([]);
     const stored = storeTree(this.#rootActor, this.#births.next, (actor) => this.#births.of(actor));
-    const running = new Set(isActive ? workOf(stored.root) : []);
-    this.#work = [...this.#work, ...run.started].filter(
-      ({ id, kind }) => kind === "action" || (kind === "message" && isActive) || running.has(id),
-    );
+    this.#keepWork(run, isActive ? stored.root : null);
     const failure =
       run.isEndless || (status === "error" && isEndlessError(root.error))
         ? { error: endless() }
@@ -221,8 +226,20 @@ export class LiveSystem {
         event: this.encode(timer.event, `the delayed event ${timer.sendId}`),
       })),
       work: this.#work,
-      ...{ emitted: run.emitted, closures: run.closures, logged: run.logged },
+      emitted: run.emitted,
+      closures: run.closures,
+      logged: run.logged,
     };
+  }
+
+  /** Adds the work that a run has begun, and ends what nothing waits for any more. A root that has ended is null. */
+  #keepWork({ started }: Collected, root: StoredActor | null): void {
+    if (this.#work.length + started.length === 0) return;
+    const running = new Set(root === null ? [] : workOf(root));
+    this.#work = [...this.#work, ...started].filter(
+      ({ id, kind }) =>
+        kind === "action" || (kind === "message" && root !== null) || running.has(id),
+    );
   }
 
   /**
@@ -231,6 +248,7 @@ export class LiveSystem {
    * @throws LockstepError `value-not-kept`
    */
   #endLost(): void {
+    if (this.#births.actors.size === 1) return;
     const inTree = new Set([this.#rootActor]);
     // A parent is older than its children.
     for (const [birth, actor] of this.#births.actors) {

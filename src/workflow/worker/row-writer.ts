@@ -5,19 +5,27 @@ import type { Clock } from "../../ports/clock.ts";
 import { type ActorRow, isLater } from "../journal/entry.ts";
 import type { WorkflowStore } from "../journal/store.ts";
 
-/** Writes the rows of one worker behind: an actor that moves often has one write a while. */
+interface RowWriterPorts {
+  readonly store: Pick<WorkflowStore, "saveRows">;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/**
+ * Writes the rows of one worker behind: an actor that moves often has one write a while. A row costs a database several
+ * times as much as an entry, so each turn writes only a share where many wait, the oldest first.
+ */
 export class RowWriter {
-  readonly #ports: { readonly store: WorkflowStore; readonly clock: Clock; readonly log: Log };
+  readonly #ports: RowWriterPorts;
+  /** The rows that wait, in the order in which their actors began to wait. */
   readonly #rows = new Map<string, ActorRow>();
+  /** The largest number that waited since one turn could write them all. */
+  #sizeMax = 0;
   readonly #stopping = new AbortController();
   #loop: Promise<void> = Promise.resolve();
   #writing: Promise<void> = Promise.resolve();
 
-  constructor(ports: {
-    readonly store: WorkflowStore;
-    readonly clock: Clock;
-    readonly log: Log;
-  }) {
+  constructor(ports: RowWriterPorts) {
     this.#ports = ports;
   }
 
@@ -28,10 +36,10 @@ export class RowWriter {
   async stop(): Promise<void> {
     this.#stopping.abort();
     await this.#loop;
-    await this.flush().catch(() => {});
+    await this.#afterOthers(() => [...this.#rows.values()]).catch(() => {});
   }
 
-  /** A row that is to be written. False where a newer one is known. */
+  /** A row that is to be written. False where a newer one waits. */
   note(row: ActorRow): boolean {
     const known = this.#rows.get(row.actor);
     if (known && !isLater(row, known)) return false;
@@ -39,22 +47,40 @@ export class RowWriter {
     return true;
   }
 
-  /** Resolves once all rows that were noted before are written. */
-  flush(): Promise<void> {
+  /** Resolves once all rows of a partition that were noted before are written. */
+  flush(partition: string): Promise<void> {
+    return this.#afterOthers(() =>
+      [...this.#rows.values()].filter((row) => row.partition === partition),
+    );
+  }
+
+  #afterOthers(choose: () => readonly ActorRow[]): Promise<void> {
     const before = this.#writing.catch(() => {});
-    this.#writing = before.then(() => this.#write());
+    this.#writing = before.then(() => this.#write(choose()));
     return this.#writing;
   }
 
-  async #write(): Promise<void> {
-    const rows = [...this.#rows.values()];
+  async #write(rows: readonly ActorRow[]): Promise<void> {
     for (let start = 0; start < rows.length; start += limits.rowsOfWrite) {
       const some = rows.slice(start, start + limits.rowsOfWrite);
-      await this.#ports.store.saveRows(some);
-      for (const row of some) {
-        if (this.#rows.get(row.actor) === row) this.#rows.delete(row.actor);
+      // An actor that moves meanwhile waits again, behind the others.
+      for (const { actor } of some) this.#rows.delete(actor);
+      try {
+        await this.#ports.store.saveRows(some);
+      } catch (error) {
+        for (const row of some) if (!this.#rows.has(row.actor)) this.#rows.set(row.actor, row);
+        throw error;
       }
     }
+  }
+
+  /** The rows that have waited for longest: so many each turn that none waits longer than `rowsStaleMsMax`. */
+  #share(): readonly ActorRow[] {
+    const { size } = this.#rows;
+    this.#sizeMax = size <= limits.rowsOfWrite ? size : Math.max(size, this.#sizeMax);
+    const turns = limits.rowsStaleMsMax / limits.rowsFlushEveryMs - 1;
+    const count = Math.max(limits.rowsOfWrite, Math.ceil(this.#sizeMax / turns));
+    return [...this.#rows.values()].slice(0, count);
   }
 
   async #run(): Promise<void> {
@@ -62,7 +88,7 @@ export class RowWriter {
     const { signal } = this.#stopping;
     while (!signal.aborted) {
       await clock.sleep(limits.rowsFlushEveryMs, signal);
-      await this.flush().catch((error: unknown) => {
+      await this.#afterOthers(() => this.#share()).catch((error: unknown) => {
         log.info({ error: messageOf(error) }, "the rows of actors could not be written yet");
       });
     }

@@ -4,8 +4,9 @@ import { assert, isPassing, LockstepError, messageOf } from "../../errors.ts";
 import { limits } from "../../limits.ts";
 import type { Log } from "../../log.ts";
 import type { Clock } from "../../ports/clock.ts";
-import type { Actors, Intent, Way } from "../actor/actors.ts";
+import type { Actors, Way } from "../actor/actors.ts";
 import type { DatabaseClock } from "../actor/database-clock.ts";
+import type { Intent } from "../actor/step.ts";
 import type { Registered, Registry } from "../definition/registry.ts";
 import type { Entry, WorkRecord } from "../journal/entry.ts";
 import type { WorkAttempt, WorkflowStore } from "../journal/store.ts";
@@ -95,7 +96,7 @@ export class WorkStarter {
     const running = runWork(record, actor, policy, {
       ...{ clock, log, fence },
       signals: [signal],
-      nowMs: () => databaseClock.nowMs(),
+      nowMs: async () => databaseClock.nowMs(),
       openTransaction: (act, signal) => holdTransaction(this.#ports.store, act, signal),
       // Only an owner before this one can have begun it.
       before: async () => {

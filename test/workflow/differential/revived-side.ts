@@ -1,5 +1,5 @@
 import { fromCallback, fromPromise } from "xstate";
-import { firstStep, type Incoming, nextStep, type Step } from "../../../src/workflow/actor/step.ts";
+import { firstStep, type Intent, nextStep, type Step } from "../../../src/workflow/actor/step.ts";
 import type { Entry, WorkRecord } from "../../../src/workflow/journal/entry.ts";
 import { LiveSystem } from "../../../src/workflow/system/live-system.ts";
 import type { Chart } from "../../../src/workflow/system/outcome.ts";
@@ -136,18 +136,18 @@ export class RevivedSide implements Side {
     return this.#revived;
   }
 
-  #apply(incoming: Omit<Incoming, "nowMs" | "nonce">): void {
+  #apply(intent: Intent): void {
     if (this.tail.status !== "active" || this.isRejected) return;
     const live = this.#system;
-    const { step, isUsable } = this.#next(live, incoming);
-    this.isRejected = step.entry.outcome === "rejected" && incoming.kind === "caller";
+    const { step, isUsable } = this.#next(live, intent);
+    this.isRejected = step.entry.outcome === "rejected" && intent.kind === "caller";
     this.#committed(step, isUsable ? live : undefined);
   }
 
-  #next(live: LiveSystem, incoming: Omit<Incoming, "nowMs" | "nonce">) {
+  #next(live: LiveSystem, intent: Intent) {
     this.#nonces += 1;
     const stamp = { nowMs: this.#nowMs, nonce: String(this.#nonces) };
-    return nextStep(live, this.tail, { ...incoming, ...stamp });
+    return nextStep(live, this.tail, intent, stamp);
   }
 
   #committed({ entry, closures, logged }: Step, live: LiveSystem | undefined): void {

@@ -171,10 +171,36 @@ function checked<Stored extends { readonly _id: unknown }>(
   );
 }
 
-export function toStored({ actor, revision, ...rest }: Entry): StoredEntry {
-  const dueAtMs = dueOf(rest);
-  const due = dueAtMs === null ? {} : { dueAtMs };
-  return { _id: entryId(actor, revision), ...rest, ...due, ts: emptyTimestamp() };
+/** One literal, since a spread costs several times as much for each entry. */
+export function toStored(entry: Entry): StoredEntry {
+  const { eventKey, reason, emitted } = entry;
+  const dueAtMs = dueOf(entry);
+  const stored: { -readonly [Field in keyof StoredEntry]: StoredEntry[Field] } = {
+    _id: entryId(entry.actor, entry.revision),
+    startedAtMs: entry.startedAtMs,
+    partition: entry.partition,
+    machine: entry.machine,
+    version: entry.version,
+    kind: entry.kind,
+    eventType: entry.eventType,
+    event: entry.event,
+    nonce: entry.nonce,
+    outcome: entry.outcome,
+    state: entry.state,
+    tags: entry.tags,
+    status: entry.status,
+    snapshot: entry.snapshot,
+    timers: entry.timers,
+    work: entry.work,
+    atMs: entry.atMs,
+    sinceMs: entry.sinceMs,
+    ts: emptyTimestamp(),
+  };
+  if (eventKey !== undefined) stored.eventKey = eventKey;
+  if (reason !== undefined) stored.reason = reason;
+  if (emitted !== undefined) stored.emitted = emitted;
+  if (dueAtMs !== null) stored.dueAtMs = dueAtMs;
+  return stored;
 }
 
 /** An entry without the fields that only the database needs. */

@@ -122,7 +122,7 @@ export class PartitionRunner {
     this.#closing.abort(new Error("this worker gives the partition up"));
     await Promise.all([...this.#work.values()].map((work) => work.stop()));
     await Promise.allSettled(this.#loops);
-    await this.#ports.rows.flush().catch(() => {});
+    await this.#ports.rows.flush(this.#record.partition).catch(() => {});
   }
 
   #note(row: ActorRow): void {
@@ -133,7 +133,11 @@ export class PartitionRunner {
     // An older row may say less than is known: it only wakes the actor.
     if (dueAtMs === null) {
       if (isNew) this.#due.delete(actor, revision);
-    } else if (dueAtMs <= this.#horizonMs) this.#due.set(actor, dueAtMs, revision);
+    } else if (dueAtMs <= this.#horizonMs) this.#wakeAt(actor, dueAtMs, revision);
+  }
+
+  #wakeAt(actor: string, dueAtMs: number, revision: number): void {
+    this.#due.set(actor, dueAtMs, revision);
     this.#wake.hint();
   }
 
@@ -157,9 +161,8 @@ export class PartitionRunner {
     // Work is under way from now on: only a deadline wakes the actor again. Its row says only that work is due, so no
     // refill brings that deadline.
     const isToKeep = nextMs !== null && (work.length > 0 || nextMs <= this.#horizonMs);
-    if (isToKeep) this.#due.set(actor, nextMs, revision);
+    if (isToKeep) this.#wakeAt(actor, nextMs, revision);
     else this.#due.delete(actor, revision);
-    this.#wake.hint();
   }
 
   /** Until work that was ended has really ended, the actor's next work has to wait for it. */
@@ -289,7 +292,7 @@ export class PartitionRunner {
       if (this.#closing.signal.aborted) return;
       const page = await store.sweep(partition, from);
       for (const head of page.heads) this.#note(head);
-      await rows.flush();
+      await rows.flush(partition);
       [from, mark, isLast] = [page.next, page.mark ?? mark, page.next === null];
     }
     await this.#saveMark(mark);
@@ -307,7 +310,7 @@ export class PartitionRunner {
     const isFresh = clock.monotonicMs() - this.#readAtMs < limits.rowsReadEveryMs;
     if (isFresh && this.#nextMs > untilMs) return;
     // Rows that came before the new horizon are found below only once they are written.
-    await rows.flush();
+    await rows.flush(partition);
     // Entries that are noted meanwhile bring it closer again.
     this.#nextMs = Number.POSITIVE_INFINITY;
     this.#readAtMs = Number.NEGATIVE_INFINITY;
@@ -345,7 +348,7 @@ export class PartitionRunner {
     const { partition, epoch } = this.#record;
     if (mark === null || mark === this.#mark) return;
     // The mark says that the rows have all that came before it.
-    await this.#ports.rows.flush();
+    await this.#ports.rows.flush(partition);
     await this.#ports.store.saveMarks(partition, epoch, { mark });
     this.#mark = mark;
   }
