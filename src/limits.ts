@@ -64,7 +64,7 @@ export const limits = {
   /** How often a watch reads again without a hint. */
   watchFloorMs: 15_000,
   /** Workers: their lease, and how often they try again. */
-  workerLeaseTtlMsDefault: 3_000,
+  workerLeaseTtlMsDefault: 2_000,
   workerLeaseTtlMsMin: 1_000,
   workerLeaseMarginMs: 500,
   workerRenewFraction: 4,
@@ -83,6 +83,7 @@ export const limits = {
   /** A row that waits is written within this time, however many wait. */
   rowsStaleMsMax: 30_000,
   rowsOfWrite: 1_000,
+  rowsWaitingMax: 100_000,
   dueActorsMax: 100_000,
   dueRowsOnce: 1_000,
   /** A worker looks again at an actor that it leaves alone: somebody may have mended its entry. */

@@ -37,8 +37,9 @@ async function until(holds: () => Promise<boolean>): Promise<void> {
 }
 
 const journal = (client: MongoClient) => client.db(database).collection("lockstep_journal");
-const firedOf = (client: MongoClient) =>
-  journal(client).countDocuments({ kind: "timer" }, { hint: "_id_" });
+/** Each of so many sleepers has its second entry. The count costs the servers nothing. */
+const allFired = async (client: MongoClient, sleepers: number) =>
+  (await journal(client).estimatedDocumentCount()) >= 2 * sleepers;
 
 async function createSleepers(
   client: MongoClient,
@@ -93,7 +94,7 @@ async function takeoverOnce({ client, set }: Material): Promise<Run> {
   await until(async () => Date.now() > dueMs - 500);
   dying.kill("SIGKILL");
   const killedMs = performance.now();
-  await until(async () => (await firedOf(client)) === takenOver);
+  await until(() => allFired(client, takenOver));
   const value = (performance.now() - killedMs) / 1_000;
   await stopWorker(heir);
   return { value, against: 5, parts: { actors: takenOver } };
@@ -130,8 +131,8 @@ export function manyActors(): Promise<Run> {
       const startMs = performance.now();
       const worker = await startWorker(set.url());
       await createSleepers(client, [`probe-${count}`], () => Date.now());
-      const probe = { kind: "timer", "_id.actor": `probe-${count}` };
-      await until(async () => (await journal(client).countDocuments(probe)) === 1);
+      const probe = { _id: { actor: `probe-${count}`, revision: 1 } as never };
+      await until(async () => (await journal(client).findOne(probe)) !== null);
       parts[`start with ${count}, s`] = (performance.now() - startMs) / 1_000;
       parts[`heap with ${count}, bytes`] = (await memoryOf(worker)) - baseBytes;
       await stopWorker(worker);
@@ -149,7 +150,7 @@ export function timers(): Promise<Run> {
     const firstMs = Date.now() + 120_000;
     const worker = await startWorker(set.url());
     await createSleepers(client, ids, (index) => firstMs + (index * 60_000) / count);
-    await until(async () => (await firedOf(client)) === count);
+    await until(() => allFired(client, count));
     const due = await journal(client)
       .aggregate<{ lateMs: number }>(
         [

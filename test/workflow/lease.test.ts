@@ -47,6 +47,26 @@ function setUp(change: (store: WorkflowStore) => Calls = () => ({})) {
 const away = () => new LockstepError("database-unreachable", "gone");
 
 describe("a lease", () => {
+  test("the partitions of a worker that died are taken as soon as its lease is over", async () => {
+    const { inner, clock, lease, owned } = setUp();
+    await inner.prepare(["order"]);
+    const other = { worker: "other", epoch: 1, machines: ["order@1.0.0"], host: "there", pid: 2 };
+    await inner.register(other, 3_000);
+    const free = await inner.partitions();
+    await Promise.all(free.map((record) => inner.assign(record, "other")));
+    lease.start();
+    await clock.advance(2_000);
+    await inner.renew(other, 1_100);
+    await clock.advance(1_099);
+    // A look between two renewals of its own would come 650 ms later.
+    expect(owned.length).toBeLessThan(free.length);
+    await clock.advance(1 + limits.workerExpiryLookMs);
+    expect(owned.map(({ partition }) => partition).toSorted()).toEqual(
+      free.map(({ partition }) => partition).toSorted(),
+    );
+    await lease.stop();
+  });
+
   test("a claim that is answered after the lease was lost opens nothing under the next one", async () => {
     const held: (() => void)[] = [];
     let isSlow = true;

@@ -65,6 +65,8 @@ export class LeaseLoop {
   #settled: string | null = null;
   /** By this process's clock: when it has read the partitions. */
   #lookedAtMs = 0;
+  /** By the database's clock: when the first lease of another worker runs out, unless it is renewed. */
+  #nextExpiryMs = Number.POSITIVE_INFINITY;
   #sharing: Promise<unknown> = Promise.resolve();
   #keeping: Promise<unknown> = Promise.resolve();
 
@@ -123,12 +125,29 @@ export class LeaseLoop {
 
   /** Fences out workers that are gone, and shares the partitions out: now and then, and at once after a registration. */
   async #shareLoop(): Promise<void> {
-    const { leaseTtlMs } = this.#ports;
     const { signal } = this.#stopping;
     while (!signal.aborted) {
       if (this.#isRegistered) await this.#guarded(() => this.#lookAround());
-      await this.#wakeShare.wait(leaseTtlMs / limits.workerRenewFraction, signal);
+      await this.#wakeShare.wait(await this.#untilLookMs(), signal);
     }
+  }
+
+  /** The time until the next look: at the latest when the lease of another worker may have run out. */
+  async #untilLookMs(): Promise<number> {
+    const { leaseTtlMs, databaseClock } = this.#ports;
+    const everyMs = leaseTtlMs / limits.workerRenewFraction;
+    if (this.#nextExpiryMs === Number.POSITIVE_INFINITY) return everyMs;
+    const leftMs = this.#nextExpiryMs - (await databaseClock.nowMs());
+    return Math.min(everyMs, Math.max(leftMs, limits.workerExpiryLookMs));
+  }
+
+  /** The workers at this moment. */
+  async #workers(): Promise<readonly WorkerRecord[]> {
+    const workers = await this.#ports.store.workers();
+    const others = workers.filter(({ worker }) => worker !== this.#fence.worker);
+    const expiries = others.filter(({ isExpired }) => !isExpired).map((each) => each.expiresAtMs);
+    this.#nextExpiryMs = Math.min(Number.POSITIVE_INFINITY, ...expiries);
+    return workers;
   }
 
   async #guarded(act: () => Promise<void>): Promise<void> {
@@ -187,7 +206,6 @@ export class LeaseLoop {
     this.#fence = this.#newFence();
   }
 
-  /** Looks at the partitions where a worker came or went, and now and then. An idle worker reads only the workers. */
   /** Somebody may have dropped the database, or restored one without the engine's collections. The next look finds them. */
   async #prepareMissing(partitions: readonly PartitionRecord[]): Promise<void> {
     const { store, machines, log } = this.#ports;
@@ -201,17 +219,18 @@ export class LeaseLoop {
     this.#settled = null;
   }
 
+  /** Looks at the partitions where a worker came or went, and now and then. An idle worker reads only the workers. */
   async #lookAround(): Promise<void> {
     const { store, clock } = this.#ports;
     const { worker: me } = this.#fence;
     const isFresh = clock.monotonicMs() - this.#lookedAtMs < limits.workerLookFloorMs;
     const isToRest = isFresh && this.#settled !== null;
-    if (isToRest && newsOf(await store.workers()) === this.#settled) return;
+    if (isToRest && newsOf(await this.#workers()) === this.#settled) return;
     this.#settled = null;
     // The partitions first: an owner has registered before it claimed one, so an owner that is not among the workers now
     // is gone. The other way round, a worker that came meanwhile would seem to be gone.
     const partitions = await store.partitions();
-    const workers = await store.workers();
+    const workers = await this.#workers();
     await this.#prepareMissing(partitions);
     const dead = new Set<string>();
     for (const { worker, epoch, isExpired } of workers) {

@@ -47,6 +47,11 @@ export class RowWriter {
     return true;
   }
 
+  /** True where so many rows wait that they take much memory. */
+  get isFull(): boolean {
+    return this.#rows.size > limits.rowsWaitingMax;
+  }
+
   /** Resolves once all rows of a partition that were noted before are written. */
   flush(partition: string): Promise<void> {
     return this.#afterOthers(() =>

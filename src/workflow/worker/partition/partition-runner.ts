@@ -292,10 +292,11 @@ export class PartitionRunner {
       if (this.#closing.signal.aborted) return;
       const page = await store.sweep(partition, from);
       for (const head of page.heads) this.#note(head);
-      await rows.flush(partition);
+      if (rows.isFull) await rows.flush(partition);
       [from, mark, isLast] = [page.next, page.mark ?? mark, page.next === null];
     }
-    await this.#saveMark(mark);
+    // The rows are not written yet: those timers which are due go first.
+    this.#nextMark ??= mark;
   }
 
   /**
