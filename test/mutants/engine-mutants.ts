@@ -283,9 +283,9 @@ export const engineMutants: readonly Mutant[] = [
     edits: [
       {
         file: "src/workflow/worker/lease-loop.ts",
-        find: "const partitions = await store.partitions();\n    const workers = await store.workers();",
+        find: "const partitions = await store.partitions();\n    const workers = await this.#workers();",
         replace:
-          "const workers = await store.workers();\n    const partitions = await store.partitions();",
+          "const workers = await this.#workers();\n    const partitions = await store.partitions();",
       },
     ],
   },
