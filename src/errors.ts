@@ -28,6 +28,7 @@ export type ErrorCode =
   | "fenced"
   | "file-trouble"
   | "files-short"
+  | "film-not-readable"
   | "foreign-writes"
   | "heartbeat-fresh"
   | "history-expired"

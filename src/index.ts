@@ -22,11 +22,13 @@ export type {
   StepFilter,
   ValidatorOptions,
 } from "./database/migration/schema-context.ts";
+export type { Chart, ChartState, Edge } from "./diagram/chart.ts";
 export { type ErrorCode, isLockstepError, LockstepError } from "./errors.ts";
 export type { LoadProgress } from "./journal/fence.ts";
 export type { Versions } from "./journal/store.ts";
 export { createLog, type Log } from "./log.ts";
 export type { Accepted } from "./operator/ask-master.ts";
+export type { Film, FilmDeadline, FilmStep, Lane } from "./operator/film/film.ts";
 export { createFleetClient, type FleetClient, type WatchOptions } from "./operator/fleet-client.ts";
 export type { AgentStatus, FleetStatus, HistoryItem, UpgradeStatus } from "./operator/status.ts";
 export type { Clock } from "./ports/clock.ts";

@@ -241,6 +241,8 @@ export const limits = {
   answerTimeoutMs: 30_000,
   watchTimeoutMs: 24 * 60 * 60_000,
   statusPollMs: 500,
+  filmActorsOnce: 16,
+  filmLengthMax: 256 * 1024 * 1024,
   /** A rest that is estimated to the millisecond is shown as a range of these parts of it. */
   etaLeastFactor: 0.8,
   etaMostFactor: 1.25,

@@ -62,7 +62,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
       "src/mongo",
       "src/workflow",
     ],
-    ...["src/ports", "src/upgrade", "src/upgrade/protocol"],
+    ...["src/ports", "src/upgrade", "src/upgrade/protocol", "src/diagram"],
   ],
   "src/dashboard": ["machines", "src/ports", "src/operator"],
   "src/cli": [

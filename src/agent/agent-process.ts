@@ -219,7 +219,7 @@ export class AgentProcess implements Runtime {
     const engine = createEngine({
       ...{ store, clock, log },
       machines: fleetMachines(this.#world),
-      build: this.#options.version,
+      ...{ build: this.#options.version, by: this.#options.agent },
       onStuckEffect: ({ id, name }) => {
         log.error({ effect: id, name }, "an effect ignores its signal: leaving");
         this.#options.exit(exitForStuckEffect);

@@ -104,7 +104,7 @@ export function agentRecordOf(agent: string, document: ControlDocument): AgentRe
 }
 
 /** All agents without the forgotten ones. */
-export async function readAgents(store: Store): Promise<readonly AgentRecord[]> {
+export async function readAgents(store: Pick<Store, "list">): Promise<readonly AgentRecord[]> {
   const found = await store.list(collections.agents);
   return found
     .filter(({ _id }) => typeof _id === "string")

@@ -24,6 +24,8 @@ export interface EngineOptions {
   readonly machines: Readonly<Record<string, EngineMachine>>;
   /** The name of this build in the entries that it writes. */
   readonly build?: string;
+  /** The name of this process in the entries that it writes: its agent. */
+  readonly by?: string;
   onStuckEffect(effect: Effect): void;
 }
 
@@ -61,11 +63,15 @@ class JournalEngine implements Engine {
   readonly #loops = new Set<Promise<void>>();
 
   constructor(options: EngineOptions) {
-    const { store, clock, log, build, machines } = options;
+    const { store, clock, log, build, by, machines } = options;
     this.#options = options;
     this.#ports = {
       ...{ store, clock, log, batcher: createBatcher(store), stopping: this.#stopping.signal },
-      stampOf: ({ epoch }, at) => ({ epoch, at, ...(build === undefined ? {} : { build }) }),
+      stampOf: ({ epoch }, at) => ({
+        ...{ epoch, at },
+        ...(build === undefined ? {} : { build }),
+        ...(by === undefined ? {} : { by }),
+      }),
       definitionOf(tail) {
         const definition = findMachine(machines, tail.machine, tail.protocol);
         if (definition) return definition;

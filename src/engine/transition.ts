@@ -37,6 +37,8 @@ export interface Stamp {
   readonly eventKey?: EventKey;
   /** The build that appends. */
   readonly build?: string;
+  /** The process that appends, by its agent. */
+  readonly by?: string;
 }
 
 /** The next entry, and the control writes that belong to it. */
@@ -96,6 +98,11 @@ function carryOut(
   return demands;
 }
 
+/** The build and the agent that append, where they are known. */
+function writerOf({ build, by }: Stamp): Pick<Entry, "build" | "by"> {
+  return { ...(build === undefined ? {} : { build }), ...(by === undefined ? {} : { by }) };
+}
+
 function build(
   definition: Definition,
   base: { actor: string; revision: number; machine: string; owner: Owner },
@@ -123,7 +130,7 @@ function build(
     ...(stamp.eventKey === undefined ? {} : { eventKey: stamp.eventKey }),
     epoch: stamp.epoch,
     protocol: definition.protocol,
-    ...(stamp.build === undefined ? {} : { build: stamp.build }),
+    ...writerOf(stamp),
     at: stamp.at,
   };
   return { entry, writes: demands.writes };
@@ -265,7 +272,7 @@ function settled(
     ...(stamp.eventKey === undefined ? {} : { eventKey: stamp.eventKey }),
     epoch: stamp.epoch,
     protocol: tail.protocol,
-    ...(stamp.build === undefined ? {} : { build: stamp.build }),
+    ...writerOf(stamp),
     at: stamp.at,
   };
   return { entry, writes: [] };

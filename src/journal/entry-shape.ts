@@ -50,5 +50,6 @@ export const entryShape = fields<Entry>({
   epoch: figure,
   protocol: count,
   build: optional(text),
+  by: optional(text),
   at: figure,
 });

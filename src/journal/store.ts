@@ -66,6 +66,8 @@ export interface Entry {
   readonly protocol: number;
   /** The build that wrote the entry and can read it. */
   readonly build?: string;
+  /** The agent whose process wrote the entry. Entries of an earlier build lack it. */
+  readonly by?: string;
   /** Milliseconds by the store's clock. */
   readonly at: number;
 }

@@ -21,6 +21,8 @@ import { type Random, systemRandom } from "../ports/random.ts";
 import { createWakeUp } from "../ports/wake-up.ts";
 import { type Accepted, askMaster, undefinedIfUnreachable } from "./ask-master.ts";
 import { requireDeclared } from "./declared.ts";
+import type { Film } from "./film/film.ts";
+import { FilmReader } from "./film/read-film.ts";
 import { readFleetFacts } from "./fleet-facts.ts";
 import { fleetInvariants } from "./invariants.ts";
 import { type OpenFleet, openFleet } from "./open-fleet.ts";
@@ -58,6 +60,11 @@ export interface FleetClient {
   }>;
   status(): Promise<FleetStatus>;
   history(): Promise<readonly HistoryItem[]>;
+  /**
+   * One upgrade over time: what each actor did when. A second call reads only what is new of the same upgrade.
+   * @throws LockstepError `no-upgrade`
+   */
+  film(upgradeId: string): Promise<Film>;
   /** The broken invariants of the fleet, by name and place. It is empty when all of them hold. */
   check(): Promise<readonly string[]>;
   /**
@@ -147,6 +154,7 @@ export async function createFleetClient(options: {
   });
   const { client, store } = fleet;
   const control = controlOf(fleet);
+  const films = new FilmReader(store);
   const requireMajority = () => requireMajorityWrite(control, waitMs);
 
   const request: FleetClient["request"] = async (wanted) => {
@@ -179,6 +187,10 @@ export async function createFleetClient(options: {
     async history() {
       await requireDeclared(fleet);
       return readHistory(store);
+    },
+    async film(upgradeId) {
+      await requireDeclared(fleet);
+      return films.read(upgradeId);
     },
     async allowWrites({ force = false } = {}) {
       requireNoUpgrade(force ? undefined : await requireDeclared(fleet), force);

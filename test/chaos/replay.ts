@@ -31,11 +31,12 @@ function plain(value: unknown): unknown {
 function made(before: Entry | undefined, entry: Entry): Entry {
   const definition = definitions[entry.machine];
   if (definition === undefined) throw new Error(`no machine is named "${entry.machine}"`);
-  const { epoch, at, build } = entry;
+  const { epoch, at, build, by } = entry;
   const stamp = {
     ...{ epoch, at },
     ...eventKeyOf(entry),
     ...(build === undefined ? {} : { build }),
+    ...(by === undefined ? {} : { by }),
   };
   if (before === undefined) {
     const { input } = entry.event as { input?: unknown };

@@ -1,21 +1,14 @@
-import {
-  type AnyMachineSnapshot,
-  type AnyStateMachine,
-  createActor,
-  type EventObject,
-} from "xstate";
+import type { AnyStateMachine, EventObject } from "xstate";
 import { participantMachine } from "../../machines/participant.ts";
 import { upgradeMachine } from "../../machines/upgrade.ts";
-import { chartOf, edgesOf } from "../../src/diagram/chart.ts";
+import { chartOf } from "../../src/diagram/chart.ts";
 import { countableEdges, edgeKey } from "../../src/diagram/edge-counts.ts";
+import { takenEdges } from "../../src/diagram/taken-edges.ts";
 import type { Entry } from "../../src/journal/store.ts";
 
 type Counts = Map<string, number>;
 
-/**
- * Adds the edges that an event takes from a snapshot (as an entry keeps it), the ones of `always`
- * behind it too. XState is asked which transitions it selected, so that no guard is judged here.
- */
+/** Adds the edges that an event takes from a snapshot. */
 export function countEdges(
   machine: AnyStateMachine,
   before: string,
@@ -23,24 +16,9 @@ export function countEdges(
   counts: Counts,
   times = 1,
 ): void {
-  let at = "";
-  const actor = createActor(machine, {
-    snapshot: JSON.parse(before),
-    input: undefined as never,
-    inspect: (step) => {
-      if (step.type !== "@xstate.microstep") return;
-      for (const transition of step._transitions) {
-        for (const key of edgesOf(at, transition.eventType || "always", transition).map(edgeKey)) {
-          counts.set(key, (counts.get(key) ?? 0) + times);
-        }
-      }
-      at = String((step.snapshot as AnyMachineSnapshot).value);
-    },
-  });
-  at = String((actor.getSnapshot() as AnyMachineSnapshot).value);
-  actor.start();
-  actor.send(event);
-  actor.stop();
+  for (const key of takenEdges(machine, before, event)) {
+    counts.set(key, (counts.get(key) ?? 0) + times);
+  }
 }
 
 const machines: readonly AnyStateMachine[] = [upgradeMachine, participantMachine];

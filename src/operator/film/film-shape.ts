@@ -1,0 +1,67 @@
+import type { Reason } from "../../../machines/vocabulary.ts";
+import type { Chart, ChartState, Edge } from "../../diagram/chart.ts";
+import {
+  anything,
+  count,
+  fields,
+  figure,
+  flag,
+  list,
+  nullable,
+  oneOf,
+  record,
+  type Shape,
+  text,
+} from "../../shape.ts";
+import type { Film, FilmDeadline, FilmStep, Lane } from "./film.ts";
+
+const reason = nullable(fields<Reason>({ code: text, message: text, details: record(anything) }));
+
+const step = fields<FilmStep>({
+  ...{ revision: count, at: figure, event: text, about: nullable(text), state: text, enters: flag },
+  outcome: oneOf("applied", "ignored", "rejected", "takeover"),
+  ...{ edges: list(text), epoch: count, by: nullable(text), version: nullable(text), reason },
+  deadlines: list(fields<FilmDeadline>({ name: text, dueAt: figure })),
+  change: nullable(oneOf("took-over", "restarted", "died")),
+});
+
+const lane = fields<Lane>({
+  ...{ actor: text, kind: oneOf("coordinator", "participant"), agent: nullable(text) },
+  role: nullable(oneOf("state-server", "machine")),
+  ...{ required: flag, machine: text, steps: list(step), servedAt: nullable(figure) },
+  trouble: nullable(text),
+});
+
+const chartState = fields<ChartState>({
+  ...{ name: text, parent: nullable(text), initial: nullable(text), description: text },
+  kind: oneOf("atomic", "compound", "parallel", "final", "history"),
+  ...{ effects: list(text), invokes: list(text), deadline: flag },
+});
+
+const chart = fields<Chart>({
+  ...{ name: text, initial: text, states: list(chartState), everywhere: list(text) },
+  edges: list(
+    fields<Edge>({ from: text, to: text, event: text, guard: nullable(text), leaves: flag }),
+  ),
+});
+
+const filmFields = fields<Film>({
+  ...{ upgradeId: text, from: text, to: text, restoreOf: nullable(text) },
+  ...{ readAt: figure, final: flag, charts: record(chart), lanes: list(lane) },
+});
+
+/** The steps of a lane are in order, by revision and by time. */
+function orderTrouble({ lanes, charts }: Film): string | null {
+  for (const { actor, steps, machine } of lanes) {
+    if (!Object.hasOwn(charts, machine)) return `charts: expected "${machine}", found none`;
+    const wrong = steps.findIndex(
+      ({ revision, at }, index) => revision !== index || at < (steps[index - 1]?.at ?? 0),
+    );
+    if (wrong >= 0) return `${actor}: expected its entries in order, found another at ${wrong}`;
+  }
+  return null;
+}
+
+/** The shape of a film. */
+export const filmShape: Shape = (value, path) =>
+  filmFields(value, path) ?? orderTrouble(value as Film);

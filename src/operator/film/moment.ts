@@ -1,0 +1,93 @@
+import type { Reason } from "../../../machines/vocabulary.ts";
+import type { Film, FilmDeadline, FilmStep, Lane } from "./film.ts";
+
+/** One stay of an actor in a state. */
+export interface FilmVisit {
+  readonly state: string;
+  readonly from: number;
+  /** Null for the state in which the film ends. */
+  readonly until: number | null;
+  /** The event that led there, and the edges that it took. */
+  readonly event: string;
+  readonly edges: readonly string[];
+  readonly revision: number;
+}
+
+/** One actor at one moment. */
+export interface LaneMoment {
+  readonly actor: string;
+  readonly agent: string | null;
+  /** Null before the actor began. All that follows is null or empty then. */
+  readonly state: string | null;
+  /** When it entered the state. */
+  readonly since: number | null;
+  /** Its last entry so far. */
+  readonly step: FilmStep | null;
+  /** The keys of the edges that it has taken so far, each once, in the order of their first use. */
+  readonly taken: readonly string[];
+  /** The keys of the edges that the last event with any has taken. */
+  readonly last: readonly string[];
+  readonly deadlines: readonly FilmDeadline[];
+  /** The last reason so far. */
+  readonly reason: Reason | null;
+  readonly serves: boolean;
+}
+
+/** A film at one moment. */
+export interface Moment {
+  readonly at: number;
+  readonly lanes: readonly LaneMoment[];
+}
+
+/** The states through which a lane went, in order. A state that was entered anew is a visit of its own. Pure. */
+export function visitsOfLane({ steps }: Pick<Lane, "steps">): readonly FilmVisit[] {
+  const entered = steps.filter(({ enters }) => enters);
+  return entered.map(({ state, at, event, edges, revision }, index) => ({
+    ...{ state, from: at, until: entered[index + 1]?.at ?? null, event, edges, revision },
+  }));
+}
+
+/** The first and the last moment of a film. Pure. */
+export function spanOf({ lanes }: Pick<Film, "lanes">): {
+  readonly from: number;
+  readonly until: number;
+} {
+  const times = lanes.flatMap(({ steps, servedAt }) => [
+    ...steps.map(({ at }) => at),
+    ...(servedAt === null ? [] : [servedAt]),
+  ]);
+  let [from, until] = [times[0] ?? 0, times[0] ?? 0];
+  for (const at of times) [from, until] = [Math.min(from, at), Math.max(until, at)];
+  return { from, until };
+}
+
+/** How many steps lie at or before a time. Pure. */
+function countUntil(steps: readonly FilmStep[], timeMs: number): number {
+  let [least, most] = [0, steps.length];
+  while (least < most) {
+    const middle = Math.floor((least + most) / 2);
+    if ((steps[middle]?.at ?? 0) <= timeMs) least = middle + 1;
+    else most = middle;
+  }
+  return least;
+}
+
+function laneAt(lane: Lane, timeMs: number): LaneMoment {
+  const past = lane.steps.slice(0, countUntil(lane.steps, timeMs));
+  const step = past.at(-1) ?? null;
+  return {
+    ...{ actor: lane.actor, agent: lane.agent, step },
+    state: step?.state ?? null,
+    since: visitsOfLane({ steps: past }).at(-1)?.from ?? null,
+    taken: [...new Set(past.flatMap(({ edges }) => edges))],
+    last: past.findLast(({ edges }) => edges.length > 0)?.edges ?? [],
+    deadlines: step?.deadlines ?? [],
+    reason: past.findLast(({ reason }) => reason !== null)?.reason ?? null,
+    serves: lane.servedAt !== null && lane.servedAt <= timeMs,
+  };
+}
+
+/** Every actor of a film as it was at a time by the database's clock. Pure. */
+export function momentAt({ lanes }: Pick<Film, "lanes">, timeMs: number): Moment {
+  return { at: timeMs, lanes: lanes.map((lane) => laneAt(lane, timeMs)) };
+}
