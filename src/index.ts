@@ -28,6 +28,8 @@ export type { LoadProgress } from "./journal/fence.ts";
 export type { Versions } from "./journal/store.ts";
 export { createLog, type Log } from "./log.ts";
 export type { Accepted } from "./operator/ask-master.ts";
+export type { Condition } from "./operator/conditions.ts";
+export type { Cause, Explanation, NextCommand } from "./operator/explanation/explain.ts";
 export type { Film, FilmDeadline, FilmStep, Lane } from "./operator/film/film.ts";
 export { createFleetClient, type FleetClient, type WatchOptions } from "./operator/fleet-client.ts";
 export type { AgentStatus, FleetStatus, HistoryItem, UpgradeStatus } from "./operator/status.ts";

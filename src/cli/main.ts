@@ -11,6 +11,7 @@ import { allowWrites } from "./commands/allow-writes.ts";
 import { ask } from "./commands/ask.ts";
 import { addBackupCommands } from "./commands/backups.ts";
 import { addCheckCommand } from "./commands/check.ts";
+import { explain } from "./commands/explain.ts";
 import { history } from "./commands/history.ts";
 import { init } from "./commands/init.ts";
 import { type RetryOptions, retry } from "./commands/retry.ts";
@@ -70,6 +71,13 @@ function build(settle: (work: Promise<number>) => Promise<void>): Command {
     );
   shared(program.command("status").description("show the state of the fleet")).action(
     (options: SharedOptions) => settle(status(options, terminal)),
+  );
+  shared(
+    program
+      .command("explain [agent]")
+      .description("explain what failed, what was tried, what is safe, and what to do"),
+  ).action((agent: string | undefined, options: SharedOptions) =>
+    settle(explain(agent, options, terminal)),
   );
   shared(program.command("history").description("list all upgrades of the fleet")).action(
     (options: SharedOptions) => settle(history(options, terminal)),

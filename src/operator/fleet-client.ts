@@ -21,6 +21,8 @@ import { type Random, systemRandom } from "../ports/random.ts";
 import { createWakeUp } from "../ports/wake-up.ts";
 import { type Accepted, askMaster, undefinedIfUnreachable } from "./ask-master.ts";
 import { requireDeclared } from "./declared.ts";
+import { type Explanation, explain } from "./explanation/explain.ts";
+import { readExplainFacts } from "./explanation/facts.ts";
 import type { Film } from "./film/film.ts";
 import { FilmReader } from "./film/read-film.ts";
 import { readFleetFacts } from "./fleet-facts.ts";
@@ -65,6 +67,11 @@ export interface FleetClient {
    * @throws LockstepError `no-upgrade`
    */
   film(upgradeId: string): Promise<Film>;
+  /**
+   * Explains the latest upgrade, or one agent: what failed, what was tried, what is safe, what to do now.
+   * @throws LockstepError `unknown-agent`
+   */
+  explain(agent?: string): Promise<Explanation>;
   /** The broken invariants of the fleet, by name and place. It is empty when all of them hold. */
   check(): Promise<readonly string[]>;
   /**
@@ -191,6 +198,10 @@ export async function createFleetClient(options: {
     async film(upgradeId) {
       await requireDeclared(fleet);
       return films.read(upgradeId);
+    },
+    async explain(agent) {
+      await requireDeclared(fleet);
+      return explain(await readExplainFacts(store), agent);
     },
     async allowWrites({ force = false } = {}) {
       requireNoUpgrade(force ? undefined : await requireDeclared(fleet), force);

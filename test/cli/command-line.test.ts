@@ -146,6 +146,13 @@ describe("lockstep", () => {
     const status = JSON.parse((await run("status", "--json", "--mongo-url", url)).out);
     expect(status.versions).toMatchObject({ agentVersion: "1.0.0", databaseVersion: "1.0.0" });
     expect((await run("history", "--mongo-url", url)).code).toBe(0);
+    const explained = await run("explain", "--mongo-url", url);
+    expect([explained.code, explained.out]).toEqual([
+      0,
+      "the fleet\nnothing has failed\nsafe now\n  the fleet is on 1.0.0, and nothing is under way\n",
+    ]);
+    const stranger = await run("explain", "a9", "--json", "--mongo-url", url);
+    expect([stranger.code, JSON.parse(stranger.text).code]).toEqual([1, "unknown-agent"]);
   });
 
   test("nobody answers: the request is withdrawn, and no later master serves it", async () => {
