@@ -97,6 +97,7 @@ async function play(
 
 async function story(world: DemoWorld): Promise<void> {
   const { narrator, client } = world;
+  narrator.good(`the dashboard is at ${world.dashboardUrl}`);
   const movies = client.db().collection("movies");
   const flights = client.db().collection("flights");
   await allServe(world, "1.0.0");
@@ -204,6 +205,7 @@ try {
       world.narrator.say(
         `the fleet stays up; try: npx lockstep status --mongo-url "${world.set.url("catalogue")}"`,
       );
+      world.narrator.say(`its dashboard is at ${world.dashboardUrl}`);
       world.narrator.say("Ctrl-C ends all of it");
       await interrupted;
     }

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { MongoClient } from "mongodb";
+import { startDashboard } from "../src/dashboard/serve.ts";
 import { createFleetClient, type FleetClient, type FleetStatus } from "../src/index.ts";
 import { findMongod } from "../src/local/find-mongod.ts";
 import { startGuard } from "../src/local/guard.ts";
@@ -23,6 +24,8 @@ export interface DemoWorld {
   readonly set: ReplicaSet;
   readonly client: MongoClient;
   readonly fleet: FleetClient;
+  /** The address of the dashboard. */
+  readonly dashboardUrl: string;
   readonly servers: readonly Server[];
   readonly narrator: Narrator;
   /** Waits for what the probe finds, telling what changes meanwhile, as long as anything does. */
@@ -64,6 +67,8 @@ export async function startWorld(): Promise<DemoWorld> {
     const fleet = await createFleetClient({ mongoUrl: set.url(database) });
     ends.push(() => fleet.close());
     await fleet.init("1.0.0");
+    const dashboard = await startDashboard({ fleet, name: database, databaseName: database });
+    ends.push(() => dashboard.close());
     const servers: Server[] = [];
     for (const [index, member] of set.members.entries()) {
       const name = `a${index + 1}`;
@@ -88,12 +93,10 @@ export async function startWorld(): Promise<DemoWorld> {
       ends.push(() => server.stop());
     }
     const world: DemoWorld = {
-      set,
-      client,
-      fleet,
+      ...{ set, client },
+      ...{ fleet, narrator, end },
+      dashboardUrl: dashboard.url,
       servers,
-      narrator,
-      end,
       async until(what, probe) {
         const patience = createPatience(() => systemClock.monotonicMs());
         for (;;) {

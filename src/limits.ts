@@ -276,6 +276,8 @@ export const limits = {
   dashboardHistoryMax: 200,
   /** The heartbeats of a larger fleet are not sent one by one. */
   dashboardHeartbeatsMax: 100,
+  /** A larger fleet is shown without the time line of its running upgrade: each agent's journal would be read at each change. */
+  dashboardFilmAgentsMax: 100,
   dashboardBodyBytesMax: 16 * 1024,
   dashboardTokenLengthMin: 16,
 

@@ -64,12 +64,12 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     ],
     ...["src/ports", "src/upgrade", "src/upgrade/protocol", "src/diagram"],
   ],
-  "src/dashboard": ["machines", "src/ports", "src/operator"],
+  "src/dashboard": ["machines", "src/ports", "src/operator", "src/diagram"],
   "src/cli": [
     ...["machines", "src/ports", "src/operator", "src/dashboard"],
     ...["src/mongo/database-name.ts", "src/mongo/transient.ts"],
   ],
-  demo: ["src/index.ts", "src/local", "src/ports"],
+  demo: ["src/index.ts", "src/local", "src/ports", "src/dashboard"],
   bench: [
     ...["src/index.ts", "src/database", "src/leadership", "src/mongo", "src/local", "src/ports"],
     ...["src/workflow", "demo"],

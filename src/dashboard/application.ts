@@ -5,7 +5,9 @@ import { secureHeaders } from "hono/secure-headers";
 import { isLockstepError, messageOf } from "../errors.ts";
 import { limits } from "../limits.ts";
 import { type Log, redactUrl } from "../log.ts";
+import { filmText } from "../operator/film/film-file.ts";
 import type { FleetClient } from "../operator/fleet-client.ts";
+import { createDiagrams } from "./diagrams.ts";
 import { eventStream } from "./event-stream.ts";
 import type { Feed } from "./feed.ts";
 import { refusalOf, rightsRefusal } from "./guards.ts";
@@ -14,7 +16,7 @@ import type { PageFile } from "./page-files.ts";
 import { fleetRequestOf, readPageRequest } from "./requests.ts";
 
 export interface ApplicationOptions {
-  readonly fleet: Pick<FleetClient, "request" | "status">;
+  readonly fleet: Pick<FleetClient, "request" | "status" | "film">;
   readonly feed: Feed;
   readonly page: ReadonlyMap<string, PageFile>;
   readonly databaseName: string;
@@ -46,7 +48,7 @@ const headers = secureHeaders({
   xFrameOptions: "DENY",
 });
 
-const statusOfCode = { "too-many-requests": 503, "bad-argument": 400 } as const;
+const statusOfCode = { "no-upgrade": 404, "too-many-requests": 503, "bad-argument": 400 } as const;
 
 function answerError(context: Context, error: unknown): Response {
   const known = isLockstepError(error);
@@ -108,6 +110,7 @@ export function createApplication(options: ApplicationOptions): Application {
       return context.json({ message: accepted.message });
     },
   );
+  addPictures(application, options);
   addHealth(application, options);
   for (const [path, { type, bytes }] of page) {
     const serve = (context: Context) => context.body(bytes, 200, { "Content-Type": type });
@@ -115,6 +118,23 @@ export function createApplication(options: ApplicationOptions): Application {
     if (path === "/index.html") application.get("/", serve);
   }
   return application;
+}
+
+/** The past upgrades, and the diagrams of the machines. */
+function addPictures(application: Application, { fleet }: ApplicationOptions): void {
+  const diagram = createDiagrams();
+  application.get("/api/films/:upgradeId", async (context) => {
+    const upgradeId = context.req.param("upgradeId");
+    const text = filmText(await fleet.film(upgradeId));
+    context.header("Content-Disposition", `attachment; filename="${upgradeId}.json"`);
+    return context.body(text, 200, { "Content-Type": "application/json" });
+  });
+  application.get("/api/diagrams/:machine/:form", async (context) => {
+    const { machine, form } = context.req.param();
+    const svg = await diagram(machine, form === "brief");
+    if (svg === null) return context.notFound();
+    return context.body(svg, 200, { "Content-Type": "image/svg+xml" });
+  });
 }
 
 /** The paths for probes and for Prometheus. */

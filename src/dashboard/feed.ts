@@ -1,12 +1,13 @@
 import { isLockstepError, LockstepError, messageOf } from "../errors.ts";
 import { limits } from "../limits.ts";
 import { redactUrl } from "../log.ts";
+import type { Film } from "../operator/film/film.ts";
 import type { FleetClient } from "../operator/fleet-client.ts";
 import type { FleetStatus, HistoryItem } from "../operator/status.ts";
 import type { Clock } from "../ports/clock.ts";
 import { createWakeUp } from "../ports/wake-up.ts";
 import { type Frame, frameBetween } from "./frames.ts";
-import { emptyView, viewOf, type WholeView } from "./view.ts";
+import { emptyView, type FleetView, viewOf, type WholeView } from "./view.ts";
 
 /** A frame as it goes to a page: its id, and its text. */
 export interface Sent {
@@ -24,8 +25,8 @@ export interface Follower {
 }
 
 export interface FeedOptions {
-  readonly fleet: Pick<FleetClient, "watch" | "history">;
-  readonly name: string;
+  readonly fleet: Pick<FleetClient, "watch" | "history" | "film">;
+  readonly of: FleetView["fleet"];
   readonly clock: Clock;
   /** Names this process: the numbers of another one mean nothing here. */
   readonly instance: string;
@@ -68,7 +69,7 @@ class LiveFeed implements Feed {
 
   constructor(options: FeedOptions) {
     this.#options = options;
-    this.view = emptyView(options.name);
+    this.view = emptyView(options.of);
     this.#news = createWakeUp(options.clock);
     this.#running = Promise.all([this.#run(), this.#beats()]).then(() => {});
   }
@@ -146,14 +147,14 @@ class LiveFeed implements Feed {
   }
 
   async #read(signal: AbortSignal): Promise<void> {
-    const { fleet, name, clock } = this.#options;
+    const { fleet, of, clock } = this.#options;
     try {
       for await (const status of fleet.watch({ signal })) {
         if (signal.aborted) return;
         this.status = status;
         await this.#readHistory(status);
         this.#readAtMs = clock.monotonicMs();
-        this.#publish(viewOf(name, status, this.#history));
+        this.#publish(viewOf(of, status, this.#history, await this.#film(status)));
         await clock.sleep(limits.dashboardPauseMs, signal);
       }
     } catch (error) {
@@ -170,6 +171,15 @@ class LiveFeed implements Feed {
     if (of === this.#historyOf) return;
     this.#history = (await this.#options.fleet.history()).slice(-limits.dashboardHistoryMax);
     this.#historyOf = of;
+  }
+
+  /** The film of the latest upgrade. Once everybody has come to the end, it does not change any more. */
+  async #film({ upgrade, agents }: FleetStatus): Promise<Film | null> {
+    if (upgrade === null || agents.length > limits.dashboardFilmAgentsMax) return null;
+    const { film } = this.view;
+    const isOver = film?.final && film.lanes.every((lane) => !lane.required || lane.servedAt);
+    if (isOver && film.upgradeId === upgrade.upgradeId) return film;
+    return this.#options.fleet.film(upgrade.upgradeId);
   }
 
   async #beats(): Promise<void> {

@@ -59,8 +59,9 @@ export async function startDashboard(options: DashboardOptions): Promise<Dashboa
   const token = checkedToken(options.token);
   const directory = options.pageDirectory ?? fileURLToPath(new URL("./page/", import.meta.url));
   const page = await readPage(directory);
-  const feed = createFeed({ fleet, name, clock, instance: random.hex(8) });
   const { databaseName, allowedHosts = [] } = options;
+  const of = { name, database: databaseName };
+  const feed = createFeed({ fleet, of, clock, instance: random.hex(8) });
   const application = createApplication({
     ...{ fleet, feed, page, databaseName, token, log },
     allowedHosts: allowedHosts.map((each) => each.toLowerCase()),

@@ -1,5 +1,6 @@
 import { limits } from "../limits.ts";
 import { type Condition, conditionsOf } from "../operator/conditions.ts";
+import type { Film } from "../operator/film/film.ts";
 import type { FleetStatus, HistoryItem } from "../operator/status.ts";
 import { type Answers, answersOf } from "./answers.ts";
 
@@ -12,7 +13,7 @@ export interface AgentTile extends Omit<FleetStatus["agents"][number], "lastSeen
 
 /** All that the page shows of a fleet, in parts that change by themselves. */
 export interface FleetView {
-  readonly fleet: { readonly name: string };
+  readonly fleet: { readonly name: string; readonly database: string };
   readonly versions: FleetStatus["versions"] | null;
   readonly master: FleetStatus["master"];
   readonly upgrade: FleetStatus["upgrade"];
@@ -26,23 +27,26 @@ export interface FleetView {
 /** A view with its agents, by name. */
 export interface WholeView extends FleetView {
   readonly agents: Readonly<Record<string, AgentTile>>;
+  /** The latest upgrade over time, or null where there is none or the fleet is too large for that. */
+  readonly film: Film | null;
 }
 
 /** A view before the first reading. */
-export function emptyView(name: string): WholeView {
+export function emptyView(fleet: FleetView["fleet"]): WholeView {
   return {
-    fleet: { name },
+    fleet,
     ...{ versions: null, master: null, upgrade: null, history: [], trouble: null },
     ...{ condition: null, answers: answersOf(null) },
-    agents: {},
+    ...{ agents: {}, film: null },
   };
 }
 
 /** The view of a status. Pure. */
 export function viewOf(
-  name: string,
+  fleet: FleetView["fleet"],
   status: FleetStatus,
   history: readonly HistoryItem[],
+  film: Film | null = null,
 ): WholeView {
   const { versions, master, upgrade, agents } = status;
   const conditions = conditionsOf(status);
@@ -52,8 +56,9 @@ export function viewOf(
     return { ...agent, condition, lastSeenAt: isLarge && !agent.silent ? null : agent.lastSeenAt };
   });
   return {
-    ...{ fleet: { name }, versions, master, upgrade, history, trouble: null },
+    ...{ fleet, versions, master, upgrade, history, trouble: null },
     ...{ condition: conditions.upgrade, answers: answersOf(status) },
     agents: Object.fromEntries(tiles.map((tile) => [tile.agent, tile])),
+    film,
   };
 }

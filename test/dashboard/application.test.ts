@@ -12,7 +12,8 @@ import { limits } from "../../src/limits.ts";
 import { silentLog } from "../../src/log.ts";
 import { until } from "../support/until.ts";
 import { createVirtualClock } from "../support/virtual-clock.ts";
-import { statusWith, upgradeWith } from "./fleet-status.ts";
+import { filmWith } from "./film.ts";
+import { statusWith, things, upgradeWith } from "./fleet-status.ts";
 
 const token = "0123456789abcdef";
 
@@ -24,10 +25,11 @@ function stage(options: { readonly token?: string | null; readonly status?: Flee
       asked.push(request);
       return { ok: true as const, upgradeId: "u000002", message: "accepted" };
     },
+    film: async () => filmWith({ upgrade: ["waiting"] }),
     async *watch() {},
     history: async () => [],
   };
-  const feed = createFeed({ fleet, name: "things", clock: createVirtualClock(), instance: "i" });
+  const feed = createFeed({ fleet, of: things, clock: createVirtualClock(), instance: "i" });
   onTestFinished(() => feed.close());
   const page = new Map([["/index.html", { type: "text/html", bytes: new Uint8Array([60]) }]]);
   const application = createApplication({
@@ -150,6 +152,7 @@ async function serving(agentsOnce: number) {
       }
     },
     history: async () => [],
+    film: async () => filmWith({}),
   };
   const dashboard = await startDashboard({
     ...{ fleet: fleet as FleetClient, name: "things", databaseName: "things" },

@@ -3,12 +3,13 @@
 import { expect, onTestFinished, test } from "vitest";
 import { createFeed, type Feed, type Follower } from "../../src/dashboard/feed.ts";
 import { type Frame, withFrame } from "../../src/dashboard/frames.ts";
-import { emptyView } from "../../src/dashboard/view.ts";
+import { emptyView, type WholeView } from "../../src/dashboard/view.ts";
 import { LockstepError } from "../../src/errors.ts";
 import type { FleetStatus } from "../../src/index.ts";
 import { limits } from "../../src/limits.ts";
 import { createVirtualClock } from "../support/virtual-clock.ts";
-import { at, statusWith, upgradeWith } from "./fleet-status.ts";
+import { filmWith } from "./film.ts";
+import { at, statusWith, things, upgradeWith } from "./fleet-status.ts";
 
 function stage() {
   const clock = createVirtualClock();
@@ -19,7 +20,7 @@ function stage() {
   const feed: Feed = createFeed({
     clock,
     instance: "i",
-    name: "things",
+    of: things,
     fleet: {
       async *watch({ signal } = {}) {
         counted.watches += 1;
@@ -34,6 +35,7 @@ function stage() {
           });
         }
       },
+      film: async () => filmWith({ upgrade: ["waiting"] }),
       async history() {
         counted.histories += 1;
         return [];
@@ -60,14 +62,14 @@ function stage() {
 function page(room = Number.POSITIVE_INFINITY) {
   const ids: string[] = [];
   const beats: number[] = [];
-  const got = { view: emptyView(""), wholes: 0, ended: 0, ids, beats };
+  const got = { view: emptyView({ name: "", database: "" }), wholes: 0, ended: 0, ids, beats };
   const follower: Follower = {
     send({ id, text }) {
       if (ids.length >= room) return false;
       const frame = JSON.parse(text) as Frame;
       ids.push(id);
       got.wholes += frame.whole ? 1 : 0;
-      got.view = withFrame(got.view, frame);
+      got.view = withFrame(got.view, frame) as WholeView;
       return true;
     },
     beat: (ageMs) => beats.push(ageMs) > 0,

@@ -3,6 +3,8 @@ import { agentStatus, fleetStatus, statusNow, upgradeStatus } from "../support/f
 
 export const at = statusNow;
 
+export const things = { name: "things", database: "things" };
+
 export function agentWith(facts: Partial<AgentStatus> = {}): AgentStatus {
   return agentStatus("a1", facts);
 }

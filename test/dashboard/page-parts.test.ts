@@ -7,7 +7,7 @@ import { count, countdown, part, span } from "../../src/dashboard/page/format.ts
 import { readEvents } from "../../src/dashboard/page/read-events.ts";
 import { trackOf } from "../../src/dashboard/page/track.ts";
 import { viewOf } from "../../src/dashboard/view.ts";
-import { agentWith, at, statusWith } from "./fleet-status.ts";
+import { agentWith, at, statusWith, things } from "./fleet-status.ts";
 
 const went = (...states: string[]) =>
   states.map((state, index) => ({
@@ -54,7 +54,7 @@ describe("the tiles", () => {
     agentWith({ agent: `a${index}`, silent: index === 90, blocked: index === 91 ? "disk" : null }),
   );
   const status = statusWith({ agents, upgrade: null, now: at + 1_000 });
-  const fleet = Object.values(viewOf("things", status, []).agents);
+  const fleet = Object.values(viewOf(things, status, []).agents);
   test("of a large fleet begin with those in trouble", () => {
     const { shown, hidden, conditions } = agentsShown(fleet, "", 3);
     expect(shown.map(({ agent }) => agent)).toEqual(["a91", "a90", "a0"]);

@@ -34,7 +34,9 @@ export function part(done: number, total: number | null): number | null {
 }
 
 const clockFormat = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
-const dayFormat = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+const dayFormat = new Intl.DateTimeFormat(undefined, {
+  ...{ month: "short", day: "numeric", hour: "numeric", minute: "2-digit" },
+});
 
 /** A moment in the reader's time zone. */
 export const clockText = (ms: number) => clockFormat.format(ms);

@@ -26,6 +26,11 @@ const pausesMs = [250, 500, 1_000, 2_000, 5_000];
 
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
+/** A frame that does not follow the view. */
+class GapError extends Error {
+  override readonly message = "the view has a gap: it is read anew";
+}
+
 function take({ event, data }: ServerEvent): void {
   if (event === "beat") {
     const { ageMs } = JSON.parse(data) as { ageMs: number };
@@ -36,7 +41,9 @@ function take({ event, data }: ServerEvent): void {
   const frame = JSON.parse(data) as Frame;
   live.set((state) => {
     if (state.view === null && !frame.whole) return state;
-    const view = withFrame(state.view ?? ({ agents: {} } as WholeView), frame);
+    const view = withFrame(state.view ?? ({ agents: {}, film: null } as never), frame);
+    // The stream is cut then, and the next one begins with a whole view.
+    if (view === undefined) throw new GapError();
     const offsetMs = frame.now === 0 ? state.offsetMs : frame.now - performance.now();
     return { view, connection: "live", message: "", offsetMs, ageMs: 0 };
   });
@@ -61,6 +68,7 @@ async function readStream(lastId: string | null): Promise<string | null> {
       taken = event.id ?? taken ?? lastId;
     }
   } catch (error) {
+    if (error instanceof GapError) taken = null;
     const isSilent = giveUp.signal.aborted || error instanceof TypeError;
     const message = isSilent ? "" : String((error as Error).message);
     live.set((state) => ({ ...state, message }));

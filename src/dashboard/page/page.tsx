@@ -1,16 +1,19 @@
 import { Agents } from "./components/agents.tsx";
 import { AnswersPanel } from "./components/answers.tsx";
+import { useDrop } from "./components/file-buttons.tsx";
 import { Header } from "./components/header.tsx";
 import { HistoryPanel } from "./components/history.tsx";
 import { Notices } from "./components/notices.tsx";
 import { ProgressPanel } from "./components/progress.tsx";
 import { ReasonPanel } from "./components/reason.tsx";
+import { Timeline } from "./components/timeline.tsx";
 import { live } from "./live.ts";
 import { useStore } from "./store.ts";
 
 /** The whole page. */
 export function Page() {
   const { view } = useStore(live);
+  useDrop();
   return (
     <>
       <a class="skip" href="#answers">
@@ -26,6 +29,7 @@ export function Page() {
             <AnswersPanel view={view} />
             <ReasonPanel view={view} />
             <ProgressPanel view={view} />
+            <Timeline />
             <Agents view={view} />
             <HistoryPanel view={view} />
           </>

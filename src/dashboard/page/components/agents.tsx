@@ -1,8 +1,10 @@
 import { useState } from "preact/hooks";
 import type { AgentTile, WholeView } from "../../view.ts";
 import { agentsShown } from "../agents-shown.ts";
+import { forgetConfirmation } from "../confirmations.ts";
 import { count, span } from "../format.ts";
 import { useNow } from "../now.ts";
+import { Action } from "./action.tsx";
 import { Icon } from "./icon.tsx";
 import { Age } from "./time.tsx";
 
@@ -41,6 +43,9 @@ function Tile({ agent, isMaster }: TileProps) {
         )}
       </p>
       {condition.todo !== null && <p class="why">{condition.todo}</p>}
+      {agent.silent && condition.word === "blocked" && (
+        <Action confirmation={forgetConfirmation(agent.agent)} />
+      )}
       {agent.owes !== null && <p class="why">owes an undo of {agent.owes}</p>}
     </li>
   );

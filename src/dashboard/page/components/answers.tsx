@@ -1,8 +1,10 @@
 import type { ComponentChildren } from "preact";
 import type { Answer } from "../../answers.ts";
 import type { WholeView } from "../../view.ts";
+import { abortConfirmation, retryConfirmation } from "../confirmations.ts";
 import { countdown } from "../format.ts";
 import { useNow } from "../now.ts";
+import { Action } from "./action.tsx";
 import { Age, Moment } from "./time.tsx";
 import { Track } from "./track.tsx";
 
@@ -75,7 +77,9 @@ export function AnswersPanel({ view }: { readonly view: WholeView }) {
         <Card title="Next" answer={next}>
           {next.until !== null && <Countdown until={next.until} label="deadline in" />}
         </Card>
-        <Card title="To stop it" answer={stop} code={stop.words.startsWith("lockstep ")} />
+        <Card title="To stop it" answer={stop} code={stop.words.startsWith("lockstep ")}>
+          <Action confirmation={abortConfirmation(view) ?? retryConfirmation(view)} />
+        </Card>
       </dl>
     </section>
   );

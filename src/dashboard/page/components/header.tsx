@@ -1,5 +1,6 @@
 import { live } from "../live.ts";
 import { useStore } from "../store.ts";
+import { TokenButton } from "./token.tsx";
 
 const words = { connecting: "connecting", live: "live", lost: "no connection" } as const;
 
@@ -30,6 +31,7 @@ export function Header() {
           </div>
         </dl>
       )}
+      <TokenButton />
       <p class={`connection ${connection}`} role="status">
         <span class="pulse" aria-hidden="true" />
         {words[connection]}

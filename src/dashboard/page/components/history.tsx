@@ -1,6 +1,8 @@
 import type { HistoryItem } from "../../../operator/status.ts";
 import type { WholeView } from "../../view.ts";
 import { span } from "../format.ts";
+import { go } from "../place.ts";
+import { showLive } from "../shown-film.ts";
 import { Moment } from "./time.tsx";
 
 /** The time in each state, as parts of one bar. */
@@ -25,6 +27,12 @@ function States({ item }: { readonly item: HistoryItem }) {
   );
 }
 
+function replay(upgradeId: string): void {
+  showLive();
+  go({ upgradeId, atMs: 0 });
+  document.getElementById("timeline-title")?.scrollIntoView({ block: "start" });
+}
+
 function Row({ item }: { readonly item: HistoryItem }) {
   const { startedAt, endedAt, downtime } = item;
   const down = downtime.from !== null && downtime.until !== null;
@@ -44,9 +52,19 @@ function Row({ item }: { readonly item: HistoryItem }) {
         <States item={item} />
       </td>
       <td>{endedAt === null ? "under way" : span(endedAt - startedAt)}</td>
-      <td>{down ? span(Number(downtime.until) - Number(downtime.from)) : "–"}</td>
-      <td>
+      <td class="seldom">{down ? span(Number(downtime.until) - Number(downtime.from)) : "–"}</td>
+      <td class="seldom">
         <Moment at={startedAt} withDay />
+      </td>
+      <td>
+        <button
+          type="button"
+          class="text"
+          aria-label={`Replay ${item.upgradeId}`}
+          onClick={() => replay(item.upgradeId)}
+        >
+          Replay
+        </button>
       </td>
     </tr>
   );
@@ -70,8 +88,15 @@ export function HistoryPanel({ view }: { readonly view: WholeView }) {
                 Time in each state
               </th>
               <th scope="col">Took</th>
-              <th scope="col">Down</th>
-              <th scope="col">Began</th>
+              <th scope="col" class="seldom">
+                Down
+              </th>
+              <th scope="col" class="seldom">
+                Began
+              </th>
+              <th scope="col">
+                <span class="unseen">Replay</span>
+              </th>
             </tr>
           </thead>
           <tbody>

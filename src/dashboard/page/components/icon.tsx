@@ -7,14 +7,17 @@ const paths = {
   shut: "M6.5 9V7a3.5 3.5 0 017 0v2M5 9h10v7H5z",
   star: "M4 14l-1-8 4 3 3-5 3 5 4-3-1 8z",
   warn: "M10 4l7 12H3zM10 8v4M10 14.5h.01",
-  copy: "M7 7V4h9v9h-3M4 7h9v9H4z",
   play: "M7 5l8 5-8 5z",
   pause: "M7 5v10M13 5v10",
+  before: "M14 5l-7 5 7 5zM6 5v10",
+  after: "M6 5l7 5-7 5zM14 5v10",
   search: "M9 14A5 5 0 109 4a5 5 0 000 10zM13 13l4 4",
 } as const;
 
+export type IconName = keyof typeof paths;
+
 /** A small picture. Its meaning is in the text beside it. */
-export function Icon({ name }: { readonly name: keyof typeof paths }) {
+export function Icon({ name }: { readonly name: IconName }) {
   return (
     <svg class="icon" viewBox="0 0 20 20" aria-hidden="true">
       <path d={paths[name]} />

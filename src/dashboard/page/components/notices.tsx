@@ -1,5 +1,6 @@
 import { span } from "../format.ts";
 import { live } from "../live.ts";
+import { asked } from "../shown-film.ts";
 import { useStore } from "../store.ts";
 import { Icon } from "./icon.tsx";
 
@@ -9,12 +10,14 @@ const lateMs = 5_000;
 /** Why the page may be out of date. */
 export function Notices() {
   const { view, connection, message, ageMs } = useStore(live);
+  const { trouble } = useStore(asked);
   const notices: string[] = [];
   if (connection === "lost") {
     const why =
       message === "" ? "The dashboard's server does not answer." : `No stream: ${message}.`;
     notices.push(`${why} The page shows the last that it has heard, and tries again by itself.`);
   }
+  if (trouble !== "") notices.push(trouble);
   if (view?.trouble) notices.push(`${view.trouble.code}: ${view.trouble.message}`);
   if (connection === "live" && ageMs > lateMs && !view?.trouble) {
     notices.push(

@@ -1,0 +1,64 @@
+import { useEffect, useRef, useState } from "preact/hooks";
+import { diagramStyle } from "../../../diagram/svg-style.ts";
+import { type DiagramMarks, markDiagram } from "../diagram-marks.ts";
+
+// A sheet that is made by the page's own code is no inline style.
+const sheet = new CSSStyleSheet();
+sheet.replaceSync(diagramStyle);
+document.adoptedStyleSheets = [...document.adoptedStyleSheets, sheet];
+
+const known = new Map<string, Promise<Element | null>>();
+
+/** A diagram of the server. The browser reads it as a document, so no text of it becomes a part of the page. */
+function load(path: string): Promise<Element | null> {
+  const before = known.get(path);
+  if (before) return before;
+  const loading = new Promise<Element | null>((resolve) => {
+    const request = new XMLHttpRequest();
+    request.open("GET", path);
+    request.responseType = "document";
+    request.onload = () => resolve(request.responseXML?.documentElement ?? null);
+    request.onerror = () => {
+      known.delete(path);
+      resolve(null);
+    };
+    request.send();
+  });
+  known.set(path, loading);
+  return loading;
+}
+
+interface DiagramProps {
+  readonly machine: string;
+  readonly brief: boolean;
+  readonly marks: DiagramMarks;
+}
+
+/** A machine as a picture, with its active state and the edges that it took. */
+export function Diagram({ machine, brief, marks }: DiagramProps) {
+  const host = useRef<HTMLDivElement>(null);
+  const [drawn, setDrawn] = useState<Element | null>(null);
+  const path = `/api/diagrams/${encodeURIComponent(machine)}/${brief ? "brief" : "whole"}`;
+  useEffect(() => {
+    let isWanted = true;
+    void load(path).then((root) => {
+      if (!isWanted || root === null) return;
+      const copy = document.importNode(root, true);
+      host.current?.replaceChildren(copy);
+      setDrawn(copy);
+    });
+    return () => {
+      isWanted = false;
+    };
+  }, [path]);
+  useEffect(() => {
+    if (drawn) markDiagram(drawn, marks);
+  }, [drawn, marks]);
+  return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reached by keys
+    <section class={`diagram${brief ? " brief" : ""}`} tabIndex={0} aria-label="Diagram">
+      <div ref={host} />
+      {drawn === null && <p class="empty">Drawing …</p>}
+    </section>
+  );
+}
