@@ -11,18 +11,17 @@ import { allowWrites } from "./commands/allow-writes.ts";
 import { ask } from "./commands/ask.ts";
 import { addBackupCommands } from "./commands/backups.ts";
 import { addCheckCommand } from "./commands/check.ts";
-import { explain } from "./commands/explain.ts";
-import { history } from "./commands/history.ts";
 import { init } from "./commands/init.ts";
+import { addLookingCommands } from "./commands/looking.ts";
 import { type RetryOptions, retry } from "./commands/retry.ts";
 import { addServeCommand } from "./commands/serve.ts";
-import { status } from "./commands/status.ts";
 import { deadlinesText, type UpgradeOptions, upgrade } from "./commands/upgrade.ts";
 import { docsLinkOf } from "./docs-link.ts";
 import { exitCodeOf, exitCodes } from "./exit-codes.ts";
 import { addMongoUrlOptions, completeMongoUrl } from "./mongo-url.ts";
 import { printable } from "./printable.ts";
 import type { SharedOptions, Terminal } from "./run.ts";
+import { screenOf } from "./screen.ts";
 import { addServingTimeout } from "./wait-for-end.ts";
 
 const interruption = new AbortController();
@@ -41,6 +40,7 @@ const terminal: Terminal = {
       lines.close();
     }
   },
+  screen: screenOf(process.stdout, process.env),
   signal: interruption.signal,
 };
 
@@ -53,7 +53,7 @@ function build(settle: (work: Promise<number>) => Promise<void>): Command {
     addMongoUrlOptions(command)
       .option("--fleet <name>", "the fleet's name (default: the database's name)")
       .option("--json", "print one JSON object a line")
-      .option("--timeout <seconds>", "how long to wait for the database and for an answer")
+      .option("--timeout <time>", "how long to wait for the database and for an answer, as 30s")
       .exitOverride();
   shared(program.command("init <version>").description("declare the version of a new fleet"))
     .option("--new-database", "also where the application's database is not there yet")
@@ -69,19 +69,7 @@ function build(settle: (work: Promise<number>) => Promise<void>): Command {
     .action((version: string, options: UpgradeOptions) =>
       settle(upgrade(version, options, terminal)),
     );
-  shared(program.command("status").description("show the state of the fleet")).action(
-    (options: SharedOptions) => settle(status(options, terminal)),
-  );
-  shared(
-    program
-      .command("explain [agent]")
-      .description("explain what failed, what was tried, what is safe, and what to do"),
-  ).action((agent: string | undefined, options: SharedOptions) =>
-    settle(explain(agent, options, terminal)),
-  );
-  shared(program.command("history").description("list all upgrades of the fleet")).action(
-    (options: SharedOptions) => settle(history(options, terminal)),
-  );
+  addLookingCommands(program, terminal, settle, shared);
   shared(program.command("abort").description("turn the active upgrade back"))
     .option("--why <text>", "the reason, for the history", "no reason given")
     .action((options: SharedOptions & { why: string }) =>
@@ -151,6 +139,8 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
   process.on(signal, () => {
     if (interruption.signal.aborted) process.exit(exitCodes.interrupted);
     interruption.abort(new Error("interrupted"));
+    // The explanation would vanish with the view of a watch.
+    terminal.screen?.leave();
     process.stderr.write(
       "interrupted: a request that a master has accepted goes on, see `lockstep status`\n",
     );

@@ -21,7 +21,8 @@ export function duration(ms: number): string {
   return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
 }
 
-function clockTime(ms: number): string {
+/** A moment for people, in the same time zone everywhere. */
+export function clockTime(ms: number): string {
   return `${new Date(ms).toISOString().slice(0, 19).replace("T", " ")} UTC`;
 }
 

@@ -1,6 +1,7 @@
 import { createFleetClient, type FleetClient } from "../operator/fleet-client.ts";
 import type { HandOptions } from "../operator/work-by-hand.ts";
-import { parseSecondsMs } from "./seconds.ts";
+import type { Screen } from "./screen.ts";
+import { parseTimeMs } from "./time-span.ts";
 
 /** Options that every command shares. */
 export interface SharedOptions {
@@ -15,6 +16,8 @@ export interface Terminal {
   out(text: string): void;
   /** Asks a person. Returns null where there is none. */
   question(text: string): Promise<string | null>;
+  /** Shows a text that changes, or null where there is no terminal. */
+  readonly screen: Screen | null;
   readonly signal: AbortSignal;
 }
 
@@ -23,7 +26,7 @@ export function fleetOptions(
   { mongoUrl, fleet, timeout }: SharedOptions,
   { signal }: Pick<Terminal, "signal">,
 ): Omit<HandOptions, "onNotice"> {
-  const timeoutMs = timeout === undefined ? undefined : parseSecondsMs("--timeout", timeout);
+  const timeoutMs = timeout === undefined ? undefined : parseTimeMs("--timeout", timeout);
   return { mongoUrl, fleet, timeoutMs, signal };
 }
 

@@ -7,7 +7,7 @@ import type { FleetStatus } from "../operator/status.ts";
 import { exitCodeOfState, exitCodes } from "./exit-codes.ts";
 import { renderChange, renderProgress, renderStatus } from "./render.ts";
 import type { Terminal } from "./run.ts";
-import { parseSecondsMs } from "./seconds.ts";
+import { parseTimeMs } from "./time-span.ts";
 
 /** Prints the accepted request. */
 export function printAccepted(
@@ -48,7 +48,7 @@ export async function waitForEnd(
   const servingMs =
     servingTimeout === undefined
       ? limits.servingWaitMs
-      : parseSecondsMs("--serving-timeout", servingTimeout);
+      : parseTimeMs("--serving-timeout", servingTimeout);
   const print = printChanges(options, terminal);
   const limit = timeoutMs === undefined ? {} : { timeoutMs };
   for await (const status of fleet.watch({ signal: terminal.signal, ...limit })) {

@@ -3,7 +3,7 @@ import { LockstepError } from "../../errors.ts";
 import { limits } from "../../limits.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { type SharedOptions, type Terminal, withFleet } from "../run.ts";
-import { parseSecondsMs } from "../seconds.ts";
+import { parseTimeMs } from "../time-span.ts";
 import { printAccepted, type WaitOptions, waitForEnd } from "../wait-for-end.ts";
 
 export interface UpgradeOptions extends SharedOptions, WaitOptions {
@@ -39,7 +39,7 @@ function parseDeadlines(texts: readonly string[]): Partial<Deadlines> {
       );
     }
     const key = name.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
-    return [`${key}Ms`, parseSecondsMs(`--deadline ${name}`, seconds)] as const;
+    return [`${key}Ms`, parseTimeMs(`--deadline ${name}`, seconds)] as const;
   });
   return Object.fromEntries(parsed);
 }
@@ -54,7 +54,7 @@ export async function upgrade(
   const waitTimeoutMs =
     options.waitTimeout === undefined
       ? undefined
-      : parseSecondsMs("--wait-timeout", options.waitTimeout);
+      : parseTimeMs("--wait-timeout", options.waitTimeout);
   return withFleet(options, terminal, async (fleet) => {
     const accepted = await fleet.upgrade(version, { deadlines });
     printAccepted(accepted, options, terminal);

@@ -80,7 +80,7 @@ export function nextForUpgrade({ status, context }: ExplainFacts): readonly Next
   const lead = isDead ? [work("start a state server: it becomes master and goes on")] : [];
   if (context === null) return [...lead, work(upgrade.next)];
   if (upgrade.state === "blocked") return [...lead, ...afterBlock(upgrade), ...silent];
-  const watch = command("lockstep status", "shows how far it is");
+  const watch = command("lockstep watch", "shows each change until the end");
   if (upgrade.state === "rolling-back") return [...lead, watch, ...silent];
   const abort = command("lockstep abort", "turns the fleet back to the old version now");
   return [...lead, watch, abort, ...silent];
