@@ -70,6 +70,7 @@ export const workflowLimits = {
   /** How often a worker reads the partitions though no worker came or went. */
   workerLookFloorMs: 10_000,
   workStopGraceMs: 5_000,
+  tasksAtOnceDefault: 1_000,
   refillEveryMs: 30_000,
   /** A floor: the rows of a partition are read when one is due. */
   rowsReadEveryMs: 600_000,

@@ -34,8 +34,10 @@ export interface EngineOptions {
   readonly work?: boolean;
   /** Default: pino, to standard output. */
   readonly log?: Log;
-  /** How long a worker that has died keeps its actors. Default: 3 s; at least 1 s. */
+  /** How long a worker that has died keeps its actors. Default: 2 s; at least 1 s. */
   readonly leaseTtlMs?: number;
+  /** How many tasks, and as many actions, run in this process at the same time. Default: 1,000. The others wait for their turn. */
+  readonly tasksAtOnce?: number;
   /** How long this process's share of the journal is kept. Default: for ever. Large superseded snapshots always go. */
   readonly retain?: Retain;
 }
@@ -84,14 +86,24 @@ function checkLease(leaseTtlMs: number): void {
   );
 }
 
+function checkTasksAtOnce(tasksAtOnce: number): void {
+  if (Number.isSafeInteger(tasksAtOnce) && tasksAtOnce >= 1) return;
+  throw new LockstepError(
+    "bad-argument",
+    `tasksAtOnce: expected a whole number from 1, found ${tasksAtOnce}`,
+  );
+}
+
 /** Starts an engine on given ports. */
 export async function startEngine(
-  options: Pick<EngineOptions, "machines" | "work" | "leaseTtlMs" | "retain">,
+  options: Omit<EngineOptions, "client" | "database" | "log">,
   ports: EnginePorts,
 ): Promise<Engine> {
   const { machines, work = true, leaseTtlMs = limits.workerLeaseTtlMsDefault } = options;
+  const { tasksAtOnce = limits.tasksAtOnceDefault } = options;
   const { store, clock, log } = ports;
   checkLease(leaseTtlMs);
+  checkTasksAtOnce(tasksAtOnce);
   const retention = parseRetain(options.retain ?? {});
   const registry = createRegistry(machines);
   await store.prepare([...new Set(machines.map(({ name }) => name))]);
@@ -107,7 +119,7 @@ export async function startEngine(
     actors,
     hints: new HintHub({ store, log, except: actors.nonces }),
   };
-  const worker = work ? new Worker({ ...shared, leaseTtlMs, retention }) : undefined;
+  const worker = work ? new Worker({ ...shared, leaseTtlMs, tasksAtOnce, retention }) : undefined;
   worker?.start();
   return new Client({ ...shared, appender, compactor, worker });
 }

@@ -138,6 +138,7 @@ describe("the attempts of work", () => {
       nowMs: async () => clock.monotonicMs(),
       before: async () => undefined,
       input: async () => "input",
+      inTurn: (act) => act(),
       saveAttempt: async () => {},
       record: async ({ settled }) => void recorded.push(settled),
       ...rest,

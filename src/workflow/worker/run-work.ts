@@ -45,6 +45,8 @@ export interface WorkHost {
   before(): Promise<WorkAttempt | undefined>;
   input(): Promise<unknown>;
   saveAttempt(attempt: WorkAttempt): Promise<void>;
+  /** Runs an attempt when it is its turn. The signal ends the wait. */
+  inTurn<Result>(act: () => Promise<Result>, signal: AbortSignal): Promise<Result>;
   /** Appends the result. It throws where the result has to be worked out again. */
   record(result: WorkResult): Promise<void>;
 }
@@ -104,7 +106,7 @@ async function attemptUntilDone(attempting: Attempting): Promise<void> {
     const input = await persistently(attempting, () => host.input());
     const result =
       unfinished < limits.unfinishedAttemptsMax
-        ? await oneAttempt(attempting, attempt, input)
+        ? await host.inTurn(() => oneAttempt(attempting, attempt, input), signal)
         : neverFinished(unfinished);
     if (signal.aborted) {
       await result.transaction?.abort();

@@ -1,21 +1,51 @@
+interface Waiting {
+  readonly begin: () => void;
+}
+
 /** Runs at most so many calls at the same time. The others wait for their turn, in order. */
 export class Slots {
   #free: number;
-  readonly #waiting: (() => void)[] = [];
+  readonly #waiting = new Set<Waiting>();
 
   constructor(count: number) {
     this.#free = count;
   }
 
-  async run<Result>(act: () => Promise<Result>): Promise<Result> {
+  /** @param signal ends the wait for a turn: the call is not made then, and its reason is thrown */
+  async run<Result>(act: () => Promise<Result>, signal?: AbortSignal): Promise<Result> {
+    signal?.throwIfAborted();
     if (this.#free > 0) this.#free -= 1;
-    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    else await this.#turn(signal);
     try {
       return await act();
     } finally {
-      const next = this.#waiting.shift();
-      if (next) next();
-      else this.#free += 1;
+      this.#leave();
     }
+  }
+
+  #turn(signal: AbortSignal | undefined): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const waiting = {
+        begin: () => {
+          signal?.removeEventListener("abort", end);
+          resolve();
+        },
+      };
+      const end = () => {
+        this.#waiting.delete(waiting);
+        reject(signal?.reason);
+      };
+      this.#waiting.add(waiting);
+      signal?.addEventListener("abort", end, { once: true });
+    });
+  }
+
+  #leave(): void {
+    for (const next of this.#waiting) {
+      this.#waiting.delete(next);
+      next.begin();
+      return;
+    }
+    this.#free += 1;
   }
 }

@@ -31,6 +31,8 @@ export interface StarterPorts {
   readonly databaseClock: DatabaseClock;
   readonly log: Log;
   readonly fenced: Way;
+  /** See `EngineOptions.tasksAtOnce`. */
+  readonly tasksAtOnce: number;
   /** The way of an entry in a transaction, with the worker's fence. */
   inTransaction(session: ClientSession): Way;
 }
@@ -56,12 +58,16 @@ interface LiveRun {
 export class WorkStarter {
   /** After a takeover much work begins at once. Its calls must not keep the lease waiting for a connection. */
   readonly #calls = new Slots(limits.workCallsAtOnce);
+  readonly #turns: Partial<Record<WorkRecord["kind"], Slots>>;
   readonly #ports: StarterPorts;
   /** The children that run here or are about to. A message waits for its child. */
   readonly #live = new Map<string, Promise<LiveChild | undefined>>();
 
   constructor(ports: StarterPorts) {
     this.#ports = ports;
+    const { tasksAtOnce } = ports;
+    // Children that live in the process wait for nothing: they may live for ever.
+    this.#turns = { task: new Slots(tasksAtOnce), action: new Slots(tasksAtOnce) };
   }
 
   /** The work of one actor from now on. */
@@ -109,6 +115,7 @@ export class WorkStarter {
         return this.#calls.run(() => store.saveAttempt(attempt));
       },
       input: () => this.#inputOf(actor, record),
+      inTurn: (act, signal) => this.#turns[record.kind]?.run(act, signal) ?? act(),
       record: ({ settled, transaction }) => this.#record(actor, record, settled, transaction),
     });
     void running.ended.then(() => {

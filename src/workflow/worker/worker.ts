@@ -31,6 +31,7 @@ export interface WorkerPorts {
   readonly host: string;
   readonly pid: number;
   readonly leaseTtlMs: number;
+  readonly tasksAtOnce: number;
   readonly retention: Retention;
 }
 
