@@ -242,6 +242,8 @@ export const limits = {
   watchTimeoutMs: 24 * 60 * 60_000,
   statusPollMs: 500,
   filmActorsOnce: 16,
+  gitTimeoutMs: 30_000,
+  filmNameWidthMax: 24,
   filmLengthMax: 256 * 1024 * 1024,
   /** A rest that is estimated to the millisecond is shown as a range of these parts of it. */
   etaLeastFactor: 0.8,

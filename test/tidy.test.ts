@@ -39,7 +39,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   "src/database": ["machines", "src/leadership", "src/journal", "src/mongo", "src/ports"],
   "src/launcher": ["src/ports"],
   "src/local": ["src/ports"],
-  "src/diagram": ["machines"],
+  "src/diagram": ["machines", "src/ports"],
   "src/upgrade/protocol": [
     ...["machines", "src/control", "src/database", "src/engine", "src/journal", "src/mongo"],
   ],

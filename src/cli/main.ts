@@ -13,6 +13,7 @@ import { addBackupCommands } from "./commands/backups.ts";
 import { addCheckCommand } from "./commands/check.ts";
 import { init } from "./commands/init.ts";
 import { addLookingCommands } from "./commands/looking.ts";
+import { addPictureCommands, readsFileOnly } from "./commands/pictures.ts";
 import { type RetryOptions, retry } from "./commands/retry.ts";
 import { addServeCommand } from "./commands/serve.ts";
 import { deadlinesText, type UpgradeOptions, upgrade } from "./commands/upgrade.ts";
@@ -101,7 +102,8 @@ function build(settle: (work: Promise<number>) => Promise<void>): Command {
   addServeCommand(shared(program.command("serve")), terminal, settle);
   addBackupCommands(program, terminal, settle);
   addCheckCommand(program, terminal, settle);
-  completeMongoUrl(program);
+  addPictureCommands(program, shared, terminal, settle);
+  completeMongoUrl(program, readsFileOnly);
   return program;
 }
 
@@ -146,6 +148,10 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     );
   });
 }
+// A reader that has seen enough, as `head` does, has ended.
+process.stdout.on("error", ({ code }: NodeJS.ErrnoException) => {
+  process.exit(code === "EPIPE" ? exitCodes.done : exitCodes.failed);
+});
 process.exitCode = await main(process.argv);
 // A step that ignores its end may hold a timer or a connection of its own.
 exitAfter(limits.exitGraceMs);

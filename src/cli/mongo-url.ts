@@ -43,10 +43,14 @@ export async function findMongoUrl(
   );
 }
 
-/** Completes the options of each command that works on a database, before it acts. */
-export function completeMongoUrl(program: Command): void {
+/**
+ * Completes the options of each command that works on a database, before it acts.
+ * @param isWithout true for a command line that needs no database
+ */
+export function completeMongoUrl(program: Command, isWithout: (command: Command) => boolean): void {
   program.hook("preAction", async (_program, command) => {
     if (!command.options.some(({ long }) => long === "--mongo-url")) return;
+    if (isWithout(command)) return;
     const { url, source } = await findMongoUrl(command.opts(), process.env);
     try {
       databaseNameOf(url);

@@ -2,6 +2,8 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { participantMachine } from "../../machines/participant.ts";
 import { upgradeMachine } from "../../machines/upgrade.ts";
+import { messageOf } from "../errors.ts";
+import { drawAgainst } from "./against.ts";
 import { catalogueOf } from "./catalogue.ts";
 import { type Chart, chartOf } from "./chart.ts";
 import {
@@ -55,6 +57,7 @@ async function filesOf(
     pictures.set(chart.name, mermaidOf(chart));
     files.set(join(directory, `${chart.name}.mmd`), mermaidOf(chart, counts));
     files.set(join(directory, `${chart.name}.md`), catalogueOf(chart, counts));
+    files.set(join(directory, `${chart.name}.json`), `${JSON.stringify(chart, null, 2)}\n`);
     for (const brief of [false, true]) {
       const notes = { counts, brief };
       const path = join(directory, `${chart.name}${brief ? "-brief" : ""}.svg`);
@@ -84,18 +87,36 @@ async function problemsOf(
   return problems;
 }
 
+/** Compares with what is committed, or writes it anew. */
+async function checkOrWrite(drawn: readonly Drawn[], isCheck: boolean): Promise<void> {
+  const files = await filesOf("diagrams", drawn);
+  if (isCheck) {
+    const problems = await problemsOf(files, drawn);
+    for (const problem of problems) process.stderr.write(`${problem}\n`);
+    if (problems.length > 0) process.exitCode = 1;
+    return;
+  }
+  await mkdir("diagrams", { recursive: true });
+  for (const [path, text] of files) await writeFile(path, text);
+}
+
+/** Shows what has changed in each machine since a commit. */
+async function showAgainst(drawn: readonly Drawn[], ref: string): Promise<void> {
+  try {
+    const charts = drawn.map(({ chart }) => chart);
+    process.stdout.write(`${(await drawAgainst(ref, charts)).join("\n")}\n`);
+  } catch (error) {
+    process.stderr.write(`${messageOf(error)}\n`);
+    process.exitCode = 1;
+  }
+}
+
 const drawn = await Promise.all(
   [upgradeMachine, participantMachine].map(async (machine) => {
     const chart = chartOf(machine);
     return { chart, counts: await readCounts("diagrams", chart.name) };
   }),
 );
-const files = await filesOf("diagrams", drawn);
-if (process.argv.includes("--check")) {
-  const problems = await problemsOf(files, drawn);
-  for (const problem of problems) process.stderr.write(`${problem}\n`);
-  if (problems.length > 0) process.exitCode = 1;
-} else {
-  await mkdir("diagrams", { recursive: true });
-  for (const [path, text] of files) await writeFile(path, text);
-}
+const [, , word, ref = "HEAD"] = process.argv;
+if (word === "--against") await showAgainst(drawn, ref);
+else await checkOrWrite(drawn, word === "--check");

@@ -1,13 +1,12 @@
-import { rcompare } from "semver";
 import { LockstepError } from "../errors.ts";
 import { connect } from "../mongo/connect.ts";
 import { databaseNameOf } from "../mongo/database-name.ts";
 import { requireApplicationDatabaseName } from "../mongo/database-names.ts";
 import { systemClock } from "../ports/clock.ts";
 import { noFaults } from "../ports/fault-point.ts";
-import { type DurableMachine, isDurable } from "../workflow/definition/durable.ts";
 import { createMongoWorkflowStore } from "../workflow/journal/mongo-store.ts";
 import { type CheckResult, checkNext } from "../workflow/migration/check.ts";
+import { durableMachinesOf } from "./machines-of.ts";
 
 /** The check of one machine. */
 export interface MachineCheck extends CheckResult {
@@ -15,16 +14,6 @@ export interface MachineCheck extends CheckResult {
   /** The newest version that the module has. */
   readonly version: string;
   readonly database: string;
-}
-
-/** The durable machines among the exports of a module, also in lists, by their names. */
-function machinesOf(exports: Readonly<Record<string, unknown>>): readonly DurableMachine[][] {
-  const found = new Set(Object.values(exports).flat().filter(isDurable));
-  const byName = new Map<string, DurableMachine[]>();
-  for (const machine of found) {
-    byName.set(machine.name, [...(byName.get(machine.name) ?? []), machine]);
-  }
-  return [...byName.values()];
 }
 
 /**
@@ -41,8 +30,8 @@ export async function checkMachines(options: {
   readonly signal: AbortSignal;
 }): Promise<readonly MachineCheck[]> {
   const { mongoUrl, database = databaseNameOf(mongoUrl), timeoutMs, signal } = options;
-  const machines = machinesOf(options.exports);
-  if (machines.length === 0) {
+  const machines = durableMachinesOf(options.exports);
+  if (machines.size === 0) {
     throw new LockstepError(
       "bad-argument",
       "expected a module that exports a durable machine, found none: export what `durable` gives",
@@ -55,8 +44,8 @@ export async function checkMachines(options: {
   });
   try {
     const checks: MachineCheck[] = [];
-    for (const versions of machines) {
-      const [next] = versions.toSorted((one, other) => rcompare(one.version, other.version));
+    for (const versions of machines.values()) {
+      const [next] = versions;
       if (next === undefined) continue;
       const { name: machine, version } = next;
       const result = await checkNext(store, next, versions, { signal });

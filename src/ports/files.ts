@@ -129,6 +129,24 @@ export async function writeFileAtomic(
 }
 
 /**
+ * The text of a file that a user names.
+ * @throws LockstepError `file-trouble` for one that cannot be read, or that is larger
+ */
+export async function readTextFile(path: string, bytesMax: number): Promise<string> {
+  try {
+    const { size } = await stat(path);
+    if (size <= bytesMax) return await readFile(path, "utf8");
+    throw new LockstepError(
+      "file-trouble",
+      `"${path}": expected at most ${bytesMax} bytes, found ${size}: name another file`,
+      { path, size },
+    );
+  } catch (error) {
+    throw asFileTrouble(path, error);
+  }
+}
+
+/**
  * The file's JSON value, or undefined where there is no file.
  * @throws LockstepError `file-trouble` for one that cannot be read or holds no JSON
  */

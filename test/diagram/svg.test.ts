@@ -8,6 +8,7 @@ import { upgradeMachine } from "../../machines/upgrade.ts";
 import { anyState, chartOf } from "../../src/diagram/chart.ts";
 import { edgeKey } from "../../src/diagram/edge-counts.ts";
 import { type Box, type Layout, layoutOf } from "../../src/diagram/layout.ts";
+import { mermaidOf } from "../../src/diagram/mermaid.ts";
 import { edgeElementId, stateElementId, svgOf } from "../../src/diagram/svg.ts";
 import { fitted, textWidth } from "../../src/diagram/text-width.ts";
 
@@ -237,4 +238,65 @@ test("a text is cut to its width, and a chart without a way is drawn, too", asyn
   expect(svgOf(await layoutOf(chartOf(lone)), { standalone: false })).not.toContain("<style>");
   const none = createMachine({ id: "none" });
   expect(svgOf(await layoutOf(chartOf(none)))).toContain("</svg>");
+});
+
+test("Mermaid draws the states within a state, and takes no sign from a name", () => {
+  expect(mermaidOf(chartOf(shop))).toBe(
+    [
+      "stateDiagram-v2",
+      "  direction TB",
+      '  state "open" as open',
+      '  state "paying" as paying {',
+      '    state "card" as paying_card',
+      '    state "voucher" as paying_voucher',
+      '    state "paid" as paying_paid',
+      '    state "last" as paying_last',
+      "    [*] --> paying_card",
+      "  }",
+      '  state "packing" as packing {',
+      '    state "box" as packing_box {',
+      '      state "empty" as packing_box_empty',
+      '      state "full" as packing_box_full',
+      "      [*] --> packing_box_empty",
+      "    }",
+      "    --",
+      '    state "label" as packing_label {',
+      '      state "blank" as packing_label_blank',
+      '      state "done" as packing_label_done',
+      "      [*] --> packing_label_blank",
+      "    }",
+      "  }",
+      '  state "sent" as sent',
+      '  state "gone" as gone',
+      "  [*] --> open",
+      '  state "any state" as any_state',
+      "  open --> paying: PAY",
+      "  open --> gone: after 1 h",
+      "  paying --> packing: done",
+      "  paying --> gone: failed: work",
+      "  paying_card --> paying_paid: done: charge",
+      "  paying_card --> paying_voucher: failed: charge",
+      "  paying_voucher --> paying_paid: any event",
+      "  packing --> sent: done",
+      "  packing_box_empty --> packing_box_full: FILL",
+      "  packing_label_blank --> packing_label_done: PRINT",
+      "  gone --> paying_last: AGAIN",
+      "  any_state --> gone: CANCEL",
+      "  sent --> [*]",
+      "",
+    ].join("\n"),
+  );
+  const hostile = createMachine({
+    id: "h",
+    initial: 'a"\n--> b',
+    states: { 'a"\n--> b': { on: { "x;y\n%%": "a_b" } }, a_b: {}, "a.b": {} },
+  });
+  const lines = mermaidOf(chartOf(hostile)).split("\n");
+  expect(lines.slice(2, 7)).toEqual([
+    '  state "a#34; --#62; b" as a______b',
+    '  state "a_b" as a_b',
+    '  state "a.b" as a_b_2',
+    "  [*] --> a______b",
+    "  a______b --> a_b: x#59;y %%",
+  ]);
 });

@@ -1,5 +1,5 @@
 import type { Reason } from "../../../machines/vocabulary.ts";
-import type { Chart, ChartState, Edge } from "../../diagram/chart.ts";
+import { chartShape } from "../../diagram/chart-shape.ts";
 import {
   anything,
   count,
@@ -32,22 +32,9 @@ const lane = fields<Lane>({
   trouble: nullable(text),
 });
 
-const chartState = fields<ChartState>({
-  ...{ name: text, parent: nullable(text), initial: nullable(text), description: text },
-  kind: oneOf("atomic", "compound", "parallel", "final", "history"),
-  ...{ effects: list(text), invokes: list(text), deadline: flag },
-});
-
-const chart = fields<Chart>({
-  ...{ name: text, initial: text, states: list(chartState), everywhere: list(text) },
-  edges: list(
-    fields<Edge>({ from: text, to: text, event: text, guard: nullable(text), leaves: flag }),
-  ),
-});
-
 const filmFields = fields<Film>({
   ...{ upgradeId: text, from: text, to: text, restoreOf: nullable(text) },
-  ...{ readAt: figure, final: flag, charts: record(chart), lanes: list(lane) },
+  ...{ readAt: figure, final: flag, charts: record(chartShape), lanes: list(lane) },
 });
 
 /** The steps of a lane are in order, by revision and by time. */

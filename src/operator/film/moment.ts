@@ -91,3 +91,21 @@ function laneAt(lane: Lane, timeMs: number): LaneMoment {
 export function momentAt({ lanes }: Pick<Film, "lanes">, timeMs: number): Moment {
   return { at: timeMs, lanes: lanes.map((lane) => laneAt(lane, timeMs)) };
 }
+
+/** One line of a film: a step of an actor, or that its agent serves again. */
+export interface FilmLine {
+  readonly at: number;
+  readonly lane: Lane;
+  /** Null where the agent serves for the first time after the upgrade. */
+  readonly step: FilmStep | null;
+}
+
+/** All lanes of a film in the order of time. Pure. */
+export function linesOf({ lanes }: Pick<Film, "lanes">): readonly FilmLine[] {
+  const lines = lanes.flatMap((lane): readonly FilmLine[] => [
+    ...lane.steps.map((step) => ({ at: step.at, lane, step })),
+    ...(lane.servedAt === null ? [] : [{ at: lane.servedAt, lane, step: null }]),
+  ]);
+  // Lines of one time stay in the order of the lanes, and within a lane in that of its revisions.
+  return lines.toSorted((one, other) => one.at - other.at);
+}

@@ -10,6 +10,8 @@ import { contextOf } from "../../upgrade/views.ts";
 import type { Film, Lane } from "./film.ts";
 import { laneOf, nothingProjected, type Projected, projected, shippedCharts } from "./project.ts";
 
+export { isUpgradeId } from "../../control/names.ts";
+
 type Readable = Pick<Store, "entries" | "list" | "now">;
 
 /** @throws LockstepError `no-upgrade` */

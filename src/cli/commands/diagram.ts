@@ -1,0 +1,45 @@
+import { LockstepError } from "../../errors.ts";
+import { type DiagramFormat, diagramFormats, drawMachine } from "../../operator/draw-machine.ts";
+import { writeFileAtomic } from "../../ports/files.ts";
+import { exitCodes } from "../exit-codes.ts";
+import { importModule } from "../import-module.ts";
+import type { Terminal } from "../run.ts";
+
+export interface DiagramOptions {
+  readonly machine?: string;
+  readonly format?: string;
+  readonly brief?: boolean;
+  readonly out?: string;
+  readonly json?: boolean;
+}
+
+/** The form that is asked for, by its name or by that of the file. */
+function formatOf({ format, out = "" }: DiagramOptions): DiagramFormat {
+  const asked = format ?? (/\.(mmd|mermaid)$/i.test(out) ? "mermaid" : "svg");
+  const found = diagramFormats.find((known) => known === asked);
+  if (found) return found;
+  throw new LockstepError(
+    "bad-argument",
+    `expected --format to be ${diagramFormats.join(" or ")}, found "${asked}": name one of these`,
+  );
+}
+
+/** `lockstep diagram [MODULE]`: a machine as a picture. */
+export async function diagram(
+  module: string | undefined,
+  options: DiagramOptions,
+  terminal: Terminal,
+): Promise<number> {
+  const format = formatOf(options);
+  const { machine, brief = false, out, json } = options;
+  const exports = module === undefined ? undefined : await importModule(module, "MODULE");
+  const drawing = await drawMachine({ exports, machine, format, brief });
+  if (out !== undefined) await writeFileAtomic(out, drawing.text);
+  const { text, ...rest } = drawing;
+  if (json) {
+    const where = out === undefined ? { text } : { path: out };
+    terminal.out(JSON.stringify({ type: "diagram", ...rest, ...where }));
+  } else if (out === undefined) terminal.out(text.trimEnd());
+  else terminal.out(`${drawing.machine} is in ${out}`);
+  return exitCodes.done;
+}
