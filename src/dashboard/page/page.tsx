@@ -1,3 +1,4 @@
+import type { WholeView } from "../view.ts";
 import { Agents } from "./components/agents.tsx";
 import { AnswersPanel } from "./components/answers.tsx";
 import { useDrop } from "./components/file-buttons.tsx";
@@ -9,6 +10,8 @@ import { ReasonPanel } from "./components/reason.tsx";
 import { Timeline } from "./components/timeline.tsx";
 import { live } from "./live.ts";
 import { useStore } from "./store.ts";
+
+const isUnread = (view: WholeView | null): view is null => view === null || view.versions === null;
 
 /** The whole page. */
 export function Page() {
@@ -22,7 +25,7 @@ export function Page() {
       <Header />
       <main>
         <Notices />
-        {view === null ? (
+        {isUnread(view) ? (
           <p class="empty">Reading the fleet …</p>
         ) : (
           <>

@@ -1,19 +1,10 @@
 import { useEffect } from "preact/hooks";
 import type { Film } from "../../operator/film/film.ts";
 import { checkedFilm, parsedFilmFile } from "../../operator/film/film-text.ts";
+import { type Asked, type Shown, shownOf } from "./choose-film.ts";
 import { live } from "./live.ts";
-import { go, type Place, place } from "./place.ts";
+import { go, place } from "./place.ts";
 import { createStore, useStore } from "./store.ts";
-
-/** The films that were asked for: from a file, or of an earlier upgrade. */
-export interface Asked {
-  /** The film of a file, or null. */
-  readonly file: Film | null;
-  /** The film that the server has sent last, or null. */
-  readonly past: Film | null;
-  /** Why a film cannot be shown, or "". */
-  readonly trouble: string;
-}
 
 export const asked = createStore<Asked>({ file: null, past: null, trouble: "" });
 
@@ -61,20 +52,6 @@ async function askServer(upgradeId: string): Promise<void> {
   } catch (error) {
     failed(error);
   }
-}
-
-export interface Shown {
-  readonly film: Film | null;
-  readonly source: "live" | "past" | "file";
-}
-
-/** The film that a place asks for, of those that are there. Pure. */
-export function shownOf({ file, past }: Asked, latest: Film | null, { upgradeId }: Place): Shown {
-  if (file !== null) return { film: file, source: "file" };
-  if (upgradeId === null || upgradeId === latest?.upgradeId) {
-    return { film: latest, source: "live" };
-  }
-  return { film: past?.upgradeId === upgradeId ? past : null, source: "past" };
 }
 
 /** The film that is shown. A past one is fetched when the place asks for it. */

@@ -1,6 +1,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { diagramStyle } from "../../../diagram/svg-style.ts";
-import { type DiagramMarks, markDiagram } from "../diagram-marks.ts";
+import type { DiagramMarks } from "../diagram-marks.ts";
+import { markDiagram } from "../mark-diagram.ts";
 
 // A sheet that is made by the page's own code is no inline style.
 const sheet = new CSSStyleSheet();

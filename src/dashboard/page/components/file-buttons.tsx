@@ -1,6 +1,7 @@
 import { useEffect } from "preact/hooks";
 import type { Film } from "../../../operator/film/film.ts";
-import { openFile, type Shown } from "../shown-film.ts";
+import type { Shown } from "../choose-film.ts";
+import { openFile } from "../shown-film.ts";
 
 /** Opens a file that is dropped anywhere on the page. */
 export function useDrop(): void {

@@ -1,10 +1,11 @@
 import { useMemo, useState } from "preact/hooks";
 import type { Film } from "../../../operator/film/film.ts";
+import type { Shown } from "../choose-film.ts";
 import { span } from "../format.ts";
 import { rowsOf } from "../lanes.ts";
 import { useNow } from "../now.ts";
 import { place } from "../place.ts";
-import { type Shown, showLive, useShownFilm } from "../shown-film.ts";
+import { showLive, useShownFilm } from "../shown-film.ts";
 import { useStore } from "../store.ts";
 import { Controls } from "./controls.tsx";
 import { Diagram } from "./diagram.tsx";
