@@ -49,6 +49,7 @@ export type ErrorCode =
   | "not-a-replica-set"
   | "not-ready"
   | "peers-missing"
+  | "plan-differs"
   | "record-broken"
   | "restore-failed"
   | "rights-missing"

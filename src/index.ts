@@ -32,6 +32,7 @@ export type { Condition } from "./operator/conditions.ts";
 export type { Cause, Explanation, NextCommand } from "./operator/explanation/explain.ts";
 export type { Film, FilmDeadline, FilmStep, Lane } from "./operator/film/film.ts";
 export { createFleetClient, type FleetClient, type WatchOptions } from "./operator/fleet-client.ts";
+export type { FleetPlan } from "./operator/planning/plan-shape.ts";
 export type { AgentStatus, FleetStatus, HistoryItem, UpgradeStatus } from "./operator/status.ts";
 export type { Clock } from "./ports/clock.ts";
 export type { FaultPoints } from "./ports/fault-point.ts";

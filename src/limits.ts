@@ -248,6 +248,11 @@ export const limits = {
   /** A rest that is estimated to the millisecond is shown as a range of these parts of it. */
   etaLeastFactor: 0.8,
   etaMostFactor: 1.25,
+  /** So many earlier upgrades say how long a state takes. */
+  estimateUpgradesMax: 5,
+  plannedAgentsShownMax: 50,
+  /** A plan's file: its collections and steps are bounded, and each takes some hundred bytes. */
+  planFileBytesMax: 16 * 1024 * 1024,
   /** How often a waiting command prints a line for progress alone. */
   progressLineMs: 5_000,
   /** The length of a reason within a line. */

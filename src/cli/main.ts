@@ -16,14 +16,13 @@ import { addLookingCommands } from "./commands/looking.ts";
 import { addPictureCommands, readsFileOnly } from "./commands/pictures.ts";
 import { type RetryOptions, retry } from "./commands/retry.ts";
 import { addServeCommand } from "./commands/serve.ts";
-import { deadlinesText, type UpgradeOptions, upgrade } from "./commands/upgrade.ts";
+import { addUpgradeCommands } from "./commands/upgrading.ts";
 import { docsLinkOf } from "./docs-link.ts";
 import { exitCodeOf, exitCodes } from "./exit-codes.ts";
 import { addMongoUrlOptions, completeMongoUrl } from "./mongo-url.ts";
 import { printable } from "./printable.ts";
 import type { SharedOptions, Terminal } from "./run.ts";
 import { screenOf } from "./screen.ts";
-import { addServingTimeout } from "./wait-for-end.ts";
 
 const interruption = new AbortController();
 const terminal: Terminal = {
@@ -61,15 +60,7 @@ function build(settle: (work: Promise<number>) => Promise<void>): Command {
     .action((version: string, options: SharedOptions & { newDatabase?: boolean }) =>
       settle(init(version, options, terminal)),
     );
-  addServingTimeout(
-    shared(program.command("upgrade <version>").description("upgrade the fleet to a version")),
-  )
-    .option("--no-wait", "return once the upgrade is accepted")
-    .option("--wait-timeout <seconds>", "how long to wait for its end")
-    .option("--deadline <name=seconds...>", `limit a state; the defaults are ${deadlinesText()}`)
-    .action((version: string, options: UpgradeOptions) =>
-      settle(upgrade(version, options, terminal)),
-    );
+  addUpgradeCommands(program, terminal, settle, shared);
   addLookingCommands(program, terminal, settle, shared);
   shared(program.command("abort").description("turn the active upgrade back"))
     .option("--why <text>", "the reason, for the history", "no reason given")

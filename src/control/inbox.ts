@@ -16,7 +16,13 @@ import {
 
 /** An operator's request. The client chooses its id, which makes it count once. */
 export type FleetRequest =
-  | { readonly kind: "upgrade"; readonly to: string; readonly deadlines: Record<string, number> }
+  | {
+      readonly kind: "upgrade";
+      readonly to: string;
+      readonly deadlines: Record<string, number>;
+      /** The generation of the fleet for which it was planned. It is absent where there is no plan. */
+      readonly generation?: number;
+    }
   | {
       readonly kind: "restore";
       /** The facts of the backup, by its manifest. */
@@ -62,7 +68,7 @@ export interface InboxItem {
 const ofKind: Readonly<Record<FleetRequest["kind"], Shape>> = {
   upgrade: fields<FleetRequest & { kind: "upgrade" }>({
     ...{ kind: text, to: text },
-    deadlines: record(figure),
+    ...{ deadlines: record(figure), generation: optional(count) },
   }),
   restore: fields<FleetRequest & { kind: "restore" }>({
     kind: text,

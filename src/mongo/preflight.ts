@@ -74,9 +74,12 @@ interface MemberHealth {
 /**
  * Refuses to begin while a majority write could not be acknowledged, since too few voting members with data are
  * healthy. (An arbiter keeps a primary up that cannot commit anything.)
+ * @returns the healthy ones and those that are needed
  * @throws LockstepError `no-majority`, `rights-missing`
  */
-export async function checkMajority(client: MongoClient): Promise<void> {
+export async function checkMajority(
+  client: MongoClient,
+): Promise<{ readonly healthy: number; readonly needed: number }> {
   const admin = client.db("admin");
   let members: readonly MemberHealth[];
   let needed: number;
@@ -116,4 +119,5 @@ export async function checkMajority(client: MongoClient): Promise<void> {
       { needed, healthy },
     );
   }
+  return { healthy: healthy.length, needed };
 }

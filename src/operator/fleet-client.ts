@@ -19,6 +19,7 @@ import { type Clock, systemClock } from "../ports/clock.ts";
 import { noFaults } from "../ports/fault-point.ts";
 import { type Random, systemRandom } from "../ports/random.ts";
 import { createWakeUp } from "../ports/wake-up.ts";
+import type { Step } from "../upgrade/protocol/steps.ts";
 import { type Accepted, askMaster, undefinedIfUnreachable } from "./ask-master.ts";
 import { requireDeclared } from "./declared.ts";
 import { type Explanation, explain } from "./explanation/explain.ts";
@@ -28,6 +29,14 @@ import { FilmReader } from "./film/read-film.ts";
 import { readFleetFacts } from "./fleet-facts.ts";
 import { fleetInvariants } from "./invariants.ts";
 import { type OpenFleet, openFleet } from "./open-fleet.ts";
+import {
+  requireChecks,
+  requirePlanHolds,
+  requireSameFleet,
+  requireSameGeneration,
+} from "./planning/compare-plans.ts";
+import { makePlan } from "./planning/make-plan.ts";
+import type { FleetPlan } from "./planning/plan-shape.ts";
 import { type FleetStatus, type HistoryItem, readHistory, readStatus } from "./status.ts";
 
 export interface WatchOptions {
@@ -60,6 +69,22 @@ export interface FleetClient {
     /** The accepted request, and facts that the operator should know. */
     readonly message: string;
   }>;
+  /**
+   * Plans an upgrade by the steps of its build. It only reads.
+   * @throws LockstepError `version-not-higher`, `version-not-semver`, `upgrade-active`
+   */
+  plan(
+    to: string,
+    options: { steps: readonly Step[]; deadlines?: Partial<Deadlines> },
+  ): Promise<FleetPlan>;
+  /**
+   * Asks for the upgrade of a plan, once the same plan made now is equal and each of its checks is passed.
+   * @throws LockstepError `plan-differs` with the differences, and the code of a check that is not passed
+   */
+  apply(
+    plan: FleetPlan,
+    options: { steps: readonly Step[] },
+  ): Promise<{ readonly upgradeId: string; readonly message: string }>;
   status(): Promise<FleetStatus>;
   history(): Promise<readonly HistoryItem[]>;
   /**
@@ -188,6 +213,18 @@ export async function createFleetClient(options: {
     request,
     async upgrade(to, { deadlines = {} } = {}) {
       const answer = await request({ kind: "upgrade", to, deadlines: { ...deadlines } });
+      return { upgradeId: answer.upgradeId ?? "", message: answer.message };
+    },
+    plan: (to, { steps, deadlines = {} }) => makePlan(fleet, { to, steps, deadlines }),
+    async apply(plan, { steps }) {
+      requireSameFleet(plan, fleet);
+      requireSameGeneration(plan, await requireDeclared(fleet));
+      const { to, deadlines, generation } = plan;
+      const present = await makePlan(fleet, { to, steps, deadlines });
+      requirePlanHolds(plan, present);
+      requireChecks(present);
+      const wanted = { kind: "upgrade", to, deadlines: { ...deadlines }, generation } as const;
+      const answer = await request(wanted);
       return { upgradeId: answer.upgradeId ?? "", message: answer.message };
     },
     status: () => status(fleet),

@@ -1,25 +1,14 @@
 import { LockstepError } from "../../errors.ts";
-import { rehearseByHand, type Step } from "../../operator/data-by-hand.ts";
+import { rehearseByHand } from "../../operator/data-by-hand.ts";
 import { exitCodes } from "../exit-codes.ts";
-import { importModule } from "../import-module.ts";
 import { printNotice, printProgress } from "../progress.ts";
+import { readSteps } from "../read-steps.ts";
 import { bytesText, duration } from "../render.ts";
 import { fleetOptions, type Terminal } from "../run.ts";
 import type { BackupOptions } from "./backup.ts";
 
 export interface RehearseOptions extends BackupOptions {
   readonly steps: string;
-}
-
-async function readSteps(path: string): Promise<readonly Step[]> {
-  const { steps } = await importModule(path, "--steps");
-  if (!Array.isArray(steps)) {
-    throw new LockstepError(
-      "bad-argument",
-      `expected ${path} to export an array \`steps\`, found none: export the steps that the agent gets`,
-    );
-  }
-  return steps;
 }
 
 /** `lockstep rehearse VERSION`: runs its schema steps on a proven copy while the fleet runs on. */

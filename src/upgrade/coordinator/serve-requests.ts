@@ -82,6 +82,16 @@ async function readBetween(
   ];
 }
 
+/** @throws LockstepError `plan-differs` where another upgrade came after the plan */
+function requireGeneration({ generation }: Versions, planned: number | undefined): void {
+  if (planned === undefined || planned === generation) return;
+  throw new LockstepError(
+    "plan-differs",
+    `expected the fleet in the generation ${planned}, for which it was planned, found ${generation}: another upgrade came in between; make the plan again`,
+    { planned, generation },
+  );
+}
+
 async function acceptUpgrade(
   world: MasterWorld,
   item: InboxItem,
@@ -90,6 +100,7 @@ async function acceptUpgrade(
   const { store, engine } = world;
   const versions = await readVersions(store);
   if (!versions) throw noVersionError();
+  if (request.kind === "upgrade") requireGeneration(versions, request.generation);
   const [agents, nowMs] = [await readAgents(store), await store.now()];
   const isUnheard = agents.some((agent) => agent.role === "state-server" && isSilent(agent, nowMs));
   if (isUnheard && !world.failureDetector.canJudgeSilence(nowMs)) {

@@ -1,0 +1,245 @@
+import { type AgentRecord, readAgents } from "../../control/agents.ts";
+import { refuseUnsupported } from "../../database/backup/supported.ts";
+import { historySecondsNeeded, requireHistory } from "../../database/history/history.ts";
+import { LockstepError } from "../../errors.ts";
+import type { Store } from "../../journal/store.ts";
+import type { Log } from "../../log.ts";
+import { type Catalogue, readCatalogue } from "../../mongo/catalogue/catalogue.ts";
+import { scratchDatabaseNames } from "../../mongo/database-names.ts";
+import { checkDeployment, checkMajority } from "../../mongo/preflight.ts";
+import { requireNamesFit } from "../../mongo/requirements/name-lengths.ts";
+import { filesOf, requireFilesForCopy } from "../../mongo/requirements/open-files.ts";
+import type { Lacking } from "../../mongo/requirements/rights.ts";
+import {
+  type DatabaseSize,
+  databaseSize,
+  oplogWarning,
+  readMemberSpace,
+  readOplogBytes,
+  requireMemberSpace,
+  spaceNeeded,
+} from "../../mongo/requirements/space.ts";
+import { checkServerVersions } from "../../mongo/server-versions.ts";
+import { requireDefinitionsFit } from "../protocol/definitions-size.ts";
+import { requireAgentRights } from "./agent-rights.ts";
+import type { Connections } from "./connections.ts";
+import type { ExtraCopy } from "./upgrade-database.ts";
+
+/** The findings of a check that was passed. */
+export interface CheckFound {
+  /** The figures, in words. */
+  readonly figure: string;
+  /** The facts that the operator should know and may accept, or null. */
+  readonly warning: string | null;
+}
+
+/** One check before an upgrade. It only reads. */
+export interface UpgradeCheck {
+  readonly name: string;
+  /** @throws LockstepError where an upgrade would be refused */
+  run(): Promise<CheckFound>;
+}
+
+/** The means of the checks. */
+export interface CheckOptions extends Omit<Connections, "memberClient"> {
+  readonly store: Store;
+  readonly log: Log;
+  /** The name of this state server, and how to read its rights; null for a reader that is none. */
+  readonly own: { readonly agent: string; readRights(): Promise<Lacking> } | null;
+}
+
+/** The check after which a master proves by a write that a majority acknowledges one. */
+export const majorityCheck = "a majority of the members";
+
+const passed = (figure: string, warning: string | null = null): CheckFound => ({ figure, warning });
+const megabytes = (bytes: number): string => `${Math.ceil(bytes / 1_000_000)} MB`;
+
+/** Reads once, at the first question. */
+function once<Value>(read: () => Promise<Value>): () => Promise<Value> {
+  let found: Promise<Value> | undefined;
+  return () => {
+    found ??= read();
+    return found;
+  };
+}
+
+/** The facts that several checks need. */
+interface Facts {
+  keepers(): Promise<readonly AgentRecord[]>;
+  catalogue(): Promise<Catalogue>;
+  size(): Promise<DatabaseSize>;
+}
+
+/** Refuses while a state server could not read its copy. Pure. */
+function requireOwnMembers(keepers: readonly AgentRecord[]): void {
+  const troubled = keepers.filter(({ memberTrouble }) => typeof memberTrouble === "string");
+  if (troubled.length === 0) return;
+  const words = troubled.map(({ agent, memberTrouble }) => `${agent}: ${memberTrouble}`);
+  throw new LockstepError(
+    "peers-missing",
+    `expected every state server to be able to read its copy from its own member, got a member that is: ${words.join("; ")}: mend that member, or start the agent with another memberUrl, then ask again`,
+    { missing: troubled.map(({ agent }) => agent) },
+  );
+}
+
+/** Refuses state servers without room for their copies. Pure. */
+function requireAgentSpace(keepers: readonly AgentRecord[], neededBytes: number): void {
+  const short = keepers.filter(({ freeBytes }) => freeBytes < neededBytes);
+  if (short.length === 0) return;
+  throw new LockstepError(
+    "disk-full",
+    `expected ${neededBytes} bytes free for the copy on every state server, too few on: ${short
+      .map(({ agent, freeBytes }) => `${agent} (${freeBytes})`)
+      .join(", ")}: make room there, then upgrade again`,
+    { neededBytes, short: short.map(({ agent }) => agent) },
+  );
+}
+
+/** The checks of the set itself. */
+function serverChecks(
+  options: CheckOptions,
+  { keepers, catalogue }: Facts,
+): readonly UpgradeCheck[] {
+  const { client, databaseName, own } = options;
+  return [
+    {
+      name: "the deployment",
+      async run() {
+        await checkDeployment(client, databaseName);
+        return passed("a replica set, MongoDB 6.0 or newer");
+      },
+    },
+    {
+      name: "the rights of the agents",
+      async run() {
+        const asked = own ? [{ agent: own.agent, rights: await own.readRights() }] : [];
+        const others = (await keepers()).filter(({ agent }) => agent !== own?.agent);
+        const warning = requireAgentRights([...asked, ...others]);
+        return passed(
+          `${asked.length + others.length} state servers have all that they need`,
+          warning,
+        );
+      },
+    },
+    {
+      name: majorityCheck,
+      async run() {
+        const { healthy, needed } = await checkMajority(client);
+        return passed(`${healthy} healthy members with data, ${needed} are needed`);
+      },
+    },
+    {
+      name: "the definitions",
+      async run() {
+        const found = await catalogue();
+        refuseUnsupported(found);
+        requireDefinitionsFit(found);
+        requireNamesFit(found, scratchDatabaseNames(options.controlDatabaseName));
+        return passed(
+          `${found.collections.length} collections and views can be copied and restored`,
+        );
+      },
+    },
+  ];
+}
+
+/** The checks that ask each member. A member that is away costs its time-out, so they run side by side. */
+function memberChecks(
+  options: CheckOptions,
+  { catalogue, size }: Facts,
+  extra: ExtraCopy,
+): readonly UpgradeCheck[] {
+  return [
+    {
+      name: "the versions of the members",
+      async run() {
+        await checkServerVersions(options);
+        return passed("one release on all of them");
+      },
+    },
+    {
+      name: "the open files of the members",
+      async run() {
+        const liveFiles = filesOf(await catalogue());
+        // The rehearsal's copy, then a restore; and a backup that is put in place twice more.
+        const addedFiles = 2 * liveFiles + 2 * extra.files;
+        await requireFilesForCopy(options, { liveFiles, addedFiles });
+        return passed(`each can open ${addedFiles} files more`);
+      },
+    },
+    {
+      name: "the disks of the members",
+      async run() {
+        const { memberBytes } = spaceNeeded(await size());
+        const neededBytes = memberBytes + 3 * extra.bytes;
+        const space = await readMemberSpace(options);
+        requireMemberSpace(space, neededBytes);
+        const free = space.map(({ host, freeBytes }) => `${host} ${megabytes(freeBytes)}`);
+        return passed(`each needs ${megabytes(neededBytes)}; free: ${free.join(", ")}`);
+      },
+    },
+  ];
+}
+
+/** The checks of the agents' hosts and of the set's memory. */
+function hostChecks(options: CheckOptions, { keepers, size }: Facts): readonly UpgradeCheck[] {
+  return [
+    {
+      name: "the members from which copies are read",
+      async run() {
+        const found = await keepers();
+        requireOwnMembers(found);
+        return passed(`${found.length} state servers can read theirs`);
+      },
+    },
+    {
+      name: "the disks of the agents",
+      async run() {
+        const [found, { agentBytes }] = [await keepers(), spaceNeeded(await size())];
+        requireAgentSpace(found, agentBytes);
+        const free = found.map(({ agent, freeBytes }) => `${agent} ${megabytes(freeBytes)}`);
+        return passed(`each needs ${megabytes(agentBytes)}; free: ${free.join(", ")}`);
+      },
+    },
+    {
+      name: "the oplog",
+      async run() {
+        const [bytes, found] = [await readOplogBytes(options.client), await size()];
+        const figure = bytes === null ? "its size is not known" : `it holds ${megabytes(bytes)}`;
+        return passed(figure, oplogWarning(bytes, found));
+      },
+    },
+    {
+      name: "the history of the members",
+      async run() {
+        const { dataSizeBytes } = await size();
+        const warning = await requireHistory(options, dataSizeBytes);
+        return passed(`${historySecondsNeeded(dataSizeBytes)} s are needed`, warning);
+      },
+    },
+  ];
+}
+
+/**
+ * All checks of the database and of the agents before an upgrade, in groups that may run side by side.
+ * @param extra of a backup that is to be restored: a member holds it in the scratch database, then
+ *   beside the live one with its oplog
+ */
+export function upgradeChecks(
+  options: CheckOptions,
+  extra: ExtraCopy,
+): readonly (readonly UpgradeCheck[])[] {
+  const { client, databaseName, store } = options;
+  const facts: Facts = {
+    keepers: once(async () =>
+      (await readAgents(store)).filter(({ role }) => role === "state-server"),
+    ),
+    catalogue: once(() => readCatalogue(client, databaseName)),
+    size: once(() => databaseSize(client, databaseName)),
+  };
+  return [
+    ...serverChecks(options, facts).map((check) => [check]),
+    memberChecks(options, facts, extra),
+    ...hostChecks(options, facts).map((check) => [check]),
+  ];
+}
