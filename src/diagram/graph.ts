@@ -1,6 +1,6 @@
 import type { ElkExtendedEdge, ElkNode } from "elkjs/lib/elk-api.js";
 import { anyState, type Chart, type ChartState, type Edge } from "./chart.ts";
-import { edgeText, type Notes, signOf } from "./notes.ts";
+import { countText, edgeText, type Notes, signOf } from "./notes.ts";
 import { type Font, fitted, textWidth } from "./text-width.ts";
 
 export const fonts = {
@@ -22,9 +22,19 @@ const lineWidthMax = 320;
 /** A line of text in a state: work that it asks for, or an edge that does not lead to another state. */
 export interface Line {
   readonly text: string;
+  /** How often the edge was taken, as a text behind the line. */
+  readonly count: string;
   /** The edge that the line stands for, or null. */
   readonly edge: Edge | null;
 }
+
+/** The line of an edge, with a sign before it. */
+function edgeLine(edge: Edge, sign: string, notes: Notes): Line {
+  const text = fitted(`${sign}${edgeText(edge, notes)}`, fonts.line, lineWidthMax);
+  return { text, count: countText(edge, notes), edge };
+}
+
+const widthOf = ({ text, count }: Line) => textWidth(`${text}${count}`, fonts.line);
 
 const options = {
   "elk.algorithm": "layered",
@@ -61,25 +71,18 @@ export function titleOf({ name, parent, kind }: ChartState, { states }: Notes): 
 /** The lines of text within a state. Pure. */
 export function linesOf(chart: Chart, state: ChartState, notes: Notes): readonly Line[] {
   const work = [...state.effects, ...state.invokes].map((name) => ({
-    text: `▸ ${name}`,
-    edge: null,
+    text: fitted(`▸ ${name}`, fonts.line, lineWidthMax),
+    ...{ count: "", edge: null },
   }));
-  const taken = chart.edges
-    .filter(({ from, to }) => from === state.name && to === from)
-    .map((edge) => ({ text: `${edge.leaves ? "↻" : "·"} ${edgeText(edge, notes)}`, edge }));
-  return [...work, ...(notes.brief ? [] : taken)].map(({ text, edge }) => ({
-    text: fitted(text, fonts.line, lineWidthMax),
-    edge,
-  }));
+  if (notes.brief) return work;
+  const stays = chart.edges.filter(({ from, to }) => from === state.name && to === from);
+  return [...work, ...stays.map((edge) => edgeLine(edge, edge.leaves ? "↻ " : "· ", notes))];
 }
 
 /** The label of an arrow: a line for each of its edges. Pure. */
 export function labelLines(edges: readonly Edge[], notes: Notes): readonly Line[] {
   if (notes.brief) return [];
-  return edges.map((edge) => ({
-    text: fitted(edgeText(edge, notes), fonts.line, lineWidthMax),
-    edge,
-  }));
+  return edges.map((edge) => edgeLine(edge, "", notes));
 }
 
 /** The edges from each state to each other one. Pure. */
@@ -102,7 +105,7 @@ export const ids = {
 };
 
 function stateSize(title: string, lines: readonly Line[]): { width: number; height: number } {
-  const widths = lines.map(({ text }) => textWidth(text, fonts.line));
+  const widths = lines.map(widthOf);
   return {
     width: Math.max(textWidth(title, fonts.name) + dotSize, ...widths) + 2 * spacing.side,
     height: spacing.head + lines.length * spacing.line + (lines.length > 0 ? spacing.foot : 0),
@@ -141,8 +144,7 @@ function arrowEdge(edges: readonly Edge[], index: number, notes: Notes): ElkExte
   const label = {
     // ELK leaves a label without text where it is.
     text: "edges",
-    width:
-      Math.max(...lines.map(({ text }) => textWidth(text, fonts.line))) + 2 * spacing.labelSide,
+    width: Math.max(...lines.map(widthOf)) + 2 * spacing.labelSide,
     height: lines.length * spacing.line + 2 * spacing.labelTop,
     layoutOptions: { "elk.edgeLabels.inline": "true", "elk.edgeLabels.placement": "CENTER" },
   };

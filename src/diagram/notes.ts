@@ -1,5 +1,5 @@
 import type { Edge } from "./chart.ts";
-import { type CountsBySource, edgeKey } from "./edge-counts.ts";
+import { type CountsBySource, countsOf, edgeKey } from "./edge-counts.ts";
 import { edgeWords } from "./words.ts";
 
 export type Change = "added" | "removed";
@@ -20,6 +20,12 @@ const signs = { added: "+ ", removed: "− " } as const;
 /** The sign of a change, which says the same as its colour. Pure. */
 export function signOf(change: Change | undefined): string {
   return change === undefined ? "" : signs[change];
+}
+
+/** How often each source took an edge: ` (3 / 1)`. It is empty where nothing was counted. Pure. */
+export function countText(edge: Edge, { counts = {} }: Notes): string {
+  const taken = countsOf(edge, counts);
+  return taken.length === 0 ? "" : ` (${taken.join(" / ")})`;
 }
 
 /** An edge in words, with the sign of its change. Pure. */

@@ -27,6 +27,7 @@ export const diagramStyle = `.lockstep-diagram {
 .lockstep-diagram .state > .name { font-size: 14px; font-weight: 650; }
 .lockstep-diagram .state > .now { fill: none; }
 .lockstep-diagram .line text, .lockstep-diagram .work { fill: var(--diagram-muted); }
+.lockstep-diagram .count, .lockstep-diagram .caption { fill: var(--diagram-muted); font-weight: 400; }
 .lockstep-diagram .arrow > path { fill: none; stroke: var(--diagram-line); stroke-width: 1.4; }
 .lockstep-diagram .arrow > .head { fill: var(--diagram-line); stroke: none; }
 .lockstep-diagram .begin > path { fill: none; stroke: var(--diagram-line); stroke-width: 1.4; }

@@ -1,5 +1,5 @@
 import { anyState, type Edge } from "./chart.ts";
-import { edgeKey } from "./edge-counts.ts";
+import { edgeKey, presentSources } from "./edge-counts.ts";
 import { anyName, type Line, spacing } from "./graph.ts";
 import type { Arrow, Box, Layout, PlacedState, Point } from "./layout.ts";
 import type { Change, Notes } from "./notes.ts";
@@ -120,7 +120,7 @@ class Writer {
     return list !== undefined && edges.some((edge) => list.includes(edgeKey(edge)));
   }
 
-  #line({ edge, text }: Line, at: Point): string {
+  #line({ edge, text, count }: Line, at: Point): string {
     if (edge === null) {
       return `<text class="work" x="${at.x}" y="${at.y}">${escaped(text)}</text>`;
     }
@@ -133,7 +133,7 @@ class Writer {
       this.#change(edge),
     );
     const id = edgeElementId(this.#prefix, key);
-    return `<g class="${name}" id="${id}" data-edge="${escaped(key)}"><title>${escaped(edgeTitle(edge, notes))}</title><text x="${at.x}" y="${at.y}">${escaped(text)}</text></g>`;
+    return `<g class="${name}" id="${id}" data-edge="${escaped(key)}"><title>${escaped(edgeTitle(edge, notes))}</title><text x="${at.x}" y="${at.y}">${escaped(text)}${count === "" ? "" : `<tspan class="count">${escaped(count)}</tspan>`}</text></g>`;
   }
 
   state({ state, title, box, lines }: PlacedState): string {
@@ -194,10 +194,19 @@ class Writer {
     return `<g class="any" data-state="${anyState}">${box}<text x="${x + 12}" y="${y + height / 2 + 4}">${anyName}</text></g>`;
   }
 
+  /** The meaning of the counts, where there are any. */
+  #caption(): string {
+    const { counts = {}, brief = false } = this.#options.notes ?? {};
+    const sources = brief ? [] : presentSources(counts);
+    return sources.length === 0 ? "" : `in brackets: how often taken by ${sources.join(" / ")}`;
+  }
+
   whole(): string {
     const { chart, width, height, states, begins, any, arrows } = this.#layout;
     const { standalone = true, title = chart.name, notes, marks } = this.#options;
-    const box = [-margin, -margin, width + 2 * margin, height + 2 * margin];
+    const caption = this.#caption();
+    const foot = caption === "" ? 0 : spacing.line;
+    const box = [-margin, -margin, width + 2 * margin, height + foot + 2 * margin];
     const id = (part: string) => `${idPart(this.#prefix)}--${part}`;
     const compound = states.filter(({ state }) => ["compound", "parallel"].includes(state.kind));
     const simple = states.filter((placed) => !compound.includes(placed));
@@ -218,6 +227,9 @@ class Writer {
       ...(any === null ? [] : [this.#any(any)]),
       ...simple.map((placed) => this.state(placed)),
       ...arrows.map((arrow) => this.label(arrow)).filter((label) => label !== ""),
+      ...(caption === ""
+        ? []
+        : [`<text class="caption" x="${spacing.side}" y="${height + 6}">${caption}</text>`]),
       "</svg>",
       "",
     ].join("\n");

@@ -7,7 +7,7 @@ import { participantMachine } from "../../machines/participant.ts";
 import { upgradeMachine } from "../../machines/upgrade.ts";
 import { anyState, chartOf } from "../../src/diagram/chart.ts";
 import { edgeKey } from "../../src/diagram/edge-counts.ts";
-import { type Box, type Layout, layoutOf } from "../../src/diagram/layout.ts";
+import { type Box, type Layout, layoutOf, type Point } from "../../src/diagram/layout.ts";
 import { mermaidOf } from "../../src/diagram/mermaid.ts";
 import { edgeElementId, stateElementId, svgOf } from "../../src/diagram/svg.ts";
 import { fitted, textWidth } from "../../src/diagram/text-width.ts";
@@ -109,6 +109,39 @@ test.each(charts)(
   },
 );
 
+/** True where a piece of a way lies within the inside of a box. */
+const crosses = (box: Box, from: Point, to: Point) =>
+  overlaps(
+    { x: box.x + 1, y: box.y + 1, width: box.width - 2, height: box.height - 2 },
+    {
+      x: Math.min(from.x, to.x),
+      y: Math.min(from.y, to.y),
+      width: Math.max(0.1, Math.abs(from.x - to.x)),
+      height: Math.max(0.1, Math.abs(from.y - to.y)),
+    },
+  );
+
+test.each(charts)(
+  "$name: no way leads over a state or over the label of another way",
+  async (chart) => {
+    const layout = await layoutOf(chart);
+    const parents = new Set(chart.states.map(({ parent }) => parent));
+    const inner = layout.states.filter(({ state }) => !parents.has(state.name));
+    for (const { from, to, points, label } of layout.arrows) {
+      const others = layout.arrows.flatMap((arrow) =>
+        arrow.label === label ? [] : (arrow.label ?? []),
+      );
+      const boxes = [...inner.map(({ box }) => box), ...others];
+      const crossed = points
+        .slice(1)
+        .flatMap((point, index) =>
+          boxes.filter((box) => crosses(box, points[index] ?? point, point)),
+        );
+      expect(crossed, `${from} → ${to}`).toEqual([]);
+    }
+  },
+);
+
 test("each state lies within the state around it", async () => {
   const { states } = await layoutOf(chartOf(shop));
   for (const { state, box } of states.filter(({ state: { parent } }) => parent !== null)) {
@@ -185,7 +218,8 @@ test("changed parts have a sign beside their colour, and counts are said of each
     counts: { model: { "open PAY -> paying": 3 } },
   };
   const svg = svgOf(await layoutOf(chart, notes), { notes });
-  expect(svg).toContain(">− PAY</text>");
+  expect(svg).toContain('>− PAY<tspan class="count"> (3)</tspan></text>');
+  expect(svg).toContain(">in brackets: how often taken by model</text>");
   expect(svg).toContain(">+ gone</text>");
   expect(svg).toContain("<title>− PAY: open → paying; taken by model 3</title>");
 });

@@ -1,8 +1,7 @@
 import { LockstepError } from "../../errors.ts";
 import { limits } from "../../limits.ts";
-import { exportFilm } from "../../operator/film/export-film.ts";
 import type { Film } from "../../operator/film/film.ts";
-import { readFilmText } from "../../operator/film/film-file.ts";
+import { filmText, readFilmText } from "../../operator/film/film-file.ts";
 import { linesOf } from "../../operator/film/moment.ts";
 import { isUpgradeId } from "../../operator/film/read-film.ts";
 import { systemClock } from "../../ports/clock.ts";
@@ -22,7 +21,7 @@ export function exportCommand(
   terminal: Terminal,
 ): Promise<number> {
   return withFleet(options, terminal, async (fleet) => {
-    const text = exportFilm(await fleet.film(upgradeId));
+    const text = filmText(await fleet.film(upgradeId));
     const { out, json } = options;
     if (out === undefined) {
       terminal.out(text.trimEnd());

@@ -36,6 +36,14 @@ test("a film comes back as it was, also where its text was indented since", () =
   expect(readFilmText(JSON.stringify(JSON.parse(text), null, 2))).toEqual(film);
 });
 
+test("the file holds no password of a URL, and is whole all the same", () => {
+  const message = "no way to mongodb://admin:hunter2@db/shop";
+  const lanes = film.lanes.map((each) => ({ ...each, trouble: message }));
+  const written = filmText({ ...film, lanes });
+  expect(written).not.toContain("hunter2");
+  expect(readFilmText(written).lanes[0]?.trouble).toBe("no way to mongodb://***@db/shop");
+});
+
 test("a film that was cut off is refused, wherever that was", () => {
   for (let length = 0; length < text.length - 1; length += 97) {
     const expected = length < 25 ? "not-a-film" : "cut-off";
