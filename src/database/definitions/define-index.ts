@@ -1,5 +1,5 @@
 import { messageOf } from "../../errors.ts";
-import { type RawField, rawArray } from "../../mongo/bson/raw-bson.ts";
+import { fieldOf, type RawField, rawArray, rawDocument } from "../../mongo/bson/raw-bson.ts";
 import type { CollectionEntry } from "../../mongo/catalogue/catalogue.ts";
 import {
   bytesOfDefinition,
@@ -43,6 +43,15 @@ async function isSpelledOtherwise(
   return isTakenForSame(runner, { definition, collation: inherited }, asked);
 }
 
+/** The index that each collection has from its beginning. The catalogue does not list it. */
+const idIndexOf = (collation: RawField | null): Definition =>
+  definitionOf(
+    rawDocument([
+      ...[fieldOf("key", { _id: 1 }), fieldOf("name", "_id_")],
+      ...(collation === null ? [] : [collation]),
+    ]),
+  );
+
 /**
  * True where the index exists, false where no index has its name.
  * @throws LockstepError `schema-conflict` where another index has its name, or it has another name
@@ -56,7 +65,8 @@ async function isThere(
 ): Promise<boolean> {
   const inherited = inheritedCollation(options);
   const wanted = collation === undefined ? inherited : collation;
-  const named = indexes.find((index) => indexName(index) === name);
+  const all = [idIndexOf(inherited), ...indexes];
+  const named = all.find((index) => indexName(index) === name);
   if (named !== undefined) {
     if (isSameIndex(named, asked, wanted)) return true;
     if (await isSpelledOtherwise(runner, inherited, named, asked, wanted)) return true;
@@ -64,7 +74,7 @@ async function isThere(
       `another index of "${collection}" is named "${name}", with other keys or options: choose another name, or drop that one first`,
     );
   }
-  const same = indexes.find((index) => isSameIndex(index, asked, wanted));
+  const same = all.find((index) => isSameIndex(index, asked, wanted));
   if (same === undefined) return false;
   throw conflict(
     `index "${name}" of "${collection}" exists already as "${indexName(same)}": use that name, or drop that one first`,

@@ -70,6 +70,11 @@ export async function define(
     options.mastership.signal.throwIfAborted();
     if (await isDone()) return;
     if (progress.target === null) throw conflict("expected a collection to act on, found none");
+    if (attempt > limits.transactionAttemptsMax) {
+      throw conflict(
+        "the server accepts the definition, and does not have it afterwards: end the program that changes it, or ask for the form that the server keeps",
+      );
+    }
     const asked = command(new UUID(progress.target));
     const database = options.client.db(asked.database === "admin" ? "admin" : options.databaseName);
     try {

@@ -4,6 +4,7 @@ import {
   decodedValue,
   fieldOf,
   fieldOfBytes,
+  isTrue,
   type RawField,
   rawDocument,
   rawFields,
@@ -77,7 +78,11 @@ function asStored(fields: readonly RawField[]): readonly RawField[] {
   ];
 }
 
+/** The server keeps any number that is not zero as true. */
+const flags = ["unique", "sparse", "hidden", "prepareUnique"];
+
 function indexFieldMeaning(field: RawField): string {
+  if (flags.includes(field.name)) return String(isTrue(field));
   if (field.name === "partialFilterExpression") return filterMeaning(field);
   if (field.name === "wildcardProjection") return projectionMeaning(field);
   // As in a filter, the order does not count.
