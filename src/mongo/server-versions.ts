@@ -67,9 +67,10 @@ async function readFeature(
         { missing: "getParameter on the cluster" },
       );
     });
-  const { version, targetVersion } = answer[parameter] as Record<string, unknown>;
+  const { version, targetVersion, previousVersion } = answer[parameter] as Record<string, unknown>;
   return {
-    feature: String(version),
+    // On the way down the server calls the target its version already.
+    feature: String(previousVersion ?? version),
     target: targetVersion === undefined ? null : String(targetVersion),
   };
 }

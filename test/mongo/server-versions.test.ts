@@ -146,7 +146,10 @@ test("every act that copies data, on a set below 6.0 and on its way; accepted on
   await setTarget({ $set: { targetVersion: "6.0" } });
   await refused(/featureCompatibilityVersion.*on the way from 5\.0 to 6\.0/);
   expect((await run("status")).code).toBe(0);
-  await setTarget({ $unset: { targetVersion: "" } });
+  // As the server itself writes it on the way down.
+  await setTarget({ $set: { targetVersion: "5.0", previousVersion: "6.0" } });
+  await refused(/featureCompatibilityVersion.*on the way from 6\.0 to 5\.0/);
+  await setTarget({ $unset: { targetVersion: "", previousVersion: "" } });
   await setFeature("6.0");
   for (const act of acts.slice(0, 3)) {
     const { code, text } = await run(...act);
