@@ -3,7 +3,7 @@ import { limits } from "../limits.ts";
 import { redactUrl } from "../log.ts";
 import type { Film } from "../operator/film/film.ts";
 import type { FleetClient } from "../operator/fleet-client.ts";
-import type { FleetStatus, HistoryItem } from "../operator/status.ts";
+import type { FleetStatus } from "../operator/status.ts";
 import type { Clock } from "../ports/clock.ts";
 import { createWakeUp } from "../ports/wake-up.ts";
 import { type Frame, frameBetween } from "./frames.ts";
@@ -25,7 +25,7 @@ export interface Follower {
 }
 
 export interface FeedOptions {
-  readonly fleet: Pick<FleetClient, "watch" | "history" | "film">;
+  readonly fleet: Pick<FleetClient, "watch" | "history" | "film" | "explain">;
   readonly of: FleetView["fleet"];
   readonly clock: Clock;
   /** Names this process: the numbers of another one mean nothing here. */
@@ -63,7 +63,7 @@ class LiveFeed implements Feed {
   #idle = new AbortController();
   #readAtMs: number | null = null;
   #historyOf = "";
-  #history: readonly HistoryItem[] = [];
+  #explainedOf = "";
   view: WholeView;
   status: FleetStatus | null = null;
 
@@ -152,9 +152,13 @@ class LiveFeed implements Feed {
       for await (const status of fleet.watch({ signal })) {
         if (signal.aborted) return;
         this.status = status;
-        await this.#readHistory(status);
+        const readings = {
+          history: await this.#readHistory(status),
+          explanation: await this.#explain(status),
+          film: await this.#film(status),
+        };
         this.#readAtMs = clock.monotonicMs();
-        this.#publish(viewOf(of, status, this.#history, await this.#film(status)));
+        this.#publish(viewOf(of, status, readings));
         await clock.sleep(limits.dashboardPauseMs, signal);
       }
     } catch (error) {
@@ -166,11 +170,24 @@ class LiveFeed implements Feed {
   }
 
   /** Reads the past upgrades where one has begun or ended since. */
-  async #readHistory({ upgrade }: FleetStatus): Promise<void> {
+  async #readHistory({ upgrade }: FleetStatus): Promise<WholeView["history"]> {
     const of = `${upgrade?.upgradeId} ${upgrade?.state} ${upgrade?.downtime.until}`;
-    if (of === this.#historyOf) return;
-    this.#history = (await this.#options.fleet.history()).slice(-limits.dashboardHistoryMax);
+    if (of === this.#historyOf) return this.view.history;
+    const history = await this.#options.fleet.history();
     this.#historyOf = of;
+    return history.slice(-limits.dashboardHistoryMax);
+  }
+
+  /** Explains trouble anew where another state or another agent is in it. */
+  async #explain({ upgrade }: FleetStatus): Promise<WholeView["explanation"]> {
+    if (upgrade === null) return null;
+    const { upgradeId, state, reason, silent, notServing } = upgrade;
+    if (reason === null && silent.length + notServing.length === 0) return null;
+    const names = [...silent, ...notServing].map(({ agent }) => agent);
+    const of = [upgradeId, state, reason?.message, ...names].join(" ");
+    if (of === this.#explainedOf && this.view.explanation) return this.view.explanation;
+    this.#explainedOf = of;
+    return this.#options.fleet.explain();
   }
 
   /** The film of the latest upgrade. Once everybody has come to the end, it does not change any more. */

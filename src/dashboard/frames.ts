@@ -44,6 +44,14 @@ export function frameBetween(
   return { whole: false, now, parts: Object.fromEntries(changed), agents: news, gone, film };
 }
 
+function agentsAfter(known: WholeView["agents"], frame: Frame): WholeView["agents"] {
+  if (!frame.whole && frame.agents.length + frame.gone.length === 0) return known;
+  const gone = new Set(frame.gone);
+  const kept = frame.whole ? [] : Object.entries(known).filter(([name]) => !gone.has(name));
+  const news = frame.agents.map((agent) => [agent.agent, agent] as const);
+  return Object.fromEntries([...kept, ...news]);
+}
+
 function filmAfter(known: Film | null, change: Frame["film"]): Film | null | undefined {
   if (change === null) return known;
   return change === "gone" ? null : withGrowth(known, change);
@@ -54,11 +62,7 @@ function filmAfter(known: Film | null, change: Frame["film"]): Film | null | und
  * @returns undefined where the frame does not follow the view: the reader needs a whole one
  */
 export function withFrame(before: WholeView, frame: Frame): WholeView | undefined {
-  const kept = frame.whole
-    ? []
-    : Object.entries(before.agents).filter(([name]) => !frame.gone.includes(name));
-  const news = frame.agents.map((agent) => [agent.agent, agent] as const);
-  const agents = Object.fromEntries([...kept, ...news]);
+  const agents = agentsAfter(before.agents, frame);
   const known = frame.whole ? null : before.film;
   const film = filmAfter(known, frame.film);
   return film === undefined ? undefined : { ...before, ...frame.parts, agents, film };

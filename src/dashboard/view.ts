@@ -1,5 +1,6 @@
 import { limits } from "../limits.ts";
 import { type Condition, conditionsOf } from "../operator/conditions.ts";
+import type { Explanation } from "../operator/explanation/explain.ts";
 import type { Film } from "../operator/film/film.ts";
 import type { FleetStatus, HistoryItem } from "../operator/status.ts";
 import { type Answers, answersOf } from "./answers.ts";
@@ -20,6 +21,8 @@ export interface FleetView {
   readonly condition: Condition | null;
   readonly answers: Answers;
   readonly history: readonly HistoryItem[];
+  /** Why the upgrade is in trouble, in the words of `lockstep explain`, or null where it is not. */
+  readonly explanation: Explanation | null;
   /** Why the fleet cannot be read, or null. */
   readonly trouble: { readonly code: string; readonly message: string } | null;
 }
@@ -31,12 +34,15 @@ export interface WholeView extends FleetView {
   readonly film: Film | null;
 }
 
+/** All that is read beside the status. */
+export type Readings = Pick<WholeView, "history" | "film" | "explanation">;
+
 /** A view before the first reading. */
 export function emptyView(fleet: FleetView["fleet"]): WholeView {
   return {
     fleet,
     ...{ versions: null, master: null, upgrade: null, history: [], trouble: null },
-    ...{ condition: null, answers: answersOf(null) },
+    ...{ condition: null, explanation: null, answers: answersOf(null) },
     ...{ agents: {}, film: null },
   };
 }
@@ -45,8 +51,7 @@ export function emptyView(fleet: FleetView["fleet"]): WholeView {
 export function viewOf(
   fleet: FleetView["fleet"],
   status: FleetStatus,
-  history: readonly HistoryItem[],
-  film: Film | null = null,
+  { history = [], film = null, explanation = null }: Partial<Readings> = {},
 ): WholeView {
   const { versions, master, upgrade, agents } = status;
   const conditions = conditionsOf(status);
@@ -57,7 +62,7 @@ export function viewOf(
   });
   return {
     ...{ fleet, versions, master, upgrade, history, trouble: null },
-    ...{ condition: conditions.upgrade, answers: answersOf(status) },
+    ...{ explanation, condition: conditions.upgrade, answers: answersOf(status) },
     agents: Object.fromEntries(tiles.map((tile) => [tile.agent, tile])),
     film,
   };

@@ -13,7 +13,7 @@ import { silentLog } from "../../src/log.ts";
 import { until } from "../support/until.ts";
 import { createVirtualClock } from "../support/virtual-clock.ts";
 import { filmWith } from "./film.ts";
-import { statusWith, things, upgradeWith } from "./fleet-status.ts";
+import { explanation, statusWith, things, upgradeWith } from "./fleet-status.ts";
 
 const token = "0123456789abcdef";
 
@@ -26,6 +26,7 @@ function stage(options: { readonly token?: string | null; readonly status?: Flee
       return { ok: true as const, upgradeId: "u000002", message: "accepted" };
     },
     film: async () => filmWith({ upgrade: ["waiting"] }),
+    explain: async () => explanation,
     async *watch() {},
     history: async () => [],
   };
@@ -153,6 +154,7 @@ async function serving(agentsOnce: number) {
     },
     history: async () => [],
     film: async () => filmWith({}),
+    explain: async () => explanation,
   };
   const dashboard = await startDashboard({
     ...{ fleet: fleet as FleetClient, name: "things", databaseName: "things" },

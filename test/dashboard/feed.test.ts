@@ -9,14 +9,14 @@ import type { FleetStatus } from "../../src/index.ts";
 import { limits } from "../../src/limits.ts";
 import { createVirtualClock } from "../support/virtual-clock.ts";
 import { filmWith } from "./film.ts";
-import { at, statusWith, things, upgradeWith } from "./fleet-status.ts";
+import { at, explanation, statusWith, things, upgradeWith } from "./fleet-status.ts";
 
 function stage() {
   const clock = createVirtualClock();
   let latest: FleetStatus | LockstepError | null = null;
   let number = 0;
   let wake = () => {};
-  const counted = { watches: 0, histories: 0 };
+  const counted = { watches: 0, histories: 0, explanations: 0 };
   const feed: Feed = createFeed({
     clock,
     instance: "i",
@@ -36,6 +36,10 @@ function stage() {
         }
       },
       film: async () => filmWith({ upgrade: ["waiting"] }),
+      async explain() {
+        counted.explanations += 1;
+        return explanation;
+      },
       async history() {
         counted.histories += 1;
         return [];
@@ -145,10 +149,23 @@ test("nobody follows, and nothing is read; the history is read for each state on
   expect(counted.watches).toBe(0);
   const leave = feed.follow(page().follower);
   await see(inState("waiting"), inState("waiting"), inState("migrating"));
-  expect(counted).toEqual({ watches: 1, histories: 2 });
+  expect(counted).toEqual({ watches: 1, histories: 2, explanations: 0 });
   leave();
   await see(inState("done"));
   expect(feed.view.upgrade?.state).toBe("migrating");
+});
+
+test("an upgrade in trouble is explained, once for each trouble", async () => {
+  const { feed, see, counted } = stage();
+  const { follower, got } = page();
+  feed.follow(follower);
+  const silent = [{ agent: "a3", until: at + 5 }];
+  const late = statusWith({ upgrade: upgradeWith({ silent }) });
+  await see(inState("migrating"), late, { ...late, now: at + 1 });
+  expect([got.view.explanation, counted.explanations]).toEqual([explanation, 1]);
+  const reason = { code: "timeout", message: "late", details: {} };
+  await see(statusWith({ upgrade: upgradeWith({ silent, reason }) }), inState("migrating"));
+  expect([got.view.explanation, counted.explanations]).toEqual([null, 2]);
 });
 
 test("trouble is shown beside the last view, and goes by itself", async () => {

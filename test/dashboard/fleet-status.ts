@@ -1,9 +1,14 @@
 import type { AgentStatus, FleetStatus, UpgradeStatus } from "../../src/index.ts";
+import type { Explanation } from "../../src/operator/explanation/explain.ts";
 import { agentStatus, fleetStatus, statusNow, upgradeStatus } from "../support/fleet-status.ts";
 
 export const at = statusNow;
 
 export const things = { name: "things", database: "things" };
+
+export const explanation: Explanation = {
+  ...{ subject: "upgrade u000002", condition: null, causes: [], tried: [], safe: [], next: [] },
+};
 
 export function agentWith(facts: Partial<AgentStatus> = {}): AgentStatus {
   return agentStatus("a1", facts);

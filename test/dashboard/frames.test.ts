@@ -33,10 +33,11 @@ const viewFrom = ({ agents, state, upgraded, steps, upgradeId }: Reading): Whole
       agents: agents.map(agentWith),
       upgrade: upgraded ? upgradeWith({ state }) : null,
     }),
-    [],
-    upgraded
-      ? filmWith({ upgrade: names.slice(0, steps), a1: names.slice(0, 2) }, { upgradeId })
-      : null,
+    {
+      film: upgraded
+        ? filmWith({ upgrade: names.slice(0, steps), a1: names.slice(0, 2) }, { upgradeId })
+        : null,
+    },
   );
 
 test("the frames between views, one after the other, make each view", () => {
@@ -56,10 +57,10 @@ test("the frames between views, one after the other, make each view", () => {
 });
 
 test("nothing is sent where nothing has changed, and only the agent that has", () => {
-  const before = viewOf(things, statusWith(), []);
-  expect(frameBetween(before, viewOf(things, statusWith({ now: at + 1 }), []), at)).toBeNull();
+  const before = viewOf(things, statusWith());
+  expect(frameBetween(before, viewOf(things, statusWith({ now: at + 1 })), at)).toBeNull();
   const moved = statusWith({ agents: [agentWith(), agentWith({ agent: "a2", gate: "shut" })] });
-  expect(frameBetween(before, viewOf(things, moved, []), at)).toMatchObject({
+  expect(frameBetween(before, viewOf(things, moved), at)).toMatchObject({
     ...{ whole: false, parts: {}, gone: [] },
     agents: [{ agent: "a2", gate: "shut" }],
   });

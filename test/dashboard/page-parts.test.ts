@@ -54,7 +54,7 @@ describe("the tiles", () => {
     agentWith({ agent: `a${index}`, silent: index === 90, blocked: index === 91 ? "disk" : null }),
   );
   const status = statusWith({ agents, upgrade: null, now: at + 1_000 });
-  const fleet = Object.values(viewOf(things, status, []).agents);
+  const fleet = Object.values(viewOf(things, status).agents);
   test("of a large fleet begin with those in trouble", () => {
     const { shown, hidden, conditions } = agentsShown(fleet, "", 3);
     expect(shown.map(({ agent }) => agent)).toEqual(["a91", "a90", "a0"]);

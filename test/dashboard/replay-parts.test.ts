@@ -93,7 +93,7 @@ test("an arrow is marked by its own edges, and not by those of a state whose nam
 
 describe("the question before a request", () => {
   const view = (facts: Parameters<typeof upgradeWith>[0]) =>
-    viewOf(things, statusWith({ upgrade: upgradeWith(facts) }), []);
+    viewOf(things, statusWith({ upgrade: upgradeWith(facts) }));
 
   test("names the upgrade that the person saw", () => {
     expect(abortConfirmation(view({}))).toMatchObject({

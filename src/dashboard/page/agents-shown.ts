@@ -1,5 +1,6 @@
 import type { AgentTile } from "../view.ts";
 
+const byName = new Intl.Collator("en", { numeric: true });
 const order = ["blocked", "waiting", "working", "active"];
 
 /** The agents that are shown of a large fleet: those in trouble first. */
@@ -38,8 +39,7 @@ export function agentsShown(
   const isLarge = matching.length > shownMax;
   const sorted = matching.toSorted(
     (left, right) =>
-      (isLarge ? rank(left) - rank(right) : 0) ||
-      left.agent.localeCompare(right.agent, "en", { numeric: true }),
+      (isLarge ? rank(left) - rank(right) : 0) || byName.compare(left.agent, right.agent),
   );
   return {
     shown: sorted.slice(0, shownMax),

@@ -1,4 +1,4 @@
-import { useState } from "preact/hooks";
+import { useMemo, useState } from "preact/hooks";
 import type { AgentTile, WholeView } from "../../view.ts";
 import { agentsShown } from "../agents-shown.ts";
 import { forgetConfirmation } from "../confirmations.ts";
@@ -57,8 +57,11 @@ const counts = (pairs: readonly (readonly [string, number])[]) =>
 /** The fleet: each agent a tile; of a large fleet those in trouble first. */
 export function Agents({ view }: { readonly view: WholeView }) {
   const [search, setSearch] = useState("");
-  const agents = Object.values(view.agents);
-  const { shown, hidden, conditions, versions } = agentsShown(agents, search, tilesMax);
+  const agents = useMemo(() => Object.values(view.agents), [view.agents]);
+  const { shown, hidden, conditions, versions } = useMemo(
+    () => agentsShown(agents, search, tilesMax),
+    [agents, search],
+  );
   return (
     <section class="panel" aria-labelledby="agents-title">
       <div class="panel-top">

@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { diagramStyle } from "../../../diagram/svg-style.ts";
 import type { DiagramMarks } from "../diagram-marks.ts";
 import { markDiagram } from "../mark-diagram.ts";
@@ -52,7 +52,8 @@ export function Diagram({ machine, brief, marks }: DiagramProps) {
       isWanted = false;
     };
   }, [path]);
-  useEffect(() => {
+  // The picture changes together with the words beside it.
+  useLayoutEffect(() => {
     if (drawn) markDiagram(drawn, marks);
   }, [drawn, marks]);
   return (

@@ -54,7 +54,7 @@ export function LaneFacts({ lane, timeMs }: Props) {
       {reason !== null && (
         <div>
           <dt>Reason</dt>
-          <dd>
+          <dd title={reason.message}>
             <code>{reason.code}</code> {reason.message}
           </dd>
         </div>

@@ -1,17 +1,14 @@
+import type { Explanation } from "../../../operator/explanation/explain.ts";
 import type { WholeView } from "../../view.ts";
 import { Icon } from "./icon.tsx";
 
-/** Why the upgrade failed, was turned back or cannot go on. */
-export function ReasonPanel({ view }: { readonly view: WholeView }) {
-  const reason = view.upgrade?.reason;
-  if (!reason) return null;
-  const facts = Object.entries(reason.details);
+function CauseItem({ who, code, message, details }: Explanation["causes"][number]) {
+  const facts = Object.entries(details);
   return (
-    <section class="panel reason" aria-labelledby="reason-title">
-      <h2 id="reason-title">
-        <Icon name="warn" /> Reason <code>{reason.code}</code>
-      </h2>
-      <p class="message">{reason.message}</p>
+    <li>
+      <p class="message">
+        <strong>{who}</strong> {code !== null && <code>{code}</code>} {message}
+      </p>
       {facts.length > 0 && (
         <details>
           <summary>Facts</summary>
@@ -25,9 +22,65 @@ export function ReasonPanel({ view }: { readonly view: WholeView }) {
           </dl>
         </details>
       )}
-      <p class="detail">
-        The way out is in <code>docs/errors.md#{reason.code}</code>.
-      </p>
+      {code !== null && (
+        <p class="detail">
+          see <code>docs/errors.md#{code}</code>
+        </p>
+      )}
+    </li>
+  );
+}
+
+interface PartProps {
+  readonly title: string;
+  readonly lines: readonly string[];
+}
+
+function Part({ title, lines }: PartProps) {
+  if (lines.length === 0) return null;
+  return (
+    <div>
+      <h3>{title}</h3>
+      <ul>
+        {lines.map((line) => (
+          <li key={line}>{line}</li>
+        ))}
+      </ul>
+    </div>
+  );
+}
+
+/** Why the upgrade is in trouble, and what to do now: in the words of `lockstep explain`. */
+export function ReasonPanel({ view }: { readonly view: WholeView }) {
+  const { explanation } = view;
+  if (explanation === null || explanation.causes.length === 0) return null;
+  const { causes, tried, safe, next } = explanation;
+  return (
+    <section class="panel reason" aria-labelledby="reason-title">
+      <h2 id="reason-title">
+        <Icon name="warn" /> Why
+      </h2>
+      <ol class="causes">
+        {causes.map((cause) => (
+          <CauseItem key={`${cause.who} ${cause.message}`} {...cause} />
+        ))}
+      </ol>
+      <div class="parts">
+        <Part title="Tried so far" lines={tried} />
+        <Part title="Safe now" lines={safe} />
+        {next.length > 0 && (
+          <div>
+            <h3>Next</h3>
+            <ul>
+              {next.map(({ command, why }) => (
+                <li key={why}>
+                  {command !== null && <code>{command}</code>} {why}
+                </li>
+              ))}
+            </ul>
+          </div>
+        )}
+      </div>
     </section>
   );
 }
