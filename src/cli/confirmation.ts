@@ -21,3 +21,23 @@ export async function requireConfirmation(
       : `expected the database's name "${name}" as confirmation, got "${typed}"`,
   );
 }
+
+/**
+ * A person on a terminal types "yes". A script says `--yes`. Where neither a terminal nor `--json` lets anybody answer, the
+ * command line itself is the answer.
+ * @param what happens, in one sentence
+ * @throws LockstepError `bad-argument`
+ */
+export async function requireYes(
+  what: string,
+  { yes, json }: { readonly yes?: boolean; readonly json?: boolean },
+  terminal: Pick<Terminal, "question">,
+): Promise<void> {
+  if (yes || json) return;
+  const typed = await terminal.question(`${what}; type "yes" to go on: `);
+  if (typed === null || typed.trim() === "yes") return;
+  throw new LockstepError(
+    "bad-argument",
+    `expected "yes" as confirmation, got "${typed}": nothing was asked for; scripts use --yes`,
+  );
+}

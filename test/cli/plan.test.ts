@@ -102,4 +102,18 @@ test("what cannot be planned, and a plan with a check that is refused, which wri
   expect(unknown.code, unknown.text).toBe(1);
   expect(unknown.out).toMatch(/refused the version and the agents: cannot-start: /);
   await expect(readFile(file("never"))).rejects.toMatchObject({ code: "ENOENT" });
+  const upgrade = await run("upgrade", "9.0.0", ...steps(), "--yes");
+  expect([upgrade.code, upgrade.text.includes("lockstep: cannot-start: ")], upgrade.text).toEqual([
+    1,
+    true,
+  ]);
 });
+
+test("an upgrade with the steps shows its plan, and applies it", async () => {
+  const { agentVersion } = (await world.fleet.status()).versions;
+  const done = await run("upgrade", "1.3.0", ...steps(), "--yes");
+  expect(done.code, done.text).toBe(0);
+  const [shown = "", accepted = ""] = done.out.split("accepted as ");
+  expect(shown).toContain(`plan: things from ${agentVersion} to 1.3.0\n`);
+  expect(accepted).toContain(`upgrade ${agentVersion} to 1.3.0`);
+}, 180_000);

@@ -34,7 +34,10 @@ export function addUpgradeCommands(
   );
   addDeadlineOption(
     following(program.command("upgrade <version>").description("upgrade the fleet to a version")),
-  ).action((version: string, options: UpgradeOptions) =>
-    settle(upgrade(version, options, terminal)),
-  );
+  )
+    .option("--steps <module>", "a module that exports `steps`: show the plan first, and apply it")
+    .option("--yes", "ask for no confirmation on a terminal; elsewhere nobody is asked")
+    .action((version: string, options: UpgradeOptions) =>
+      settle(upgrade(version, options, terminal)),
+    );
 }
