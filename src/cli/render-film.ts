@@ -7,8 +7,8 @@ import { clockTime, duration } from "./render.ts";
 
 const coordinatorName = "upgrade";
 
-function nameOf({ lane }: FilmLine): string {
-  return lane.agent ?? coordinatorName;
+function nameOf({ agent }: FilmLine["lane"]): string {
+  return agent ?? coordinatorName;
 }
 
 /** Another process goes on with an actor. */
@@ -64,18 +64,21 @@ export function renderFilmHead(film: Film): string {
   return `${kind} ${film.upgradeId}  ${film.from} → ${film.to}  ${clockTime(from)}, ${took}, ${agents === 1 ? "1 agent" : `${agents} agents`}`;
 }
 
-/** One line of a film, with the time since its beginning. Pure. */
-export function renderFilmLine(film: Film, line: FilmLine): string {
-  const { from } = spanOf(film);
-  const width = Math.max(...film.lanes.map((lane) => (lane.agent ?? coordinatorName).length));
-  const time = relative(line.at - from).padStart(12);
-  const name = nameOf(line).padEnd(Math.min(width, limits.filmNameWidthMax));
-  if (line.step === null) return printableLine(`${time}  ${name}    serves`);
-  const { step } = line;
-  const sign = step.enters ? "→" : " ";
-  const text = `${eventText(step, line.lane)}${reasonText(step)}${deadlineText(step, from)}`;
-  return printableLine(`${time}  ${name}  ${sign} ${step.state.padEnd(stateWidth)}  ${text}`);
-}
-
 /** The longest name of a state of Lockstep's machines. */
 const stateWidth = "checking-readiness".length;
+
+/** How to write one line of a film, with the time since its beginning. Pure. */
+export function filmLineRenderer(film: Film): (line: FilmLine) => string {
+  const { from } = spanOf(film);
+  const lengths = film.lanes.map((lane) => nameOf(lane).length);
+  const width = lengths.reduce((widest, length) => Math.max(widest, length), 0);
+  const nameWidth = Math.min(width, limits.filmNameWidthMax);
+  return ({ at, lane, step }) => {
+    const time = relative(at - from).padStart(12);
+    const name = nameOf(lane).padEnd(nameWidth);
+    if (step === null) return printableLine(`${time}  ${name}    serves`);
+    const sign = step.enters ? "→" : " ";
+    const text = `${eventText(step, lane)}${reasonText(step)}${deadlineText(step, from)}`;
+    return printableLine(`${time}  ${name}  ${sign} ${step.state.padEnd(stateWidth)}  ${text}`);
+  };
+}

@@ -7,6 +7,8 @@ import { pathToFileURL } from "node:url";
 import { MongoClient } from "mongodb";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { upgradeMachine } from "../../machines/upgrade.ts";
+import { replay } from "../../src/cli/commands/film.ts";
+import type { Terminal } from "../../src/cli/run.ts";
 import { chartOf } from "../../src/diagram/chart.ts";
 import { layoutOf } from "../../src/diagram/layout.ts";
 import { svgOf } from "../../src/diagram/svg.ts";
@@ -97,6 +99,24 @@ describe("lockstep export and replay", () => {
     const shell = `(${replay}; echo "code $?" >&2) | true`;
     const ran = await runCommand("sh", ["-c", shell], { timeoutMs: 60_000 });
     expect(ran?.stderr).toBe("code 0\n");
+  });
+
+  test("with a speed a terminal waits before each line, and Ctrl-C ends the wait", async () => {
+    const interruption = new AbortController();
+    const said: string[] = [];
+    const terminal: Terminal = {
+      out(text) {
+        said.push(text);
+        // The line after this one would come in a thousand seconds.
+        if (said.length === 2) interruption.abort(new Error("interrupted"));
+      },
+      question: async () => null,
+      screen: { paint: () => {}, close: () => {} } as unknown as Terminal["screen"],
+      signal: interruption.signal,
+    };
+    const options = { mongoUrl: "", speed: "0.001" };
+    await expect(replay(inFolder("film.json"), options, terminal)).rejects.toThrow("interrupted");
+    expect(said).toEqual(lines);
   });
 
   test("--json gives the head, then each step", async () => {

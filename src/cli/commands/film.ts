@@ -7,7 +7,7 @@ import { isUpgradeId } from "../../operator/film/read-film.ts";
 import { systemClock } from "../../ports/clock.ts";
 import { readTextFile, writeFileAtomic } from "../../ports/files.ts";
 import { exitCodes } from "../exit-codes.ts";
-import { isShown, renderFilmHead, renderFilmLine } from "../render-film.ts";
+import { filmLineRenderer, isShown, renderFilmHead } from "../render-film.ts";
 import { type SharedOptions, type Terminal, withFleet } from "../run.ts";
 
 export interface ExportOptions extends SharedOptions {
@@ -79,6 +79,7 @@ async function show(
     const { lanes, charts: _, ...head } = film;
     terminal.out(JSON.stringify({ type: "film", ...head, actors: lanes.length }));
   } else terminal.out(renderFilmHead(film));
+  const rendered = filmLineRenderer(film);
   let before: number | null = null;
   for (const line of linesOf(film)) {
     const { at, lane, step } = line;
@@ -95,6 +96,6 @@ async function show(
       terminal.signal.throwIfAborted();
     }
     before = at;
-    terminal.out(renderFilmLine(film, line));
+    terminal.out(rendered(line));
   }
 }

@@ -61,29 +61,30 @@ export function spanOf({ lanes }: Pick<Film, "lanes">): {
   return { from, until };
 }
 
-/** How many steps lie at or before a time. Pure. */
-function countUntil(steps: readonly FilmStep[], timeMs: number): number {
-  let [least, most] = [0, steps.length];
-  while (least < most) {
-    const middle = Math.floor((least + most) / 2);
-    if ((steps[middle]?.at ?? 0) <= timeMs) least = middle + 1;
-    else most = middle;
+/**
+ * One actor as it was at a time by the database's clock. One pass over the past steps: a slider asks this of ten thousand
+ * lanes for each of its frames. Pure.
+ */
+export function laneAt(lane: Lane, timeMs: number): LaneMoment {
+  const { actor, agent, steps, servedAt } = lane;
+  const taken = new Set<string>();
+  let [since, last, reason]: [number | null, readonly string[], Reason | null] = [null, [], null];
+  let step: FilmStep | null = null;
+  for (const each of steps) {
+    if (each.at > timeMs) break;
+    step = each;
+    if (each.enters) since = each.at;
+    if (each.reason !== null) reason = each.reason;
+    if (each.edges.length === 0) continue;
+    last = each.edges;
+    for (const key of each.edges) taken.add(key);
   }
-  return least;
-}
-
-function laneAt(lane: Lane, timeMs: number): LaneMoment {
-  const past = lane.steps.slice(0, countUntil(lane.steps, timeMs));
-  const step = past.at(-1) ?? null;
   return {
-    ...{ actor: lane.actor, agent: lane.agent, step },
+    ...{ actor, agent, step, since, reason, last },
     state: step?.state ?? null,
-    since: visitsOfLane({ steps: past }).at(-1)?.from ?? null,
-    taken: [...new Set(past.flatMap(({ edges }) => edges))],
-    last: past.findLast(({ edges }) => edges.length > 0)?.edges ?? [],
+    taken: [...taken],
     deadlines: step?.deadlines ?? [],
-    reason: past.findLast(({ reason }) => reason !== null)?.reason ?? null,
-    serves: lane.servedAt !== null && lane.servedAt <= timeMs,
+    serves: servedAt !== null && servedAt <= timeMs,
   };
 }
 

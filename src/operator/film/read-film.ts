@@ -6,7 +6,7 @@ import { LockstepError } from "../../errors.ts";
 import { collections, type Entry, type Store } from "../../journal/store.ts";
 import { limits } from "../../limits.ts";
 import { unreadable } from "../../upgrade/readable.ts";
-import { contextOf } from "../../upgrade/views.ts";
+import { contextOf, isOver } from "../../upgrade/views.ts";
 import type { Film, Lane } from "./film.ts";
 import { laneOf, nothingProjected, type Projected, projected, shippedCharts } from "./project.ts";
 
@@ -38,6 +38,8 @@ export class FilmReader {
 
   async #actor(actor: string): Promise<Projected> {
     const known = this.#known.get(actor) ?? nothingProjected;
+    // An actor that is over gets no further entry: a reading of many agents asks only for those under way.
+    if (known.tail !== null && isOver(known.tail)) return known;
     const entries = await this.#store.entries(actor, (known.tail?.revision ?? -1) + 1);
     if (entries.length === 0) return known;
     const grown = projected(known, entries);
