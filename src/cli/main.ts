@@ -11,6 +11,7 @@ import { allowWrites } from "./commands/allow-writes.ts";
 import { ask } from "./commands/ask.ts";
 import { addBackupCommands } from "./commands/backups.ts";
 import { addCheckCommand } from "./commands/check.ts";
+import { addCompletionCommand } from "./commands/completion.ts";
 import { init } from "./commands/init.ts";
 import { addLookingCommands } from "./commands/looking.ts";
 import { addPictureCommands, readsFileOnly } from "./commands/pictures.ts";
@@ -94,6 +95,7 @@ function build(settle: (work: Promise<number>) => Promise<void>): Command {
   addBackupCommands(program, terminal, settle);
   addCheckCommand(program, terminal, settle);
   addPictureCommands(program, shared, terminal, settle);
+  addCompletionCommand(program, terminal, settle);
   completeMongoUrl(program, readsFileOnly);
   return program;
 }
