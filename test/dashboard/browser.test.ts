@@ -5,14 +5,16 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import type { Browser, Page } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { Film } from "../../src/index.ts";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { startDashboard } from "../../src/dashboard/serve.ts";
+import type { Film, FleetClient } from "../../src/index.ts";
 import { freePort } from "../../src/local/mongod-process.ts";
 import { momentAt, spanOf, visitsOfLane } from "../../src/operator/film/moment.ts";
 import { type ChildProcess, exited, startProcess } from "../../src/ports/process.ts";
 import { openBrowser, violationsOf } from "../support/browser.ts";
 import { startTestFleet, type TestFleet } from "../support/fleet.ts";
 import { until } from "../support/until.ts";
+import { agentWith, statusWith } from "./fleet-status.ts";
 
 const token = "0123456789abcdef";
 let fleet: TestFleet;
@@ -84,6 +86,35 @@ afterAll(async () => {
   server?.kill("SIGKILL");
   await fleet?.stop();
   await rm(folder, { recursive: true, force: true });
+});
+
+test("ten thousand agents: the page shows those in trouble first, and a search finds each", async () => {
+  const agents = Array.from({ length: 10_000 }, (_, index) =>
+    agentWith({ agent: `agent-${index}`, blocked: index === 9_000 ? "a full disk" : null }),
+  );
+  const simulated: Partial<FleetClient> = {
+    async *watch({ signal } = {}) {
+      yield statusWith({ agents, upgrade: null });
+      await new Promise((resolve) => signal?.addEventListener("abort", resolve));
+    },
+    history: async () => [],
+  };
+  const dashboard = await startDashboard({
+    ...{ fleet: simulated as FleetClient, name: "many", databaseName: "many" },
+    pageDirectory: resolve("dist/src/dashboard/page"),
+  });
+  const many = await browser.newPage();
+  onTestFinished(async () => {
+    await many.close();
+    await dashboard.close();
+  });
+  await many.goto(dashboard.url);
+  await many.locator(".tile").nth(59).waitFor();
+  expect(await many.locator(".tile").count()).toBe(60);
+  expect(await many.locator(".tile").first().textContent()).toContain("agent-9000");
+  await many.getByLabel("Search the agents").fill("agent-4711");
+  await many.locator(".tile", { hasText: "agent-4711" }).waitFor();
+  expect(await many.locator(".tile").count()).toBe(1);
 });
 
 describe("a fleet in a browser", () => {
