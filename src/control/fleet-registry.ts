@@ -58,7 +58,8 @@ function requireRegistration(found: FleetDocument): void {
 function refusalOf(wanted: Fleet, registered: Fleet): string | null {
   const { databaseName, controlDatabaseName } = registered;
   const end = `where that fleet is gone for good, end its registration in mongosh: db.getSiblingDB("${sharedDatabaseName}").fleets.deleteOne({ databaseName: "${databaseName}" })`;
-  if (controlDatabaseName !== wanted.controlDatabaseName) {
+  const isSameDatabase = databaseName.toLowerCase() === wanted.databaseName.toLowerCase();
+  if (isSameDatabase && controlDatabaseName !== wanted.controlDatabaseName) {
     return `"${wanted.databaseName}" is the database of the fleet "${nameOf(registered)}", got the fleet "${nameOf(wanted)}": name that one with --fleet (in an application: \`fleet\`); ${end}`;
   }
   if (databaseName !== wanted.databaseName) {

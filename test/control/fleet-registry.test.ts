@@ -64,6 +64,20 @@ describe("a second fleet on one database", () => {
     expect((await run("status", ...url, "--fleet", first)).text).toContain("1.0.0");
   });
 
+  test("a name that differs in case only belongs to the database of that fleet", async () => {
+    const client = await openClient();
+    const name = freshDatabaseName();
+    const there = { databaseName: name, controlDatabaseName: `lockstep_${name}` };
+    await registerFleet(client, there, noFaults);
+    const wanted = {
+      databaseName: `${name}_beside`,
+      controlDatabaseName: `lockstep_${name.toUpperCase()}`,
+    };
+    await expect(registerFleet(client, wanted, noFaults)).rejects.toMatchObject(
+      refusal(`the fleet "${name}" belongs to the database "${name}", but the URL names`),
+    );
+  });
+
   test("at once: one is registered, the other refused, whichever was held between its look and its write", async () => {
     const client = await openClient();
     const name = freshDatabaseName();
