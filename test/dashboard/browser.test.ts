@@ -123,6 +123,7 @@ describe("a fleet in a browser", () => {
     await shows(".connection", "live");
     await page.locator(".tile.active").nth(2).waitFor();
     expect(await text(".hero h2")).toBe("No upgrade yet");
+    expect(await text("#news")).toBe("");
 
     await fleet.hold("progress-batch");
     const { upgradeId } = await fleet.fleet.upgrade("1.1.0");
@@ -145,6 +146,8 @@ describe("a fleet in a browser", () => {
     await dead?.start();
     await fleet.ended(upgradeId, "done", "1.1.0");
     await shows(".stop.good", "done");
+    await shows("#news", "1.0.0 to 1.1.0: done");
+    await until("the title", async () => (await page.title()) === "done · things · Lockstep");
     await page.locator(".tile.active").nth(2).waitFor();
 
     const film = await fleet.fleet.film(upgradeId);

@@ -1,5 +1,6 @@
 import type { WholeView } from "../view.ts";
 import { Agents } from "./components/agents.tsx";
+import { Announcer } from "./components/announcer.tsx";
 import { AnswersPanel } from "./components/answers.tsx";
 import { useDrop } from "./components/file-buttons.tsx";
 import { Header } from "./components/header.tsx";
@@ -23,6 +24,7 @@ export function Page() {
         Skip to the answers
       </a>
       <Header />
+      <Announcer />
       <main>
         <Notices />
         {isUnread(view) ? (
