@@ -22,6 +22,8 @@ export interface LocalRecord {
     readonly step: string;
     readonly attempt: number;
     readonly effect: string;
+    /** Why the step has failed by its time-out, from before its process could answer. */
+    readonly timedOut?: string;
   } | null;
   readonly kept: readonly Kept[];
   /** The attempts of the readiness check, where it has begun here. */

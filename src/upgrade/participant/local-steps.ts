@@ -8,6 +8,7 @@ import type { Log } from "../../log.ts";
 import type { LocalStep, LocalStepContext, Step } from "../protocol/steps.ts";
 import { planOf } from "../protocol/steps.ts";
 import { beforeAllVersions, type LocalJournal, type LocalRecord } from "./local-journal.ts";
+import { noteTimeOut } from "./time-out.ts";
 
 /** The means of running and undoing local steps. */
 export interface LocalRun {
@@ -91,6 +92,8 @@ export function attemptAfter(
   return last?.effect === effect ? last.attempt + (isFirstTry ? 1 : 0) : 1;
 }
 
+type Begun = LocalRecord & { readonly running: NonNullable<LocalRecord["running"]> };
+
 /**
  * Writes down that a step, or its revert, starts now: an attempt of the effect that this is.
  * @returns the record with the attempt, or why there is none any more
@@ -100,8 +103,12 @@ async function begin(
   record: LocalRecord,
   step: LocalStep,
   what: string,
-): Promise<Reason | (LocalRecord & { readonly running: NonNullable<LocalRecord["running"]> })> {
+): Promise<Reason | Begun> {
   const { running } = record;
+  const isOurs = running?.step === step.name && running.effect === run.effect;
+  if (isOurs && running.timedOut !== undefined) {
+    return failed(step.name, "timeout", running.timedOut);
+  }
   const attempt = attemptAfter(running?.step === step.name ? running : undefined, run);
   if (attempt > limits.stepDeathsMax) {
     const message = `its process died ${limits.stepDeathsMax} times in ${what}`;
@@ -112,7 +119,7 @@ async function begin(
   return next;
 }
 
-/** A process that stops at its signal has not died in its step. One whose step took too long has. */
+/** A process that stops at its signal has not died in its step. The verdict of a time-out stays. */
 async function forgetAttempt(
   { journal, upgradeId, overtime }: LocalRun,
   record: LocalRecord,
@@ -131,6 +138,52 @@ export async function newRecord(
   return { from: lt(known, from) ? known : from, to, done: [], running: null, kept: [] };
 }
 
+/**
+ * Runs one step. The writes of its record follow each other, however they are asked for: each adds to what the one
+ * before has written.
+ * @returns the record with the step done, or why it has failed
+ */
+async function runStep(
+  run: LocalRun,
+  begun: Begun,
+  step: LocalStep,
+): Promise<Reason | LocalRecord> {
+  const { journal, upgradeId } = run;
+  let record: LocalRecord = begun;
+  // What cannot be kept fails the step, also where nobody awaits it.
+  let writing: Promise<void> = Promise.resolve();
+  const context = localContextOf(run, step, begun.running.attempt, (path) => {
+    writing = writing.then(async () => {
+      record = await journal.keep(upgradeId, record, path);
+    });
+    writing.catch(() => {});
+    return writing;
+  });
+  const noted = noteTimeOut(run, (timedOut) => {
+    writing = writing
+      .catch(() => {})
+      .then(async () => {
+        record = { ...record, running: { ...begun.running, timedOut } };
+        await journal.write(upgradeId, record);
+      });
+    return writing;
+  });
+  try {
+    await settle(step.run(context), run);
+    await writing;
+  } catch (error) {
+    await writing.catch(() => {});
+    if (run.signal.aborted) await forgetAttempt(run, record);
+    if (run.signal.aborted || isLockstepError(error, "fenced")) throw error;
+    return troubleOf(run, step.name, error);
+  } finally {
+    await noted();
+  }
+  record = { ...record, done: [...record.done, step.name], running: null };
+  await journal.write(upgradeId, record);
+  return record;
+}
+
 /** Runs what this host has not run yet; each step at least once, its before-images durable first. */
 export async function runLocalSteps(run: LocalRun): Promise<AgentEvent> {
   const { journal, upgradeId, from, to } = run;
@@ -144,28 +197,9 @@ export async function runLocalSteps(run: LocalRun): Promise<AgentEvent> {
     run.signal.throwIfAborted();
     const begun = await begin(run, record, step, "it: mend the step, then upgrade again");
     if ("code" in begun) return { type: "localStepFailed", reason: begun };
-    record = begun;
-    // One after the other, however they are asked for: each adds to what the one before has written. What cannot
-    // be kept fails the step, also where nobody awaits it.
-    let keeping: Promise<void> = Promise.resolve();
-    const context = localContextOf(run, step, begun.running.attempt, (path) => {
-      keeping = keeping.then(async () => {
-        record = await journal.keep(upgradeId, record, path);
-      });
-      keeping.catch(() => {});
-      return keeping;
-    });
-    try {
-      await settle(step.run(context), run);
-      await keeping;
-    } catch (error) {
-      await keeping.catch(() => {});
-      if (run.signal.aborted) await forgetAttempt(run, record);
-      if (run.signal.aborted || isLockstepError(error, "fenced")) throw error;
-      return { type: "localStepFailed", reason: troubleOf(run, step.name, error) };
-    }
-    record = { ...record, done: [...record.done, step.name], running: null };
-    await journal.write(upgradeId, record);
+    const ended = await runStep(run, begun, step);
+    if ("code" in ended) return { type: "localStepFailed", reason: ended };
+    record = ended;
   }
   await journal.setStepsVersion(to);
   return { type: "localStepsDone" };
@@ -206,12 +240,17 @@ export async function undoLocalSteps(run: LocalRun, running: string): Promise<Ag
     const begun = await begin(run, record, step, "its revert: mend it, then `lockstep retry`");
     if ("code" in begun) return { type: "undoFailed", reason: begun };
     const context = localContextOf(run, step, begun.running.attempt, async () => {});
+    const noted = noteTimeOut(run, (timedOut) =>
+      journal.write(upgradeId, { ...begun, running: { ...begun.running, timedOut } }),
+    );
     try {
       await settle(step.revert?.(context) ?? Promise.resolve(), run);
     } catch (error) {
       if (run.signal.aborted) await forgetAttempt(run, begun);
       if (run.signal.aborted) throw error;
       return { type: "undoFailed", reason: troubleOf(run, step.name, error) };
+    } finally {
+      await noted();
     }
     // The last goes back first: what ran last is out of the record before the next one is in it.
     const done = begun.done.filter((name) => name !== step.name);

@@ -2,8 +2,8 @@ import type { AgentEvent } from "../../../machines/participant-context.ts";
 import type { Reason } from "../../../machines/vocabulary.ts";
 import { messageOf } from "../../errors.ts";
 import { limits } from "../../limits.ts";
-import type { LocalRecord } from "./local-journal.ts";
 import { attemptAfter, type LocalRun, newRecord } from "./local-steps.ts";
+import { noteTimeOut } from "./time-out.ts";
 
 /** The application's own trial of the new build. It rejects where the build cannot serve. */
 export type ReadinessCheck = (signal: AbortSignal) => Promise<void>;
@@ -15,26 +15,6 @@ function notReady(to: string, message: string): AgentEvent {
     details: { version: to },
   };
   return { type: "readinessFailed", reason };
-}
-
-/**
- * Writes the verdict down as soon as the time is over: a check that ignores its signal takes its process along before
- * it answers, and the next process must not take that end for a death.
- * @returns a wait for the end of that write
- */
-function noteTimeOut(
-  { journal, upgradeId, overtime, log }: LocalRun,
-  record: LocalRecord & { readonly readiness: NonNullable<LocalRecord["readiness"]> },
-): () => Promise<void> {
-  let noting: Promise<void> = Promise.resolve();
-  const note = () => {
-    const readiness = { ...record.readiness, timedOut: messageOf(overtime.reason) };
-    noting = journal.write(upgradeId, { ...record, readiness }).catch((error: unknown) => {
-      log.warn({ error: messageOf(error) }, "the time-out of the readiness check was not kept");
-    });
-  };
-  overtime.addEventListener("abort", note, { once: true });
-  return () => noting;
 }
 
 /**
@@ -53,7 +33,9 @@ export async function checkReadiness(run: LocalRun, check: ReadinessCheck): Prom
   }
   const begun = { ...record, readiness: { attempt, effect } };
   await journal.write(upgradeId, begun);
-  const noted = noteTimeOut(run, begun);
+  const noted = noteTimeOut(run, (timedOut) =>
+    journal.write(upgradeId, { ...begun, readiness: { ...begun.readiness, timedOut } }),
+  );
   try {
     await check(AbortSignal.any([signal, overtime]));
     signal.throwIfAborted();

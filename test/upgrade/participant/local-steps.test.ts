@@ -221,7 +221,7 @@ test("neither a process that is told to stop nor a second try in one process is 
   expect(new Set(ran)).toEqual(new Set(["waits#1"]));
 });
 
-test("what stops too late for its deadline, as its process leaves, has died in its step", async () => {
+test("a step that stops too late for its deadline, as its process leaves, has failed by its time-out", async () => {
   const slow = [
     step("slow", async ({ signal }) => {
       await new Promise<void>((resolve) => {
@@ -229,17 +229,73 @@ test("what stops too late for its deadline, as its process leaves, has died in i
       });
     }),
   ];
-  for (let process = 1; process <= 2; process += 1) {
-    const [stop, late] = [new AbortController(), new AbortController()];
-    const going = runLocalSteps({ ...run(noFaults, slow, stop.signal), overtime: late.signal });
-    await expect.poll(() => ran.at(-1)).toBe(`slow#${process}`);
-    late.abort(new Error("it was not done in time"));
-    stop.abort(new Error("this process is leaving"));
-    await expect(going).rejects.toThrow("leaving");
-  }
-  expect(await runLocalSteps(run(noFaults, slow))).toMatchObject({
-    reason: { code: "step-kills-process" },
+  const [stop, late] = [new AbortController(), new AbortController()];
+  const going = runLocalSteps({ ...run(noFaults, slow, stop.signal), overtime: late.signal });
+  await expect.poll(() => ran.at(-1)).toBe("slow#1");
+  late.abort(new Error("it was not done in 4000 ms"));
+  stop.abort(new Error("this process is leaving"));
+  await expect(going).rejects.toThrow("leaving");
+  expect(await runLocalSteps(run(noFaults, slow))).toMatchObject(timedOut);
+  expect(ran).toEqual(["slow#1"]);
+});
+
+const timedOut = {
+  reason: { code: "timeout", message: expect.stringContaining("it was not done in 4000 ms") },
+};
+const written = async () => (await createLocalJournal(root, noFaults).read(upgradeId))?.running;
+
+test("a step that ignores its signal has failed by its time-out, though its process ends in it; what it keeps late is put back", async () => {
+  let goOn = () => {};
+  const deaf = [
+    step("deaf", async ({ keep }) => {
+      await keep(path("new.conf"));
+      await new Promise<void>((resolve) => {
+        goOn = resolve;
+      });
+      await keep(path("old.conf"));
+      await writeFile(path("old.conf"), "after");
+      await new Promise(() => {});
+    }),
+  ];
+  const late = new AbortController();
+  void runLocalSteps({ ...run(noFaults, deaf), overtime: late.signal });
+  await expect
+    .poll(async () => (await createLocalJournal(root, noFaults).read(upgradeId))?.kept.length)
+    .toBe(1);
+  late.abort(new Error("it was not done in 4000 ms"));
+  await expect.poll(written).toMatchObject({ attempt: 1, timedOut: "it was not done in 4000 ms" });
+  goOn();
+  await expect.poll(async () => (await state()).old).toBe("after");
+  // The process has left. The next one goes on with the same effect, and does not try the step again.
+  expect(await runLocalSteps(run(noFaults, deaf))).toMatchObject(timedOut);
+  expect(ran).toEqual(["deaf#1"]);
+  // An operator has mended it and says retry: that is another effect.
+  const mended = [step("deaf", async () => {})];
+  const again = run(noFaults, mended, undefined, "participant/a1/u000002/9/0");
+  expect(await runLocalSteps(again)).toEqual({ type: "localStepsDone" });
+  expect(await undoLocalSteps(run(noFaults, mended), to)).toEqual({ type: "undone" });
+  expect(await state()).toEqual(before);
+});
+
+test("a revert that ignores its signal has failed by its time-out, though its process ends in it", async () => {
+  const deaf = [step("deaf", async () => {}, { revert: () => new Promise(() => {}) })];
+  await runLocalSteps(run(noFaults, deaf));
+  const late = new AbortController();
+  void undoLocalSteps({ ...run(noFaults, deaf), overtime: late.signal }, to);
+  await expect.poll(written).toMatchObject({ step: "deaf", attempt: 1 });
+  late.abort(new Error("it was not done in 4000 ms"));
+  await expect.poll(written).toMatchObject({ timedOut: "it was not done in 4000 ms" });
+  expect(await undoLocalSteps(run(noFaults, deaf), to)).toMatchObject({
+    type: "undoFailed",
+    ...timedOut,
   });
+});
+
+test("a time that is over once the steps are done leaves no verdict", async () => {
+  const late = new AbortController();
+  await runLocalSteps({ ...run(), overtime: late.signal });
+  late.abort(new Error("it was not done in 4000 ms"));
+  expect(await written()).toBe(null);
 });
 
 test("files that are kept at the same time are each put back as they were", async () => {
