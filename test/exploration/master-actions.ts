@@ -86,7 +86,7 @@ function inputOf(state: State): UpgradeInput | undefined {
         agents: recordsOf(state, (index) => !agentOf(state, index).up),
       },
       ...{ wanted: { to: newVersion, restoreOf: null }, deadlines, nowMs: silentNowMs },
-      between: [],
+      ...{ between: [], openParts: [] },
     });
   } catch (error) {
     if (isLockstepError(error)) return undefined;

@@ -10,6 +10,7 @@ import { comparableIndex, comparableOptions } from "../../mongo/catalogue/compar
 import { databaseSize } from "../../mongo/requirements/space.ts";
 import { asUnreachable } from "../../mongo/transient.ts";
 import { type UpgradeCheck, upgradeChecks } from "../../upgrade/database/upgrade-checks.ts";
+import { readOpenParts } from "../../upgrade/open-parts.ts";
 import { deadlinesDefault, decideAcceptance } from "../../upgrade/protocol/accept.ts";
 import { defineSteps, planOf, type Step } from "../../upgrade/protocol/steps.ts";
 import { requireDeclared } from "../declared.ts";
@@ -111,7 +112,9 @@ export async function makePlan(fleet: OpenFleet, request: PlanRequest): Promise<
     { bytes: 0, files: 0 },
   );
   const wanted = { to, restoreOf: null };
-  const checks = [await planned(acceptanceCheck(agents, { versions, wanted, deadlines, nowMs }))];
+  const openParts = await readOpenParts(store, agents);
+  const accepting = { versions, wanted, deadlines, openParts, nowMs };
+  const checks = [await planned(acceptanceCheck(agents, accepting))];
   for (const group of groups) checks.push(...(await Promise.all(group.map(planned))));
   return {
     ...{ databaseName, controlDatabaseName, madeAt: nowMs, generation: versions.generation },

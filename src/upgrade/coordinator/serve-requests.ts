@@ -27,6 +27,7 @@ import { limits } from "../../limits.ts";
 import type { Log } from "../../log.ts";
 import { asUnreachable } from "../../mongo/transient.ts";
 import type { ExtraCopy } from "../database/upgrade-database.ts";
+import { readOpenParts } from "../open-parts.ts";
 import { decideAcceptance, type Wanted } from "../protocol/accept.ts";
 import type { ActorView } from "../protocol/derive.ts";
 import { betweenDown } from "../protocol/going-back.ts";
@@ -113,6 +114,7 @@ async function acceptUpgrade(
     agents,
     wanted,
     deadlines: request.deadlines as Partial<Deadlines>,
+    openParts: await readOpenParts(store, agents),
     nowMs,
   });
   const warnings = await world.preflight(

@@ -23,6 +23,18 @@ export interface Wanted {
   readonly restoreOf: { readonly backupId: string; readonly digest: string } | null;
 }
 
+/** An agent's part in an earlier upgrade that is not done yet. */
+export interface OpenPart {
+  readonly agent: string;
+  readonly upgradeId: string;
+  readonly state: string;
+}
+
+/** True for a part that still has local work to do. One that has voted ends by the commit alone. */
+export function isOpenPart(state: string, isFinal: boolean): boolean {
+  return !isFinal && state !== "checking-readiness" && state !== "awaiting-peers";
+}
+
 /** The last ones of a list of versions. */
 function listed(versions: readonly string[]): string {
   const left = versions.length - limits.versionsShownMax;
@@ -94,6 +106,23 @@ function requireWay(from: string, to: string, between: readonly string[]): void 
 }
 
 /**
+ * An agent that works on an earlier upgrade takes part in no other. Where that work fails, the fleet would wait for its
+ * deadlines.
+ * @throws LockstepError `peers-missing`
+ */
+function requireNoOpenParts(openParts: readonly OpenPart[]): void {
+  if (openParts.length === 0) return;
+  const parts = openParts.map(
+    ({ agent, upgradeId, state }) => `${agent} (${state} in ${upgradeId})`,
+  );
+  throw new LockstepError(
+    "peers-missing",
+    `expected no state server to be at work for an earlier upgrade, got: ${parts.join(", ")}: ask again once \`lockstep status\` shows that it serves`,
+    { missing: openParts.map(({ agent }) => agent) },
+  );
+}
+
+/**
  * Decides whether an upgrade may be accepted, and what it is created with. Pure.
  * @throws LockstepError `version-not-semver`, `version-not-higher`, `upgrade-active`,
  *   `peers-missing`, `cannot-start`, `backup-mismatch`
@@ -105,6 +134,8 @@ export function decideAcceptance(options: {
   /** The steps between the fleet's version and a lower one that is wanted, which that one cannot undo. */
   between: readonly string[];
   deadlines: Partial<Deadlines>;
+  /** The parts of these agents in earlier upgrades that are not done yet. */
+  openParts: readonly OpenPart[];
   nowMs: number;
 }): UpgradeInput {
   const { versions, agents, wanted, nowMs } = options;
@@ -149,6 +180,9 @@ export function decideAcceptance(options: {
       { missing: stuck.map(({ agent }) => agent) },
     );
   }
+  requireNoOpenParts(
+    options.openParts.filter((part) => required.some(({ agent }) => agent === part.agent)),
+  );
   const unable = required.filter(
     ({ startable, version }) => version !== to && !startable.includes(to),
   );

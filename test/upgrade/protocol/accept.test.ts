@@ -2,7 +2,11 @@
 import { expect, test } from "vitest";
 import type { AgentRecord } from "../../../src/control/agents.ts";
 import { limits } from "../../../src/limits.ts";
-import { deadlinesDefault, decideAcceptance } from "../../../src/upgrade/protocol/accept.ts";
+import {
+  deadlinesDefault,
+  decideAcceptance,
+  isOpenPart,
+} from "../../../src/upgrade/protocol/accept.ts";
 import { from, record, to } from "./facts.ts";
 
 const nowMs = 1_000_000;
@@ -14,7 +18,7 @@ const decide = (more: Partial<Parameters<typeof decideAcceptance>[0]>) =>
     versions: rest,
     agents: [present("a1"), present("a2")],
     wanted: { to, restoreOf: null },
-    ...{ deadlines: {}, between: [] },
+    ...{ deadlines: {}, between: [], openParts: [] },
     nowMs,
     ...more,
   });
@@ -47,6 +51,17 @@ test("accepted: the next generation, the state servers, the deadlines with those
 test("a target that is no version, equal, or lower", () => {
   refuses({ wanted: plain("next") }, "version-not-semver", "next");
   refuses({ wanted: plain(from) }, "version-not-higher", from);
+});
+
+test("a state server that has local work left for an earlier upgrade; a machine agent keeps nobody waiting", () => {
+  const openParts = [{ agent: "a2", upgradeId: "u000003", state: "migrating" }];
+  refuses({ openParts }, "peers-missing", "a2 (migrating in u000003)");
+  expect(decide({ openParts: [{ agent: "m1", upgradeId: "u000003", state: "blocked" }] }).to).toBe(
+    to,
+  );
+  const open = ["waiting", "migrating", "withdrawing", "blocked"];
+  expect([...open, "awaiting-peers"].filter((state) => isOpenPart(state, false))).toEqual(open);
+  expect(isOpenPart("done", true)).toBe(false);
 });
 
 test("a lower version, where nothing lies between that it could not undo", () => {
