@@ -48,6 +48,8 @@ export interface UpgradeContext extends UpgradeInput {
   readonly copies: Readonly<Record<string, Copy>>;
   /** How many times T was too old, or the catalogue had changed, before all copies were made. */
   readonly momentsGone: number;
+  /** Why the live data was no longer that of the last T, where that is why there is a new one; else null. */
+  readonly differed?: Reason | null;
   /** The digest of the catalogue with which the rehearsal ended. The live catalogue must become equal to it. */
   readonly expected: string | null;
   readonly rehearsed: readonly StepFigures[];
@@ -220,6 +222,11 @@ export function mayCommit(context: UpgradeContext): boolean {
 /** The name of the timer of a silent agent. */
 export function silenceTimer(agent: string): string {
   return `silence/${agent}`;
+}
+
+/** True for the name of such a timer. */
+export function isSilenceTimer(name: string): boolean {
+  return name.startsWith(silenceTimer(""));
 }
 
 /** True once the data is back, and each required agent is back or known to be absent. */

@@ -78,6 +78,7 @@ export const upgradeSetup = setup({
       copies: {},
       touched: false,
       momentsGone: ({ context }) => context.momentsGone + 1,
+      differed: ({ event }) => (event.type === "liveDataDiffers" ? event.reason : null),
     }),
     noteCopiesImpossible: assign({ reason: ({ context }) => copiesDiffer(context) }),
     noteRehearsed: assign(({ event }) =>

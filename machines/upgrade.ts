@@ -73,6 +73,7 @@ export const upgradeMachine = upgradeSetup.createMachine({
     backup: null,
     copies: {},
     momentsGone: 0,
+    differed: null,
     expected: null,
     rehearsed: [],
     growthBytes: null,

@@ -236,7 +236,7 @@ function upgradeStatus(
     progress: stepsProgress(tail.state, context, fence),
     restoring: ["migrating", "rolling-back"].includes(tail.state) ? restoring : null,
     copies: copiesMade(context),
-    copiedAgain: copiedAgain(tail.state, context, visits),
+    copiedAgain: copiedAgain(tail.state, context),
     saved: context.saved ?? null,
     foreignWrites: context.backup?.foreignWrites ?? null,
     rehearsedMs:

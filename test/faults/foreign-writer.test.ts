@@ -47,6 +47,9 @@ test("who writes after the copies each time: turned back, and all writes are sti
     await fleet.release("rehearsal-batch");
     if (moment < 3) {
       await fleet.reached("backup-time");
+      const { upgrade: again } = await fleet.fleet.status();
+      const words = moment === 1 ? /: insert of .* in "items"$/ : /"by-somebody-else"/;
+      expect(again?.copiedAgain).toMatch(words);
       await fleet.hold("rehearsal-batch");
       await fleet.release("backup-time");
     }

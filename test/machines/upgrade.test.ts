@@ -50,6 +50,7 @@ test("at first it accepts, and knows nothing", () => {
     context: {
       ...input,
       ...{ ready: {}, gatesShut: false, backup: null, copies: {}, momentsGone: 0 },
+      differed: null,
       ...{ expected: null, rehearsed: [], growthBytes: null, touched: false, voted: [] },
       ...{
         silent: [],
@@ -131,7 +132,7 @@ const forward: readonly Row[] = [
     migrating,
     event("liveDataDiffers", { reason }),
     "backing-up",
-    { backup: null, copies: {}, momentsGone: 1, touched: false },
+    { backup: null, copies: {}, momentsGone: 1, touched: false, differed: reason },
     choose,
   ],
   ["migrated", migrating, event("migrationDone"), "awaiting-peers", {}, [timer(4)]],

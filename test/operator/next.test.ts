@@ -2,6 +2,7 @@
 // copies are made again. Method: contexts of the coordinator, reduced to what the texts depend on.
 import { expect, test } from "vitest";
 import type { UpgradeContext } from "../../machines/upgrade-context.ts";
+import type { Reason } from "../../machines/vocabulary.ts";
 import { copiedAgain, nextOf } from "../../src/operator/upgrade-facts/next.ts";
 
 const contextOf = (facts: object) =>
@@ -27,14 +28,18 @@ test("while an agent does not serve, something is still to come", () => {
 });
 
 test("why the copies are made again", () => {
-  const visits = (...states: readonly string[]) =>
-    states.map((state) => ({ state, at: 1, epoch: 1 }));
-  const [none, one] = [{ momentsGone: 0 }, { momentsGone: 1 }];
-  const after = visits("backing-up", "rehearsing", "migrating", "backing-up");
-  expect(copiedAgain("backing-up", one, after)).toContain("outside the fleet wrote");
-  expect(copiedAgain("backing-up", one, visits("waiting", "backing-up"))).toContain(
-    "no longer read",
+  const differs = (details: Reason["details"]) => ({
+    ...{ momentsGone: 1, differed: { code: "foreign-writes", message: "differs", details } },
+  });
+  const write = { collection: "items", operation: "insert", id: "7" };
+  const named = differs({ writes: [write, write], count: 12, changed: ['index "b" is new'] });
+  const wrote = "somebody outside the fleet wrote after the copies, and before the first batch";
+  expect(copiedAgain("backing-up", named)).toBe(
+    `${wrote}: insert of 7 in "items", insert of 7 in "items" and 10 more; index "b" is new`,
   );
-  expect(copiedAgain("backing-up", none, after)).toBe(null);
-  expect(copiedAgain("rehearsing", one, after)).toBe(null);
+  expect(copiedAgain("backing-up", differs({ writes: [], count: 0 }))).toBe(wrote);
+  expect(copiedAgain("backing-up", differs({ writes: "odd", count: 1 }))).toBe(wrote);
+  expect(copiedAgain("backing-up", { momentsGone: 1, differed: null })).toContain("no longer read");
+  expect(copiedAgain("backing-up", { momentsGone: 0 })).toBe(null);
+  expect(copiedAgain("rehearsing", named)).toBe(null);
 });

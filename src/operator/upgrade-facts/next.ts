@@ -1,5 +1,7 @@
 import type { UpgradeContext } from "../../../machines/upgrade-context.ts";
-import type { Visit } from "../../engine/read.ts";
+import type { Reason } from "../../../machines/vocabulary.ts";
+import { type ForeignWrite, writesText } from "../../database/isolation/foreign-writes.ts";
+import { fields, figure, list, text } from "../../shape.ts";
 
 const nextOfState: Readonly<Record<string, string>> = {
   "backing-up": "a rehearsal on a restored copy; roll-back when the deadline passes",
@@ -37,14 +39,33 @@ export function nextOf(state: string, context: UpgradeContext, isSomebodyShut: b
   return nextOfState[state] ?? "";
 }
 
+const writesShape = fields<Found>({
+  writes: list(fields<ForeignWrite>({ collection: text, operation: text, id: text })),
+  count: figure,
+});
+
+interface Found {
+  readonly writes: readonly ForeignWrite[];
+  readonly count: number;
+}
+
+/** The writes from outside that the oplog has named, and the definitions that have changed. */
+function differencesIn({ details }: Reason): string {
+  const { writes, count, changed } = details;
+  const found = { writes, count } as Found;
+  const isNamed = writesShape(found, "") === null && found.count > 0;
+  const definitions = Array.isArray(changed) ? changed.map(String) : [];
+  return [...(isNamed ? [writesText(found.writes, found.count)] : []), ...definitions].join("; ");
+}
+
 /** Why the copies of an upgrade are made again, or null where they are not. Pure. */
 export function copiedAgain(
   state: string,
-  { momentsGone }: Pick<UpgradeContext, "momentsGone">,
-  visits: readonly Visit[],
+  { momentsGone, differed = null }: Pick<UpgradeContext, "momentsGone" | "differed">,
 ): string | null {
   if (state !== "backing-up" || momentsGone === 0) return null;
-  return visits.at(-2)?.state === "migrating"
-    ? "somebody outside the fleet wrote after the copies, and before the first batch; the master's log names the writes"
-    : "the server can no longer read at the time of the earlier copies";
+  if (differed === null) return "the server can no longer read at the time of the earlier copies";
+  const wrote = "somebody outside the fleet wrote after the copies, and before the first batch";
+  const what = differencesIn(differed);
+  return what === "" ? wrote : `${wrote}: ${what}`;
 }

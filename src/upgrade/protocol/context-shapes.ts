@@ -56,6 +56,7 @@ export const upgradeContextShape = fields<UpgradeContext>({
   backup,
   copies: record(copy),
   momentsGone: count,
+  differed: optional(reason),
   expected: nullable(text),
   rehearsed: list(
     fields<StepFigures>({ step: text, durationMs: figure, documents: figure, batches: figure }),

@@ -41,10 +41,11 @@ export function judgeLiveData(
 /** The reason of live data that differs, with the documents that the oplog names, and with what to do. Pure. */
 export function withWrites(
   reason: Reason,
-  { message, writes }: { readonly message: string | null; readonly writes: unknown },
+  found: { readonly message: string | null; readonly writes: unknown; readonly count: unknown },
 ): Reason {
+  const { message, writes, count } = found;
   if (message === null) return { ...reason, message: `${reason.message}: ${stopThem}` };
-  const details = { ...reason.details, writes };
+  const details = { ...reason.details, writes, count };
   return { ...reason, message: `${reason.message}; ${message}`, details };
 }
 

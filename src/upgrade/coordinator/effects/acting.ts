@@ -41,13 +41,14 @@ export async function foreignWritesSince(
   { database }: Pick<World, "database">,
   acting: Acting,
   { time }: Pick<BackupPoint, "time">,
-): Promise<{ readonly message: string | null; readonly writes: unknown }> {
+): Promise<{ readonly message: string | null; readonly writes: unknown; readonly count: unknown }> {
   try {
     await database.refuseForeignWrites(acting, time);
-    return { message: null, writes: [] };
+    return { message: null, writes: [], count: 0 };
   } catch (error) {
     if (!isLockstepError(error, "foreign-writes")) throw error;
-    return { message: error.message, writes: error.details["writes"] ?? [] };
+    const { writes = [], count = 0 } = error.details;
+    return { message: error.message, writes, count };
   }
 }
 
