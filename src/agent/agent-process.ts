@@ -1,3 +1,4 @@
+import { isSilenceTimer } from "../../machines/upgrade-context.ts";
 import { createFailureDetector, type FailureDetector } from "../control/failure-detector.ts";
 import {
   coordinatorPrefix,
@@ -290,6 +291,9 @@ export class AgentProcess implements Runtime {
       epoch: held.epoch,
       signal: held.signal,
       writes: [held.fence],
+      // After an outage of the database nobody could be heard yet.
+      mayFire: ({ name }, storeMs) =>
+        !isSilenceTimer(name) || this.#failureDetector.canJudgeSilence(storeMs),
     });
     const masterWorld: MasterWorld = {
       ...{ store, log, engine: this.#engine, failureDetector: this.#failureDetector },

@@ -1,4 +1,4 @@
-import type { Entry, Owner, Write } from "../journal/store.ts";
+import type { Entry, Owner, Timer, Write } from "../journal/store.ts";
 import type { EffectEvent, EffectHandler } from "./effect-runner.ts";
 import type { Readable } from "./readable.ts";
 import type { Definition } from "./transition.ts";
@@ -13,6 +13,8 @@ export interface Ownership {
   readonly signal: AbortSignal;
   /** The fence. It joins each append of these actors. */
   readonly writes: readonly Write[];
+  /** False for a timer that is due, and has to wait for news that may cancel it; default: each fires once it is due. */
+  mayFire?(timer: Timer, storeMs: number): boolean;
 }
 
 export interface EngineMachine extends Definition, Readable {

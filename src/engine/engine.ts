@@ -88,8 +88,9 @@ class JournalEngine implements Engine {
     await this.#adoptAll(ownership);
     const actors = () =>
       [...this.#live.values()].filter((actor) => actor.ownership === ownership && !actor.isDeposed);
+    const { mayFire = () => true } = ownership;
     const loop = whileOwned(ownership, this.#stopping.signal, (signal) =>
-      fireTimers({ actors, store, clock, log, signal }),
+      fireTimers({ actors, mayFire, store, clock, log, signal }),
     );
     this.#loops.add(loop);
     void loop.finally(() => this.#loops.delete(loop));

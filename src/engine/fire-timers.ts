@@ -3,11 +3,13 @@ import type { Entry, Store, Timer } from "../journal/store.ts";
 import { limits } from "../limits.ts";
 import type { Log } from "../log.ts";
 import type { Clock } from "../ports/clock.ts";
+import type { Ownership } from "./engine-types.ts";
 
 /** Fires the timers that are due by the store's clock, until aborted. It asks that clock only when one may be due. */
 export async function fireTimers(options: {
   /** The owned actors. */
   actors(): readonly { readonly tail: Entry; fire(timer: Timer): Promise<void> }[];
+  mayFire: NonNullable<Ownership["mayFire"]>;
   store: Store;
   clock: Clock;
   log: Log;
@@ -22,8 +24,8 @@ export async function fireTimers(options: {
         const now = await store.now();
         for (const actor of armed) {
           for (const timer of actor.tail.timers) {
-            if (timer.dueAt <= now) await actor.fire(timer);
-            else waitMs = Math.min(waitMs, timer.dueAt - now);
+            if (timer.dueAt > now) waitMs = Math.min(waitMs, timer.dueAt - now);
+            else if (options.mayFire(timer, now)) await actor.fire(timer);
           }
         }
       } catch (error) {

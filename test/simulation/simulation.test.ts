@@ -63,6 +63,23 @@ test("an application that does not drain writes on until its process has left; t
   expect(ends, timeline.join("\n")).toEqual(["done", "done"]);
 });
 
+test("a silent agent's time is over as the database comes back: it is heard first, and the upgrade ends done", async () => {
+  const soon = (delayMs: number) => ({ state: "migrating", visit: 1, delayMs });
+  const faults: Fault[] = [
+    { ...at("pause", 0, 9_000), when: soon(0) },
+    // Meanwhile it is silent. The next primary's clock is past its deadline, and before those of all states.
+    { ...at("fail over", 0, 16_000), when: soon(7_000) },
+  ];
+  const plan: Plan = { ...drawPlan(1), hosts: 3, networkFaults: quiet, asks: once, faults };
+  const heard: string[] = [];
+  const { problems, timeline, ends } = await simulatePlan(plan, ({ actor, event }) => {
+    if (actor === "upgrade/u000002") heard.push(event.type);
+  });
+  expect(problems, timeline.join("\n")).toEqual([]);
+  expect(heard).toContain("participantSilent");
+  expect(ends, timeline.join("\n")).toEqual(["done", "done"]);
+});
+
 test("an agent that is stuck on its way to a commit follows the next upgrade, from the version of its files", async () => {
   const fails = { kind: "local-fails", batch: 0, host: 2 } as const;
   const plan: Plan = {
