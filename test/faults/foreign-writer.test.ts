@@ -48,7 +48,8 @@ test("who writes after the copies each time: turned back, and all writes are sti
     if (moment < 3) {
       await fleet.reached("backup-time");
       const { upgrade: again } = await fleet.fleet.status();
-      const words = moment === 1 ? /: insert of .* in "items"$/ : /: collection "items" has other indexes$/;
+      const words =
+        moment === 1 ? /: insert of .* in "items"$/ : /: collection "items" has other indexes$/;
       expect(again?.copiedAgain).toMatch(words);
       await fleet.hold("rehearsal-batch");
       await fleet.release("backup-time");

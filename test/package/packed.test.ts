@@ -3,7 +3,9 @@
 // major version 7 and the oldest XState; each sample of the documents is compiled there, and the README's own example runs.
 import { access, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
+import { text as textOf } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { assert } from "../../src/errors.ts";
 import { freePort } from "../../src/local/mongod-process.ts";
 import { exited, runCommand, startProcess } from "../../src/ports/process.ts";
 import { freshDatabaseName, urlOf } from "../support/database.ts";
@@ -216,14 +218,15 @@ describe("the README's example", () => {
       LOCKSTEP_VERSION: "1.0.0",
       LOCKSTEP_STARTABLE_VERSIONS: '["1.0.0"]',
     };
+    const env = {
+      ...process.env,
+      ...(isLaunched ? launched : {}),
+      ...{ MONGO_URL: urlOf(freshDatabaseName()), PORT: String(port) },
+    };
     const child = startProcess(process.execPath, ["example.js"], {
       cwd: home,
       stdio: ["ignore", "ignore", "ignore", "ipc"],
-      env: {
-        ...process.env,
-        ...(isLaunched ? launched : {}),
-        ...{ MONGO_URL: urlOf(freshDatabaseName()), PORT: String(port) },
-      },
+      env,
     });
     onTestFinished(async () => {
       child.kill("SIGKILL");
@@ -232,17 +235,34 @@ describe("the README's example", () => {
     const answer = () => fetch(`http://127.0.0.1:${port}/`).catch(() => null);
     const text = await until("the example's answer", async () => (await answer())?.text());
     expect(text).toBe("the catalogue, 1.0.0");
-    return child;
+    const again = async () => {
+      const stdio = ["ignore", "ignore", "pipe"] as const;
+      const other = startProcess(process.execPath, ["example.js"], {
+        cwd: home,
+        stdio: [...stdio],
+        env,
+      });
+      assert(other.stderr, "the words of the other process can be read");
+      return { words: await textOf(other.stderr), ...(await exited(other)) };
+    };
+    return { child, again };
   };
 
   test("serves, and ends in good order on SIGTERM", async () => {
-    const child = await start({ isLaunched: false });
+    const { child } = await start({ isLaunched: false });
     child.kill("SIGTERM");
     expect(await exited(child)).toEqual({ code: 0, signal: null });
   });
 
+  test("says in one line that its data directory is taken, and exits with 1", async () => {
+    const { again } = await start({ isLaunched: false });
+    const { words, code } = await again();
+    expect(code).toBe(1);
+    expect(words).toMatch(/^directory-taken: expected a data directory of its own, [^\n]*\n$/);
+  });
+
   test("ends with its launcher", async () => {
-    const child = await start({ isLaunched: true });
+    const { child } = await start({ isLaunched: true });
     child.disconnect();
     expect(await exited(child)).toEqual({ code: 0, signal: null });
   });

@@ -42,4 +42,7 @@ const agent = createAgent({
 });
 const end = () => agent.stop().finally(() => process.exit(0));
 process.once("SIGTERM", end);
-await agent.start();
+await agent.start().catch(({ code, message }) => {
+  console.error(`${code}: ${message}`); // such as name-taken
+  process.exit(1);
+});
