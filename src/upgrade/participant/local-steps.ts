@@ -150,7 +150,7 @@ async function runStep(
 ): Promise<Reason | LocalRecord> {
   const { journal, upgradeId } = run;
   let record: LocalRecord = begun;
-  // What cannot be kept fails the step, also where nobody awaits it.
+  // A file that cannot be kept fails the step, also where nobody awaits it.
   let writing: Promise<void> = Promise.resolve();
   const context = localContextOf(run, step, begun.running.attempt, (path) => {
     writing = writing.then(async () => {

@@ -291,13 +291,6 @@ test("a revert that ignores its signal has failed by its time-out, though its pr
   });
 });
 
-test("a time that is over once the steps are done leaves no verdict", async () => {
-  const late = new AbortController();
-  await runLocalSteps({ ...run(), overtime: late.signal });
-  late.abort(new Error("it was not done in 4000 ms"));
-  expect(await written()).toBe(null);
-});
-
 test("files that are kept at the same time are each put back as they were", async () => {
   const names = ["one", "two", "three"];
   for (const name of names) await writeFile(path(name), name);
