@@ -114,6 +114,23 @@ export function engineTakeover(): Promise<Run> {
   return withMaterial(takeoverOnce);
 }
 
+/** Bytes of documents, on disk and of indexes that one collection takes for each actor. */
+async function storageOf(client: MongoClient, name: string, actors: number) {
+  const [stats] = await client
+    .db(database)
+    .collection(`lockstep_${name}`)
+    .aggregate<{ storageStats: { size: number; storageSize: number; totalIndexSize: number } }>([
+      { $collStats: { storageStats: {} } },
+    ])
+    .toArray();
+  const { size = 0, storageSize = 0, totalIndexSize = 0 } = stats?.storageStats ?? {};
+  return {
+    [`${name}, bytes of documents an actor`]: size / actors,
+    [`${name}, bytes on disk an actor`]: storageSize / actors,
+    [`${name}, bytes of indexes an actor`]: totalIndexSize / actors,
+  };
+}
+
 /** The heap in bytes per idle actor with a far timer, and the seconds until a worker with so many of them fires a new timer. */
 export function manyActors(): Promise<Run> {
   return withMaterial(async ({ client, set }) => {
@@ -136,6 +153,11 @@ export function manyActors(): Promise<Run> {
       parts[`start with ${count}, s`] = (performance.now() - startMs) / 1_000;
       parts[`heap with ${count}, bytes`] = (await memoryOf(worker)) - baseBytes;
       await stopWorker(worker);
+    }
+    // Until a checkpoint, a part is in memory alone.
+    await client.db("admin").command({ fsync: 1 });
+    for (const name of ["journal", "actors"]) {
+      Object.assign(parts, await storageOf(client, name, known));
     }
     const first = parts["start with 100, s"] ?? Number.NaN;
     return { value: parts["start with 100000, s"] ?? Number.NaN, against: first, parts };
