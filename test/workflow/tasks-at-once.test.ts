@@ -8,6 +8,7 @@ import { createWorld } from "./engines.ts";
 function visits() {
   const running = new Map<string, () => void>();
   const begun: string[] = [];
+  const attempts = new Map<string, number>();
   const machine = durable(
     setup({
       types: {} as { events: { type: "LEAVE" } | { type: "HEARD" } },
@@ -31,9 +32,10 @@ function visits() {
       tasks: {
         visit: {
           timeout: "1m",
-          run: (_input, { actor }) =>
+          run: (_input, { actor, attempt }) =>
             new Promise<string>((resolve) => {
               begun.push(actor);
+              attempts.set(actor, attempt);
               running.set(actor, () => {
                 running.delete(actor);
                 resolve("seen");
@@ -43,7 +45,7 @@ function visits() {
       },
     },
   );
-  return { machine, running, begun };
+  return { machine, running, begun, attempts };
 }
 
 test("two tasks at once: the third begins when one has ended, and its time counts from then on", async () => {
@@ -94,4 +96,24 @@ test.each([0, 1.5, Number.NaN])("%s tasks at once are refused", async (tasksAtOn
     code: "bad-argument",
     message: expect.stringContaining("tasksAtOnce"),
   });
+});
+
+test("a task that waits in one worker after another has not begun in any of them", async () => {
+  const world = createWorld();
+  const { machine, running, begun, attempts } = visits();
+  const ids = ["a", "b", "c"];
+  for (let workers = 0; workers < 4; workers += 1) {
+    const engine = await world.engine({ machines: [machine], tasksAtOnce: 1 });
+    await world.clock.advance(1_000);
+    if (workers === 0) for (const id of ids) await engine.start(machine, { id });
+    await world.clock.advance(1_000);
+    running.clear();
+    await world.close(engine);
+  }
+  const waiting = ids.filter((id) => !begun.includes(id));
+  expect(waiting.length).toBeGreaterThan(0);
+  await world.engine({ machines: [machine] });
+  await world.clock.advance(2_000);
+  // An earlier worker might have begun it, and that counts once.
+  for (const id of waiting) expect(attempts.get(id)).toBe(2);
 });

@@ -97,17 +97,17 @@ interface Attempting {
 
 async function attemptUntilDone(attempting: Attempting): Promise<void> {
   const { policy, host, log, signal } = attempting;
-  const before = await persistently(attempting, () => host.before());
-  let failures = before?.failures ?? 0;
+  let count: AttemptCount | null = null;
   let lost = 0;
-  if (before?.nextAtMs) await sleepUntil(attempting, before.nextAtMs);
-  for (let attempt = (before?.attempt ?? 0) + 1; !signal.aborted; attempt += 1) {
-    const unfinished = attempt - 1 - failures;
-    const input = await persistently(attempting, () => host.input());
-    const result =
-      unfinished < limits.unfinishedAttemptsMax
-        ? await host.inTurn(() => oneAttempt(attempting, attempt, input), signal)
-        : neverFinished(unfinished);
+  while (!signal.aborted) {
+    const turn: Turn = await host.inTurn(() => takeTurn(attempting, count), signal);
+    const { result, attempt } = turn;
+    let { failures } = turn;
+    count = { attempt: result === null ? attempt - 1 : attempt, failures };
+    if (result === null) {
+      await sleepUntil(attempting, turn.notBeforeMs);
+      continue;
+    }
     if (signal.aborted) {
       await result.transaction?.abort();
       return;
@@ -123,6 +123,7 @@ async function attemptUntilDone(attempting: Attempting): Promise<void> {
       continue;
     }
     failures += 1;
+    count = { attempt, failures };
     const mayTry = failures < policy.attemptsMax && isRetryable(policy, settled.error);
     log.warn({ attempt, error: messageOf(settled.error), triesAgain: mayTry }, "an attempt failed");
     if (mayTry) {
@@ -133,6 +134,33 @@ async function attemptUntilDone(attempting: Attempting): Promise<void> {
     await recorded(attempting, { settled, transaction: null });
     return;
   }
+}
+
+type AttemptCount = Pick<WorkAttempt, "attempt" | "failures">;
+
+/** The attempt of a turn with its result, or with the time before which it must not begin. */
+type Turn = AttemptCount &
+  ({ readonly result: WorkResult } | { readonly result: null; readonly notBeforeMs: number });
+
+/**
+ * One attempt. An earlier worker's attempts are asked for, and the one that it may have begun is counted, only now: work
+ * that waits for its turn in one worker after another has not begun.
+ */
+async function takeTurn(attempting: Attempting, count: AttemptCount | null): Promise<Turn> {
+  const { host } = attempting;
+  const before = count ?? (await persistently(attempting, () => host.before()));
+  const { attempt: last = 0, failures = 0 } = before ?? {};
+  const attempt = last + 1;
+  const notBeforeMs = count === null ? ((before as WorkAttempt | undefined)?.nextAtMs ?? 0) : 0;
+  if (notBeforeMs > 0 && notBeforeMs > (await persistently(attempting, () => host.nowMs()))) {
+    return { attempt, failures, result: null, notBeforeMs };
+  }
+  const unfinished = last - failures;
+  if (unfinished >= limits.unfinishedAttemptsMax) {
+    return { attempt, failures, result: neverFinished(unfinished) };
+  }
+  const input = await persistently(attempting, () => host.input());
+  return { attempt, failures, result: await oneAttempt(attempting, attempt, input) };
 }
 
 /** The result of work that would take one worker after another down with it, or lose its transaction for ever. */
