@@ -62,7 +62,7 @@ export const workflowLimits = {
   /** Workers: their lease, and how often they try again. */
   workerLeaseTtlMsDefault: 2_000,
   workerLeaseTtlMsMin: 1_000,
-  workerLeaseMarginMs: 500,
+  workerLeaseMarginMs: 200,
   workerRenewFraction: 4,
   workerRetryMs: 500,
   workerRenewPauseMs: 50,

@@ -67,6 +67,26 @@ describe("a lease", () => {
     await lease.stop();
   });
 
+  test("a worker goes on looking where the database's clock cannot be read at first", async () => {
+    let failures = 3;
+    const { inner, clock, lease, owned } = setUp((store) => ({
+      async nowMs() {
+        failures -= 1;
+        if (failures >= 0) throw away();
+        return store.nowMs();
+      },
+    }));
+    await inner.prepare(["order"]);
+    const other = { worker: "other", epoch: 1, machines: ["order@1.0.0"], host: "there", pid: 2 };
+    await inner.register(other, 3_000);
+    const free = await inner.partitions();
+    await Promise.all(free.map((record) => inner.assign(record, "other")));
+    lease.start();
+    await clock.advance(6_000);
+    expect(owned).toHaveLength(free.length);
+    await lease.stop();
+  });
+
   test("a claim that is answered after the lease was lost opens nothing under the next one", async () => {
     const held: (() => void)[] = [];
     let isSlow = true;

@@ -125,20 +125,23 @@ export class LeaseLoop {
 
   /** Fences out workers that are gone, and shares the partitions out: now and then, and at once after a registration. */
   async #shareLoop(): Promise<void> {
+    const { leaseTtlMs } = this.#ports;
     const { signal } = this.#stopping;
     while (!signal.aborted) {
-      if (this.#isRegistered) await this.#guarded(() => this.#lookAround());
-      await this.#wakeShare.wait(await this.#untilLookMs(), signal);
+      let waitMs = leaseTtlMs / limits.workerRenewFraction;
+      await this.#guarded(async () => {
+        if (this.#isRegistered) await this.#lookAround();
+        waitMs = Math.min(waitMs, await this.#untilExpiryMs());
+      });
+      await this.#wakeShare.wait(waitMs, signal);
     }
   }
 
-  /** The time until the next look: at the latest when the lease of another worker may have run out. */
-  async #untilLookMs(): Promise<number> {
-    const { leaseTtlMs, databaseClock } = this.#ports;
-    const everyMs = leaseTtlMs / limits.workerRenewFraction;
-    if (this.#nextExpiryMs === Number.POSITIVE_INFINITY) return everyMs;
-    const leftMs = this.#nextExpiryMs - (await databaseClock.nowMs());
-    return Math.min(everyMs, Math.max(leftMs, limits.workerExpiryLookMs));
+  /** The time until the lease of another worker may have run out. */
+  async #untilExpiryMs(): Promise<number> {
+    if (this.#nextExpiryMs === Number.POSITIVE_INFINITY) return Number.POSITIVE_INFINITY;
+    const leftMs = this.#nextExpiryMs - (await this.#ports.databaseClock.nowMs());
+    return Math.max(leftMs, limits.workerExpiryLookMs);
   }
 
   /** The workers at this moment. */
