@@ -164,6 +164,9 @@ export const limits = {
   /** The number of looks at a claimed database until it is empty. */
   emptyLooksMax: 5,
   oplogFactor: 2,
+  /** A full oplog that reaches less far back is a warning of `lockstep doctor`. */
+  oplogWindowMsMin: 24 * 3_600_000,
+  oplogFullFraction: 0.9,
   spaceMarginBytes: 64 * 1024 * 1024,
   spaceReserveFraction: 0.1,
   spaceReserveBytesMax: 2 * 1024 * 1024 * 1024,

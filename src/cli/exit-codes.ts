@@ -29,6 +29,16 @@ export function exitCodeOf(code: ErrorCode): number {
   return code === "timeout" ? exitCodes.waitTimedOut : exitCodes.failed;
 }
 
+/**
+ * The exit code of troubles that are shown together, each with its code or null: one that says more than "failed" comes
+ * first. Pure.
+ */
+export function exitCodeOfTroubles(codes: readonly (ErrorCode | null)[]): number {
+  if (codes.length === 0) return exitCodes.done;
+  const found = codes.map((code) => (code === null ? exitCodes.failed : exitCodeOf(code)));
+  return found.find((code) => code !== exitCodes.failed) ?? exitCodes.failed;
+}
+
 /** The exit code of an upgrade that came to rest, or undefined while it moves. Pure. */
 export function exitCodeOfState(state: string): number | undefined {
   switch (state) {

@@ -38,6 +38,18 @@ export async function registeredFleets(client: MongoClient): Promise<readonly Fl
   return found.filter((registered) => registration(registered, "") === null);
 }
 
+/** Those of these control databases whose fleet is registered, in lower case. It only reads. */
+export async function registeredControls(
+  client: MongoClient,
+  controls: readonly string[],
+): Promise<readonly string[]> {
+  const keys = controls.map((name) => name.toLowerCase());
+  const found = await fleetsOf(client)
+    .find({ control: { $in: keys } })
+    .toArray();
+  return found.map(({ control }) => control);
+}
+
 const registration = fields<Fleet & { readonly control: string }>({
   ...{ databaseName: text, controlDatabaseName: text, control: text },
 });

@@ -95,14 +95,23 @@ export function claimsOf(client: MongoClient): Collection<ClaimDocument> {
 }
 
 /** The claims on databases, as a majority has them. */
-export async function readClaims(
+export function readClaims(
   client: MongoClient,
   names: readonly string[],
 ): Promise<readonly SeenClaim[]> {
+  return claimsWhere(client, { _id: { $in: names.map((name) => name.toLowerCase()) } });
+}
+
+/** All claims for one fleet, by its control database, as a majority has them. */
+export function readFleetClaims(client: MongoClient, fleet: string): Promise<readonly SeenClaim[]> {
+  return claimsWhere(client, { fleet });
+}
+
+function claimsWhere(client: MongoClient, match: Document): Promise<SeenClaim[]> {
   return claimsOf(client)
     .aggregate<SeenClaim>(
       [
-        { $match: { _id: { $in: names.map((name) => name.toLowerCase()) } } },
+        { $match: match },
         { $set: { isExpired: { $and: [{ $eq: ["$epoch", null] }, isExpired] } } },
       ],
       { readConcern: { level: "majority" }, readPreference: "primary" },

@@ -41,8 +41,16 @@ export async function connect(
     throw new LockstepError(
       client ? "database-unreachable" : "bad-argument",
       `expected a MongoDB replica set to answer, got: ${redactUrl(messageOf(error))}: check the URL, TLS and the network`,
+      {},
+      { cause: error },
     );
   }
+}
+
+/** `host:port` of each server that a URL names. It is empty for a URL with a DNS record in place of servers. */
+export function namedHosts(url: string): readonly string[] {
+  const { hosts } = new MongoClient(url).options;
+  return hosts.map((host) => host.toString());
 }
 
 /** Opens clients of single members of the set that the URL names, with its credentials and TLS. */

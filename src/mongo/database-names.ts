@@ -57,6 +57,12 @@ export function scratchDatabaseNames(controlDatabase: string): readonly string[]
   );
 }
 
+/** The control databases to which the databases with a name of Lockstep belong, each once. Pure. */
+export function controlsOf(names: readonly string[]): readonly string[] {
+  const own = names.filter((name) => name.toLowerCase().startsWith(prefix));
+  return [...new Set(own.map((name) => name.replace(/_scratch_\d+$/i, "")))];
+}
+
 /**
  * Refuses a name that cannot be an application's database.
  * @throws LockstepError `bad-argument`

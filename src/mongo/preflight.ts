@@ -8,7 +8,7 @@ import { wrongDeployment } from "./wrong-deployment.ts";
 const versionMin = 6;
 
 /** The names of the databases that the user of the client may see. */
-async function visibleDatabases(client: MongoClient): Promise<readonly string[]> {
+export async function visibleDatabases(client: MongoClient): Promise<readonly string[]> {
   const { databases } = await client
     .db("admin")
     .command({ listDatabases: 1, nameOnly: true, authorizedDatabases: true });

@@ -77,13 +77,14 @@ async function readFeature(
 
 /**
  * Asks the set and each member that can be reached for their versions.
+ * @returns those that were found
  * @throws LockstepError `database-not-supported`; `rights-missing`
  */
 export async function checkServerVersions(options: {
   client: MongoClient;
   withMember: WithMember;
   log: Log;
-}): Promise<void> {
+}): Promise<ServerVersions> {
   const { client, withMember, log } = options;
   const hosts = await storageMembers(client);
   const ask = async (host: string) => {
@@ -98,5 +99,7 @@ export async function checkServerVersions(options: {
     }
   };
   const [feature, ...members] = await Promise.all([readFeature(client), ...hosts.map(ask)]);
-  requireOneVersion({ ...feature, members: members.flat() });
+  const found = { ...feature, members: members.flat() };
+  requireOneVersion(found);
+  return found;
 }

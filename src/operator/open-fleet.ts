@@ -39,6 +39,28 @@ export interface OpenOptions {
   onNotice?(text: string): void;
 }
 
+/** A fleet on a client that is connected. It reads nothing yet. */
+export function fleetOn(
+  client: MongoClient,
+  fleet: Fleet,
+  options: Pick<OpenOptions, "mongoUrl" | "appName" | "clock"> &
+    Partial<Pick<OpenOptions, "writeTimeoutMs">>,
+): OpenFleet {
+  const { mongoUrl, appName, clock, writeTimeoutMs } = options;
+  const { controlDatabaseName: databaseName } = fleet;
+  const store = createMongoStore({
+    ...{ client, databaseName, faultPoints: noFaults, clock },
+    ...(writeTimeoutMs === undefined ? {} : { writeTimeoutMs }),
+  });
+  return {
+    ...{ ...fleet, client, store, clock, withMember: memberOpener(mongoUrl, appName) },
+    async close() {
+      await store.close();
+      await client.close();
+    },
+  };
+}
+
 /**
  * Opens the database of a fleet for an operator. The caller closes it.
  * @throws LockstepError `bad-argument`, `database-unreachable`, `not-a-replica-set`, `rights-missing`
@@ -63,14 +85,5 @@ export async function openFleet(options: OpenOptions): Promise<OpenFleet> {
     await client.close();
     throw error;
   }
-  const store = createMongoStore({
-    ...{ client, databaseName: control, faultPoints: noFaults, clock, writeTimeoutMs },
-  });
-  return {
-    ...{ ...fleet, client, store, clock, withMember: memberOpener(mongoUrl, appName) },
-    async close() {
-      await store.close();
-      await client.close();
-    },
-  };
+  return fleetOn(client, fleet, { mongoUrl, appName, clock, writeTimeoutMs });
 }

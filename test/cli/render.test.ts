@@ -1,7 +1,8 @@
 // Aim: what people read, to the letter, and the exit codes that scripts rely on.
 import { expect, test } from "vitest";
-import { exitCodeOf, exitCodeOfState } from "../../src/cli/exit-codes.ts";
+import { exitCodeOf, exitCodeOfState, exitCodeOfTroubles } from "../../src/cli/exit-codes.ts";
 import { duration, renderChange, renderHistory, renderStatus } from "../../src/cli/render.ts";
+import { countFindings, renderCounts, renderFinding } from "../../src/cli/render-finding.ts";
 import type { FleetStatus } from "../../src/index.ts";
 
 const at = Date.UTC(2026, 0, 2, 3, 4, 5);
@@ -221,6 +222,28 @@ test("exit codes", () => {
     "peers-missing",
   ] as const;
   expect(codes.map(exitCodeOf)).toEqual([2, 2, 4, 4, 4, 5, 1]);
+});
+
+test("troubles that are shown together end with the code that says most", () => {
+  expect(exitCodeOfTroubles([])).toBe(0);
+  expect(exitCodeOfTroubles([null, "rights-missing"])).toBe(1);
+  expect(exitCodeOfTroubles([null, "no-majority", "bad-argument"])).toBe(4);
+});
+
+test("a finding has its mend and its link below it, and nothing of it forges a line", () => {
+  const finding = {
+    ...({ name: "the disks", outcome: "trouble", figure: "a1\nok  all is well" } as const),
+    ...({ code: "disk-full", mend: "make room" } as const),
+  };
+  expect(renderFinding(finding).split("\n")).toEqual([
+    "trouble  the disks: disk-full: a1\\u000aok  all is well",
+    "           mend: make room",
+    "           see docs/errors.md#disk-full",
+  ]);
+  expect(renderFinding({ ...finding, outcome: "ok", code: null, mend: null })).not.toContain(
+    "mend",
+  );
+  expect(renderCounts(countFindings([finding]))).toBe("0 ok, 0 warnings, 1 trouble");
 });
 
 test("how far a restore is, in the status and in each line of a wait", () => {

@@ -2,13 +2,14 @@ import type { Command } from "commander";
 import { goals } from "../goals.ts";
 import { addMongoUrlOptions } from "../mongo-url.ts";
 import type { SharedOptions, Terminal } from "../run.ts";
+import { doctor } from "./doctor.ts";
 import { explain } from "./explain.ts";
 import { history } from "./history.ts";
 import { status } from "./status.ts";
 import { type WaitForOptions, wait } from "./wait.ts";
 import { watch } from "./watch.ts";
 
-/** Adds the commands that look at a fleet: `lockstep status`, `watch`, `wait`, `explain` and `history`. */
+/** Adds the commands that look at a fleet: `lockstep status`, `watch`, `wait`, `explain`, `doctor` and `history`. */
 export function addLookingCommands(
   program: Command,
   terminal: Terminal,
@@ -40,6 +41,11 @@ export function addLookingCommands(
   ).action((agent: string | undefined, options: SharedOptions) =>
     settle(explain(agent, options, terminal)),
   );
+  shared(
+    program
+      .command("doctor")
+      .description("examine the replica set, the fleet and its agents, and say how to mend them"),
+  ).action((options: SharedOptions) => settle(doctor(options, terminal)));
   shared(program.command("history").description("list all upgrades of the fleet")).action(
     (options: SharedOptions) => settle(history(options, terminal)),
   );

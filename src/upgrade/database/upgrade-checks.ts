@@ -153,8 +153,11 @@ function memberChecks(
     {
       name: "the versions of the members",
       async run() {
-        await checkServerVersions(options);
-        return passed("one release on all of them");
+        const { members, feature } = await checkServerVersions(options);
+        const releases = [...new Set(members.map(({ version }) => version))].toSorted();
+        return passed(
+          `MongoDB ${releases.join(" and ")} on ${members.length} members, featureCompatibilityVersion ${feature}`,
+        );
       },
     },
     {
