@@ -57,6 +57,14 @@ export const workflowLimits = {
   /** The texts of the entries that a process reads at once: a page ends with the entry that reaches it. */
   pageLengthMax: 16 * 1024 * 1024,
   listedActorsMax: 1_000,
+  /** The command line: actors of a list, last transitions of one actor, and how much of a value people see. */
+  listedActorsDefault: 100,
+  shownEventsMax: 10,
+  shownValueDepth: 8,
+  shownValueItems: 100,
+  shownValueTextLength: 1_000,
+  shownValueWidth: 100,
+  shownValueLines: 100,
   /** How often a watch reads again without a hint. */
   watchFloorMs: 15_000,
   /** Workers: their lease, and how often they try again. */

@@ -7,6 +7,7 @@ import { redactUrl } from "../log.ts";
 import { asUnreachable } from "../mongo/transient.ts";
 import { packageVersion } from "../ports/package-version.ts";
 import { exitAfter } from "../ports/process.ts";
+import { addActorsCommands } from "./commands/actors.ts";
 import { allowWrites } from "./commands/allow-writes.ts";
 import { ask } from "./commands/ask.ts";
 import { addBackupCommands } from "./commands/backups.ts";
@@ -94,6 +95,7 @@ function build(settle: (work: Promise<number>) => Promise<void>): Command {
   addServeCommand(shared(program.command("serve")), terminal, settle);
   addBackupCommands(program, terminal, settle);
   addCheckCommand(program, terminal, settle);
+  addActorsCommands(program, terminal, settle);
   addPictureCommands(program, shared, terminal, settle);
   addCompletionCommand(program, terminal, settle);
   completeMongoUrl(program, readsFileOnly);

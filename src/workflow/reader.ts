@@ -164,7 +164,11 @@ export class Reader {
   }
 
   async why(id: string): Promise<Why> {
-    const tail = await this.#tail(id);
+    return this.whyOf(await this.#tail(id));
+  }
+
+  /** The events, timers and work that can move an actor whose latest entry this is. */
+  async whyOf(tail: Entry): Promise<Why> {
     const { state, status, sinceMs, timers, work } = tail;
     const attempts = await this.#ports.store.attempts(work.map((record) => record.id));
     const known = new Map(attempts.map((attempt) => [attempt.work, attempt]));

@@ -7,6 +7,9 @@ import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test } f
 import { type AnyStateMachine, fromPromise, setup } from "xstate";
 import { type ReplicaSet, startStandalone } from "../../src/local/replica-set.ts";
 import { silentLog } from "../../src/log.ts";
+import { listActors } from "../../src/operator/actors/list.ts";
+import { showActor, whyActor } from "../../src/operator/actors/look.ts";
+import { withEngine } from "../../src/operator/actors/open-engine.ts";
 import { createEngine, type DurableMachine, durable } from "../../src/workflow/index.ts";
 import { endSessions } from "../../src/workflow/journal/mongo/sessions.ts";
 import { sessionId } from "../../src/workflow/journal/mongo/worker-records.ts";
@@ -143,6 +146,24 @@ describe("a user", () => {
     await endSessions(successor, [sessionId(session)]);
     await expect(session.commitTransaction()).rejects.toMatchObject({
       codeName: "NoSuchTransaction",
+    });
+  });
+
+  test("that may only find reads the actors of an engine", async () => {
+    const writer = await starting(root, "seen", false);
+    await writer.start(order, { id: "o" });
+    await writer.close();
+    const role = await documentedRole("seen");
+    const privileges = (role["privileges"] as Document[])
+      .filter(({ actions }) => actions.includes("find"))
+      .map((privilege) => ({ ...privilege, actions: ["find"] }));
+    await userWith({ ...role, createRole: "reader", privileges });
+    const { signal } = new AbortController();
+    const place = { mongoUrl: urlFor("rreader"), database: "seen", signal };
+    await withEngine(place, async (engine) => {
+      expect(await listActors(engine, { machine: "order" })).toMatchObject({ workers: 0 });
+      expect(await showActor(engine, "o")).toMatchObject({ state: "open", revision: 0 });
+      expect(await whyActor(engine, "o", [order])).toMatchObject({ events: [], timers: [{}] });
     });
   });
 

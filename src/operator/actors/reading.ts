@@ -1,0 +1,31 @@
+import { systemClock } from "../../ports/clock.ts";
+import { systemRandom } from "../../ports/random.ts";
+import { unknownActor } from "../../workflow/actor/actors.ts";
+import { checkedId } from "../../workflow/actor/checked-names.ts";
+import type { DurableMachine } from "../../workflow/definition/durable.ts";
+import type { Entry } from "../../workflow/journal/entry.ts";
+import type { WorkflowStore } from "../../workflow/journal/store.ts";
+import { openReader } from "../../workflow/open-reader.ts";
+import type { Reader } from "../../workflow/reader.ts";
+import type { OpenEngine } from "./open-engine.ts";
+
+/** The means of a look at actors. */
+export type Reading = Pick<OpenEngine, "store" | "database" | "signal" | "log">;
+
+/** Reads actors with the machines that the caller has. */
+export function readerOf(
+  { store, signal, log }: Reading,
+  machines: readonly DurableMachine[],
+): Reader {
+  return openReader(machines, { store, log, clock: systemClock, random: systemRandom }, signal);
+}
+
+/**
+ * The latest entry of an actor.
+ * @throws LockstepError `unknown-actor`, `bad-argument`, `record-broken`
+ */
+export async function tailOf(store: WorkflowStore, id: string): Promise<Entry> {
+  const tail = await store.tail(checkedId(id));
+  if (tail === undefined) throw unknownActor(id);
+  return tail;
+}
