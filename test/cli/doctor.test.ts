@@ -38,7 +38,7 @@ afterAll(async () => {
 
 async function run(...words: string[]) {
   const url = set.url("things").replace("keeper:", `${doctorName}:`);
-  const all = [main, "doctor", "--mongo-url", url, "--timeout", "3", ...words];
+  const all = [main, "doctor", "--mongo-url", url, ...words];
   const ran = await runCommand(process.execPath, all, { timeoutMs: 120_000 });
   return { code: ran?.exitCode, text: `${ran?.stdout}${ran?.stderr}`, out: ran?.stdout ?? "" };
 }
@@ -87,7 +87,7 @@ test("a fleet that nobody has declared is trouble, and the rest is examined all 
   });
   for (const name of ofServers) expect(finding(name), name).toMatchObject({ outcome: "ok" });
   expect(finding("the versions of the members")?.figure).toMatch(/^MongoDB [\d.]+ on 3 members/);
-  expect(finding("the clocks of the members")?.figure).toMatch(/^3 clocks, at most 0\.\d s apart/);
+  expect(finding("the clocks of the members")?.figure).toMatch(/^3 clocks, at most [\d.]+ s apart/);
   expect(finding("the window of the oplog")?.figure.split(", ")).toHaveLength(3);
   expect(findings.filter(({ outcome }) => outcome === "trouble")).toHaveLength(1);
   expect(await lastWrite()).toEqual(before);
@@ -197,7 +197,7 @@ test("a member that is away is a warning, a set without a primary names each ser
     expect(finding(name), name).toMatchObject({ outcome: "ok" });
   }
   await primary.kill();
-  const alone = await examine();
+  const alone = await examine("--timeout", "3");
   expect(alone.code, alone.text).toBe(4);
   expect(alone.findings.map(({ name }) => name)).toEqual([
     "the connection",
