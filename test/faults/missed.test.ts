@@ -23,8 +23,8 @@ test("a late local step that ignores its signal is late, not deadly; no upgrade 
   await fleet.until("its silence", ({ agents }) => agents.some(({ silent }) => silent));
   await fleet.fleet.request({ kind: "forget", agent: "a3" });
   const deadlines = { peersMs: 4_000 };
-  const { upgradeId } = await fleet.fleet.upgrade("1.1.10", { deadlines });
-  await fleet.ended(upgradeId, "done", "1.1.10");
+  const { upgradeId } = await fleet.fleet.upgrade("1.1.13", { deadlines });
+  await fleet.ended(upgradeId, "done", "1.1.13");
   await lost?.start();
   await fleet.reached("deaf");
   expect(await refusal()).toMatchObject({
@@ -42,7 +42,7 @@ test("a late local step that ignores its signal is late, not deadly; no upgrade 
   });
   await fleet.release("deaf");
   await fleet.fleet.request({ kind: "retry", discardForeignWrites: false });
-  await fleet.ended(upgradeId, "done", "1.1.10");
+  await fleet.ended(upgradeId, "done", "1.1.13");
   const next = await fleet.fleet.upgrade("1.2.0");
   await fleet.ended(next.upgradeId, "done", "1.2.0");
 });

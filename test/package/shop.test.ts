@@ -55,7 +55,8 @@ test("from an empty folder to the first upgrade", { timeout: 400_000 }, async ()
   expect(lines).toContain("1.0.0: ordered a mug");
   expect(lines).toContain("1.1.0: ordered a mug");
   const [, last = ""] = (walk?.stdout ?? "").split("# the upgrade");
-  for (const n of [1, 2, 3]) expect(last).toMatch(new RegExp(`a${n} +1\\.1\\.0 +gate open`));
+  for (const n of [1, 2, 3])
+    expect(last).toMatch(new RegExp(`a${n} +1\\.1\\.0 +active +gate open`));
   expect(last).toMatch(/1\.0\.0 → 1\.1\.0 {2}done/);
 
   const products = client.db().collection("products");

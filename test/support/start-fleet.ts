@@ -53,7 +53,7 @@ export interface TestFleet {
 }
 
 const versions = Array.from({ length: 30 }, (_, number) =>
-  Array.from({ length: 13 }, (_, patch) => `1.${number}.${patch}`),
+  Array.from({ length: 14 }, (_, patch) => `1.${number}.${patch}`),
 ).flat();
 
 export interface TestFleetOptions {
