@@ -21,6 +21,7 @@ import {
   type Shape,
   text,
 } from "../shape.ts";
+import { roleShape } from "./role-shape.ts";
 
 /** The record of one agent: a document of the `agents` collection. */
 export interface AgentRecord {
@@ -66,7 +67,7 @@ export interface AgentRecord {
 }
 
 const shapes: { readonly [Field in Exclude<keyof AgentRecord, "agent">]: Shape } = {
-  ...{ role: oneOf("state-server", "machine"), incarnation: count, version: text },
+  ...{ role: roleShape, incarnation: count, version: text },
   ...{ startable: list(text), gate: oneOf("open", "shut"), owes: nullable(text) },
   ...{ lastSeenAt: figure, forgotten: flag, blocked: nullable(text), retry: nullable(text) },
   ...{ freeBytes: figure, backups: list(text), memberTrouble: optional(nullable(text)) },

@@ -11,7 +11,7 @@ import { fireTimers } from "./fire-timers.ts";
 import { lookAgain, whileOwned } from "./look-again.ts";
 import { findMachine, notReadable, readEntry } from "./readable.ts";
 import { refuseMachine } from "./refuse-machine.ts";
-import { firstTransition, type Transition } from "./transition.ts";
+import { firstTransition, type Transition, writerOf } from "./transition.ts";
 
 export type { EffectContext, EffectHandler } from "./effect-runner.ts";
 export type { Engine, EngineMachine, Ownership, SendResult } from "./engine-types.ts";
@@ -63,15 +63,11 @@ class JournalEngine implements Engine {
   readonly #loops = new Set<Promise<void>>();
 
   constructor(options: EngineOptions) {
-    const { store, clock, log, build, by, machines } = options;
+    const { store, clock, log, machines } = options;
     this.#options = options;
     this.#ports = {
       ...{ store, clock, log, batcher: createBatcher(store), stopping: this.#stopping.signal },
-      stampOf: ({ epoch }, at) => ({
-        ...{ epoch, at },
-        ...(build === undefined ? {} : { build }),
-        ...(by === undefined ? {} : { by }),
-      }),
+      stampOf: ({ epoch }, at) => ({ epoch, at, ...writerOf(options) }),
       definitionOf(tail) {
         const definition = findMachine(machines, tail.machine, tail.protocol);
         if (definition) return definition;

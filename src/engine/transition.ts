@@ -99,7 +99,7 @@ function carryOut(
 }
 
 /** The build and the agent that append, where they are known. */
-function writerOf({ build, by }: Stamp): Pick<Entry, "build" | "by"> {
+export function writerOf({ build, by }: Pick<Stamp, "build" | "by">): Pick<Stamp, "build" | "by"> {
   return { ...(build === undefined ? {} : { build }), ...(by === undefined ? {} : { by }) };
 }
 

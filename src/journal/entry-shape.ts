@@ -20,6 +20,8 @@ const owner: Shape = (value, path) =>
 
 const event = fields<Entry["event"]>({ type: text });
 const timer = fields<Timer>({ id: text, name: text, event, dueAt: figure });
+/** The shape of a reason, wherever one is kept. */
+export const reasonShape = fields<Reason>({ code: text, message: text, details: record(anything) });
 const effect = fields<Effect>({ id: text, name: text, params: record(anything) });
 
 /** True for the value of an owner. */
@@ -45,7 +47,7 @@ export const entryShape = fields<Entry>({
   status: oneOf("active", "done", "error"),
   timers: list(timer),
   effects: list(effect),
-  reason: optional(fields<Reason>({ code: text, message: text, details: record(anything) })),
+  reason: optional(reasonShape),
   eventKey: optional(text),
   epoch: figure,
   protocol: count,

@@ -1,7 +1,7 @@
-import type { Reason } from "../../../machines/vocabulary.ts";
+import { roleShape } from "../../control/role-shape.ts";
 import { chartShape } from "../../diagram/chart-shape.ts";
+import { reasonShape } from "../../journal/entry-shape.ts";
 import {
-  anything,
   count,
   fields,
   figure,
@@ -15,7 +15,7 @@ import {
 } from "../../shape.ts";
 import type { Film, FilmDeadline, FilmStep, Lane } from "./film.ts";
 
-const reason = nullable(fields<Reason>({ code: text, message: text, details: record(anything) }));
+const reason = nullable(reasonShape);
 
 const step = fields<FilmStep>({
   ...{ revision: count, at: figure, event: text, about: nullable(text), state: text, enters: flag },
@@ -27,7 +27,7 @@ const step = fields<FilmStep>({
 
 const lane = fields<Lane>({
   ...{ actor: text, kind: oneOf("coordinator", "participant"), agent: nullable(text) },
-  role: nullable(oneOf("state-server", "machine")),
+  role: nullable(roleShape),
   ...{ required: flag, machine: text, steps: list(step), servedAt: nullable(figure) },
   trouble: nullable(text),
 });

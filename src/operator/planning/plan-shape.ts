@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import type { Deadlines, Role } from "../../../machines/vocabulary.ts";
+import { roleShape } from "../../control/role-shape.ts";
 import { LockstepError } from "../../errors.ts";
 import {
   count,
@@ -12,6 +13,7 @@ import {
   type Shape,
   text,
 } from "../../shape.ts";
+import { deadlinesShape } from "../../upgrade/protocol/context-shapes.ts";
 
 /** The way by which a step is undone where the upgrade goes back. */
 export type Undo = "the copies" | "its revert" | "kept files";
@@ -72,13 +74,10 @@ const range = fields<{ least: number; most: number }>({ least: figure, most: fig
 const planShape: Shape = fields<FleetPlan>({
   ...{ databaseName: text, controlDatabaseName: text, madeAt: figure, generation: count },
   ...{ from: text, to: text, stepHash: text },
-  deadlines: fields<Deadlines>({
-    ...{ waitingMs: figure, backingUpMs: figure, noProgressMs: figure, peersMs: figure },
-    ...{ silentMs: figure, rollingBackMs: figure },
-  }),
+  deadlines: deadlinesShape,
   agents: list(
     fields<FleetPlan["agents"][number]>({
-      ...{ agent: text, role: oneOf("state-server", "machine"), version: text, isRequired: flag },
+      ...{ agent: text, role: roleShape, version: text, isRequired: flag },
     }),
   ),
   steps: list(

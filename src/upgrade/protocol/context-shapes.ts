@@ -9,46 +9,46 @@ import type {
   BackupPoint,
   Deadlines,
   PlanSummary,
-  Reason,
   RestoreOf,
   SavedWrites,
 } from "../../../machines/vocabulary.ts";
+import { roleShape } from "../../control/role-shape.ts";
+import { reasonShape } from "../../journal/entry-shape.ts";
 import {
-  anything,
   count,
   fields,
   figure,
   flag,
   list,
   nullable,
-  oneOf,
   optional,
   record,
   text,
 } from "../../shape.ts";
 
-const reason = nullable(fields<Reason>({ code: text, message: text, details: record(anything) }));
-const role = oneOf("state-server", "machine");
+const reason = nullable(reasonShape);
 const plan = { hash: text, steps: optional(list(text)), schemaSteps: count, protocol: count };
 const backup = nullable(
   fields<BackupPoint>({ time: text, foreignWrites: text, digest: text, catalogue: text }),
 );
 const copy = fields<Copy>({ digest: nullable(text), reason });
 
+export const deadlinesShape = fields<Deadlines>({
+  waitingMs: figure,
+  backingUpMs: figure,
+  noProgressMs: figure,
+  peersMs: figure,
+  silentMs: figure,
+  rollingBackMs: figure,
+});
+
 /** The fields of a coordinator's context that others read and decide by. */
 export const upgradeContextShape = fields<UpgradeContext>({
   upgradeId: text,
   from: text,
   to: text,
-  required: list(fields<Required>({ agent: text, role })),
-  deadlines: fields<Deadlines>({
-    waitingMs: figure,
-    backingUpMs: figure,
-    noProgressMs: figure,
-    peersMs: figure,
-    silentMs: figure,
-    rollingBackMs: figure,
-  }),
+  required: list(fields<Required>({ agent: text, role: roleShape })),
+  deadlines: deadlinesShape,
   restoreOf: nullable(fields<RestoreOf>({ backupId: text, digest: text, holders: list(text) })),
   acceptedAt: figure,
   ready: record(fields<PlanSummary & { incarnation: number }>({ ...plan, incarnation: count })),
@@ -82,7 +82,7 @@ export const upgradeContextShape = fields<UpgradeContext>({
 /** The fields of a participant's context that others read and decide by. */
 export const participantContextShape = fields<ParticipantContext>({
   agent: text,
-  role,
+  role: roleShape,
   upgradeId: text,
   from: text,
   to: text,
