@@ -145,7 +145,7 @@ test("what an attempt writes after its end never counts", async () => {
     for (const hasWritten of [false, true]) await writtenFor(steps, hasWritten);
   }
   expect(await writes.find().toArray()).toEqual([]);
-  // What the writes have locked is free again.
+  // The writes hold no lock any more.
   await writes.insertOne({ _id: "0 steps, true, first" });
   await writes.insertOne({ _id: "0 steps, false" });
 });

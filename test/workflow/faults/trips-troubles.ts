@@ -102,7 +102,7 @@ async function troublesOf(
   ];
 }
 
-/** Whatever is wrong with trips that should have come to their end. */
+/** The troubles of trips that should have come to their end. */
 export async function tripsTroubles(
   means: Means,
   trips: readonly AskedTrip[],

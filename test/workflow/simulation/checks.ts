@@ -166,7 +166,7 @@ export class Checks implements StoreEvents, JobEvents {
     }
   }
 
-  /** Whoever appends owned the partition when it asked for that, or came to own it meanwhile. */
+  /** An appending worker owned the partition when it asked for that, or came to own it meanwhile. */
   #checkOwner(entry: Entry, atMs: number): void {
     const asked = this.#asked.get(entry.nonce);
     const owners = this.#owners.get(entry.partition) ?? [];
@@ -182,7 +182,7 @@ export class Checks implements StoreEvents, JobEvents {
     }
   }
 
-  /** What has to hold at the end. */
+  /** The checks at the end. */
   async atEnd(actors: readonly string[], processes: readonly SimulatedProcess[]): Promise<void> {
     const store = this.#database?.inner;
     if (!store) return;

@@ -61,7 +61,7 @@ const jobMachine = setup({
   },
 });
 
-/** What the work of all processes tells the checks. */
+/** The reports of the work of all processes to the checks. */
 export interface JobEvents {
   began(process: SimulatedProcess, kind: "work" | "charge" | "notify", context: WorkContext): void;
   /** A write of business data has committed. */

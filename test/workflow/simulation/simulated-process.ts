@@ -4,7 +4,7 @@ import type { Engine } from "../../../src/workflow/engine-api.ts";
 import type { Draw } from "../../simulation/draw.ts";
 import type { Scheduler } from "../../simulation/scheduler.ts";
 
-/** Whoever is dead gets no answer. */
+/** A dead process gets no answer. */
 const never = () => new Promise<never>(() => {});
 
 /** One process with an engine: it can be killed, paused, and cut off from the database. */

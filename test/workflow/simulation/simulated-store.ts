@@ -25,7 +25,7 @@ export interface Weather {
   slow: number;
 }
 
-/** What the checks hear of the store. */
+/** The news of the store for the checks. */
 export interface StoreEvents {
   asked(process: SimulatedProcess, entries: readonly Entry[], isFenced: boolean): void;
   assigned(partition: string, worker: string | null, epoch: number): void;
