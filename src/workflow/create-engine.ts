@@ -77,20 +77,11 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   });
 }
 
-/** Below the margin of its lease, a worker would be counted among the others, and never claim anything. */
-function checkLease(leaseTtlMs: number): void {
-  if (Number.isSafeInteger(leaseTtlMs) && leaseTtlMs >= limits.workerLeaseTtlMsMin) return;
+function requireWhole(name: string, value: number, least: number, unit = ""): void {
+  if (Number.isSafeInteger(value) && value >= least) return;
   throw new LockstepError(
     "bad-argument",
-    `leaseTtlMs: expected a whole number of milliseconds from ${limits.workerLeaseTtlMsMin}, found ${leaseTtlMs}`,
-  );
-}
-
-function checkTasksAtOnce(tasksAtOnce: number): void {
-  if (Number.isSafeInteger(tasksAtOnce) && tasksAtOnce >= 1) return;
-  throw new LockstepError(
-    "bad-argument",
-    `tasksAtOnce: expected a whole number from 1, found ${tasksAtOnce}`,
+    `${name}: expected a whole number${unit} from ${least}, found ${value}`,
   );
 }
 
@@ -102,8 +93,9 @@ export async function startEngine(
   const { machines, work = true, leaseTtlMs = limits.workerLeaseTtlMsDefault } = options;
   const { tasksAtOnce = limits.tasksAtOnceDefault } = options;
   const { store, clock, log } = ports;
-  checkLease(leaseTtlMs);
-  checkTasksAtOnce(tasksAtOnce);
+  // Below the margin of its lease, a worker would be counted among the others, and never claim anything.
+  requireWhole("leaseTtlMs", leaseTtlMs, limits.workerLeaseTtlMsMin, " of milliseconds");
+  requireWhole("tasksAtOnce", tasksAtOnce, 1);
   const retention = parseRetain(options.retain ?? {});
   const registry = createRegistry(machines);
   await store.prepare([...new Set(machines.map(({ name }) => name))]);

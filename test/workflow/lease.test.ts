@@ -44,16 +44,22 @@ function setUp(change: (store: WorkflowStore) => Calls = () => ({})) {
   return { inner, clock, ahead, lease, owned, closed };
 }
 
+/** Another worker, of which no more is heard, owns all partitions. Its lease is 3 s. */
+async function ownedByOther(inner: WorkflowStore) {
+  await inner.prepare(["order"]);
+  const other = { worker: "other", epoch: 1, machines: ["order@1.0.0"], host: "there", pid: 2 };
+  await inner.register(other, 3_000);
+  const free = await inner.partitions();
+  await Promise.all(free.map((record) => inner.assign(record, "other")));
+  return { other, free };
+}
+
 const away = () => new LockstepError("database-unreachable", "gone");
 
 describe("a lease", () => {
   test("the partitions of a worker that died are taken as soon as its lease is over", async () => {
     const { inner, clock, lease, owned } = setUp();
-    await inner.prepare(["order"]);
-    const other = { worker: "other", epoch: 1, machines: ["order@1.0.0"], host: "there", pid: 2 };
-    await inner.register(other, 3_000);
-    const free = await inner.partitions();
-    await Promise.all(free.map((record) => inner.assign(record, "other")));
+    const { other, free } = await ownedByOther(inner);
     lease.start();
     await clock.advance(2_000);
     await inner.renew(other, 1_100);
@@ -76,11 +82,7 @@ describe("a lease", () => {
         return store.nowMs();
       },
     }));
-    await inner.prepare(["order"]);
-    const other = { worker: "other", epoch: 1, machines: ["order@1.0.0"], host: "there", pid: 2 };
-    await inner.register(other, 3_000);
-    const free = await inner.partitions();
-    await Promise.all(free.map((record) => inner.assign(record, "other")));
+    const { free } = await ownedByOther(inner);
     lease.start();
     await clock.advance(6_000);
     expect(owned).toHaveLength(free.length);

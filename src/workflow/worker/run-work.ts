@@ -101,13 +101,12 @@ async function attemptUntilDone(attempting: Attempting): Promise<void> {
   let lost = 0;
   while (!signal.aborted) {
     const turn: Turn = await host.inTurn(() => takeTurn(attempting, count), signal);
-    const { result, attempt } = turn;
-    let { failures } = turn;
-    count = { attempt: result === null ? attempt - 1 : attempt, failures };
-    if (result === null) {
+    count = { attempt: turn.attempt, failures: turn.failures };
+    if (turn.result === null) {
       await sleepUntil(attempting, turn.notBeforeMs);
       continue;
     }
+    const { result, attempt } = turn;
     if (signal.aborted) {
       await result.transaction?.abort();
       return;
@@ -119,16 +118,16 @@ async function attemptUntilDone(attempting: Attempting): Promise<void> {
       lost += 1;
       log.warn({ attempt, lost, error: messageOf(loss) }, "a result was lost with its transaction");
       const pauses = { first: limits.recordRetryMs, longest: limits.recordRetryMsMax };
-      await tryLater(attempting, { attempt, failures }, loss, pauseAfter(lost, pauses));
+      await tryLater(attempting, count, loss, pauseAfter(lost, pauses));
       continue;
     }
-    failures += 1;
+    const failures = turn.failures + 1;
     count = { attempt, failures };
     const mayTry = failures < policy.attemptsMax && isRetryable(policy, settled.error);
     log.warn({ attempt, error: messageOf(settled.error), triesAgain: mayTry }, "an attempt failed");
     if (mayTry) {
       const pauseMs = pauseAfter(failures, policy.backoffMs);
-      await tryLater(attempting, { attempt, failures }, settled.error, pauseMs);
+      await tryLater(attempting, count, settled.error, pauseMs);
       continue;
     }
     await recorded(attempting, { settled, transaction: null });
@@ -136,9 +135,10 @@ async function attemptUntilDone(attempting: Attempting): Promise<void> {
   }
 }
 
+/** The attempts so far, and the failed ones among them. */
 type AttemptCount = Pick<WorkAttempt, "attempt" | "failures">;
 
-/** The attempt of a turn with its result, or with the time before which it must not begin. */
+/** The attempts after a turn with the last one's result, or with the time before which none must begin. */
 type Turn = AttemptCount &
   ({ readonly result: WorkResult } | { readonly result: null; readonly notBeforeMs: number });
 
@@ -148,13 +148,13 @@ type Turn = AttemptCount &
  */
 async function takeTurn(attempting: Attempting, count: AttemptCount | null): Promise<Turn> {
   const { host } = attempting;
-  const before = count ?? (await persistently(attempting, () => host.before()));
-  const { attempt: last = 0, failures = 0 } = before ?? {};
-  const attempt = last + 1;
-  const notBeforeMs = count === null ? ((before as WorkAttempt | undefined)?.nextAtMs ?? 0) : 0;
-  if (notBeforeMs > 0 && notBeforeMs > (await persistently(attempting, () => host.nowMs()))) {
-    return { attempt, failures, result: null, notBeforeMs };
+  const before: Partial<WorkAttempt> =
+    count ?? (await persistently(attempting, () => host.before())) ?? {};
+  const { attempt: last = 0, failures = 0, nextAtMs = null } = before;
+  if (nextAtMs !== null && nextAtMs > (await persistently(attempting, () => host.nowMs()))) {
+    return { attempt: last, failures, result: null, notBeforeMs: nextAtMs };
   }
+  const attempt = last + 1;
   const unfinished = last - failures;
   if (unfinished >= limits.unfinishedAttemptsMax) {
     return { attempt, failures, result: neverFinished(unfinished) };

@@ -1,11 +1,7 @@
-interface Waiting {
-  readonly begin: () => void;
-}
-
 /** Runs at most so many calls at the same time. The others wait for their turn, in order. */
 export class Slots {
   #free: number;
-  readonly #waiting = new Set<Waiting>();
+  readonly #waiting = new Set<() => void>();
 
   constructor(count: number) {
     this.#free = count;
@@ -25,27 +21,26 @@ export class Slots {
 
   #turn(signal: AbortSignal | undefined): Promise<void> {
     return new Promise((resolve, reject) => {
-      const waiting = {
-        begin: () => {
-          signal?.removeEventListener("abort", end);
-          resolve();
-        },
+      const begin = () => {
+        signal?.removeEventListener("abort", end);
+        resolve();
       };
       const end = () => {
-        this.#waiting.delete(waiting);
+        this.#waiting.delete(begin);
         reject(signal?.reason);
       };
-      this.#waiting.add(waiting);
+      this.#waiting.add(begin);
       signal?.addEventListener("abort", end, { once: true });
     });
   }
 
   #leave(): void {
-    for (const next of this.#waiting) {
-      this.#waiting.delete(next);
-      next.begin();
+    const [next] = this.#waiting;
+    if (next === undefined) {
+      this.#free += 1;
       return;
     }
-    this.#free += 1;
+    this.#waiting.delete(next);
+    next();
   }
 }
