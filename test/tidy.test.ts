@@ -227,6 +227,14 @@ describe("the house", () => {
     expect(wrong).toEqual([]);
   });
 
+  test("no folder of the product becomes a drawer", () => {
+    const counts = new Map<string, number>();
+    for (const { file } of product) {
+      counts.set(dirname(file), (counts.get(dirname(file)) ?? 0) + 1);
+    }
+    expect([...counts].filter(([, count]) => count > 15)).toEqual([]);
+  });
+
   test("comments have a subject and a verb", () => {
     const noun = /^\s*(?:\/\*\*|\*|\/\/) (?:Who|Whoever|Whose|What|Whatever)\b/;
     const phrase = /\bbe it\b|nobody's own|\blooked at\b|^\s*(?:\/\*\*|\*|\/\/).*\btold\b/;

@@ -4,7 +4,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { readEvents } from "../../src/dashboard/page/read-events.ts";
+import { readEvents } from "../../src/dashboard/page/state/read-events.ts";
 import { exited, runCommand, signalProcess, startProcess } from "../../src/ports/process.ts";
 import { freshDatabaseName, openClient, urlOf } from "../support/database.ts";
 import { until } from "../support/until.ts";

@@ -2,8 +2,8 @@
 // says. Method: a fleet that says so; the compiled program on a real terminal (`script`), and off it.
 import { resolve } from "node:path";
 import { expect, test } from "vitest";
-import { waitForGoal } from "../../src/cli/commands/wait.ts";
-import { watchFleet } from "../../src/cli/commands/watch.ts";
+import { waitForGoal } from "../../src/cli/commands/show/wait.ts";
+import { watchFleet } from "../../src/cli/commands/show/watch.ts";
 import type { Terminal } from "../../src/cli/run.ts";
 import type { FleetClient, FleetStatus } from "../../src/index.ts";
 import { exited, runCommand, startProcess } from "../../src/ports/process.ts";

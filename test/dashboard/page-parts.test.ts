@@ -2,10 +2,10 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { eventText } from "../../src/dashboard/event-stream.ts";
-import { agentsShown } from "../../src/dashboard/page/agents-shown.ts";
-import { count, countdown, part, span } from "../../src/dashboard/page/format.ts";
-import { readEvents } from "../../src/dashboard/page/read-events.ts";
-import { trackOf } from "../../src/dashboard/page/track.ts";
+import { agentsShown } from "../../src/dashboard/page/figures/agents-shown.ts";
+import { count, countdown, part, span } from "../../src/dashboard/page/figures/format.ts";
+import { readEvents } from "../../src/dashboard/page/state/read-events.ts";
+import { trackOf } from "../../src/dashboard/page/figures/track.ts";
 import { viewOf } from "../../src/dashboard/view.ts";
 import { agentWith, at, statusWith, things } from "./fleet-status.ts";
 

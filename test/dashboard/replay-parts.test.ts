@@ -2,15 +2,15 @@
 // marks of a diagram, and the questions before a request.
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { shownOf } from "../../src/dashboard/page/choose-film.ts";
+import { shownOf } from "../../src/dashboard/page/state/choose-film.ts";
 import {
   abortConfirmation,
   forgetConfirmation,
   retryConfirmation,
-} from "../../src/dashboard/page/confirmations.ts";
-import { leads } from "../../src/dashboard/page/diagram-marks.ts";
-import { neighbour, rowsOf } from "../../src/dashboard/page/lanes.ts";
-import { hashOf, placeOf } from "../../src/dashboard/page/place-hash.ts";
+} from "../../src/dashboard/page/figures/confirmations.ts";
+import { leads } from "../../src/dashboard/page/figures/diagram-marks.ts";
+import { neighbour, rowsOf } from "../../src/dashboard/page/figures/lanes.ts";
+import { hashOf, placeOf } from "../../src/dashboard/page/state/place-hash.ts";
 import { viewOf } from "../../src/dashboard/view.ts";
 import { filmWith } from "./film.ts";
 import { at, statusWith, things, upgradeWith } from "./fleet-status.ts";

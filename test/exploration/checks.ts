@@ -3,7 +3,7 @@ import { protocol } from "../../machines/vocabulary.ts";
 import { coordinatorId, participantId } from "../../src/control/names.ts";
 import type { Entry } from "../../src/journal/store.ts";
 import { fleetInvariants } from "../../src/operator/invariants.ts";
-import { endBreaks } from "./coordinator-effects.ts";
+import { endBreaks } from "./actions/coordinator-effects.ts";
 import { nameOf, recordsOf } from "./model.ts";
 import type { Agent, State } from "./state.ts";
 import { tailOf } from "./tails.ts";

@@ -1,7 +1,7 @@
 import { LockstepError } from "../../src/errors.ts";
 import { collections, type Store, type Write } from "../../src/journal/store.ts";
-import { dataDocument } from "../simulation/simulated-data.ts";
-import { createHost, type Host, type Surroundings } from "../simulation/simulated-host.ts";
+import { dataDocument } from "../simulation/simulated/data.ts";
+import { createHost, type Host, type Surroundings } from "../simulation/simulated/host.ts";
 
 export const interruptions = ["dies before", "dies after", "loses the answer of"] as const;
 

@@ -14,8 +14,8 @@ import {
   emptyDatabase,
   type Misbehaviour,
   readData,
-} from "../simulation/simulated-data.ts";
-import type { Host } from "../simulation/simulated-host.ts";
+} from "../simulation/simulated/data.ts";
+import type { Host } from "../simulation/simulated/host.ts";
 import { createInterruptedHost, createWriteLog, type Interruption } from "./interrupted-host.ts";
 
 const [from, to] = ["1.0.0", "1.1.0"];

@@ -7,7 +7,7 @@ import { createLeadership } from "../../src/leadership/leadership.ts";
 import { limits } from "../../src/limits.ts";
 import { silentLog } from "../../src/log.ts";
 import { systemRandom } from "../../src/ports/random.ts";
-import { createSimulatedLeases } from "../simulation/simulated-leases.ts";
+import { createSimulatedLeases } from "../simulation/simulated/leases.ts";
 import { createVirtualClock } from "../support/virtual-clock.ts";
 
 /** The pauses in milliseconds between masterships whose work ends as the list says; null is a good end. */

@@ -8,7 +8,7 @@ import type { Mastership } from "../../src/leadership/mastership.ts";
 import { silentLog } from "../../src/log.ts";
 import { createDraw } from "../simulation/draw.ts";
 import { createScheduler } from "../simulation/scheduler.ts";
-import { createSimulatedLeases } from "../simulation/simulated-leases.ts";
+import { createSimulatedLeases } from "../simulation/simulated/leases.ts";
 
 test.each([2_500, 7_000])("ending the predecessor takes %i ms of 3,000", async (endMs) => {
   const scheduler = createScheduler();

@@ -4,8 +4,8 @@ const records = "src/workflow/journal/mongo/worker-records.ts";
 const append = "src/workflow/journal/mongo/append.ts";
 const starter = "src/workflow/worker/work-starter.ts";
 const fences = "test/workflow/faults/fences.test.ts";
-const store = "test/workflow/mongo-store.test.ts";
-const simulation = ["test/workflow/workers.test.ts", "-t", "from seed 1 on"];
+const store = "test/workflow/journal/mongo-store.test.ts";
+const simulation = ["test/workflow/worker/workers.test.ts", "-t", "from seed 1 on"];
 
 /** Ways to get the engine for any machine wrong. */
 export const engineMutants: readonly Mutant[] = [
@@ -100,7 +100,7 @@ export const engineMutants: readonly Mutant[] = [
   {
     name: "a timer of a state that was left counts",
     layer: "tests",
-    files: ["test/workflow/differential.test.ts", "-t", "of seed 1 "],
+    files: ["test/workflow/differential/differential.test.ts", "-t", "of seed 1 "],
     says: /step \d+: /,
     edits: [
       {
@@ -113,7 +113,7 @@ export const engineMutants: readonly Mutant[] = [
   {
     name: "a restart that forgets the timers",
     layer: "tests",
-    files: ["test/workflow/xstate-traps-restore.test.ts"],
+    files: ["test/workflow/system/xstate-traps-restore.test.ts"],
     says: /AssertionError/,
     edits: [
       {
@@ -126,7 +126,7 @@ export const engineMutants: readonly Mutant[] = [
   {
     name: "a revived child says again what it said at its start",
     layer: "tests",
-    files: ["test/workflow/differential.test.ts", "-t", "whole engine"],
+    files: ["test/workflow/differential/differential.test.ts", "-t", "whole engine"],
     says: /step \d+: /,
     edits: [
       {
@@ -165,7 +165,7 @@ export const engineMutants: readonly Mutant[] = [
   {
     name: "an attempt that is not saved",
     layer: "tests",
-    files: ["test/workflow/attempts.test.ts"],
+    files: ["test/workflow/worker/attempts.test.ts"],
     says: /AssertionError/,
     edits: [
       {
@@ -204,7 +204,7 @@ export const engineMutants: readonly Mutant[] = [
   {
     name: "a mark that passes entries on their way",
     layer: "tests",
-    files: ["test/workflow/mongo-server.test.ts", "-t", "transaction was open"],
+    files: ["test/workflow/journal/mongo-server.test.ts", "-t", "transaction was open"],
     says: /AssertionError/,
     edits: [
       {
@@ -230,7 +230,7 @@ export const engineMutants: readonly Mutant[] = [
   {
     name: "an actor that goes on without its migration",
     layer: "tests",
-    files: ["test/workflow/migration-engine.test.ts"],
+    files: ["test/workflow/migration/migration-engine.test.ts"],
     says: /AssertionError|LockstepError/,
     edits: [
       {
@@ -256,7 +256,7 @@ export const engineMutants: readonly Mutant[] = [
   {
     name: "a report of live work without a key",
     layer: "tests",
-    files: ["test/workflow/live-work.test.ts"],
+    files: ["test/workflow/worker/live-work.test.ts"],
     says: /expected the condition to hold/,
     edits: [
       { file: starter, find: "return intent && { ...intent, key };", replace: "return intent;" },
@@ -265,7 +265,7 @@ export const engineMutants: readonly Mutant[] = [
   {
     name: "a change stream that says nothing is waited for",
     layer: "tests",
-    files: ["test/workflow/silent-stream.test.ts"],
+    files: ["test/workflow/journal/silent-stream.test.ts"],
     says: /the gap is told/,
     edits: [
       {
@@ -278,7 +278,7 @@ export const engineMutants: readonly Mutant[] = [
   {
     name: "a worker that came after the look at the workers counts as gone",
     layer: "tests",
-    files: ["test/workflow/lease.test.ts", "-t", "takes nothing"],
+    files: ["test/workflow/worker/lease.test.ts", "-t", "takes nothing"],
     says: /AssertionError/,
     edits: [
       {

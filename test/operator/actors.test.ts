@@ -11,8 +11,8 @@ import { keepingLog } from "../../src/operator/actors/open-engine.ts";
 import { tailOf } from "../../src/operator/actors/reading.ts";
 import { machinesOfModule, receiverOf } from "../../src/operator/actors/send-event.ts";
 import { encode } from "../../src/workflow/values/encode.ts";
-import { createWorld } from "../workflow/engines.ts";
-import { chart, version } from "../workflow/migrating.ts";
+import { createWorld } from "../workflow/engine/engines.ts";
+import { chart, version } from "../workflow/migration/migrating.ts";
 
 const failing = fromPromise(async () => {
   throw new Error("no bank");

@@ -21,7 +21,7 @@ import {
 } from "../../src/operator/invariants.ts";
 import { contextOf } from "../../src/upgrade/views.ts";
 import { firstVersion } from "./plan.ts";
-import { batchesBetween, dataDocument, lookDocument, readData } from "./simulated-data.ts";
+import { batchesBetween, dataDocument, lookDocument, readData } from "./simulated/data.ts";
 
 /** The events that give more time within a state, each so often at most: a batch, another time T, another holder's copy. */
 const rearming = ["progressSeen", "copyReported", "copyLost"];

@@ -1,8 +1,8 @@
 import { createDraw, type Draw } from "./draw.ts";
 import type { Plan } from "./plan.ts";
 import type { Scheduler } from "./scheduler.ts";
-import type { Misbehaviour } from "./simulated-data.ts";
-import type { NetworkFaults } from "./simulated-process.ts";
+import type { Misbehaviour } from "./simulated/data.ts";
+import type { NetworkFaults } from "./simulated/process.ts";
 
 /** All that faults move but no host owns: the way to the database, its primary, its clock, the steps. */
 export interface Environment {

@@ -2,8 +2,8 @@ import type { FleetRequest } from "../../src/control/inbox.ts";
 import { createDraw } from "./draw.ts";
 import type { Fault, Moment, Plan } from "./plan.ts";
 import type { Scheduler } from "./scheduler.ts";
-import { copyName } from "./simulated-disk.ts";
-import type { Host } from "./simulated-host.ts";
+import { copyName } from "./simulated/disk.ts";
+import type { Host } from "./simulated/host.ts";
 
 /** The targets of faults. */
 export interface Victims {

@@ -1,7 +1,7 @@
 import type { Draw } from "./draw.ts";
 import { createDraw } from "./draw.ts";
-import { batchesBetween, type Misbehaviour } from "./simulated-data.ts";
-import type { NetworkFaults } from "./simulated-process.ts";
+import { batchesBetween, type Misbehaviour } from "./simulated/data.ts";
+import type { NetworkFaults } from "./simulated/process.ts";
 
 /** When a fault comes: at a time, or soon after a coordinator has entered a state for the n-th time. */
 export type Moment =

@@ -20,9 +20,9 @@ import { createVisits, inject, type Visits } from "./inject.ts";
 import { drawPlan, firstVersion, inWords, type Plan, versions } from "./plan.ts";
 import { createRunLog, type RunLog } from "./run-log.ts";
 import { createScheduler, type Scheduler } from "./scheduler.ts";
-import { batchesBetween, dataDocument, emptyDatabase, readData } from "./simulated-data.ts";
-import { copyName } from "./simulated-disk.ts";
-import { createHost, type Host } from "./simulated-host.ts";
+import { batchesBetween, dataDocument, emptyDatabase, readData } from "./simulated/data.ts";
+import { copyName } from "./simulated/disk.ts";
+import { createHost, type Host } from "./simulated/host.ts";
 
 export interface SimulationResult {
   readonly seed: number;

@@ -1,5 +1,5 @@
 import { render } from "preact";
-import { followFleet } from "./live.ts";
+import { followFleet } from "./state/live.ts";
 import { Page } from "./page.tsx";
 import "./styles/page.css";
 

@@ -42,7 +42,7 @@ interface ActorScope {
 
 /**
  * The parts of an XState actor that the workflow engine uses beside XState's public interface. This is the only file
- * that knows them, and `test/workflow/xstate-internals.test.ts` holds them against the installed version.
+ * that knows them, and `test/workflow/system/xstate-internals.test.ts` holds them against the installed version.
  */
 export interface LiveActor {
   readonly id: string;

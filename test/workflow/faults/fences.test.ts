@@ -9,7 +9,7 @@ import { noFaults } from "../../../src/ports/fault-point.ts";
 import { createMongoWorkflowStore } from "../../../src/workflow/journal/mongo-store.ts";
 import { freshDatabaseName, openClient } from "../../support/database.ts";
 import { until } from "../../support/until.ts";
-import { appended, entryOf, workerOf } from "../store-under-test.ts";
+import { appended, entryOf, workerOf } from "../journal/store-under-test.ts";
 import { gated } from "./gated-client.ts";
 
 const fence = (worker: string) => ({ fence: { worker, epoch: 1 } });

@@ -3,7 +3,7 @@ import type { Engine } from "../../../src/workflow/engine-api.ts";
 import type { PastEntry } from "../../../src/workflow/journal/entry.ts";
 import type { WorkflowStore } from "../../../src/workflow/journal/store.ts";
 import { until } from "../../support/until.ts";
-import { storedRow } from "../store-under-test.ts";
+import { storedRow } from "../journal/store-under-test.ts";
 import { type Booking, type Effect, trip } from "./trip.ts";
 
 /** A trip as the test has asked for it. */

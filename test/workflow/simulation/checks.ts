@@ -1,7 +1,7 @@
 import type { WorkContext } from "../../../src/workflow/definition/durable.ts";
 import type { Entry } from "../../../src/workflow/journal/entry.ts";
 import type { Scheduler } from "../../simulation/scheduler.ts";
-import { storedRow } from "../store-under-test.ts";
+import { storedRow } from "../journal/store-under-test.ts";
 import type { JobEvents } from "./job-machine.ts";
 import type { SimulatedProcess } from "./simulated-process.ts";
 import type { SimulatedDatabase, StoreEvents } from "./simulated-store.ts";

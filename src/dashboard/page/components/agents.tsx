@@ -1,12 +1,12 @@
 import { useMemo, useState } from "preact/hooks";
 import type { AgentTile, WholeView } from "../../view.ts";
-import { agentsShown } from "../agents-shown.ts";
-import { forgetConfirmation } from "../confirmations.ts";
-import { count, span } from "../format.ts";
-import { useNow } from "../now.ts";
-import { Action } from "./action.tsx";
-import { Icon } from "./icon.tsx";
-import { Age } from "./time.tsx";
+import { agentsShown } from "../figures/agents-shown.ts";
+import { forgetConfirmation } from "../figures/confirmations.ts";
+import { count, span } from "../figures/format.ts";
+import { useNow } from "../state/now.ts";
+import { Action } from "./small/action.tsx";
+import { Icon } from "./small/icon.tsx";
+import { Age } from "./small/time.tsx";
 
 /** More tiles than this would hide what matters. */
 const tilesMax = 60;

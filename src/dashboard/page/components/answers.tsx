@@ -1,11 +1,11 @@
 import type { ComponentChildren } from "preact";
 import type { Answer } from "../../answers.ts";
 import type { WholeView } from "../../view.ts";
-import { abortConfirmation, retryConfirmation } from "../confirmations.ts";
-import { countdown } from "../format.ts";
-import { useNow } from "../now.ts";
-import { Action } from "./action.tsx";
-import { Age, Moment } from "./time.tsx";
+import { abortConfirmation, retryConfirmation } from "../figures/confirmations.ts";
+import { countdown } from "../figures/format.ts";
+import { useNow } from "../state/now.ts";
+import { Action } from "./small/action.tsx";
+import { Age, Moment } from "./small/time.tsx";
 import { Track } from "./track.tsx";
 
 interface CardProps {

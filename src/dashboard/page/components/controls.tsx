@@ -1,9 +1,9 @@
 import { useEffect, useState } from "preact/hooks";
 import type { Film } from "../../../operator/film/film.ts";
-import { span } from "../format.ts";
-import { neighbour } from "../lanes.ts";
-import { go } from "../place.ts";
-import { Icon } from "./icon.tsx";
+import { span } from "../figures/format.ts";
+import { neighbour } from "../figures/lanes.ts";
+import { go } from "../state/place.ts";
+import { Icon } from "./small/icon.tsx";
 
 /** A whole upgrade plays in so many pictures. */
 const pictures = 300;

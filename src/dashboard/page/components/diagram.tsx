@@ -1,7 +1,7 @@
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
-import { diagramStyle } from "../../../diagram/svg-style.ts";
-import type { DiagramMarks } from "../diagram-marks.ts";
-import { markDiagram } from "../mark-diagram.ts";
+import { diagramStyle } from "../../../diagram/svg/style.ts";
+import type { DiagramMarks } from "../figures/diagram-marks.ts";
+import { markDiagram } from "../figures/mark-diagram.ts";
 
 // A sheet that is made by the page's own code is no inline style.
 const sheet = new CSSStyleSheet();

@@ -1,6 +1,6 @@
-import { live } from "../live.ts";
-import { useStore } from "../store.ts";
-import { TokenButton } from "./token.tsx";
+import { live } from "../state/live.ts";
+import { useStore } from "../state/store.ts";
+import { TokenButton } from "./small/token.tsx";
 
 const words = { connecting: "connecting", live: "live", lost: "no connection" } as const;
 

@@ -1,9 +1,9 @@
 import type { HistoryItem } from "../../../operator/status.ts";
 import type { WholeView } from "../../view.ts";
-import { span } from "../format.ts";
-import { go } from "../place.ts";
-import { showLive } from "../shown-film.ts";
-import { Moment } from "./time.tsx";
+import { span } from "../figures/format.ts";
+import { go } from "../state/place.ts";
+import { showLive } from "../state/shown-film.ts";
+import { Moment } from "./small/time.tsx";
 
 /** The time in each state, as parts of one bar. */
 function States({ item }: { readonly item: HistoryItem }) {

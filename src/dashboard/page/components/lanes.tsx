@@ -1,9 +1,9 @@
 import type { Film } from "../../../operator/film/film.ts";
-import { span } from "../format.ts";
-import type { Mark, Row, Rows } from "../lanes.ts";
-import { go } from "../place.ts";
-import { Icon, type IconName } from "./icon.tsx";
-import { Moment } from "./time.tsx";
+import { span } from "../figures/format.ts";
+import type { Mark, Row, Rows } from "../figures/lanes.ts";
+import { go } from "../state/place.ts";
+import { Icon, type IconName } from "./small/icon.tsx";
+import { Moment } from "./small/time.tsx";
 
 const icons: Readonly<Record<Mark["kind"], IconName>> = {
   ...{ "took-over": "star", restarted: "back", died: "cross", served: "check" },

@@ -1,5 +1,5 @@
 import type { WholeView } from "../../view.ts";
-import { count, part, span } from "../format.ts";
+import { count, part, span } from "../figures/format.ts";
 
 interface BarProps {
   readonly label: string;

@@ -1,6 +1,6 @@
 import type { Explanation } from "../../../operator/explanation/explain.ts";
 import type { WholeView } from "../../view.ts";
-import { Icon } from "./icon.tsx";
+import { Icon } from "./small/icon.tsx";
 
 function CauseItem({ who, code, message, details }: Explanation["causes"][number]) {
   const facts = Object.entries(details);

@@ -1,7 +1,7 @@
 import type { WholeView } from "../../view.ts";
-import { span } from "../format.ts";
-import { type Stop, trackOf } from "../track.ts";
-import { Icon } from "./icon.tsx";
+import { span } from "../figures/format.ts";
+import { type Stop, trackOf } from "../figures/track.ts";
+import { Icon } from "./small/icon.tsx";
 
 const icons: Readonly<Record<Stop["kind"], "check" | "dot" | "cross" | "back">> = {
   ...{ past: "check", now: "dot", ahead: "dot", skipped: "dot", failed: "cross" },

@@ -1,0 +1,75 @@
+import { LockstepError, messageOf } from "../../../errors.ts";
+import { limits } from "../../../limits.ts";
+import { withEngine } from "../../../operator/actors/open-engine.ts";
+import { type Receiver, type SentByHand, sendByHand } from "../../../operator/actors/send-event.ts";
+import { requireYes } from "../../input/confirmation.ts";
+import { type EngineOptions, placeOf, print } from "../../input/engine-options.ts";
+import { exitCodes } from "../../exit-codes.ts";
+import { importModule } from "../../input/import-module.ts";
+import { printableLine } from "../../render/printable.ts";
+import { renderSent } from "../../render/actors.ts";
+import type { Terminal } from "../../run.ts";
+
+export interface SendOptions extends EngineOptions {
+  readonly key?: string;
+  readonly yes?: boolean;
+}
+
+/**
+ * The event of a command line. Pure.
+ * @throws LockstepError `bad-argument`
+ */
+export function parseEvent(text: string): { readonly type: string } {
+  const advice = `give it as '{"type":"PAY"}', in single quotes, since a shell takes the double ones away`;
+  let event: unknown;
+  try {
+    event = JSON.parse(text);
+  } catch (error) {
+    throw new LockstepError(
+      "bad-argument",
+      `expected the event as JSON, got: ${messageOf(error)}: ${advice}`,
+    );
+  }
+  const { type } = (event ?? {}) as { readonly type?: unknown };
+  if (typeof type === "string" && type !== "") return { ...(event as object), type };
+  throw new LockstepError(
+    "bad-argument",
+    `expected the event to be an object with a \`type\`, got ${text.slice(0, limits.shownReasonLengthMax)}: ${advice}`,
+  );
+}
+
+/** `lockstep actors send MODULE ID EVENT`: asks first, and prints the outcome. */
+export async function send(
+  module: string,
+  id: string,
+  text: string,
+  options: SendOptions,
+  terminal: Terminal,
+): Promise<number> {
+  const event = parseEvent(text);
+  const { key } = options;
+  const exports = await importModule(module, "MODULE");
+  const sent = await withEngine(placeOf(options, terminal), (engine, client) =>
+    sendByHand(engine, client, { id, event, key, exports }, (receiver) =>
+      requireYes(questionOf(receiver, event), options, terminal),
+    ),
+  );
+  const { notices, receiver, ...rest } = sent;
+  const { machine, database, migratesTo } = receiver;
+  const object = { type: "sent", id, machine, database, migratesTo, ...rest };
+  print(terminal, options.json, { lines: [renderSent(sent)], objects: [object] }, notices);
+  return exitCodeOfSent(sent);
+}
+
+function questionOf(receiver: Receiver, event: { readonly type: string }): string {
+  const { id, machine, version, state, database, migratesTo } = receiver;
+  const migration = migratesTo === null ? "" : `, which migrates it to ${migratesTo}`;
+  return printableLine(
+    `${id} in "${database}" (${machine} ${version}, in ${state}) gets ${JSON.stringify(event)}${migration}`,
+  );
+}
+
+/** An event that has changed nothing is a failure, unless it has counted before. Pure. */
+function exitCodeOfSent({ outcome }: Pick<SentByHand, "outcome">): number {
+  return outcome === "applied" || outcome === "duplicate" ? exitCodes.done : exitCodes.failed;
+}

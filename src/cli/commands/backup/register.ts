@@ -1,0 +1,66 @@
+import type { Command } from "commander";
+import { addMongoUrlOptions } from "../../input/mongo-url.ts";
+import type { Terminal } from "../../run.ts";
+import { addServingTimeout } from "../../wait-for-end.ts";
+import { type CreateOptions, createBackupCommand, list, show, verify } from "./backup.ts";
+import { type RehearseOptions, rehearseCommand } from "./rehearse.ts";
+import { type RestoreOptions, restoreCommand } from "./restore.ts";
+
+type Settle = (work: Promise<number>) => Promise<void>;
+
+/** Adds `lockstep backup …`, `restore` and `rehearse`, which work on files of this machine. */
+export function addBackupCommands(program: Command, terminal: Terminal, settle: Settle): void {
+  const onFiles = (command: Command) =>
+    command
+      .requiredOption("--directory <path>", "the directory of the backups")
+      .option("--json", "print one JSON object a line")
+      .exitOverride();
+  const onBoth = (command: Command) =>
+    addMongoUrlOptions(onFiles(command))
+      .option("--fleet <name>", "the fleet's name (default: the database's name)")
+      .option("--timeout <seconds>", "how long to wait for the database");
+  const backup = program
+    .command("backup")
+    .description("copy the application's database, and look after the copies")
+    .exitOverride();
+  onBoth(
+    backup
+      .command("create <id>")
+      .description("take a backup while the fleet runs on, and prove it"),
+  )
+    .option("--gzip", "write mongodump's zipped form, which is smaller and slower")
+    .action((id: string, options: CreateOptions) =>
+      settle(createBackupCommand(id, options, terminal)),
+    );
+  onFiles(backup.command("list").description("list the backups in a directory")).action((options) =>
+    settle(list(options, terminal)),
+  );
+  onFiles(
+    backup
+      .command("verify <id>")
+      .description("hash every file again; this reveals accidents, not attackers"),
+  ).action((id: string, options) => settle(verify(id, options, terminal)));
+  onFiles(backup.command("show <id>").description("show the contents of a backup")).action(
+    (id: string, options) => settle(show(id, options, terminal)),
+  );
+  addServingTimeout(
+    onBoth(
+      program
+        .command("restore <id>")
+        .description("put the fleet back on a backup, data and version, or restore beside it"),
+    ),
+  )
+    .option("--to-db <name>", "restore into this new database; the live one is not touched")
+    .option("--confirm <name>", "confirm with the live database's name, for scripts")
+    .option("--dry-run", "check the backup and its target, and write nothing")
+    .action((id: string, options: RestoreOptions) => settle(restoreCommand(id, options, terminal)));
+  onBoth(
+    program
+      .command("rehearse <version>")
+      .description("run the schema steps of a version on a copy"),
+  )
+    .requiredOption("--steps <module>", "a module that exports `steps`")
+    .action((version: string, options: RehearseOptions) =>
+      settle(rehearseCommand(version, options, terminal)),
+    );
+}

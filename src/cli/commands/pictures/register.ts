@@ -1,0 +1,56 @@
+import { type Command, Option } from "commander";
+import { diagramFormats } from "../../../operator/draw-machine.ts";
+import { isUpgradeId } from "../../../operator/film/read-film.ts";
+import type { Terminal } from "../../run.ts";
+import { type DiagramOptions, diagram } from "./diagram.ts";
+import { type ExportOptions, exportCommand, type ReplayOptions, replay } from "./film.ts";
+
+type Settle = (work: Promise<number>) => Promise<void>;
+
+/** True for a command line that reads a file in place of a database. */
+export function readsFileOnly(command: Command): boolean {
+  return command.name() === "replay" && !isUpgradeId(command.args[0] ?? "");
+}
+
+/** Adds `lockstep export`, `replay` and `diagram`. */
+export function addPictureCommands(
+  program: Command,
+  shared: (command: Command) => Command,
+  terminal: Terminal,
+  settle: Settle,
+): void {
+  shared(
+    program
+      .command("export <id>")
+      .description("write an upgrade, with all that every agent did, as one file"),
+  )
+    .option("--out <file>", "the file (default: standard output)")
+    .action((id: string, options: ExportOptions) => settle(exportCommand(id, options, terminal)));
+  shared(
+    program
+      .command("replay <id-or-file>")
+      .description("show an upgrade of the fleet, or an exported one, a line for each step"),
+  )
+    .option(
+      "--speed <factor>",
+      "on a terminal, show each line at its time, this many times as fast",
+    )
+    .action((from: string, options: ReplayOptions) => settle(replay(from, options, terminal)));
+  program
+    .command("diagram [module]")
+    .description("draw a machine that a module exports (default: the machines of an upgrade)")
+    .option("--machine <name>", "the machine, where there are several")
+    .addOption(
+      new Option(
+        "--format <name>",
+        "its form (default: by the name of the file, else svg)",
+      ).choices([...diagramFormats]),
+    )
+    .option("--brief", "a small picture, without the names of the events")
+    .option("--out <file>", "the file (default: standard output)")
+    .option("--json", "print one JSON object a line")
+    .exitOverride()
+    .action((module: string | undefined, options: DiagramOptions) =>
+      settle(diagram(module, options, terminal)),
+    );
+}

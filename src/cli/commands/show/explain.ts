@@ -1,0 +1,21 @@
+import { docsLinkOf } from "../../render/docs-link.ts";
+import { exitCodes } from "../../exit-codes.ts";
+import { renderExplanation } from "../../render/explanation.ts";
+import { type SharedOptions, type Terminal, withFleet } from "../../run.ts";
+
+/** `lockstep explain [AGENT]`: says what failed, what was tried, what is safe and what to do. */
+export function explain(
+  agent: string | undefined,
+  options: SharedOptions,
+  terminal: Terminal,
+): Promise<number> {
+  return withFleet(options, terminal, async (fleet) => {
+    const explanation = await fleet.explain(agent);
+    const causes = explanation.causes.map((cause) => {
+      return { ...cause, docs: cause.code === null ? null : docsLinkOf(cause.code) };
+    });
+    const line = { type: "explanation", ...explanation, causes };
+    terminal.out(options.json ? JSON.stringify(line) : renderExplanation(explanation));
+    return exitCodes.done;
+  });
+}

@@ -1,0 +1,14 @@
+import { conditionsOf } from "../../../operator/conditions.ts";
+import { exitCodes } from "../../exit-codes.ts";
+import { renderStatus } from "../../render/fleet.ts";
+import { type SharedOptions, type Terminal, withFleet } from "../../run.ts";
+
+/** `lockstep status`: shows the state of the fleet. */
+export function status(options: SharedOptions, terminal: Terminal): Promise<number> {
+  return withFleet(options, terminal, async (fleet) => {
+    const seen = await fleet.status();
+    const line = { type: "status", ...seen, conditions: conditionsOf(seen) };
+    terminal.out(options.json ? JSON.stringify(line) : renderStatus(seen));
+    return exitCodes.done;
+  });
+}

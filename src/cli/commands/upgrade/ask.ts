@@ -1,0 +1,16 @@
+import type { FleetRequest } from "../../../operator/fleet-client.ts";
+import { exitCodes } from "../../exit-codes.ts";
+import { type SharedOptions, type Terminal, withFleet } from "../../run.ts";
+
+/** `lockstep abort`, `retry`, `forget AGENT`: a request that the master answers. */
+export function ask(
+  request: FleetRequest,
+  options: SharedOptions,
+  terminal: Terminal,
+): Promise<number> {
+  return withFleet(options, terminal, async (fleet) => {
+    const answer = await fleet.request(request);
+    terminal.out(options.json ? JSON.stringify({ type: "answer", ...answer }) : answer.message);
+    return exitCodes.done;
+  });
+}

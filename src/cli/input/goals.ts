@@ -1,0 +1,57 @@
+import { LockstepError } from "../../errors.ts";
+import { conditionsOf } from "../../operator/conditions.ts";
+import type { FleetStatus } from "../../operator/status.ts";
+import { exitCodeOfState, exitCodes } from "../exit-codes.ts";
+
+/** The goals for which `lockstep wait` can wait. */
+export const goals = ["done", "rolled-back", "ended", "blocked", "serving"] as const;
+export type Goal = (typeof goals)[number];
+
+/** Whether a goal is reached, can no longer be reached, or is still open. */
+export interface Verdict {
+  readonly kind: "reached" | "lost" | "open";
+  /** The exit code, once the wait is over. */
+  readonly exitCode: number;
+  readonly text: string;
+}
+
+const open: Verdict = { kind: "open", exitCode: exitCodes.done, text: "" };
+const reached = (text: string): Verdict => ({ kind: "reached", exitCode: exitCodes.done, text });
+const lost = (text: string, exitCode: number): Verdict => ({ kind: "lost", exitCode, text });
+
+/** @throws LockstepError `bad-argument` */
+export function parseGoal(text: string): Goal {
+  const goal = goals.find((each) => each === text);
+  if (goal !== undefined) return goal;
+  throw new LockstepError(
+    "bad-argument",
+    `expected --for to be one of ${goals.join(", ")}, got "${text}"`,
+  );
+}
+
+/** Judges the end of an upgrade, or its block, by its state. Pure. */
+export function judgeState(goal: Exclude<Goal, "serving">, id: string, state: string): Verdict {
+  const exitCode = exitCodeOfState(state);
+  if (exitCode === undefined) return open;
+  const isReached = state === goal || (goal === "ended" && state !== "blocked");
+  if (isReached) return reached(`${id} is ${state}`);
+  const text = `${id} is ${state}, and \`lockstep explain\` says why`;
+  return lost(text, exitCode === exitCodes.done ? exitCodes.failed : exitCode);
+}
+
+/** Judges whether every agent serves, and no upgrade is under way. Pure. */
+export function judgeServing(status: FleetStatus): Verdict {
+  const { upgrade, agents } = conditionsOf(status);
+  const isActive = status.upgrade !== null && !status.upgrade.final;
+  const stuck = agents.filter(({ word }) => word === "blocked");
+  if (isActive && upgrade?.word === "blocked") {
+    return lost("the upgrade is blocked, and `lockstep explain` says why", exitCodes.blocked);
+  }
+  if (isActive) return open;
+  if (stuck.length > 0) {
+    const names = stuck.map(({ agent, what }) => `${agent} (${what})`).join(", ");
+    return lost(`these agents need a person: ${names}`, exitCodes.blocked);
+  }
+  const isServing = agents.length > 0 && agents.every(({ word }) => word === "active");
+  return isServing ? reached(`all ${agents.length} agents serve`) : open;
+}

@@ -1,0 +1,199 @@
+import type { ListedActors } from "../../operator/actors/list.ts";
+import type { ActorWhy, ShownActor } from "../../operator/actors/look.ts";
+import type { SentByHand } from "../../operator/actors/send-event.ts";
+import { printableLine } from "./printable.ts";
+import { clockTime, duration } from "./fleet.ts";
+
+/** An age or a span of hours or days for people: `3 d 4 h`. */
+function span(ms: number): string {
+  const hours = Math.floor(ms / 3_600_000);
+  if (hours < 1) return duration(ms);
+  const days = Math.floor(hours / 24);
+  if (days < 1) return `${hours} h ${Math.floor((ms % 3_600_000) / 60_000)} min`;
+  return `${days} d ${hours % 24} h`;
+}
+
+function moment(at: Date, nowMs: number): string {
+  const ms = at.getTime() - nowMs;
+  return `${clockTime(at.getTime())} (${ms < 0 ? `${span(-ms)} ago` : `in ${span(ms)}`})`;
+}
+
+function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
+}
+
+/** When a worker has to do something for an actor of a list. */
+function dueText(due: Date | null, nowMs: number): string {
+  if (due === null) return "";
+  if (due.getTime() === 0) return "work waits";
+  const ms = due.getTime() - nowMs;
+  return ms < 0 ? `due for ${span(-ms)}` : `due in ${span(ms)}`;
+}
+
+/** Columns of texts: each as wide as its longest text. */
+function columns(rows: readonly (readonly string[])[]): readonly string[] {
+  const widths = (rows[0] ?? []).map((_, index) =>
+    Math.max(...rows.map((row) => (row[index] ?? "").length)),
+  );
+  return rows.map((row) =>
+    row
+      .map((text, index) => text.padEnd(widths[index] ?? 0))
+      .join("  ")
+      .trimEnd(),
+  );
+}
+
+/** A page of actors. Pure. */
+export function renderList({
+  actors,
+  next,
+  staleMs,
+  workers,
+  database,
+  nowMs,
+}: ListedActors): readonly string[] {
+  const rows = actors.map(({ id, machine, version, state, status, since, due }) =>
+    [
+      ...[id, `${machine} ${version}`, state, status === "active" ? "" : status],
+      ...[`since ${moment(since, nowMs)}`, dueText(due, nowMs)],
+    ].map(printableLine),
+  );
+  const behind =
+    workers === 0
+      ? "no worker is alive for them: the list does not have what has happened since the last one wrote it"
+      : `the list may be up to ${duration(staleMs)} behind`;
+  const count = actors.length === 0 ? "no actor matches" : counted(actors.length, "actor");
+  return [
+    ...columns(rows),
+    `${count} in "${printableLine(database)}"; ${behind}`,
+    ...(next === null ? [] : [`there may be more: go on with --after ${printableLine(next)}`]),
+  ];
+}
+
+type Standing = Omit<ActorWhy, "events" | "reason" | "lack" | "isStuck">;
+
+function headLine({ id, machine, version, state, status, since, nowMs }: Standing): string {
+  const ended = status === "active" ? "" : `, ${status}`;
+  return printableLine(
+    `${id}  ${machine} ${version}  ${state}${ended}  since ${moment(since, nowMs)}`,
+  );
+}
+
+function timerLines({ timers, nowMs }: Standing): readonly string[] {
+  return timers.map(({ event, at }) => printableLine(`  timer   ${event}  ${moment(at, nowMs)}`));
+}
+
+function workLines({ work, nowMs }: Standing): readonly string[] {
+  return work.map(({ kind, name, attempt, lastError, nextAttempt }) => {
+    const next = nextAttempt === null ? "" : `; next attempt ${moment(nextAttempt, nowMs)}`;
+    const error = lastError === null ? "" : `; last error: ${lastError}`;
+    return printableLine(`  work    ${kind} ${name}, attempt ${attempt}${next}${error}`);
+  });
+}
+
+function workerLine({ worker, timers, work, machine }: Standing): readonly string[] {
+  if (worker?.isAlive) {
+    return [printableLine(`  worker  ${worker.host}, process ${worker.pid}`)];
+  }
+  if (timers.length + work.length === 0) return [];
+  const wait = "its timers and its work wait until one comes";
+  const gone = worker === null ? "none owns it" : `${worker.host}, process ${worker.pid}, is gone`;
+  return [printableLine(`  worker  ${gone}: ${wait}; start a process with "${machine}"`)];
+}
+
+/** The one sentence that answers `why`. */
+function answerOf(why: ActorWhy): string {
+  const { status, work, timers, events, lack, isStuck, nowMs } = why;
+  if (status !== "active") {
+    if (work.length === 0) return `it has ended (${status}): nothing moves it`;
+    return `it has ended (${status}): only its actions are left`;
+  }
+  if (isStuck) return "it is stuck: no event, no timer and no work can move it";
+  if (lack !== null) return `the module lacks ${lack}: a worker with it leaves the actor alone`;
+  if (work.length > 0) return "it moves when its work ends, or by an event";
+  const [first] = timers.toSorted((one, other) => one.at.getTime() - other.at.getTime());
+  if (first)
+    return `it moves by an event, or by its timer ${first.event} ${moment(first.at, nowMs)}`;
+  return events === null
+    ? "only an event can move it"
+    : `it waits for an event: ${events.join(", ")}`;
+}
+
+/** The answer to the question what can move an actor. Pure. */
+export function renderWhy(why: ActorWhy): readonly string[] {
+  const { events, reason, status } = why;
+  const unknown =
+    reason === null
+      ? "not known without the machine: name its module with --module"
+      : `not known: ${reason.code}: ${reason.message}`;
+  const taken = events === null ? unknown : events.join(", ");
+  const eventLine = taken === "" ? "none" : taken;
+  return [
+    headLine(why),
+    printableLine(`  ${answerOf(why)}`),
+    ...(status === "active" ? [printableLine(`  events  ${eventLine}`)] : []),
+    ...timerLines(why),
+    ...workLines(why),
+    ...workerLine(why),
+  ];
+}
+
+/** Each line of a value stands under its name, so that no line of it looks like one of ours. */
+function valueLines(name: string, value: { readonly text: string } | null): readonly string[] {
+  if (value === null) return [];
+  const lines = value.text.split("\n").map(printableLine);
+  if (lines.length === 1) return [`  ${name.padEnd(7)} ${lines[0]}`];
+  return [`  ${name}`, ...lines.map((line) => `    ${line}`)];
+}
+
+/** One actor. Pure. */
+export function renderActor(actor: ShownActor): readonly string[] {
+  const { revision, started, tags, reason, values, history, nowMs } = actor;
+  const rows = history.map((each) => [
+    ...[`    ${each.revision}`, clockTime(each.at.getTime()), each.kind, each.type, each.outcome],
+    `→ ${each.state}${each.status === "active" ? "" : `, ${each.status}`}`,
+    each.reason === null ? "" : `${each.reason.code}: ${each.reason.message}`,
+  ]);
+  return [
+    headLine(actor),
+    `  revision ${revision}, started ${moment(started, nowMs)}`,
+    ...(tags.length === 0 ? [] : [printableLine(`  tags    ${tags.join(", ")}`)]),
+    ...(reason === null ? [] : [printableLine(`  reason  ${reason.code}: ${reason.message}`)]),
+    ...valueLines("context", values.context),
+    ...valueLines("output", values.output),
+    ...timerLines(actor),
+    ...workLines(actor),
+    ...workerLine(actor),
+    `  last ${counted(history.length, "transition")}`,
+    ...columns(rows.map((row) => row.map(printableLine))),
+  ];
+}
+
+/** The answer to an event. Pure. */
+export function renderSent({
+  outcome,
+  state,
+  status,
+  revision,
+  reason,
+  receiver,
+}: SentByHand): string {
+  const { id } = receiver;
+  const place = `${state}${status === "active" ? "" : `, ${status}`}, revision ${revision}`;
+  switch (outcome) {
+    case "applied":
+      return printableLine(`applied: ${id} is in ${place}`);
+    case "duplicate":
+      return printableLine(
+        `duplicate: ${id} has taken an event with this key before, and is in ${place}`,
+      );
+    case "ignored": {
+      const why = status === "active" ? `no transition of ${state} takes it` : `it has ended`;
+      return printableLine(`ignored: ${id} is in ${place}: ${why}`);
+    }
+    case "rejected":
+      return printableLine(
+        `rejected: ${id} stays in ${place}: ${reason === undefined ? "" : `${reason.code}: ${reason.message}`}`,
+      );
+  }
+}

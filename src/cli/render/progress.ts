@@ -1,0 +1,27 @@
+import type { LoadProgress } from "../../operator/status.ts";
+import { bytesText, duration } from "./fleet.ts";
+import type { Terminal } from "../run.ts";
+
+/** Prints how far something is. */
+export function printProgress(
+  options: { readonly json?: boolean },
+  terminal: Terminal,
+): (progress: LoadProgress) => void {
+  return (progress) => {
+    const { doneBytes, totalBytes, etaMs } = progress;
+    terminal.out(
+      options.json
+        ? JSON.stringify({ type: "progress", ...progress })
+        : `${bytesText(doneBytes)} of ${bytesText(totalBytes)}, ${duration(etaMs)} to go`,
+    );
+  };
+}
+
+/** Prints what an operator should know of the work. */
+export function printNotice(
+  options: { readonly json?: boolean },
+  terminal: Terminal,
+): (text: string) => void {
+  return (text) =>
+    terminal.out(options.json ? JSON.stringify({ type: "notice", text }) : `notice: ${text}`);
+}

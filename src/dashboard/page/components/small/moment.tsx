@@ -1,0 +1,93 @@
+import type { Film } from "../../../../operator/film/film.ts";
+import { type LaneMoment, momentAt } from "../../../../operator/film/moment.ts";
+import { countdown, span } from "../../figures/format.ts";
+import { Moment } from "./time.tsx";
+
+/** One actor of a film at a time. Pure. */
+export function laneAt(film: Film, actor: string | null, timeMs: number): LaneMoment | undefined {
+  const { lanes } = momentAt(film, timeMs);
+  return lanes.find((lane) => lane.actor === actor) ?? lanes[0];
+}
+
+/** The name of a timer for a person. */
+function deadlineName(name: string): string {
+  if (name === "deadline") return "Deadline";
+  const silent = /^silence\/(.*)$/.exec(name)?.[1];
+  return silent === undefined ? name : `Turns back for ${silent}`;
+}
+
+interface Props {
+  readonly lane: LaneMoment;
+  readonly timeMs: number;
+}
+
+/** The facts of one actor at one moment. */
+export function LaneFacts({ lane, timeMs }: Props) {
+  const { state, since, step, deadlines, reason } = lane;
+  if (state === null || since === null || step === null) {
+    return <p class="detail">It has not begun.</p>;
+  }
+  return (
+    <dl class="moment">
+      <div>
+        <dt>State</dt>
+        <dd>
+          <strong>{state}</strong> for {span(timeMs - since)}
+        </dd>
+      </div>
+      <div>
+        <dt>Last event</dt>
+        <dd>
+          <code>{step.event}</code> {step.about} at <Moment at={step.at} />
+          {step.by !== null && `, by ${step.by}`}
+          {step.version !== null && ` (${step.version})`}
+        </dd>
+      </div>
+      {deadlines.map(({ name, dueAt }) => (
+        <div key={name}>
+          <dt>{deadlineName(name)}</dt>
+          <dd>
+            in <span class="countdown">{countdown(dueAt - timeMs)}</span>
+          </dd>
+        </div>
+      ))}
+      {reason !== null && (
+        <div>
+          <dt>Reason</dt>
+          <dd title={reason.message}>
+            <code>{reason.code}</code> {reason.message}
+          </dd>
+        </div>
+      )}
+    </dl>
+  );
+}
+
+interface TwinProps {
+  readonly film: Film;
+  readonly lane: LaneMoment;
+}
+
+/** The diagram as a list, for readers who do not see it. */
+export function DiagramTwin({ film, lane }: TwinProps) {
+  const machine = film.lanes.find(({ actor }) => actor === lane.actor)?.machine ?? "";
+  const chart = film.charts[machine];
+  if (!chart) return null;
+  const steps = film.lanes.find(({ actor }) => actor === lane.actor)?.steps ?? [];
+  const seen = new Set(steps.filter(({ at }) => at <= (lane.step?.at ?? 0)).map((s) => s.state));
+  return (
+    <details class="twin">
+      <summary>The diagram as a list</summary>
+      <ol>
+        {chart.states.map(({ name, description }) => (
+          <li key={name} aria-current={name === lane.state ? "step" : undefined}>
+            <strong>{name}</strong>
+            {name === lane.state ? ", active now" : seen.has(name) ? ", passed" : ""}
+            {description !== "" && <span class="detail"> {description}</span>}
+          </li>
+        ))}
+      </ol>
+      <p class="detail">Edges taken: {lane.taken.join("; ") || "none"}.</p>
+    </details>
+  );
+}

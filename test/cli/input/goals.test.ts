@@ -1,0 +1,61 @@
+// Aim: a wait ends when its goal is reached, and as soon as it cannot be reached any more.
+import { describe, expect, test } from "vitest";
+import { goals, judgeServing, judgeState, parseGoal } from "../../../src/cli/input/goals.ts";
+import { agentStatus, fleetStatus, upgradeStatus } from "../../support/fleet-status.ts";
+
+test.each([
+  ["done", "done", "reached", 0],
+  ["done", "rolled-back", "lost", 6],
+  ["done", "blocked", "lost", 7],
+  ["done", "migrating", "open", 0],
+  ["rolled-back", "rolled-back", "reached", 0],
+  ["rolled-back", "done", "lost", 1],
+  ["rolled-back", "blocked", "lost", 7],
+  ["rolled-back", "rolling-back", "open", 0],
+  ["ended", "done", "reached", 0],
+  ["ended", "rolled-back", "reached", 0],
+  ["ended", "blocked", "lost", 7],
+  ["blocked", "blocked", "reached", 0],
+  ["blocked", "done", "lost", 1],
+  ["blocked", "rolled-back", "lost", 6],
+] as const)("for %s, in %s: %s with %d", (goal, state, kind, exitCode) => {
+  const verdict = judgeState(goal, "u000002", state);
+  expect(verdict).toMatchObject({ kind, exitCode });
+  expect(verdict.text.includes("lockstep explain")).toBe(kind === "lost");
+});
+
+describe("for serving", () => {
+  test("each agent serves, and nothing is under way", () => {
+    expect(judgeServing(fleetStatus())).toMatchObject({
+      kind: "reached",
+      text: "all 3 agents serve",
+    });
+    const ended = upgradeStatus({ final: true, state: "done", waitingFor: [] });
+    expect(judgeServing(fleetStatus({ upgrade: ended })).kind).toBe("reached");
+  });
+
+  test("an upgrade is under way, an agent opens its gate, or no agent is there yet", () => {
+    expect(judgeServing(fleetStatus({ upgrade: upgradeStatus() })).kind).toBe("open");
+    const agents = [agentStatus("a1"), agentStatus("a2", { gate: "shut" })];
+    expect(judgeServing(fleetStatus({ agents })).kind).toBe("open");
+    expect(judgeServing(fleetStatus({ agents: [] })).kind).toBe("open");
+  });
+
+  test("somebody has to act", () => {
+    const blocked = upgradeStatus({ state: "blocked", waitingFor: ["operator"] });
+    expect(judgeServing(fleetStatus({ upgrade: blocked }))).toMatchObject({
+      kind: "lost",
+      exitCode: 7,
+    });
+    const agents = [agentStatus("a1"), agentStatus("a2", { blocked: "a full disk" })];
+    expect(judgeServing(fleetStatus({ agents }))).toMatchObject({
+      ...{ kind: "lost", exitCode: 7 },
+      text: "these agents need a person: a2 (a full disk)",
+    });
+  });
+});
+
+test("a goal that is none", () => {
+  expect(goals.map(parseGoal)).toEqual(goals);
+  expect(() => parseGoal("finished")).toThrow(/--for to be one of done, .*, got "finished"/);
+});

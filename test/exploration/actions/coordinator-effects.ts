@@ -1,0 +1,194 @@
+import { copyHoldersOf } from "../../../machines/upgrade-context.ts";
+import { isHolder, wayBack, withoutCopy } from "../../../src/upgrade/protocol/data-decisions.ts";
+import { goesForward } from "../../../src/upgrade/protocol/master-eligibility.ts";
+import {
+  appendToCoordinator,
+  deposed,
+  isRefused,
+  staleWrites,
+  withMaster,
+} from "./append-coordinator.ts";
+import { placeOf } from "./append-participant.ts";
+import { agentOf, type Model, nameOf, spent } from "../model.ts";
+import type { Mastership, State } from "../state.ts";
+import { type ModelEvent, tailOf } from "../tails.ts";
+import { batchesMax, failure, newVersion, oldVersion } from "../vocabulary.ts";
+
+const dataRestored: ModelEvent = { type: "dataRestored", digest: "d" };
+
+interface Running {
+  readonly model: Model;
+  readonly state: State;
+  readonly index: number;
+  readonly master: Mastership;
+  readonly place: number;
+}
+
+function report({ model, state, index, master, place }: Running, event: ModelEvent): void {
+  const answered = master.believed === 0 ? { effect: place } : null;
+  appendToCoordinator(model, state, index, event, answered);
+}
+
+function failing({ model, state, index, master, place }: Running, event: ModelEvent): void {
+  const left = spent(state, "failures");
+  if (!left) return;
+  const answered = master.believed === 0 ? { effect: place } : null;
+  appendToCoordinator(model, left, index, event, answered, { fault: true });
+}
+
+function chooseBackupTime(running: Running): void {
+  const backup = { time: "1:1", foreignWrites: "only detected", digest: "d", catalogue: "c" };
+  report(running, { type: "backupTimeChosen", backup });
+}
+
+/** An agent that holds no copy gives the holders time to lead: it goes on only when none of them is there. */
+function holdsOrNobodyIsThere({ state, index }: Running): "holds" | "alone" | "waits" {
+  if (agentOf(state, index).copy) return "holds";
+  return state.agents.some(({ up, copy }) => up && copy) ? "waits" : "alone";
+}
+
+function rehearse(running: Running): void {
+  const holds = holdsOrNobodyIsThere(running);
+  const believed = copyHoldersOf(tailOf(running.state.coordinator).context.copies);
+  // One that is believed to hold a copy, and has lost it, does not wait for other holders.
+  if (holds === "waits" && !isHolder(nameOf(running.index), believed)) return;
+  if (holds !== "holds") {
+    report(running, { type: "rehearsalFailed", reason: failure });
+    return;
+  }
+  report(running, { type: "rehearsalPassed", expected: "e", figures: [], growthBytes: 0 });
+  failing(running, { type: "rehearsalFailed", reason: failure });
+}
+
+/** A look at the progress; the batch itself is a transaction of its own (see `commitBatch`). */
+function migrate(running: Running): void {
+  const { model, state, index } = running;
+  const done = state.progress ?? -1;
+  if (done >= batchesMax) {
+    report(running, { type: "migrationDone" });
+    return;
+  }
+  commitBatch(model, state, index, done + 1);
+  const paused = spent(state, "pauses");
+  if (paused) {
+    const label = `${nameOf(index)} is about to commit batch ${done + 1}, and stands still`;
+    const working = withMaster(paused, index, { working: done + 1 });
+    model.actions.push({ label, state: working, fault: true, broken: [] });
+  }
+  failing(running, { type: "migrationFailed", reason: failure });
+}
+
+/** Begins the steps (0) or commits one batch: data, progress and fence change together or not at all. */
+function commitBatch(model: Model, state: State, index: number, batch: number): void {
+  const what = batch === 0 ? "the beginning of the steps" : `batch ${batch}`;
+  if (isRefused(model, state, index)) {
+    deposed(model, state, index, what);
+    return;
+  }
+  const idle = withMaster(state, index, { working: null });
+  const careless = model.mutant === "batch-counted-twice";
+  // The very first write expects no progress of this upgrade, each other one that of its predecessor.
+  if (batch > 0 && !careless && state.progress !== batch - 1) {
+    const label = `${nameOf(index)} finds ${what} committed`;
+    model.actions.push({ label, state: idle, fault: false, broken: [] });
+    return;
+  }
+  const applied = state.applied.map((times, at) => (at === batch - 1 ? times + 1 : times));
+  const broken = staleWrites(state, index);
+  const durable = { ...state, applied, progress: batch };
+  const label = `${nameOf(index)} commits ${what}`;
+  const known = withMaster(durable, index, { working: null });
+  model.actions.push({ label, state: known, fault: false, broken });
+  const lost = spent(durable, "lostAnswers");
+  // Its transaction is tried again: it finds the progress moved.
+  if (!lost) return;
+  const again = withMaster(lost, index, { working: batch });
+  model.actions.push({ label: `${label}, the answer is lost`, state: again, fault: true, broken });
+}
+
+function verifyLiveData(running: Running): void {
+  const complete = running.state.applied.every((times) => times === 1);
+  if (complete) report(running, { type: "liveDataVerified" });
+  else report(running, { type: "effectFailed", effect: "verifyLiveData", reason: failure });
+}
+
+function restore(running: Running): void {
+  const { model, state, index } = running;
+  const { context } = tailOf(state.coordinator);
+  if (wayBack(context, state.progress !== null) !== "restore") {
+    report(running, { type: "dataRestored", digest: null });
+    return;
+  }
+  const holds = holdsOrNobodyIsThere(running);
+  const believed = copyHoldersOf(context.copies);
+  // One that is believed to hold a copy (after a retry every agent is) does not wait for other holders.
+  if (holds === "waits" && !isHolder(nameOf(index), believed)) return;
+  if (holds !== "holds") {
+    report(running, withoutCopy(nameOf(index), believed, failure));
+    return;
+  }
+  if (state.applied.every((times) => times === 0)) {
+    report(running, dataRestored);
+  } else {
+    if (isRefused(model, state, index)) {
+      deposed(model, state, index, "the restore");
+      return;
+    }
+    const broken = staleWrites(state, index);
+    const restored = { ...state, applied: state.applied.map(() => 0) };
+    const { crashes, deaths, failovers } = state.budget;
+    // Restoring and reporting are told apart only by what comes in between.
+    if (crashes + deaths + failovers === 0) report({ ...running, state: restored }, dataRestored);
+    else {
+      const label = `${nameOf(index)} restores the data`;
+      model.actions.push({ label, state: restored, fault: false, broken });
+    }
+  }
+  failing(running, withoutCopy(nameOf(index), copyHoldersOf(context.copies), failure));
+}
+
+const effects = {
+  ...{ chooseBackupTime, rehearse, migrate, verifyLiveData, restore },
+} as const;
+
+/** The actions of a master's process for the coordinator, as far as it knows it. */
+export function coordinatorEffects(
+  model: Model,
+  state: State,
+  index: number,
+  master: Mastership,
+): void {
+  const known = master.believed || state.coordinator;
+  if (master.working !== null) {
+    commitBatch(model, state, index, master.working);
+    // An effect that is told to stop does so before its transaction, or its transaction ends first.
+    const told = placeOf(known, "migrate") === undefined;
+    if (!told) return;
+    const label = `${nameOf(index)} stops before its batch`;
+    const stopped = withMaster(state, index, { working: null });
+    model.actions.push({ label, state: stopped, fault: false, broken: [] });
+    return;
+  }
+  if (known === 0) return;
+  const { version } = agentOf(state, index);
+  const canGoForward = goesForward(tailOf(known).context, { agent: nameOf(index), version });
+  for (const [name, run] of Object.entries(effects)) {
+    const place = placeOf(known, name);
+    if (place === undefined) continue;
+    const running = { model, state, index, master, place };
+    if (canGoForward || name === "restore") run(running);
+    else report(running, { type: "effectFailed", effect: name, reason: failure });
+  }
+}
+
+/** The data that an upgrade must end with. */
+export function endBreaks(state: State): readonly string[] {
+  if (state.coordinator === 0) return [];
+  const where = tailOf(state.coordinator).state;
+  const wanted = where === "done" ? 1 : where === "rolled-back" ? 0 : undefined;
+  if (wanted === undefined || state.applied.every((times) => times === wanted)) return [];
+  const version = wanted === 1 ? newVersion : oldVersion;
+  return [
+    `S9: at the end on ${version} the batches are there ${state.applied.join(" and ")} times`,
+  ];
+}
