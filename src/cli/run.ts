@@ -1,7 +1,7 @@
 import { createFleetClient, type FleetClient } from "../operator/fleet-client.ts";
 import type { HandOptions } from "../operator/work-by-hand.ts";
-import type { Screen } from "./render/screen.ts";
 import { parseTimeMs } from "./input/time-span.ts";
+import type { Screen } from "./render/screen.ts";
 
 /** Options that every command shares. */
 export interface SharedOptions {

@@ -5,9 +5,9 @@ import { sayOnce } from "../log.ts";
 import type { FleetClient } from "../operator/fleet-client.ts";
 import type { FleetStatus } from "../operator/status.ts";
 import { exitCodeOfState, exitCodes } from "./exit-codes.ts";
+import { parseTimeMs } from "./input/time-span.ts";
 import { renderChange, renderProgress, renderStatus } from "./render/fleet.ts";
 import type { Terminal } from "./run.ts";
-import { parseTimeMs } from "./input/time-span.ts";
 
 /** Prints the accepted request. */
 export function printAccepted(

@@ -1,5 +1,5 @@
-import { layoutOf } from "../diagram/svg/layout.ts";
 import { svgOf } from "../diagram/svg/draw.ts";
+import { layoutOf } from "../diagram/svg/layout.ts";
 import { shippedCharts } from "../operator/film/project.ts";
 
 /** True for a machine that this build ships. */

@@ -6,8 +6,8 @@ import { runCommand } from "../ports/process.ts";
 import type { Chart } from "./chart.ts";
 import { chartShape } from "./chart-shape.ts";
 import { differenceOf } from "./difference.ts";
-import { layoutOf } from "./svg/layout.ts";
 import { svgOf } from "./svg/draw.ts";
+import { layoutOf } from "./svg/layout.ts";
 
 /** Where the pictures of differences go: no commit contains them. */
 const directory = join("dist", "diagrams");

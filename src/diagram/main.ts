@@ -13,9 +13,9 @@ import {
   unknownEdges,
   untakenEdges,
 } from "./edge-counts.ts";
-import { layoutOf } from "./svg/layout.ts";
 import { mermaidOf } from "./mermaid.ts";
 import { svgOf } from "./svg/draw.ts";
+import { layoutOf } from "./svg/layout.ts";
 
 /** The page that shows pictures between markers. */
 const picturePage = "docs/guide.md";

@@ -2,9 +2,9 @@ import type { AnyStateMachine } from "xstate";
 import { participantMachine } from "../../machines/participant.ts";
 import { upgradeMachine } from "../../machines/upgrade.ts";
 import { chartOf } from "../diagram/chart.ts";
-import { layoutOf } from "../diagram/svg/layout.ts";
 import { mermaidOf } from "../diagram/mermaid.ts";
 import { svgOf } from "../diagram/svg/draw.ts";
+import { layoutOf } from "../diagram/svg/layout.ts";
 import { LockstepError } from "../errors.ts";
 import { machinesOf } from "./machines-of.ts";
 

@@ -4,8 +4,8 @@ import { describe, expect, test } from "vitest";
 import { eventText } from "../../src/dashboard/event-stream.ts";
 import { agentsShown } from "../../src/dashboard/page/figures/agents-shown.ts";
 import { count, countdown, part, span } from "../../src/dashboard/page/figures/format.ts";
-import { readEvents } from "../../src/dashboard/page/state/read-events.ts";
 import { trackOf } from "../../src/dashboard/page/figures/track.ts";
+import { readEvents } from "../../src/dashboard/page/state/read-events.ts";
 import { viewOf } from "../../src/dashboard/view.ts";
 import { agentWith, at, statusWith, things } from "./fleet-status.ts";
 

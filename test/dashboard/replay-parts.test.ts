@@ -2,7 +2,6 @@
 // marks of a diagram, and the questions before a request.
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { shownOf } from "../../src/dashboard/page/state/choose-film.ts";
 import {
   abortConfirmation,
   forgetConfirmation,
@@ -10,6 +9,7 @@ import {
 } from "../../src/dashboard/page/figures/confirmations.ts";
 import { leads } from "../../src/dashboard/page/figures/diagram-marks.ts";
 import { neighbour, rowsOf } from "../../src/dashboard/page/figures/lanes.ts";
+import { shownOf } from "../../src/dashboard/page/state/choose-film.ts";
 import { hashOf, placeOf } from "../../src/dashboard/page/state/place-hash.ts";
 import { viewOf } from "../../src/dashboard/view.ts";
 import { filmWith } from "./film.ts";

@@ -7,8 +7,8 @@ import { participantMachine } from "../../machines/participant.ts";
 import { upgradeMachine } from "../../machines/upgrade.ts";
 import { chartOf } from "../../src/diagram/chart.ts";
 import { edgeKey } from "../../src/diagram/edge-counts.ts";
-import { layoutOf } from "../../src/diagram/svg/layout.ts";
 import { svgOf } from "../../src/diagram/svg/draw.ts";
+import { layoutOf } from "../../src/diagram/svg/layout.ts";
 import { openBrowser } from "../support/browser.ts";
 
 let browser: Browser;

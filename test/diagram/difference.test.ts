@@ -7,8 +7,8 @@ import { expect, onTestFinished, test } from "vitest";
 import { createMachine } from "xstate";
 import { chartOf } from "../../src/diagram/chart.ts";
 import { differenceOf } from "../../src/diagram/difference.ts";
-import { layoutOf } from "../../src/diagram/svg/layout.ts";
 import { svgOf } from "../../src/diagram/svg/draw.ts";
+import { layoutOf } from "../../src/diagram/svg/layout.ts";
 import { runCommand } from "../../src/ports/process.ts";
 
 const before = chartOf(

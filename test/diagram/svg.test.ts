@@ -7,9 +7,9 @@ import { participantMachine } from "../../machines/participant.ts";
 import { upgradeMachine } from "../../machines/upgrade.ts";
 import { anyState, chartOf } from "../../src/diagram/chart.ts";
 import { edgeKey } from "../../src/diagram/edge-counts.ts";
-import { type Box, type Layout, layoutOf, type Point } from "../../src/diagram/svg/layout.ts";
 import { mermaidOf } from "../../src/diagram/mermaid.ts";
 import { edgeElementId, stateElementId, svgOf } from "../../src/diagram/svg/draw.ts";
+import { type Box, type Layout, layoutOf, type Point } from "../../src/diagram/svg/layout.ts";
 import { fitted, textWidth } from "../../src/diagram/svg/text-width.ts";
 
 const shop = createMachine({

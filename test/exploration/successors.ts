@@ -1,7 +1,7 @@
 import { masterActions } from "./actions/master-actions.ts";
-import type { Action, Model } from "./model.ts";
 import { participantActions } from "./actions/participant-actions.ts";
 import { processActions } from "./actions/process-actions.ts";
+import type { Action, Model } from "./model.ts";
 import type { State } from "./state.ts";
 import type { Mutant } from "./vocabulary.ts";
 

@@ -1,8 +1,8 @@
 import type { ListedActors } from "../../operator/actors/list.ts";
 import type { ActorWhy, ShownActor } from "../../operator/actors/look.ts";
 import type { SentByHand } from "../../operator/actors/send-event.ts";
-import { printableLine } from "./printable.ts";
 import { clockTime, duration } from "./fleet.ts";
+import { printableLine } from "./printable.ts";
 
 /** An age or a span of hours or days for people: `3 d 4 h`. */
 function span(ms: number): string {

@@ -1,6 +1,6 @@
 import type { LoadProgress } from "../../operator/status.ts";
-import { bytesText, duration } from "./fleet.ts";
 import type { Terminal } from "../run.ts";
+import { bytesText, duration } from "./fleet.ts";
 
 /** Prints how far something is. */
 export function printProgress(

@@ -1,6 +1,6 @@
 import { render } from "preact";
-import { followFleet } from "./state/live.ts";
 import { Page } from "./page.tsx";
+import { followFleet } from "./state/live.ts";
 import "./styles/page.css";
 
 const root = document.getElementById("page");

@@ -1,13 +1,13 @@
 import type { WholeView } from "../view.ts";
 import { Agents } from "./components/agents.tsx";
-import { Announcer } from "./components/small/announcer.tsx";
 import { AnswersPanel } from "./components/answers.tsx";
-import { useDrop } from "./components/small/file-buttons.tsx";
 import { Header } from "./components/header.tsx";
 import { HistoryPanel } from "./components/history.tsx";
-import { Notices } from "./components/small/notices.tsx";
 import { ProgressPanel } from "./components/progress.tsx";
 import { ReasonPanel } from "./components/reason.tsx";
+import { Announcer } from "./components/small/announcer.tsx";
+import { useDrop } from "./components/small/file-buttons.tsx";
+import { Notices } from "./components/small/notices.tsx";
 import { Timeline } from "./components/timeline.tsx";
 import { live } from "./state/live.ts";
 import { useStore } from "./state/store.ts";

@@ -1,8 +1,8 @@
 import { anyState, type Edge } from "../chart.ts";
 import { edgeKey, presentSources } from "../edge-counts.ts";
+import type { Change, Notes } from "../notes.ts";
 import { anyName, type Line, spacing } from "./graph.ts";
 import type { Arrow, Box, Layout, PlacedState, Point } from "./layout.ts";
-import type { Change, Notes } from "../notes.ts";
 import { diagramStyle } from "./style.ts";
 import { descriptionOf, edgeTitle } from "./twin.ts";
 

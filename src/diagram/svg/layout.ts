@@ -1,6 +1,7 @@
 import type { ElkExtendedEdge, ElkNode } from "elkjs/lib/elk-api.js";
 import { assert } from "../../errors.ts";
 import { anyState, type Chart, type ChartState, type Edge } from "../chart.ts";
+import type { Notes } from "../notes.ts";
 import {
   dotSize,
   graphOf,
@@ -11,7 +12,6 @@ import {
   pairsOf,
   titleOf,
 } from "./graph.ts";
-import type { Notes } from "../notes.ts";
 
 export interface Point {
   readonly x: number;

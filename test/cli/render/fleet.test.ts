@@ -1,8 +1,13 @@
 // Aim: what people read, to the letter, and the exit codes that scripts rely on.
 import { expect, test } from "vitest";
 import { exitCodeOf, exitCodeOfState, exitCodeOfTroubles } from "../../../src/cli/exit-codes.ts";
-import { duration, renderChange, renderHistory, renderStatus } from "../../../src/cli/render/fleet.ts";
 import { countFindings, renderCounts, renderFinding } from "../../../src/cli/render/finding.ts";
+import {
+  duration,
+  renderChange,
+  renderHistory,
+  renderStatus,
+} from "../../../src/cli/render/fleet.ts";
 import type { FleetStatus } from "../../../src/index.ts";
 
 const at = Date.UTC(2026, 0, 2, 3, 4, 5);

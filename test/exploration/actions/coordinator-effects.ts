@@ -1,6 +1,10 @@
 import { copyHoldersOf } from "../../../machines/upgrade-context.ts";
 import { isHolder, wayBack, withoutCopy } from "../../../src/upgrade/protocol/data-decisions.ts";
 import { goesForward } from "../../../src/upgrade/protocol/master-eligibility.ts";
+import { agentOf, type Model, nameOf, spent } from "../model.ts";
+import type { Mastership, State } from "../state.ts";
+import { type ModelEvent, tailOf } from "../tails.ts";
+import { batchesMax, failure, newVersion, oldVersion } from "../vocabulary.ts";
 import {
   appendToCoordinator,
   deposed,
@@ -9,10 +13,6 @@ import {
   withMaster,
 } from "./append-coordinator.ts";
 import { placeOf } from "./append-participant.ts";
-import { agentOf, type Model, nameOf, spent } from "../model.ts";
-import type { Mastership, State } from "../state.ts";
-import { type ModelEvent, tailOf } from "../tails.ts";
-import { batchesMax, failure, newVersion, oldVersion } from "../vocabulary.ts";
 
 const dataRestored: ModelEvent = { type: "dataRestored", digest: "d" };
 

@@ -1,6 +1,11 @@
 import { silenceTimer, type UpgradeInput } from "../../../machines/upgrade-context.ts";
 import { isLockstepError } from "../../../src/errors.ts";
 import { decideAcceptance } from "../../../src/upgrade/protocol/accept.ts";
+import { fromParticipant, fromRecords, mayBeMaster } from "../derived.ts";
+import { agentOf, type Model, nameOf, recordsOf, silentNowMs, spent, withAgent } from "../model.ts";
+import type { State } from "../state.ts";
+import { create, eventId, eventOf, type ModelEvent, tailOf } from "../tails.ts";
+import { agentNames, newVersion } from "../vocabulary.ts";
 import {
   appended,
   appendToCoordinator,
@@ -10,11 +15,6 @@ import {
   withMaster,
 } from "./append-coordinator.ts";
 import { coordinatorEffects } from "./coordinator-effects.ts";
-import { fromParticipant, fromRecords, mayBeMaster } from "../derived.ts";
-import { agentOf, type Model, nameOf, recordsOf, silentNowMs, spent, withAgent } from "../model.ts";
-import type { State } from "../state.ts";
-import { create, eventId, eventOf, type ModelEvent, tailOf } from "../tails.ts";
-import { agentNames, newVersion } from "../vocabulary.ts";
 
 const deadlines = {
   ...{ waitingMs: 1, backingUpMs: 1, noProgressMs: 1, peersMs: 1, silentMs: 1, rollingBackMs: 1 },

@@ -1,16 +1,16 @@
 import { gateWrites } from "../../../src/upgrade/participant/gate.ts";
+import { fromCoordinator } from "../derived.ts";
+import { agentOf, applyWrites, type Model, nameOf, spent, withAgent } from "../model.ts";
+import type { State } from "../state.ts";
+import { create, type ModelEvent, tailOf } from "../tails.ts";
+import { newVersion, oldVersion, selfName, upgradeName } from "../vocabulary.ts";
 import {
   appendStarted,
   appendToParticipant,
   placeOf,
   recoverParticipant,
 } from "./append-participant.ts";
-import { fromCoordinator } from "../derived.ts";
-import { agentOf, applyWrites, type Model, nameOf, spent, withAgent } from "../model.ts";
 import { participantEffects } from "./participant-effects.ts";
-import type { State } from "../state.ts";
-import { create, type ModelEvent, tailOf } from "../tails.ts";
-import { newVersion, oldVersion, selfName, upgradeName } from "../vocabulary.ts";
 
 const retry: ModelEvent = { type: "retryRequested" };
 

@@ -1,8 +1,8 @@
-import { appendToParticipant, placeOf } from "./append-participant.ts";
 import { agentOf, type Model, nameOf, spent, withAgent } from "../model.ts";
 import type { Agent, State } from "../state.ts";
 import { type ModelEvent, tailOf } from "../tails.ts";
 import { failure, newVersion, oldVersion } from "../vocabulary.ts";
+import { appendToParticipant, placeOf } from "./append-participant.ts";
 
 /** One pending effect of an agent's participant, as that agent's process believes it. */
 interface Running {

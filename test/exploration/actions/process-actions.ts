@@ -1,8 +1,8 @@
-import { appendStarted } from "./append-participant.ts";
 import { agentOf, type Model, nameOf, spent, withAgent } from "../model.ts";
 import type { Agent, State } from "../state.ts";
 import { tailOf, withOlderIncarnation, withOlderReadiness } from "../tails.ts";
 import { oldVersion } from "../vocabulary.ts";
+import { appendStarted } from "./append-participant.ts";
 
 const lostMemory = {
   ...{ up: false, writing: false, opening: false, believed: 0, master: null },

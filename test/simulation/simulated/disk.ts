@@ -2,13 +2,7 @@ import type { SchemaContext } from "../../../src/database/migration/schema-conte
 import type { LocalJournal, LocalRecord } from "../../../src/upgrade/participant/local-journal.ts";
 import type { Step } from "../../../src/upgrade/protocol/steps.ts";
 import type { Scheduler } from "../scheduler.ts";
-import {
-  batchesOfStep,
-  batchName,
-  hasSchemaStep,
-  minorOf,
-  type SimulatedCopy,
-} from "./data.ts";
+import { batchesOfStep, batchName, hasSchemaStep, minorOf, type SimulatedCopy } from "./data.ts";
 import type { SimulatedProcess } from "./process.ts";
 
 /** The part of a host that outlives its processes. */

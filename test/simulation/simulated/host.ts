@@ -18,14 +18,7 @@ import { firstVersion } from "../plan.ts";
 import type { Scheduler } from "../scheduler.ts";
 import { dataDocument, hasOtherSteps, type Misbehaviour } from "./data.ts";
 import { createSimulatedDatabase } from "./database.ts";
-import {
-  copyName,
-  type Disk,
-  type Files,
-  localJournalOn,
-  stateFile,
-  stepsOf,
-} from "./disk.ts";
+import { copyName, type Disk, type Files, localJournalOn, stateFile, stepsOf } from "./disk.ts";
 import { createSimulatedLeases } from "./leases.ts";
 import {
   createSimulatedProcess,

@@ -11,7 +11,11 @@ import { noFaults } from "../../../src/ports/fault-point.ts";
 import { systemRandom } from "../../../src/ports/random.ts";
 import { Compactor } from "../../../src/workflow/actor/compactor.ts";
 import { partitionOf } from "../../../src/workflow/actor/partition.ts";
-import { createEngine, type EngineOptions, startEngine } from "../../../src/workflow/create-engine.ts";
+import {
+  createEngine,
+  type EngineOptions,
+  startEngine,
+} from "../../../src/workflow/create-engine.ts";
 import { durable } from "../../../src/workflow/definition/durable.ts";
 import { createMongoWorkflowStore } from "../../../src/workflow/journal/mongo-store.ts";
 import type { Superseded } from "../../../src/workflow/journal/store.ts";

@@ -7,10 +7,10 @@ import { noFaults } from "../../../src/ports/fault-point.ts";
 import { createMongoWorkflowStore } from "../../../src/workflow/journal/mongo-store.ts";
 import type { MakeStore } from "../../../src/workflow/testing/engine-host.ts";
 import { freshDatabaseName, openClient } from "../../support/database.ts";
+import type { AnyStore } from "../journal/store-under-test.ts";
 import { anyChart, anyPicks, anyScript } from "./chart-spec.ts";
 import { newTally } from "./compare.ts";
 import { compareEngine } from "./compare-engine.ts";
-import type { AnyStore } from "../journal/store-under-test.ts";
 
 // XState's development build, which these tests use, warns of each event that comes too late.
 vi.spyOn(console, "warn").mockImplementation(() => {});

@@ -6,8 +6,8 @@ import { fromPromise } from "xstate";
 import { limits } from "../../../src/limits.ts";
 import { checkNext } from "../../../src/workflow/migration/check.ts";
 import { createWorld } from "../engine/engines.ts";
-import { chart, version } from "./migrating.ts";
 import { storedRow } from "../journal/store-under-test.ts";
+import { chart, version } from "./migrating.ts";
 
 const parts = { actors: { work: fromPromise(async () => {}) } };
 

@@ -4,12 +4,12 @@ import { type ListedActors, listActors } from "../../../operator/actors/list.ts"
 import { type ShownActor, showActor, whyActor } from "../../../operator/actors/look.ts";
 import { withEngine } from "../../../operator/actors/open-engine.ts";
 import { machinesOfModule } from "../../../operator/actors/send-event.ts";
-import { type EngineOptions, placeOf, print } from "../../input/engine-options.ts";
 import { exitCodes } from "../../exit-codes.ts";
+import { type EngineOptions, placeOf, print } from "../../input/engine-options.ts";
 import { importModule } from "../../input/import-module.ts";
+import { parseTimeMs } from "../../input/time-span.ts";
 import { renderActor, renderList, renderWhy } from "../../render/actors.ts";
 import type { Terminal } from "../../run.ts";
-import { parseTimeMs } from "../../input/time-span.ts";
 
 export interface ListOptions extends EngineOptions {
   readonly machine?: string;

@@ -2,12 +2,12 @@ import { LockstepError, messageOf } from "../../../errors.ts";
 import { limits } from "../../../limits.ts";
 import { withEngine } from "../../../operator/actors/open-engine.ts";
 import { type Receiver, type SentByHand, sendByHand } from "../../../operator/actors/send-event.ts";
+import { exitCodes } from "../../exit-codes.ts";
 import { requireYes } from "../../input/confirmation.ts";
 import { type EngineOptions, placeOf, print } from "../../input/engine-options.ts";
-import { exitCodes } from "../../exit-codes.ts";
 import { importModule } from "../../input/import-module.ts";
-import { printableLine } from "../../render/printable.ts";
 import { renderSent } from "../../render/actors.ts";
+import { printableLine } from "../../render/printable.ts";
 import type { Terminal } from "../../run.ts";
 
 export interface SendOptions extends EngineOptions {

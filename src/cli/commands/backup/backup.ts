@@ -9,9 +9,9 @@ import {
 } from "../../../operator/backup-files.ts";
 import { backUp } from "../../../operator/data-by-hand.ts";
 import { exitCodes } from "../../exit-codes.ts";
+import { bytesText } from "../../render/fleet.ts";
 import { printableLine } from "../../render/printable.ts";
 import { printNotice, printProgress } from "../../render/progress.ts";
-import { bytesText } from "../../render/fleet.ts";
 import { fleetOptions, type SharedOptions, type Terminal } from "../../run.ts";
 
 export interface DirectoryOptions {

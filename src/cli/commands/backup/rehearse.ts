@@ -1,9 +1,9 @@
 import { LockstepError } from "../../../errors.ts";
 import { rehearseByHand } from "../../../operator/data-by-hand.ts";
 import { exitCodes } from "../../exit-codes.ts";
-import { printNotice, printProgress } from "../../render/progress.ts";
 import { readSteps } from "../../input/read-steps.ts";
 import { bytesText, duration } from "../../render/fleet.ts";
+import { printNotice, printProgress } from "../../render/progress.ts";
 import { fleetOptions, type Terminal } from "../../run.ts";
 import type { BackupOptions } from "./backup.ts";
 

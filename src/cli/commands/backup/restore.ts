@@ -1,9 +1,9 @@
 import { backupFolder, summaryOf } from "../../../operator/backup-files.ts";
 import { checkRestore, restoreInto, restoreRequest } from "../../../operator/data-by-hand.ts";
-import { requireConfirmation } from "../../input/confirmation.ts";
 import { exitCodes } from "../../exit-codes.ts";
-import { printNotice, printProgress } from "../../render/progress.ts";
+import { requireConfirmation } from "../../input/confirmation.ts";
 import { bytesText } from "../../render/fleet.ts";
+import { printNotice, printProgress } from "../../render/progress.ts";
 import { fleetOptions, type Terminal, withFleet } from "../../run.ts";
 import { printAccepted, type WaitOptions, waitForEnd } from "../../wait-for-end.ts";
 import type { BackupOptions } from "./backup.ts";

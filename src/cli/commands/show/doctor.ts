@@ -1,6 +1,6 @@
 import { examine, type Finding } from "../../../operator/doctor/examine.ts";
-import { docsLinkOf } from "../../render/docs-link.ts";
 import { exitCodeOfTroubles } from "../../exit-codes.ts";
+import { docsLinkOf } from "../../render/docs-link.ts";
 import { countFindings, renderCounts, renderFinding } from "../../render/finding.ts";
 import { fleetOptions, type SharedOptions, type Terminal } from "../../run.ts";
 

@@ -1,5 +1,5 @@
-import { docsLinkOf } from "../../render/docs-link.ts";
 import { exitCodes } from "../../exit-codes.ts";
+import { docsLinkOf } from "../../render/docs-link.ts";
 import { renderExplanation } from "../../render/explanation.ts";
 import { type SharedOptions, type Terminal, withFleet } from "../../run.ts";
 

@@ -3,8 +3,8 @@ import type { FleetClient } from "../../../operator/fleet-client.ts";
 import type { FleetStatus } from "../../../operator/status.ts";
 import { exitCodes } from "../../exit-codes.ts";
 import { type Goal, judgeServing, judgeState, parseGoal, type Verdict } from "../../input/goals.ts";
-import { type SharedOptions, type Terminal, withFleet } from "../../run.ts";
 import { parseTimeMs } from "../../input/time-span.ts";
+import { type SharedOptions, type Terminal, withFleet } from "../../run.ts";
 import { printChanges } from "../../wait-for-end.ts";
 
 /** The goal of a wait, and its limit. */

@@ -2,10 +2,10 @@ import { conditionsOf } from "../../../operator/conditions.ts";
 import type { FleetClient } from "../../../operator/fleet-client.ts";
 import type { FleetStatus } from "../../../operator/status.ts";
 import { exitCodes } from "../../exit-codes.ts";
-import { clockTime, renderStatus } from "../../render/fleet.ts";
 import { agentChanges } from "../../render/changes.ts";
-import { type SharedOptions, type Terminal, withFleet } from "../../run.ts";
+import { clockTime, renderStatus } from "../../render/fleet.ts";
 import type { Screen } from "../../render/screen.ts";
+import { type SharedOptions, type Terminal, withFleet } from "../../run.ts";
 import { printChanges } from "../../wait-for-end.ts";
 
 type Show = (status: FleetStatus) => void;

@@ -1,6 +1,6 @@
 import { databaseNameOf } from "../../../mongo/database-name.ts";
-import { requireConfirmation } from "../../input/confirmation.ts";
 import { exitCodes } from "../../exit-codes.ts";
+import { requireConfirmation } from "../../input/confirmation.ts";
 import { type SharedOptions, type Terminal, withFleet } from "../../run.ts";
 
 export interface RetryOptions extends SharedOptions {

@@ -1,12 +1,12 @@
 import type { FleetClient } from "../../../operator/fleet-client.ts";
 import { requireChecks } from "../../../operator/planning/compare-plans.ts";
+import { exitCodes } from "../../exit-codes.ts";
 import { requireYes } from "../../input/confirmation.ts";
 import { parseDeadlines } from "../../input/deadlines.ts";
-import { exitCodes } from "../../exit-codes.ts";
 import { readSteps } from "../../input/read-steps.ts";
+import { parseTimeMs } from "../../input/time-span.ts";
 import { renderPlan } from "../../render/plan.ts";
 import { type SharedOptions, type Terminal, withFleet } from "../../run.ts";
-import { parseTimeMs } from "../../input/time-span.ts";
 import { printAccepted, type WaitOptions, waitForEnd } from "../../wait-for-end.ts";
 
 /** The options of a command that asks for an upgrade and follows it. */

@@ -1,16 +1,16 @@
 import { useMemo, useState } from "preact/hooks";
 import type { Film } from "../../../operator/film/film.ts";
-import type { Shown } from "../state/choose-film.ts";
 import { span } from "../figures/format.ts";
 import { rowsOf } from "../figures/lanes.ts";
+import type { Shown } from "../state/choose-film.ts";
 import { useNow } from "../state/now.ts";
 import { place } from "../state/place.ts";
 import { showLive, useShownFilm } from "../state/shown-film.ts";
 import { useStore } from "../state/store.ts";
 import { Controls } from "./controls.tsx";
 import { Diagram } from "./diagram.tsx";
-import { FileButtons } from "./small/file-buttons.tsx";
 import { EventList, Lanes } from "./lanes.tsx";
+import { FileButtons } from "./small/file-buttons.tsx";
 import { DiagramTwin, LaneFacts, laneAt } from "./small/moment.tsx";
 
 const titles = { live: "Time line", past: "Replay", file: "Replay of a file" } as const;
