@@ -102,11 +102,19 @@ export class Actors {
     return () => this.#uncertain.delete(listener);
   }
 
-  /** Appends the entry of an intent to an actor, after all that this process sends to it before. */
-  apply(actor: string, way: Way, decide: (tail: Entry) => Decision): Promise<Applied> {
+  /**
+   * Appends the entry of an intent to an actor, after all that this process sends to it before.
+   * @param revision one that the actor has reached, if it is known: its tail is found faster then
+   */
+  apply(
+    actor: string,
+    way: Way,
+    decide: (tail: Entry) => Decision,
+    revision?: number,
+  ): Promise<Applied> {
     return this.#alone(actor, (handle) =>
       way.session === undefined
-        ? this.#applyShared(actor, handle, way, decide)
+        ? this.#applyShared(actor, handle, way, decide, revision)
         : this.#applyInSession(actor, handle, way, decide),
     );
   }
@@ -146,10 +154,11 @@ export class Actors {
     handle: Handle,
     { appender }: Way,
     decide: (tail: Entry) => Decision,
+    revision: number | undefined,
   ): Promise<Applied> {
     for (let attempt = 1; attempt <= limits.workflowConflictsMax; attempt += 1) {
       const known = this.#latestOf(handle);
-      const tail = known ?? (await this.#load(actor));
+      const tail = known ?? (await this.#load(actor, revision));
       const nowMs = this.#ports.databaseClock.nowMs();
       const atMs = typeof nowMs === "number" ? nowMs : await nowMs;
       const made = this.#make(tail, handle.live, decide, atMs);
@@ -256,13 +265,16 @@ export class Actors {
     return undefined;
   }
 
-  /** The latest entry of an actor. Reads of many actors at once are shared. */
-  tail(actor: string): Promise<Entry | undefined> {
-    return this.#tails.read(actor);
+  /**
+   * The latest entry of an actor. Reads of many actors at once are shared.
+   * @param revision one that the actor has reached, if it is known
+   */
+  tail(actor: string, revision?: number): Promise<Entry | undefined> {
+    return this.#tails.read(actor, revision);
   }
 
-  async #load(actor: string): Promise<Entry> {
-    const tail = await this.tail(actor);
+  async #load(actor: string, revision?: number): Promise<Entry> {
+    const tail = await this.tail(actor, revision);
     if (tail === undefined) throw unknownActor(actor);
     return tail;
   }

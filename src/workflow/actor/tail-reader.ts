@@ -6,8 +6,21 @@ import type { WorkflowStore } from "../journal/store.ts";
 type Store = Pick<WorkflowStore, "tail" | "tails">;
 
 interface Waiting {
+  /** A revision that the actor has reached, if one is known. */
+  readonly known: number | undefined;
   readonly resolve: (tail: Entry | undefined) => void;
   readonly reject: (error: unknown) => void;
+}
+
+/** The latest of the revisions that are known. */
+function knownOf(group: ReadonlyMap<string, readonly Waiting[]>): ReadonlyMap<string, number> {
+  const latest = new Map<string, number>();
+  for (const [actor, waiting] of group) {
+    for (const { known } of waiting) {
+      if (known !== undefined) latest.set(actor, Math.max(known, latest.get(actor) ?? 0));
+    }
+  }
+  return latest;
 }
 
 /**
@@ -23,12 +36,15 @@ export class TailReader {
     this.#store = store;
   }
 
-  /** The latest entry of an actor, or undefined where there is no such actor. */
-  read(actor: string): Promise<Entry | undefined> {
+  /**
+   * The latest entry of an actor, or undefined where there is no such actor.
+   * @param known a revision that the actor has reached
+   */
+  read(actor: string, known?: number): Promise<Entry | undefined> {
     return new Promise((resolve, reject) => {
       if (this.#waiting.size === 0) queueMicrotask(() => this.#flush());
       const same = this.#waiting.get(actor) ?? [];
-      same.push({ resolve, reject });
+      same.push({ known, resolve, reject });
       this.#waiting.set(actor, same);
     });
   }
@@ -50,7 +66,7 @@ export class TailReader {
     const [only] = actors;
     if (actors.length === 1 && only !== undefined) return this.#readOne(only, group);
     try {
-      const { tails, left } = await this.#store.tails(actors);
+      const { tails, left } = await this.#store.tails(actors, knownOf(group));
       const found = new Map(tails.map((tail) => [tail.actor, tail]));
       const isLeft = new Set(left);
       for (const [actor, waiting] of group) {

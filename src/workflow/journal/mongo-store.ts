@@ -135,8 +135,8 @@ class MongoWorkflowStore implements WorkflowStore<ClientSession> {
     return this.#inSession(session, () => this.#journal.tail(actor, session));
   }
 
-  tails(actors: readonly string[]) {
-    return reaching(() => this.#journal.tails(actors));
+  tails(actors: readonly string[], known?: ReadonlyMap<string, number>) {
+    return reaching(() => this.#journal.tails(actors, known));
   }
 
   entryOf(actor: string, revision: number, session?: ClientSession) {

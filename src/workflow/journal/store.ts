@@ -169,8 +169,11 @@ export interface WorkflowStore<Session = unknown> {
   transact<Result>(act: (session: Session) => Promise<Result>): Promise<Result>;
 
   tail(actor: string, session?: Session): Promise<Entry | undefined>;
-  /** The latest entries of these actors, in any order: as many as a page holds. An unknown actor is left out. */
-  tails(actors: readonly string[]): Promise<TailsPage>;
+  /**
+   * The latest entries of these actors, in any order: as many as a page holds. An unknown actor is left out.
+   * @param known revisions that these actors have reached: a tail near such a revision is found faster
+   */
+  tails(actors: readonly string[], known?: ReadonlyMap<string, number>): Promise<TailsPage>;
   entryOf(actor: string, revision: number, session?: Session): Promise<Entry | undefined>;
   byKey(actor: string, eventKey: string): Promise<Entry | undefined>;
   /** The entries of one actor from a revision on, in order, at most `limit`, and as many as a page holds. */

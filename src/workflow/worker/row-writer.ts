@@ -13,7 +13,7 @@ interface RowWriterPorts {
 
 /**
  * Writes the rows of one worker behind: an actor that moves often has one write a while. A row costs a database several
- * times as much as an entry, so each turn writes only a share where many wait, the oldest first.
+ * times as much as an entry, so each turn writes only a share where many wait or move, the oldest first.
  */
 export class RowWriter {
   readonly #ports: RowWriterPorts;
@@ -21,6 +21,8 @@ export class RowWriter {
   readonly #rows = new Map<string, ActorRow>();
   /** The largest number that waited since one turn could write them all. */
   #sizeMax = 0;
+  /** The rows that were noted since the last turn. */
+  #notedCount = 0;
   readonly #stopping = new AbortController();
   #loop: Promise<void> = Promise.resolve();
   #writing: Promise<void> = Promise.resolve();
@@ -44,6 +46,7 @@ export class RowWriter {
     const known = this.#rows.get(row.actor);
     if (known && !isLater(row, known)) return false;
     this.#rows.set(row.actor, row);
+    this.#notedCount += 1;
     return true;
   }
 
@@ -82,9 +85,12 @@ export class RowWriter {
   /** The rows that have waited for longest: so many each turn that none waits longer than `rowsStaleMsMax`. */
   #share(): readonly ActorRow[] {
     const { size } = this.#rows;
-    this.#sizeMax = size <= limits.rowsOfWrite ? size : Math.max(size, this.#sizeMax);
+    this.#sizeMax = Math.max(size, this.#sizeMax);
     const turns = limits.rowsStaleMsMax / limits.rowsFlushEveryMs - 1;
-    const count = Math.max(limits.rowsOfWrite, Math.ceil(this.#sizeMax / turns));
+    const isQuiet = this.#notedCount <= limits.rowsOfWrite;
+    this.#notedCount = 0;
+    const count = Math.max(isQuiet ? limits.rowsOfWrite : 0, Math.ceil(this.#sizeMax / turns));
+    if (count >= size) this.#sizeMax = 0;
     return [...this.#rows.values()].slice(0, count);
   }
 

@@ -79,7 +79,7 @@ export class Worker {
       this.#runners.get(entry.partition)?.entry(entry);
     });
     const stopHints = hints.listen((hint) => {
-      if (hint !== null) this.#runners.get(hint.partition)?.hint(hint.actor);
+      if (hint !== null) this.#runners.get(hint.partition)?.hint(hint.actor, hint.revision);
       else for (const runner of this.#runners.values()) runner.sweep();
     });
     const stopUncertain = actors.onUncertain((entry) => void this.#lookForIt(entry));
@@ -123,12 +123,12 @@ export class Worker {
   }
 
   /** An entry whose append had no answer. This process's own entries come by no hint. */
-  async #lookForIt({ actor, partition }: Entry): Promise<void> {
+  async #lookForIt({ actor, partition, revision }: Entry): Promise<void> {
     const { signal } = this.#stopping;
     for (const afterMs of limits.uncertainLooksMs) {
       await this.#ports.clock.sleep(afterMs, signal);
       if (signal.aborted) return;
-      this.#runners.get(partition)?.hint(actor);
+      this.#runners.get(partition)?.hint(actor, Math.max(0, revision - 1));
     }
   }
 

@@ -14,7 +14,7 @@ function hintedOn(tails: (actors: readonly string[]) => TailsPage) {
     clock: createVirtualClock(),
     onUnreadable: (error) => void unreadable.push(error),
   });
-  for (const actor of ["a", "b", "c", "d"]) hinted.add(actor);
+  for (const actor of ["a", "b", "c", "d"]) hinted.add(actor, 0);
   const take = async () => (await hinted.takeTails()).map(({ actor }) => actor).join("");
   return { hinted, take, unreadable };
 }

@@ -110,6 +110,26 @@ export function appendContract(open: OpenStore): void {
     expect(tails.every(({ revision }) => revision === 1)).toBe(true);
   });
 
+  test("a known revision changes the way to a tail, and never the tail", async () => {
+    const { store } = await opened();
+    const lengths = { exact: 3, stale: 6, far: 260, shorter: 2 };
+    const all = Object.entries(lengths);
+    for (let revision = 0; revision < lengths.far; revision += 1) {
+      const actors = all.filter(([, length]) => revision < length).map(([actor]) => actor);
+      await store.append(actors.map((actor) => entryOf(actor, revision)));
+    }
+    const known = new Map([
+      ...[["exact", 2] as const, ["stale", 3] as const, ["far", 0] as const],
+      // An earlier life of the actor was longer.
+      ...[["shorter", 9] as const, ["unknown", 1] as const],
+    ]);
+    const { tails, left } = await store.tails([...known.keys(), "nobody"], known);
+    expect(left).toEqual([]);
+    const found = tails.map(({ actor, revision }) => [actor, revision] as const);
+    expect(Object.fromEntries(found)).toEqual({ exact: 2, stale: 5, far: 259, shorter: 1 });
+    expect(tails).toHaveLength(all.length);
+  });
+
   test("a page of large entries or tails ends early, and the next one goes on", async () => {
     const { store } = await opened();
     const large = "x".repeat(limits.pageLengthMax * 0.4);
@@ -120,11 +140,14 @@ export function appendContract(open: OpenStore): void {
     for (const revision of [1, 2, 3, 4]) {
       await store.append([entryOf("e", revision - 1, { event: large })]);
     }
-    const first = await store.tails([...actors, "unknown"]);
-    expect(first.tails).toHaveLength(3);
-    const second = await store.tails(first.left);
-    expect([...first.tails, ...second.tails].map(({ actor }) => actor).toSorted()).toEqual(actors);
-    expect(second.left).toEqual([]);
+    for (const known of [new Map(), new Map(actors.map((actor) => [actor, 0]))]) {
+      const first = await store.tails([...actors, "unknown"], known);
+      expect(first.tails).toHaveLength(3);
+      const second = await store.tails(first.left, known);
+      const found = [...first.tails, ...second.tails].map(({ actor }) => actor);
+      expect(found.toSorted()).toEqual(actors);
+      expect(second.left).toEqual([]);
+    }
     const revisions = async (from: number) =>
       (await store.entries("e", from, 10)).map(({ revision }) => revision);
     expect(await revisions(0)).toEqual([0, 1, 2]);

@@ -75,6 +75,7 @@ test("an index answers each question, with few documents, and none is sorted in 
   await store.append([entryOf("a3", 2)], { fence: { worker: "w", epoch: 1 } });
   await store.tail("a1");
   await store.tails(["a1", "a2"]);
+  await store.tails(["a1", "a2", "a3"], new Map([["a1", 1]]));
   await store.entryOf("a1", 1);
   await store.byKey("a1", "k1");
   await store.entries("a1", 0, 10);
@@ -122,6 +123,23 @@ test("an index answers each question, with few documents, and none is sorted in 
     }
   }
   expect(wrong).toEqual([]);
+});
+
+test("a server leaves the own entries of a process out while it reads its oplog", async () => {
+  const client = new MongoClient(inject("mongoUrl"), { monitorCommands: true });
+  onTestFinished(() => client.close());
+  const { store, database } = await opened(client);
+  const commands = commandsOf(client);
+  await new Promise<void>((resolve) => {
+    const watch = store.watch({ except: "mine-", onAppended: () => resolve() });
+    onTestFinished(() => watch.stop());
+  });
+  const asked = commands.find(({ aggregate }) => aggregate === "lockstep_journal");
+  const plan = await database.command({ explain: { ...asked, cursor: {} } });
+  const [{ $cursor: cursor }] = plan["stages"] as [Document];
+  expect(JSON.stringify(cursor["queryPlanner"].parsedQuery)).toContain(
+    '{"o.nonce":{"$lt":"mine-"}}',
+  );
 });
 
 describe("the server's time of an entry", () => {

@@ -53,12 +53,31 @@ test("a turn writes a share, the oldest first, and actors that keep moving delay
   const count = 3 * limits.rowsOfWrite;
   const ids = Array.from({ length: count }, (_, index) => `a${index}`);
   for (const id of ids) note(id);
+  await turn();
+  const first = saved.length;
+  expect(first).toBeLessThan(limits.rowsOfWrite);
   for (let turns = 1; turns <= 3; turns += 1) {
-    await turn();
-    expect(saved).toHaveLength(turns * limits.rowsOfWrite);
     for (const id of ids.slice(0, limits.rowsOfWrite)) note(id, turns);
+    await turn();
+    expect(saved).toHaveLength(first + turns * limits.rowsOfWrite);
   }
   expect(new Set(saved.map(({ actor }) => actor)).size).toBe(count);
+  await rows.stop();
+});
+
+test("actors that move all the time cost a small share a turn, and none waits longer than `list` states", async () => {
+  const { rows, saved, note, turn } = writer();
+  rows.start();
+  const ids = Array.from({ length: limits.rowsOfWrite }, (_, index) => `a${index}`);
+  const turns = limits.rowsStaleMsMax / limits.rowsFlushEveryMs;
+  for (let count = 0; count < turns; count += 1) {
+    for (const id of ids) note(id, 2 * count);
+    for (const id of ids) note(id, 2 * count + 1);
+    const before = saved.length;
+    await turn();
+    expect(saved.length - before).toBeLessThan(limits.rowsOfWrite / 5);
+  }
+  expect(new Set(saved.map(({ actor }) => actor)).size).toBe(ids.length);
   await rows.stop();
 });
 

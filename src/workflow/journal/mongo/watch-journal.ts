@@ -5,9 +5,18 @@ import type { WatchListener } from "../store.ts";
 import type { JournalCollection } from "./journal-collection.ts";
 import type { StoredEntry } from "./records.ts";
 
+/** Ranges, and no pattern: a server looks for these in its oplog, and makes no event of what is left out. */
 function hintsExcept(except: string | undefined): Document[] {
+  const after = `${except}\uffff`;
   const others =
-    except === undefined ? {} : { "fullDocument.nonce": { $not: { $regex: `^${except}` } } };
+    except === undefined
+      ? {}
+      : {
+          $or: [
+            { "fullDocument.nonce": { $lt: except } },
+            { "fullDocument.nonce": { $gt: after } },
+          ],
+        };
   return [
     { $match: { operationType: "insert", ...others } },
     // A hint leaves the document out: a large one would end the stream.

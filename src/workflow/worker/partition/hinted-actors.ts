@@ -11,46 +11,62 @@ interface HintedPorts {
   onUnreadable(error: unknown): void;
 }
 
+interface Hinted {
+  readonly actor: string;
+  readonly sinceMs: number;
+  /** The latest revision that a hint has named. */
+  readonly revision: number;
+}
+
 /** Actors of which another process has appended an entry, and since when they wait. */
 export class HintedActors {
   readonly #ports: HintedPorts;
-  readonly #sinceMs = new Map<string, number>();
+  readonly #hinted = new Map<string, Hinted>();
 
   constructor(ports: HintedPorts) {
     this.#ports = ports;
   }
 
   get size(): number {
-    return this.#sinceMs.size;
+    return this.#hinted.size;
   }
 
   /** True where one has waited so long that the mark of its partition must not pass it. */
   get isOneLate(): boolean {
     const beforeMs = this.#ports.clock.monotonicMs() - limits.hintWaitMsMax;
-    return [...this.#sinceMs.values()].some((sinceMs) => sinceMs < beforeMs);
+    return [...this.#hinted.values()].some(({ sinceMs }) => sinceMs < beforeMs);
   }
 
-  add(actor: string): void {
-    if (!this.#sinceMs.has(actor)) this.#sinceMs.set(actor, this.#ports.clock.monotonicMs());
+  add(actor: string, revision: number): void {
+    this.#keep({ actor, revision, sinceMs: this.#ports.clock.monotonicMs() });
+  }
+
+  #keep({ actor, sinceMs, revision }: Hinted): void {
+    const known = this.#hinted.get(actor);
+    this.#hinted.set(actor, {
+      actor,
+      sinceMs: Math.min(sinceMs, known?.sinceMs ?? sinceMs),
+      revision: Math.max(revision, known?.revision ?? 0),
+    });
   }
 
   /** The tails of the first of them, as many as a page holds. They stay hinted while the database is away. */
   async takeTails(): Promise<readonly Entry[]> {
-    const some = [...this.#sinceMs].slice(0, limits.dueActorsAtOnce);
+    const some = [...this.#hinted.values()].slice(0, limits.dueActorsAtOnce);
     if (some.length === 0) return [];
     // Before the read: a hint that comes meanwhile counts again.
-    for (const [actor] of some) this.#sinceMs.delete(actor);
+    for (const { actor } of some) this.#hinted.delete(actor);
     return this.#tailsOf(some);
   }
 
   /** One that cannot be read hides no other. */
-  async #tailsOneByOne(some: readonly (readonly [string, number])[]): Promise<readonly Entry[]> {
+  async #tailsOneByOne(some: readonly Hinted[]): Promise<readonly Entry[]> {
     const tails: Entry[] = [];
     for (const [place, one] of some.entries()) {
       try {
         tails.push(...(await this.#tailsOf([one])));
       } catch (error) {
-        for (const [actor, sinceMs] of some.slice(place)) this.#sinceMs.set(actor, sinceMs);
+        for (const left of some.slice(place)) this.#keep(left);
         if (tails.length === 0) throw error;
         // The next read says that the database is away.
         break;
@@ -59,12 +75,13 @@ export class HintedActors {
     return tails;
   }
 
-  async #tailsOf(some: readonly (readonly [string, number])[]): Promise<readonly Entry[]> {
-    const actors = some.map(([actor]) => actor);
+  async #tailsOf(some: readonly Hinted[]): Promise<readonly Entry[]> {
+    const actors = some.map(({ actor }) => actor);
+    const known = new Map(some.map(({ actor, revision }) => [actor, revision]));
     try {
-      const { tails, left } = await this.#ports.store.tails(actors);
+      const { tails, left } = await this.#ports.store.tails(actors, known);
       const isLeft = new Set(left);
-      for (const [actor, sinceMs] of some) if (isLeft.has(actor)) this.#sinceMs.set(actor, sinceMs);
+      for (const one of some) if (isLeft.has(one.actor)) this.#keep(one);
       return tails;
     } catch (error) {
       if (!isAway(error) && actors.length > 1) return this.#tailsOneByOne(some);
@@ -72,7 +89,7 @@ export class HintedActors {
         this.#ports.onUnreadable(error);
         return [];
       }
-      for (const [actor, sinceMs] of some) this.#sinceMs.set(actor, sinceMs);
+      for (const one of some) this.#keep(one);
       throw error;
     }
   }

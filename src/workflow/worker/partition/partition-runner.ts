@@ -3,7 +3,7 @@ import { limits } from "../../../limits.ts";
 import type { Log } from "../../../log.ts";
 import type { Clock } from "../../../ports/clock.ts";
 import { createWakeUp } from "../../../ports/wake-up.ts";
-import type { Actors, Way } from "../../actor/actors.ts";
+import type { Actors, Decision, Way } from "../../actor/actors.ts";
 import type { DatabaseClock } from "../../actor/database-clock.ts";
 import type { HintHub } from "../../actor/hint-hub.ts";
 import { pauseAfter } from "../../definition/durations.ts";
@@ -106,8 +106,8 @@ export class PartitionRunner {
   }
 
   /** Another process has appended an entry to this actor. */
-  hint(actor: string): void {
-    this.#hinted.add(actor);
+  hint(actor: string, revision: number): void {
+    this.#hinted.add(actor, revision);
     this.#wake.hint();
   }
 
@@ -207,16 +207,9 @@ export class PartitionRunner {
   /** An actor that is due: its timers fire in order, one transition each, and its work starts. */
   async #wakeActor({ actor, revision }: Due, nowMs: number): Promise<void> {
     try {
-      const applied = await this.#ports.actors.apply(actor, this.#ports.fenced, (tail) => {
-        if (this.#ports.registry.lackOf(tail) !== null) return null;
-        const timer = inFiringOrder(tail.timers).find(({ dueAtMs }) => dueAtMs <= nowMs);
-        if (timer === undefined) return this.#isBehind(tail) ? "migrate" : null;
-        return {
-          ...{ kind: "timer" as const, key: `timer:${timer.id}` },
-          cause: { kind: "timer" as const, id: timer.id },
-          ...{ eventType: timer.eventType, eventText: timer.event },
-        };
-      });
+      const decide = (tail: Entry) => this.#decideDue(tail, nowMs);
+      const known = revision < 0 ? undefined : revision;
+      const applied = await this.#ports.actors.apply(actor, this.#ports.fenced, decide, known);
       this.#aside.delete(actor);
       // An entry that was appended has come by `entry` already.
       if (applied.kind === "appended" || !this.#ports.actors.learn(applied.tail)) return;
@@ -225,6 +218,17 @@ export class PartitionRunner {
     } catch (error) {
       this.#failed(actor, revision, nowMs, error);
     }
+  }
+
+  #decideDue(tail: Entry, nowMs: number): Decision {
+    if (this.#ports.registry.lackOf(tail) !== null) return null;
+    const timer = inFiringOrder(tail.timers).find(({ dueAtMs }) => dueAtMs <= nowMs);
+    if (timer === undefined) return this.#isBehind(tail) ? "migrate" : null;
+    return {
+      ...{ kind: "timer", key: `timer:${timer.id}` },
+      cause: { kind: "timer", id: timer.id },
+      ...{ eventType: timer.eventType, eventText: timer.event },
+    };
   }
 
   /** An actor could not be run. It is tried again later, unless a later entry becomes known meanwhile. */
