@@ -290,6 +290,18 @@ export const limits = {
   dashboardFilmAgentsMax: 100,
   dashboardBodyBytesMax: 16 * 1024,
   dashboardTokenLengthMin: 16,
+  /** The metrics. Prometheus waits 10 seconds by default. */
+  metricsWaitMs: 8_000,
+  /** The agents of a larger fleet have no series of their own. */
+  metricsAgentsMax: 100,
+  /** Further machines of an engine have no series. */
+  metricsMachinesMax: 50,
+  /** A count of all actors is made at most so often, ends after so long, and takes at most this share of the time. */
+  engineCountEveryMs: 60_000,
+  engineCountMaxMs: 4_000,
+  engineCountPauses: 100,
+  /** Actors with work of one machine that a count looks at for the one that has waited longest. */
+  engineWorkLooksMax: 1_000,
 
   /** Upgrades: durable deadlines, used where the operator names none. */
   waitingDeadlineMs: 15 * 60_000,

@@ -32,13 +32,14 @@ export function fleetOptions(
 
 /** Opens the fleet for one command and closes it whatever happens. */
 export async function withFleet(
-  options: SharedOptions,
+  options: SharedOptions & { readonly engineDatabase?: string },
   terminal: Pick<Terminal, "signal">,
   act: (fleet: FleetClient) => Promise<number>,
 ): Promise<number> {
   const { mongoUrl, fleet: name, timeoutMs, signal } = fleetOptions(options, terminal);
   const fleet = await createFleetClient({
     ...{ mongoUrl, signal },
+    ...(options.engineDatabase === undefined ? {} : { engineDatabase: options.engineDatabase }),
     ...(name === undefined ? {} : { fleet: name }),
     ...(timeoutMs === undefined
       ? {}

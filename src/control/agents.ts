@@ -23,6 +23,18 @@ import {
 } from "../shape.ts";
 import { roleShape } from "./role-shape.ts";
 
+/** The backups on the disk of one agent. */
+export interface BackupsHeld {
+  readonly held: number;
+  readonly bytes: number;
+  /** When the newest of them was complete, in milliseconds by its host's clock; null where there is none. */
+  readonly newestAt: number | null;
+}
+
+const backupsHeldShape = fields<BackupsHeld>({
+  ...{ held: count, bytes: count, newestAt: nullable(figure) },
+});
+
 /** The record of one agent: a document of the `agents` collection. */
 export interface AgentRecord {
   readonly agent: string;
@@ -57,6 +69,8 @@ export interface AgentRecord {
   readonly rights?: Lacking;
   /** Ids of the backups that this agent holds. */
   readonly backups: readonly string[];
+  /** The figures of its backups. They are absent while they are unknown. */
+  readonly backupsHeld?: BackupsHeld;
   /** Why this agent cannot read a copy from its own member, or null. */
   readonly memberTrouble: string | null;
   /** The id of its data directory. A record of an earlier build lacks it. */
@@ -74,6 +88,7 @@ const shapes: { readonly [Field in Exclude<keyof AgentRecord, "agent">]: Shape }
   ...{ drainingSince: optional(nullable(figure)), directory: optional(text) },
   ...{ notServing: optional(nullable(text)), starting: optional(flag) },
   rights: optional(fields<Lacking>({ missing: text, optional: text })),
+  backupsHeld: optional(backupsHeldShape),
   ...{ host: text, pid: figure },
 };
 const recordShape = fields<Omit<AgentRecord, "agent">>(shapes);
@@ -219,7 +234,10 @@ export function drainingWrite(agent: string, incarnation: number, sinceMs: numbe
 }
 
 /** An agent's facts about its host's disk, its own member, and its user's rights. */
-export type Holdings = Pick<AgentRecord, "freeBytes" | "rights" | "backups" | "memberTrouble">;
+export type Holdings = Pick<
+  AgentRecord,
+  "freeBytes" | "rights" | "backups" | "backupsHeld" | "memberTrouble"
+>;
 
 /**
  * Tells the fleet that this incarnation lives, at this time by the store's clock.
@@ -234,6 +252,7 @@ export async function heartbeat(
   {
     rights,
     startable,
+    backupsHeld,
     ...facts
   }: { readonly blocked: string | null } & Partial<
     Holdings & Pick<AgentRecord, "startable" | "notServing" | "starting">
@@ -247,6 +266,7 @@ export async function heartbeat(
       ...{ lastSeenAt, ...facts },
       ...(startable ? { startable: [...startable] } : {}),
       ...(rights ? { rights: { ...rights } } : {}),
+      ...(backupsHeld ? { backupsHeld: { ...backupsHeld } } : {}),
     },
   };
   return (await store.write([seen], "heartbeat")) === null;

@@ -7,17 +7,20 @@ import { limits } from "../limits.ts";
 import { type Log, redactUrl } from "../log.ts";
 import { filmText } from "../operator/film/film-file.ts";
 import type { FleetClient } from "../operator/fleet-client.ts";
+import type { FleetStatus } from "../operator/status.ts";
 import { createDiagrams } from "./diagrams.ts";
 import { eventStream } from "./event-stream.ts";
 import type { Feed } from "./feed.ts";
 import { refusalOf, rightsRefusal } from "./guards.ts";
-import { metricsText } from "./metrics.ts";
+import type { MetricsAnswer } from "./metrics/metrics.ts";
 import type { PageFile } from "./page-files.ts";
 import { fleetRequestOf, readPageRequest } from "./requests.ts";
 
 export interface ApplicationOptions {
   readonly fleet: Pick<FleetClient, "request" | "status" | "film">;
   readonly feed: Feed;
+  /** Answers a scrape. */
+  readonly metrics: () => Promise<MetricsAnswer>;
   readonly page: ReadonlyMap<string, PageFile>;
   readonly databaseName: string;
   /** Gives the right to act, or null where nobody may. */
@@ -137,20 +140,36 @@ function addPictures(application: Application, { fleet }: ApplicationOptions): v
   });
 }
 
+/** Why an agent does not serve. Null: it serves, or nobody asks for one. */
+function notReady(
+  { agents }: FleetStatus,
+  asked: string | undefined,
+): { readonly code: string; readonly message: string } | null {
+  if (asked === undefined) return null;
+  const found = agents.find(({ agent }) => agent === asked);
+  if (found === undefined) {
+    return { code: "unknown-agent", message: "expected the name of an agent of this fleet" };
+  }
+  if (found.silent) return { code: "silent", message: "the agent is silent" };
+  if (found.gate === "open") return null;
+  return { code: "gate-shut", message: "the gate of the agent is shut" };
+}
+
 /** The paths for probes and for Prometheus. */
-function addHealth(application: Application, { fleet }: ApplicationOptions): void {
+function addHealth(application: Application, { fleet, metrics }: ApplicationOptions): void {
   application.get("/healthz", (context) => context.json({ ok: true }));
   application.get("/readyz", async (context) => {
     try {
-      await fleet.status();
-      return context.json({ ok: true });
+      const status = await fleet.status();
+      const why = notReady(status, context.req.query("agent"));
+      return why === null ? context.json({ ok: true }) : context.json({ ok: false, ...why }, 503);
     } catch (error) {
       const code = isLockstepError(error) ? error.code : "unexpected";
       return context.json({ ok: false, code, message: redactUrl(messageOf(error)) }, 503);
     }
   });
   application.get("/metrics", async (context) => {
-    const { type, text } = await metricsText(await fleet.status());
+    const { type, text } = await metrics();
     return context.body(text, 200, { "Content-Type": type });
   });
 }

@@ -10,6 +10,7 @@ import { type Clock, systemClock } from "../ports/clock.ts";
 import { type Random, systemRandom } from "../ports/random.ts";
 import { createApplication } from "./application.ts";
 import { createFeed } from "./feed.ts";
+import { createMetrics } from "./metrics/metrics.ts";
 import { readPage } from "./page-files.ts";
 
 export interface DashboardOptions {
@@ -62,8 +63,9 @@ export async function startDashboard(options: DashboardOptions): Promise<Dashboa
   const { databaseName, allowedHosts = [] } = options;
   const of = { name, database: databaseName };
   const feed = createFeed({ fleet, of, clock, instance: random.hex(8) });
+  const metrics = createMetrics({ fleet, clock, log });
   const application = createApplication({
-    ...{ fleet, feed, page, databaseName, token, log },
+    ...{ fleet, feed, metrics, page, databaseName, token, log },
     allowedHosts: allowedHosts.map((each) => each.toLowerCase()),
   });
   const server = createAdaptorServer({ fetch: application.fetch });

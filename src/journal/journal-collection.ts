@@ -21,7 +21,10 @@ function prefixRange(prefix: string): Document {
   return { "_id.actor": { $gte: prefix, $lt: `${prefix}\uffff` } };
 }
 
-const headProjection = Object.fromEntries(headFields.map((field) => [field, 1]));
+const headProjection = {
+  ...Object.fromEntries(headFields.map((field) => [field, 1])),
+  ...{ "effects.id": 1, "effects.name": 1 },
+};
 
 /** The journal's collection: it throws what the driver throws. */
 export class JournalCollection {

@@ -65,9 +65,16 @@ function withinBounds(fields: Fields): Fields {
     : fields;
 }
 
-function headOf({ actor, revision, state, status, outcome, reason, epoch, at }: Entry): EntryHead {
+function headOf(entry: Entry): EntryHead {
+  const { actor, revision, state, status, outcome, reason, eventKey, epoch, at } = entry;
   const because = reason === undefined ? {} : { reason };
-  return { ...{ actor, revision, state, status, outcome, epoch, at }, ...because };
+  const keyed = eventKey === undefined ? {} : { eventKey };
+  const effects = entry.effects.map(({ id, name }) => ({ id, name }));
+  return {
+    ...{ actor, revision, state, status, outcome, epoch, at, effects },
+    ...because,
+    ...keyed,
+  };
 }
 
 function isHint({ collection, id, set = {} }: Write): boolean {

@@ -73,8 +73,13 @@ export interface Entry {
 }
 
 /** The fields of an entry that say when an actor did what, without what may be large. */
-export const headFields = ["state", "status", "outcome", "reason", "epoch", "at"] as const;
-export type EntryHead = Pick<Entry, "actor" | "revision" | (typeof headFields)[number]>;
+export const headFields = [
+  ...(["state", "status", "outcome", "reason", "eventKey", "epoch", "at"] as const),
+] as const;
+export interface EntryHead extends Pick<Entry, "actor" | "revision" | (typeof headFields)[number]> {
+  /** The pending effects without their parameters. */
+  readonly effects: readonly Pick<Effect, "id" | "name">[];
+}
 
 /** A conditional change of one control document, joined to an entry's transaction. */
 export interface Write {

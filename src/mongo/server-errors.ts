@@ -10,6 +10,8 @@ export const serverErrors = {
   namespaceNotFound: 26,
   indexNotFound: 27,
   namespaceExists: 48,
+  /** The time that the caller gave a command is over. */
+  maxTimeExpired: 50,
   commandNotFound: 59,
   /** The write is there, and no majority has acknowledged it in time. */
   writeConcernFailed: 64,

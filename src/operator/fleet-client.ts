@@ -24,6 +24,7 @@ import { type Accepted, askMaster, undefinedIfUnreachable } from "./ask-master.t
 import { requireDeclared } from "./declared.ts";
 import { type Explanation, explain } from "./explanation/explain.ts";
 import { readExplainFacts } from "./explanation/facts.ts";
+import { FiguresReader, type FleetFigures } from "./figures/figures-reader.ts";
 import type { Film } from "./film/film.ts";
 import { FilmReader } from "./film/read-film.ts";
 import { readFleetFacts } from "./fleet-facts.ts";
@@ -92,6 +93,11 @@ export interface FleetClient {
    * @throws LockstepError `no-upgrade`
    */
   film(upgradeId: string): Promise<Film>;
+  /**
+   * Figures for those who watch the fleet: totals of all upgrades, and the engine in the same database. A call costs few
+   * reads: see `/metrics`.
+   */
+  figures(): Promise<FleetFigures>;
   /**
    * Explains the latest upgrade, or one agent: what failed, what was tried, what is safe, what to do now.
    * @throws LockstepError `unknown-agent`
@@ -166,6 +172,8 @@ export async function createFleetClient(options: {
   mongoUrl: string;
   /** Name of the fleet. Default: the application's database. */
   fleet?: string;
+  /** The database of the engine whose figures are read. Default: the application's database. */
+  engineDatabase?: string;
   /** How long to wait for the database, in milliseconds. Default: 30,000. */
   serverSelectionTimeoutMs?: number;
   /** How long to wait for a master's answer and for a majority, in milliseconds. Default: 30,000. */
@@ -187,6 +195,7 @@ export async function createFleetClient(options: {
   const { client, store } = fleet;
   const control = controlOf(fleet);
   const films = new FilmReader(store);
+  const figures = new FiguresReader(fleet, options.engineDatabase ?? fleet.databaseName);
   const requireMajority = () => requireMajorityWrite(control, waitMs);
 
   const request: FleetClient["request"] = async (wanted) => {
@@ -236,6 +245,7 @@ export async function createFleetClient(options: {
       await requireDeclared(fleet);
       return films.read(upgradeId);
     },
+    figures: () => figures.read(),
     async explain(agent) {
       await requireDeclared(fleet);
       return explain(await readExplainFacts(store), agent);
@@ -252,6 +262,6 @@ export async function createFleetClient(options: {
     },
     check: async () => fleetInvariants(await readFleetFacts(store)),
     watch: (watching = {}) => watchStatus(fleet, watching),
-    close: () => fleet.close(),
+    close: () => figures.close().finally(() => fleet.close()),
   };
 }

@@ -5,7 +5,7 @@ import {
 } from "../../machines/upgrade-context.ts";
 import { missing } from "../../machines/upgrade-reasons.ts";
 import type { ForeignWritesPolicy, Reason, Role, SavedWrites } from "../../machines/vocabulary.ts";
-import { type AgentRecord, isSilent, readAgents } from "../control/agents.ts";
+import { type AgentRecord, type BackupsHeld, isSilent, readAgents } from "../control/agents.ts";
 import { coordinatorId, coordinatorPrefix } from "../control/names.ts";
 import { noVersionError, readVersions, requireRecords } from "../control/versions.ts";
 import { dueAt, headsUpTo, type Visit, visitsOf } from "../engine/read.ts";
@@ -54,6 +54,8 @@ export interface AgentStatus {
   readonly lastSeenAt: number;
   readonly owes: string | null;
   readonly blocked: string | null;
+  /** The copies on its disk, or null where it has not said so yet. */
+  readonly backups: BackupsHeld | null;
   readonly host: string;
   readonly pid: number;
 }
@@ -111,6 +113,8 @@ export interface MasterStatus {
   readonly live: boolean;
   /** When its lease ends or has ended, by the database's clock; null where it has given the mastership up. */
   readonly leaseUntil: number | null;
+  /** When it renewed its lease, by the database's clock; null where that is not known. */
+  readonly renewedAt: number | null;
 }
 
 /**
@@ -254,11 +258,13 @@ function upgradeStatus(
 function masterStatus(lease: ControlDocument | undefined, now: number): MasterStatus | null {
   if (!lease || typeof lease["holder"] !== "string") return null;
   const leaseUntil = Number(lease["expiresAt"] ?? 0);
+  const renewedAt = leaseUntil - Number(lease["ttlMs"]);
   return {
     agent: lease["holder"],
     epoch: Number(lease["epoch"]),
     live: leaseUntil > now,
     leaseUntil: leaseUntil === 0 ? null : leaseUntil,
+    renewedAt: leaseUntil === 0 || Number.isNaN(renewedAt) ? null : renewedAt,
   };
 }
 
@@ -328,6 +334,7 @@ export async function readStatus(store: Store): Promise<FleetStatus> {
       lastSeenAt: record.lastSeenAt,
       owes: record.owes,
       blocked: record.blocked ?? record.notServing ?? null,
+      backups: record.backupsHeld ?? null,
       host: record.host,
       pid: record.pid,
     })),

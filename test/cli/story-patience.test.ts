@@ -6,7 +6,11 @@ import type { FleetStatus } from "../../src/index.ts";
 
 const migrating = (batches: number, now: number) =>
   ({
-    ...{ now, master: { agent: "a1", epoch: 1, live: true, leaseUntil: now }, agents: [] },
+    ...{
+      now,
+      master: { agent: "a1", epoch: 1, live: true, renewedAt: null, leaseUntil: now },
+      agents: [],
+    },
     upgrade: { from: "1.0.0", to: "1.1.0", state: "migrating", waitingFor: ["master"], batches },
   }) as unknown as FleetStatus;
 

@@ -40,7 +40,7 @@ test("a master that is silent, or whose lease ran out, or that has given it up",
   expect(driver({ agents: [agentWith({ silent: true })] })).toMatchObject({
     ...{ words: "a1", until: at + 9_000, alarm: true },
   });
-  const master = { agent: "a1", epoch: 2, live: false, leaseUntil: at - 5 };
+  const master = { agent: "a1", epoch: 2, live: false, renewedAt: null, leaseUntil: at - 5 };
   expect(driver({ master })).toMatchObject({ words: "no master", since: at - 5, alarm: true });
   expect(driver({ master: { ...master, leaseUntil: null } })).toMatchObject({
     ...{ words: "no master", alarm: false },

@@ -13,7 +13,7 @@ import { silentLog } from "../../src/log.ts";
 import { until } from "../support/until.ts";
 import { createVirtualClock } from "../support/virtual-clock.ts";
 import { filmWith } from "./film.ts";
-import { explanation, statusWith, things, upgradeWith } from "./fleet-status.ts";
+import { agentWith, explanation, statusWith, things, upgradeWith } from "./fleet-status.ts";
 
 const token = "0123456789abcdef";
 
@@ -34,7 +34,15 @@ function stage(options: { readonly token?: string | null; readonly status?: Flee
   onTestFinished(() => feed.close());
   const page = new Map([["/index.html", { type: "text/html", bytes: new Uint8Array([60]) }]]);
   const application = createApplication({
-    ...{ fleet, feed, page, databaseName: "things", allowedHosts: [], log: silentLog },
+    ...{
+      fleet,
+      feed,
+      metrics: async () => ({ type: "text/plain", text: "m 1" }),
+      page,
+      databaseName: "things",
+      allowedHosts: [],
+      log: silentLog,
+    },
     token: options.token === undefined ? token : options.token,
   });
   const get = (path: string, headers: Readonly<Record<string, string>> = {}) =>
@@ -114,21 +122,26 @@ test("a retry that takes back what others wrote needs the database's name, and a
   ]);
 });
 
-test("metrics and probes", async () => {
-  const { get } = stage();
-  const text = await (await get("/metrics")).text();
-  for (const line of [
-    'lockstep_upgrade_state{state="migrating"} 1',
-    'lockstep_upgrade_state{state="done"} 0',
-    'lockstep_agents{condition="working"} 1',
-    "lockstep_upgrade_deadline_seconds 590",
-    "lockstep_master_epoch 2",
-    "lockstep_master_lease_seconds 9",
-  ]) {
-    expect(text.split("\n")).toContain(line);
-  }
-  expect((await get("/healthz")).status).toBe(200);
-  expect((await get("/readyz")).status).toBe(200);
+test("probes, and the probe of one agent for a load balancer", async () => {
+  const agents = [
+    agentWith(),
+    agentWith({ agent: "a2", gate: "shut" }),
+    agentWith({ agent: "a3", silent: true }),
+  ];
+  const { get } = stage({ status: statusWith({ agents }) });
+  expect(await (await get("/metrics")).text()).toBe("m 1");
+  const answers = ["/healthz", "/readyz", "/readyz?agent=a1", "/readyz?agent=a2"];
+  const asked = [...answers, "/readyz?agent=a3", "/readyz?agent=%3Cb%3E"];
+  const found = await Promise.all(
+    asked.map(async (path) => {
+      const answer = await get(path);
+      return [answer.status, ((await answer.json()) as { code?: string }).code];
+    }),
+  );
+  expect(found).toEqual([
+    ...[200, 200, 200].map((status) => [status, undefined]),
+    ...["gate-shut", "silent", "unknown-agent"].map((code) => [503, code]),
+  ]);
 });
 
 /** A server on a socket whose agents change all the time. */

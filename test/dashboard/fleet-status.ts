@@ -24,7 +24,7 @@ export function upgradeWith(facts: Partial<UpgradeStatus> = {}): UpgradeStatus {
 export function statusWith(facts: Partial<FleetStatus> = {}): FleetStatus {
   return fleetStatus({
     upgrade: upgradeWith(),
-    master: { agent: "a1", epoch: 2, live: true, leaseUntil: at + 9_000 },
+    master: { agent: "a1", epoch: 2, live: true, renewedAt: null, leaseUntil: at + 9_000 },
     agents: [agentWith(), agentWith({ agent: "a2" })],
     ...facts,
   });

@@ -73,12 +73,14 @@ export function storeContract(open: () => Promise<StoreUnderTest>): void {
   test("heads leave out what may be large, and the last tail is that of the last actor", async () => {
     const { store } = await opened();
     const reason = { code: "any", message: "m", details: {} };
-    const entries = [entry("x/1", 0), entry("x/1", 1, { state: "next", reason }), entry("x/2", 0)];
+    const effects = [{ id: "x/1/0/0", name: "copy", params: { large: "x" } }];
+    const keyed = { state: "next", reason, eventKey: "effect:x/1/0/0", effects: [] };
+    const entries = [entry("x/1", 0, { effects }), entry("x/1", 1, keyed), entry("x/2", 0)];
     for (const each of [...entries, entry("y", 0)]) await store.append([each]);
     const head = { actor: "x/1", status: "active", outcome: "applied", epoch: 1 };
     expect(await store.heads("x/1")).toEqual([
-      { ...head, revision: 0, state: "any", at: 1_000 },
-      { ...head, revision: 1, state: "next", at: 1_001, reason },
+      { ...head, revision: 0, state: "any", at: 1_000, effects: [{ id: "x/1/0/0", name: "copy" }] },
+      { ...head, ...keyed, revision: 1, at: 1_001 },
     ]);
     expect(await store.heads("z")).toEqual([]);
     expect(await store.lastTail("x/")).toMatchObject({ actor: "x/2", revision: 0 });

@@ -15,7 +15,7 @@ const upgradeOf = (facts: Partial<UpgradeStatus>, rest: Partial<FleetStatus> = {
 const agentOf = (status: FleetStatus, agent = "a1") =>
   conditionsOf(status).agents.find((each) => each.agent === agent);
 const ended = { final: true, state: "done", waitingFor: [], until: null };
-const away = { agent: "a2", epoch: 4, live: false, leaseUntil: now - 1_000 };
+const away = { agent: "a2", epoch: 4, live: false, renewedAt: null, leaseUntil: now - 1_000 };
 
 describe("an upgrade", () => {
   test("there is none", () => {

@@ -239,7 +239,7 @@ describe("databases of Lockstep", () => {
 describe("the state of the fleet", () => {
   const of = (status: Parameters<typeof fleetStatus>[0], name: string) =>
     judgeFleet(fleetStatus(status)).find((finding) => finding.name === name);
-  const away = { agent: "a2", epoch: 4, live: false, leaseUntil: now - 1_000 };
+  const away = { agent: "a2", epoch: 4, live: false, renewedAt: null, leaseUntil: now - 1_000 };
   const silent = ["a1", "a2"].map((agent) => agentStatus(agent, { silent: true }));
 
   test("nothing is wrong", () => {

@@ -8,7 +8,7 @@ export function agentStatus(agent: string, facts: Partial<AgentStatus> = {}): Ag
   return {
     ...{ agent, role: "state-server", version: "1.0.0", incarnation: 1, gate: "open" },
     ...{ startable: ["1.0.0", "1.1.0"], drainingSince: null, silent: false },
-    ...{ lastSeenAt: statusNow - 500, owes: null, blocked: null, host: "h", pid: 1 },
+    ...{ lastSeenAt: statusNow - 500, owes: null, blocked: null, backups: null, host: "h", pid: 1 },
     ...facts,
   };
 }
@@ -39,7 +39,7 @@ export function fleetStatus(facts: Partial<FleetStatus> = {}): FleetStatus {
       upgradeId: isActive ? "u000002" : null,
       generation: 2,
     },
-    master: { agent: "a2", epoch: 4, live: true, leaseUntil: statusNow + 4_000 },
+    master: { agent: "a2", epoch: 4, live: true, renewedAt: null, leaseUntil: statusNow + 4_000 },
     upgrade: null,
     agents: ["a1", "a2", "a3"].map((agent) => agentStatus(agent)),
     ...facts,

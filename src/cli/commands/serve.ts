@@ -13,6 +13,7 @@ interface ServeOptions extends SharedOptions {
   readonly port: string;
   readonly allowHost?: readonly string[];
   readonly tokenFile?: string;
+  readonly engineDatabase?: string;
 }
 
 /** Registers `lockstep serve`. */
@@ -30,6 +31,10 @@ export function addServeCommand(
       String(limits.dashboardPort),
     )
     .option("--allow-host <name...>", "a name under which a proxy serves the page")
+    .option(
+      "--engine-database <name>",
+      "the database of the engine in the metrics (default: the fleet's own database)",
+    )
     .option(
       "--token-file <path>",
       "a file with the token that gives the right to act (default: LOCKSTEP_DASHBOARD_TOKEN of the environment; without one the page is read-only)",

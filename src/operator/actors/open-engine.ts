@@ -10,6 +10,8 @@ import { workflowCollections } from "../../workflow/journal/mongo/records.ts";
 import { createMongoWorkflowStore } from "../../workflow/journal/mongo-store.ts";
 import type { WorkflowStore } from "../../workflow/journal/store.ts";
 
+const { journal, actors } = workflowCollections;
+
 /** The place of an engine. */
 export interface EnginePlace {
   readonly mongoUrl: string;
@@ -68,9 +70,11 @@ export async function withEngine<Result>(
   }
 }
 
-/** A user that may only work with the engine's collections sees these with `authorizedCollections`. */
-async function requireEngine(client: MongoClient, database: string): Promise<void> {
-  const { journal, actors } = workflowCollections;
+/**
+ * True for a database with an engine's collections. A user that may only work with these sees them with
+ * `authorizedCollections`.
+ */
+export async function hasEngine(client: MongoClient, database: string): Promise<boolean> {
   const found = await client
     .db(database)
     .listCollections(
@@ -78,7 +82,11 @@ async function requireEngine(client: MongoClient, database: string): Promise<voi
       { nameOnly: true, authorizedCollections: true },
     )
     .toArray();
-  if (found.length === 2) return;
+  return found.length === 2;
+}
+
+async function requireEngine(client: MongoClient, database: string): Promise<void> {
+  if (await hasEngine(client, database)) return;
   throw new LockstepError(
     "bad-argument",
     `expected an engine in the database "${database}" (the collections ${journal} and ${actors}), found none that this user may see: name the database of createEngine with --database or in the path of the URL`,

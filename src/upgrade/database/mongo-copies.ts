@@ -1,7 +1,9 @@
 import { statfs } from "node:fs/promises";
 import type { MongoClient } from "mongodb";
+import type { BackupsHeld } from "../../control/agents.ts";
 import { backupDirectory, backupsDirectory, isUpgradeId } from "../../control/names.ts";
 import { dumpDatabase } from "../../database/backup/dump.ts";
+import { measureBackups } from "../../database/backup/measure-backups.ts";
 import { backupsIn, sweepBackups } from "../../database/backup/retention.ts";
 import { compareDump } from "../../database/backup/verify-dump.ts";
 import { limits } from "../../limits.ts";
@@ -23,6 +25,18 @@ function seldom<Found>(clock: Clock, read: () => Promise<Found>): () => Promise<
   };
 }
 
+/** Measures backups again only where others are there: one that is complete does not change. */
+function measured(root: string) {
+  let known: { readonly names: string; readonly figures: BackupsHeld } | undefined;
+  return async (names: readonly string[]): Promise<BackupsHeld> => {
+    const joined = names.join("/");
+    if (known?.names !== joined) {
+      known = { names: joined, figures: await measureBackups(root, names) };
+    }
+    return known.figures;
+  };
+}
+
 /** The agent's own member, while a copy can be read from it; else the set. */
 async function whereToRead(options: MongoDatabaseOptions): Promise<MongoClient> {
   const trouble = await readMemberTrouble(options);
@@ -40,17 +54,21 @@ export function copiesOn(options: MongoDatabaseOptions) {
   const backups = backupsDirectory(options.dataDirectory);
   const directoryOf = (folder: string) => backupDirectory(options.dataDirectory, folder);
   const rightsOf = seldom(clock, () => readAgentRights(options));
+  const heldOf = measured(backups);
   const troubleOf = seldom(clock, () => readMemberTrouble(options));
   return {
     async holdings() {
       const free = await statfs(options.dataDirectory).catch(() => ({ bavail: 0, bsize: 0 }));
       // Where the database does not answer, the last known rights stay in the record.
       const rights = options.role === "state-server" ? await rightsOf().catch(() => null) : null;
+      const names = await backupsIn(backups).catch(() => []);
+      const held = await heldOf(names).catch(() => null);
       return {
         ...(rights ? { rights } : {}),
+        ...(held ? { backupsHeld: held } : {}),
         freeBytes: free.bavail * free.bsize,
         memberTrouble: (await troubleOf())?.words ?? null,
-        backups: await backupsIn(backups).catch(() => []),
+        backups: names,
       };
     },
     async dump({ backupId, ...request }) {

@@ -19,7 +19,7 @@ const status: FleetStatus = {
     upgradeId: "u000002",
     generation: 2,
   },
-  master: { agent: "a2", epoch: 4, live: true, leaseUntil: at + 69_000 },
+  master: { agent: "a2", epoch: 4, live: true, renewedAt: null, leaseUntil: at + 69_000 },
   upgrade: {
     upgradeId: "u000002",
     from: "1.0.0",
@@ -66,6 +66,7 @@ const status: FleetStatus = {
       lastSeenAt: at,
       owes: "u000001",
       blocked: "a full disk",
+      backups: null,
       host: "h",
       pid: 1,
     },
@@ -118,7 +119,7 @@ test.each([
   ],
   [{ live: false, leaseUntil: null }, "a1", "no master: a2 has given up the mastership of epoch 4"],
 ])("the master as %j, where %s is silent", (lease, silent, text) => {
-  const master = { agent: "a2", epoch: 4, ...lease };
+  const master = { agent: "a2", epoch: 4, renewedAt: null, ...lease };
   const agents = status.agents.map((record) => ({ ...record, agent: silent }));
   expect(renderStatus({ ...status, master, agents }).split("\n")[1]).toBe(text);
   const by = lease.live ? "a2, epoch 4" : "no master";

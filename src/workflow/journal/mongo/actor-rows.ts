@@ -4,14 +4,14 @@ import type { RowQuery } from "../store.ts";
 import type { BrokenRecords } from "./broken-records.ts";
 import { rowFromStored, type StoredRow, toStoredRow, workflowCollections } from "./records.ts";
 
-const dueIndex = "due";
+export const dueIndex = "due";
 const stateIndex = "by-state";
 const tagIndex = "by-tag";
-const statusIndex = "by-status";
+export const statusIndex = "by-status";
 const anyMachineIndex = "by-status-of-any";
 const endedIndex = "ended";
 
-const statuses: readonly Entry["status"][] = ["active", "done", "error", "stopped"];
+export const statuses: readonly Entry["status"][] = ["active", "done", "error", "stopped"];
 
 /** A pipeline that replaces an older row, and leaves an equal or a newer one as it is. See `isLater`. */
 function replaceOlder(row: StoredRow): Document[] {

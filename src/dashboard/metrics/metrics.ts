@@ -1,0 +1,72 @@
+import { isLockstepError, messageOf } from "../../errors.ts";
+import { limits } from "../../limits.ts";
+import { type Log, redactUrl } from "../../log.ts";
+import type { FleetClient } from "../../operator/fleet-client.ts";
+import type { Clock } from "../../ports/clock.ts";
+import { putEngine, putUpgrades } from "./figure-samples.ts";
+import { putFleet } from "./fleet-samples.ts";
+import { Sheet } from "./sheet.ts";
+
+/** The means of the metrics. */
+export interface MetricsPorts {
+  readonly fleet: Pick<FleetClient, "status" | "figures">;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** An answer to Prometheus. */
+export interface MetricsAnswer {
+  readonly type: string;
+  readonly text: string;
+}
+
+/**
+ * Answers scrapes. Those that come while the fleet is read share one reading. Where the database does not answer in
+ * time, the answer says so, and has no other metric: an old value would look like a present one.
+ */
+export function createMetrics({ fleet, clock, log }: MetricsPorts): () => Promise<MetricsAnswer> {
+  let reading: Promise<Sheet> | null = null;
+  const read = async (): Promise<Sheet> => {
+    const sheet = new Sheet();
+    try {
+      await readInto(sheet, fleet);
+      return sheet;
+    } catch (error) {
+      log.warn({ error: redactUrl(messageOf(error)) }, "the metrics could not be read");
+      return silent();
+    }
+  };
+  return async () => {
+    reading ??= read().finally(() => {
+      reading = null;
+    });
+    const isOver = new AbortController();
+    const late = clock.sleep(limits.metricsWaitMs, isOver.signal).then(silent);
+    const sheet = await Promise.race([reading, late]);
+    isOver.abort();
+    return sheet.text();
+  };
+}
+
+function silent(): Sheet {
+  const sheet = new Sheet();
+  sheet.put("database_up", 0);
+  return sheet;
+}
+
+async function readInto(sheet: Sheet, fleet: MetricsPorts["fleet"]): Promise<void> {
+  // A database may have an engine without a fleet.
+  const status = await fleet.status().catch((error: unknown) => {
+    if (isLockstepError(error, "no-version")) return null;
+    throw error;
+  });
+  const { upgrades, engine } = await fleet.figures();
+  sheet.put("database_up", 1);
+  if (status !== null) {
+    putFleet(sheet, status);
+    putUpgrades(sheet, upgrades);
+  }
+  if (engine === null) return;
+  sheet.put("engine_up", "trouble" in engine ? 0 : 1);
+  if (!("trouble" in engine)) putEngine(sheet, engine);
+}
