@@ -12,7 +12,6 @@ import { dueAt, headsUpTo, type Visit, visitsOf } from "../engine/read.ts";
 import { type LockstepError, reasonOf } from "../errors.ts";
 import { type Fence, fenceOf, type LoadProgress } from "../journal/fence.ts";
 import {
-  type ControlDocument,
   collections,
   documentIds,
   type Entry,
@@ -30,6 +29,7 @@ import {
   notServingOf,
   readDowntimeFacts,
 } from "./upgrade-facts/downtime.ts";
+import { type MasterStatus, masterStatus } from "./upgrade-facts/master.ts";
 import { copiedAgain, nextOf } from "./upgrade-facts/next.ts";
 import { type StepsProgress, stepsProgress } from "./upgrade-facts/progress.ts";
 
@@ -103,18 +103,6 @@ export interface UpgradeStatus {
   /** True where this build cannot read its journal. Most facts are unknown then. */
   readonly unreadable: boolean;
   readonly final: boolean;
-}
-
-/** The agent that holds the leadership lease, or held it last. */
-export interface MasterStatus {
-  readonly agent: string;
-  readonly epoch: number;
-  /** True while its lease lasts. */
-  readonly live: boolean;
-  /** When its lease ends or has ended, by the database's clock; null where it has given the mastership up. */
-  readonly leaseUntil: number | null;
-  /** When it renewed its lease, by the database's clock; null where that is not known. */
-  readonly renewedAt: number | null;
 }
 
 /**
@@ -251,20 +239,6 @@ function upgradeStatus(
     growthBytes: context.growthBytes,
     ...{ ...facts, unreadable: false },
     final: isFinal(tail),
-  };
-}
-
-/** The view of the lease. Pure. */
-function masterStatus(lease: ControlDocument | undefined, now: number): MasterStatus | null {
-  if (!lease || typeof lease["holder"] !== "string") return null;
-  const leaseUntil = Number(lease["expiresAt"] ?? 0);
-  const renewedAt = leaseUntil - Number(lease["ttlMs"]);
-  return {
-    agent: lease["holder"],
-    epoch: Number(lease["epoch"]),
-    live: leaseUntil > now,
-    leaseUntil: leaseUntil === 0 ? null : leaseUntil,
-    renewedAt: leaseUntil === 0 || Number.isNaN(renewedAt) ? null : renewedAt,
   };
 }
 
