@@ -262,6 +262,9 @@ export async function createFleetClient(options: {
     },
     check: async () => fleetInvariants(await readFleetFacts(store)),
     watch: (watching = {}) => watchStatus(fleet, watching),
-    close: () => figures.close().finally(() => fleet.close()),
+    async close() {
+      await figures.close();
+      await fleet.close();
+    },
   };
 }

@@ -124,7 +124,10 @@ test("late timers, waiting work, a worker that is gone, and an actor in error", 
   expect(found.workers).toEqual({ alive: 0, expired: 1 });
   expect(found.machines[0]).toMatchObject({ living: 0, held: 0, unowned: 32 });
   const [lag, age] = [found.machines[0]?.timerLagMs, found.counted?.machines[0]?.workAgeMs];
-  expect([(lag ?? 0) >= 90_000, (age ?? 0) >= 60_000]).toEqual([true, true]);
+  expect([(lag ?? 0) >= 90_000 && (lag ?? 0) < 600_000, (age ?? 0) >= 60_000]).toEqual([
+    true,
+    true,
+  ]);
   expect(found.counted?.machines[0]).toMatchObject({
     ...{ working: 1, statuses: { active: 1, done: 1, error: 1, stopped: 0 } },
   });
