@@ -11,6 +11,7 @@ export type ErrorCode =
   | "backup-failed"
   | "backup-mismatch"
   | "bad-argument"
+  | "cannot-describe"
   | "cannot-start"
   | "conflict"
   | "database-not-supported"

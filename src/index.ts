@@ -35,12 +35,14 @@ export type { FleetFigures } from "./operator/figures/figures-reader.ts";
 export type { EffectTotals, UpgradeTotals } from "./operator/figures/upgrade-totals.ts";
 export type { Film, FilmDeadline, FilmStep, Lane } from "./operator/film/film.ts";
 export { createFleetClient, type FleetClient, type WatchOptions } from "./operator/fleet-client.ts";
+export type { StepSource } from "./operator/planning/make-plan.ts";
 export type { FleetPlan } from "./operator/planning/plan-shape.ts";
 export type { AgentStatus, FleetStatus, HistoryItem, UpgradeStatus } from "./operator/status.ts";
 export type { Clock } from "./ports/clock.ts";
 export type { FaultPoints } from "./ports/fault-point.ts";
 export type { Random } from "./ports/random.ts";
 export type { GateListener } from "./upgrade/participant/gate.ts";
+export type { DescribedStep, DescribedSteps } from "./upgrade/protocol/described-steps.ts";
 export {
   defineSteps,
   type LocalStep,

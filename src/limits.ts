@@ -225,6 +225,10 @@ export const limits = {
   launcherFileRetryMs: 2_000,
   /** How often the launcher reads its versions file again. */
   launcherVersionsLookMs: 2_000,
+  /** How long a build may take to describe itself, the bytes of that, and those of its output that are kept. */
+  describeLimitMs: 30_000,
+  descriptionBytesMax: 16 * 1024 * 1024,
+  buildOutputBytesMax: 8 * 1024,
   /** The bytes that a log keeps for a slow reader. */
   logPendingBytesMax: 1_048_576,
   /** A file that holds a URL. */

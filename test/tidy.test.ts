@@ -62,7 +62,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
       "src/mongo",
       "src/workflow",
     ],
-    ...["src/ports", "src/upgrade", "src/upgrade/protocol", "src/diagram"],
+    ...["src/ports", "src/launcher", "src/upgrade", "src/upgrade/protocol", "src/diagram"],
   ],
   "src/dashboard": ["machines", "src/ports", "src/operator", "src/diagram"],
   "src/cli": [

@@ -26,6 +26,7 @@ import { type Random, systemRandom } from "../ports/random.ts";
 import type { GateListener } from "../upgrade/participant/gate.ts";
 import { defineSteps, type Step } from "../upgrade/protocol/steps.ts";
 import { startAgent } from "./agent-runtime.ts";
+import { describeIfAsked } from "./describe-if-asked.ts";
 import { createLifecycle, type LifecycleEvents } from "./lifecycle.ts";
 import type { Readiness } from "./readiness.ts";
 import type { Runtime } from "./run-agent.ts";
@@ -183,6 +184,8 @@ function leaveWithLauncher(signal: AbortSignal, log: Log, leave: () => void): vo
  * @throws LockstepError `bad-argument`, `version-not-semver`, `duplicate-step`
  */
 export function createAgent(options: AgentOptions): Agent {
+  const exit = options.ports?.exit ?? ((code) => process.exit(code));
+  describeIfAsked(options, process.env, exit);
   requireName("agent", options.agent);
   requireSemver(options.version);
   requireDrainTimeout(options.drainTimeoutMs);
@@ -198,7 +201,6 @@ export function createAgent(options: AgentOptions): Agent {
   });
   const faultPoints = options.ports?.faultPoints ?? noFaults;
   const versions = createLauncherVersions(directory, faultPoints);
-  const exit = options.ports?.exit ?? ((code) => process.exit(code));
   let running: Runtime | undefined;
   let stopping = new AbortController();
   return {
@@ -220,9 +222,8 @@ export function createAgent(options: AgentOptions): Agent {
         leaveWithLauncher(signal, ownLog, () => (running ? running.leave(0) : exit(0)));
       }
       const starting = startAgent({
-        mongoUrl,
+        ...{ mongoUrl, databaseName },
         memberUrl: options.memberUrl,
-        databaseName,
         controlDatabaseName: controlDatabase,
         agent: options.agent,
         role: options.role ?? "state-server",

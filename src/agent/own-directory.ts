@@ -47,7 +47,7 @@ async function lockAgent(options: TakeOptions): Promise<FolderLock> {
   const looksPerNote = limits.earlierProcessNoteMs / limits.earlierProcessLookMs;
   for (let look = 0; look < limits.looksMax && !signal.aborted; look += 1) {
     try {
-      return await lockFolder(dataDirectory, "agent-lock");
+      return await lockFolder(dataDirectory, "agent");
     } catch (error) {
       if (!isLockstepError(error, "directory-taken")) throw error;
       reportWaiting();

@@ -10,6 +10,7 @@ import { readSecretFile } from "../ports/secret-file.ts";
 import type { WakeUp } from "../ports/wake-up.ts";
 import { launcherFiles } from "./agent-side.ts";
 import { afterKeeping, decide, type LauncherEvent, type LauncherState } from "./decide.ts";
+import { describeVariable } from "./describe-mode.ts";
 import { tellVersions } from "./tell-versions.ts";
 import { readVersionsFile, type VersionsFile } from "./versions-file.ts";
 import { ChildWatch } from "./watch-child.ts";
@@ -158,6 +159,8 @@ class Launcher {
         ...process.env,
         // Only this user and root can read the environment of a process. Every user can read its command line.
         ...(this.#mongoUrl === undefined ? {} : { LOCKSTEP_MONGO_URL: this.#mongoUrl }),
+        // This child is an agent, whatever the environment of the launcher holds.
+        [describeVariable]: "",
         LOCKSTEP_DATA_DIRECTORY: dataDirectory,
         LOCKSTEP_VERSION: state.version,
         LOCKSTEP_STARTABLE_VERSIONS: JSON.stringify(versions),

@@ -19,7 +19,6 @@ import { type Clock, systemClock } from "../ports/clock.ts";
 import { noFaults } from "../ports/fault-point.ts";
 import { type Random, systemRandom } from "../ports/random.ts";
 import { createWakeUp } from "../ports/wake-up.ts";
-import type { Step } from "../upgrade/protocol/steps.ts";
 import { type Accepted, askMaster, undefinedIfUnreachable } from "./ask-master.ts";
 import { requireDeclared } from "./declared.ts";
 import { type Explanation, explain } from "./explanation/explain.ts";
@@ -36,7 +35,7 @@ import {
   requireSameFleet,
   requireSameGeneration,
 } from "./planning/compare-plans.ts";
-import { makePlan } from "./planning/make-plan.ts";
+import { makePlan, type StepSource } from "./planning/make-plan.ts";
 import type { FleetPlan } from "./planning/plan-shape.ts";
 import { type FleetStatus, type HistoryItem, readHistory, readStatus } from "./status.ts";
 
@@ -72,11 +71,12 @@ export interface FleetClient {
   }>;
   /**
    * Plans an upgrade by the steps of its build. It only reads.
+   * @param options.steps those steps, or a function that answers with their description
    * @throws LockstepError `version-not-higher`, `version-not-semver`, `upgrade-active`
    */
   plan(
     to: string,
-    options: { steps: readonly Step[]; deadlines?: Partial<Deadlines> },
+    options: { steps: StepSource; deadlines?: Partial<Deadlines> },
   ): Promise<FleetPlan>;
   /**
    * Asks for the upgrade of a plan, once the same plan made now is equal and each of its checks is passed.
@@ -84,7 +84,7 @@ export interface FleetClient {
    */
   apply(
     plan: FleetPlan,
-    options: { steps: readonly Step[] },
+    options: { steps: StepSource },
   ): Promise<{ readonly upgradeId: string; readonly message: string }>;
   status(): Promise<FleetStatus>;
   history(): Promise<readonly HistoryItem[]>;

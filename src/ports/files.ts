@@ -1,4 +1,4 @@
-import type { Stats } from "node:fs";
+import { type Stats, writeFileSync } from "node:fs";
 import { chmod, type FileHandle, mkdir, open, readFile, rename, rm, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { LockstepError, messageOf } from "../errors.ts";
@@ -124,6 +124,18 @@ export async function writeFileAtomic(
   } catch (error) {
     // The remains would take the room that is missing.
     await rm(temporary, { force: true }).catch(() => {});
+    throw asFileTrouble(path, error);
+  }
+}
+
+/**
+ * Writes a new file for this user alone before it returns, for a process that ends right after it.
+ * @throws LockstepError `disk-full`, `file-trouble`, also where there is a file
+ */
+export function writeNewFileNow(path: string, content: string): void {
+  try {
+    writeFileSync(path, content, { flag: "wx", mode: privateFileMode });
+  } catch (error) {
     throw asFileTrouble(path, error);
   }
 }

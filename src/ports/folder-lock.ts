@@ -3,7 +3,7 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { LockstepError } from "../errors.ts";
-import { createPrivateFolder, readJsonFile } from "./files.ts";
+import { claimPrivateFolder, createPrivateFolder, readJsonFile } from "./files.ts";
 import { exited, startProcess } from "./process.ts";
 
 /** The lock of a folder, for this process alone. The kernel ends it with the process, however that ends. */
@@ -12,6 +12,9 @@ export interface FolderLock {
   readonly isHeld: boolean;
   release(): Promise<void>;
 }
+
+/** The locks that a data directory may have: its holder's, and an agent's under the launcher that holds it. */
+const lockNames = { holder: "lock", agent: "agent-lock" } as const;
 
 const openFile = promisify(open);
 const closeFile = promisify(close);
@@ -47,12 +50,14 @@ async function takenError(folder: string, path: string): Promise<LockstepError> 
 
 /**
  * Locks a folder against every other process that locks it, also one of another container that shares it.
- * @param name of the lock: a folder may have several
  * @throws LockstepError `directory-taken`, `file-trouble`
  */
-export async function lockFolder(folder: string, name = "lock"): Promise<FolderLock> {
+export async function lockFolder(
+  folder: string,
+  lock: keyof typeof lockNames = "holder",
+): Promise<FolderLock> {
   await createPrivateFolder(folder);
-  const path = join(folder, name);
+  const path = join(folder, lockNames[lock]);
   let file: number;
   try {
     file = await openFile(path, constants.O_RDWR | constants.O_CREAT | lockingFlags, 0o600);
@@ -72,4 +77,9 @@ export async function lockFolder(folder: string, name = "lock"): Promise<FolderL
   await promisify(ftruncate)(file, 0);
   await promisify(write)(file, holder, 0);
   return { isHeld: found === "held", release: () => closeFile(file) };
+}
+
+/** Keeps every process from a folder's locks, for good: folders have their names. */
+export async function blockLocks(folder: string): Promise<void> {
+  await Promise.all(Object.values(lockNames).map((name) => claimPrivateFolder(join(folder, name))));
 }

@@ -61,6 +61,100 @@ export function exited(
   });
 }
 
+/** The end of a program that had a group of processes for itself. */
+export interface RanApart {
+  readonly code: number | null;
+  readonly signal: string | null;
+  /** It was ended, since it had not ended by itself in time. */
+  readonly isLate: boolean;
+  /** Why the system could not start it, or null. */
+  readonly refusal: string | null;
+  /** The last part of its output. */
+  readonly output: string;
+}
+
+/** The last bytes of what the streams of a child bring. */
+function keepTail(child: ChildProcess, bytesMax: number): () => string {
+  let tail: Buffer = Buffer.alloc(0);
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.on("data", (chunk: Buffer) => {
+      tail = Buffer.concat([tail, chunk]).subarray(-bytesMax);
+    });
+  }
+  return () => tail.toString("utf8");
+}
+
+/** Resolves with true once the promise has, or with false after so long, or when the signal aborts. */
+function settledWithin(
+  promise: Promise<unknown>,
+  limitMs: number,
+  signal?: AbortSignal,
+): Promise<boolean> {
+  return new Promise((resolve) => {
+    const end = (isSettled: boolean) => {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", giveUp);
+      resolve(isSettled);
+    };
+    const giveUp = () => end(false);
+    const timer = setTimeout(giveUp, limitMs);
+    void promise.then(() => end(true));
+    signal?.addEventListener("abort", giveUp, { once: true });
+    if (signal?.aborted) giveUp();
+  });
+}
+
+/** Kills all processes of a group. One that belongs to another user stays. */
+function killGroup(pid: number | undefined): void {
+  if (pid === undefined) return;
+  try {
+    signalProcess(-pid, "SIGKILL");
+  } catch {
+    // The caller waits for the end of the group only for a while.
+  }
+}
+
+/**
+ * Runs a program in a group of its own, without a terminal. When the program ends, or is late, or the signal aborts, the
+ * whole group is killed, so that nothing that it has started stays.
+ * @param options.graceMs how long to wait for the end of what was killed, and for the rest of its output
+ */
+export async function runApart(
+  program: string,
+  words: readonly string[],
+  options: {
+    readonly env: NodeJS.ProcessEnv;
+    readonly limitMs: number;
+    readonly graceMs: number;
+    readonly outputBytesMax: number;
+    readonly signal: AbortSignal;
+  },
+): Promise<RanApart> {
+  const { env, limitMs, graceMs, outputBytesMax, signal } = options;
+  const none = { code: null, signal: null, isLate: false, output: "" };
+  let child: ChildProcess;
+  try {
+    child = spawn(program, [...words], { detached: true, stdio: ["ignore", "pipe", "pipe"], env });
+  } catch (error) {
+    // A word with a null character, for example.
+    return { ...none, refusal: String(error) };
+  }
+  let refusal: string | null = null;
+  child.once("error", (error) => {
+    refusal = error.message;
+  });
+  const output = keepTail(child, outputBytesMax);
+  const closed = new Promise((resolve) => child.once("close", resolve));
+  const hasEnded = await settledWithin(exited(child), limitMs, signal);
+  killGroup(child.pid);
+  await settledWithin(closed, graceMs);
+  for (const stream of [child.stdout, child.stderr]) stream?.destroy();
+  const isLate = !hasEnded && !signal.aborted;
+  if (refusal !== null) return { ...none, refusal };
+  const { exitCode: code, signalCode } = child;
+  return { code, signal: signalCode, isLate, refusal, output: output() };
+}
+
 /** Ends this process with its exit code after the grace, if something still keeps it alive. */
 export function exitAfter(graceMs: number): void {
   setTimeout(() => process.exit(), graceMs).unref();

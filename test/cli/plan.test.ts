@@ -31,8 +31,12 @@ afterAll(async () => {
 });
 
 async function run(...words: string[]) {
-  const all = [main, ...words, "--mongo-url", world.mongoUrl];
-  const ran = await runCommand(process.execPath, all, { timeoutMs: 120_000 });
+  return runIn([process.execPath], ...words);
+}
+/** Runs a command line after these words, which may set its environment. */
+async function runIn([program = "", ...before]: readonly string[], ...words: string[]) {
+  const all = [...before, main, ...words, "--mongo-url", world.mongoUrl];
+  const ran = await runCommand(program, all, { timeoutMs: 120_000 });
   return { code: ran?.exitCode, text: `${ran?.stdout}${ran?.stderr}`, out: ran?.stdout ?? "" };
 }
 const steps = () => ["--steps", join(folder, "steps.mjs")];
@@ -117,3 +121,49 @@ test("an upgrade with the steps shows its plan, and applies it", async () => {
   expect(shown).toContain(`plan: things from ${agentVersion} to 1.3.0\n`);
   expect(accepted).toContain(`upgrade ${agentVersion} to 1.3.0`);
 }, 180_000);
+
+test("on a host with a launcher, the build itself describes the steps: as a running agent reports them", async () => {
+  const versions = ["--versions", `${world.directoryOf("a1")}.versions.json`];
+  const planned = await run("plan", "1.4.0", ...versions, "--out", file("described"));
+  expect(planned.code, planned.text).toBe(0);
+  expect(planned.out).toContain("items-are-counted-4 (1.4.0, MasterStateServer): adds one");
+  expect(planned.out).toContain(`lockstep apply ${file("described")} ${versions.join(" ")}`);
+  const { plan } = JSON.parse(await readFile(file("described"), "utf8"));
+  const others = await run("apply", file("described"), ...steps());
+  expect([others.code, others.text.includes("steps that are gone")], others.text).toEqual([
+    1,
+    true,
+  ]);
+
+  const inEnvironment = ["env", `LOCKSTEP_VERSIONS=${versions[1]}`, process.execPath];
+  const applied = await runIn(inEnvironment, "apply", file("described"));
+  expect(applied.code, applied.text).toBe(0);
+  const journal = world.client.db("lockstep_things").collection("journal");
+  const reports = await journal.distinct("event.hash", { "event.type": "started" });
+  expect(reports).toContain(plan.stepHash);
+
+  const upgraded = await runIn(inEnvironment, "upgrade", "1.5.0", "--yes");
+  expect(upgraded.code, upgraded.text).toBe(0);
+  expect(upgraded.out).toContain("plan: things from 1.4.0 to 1.5.0\n");
+}, 180_000);
+
+test("a version that is not higher has no plan, and the master says whether it can be taken", async () => {
+  const versions = ["--versions", `${world.directoryOf("a1")}.versions.json`];
+  const lower = await run("upgrade", "1.4.0", ...versions, "--yes");
+  expect([lower.code, lower.text.includes("no way to undo what lies between")], lower.text).toEqual(
+    [1, true],
+  );
+});
+
+test("steps that cannot be found, or that are named twice", async () => {
+  const versions = ["--versions", `${world.directoryOf("a1")}.versions.json`];
+  const twice = await run("plan", "1.6.0", ...versions, ...steps());
+  expect([twice.code, twice.text.includes("got both")], twice.text).toEqual([2, true]);
+  const unlisted = await run("upgrade", "9.0.0", ...versions, "--yes", "--json");
+  expect([unlisted.code, JSON.parse(unlisted.text).code]).toEqual([1, "cannot-describe"]);
+  for (const path of ["no such file.json", "C:\\catalogue\\versions.json", file("steps.mjs")]) {
+    const wrong = await run("plan", "1.6.0", "--versions", path);
+    expect([wrong.code === 0, wrong.text.includes(path)], wrong.text).toEqual([false, true]);
+  }
+  expect((await world.fleet.status()).versions.agentVersion).toBe("1.5.0");
+});

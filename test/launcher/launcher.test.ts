@@ -2,7 +2,7 @@
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { createLauncherVersions } from "../../src/launcher/agent-side.ts";
 import { runLauncher } from "../../src/launcher/launcher.ts";
 import { silentLog } from "../../src/log.ts";
@@ -62,6 +62,16 @@ test("exit 75 switches to the version wanted; it is remembered over a restart", 
   world.stop();
   expect(await running).toBe(0);
   expect(await world.starts()).toEqual(["1.0.0 1 wanted", "1.1.0 2 wanted"]);
+});
+
+test("its child is an agent, also where the launcher's own environment asks for a description", async () => {
+  vi.stubEnv("LOCKSTEP_DESCRIBE", '{"from": "1.0.0", "path": "/nowhere"}');
+  onTestFinished(() => void vi.unstubAllEnvs());
+  const world = await prepare({ "1.0.0": "stay" });
+  const running = world.start();
+  await until("1.0.0", async () => (await world.starts())[0] !== "");
+  world.stop();
+  expect([await running, await world.starts()]).toEqual([0, ["1.0.0 1 wanted"]]);
 });
 
 test("each start gets the URL that its file holds; an unreadable file leaves the one read before", async () => {

@@ -12,28 +12,22 @@ import { asUnreachable } from "../../mongo/transient.ts";
 import { type UpgradeCheck, upgradeChecks } from "../../upgrade/database/upgrade-checks.ts";
 import { readOpenParts } from "../../upgrade/open-parts.ts";
 import { deadlinesDefault, decideAcceptance } from "../../upgrade/protocol/accept.ts";
-import { defineSteps, planOf, type Step } from "../../upgrade/protocol/steps.ts";
+import { type DescribedSteps, describeSteps } from "../../upgrade/protocol/described-steps.ts";
+import type { Step } from "../../upgrade/protocol/steps.ts";
 import { requireDeclared } from "../declared.ts";
 import type { OpenFleet } from "../open-fleet.ts";
 import { readHistory } from "../status.ts";
 import { estimateStates } from "./estimates.ts";
-import type { FleetPlan, PlannedCheck, PlannedStep } from "./plan-shape.ts";
+import type { FleetPlan, PlannedCheck } from "./plan-shape.ts";
+
+/** The steps of a version's build, or a function that has such a build describe those between two versions. */
+export type StepSource = readonly Step[] | ((from: string, to: string) => Promise<DescribedSteps>);
 
 /** The version that a plan leads to, and what it needs to know of it. */
 export interface PlanRequest {
   readonly to: string;
-  /** The steps of that version's build. */
-  readonly steps: readonly Step[];
+  readonly steps: StepSource;
   readonly deadlines: Partial<Deadlines>;
-}
-
-/** A step in the words of a plan. Pure. */
-function plannedStep(step: Step): PlannedStep {
-  const { name, version, target, description } = step;
-  const undo =
-    step.target === "MasterStateServer" ? "the copies" : step.revert ? "its revert" : "kept files";
-  const reads = "reads" in step && step.reads ? step.reads : null;
-  return { ...{ name, version, target, description, reads }, undo };
 }
 
 /** Each collection with a digest of its definition. Pure. */
@@ -77,7 +71,7 @@ function acceptanceCheck(
 /**
  * Plans an upgrade. It only reads.
  * @throws LockstepError `no-version`, `version-not-semver`, `version-not-higher`, `upgrade-active`, and those of
- *   `defineSteps`
+ *   `defineSteps` or of the description
  */
 export async function makePlan(fleet: OpenFleet, request: PlanRequest): Promise<FleetPlan> {
   const { client, store, databaseName, controlDatabaseName, withMember } = fleet;
@@ -99,7 +93,10 @@ export async function makePlan(fleet: OpenFleet, request: PlanRequest): Promise<
       { from, to },
     );
   }
-  const steps = planOf(defineSteps(request.steps), from, to);
+  const { steps: source } = request;
+  const isFunction = typeof source === "function";
+  const { steps, hash } = await (isFunction ? source(from, to) : describeSteps(source, from, to));
+  const hasSchemaSteps = steps.some(({ undo }) => undo === "the copies");
   const [agents, nowMs] = [await readAgents(store), await store.now()];
   const deadlines = { ...deadlinesDefault, ...request.deadlines };
   const catalogue = await readCatalogue(client, databaseName);
@@ -118,12 +115,11 @@ export async function makePlan(fleet: OpenFleet, request: PlanRequest): Promise<
   for (const group of groups) checks.push(...(await Promise.all(group.map(planned))));
   return {
     ...{ databaseName, controlDatabaseName, madeAt: nowMs, generation: versions.generation },
-    ...{ from, to, deadlines, stepHash: steps.hash, checks },
+    ...{ from, to, deadlines, stepHash: hash, checks, steps },
     agents: agents.map(({ agent, role, version }) => {
       return { agent, role, version, isRequired: role === "state-server" };
     }),
-    steps: [...steps.schema, ...steps.local].map(plannedStep),
     collections: digestsOf(catalogue),
-    estimates: estimateStates(steps.schema.length > 0, await readHistory(store), dataSizeBytes),
+    estimates: estimateStates(hasSchemaSteps, await readHistory(store), dataSizeBytes),
   };
 }

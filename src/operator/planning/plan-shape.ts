@@ -2,32 +2,9 @@ import { createHash } from "node:crypto";
 import type { Deadlines, Role } from "../../../machines/vocabulary.ts";
 import { roleShape } from "../../control/role-shape.ts";
 import { LockstepError } from "../../errors.ts";
-import {
-  count,
-  fields,
-  figure,
-  flag,
-  list,
-  nullable,
-  oneOf,
-  type Shape,
-  text,
-} from "../../shape.ts";
+import { count, fields, figure, flag, list, nullable, type Shape, text } from "../../shape.ts";
 import { deadlinesShape } from "../../upgrade/protocol/context-shapes.ts";
-
-/** The way by which a step is undone where the upgrade goes back. */
-export type Undo = "the copies" | "its revert" | "kept files";
-
-/** One step of a plan. */
-export interface PlannedStep {
-  readonly name: string;
-  readonly version: string;
-  readonly target: string;
-  readonly description: string;
-  /** The collections that its transactions use, where it declares them. */
-  readonly reads: readonly string[] | null;
-  readonly undo: Undo;
-}
+import { type DescribedStep, describedStepShape } from "../../upgrade/protocol/described-steps.ts";
 
 /** The time that a state takes, by earlier upgrades or by the size of the data; null where nothing is known. */
 export interface StateEstimate {
@@ -63,7 +40,7 @@ export interface FleetPlan {
     /** True where the upgrade waits for it. */
     readonly isRequired: boolean;
   }[];
-  readonly steps: readonly PlannedStep[];
+  readonly steps: readonly DescribedStep[];
   readonly stepHash: string;
   readonly collections: readonly { readonly name: string; readonly digest: string }[];
   readonly estimates: readonly StateEstimate[];
@@ -80,12 +57,7 @@ const planShape: Shape = fields<FleetPlan>({
       ...{ agent: text, role: roleShape, version: text, isRequired: flag },
     }),
   ),
-  steps: list(
-    fields<PlannedStep>({
-      ...{ name: text, version: text, target: text, description: text },
-      ...{ reads: nullable(list(text)), undo: oneOf("the copies", "its revert", "kept files") },
-    }),
-  ),
+  steps: list(describedStepShape),
   collections: list(fields<{ name: string; digest: string }>({ name: text, digest: text })),
   estimates: list(fields<StateEstimate>({ state: text, ms: nullable(range) })),
   checks: list(

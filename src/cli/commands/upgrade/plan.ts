@@ -6,20 +6,17 @@ import { type FleetPlan, planOfText, planText } from "../../../operator/planning
 import { writeFileAtomic } from "../../../ports/files.ts";
 import { exitCodes } from "../../exit-codes.ts";
 import { parseDeadlines } from "../../input/deadlines.ts";
-import { readSteps } from "../../input/read-steps.ts";
+import { requireStepSource, type StepOptions, stepWords } from "../../input/step-source.ts";
 import { renderPlan } from "../../render/plan.ts";
 import { type SharedOptions, type Terminal, withFleet } from "../../run.ts";
 import { type FollowOptions, followUpgrade } from "./upgrade.ts";
 
-export interface PlanOptions extends SharedOptions {
-  readonly steps: string;
+export interface PlanOptions extends SharedOptions, StepOptions {
   readonly out?: string;
   readonly deadline?: readonly string[];
 }
 
-export interface ApplyOptions extends FollowOptions {
-  readonly steps: string;
-}
+export interface ApplyOptions extends FollowOptions, StepOptions {}
 
 /** `lockstep plan VERSION`: shows an upgrade as it would be, and writes it to a file where one is named. */
 export async function plan(
@@ -28,7 +25,7 @@ export async function plan(
   terminal: Terminal,
 ): Promise<number> {
   const deadlines = parseDeadlines(options.deadline ?? []);
-  const steps = await readSteps(options.steps);
+  const steps = await requireStepSource(options, process.env, terminal.signal);
   return withFleet(options, terminal, async (fleet) => {
     const made = await fleet.plan(version, { steps, deadlines });
     const isRefused = made.checks.some(({ isPassed }) => !isPassed);
@@ -41,7 +38,7 @@ export async function plan(
     terminal.out(
       options.json
         ? JSON.stringify({ type: "plan-file", path: resolve(out) })
-        : `written to ${out}: \`lockstep apply ${out} --steps ${options.steps}\` asks for this upgrade`,
+        : `written to ${out}: \`lockstep apply ${out}${stepWords(options)}\` asks for this upgrade`,
     );
     return exitCodes.done;
   });
@@ -70,6 +67,6 @@ export async function apply(
   terminal: Terminal,
 ): Promise<number> {
   const approved = await readPlan(path);
-  const steps = await readSteps(options.steps);
+  const steps = await requireStepSource(options, process.env, terminal.signal);
   return followUpgrade(options, terminal, (fleet) => fleet.apply(approved, { steps }));
 }

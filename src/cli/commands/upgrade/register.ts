@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { addDeadlineOption } from "../../input/deadlines.ts";
+import { addStepOptions } from "../../input/step-source.ts";
 import type { Terminal } from "../../run.ts";
 import { addServingTimeout } from "../../wait-for-end.ts";
 import { type ApplyOptions, apply, type PlanOptions, plan } from "./plan.ts";
@@ -16,26 +17,26 @@ export function addUpgradeCommands(
     addServingTimeout(shared(command))
       .option("--no-wait", "return once the upgrade is accepted")
       .option("--wait-timeout <time>", "how long to wait for its end");
-  const ofSteps = (command: Command) =>
-    command.requiredOption("--steps <module>", "a module that exports `steps`");
   const planning = program
     .command("plan <version>")
     .description(
       "show an upgrade as it would be, with each check; it writes nothing to the database",
     );
-  addDeadlineOption(ofSteps(shared(planning)))
+  addDeadlineOption(addStepOptions(shared(planning)))
     .option("--out <file>", "write the plan to this file, for `lockstep apply`")
     .action((version: string, options: PlanOptions) => settle(plan(version, options, terminal)));
   const applying = program
     .command("apply <file>")
     .description("ask for the upgrade of a plan, unless the fleet has changed since");
-  ofSteps(following(applying)).action((file: string, options: ApplyOptions) =>
+  addStepOptions(following(applying)).action((file: string, options: ApplyOptions) =>
     settle(apply(file, options, terminal)),
   );
-  addDeadlineOption(
-    following(program.command("upgrade <version>").description("upgrade the fleet to a version")),
-  )
-    .option("--steps <module>", "a module that exports `steps`: show the plan first, and apply it")
+  const upgrading = program
+    .command("upgrade <version>")
+    .description(
+      "upgrade the fleet to a version; where its steps can be found, show the plan first",
+    );
+  addDeadlineOption(addStepOptions(following(upgrading)))
     .option("--yes", "ask for no confirmation on a terminal; elsewhere nobody is asked")
     .action((version: string, options: UpgradeOptions) =>
       settle(upgrade(version, options, terminal)),

@@ -1,9 +1,11 @@
+import { isLockstepError } from "../../../errors.ts";
 import type { FleetClient } from "../../../operator/fleet-client.ts";
 import { requireChecks } from "../../../operator/planning/compare-plans.ts";
+import type { FleetPlan } from "../../../operator/planning/plan-shape.ts";
 import { exitCodes } from "../../exit-codes.ts";
 import { requireYes } from "../../input/confirmation.ts";
 import { parseDeadlines } from "../../input/deadlines.ts";
-import { readSteps } from "../../input/read-steps.ts";
+import { findStepSource, type StepOptions } from "../../input/step-source.ts";
 import { parseTimeMs } from "../../input/time-span.ts";
 import { renderPlan } from "../../render/plan.ts";
 import { type SharedOptions, type Terminal, withFleet } from "../../run.ts";
@@ -15,9 +17,8 @@ export interface FollowOptions extends SharedOptions, WaitOptions {
   readonly waitTimeout?: string;
 }
 
-export interface UpgradeOptions extends FollowOptions {
+export interface UpgradeOptions extends FollowOptions, StepOptions {
   readonly deadline?: readonly string[];
-  readonly steps?: string;
   readonly yes?: boolean;
 }
 
@@ -54,6 +55,20 @@ async function askPlainly(
   return fleet.upgrade(to, { deadlines });
 }
 
+/** The plan, or null for a version that is not higher: only a master says whether such a one can be taken. */
+async function planUpwards(
+  fleet: FleetClient,
+  to: string,
+  planning: Parameters<FleetClient["plan"]>[1],
+): Promise<FleetPlan | null> {
+  try {
+    return await fleet.plan(to, planning);
+  } catch (error) {
+    if (isLockstepError(error, "version-not-higher")) return null;
+    throw error;
+  }
+}
+
 /** Shows the plan, asks a person for a confirmation, and applies the plan. */
 async function askWithPlan(
   fleet: FleetClient,
@@ -62,7 +77,8 @@ async function askWithPlan(
   options: UpgradeOptions,
   terminal: Terminal,
 ): Promise<Accepted> {
-  const plan = await fleet.plan(to, planning);
+  const plan = await planUpwards(fleet, to, planning);
+  if (plan === null) return askPlainly(fleet, to, planning.deadlines ?? {}, options, terminal);
   terminal.out(options.json ? JSON.stringify({ type: "plan", ...plan }) : renderPlan(plan));
   requireChecks(plan);
   const what = `the application is down from the first gate that shuts until ${to} serves`;
@@ -77,7 +93,7 @@ export async function upgrade(
   terminal: Terminal,
 ): Promise<number> {
   const deadlines = parseDeadlines(options.deadline ?? []);
-  const steps = options.steps === undefined ? null : await readSteps(options.steps);
+  const steps = await findStepSource(options, process.env, terminal.signal);
   return followUpgrade(options, terminal, (fleet) =>
     steps === null
       ? askPlainly(fleet, to, deadlines, options, terminal)
