@@ -8,59 +8,19 @@ import { LockstepError } from "../../src/errors.ts";
 import type { FleetStatus } from "../../src/index.ts";
 import { limits } from "../../src/limits.ts";
 import { silentLog } from "../../src/log.ts";
-import type { EngineFigures } from "../../src/operator/figures/engine-figures.ts";
-import type { FleetFigures } from "../../src/operator/figures/figures-reader.ts";
 import { noUpgrades } from "../../src/operator/figures/upgrade-totals.ts";
 import { createVirtualClock } from "../support/virtual-clock.ts";
 import { agentWith, at, statusWith, upgradeWith } from "./fleet-status.ts";
+import { figures, whole } from "./full-metrics.ts";
 import { metricLines } from "./metric-lines.ts";
-
-const engine: EngineFigures = {
-  machines: [{ machine: "order", living: 2, held: 30, unowned: 2, timerLagMs: 61_500 }],
-  ...{ machinesAll: 1, workers: { alive: 2, expired: 1 }, entries: 1_234 },
-  counted: {
-    ageMs: 30_000,
-    machines: [
-      {
-        ...{ machine: "order", working: 7, workAgeMs: 90_000 },
-        statuses: { active: 100_000, done: 3, error: 1, stopped: 0 },
-      },
-    ],
-  },
-};
-
-const figures: FleetFigures = {
-  upgrades: {
-    totals: {
-      entered: new Map([
-        ["migrating", 3],
-        ["blocked", 1],
-      ]),
-      takeovers: 2,
-      effects: new Map([["migrate", { count: 3, sumMs: 9_000, lastMs: 4_000 }]]),
-    },
-    running: new Map([["rehearse", 12_000]]),
-  },
-  engine,
-};
-
-const backups = { held: 2, bytes: 1_000, newestAt: at - 3_600_000 };
-
-const whole = statusWith({
-  master: { agent: "a1", epoch: 2, live: true, renewedAt: at - 1_000, leaseUntil: at + 9_000 },
-  upgrade: upgradeWith({ downtime: { from: at - 60_000, until: null } }),
-  agents: [
-    agentWith({ backups, gate: "shut", drainingSince: at }),
-    agentWith({ agent: "a2", gate: "shut", silent: true, lastSeenAt: at - 30_000 }),
-    agentWith({ agent: "a3", role: "machine" }),
-  ],
-});
 
 function scraping(fleet: Partial<MetricsPorts["fleet"]> = {}) {
   const clock = createVirtualClock();
   const given = { status: async () => whole, figures: async () => figures, ...fleet };
-  const scrape = createMetrics({ fleet: given, clock, log: silentLog });
-  return { clock, scrape, lines: async () => metricLines((await scrape()).text) };
+  const warned: unknown[] = [];
+  const log = { ...silentLog, warn: (...said: unknown[]) => warned.push(said) };
+  const scrape = createMetrics({ fleet: given, clock, log });
+  return { clock, scrape, warned, lines: async () => metricLines((await scrape()).text) };
 }
 
 test("all figures, in seconds and bytes", async () => {
@@ -227,9 +187,13 @@ test("an engine without a fleet has its metrics, and one that cannot be read say
   expect(alone.map(({ name }) => name)).toContain("lockstep_engine_actors");
   expect(alone.map(({ name }) => name)).not.toContain("lockstep_agents");
   const troubled = { upgrades: { totals: noUpgrades, running: new Map() } };
-  const unread = await scraping({
+  const { lines, warned } = scraping({
     figures: async () => ({ ...troubled, engine: { trouble: "not authorized" } }),
-  }).lines();
+  });
+  await lines();
+  const unread = await lines();
+  const words = "the records of the engine cannot be read";
+  expect(warned).toEqual([[{ error: "not authorized" }, words]]);
   expect(unread.filter(({ name }) => name.includes("engine"))).toEqual([
     { name: "lockstep_engine_up", labels: {}, value: 0 },
   ]);

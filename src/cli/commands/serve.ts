@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import { startDashboard } from "../../dashboard/serve.ts";
 import { LockstepError } from "../../errors.ts";
 import { limits } from "../../limits.ts";
+import { createLog } from "../../log.ts";
 import { databaseNameOf } from "../../mongo/database-name.ts";
 import { systemClock } from "../../ports/clock.ts";
 import { readSecretFile } from "../../ports/secret-file.ts";
@@ -63,6 +64,7 @@ async function serve(options: ServeOptions, terminal: Terminal): Promise<number>
   return withFleet(options, terminal, async (fleet) => {
     const dashboard = await startDashboard({
       ...{ fleet, databaseName, name: name ?? databaseName, host, port, allowedHosts: allowHost },
+      log: createLog({ level: "warn", destination: process.stderr }),
       ...(token === undefined ? {} : { token }),
     });
     try {

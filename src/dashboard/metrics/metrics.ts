@@ -1,6 +1,6 @@
 import { isLockstepError, messageOf } from "../../errors.ts";
 import { limits } from "../../limits.ts";
-import { type Log, redactUrl } from "../../log.ts";
+import { type Log, redactUrl, sayOnce } from "../../log.ts";
 import type { FleetClient } from "../../operator/fleet-client.ts";
 import type { Clock } from "../../ports/clock.ts";
 import { putEngine, putUpgrades } from "./figure-samples.ts";
@@ -26,13 +26,19 @@ export interface MetricsAnswer {
  */
 export function createMetrics({ fleet, clock, log }: MetricsPorts): () => Promise<MetricsAnswer> {
   let reading: Promise<Sheet> | null = null;
+  const isNew = sayOnce();
+  const warn = (words: string, message: string) => {
+    const error = redactUrl(message);
+    if (isNew(error)) log.warn({ error }, words);
+  };
   const read = async (): Promise<Sheet> => {
     const sheet = new Sheet();
     try {
-      await readInto(sheet, fleet);
+      const trouble = await readInto(sheet, fleet);
+      if (trouble !== null) warn("the records of the engine cannot be read", trouble);
       return sheet;
     } catch (error) {
-      log.warn({ error: redactUrl(messageOf(error)) }, "the metrics could not be read");
+      warn("the metrics could not be read", messageOf(error));
       return silent();
     }
   };
@@ -54,7 +60,8 @@ function silent(): Sheet {
   return sheet;
 }
 
-async function readInto(sheet: Sheet, fleet: MetricsPorts["fleet"]): Promise<void> {
+/** Gives the trouble with the engine, or null. */
+async function readInto(sheet: Sheet, fleet: MetricsPorts["fleet"]): Promise<string | null> {
   // A database may have an engine without a fleet.
   const status = await fleet.status().catch((error: unknown) => {
     if (isLockstepError(error, "no-version")) return null;
@@ -66,7 +73,10 @@ async function readInto(sheet: Sheet, fleet: MetricsPorts["fleet"]): Promise<voi
     putFleet(sheet, status);
     putUpgrades(sheet, upgrades);
   }
-  if (engine === null) return;
-  sheet.put("engine_up", "trouble" in engine ? 0 : 1);
-  if (!("trouble" in engine)) putEngine(sheet, engine);
+  if (engine === null) return null;
+  const isRead = !("trouble" in engine);
+  sheet.put("engine_up", isRead ? 1 : 0);
+  if (!isRead) return engine.trouble;
+  putEngine(sheet, engine);
+  return null;
 }

@@ -1,0 +1,184 @@
+// Aim: the dashboard for Grafana and the rules for alerts ask for nothing that /metrics does not give. Method: each expression is
+// parsed by Prometheus's own grammar, and each metric, label and value in it is looked for in an answer that has all metrics.
+import { readFile } from "node:fs/promises";
+import { parser } from "@prometheus-io/lezer-promql";
+import { expect, test } from "vitest";
+import { parse } from "yaml";
+import { metrics } from "../../src/dashboard/metrics/catalogue.ts";
+import { createMetrics } from "../../src/dashboard/metrics/metrics.ts";
+import { silentLog } from "../../src/log.ts";
+import { systemClock } from "../../src/ports/clock.ts";
+import { figures, whole } from "../dashboard/full-metrics.ts";
+import { metricLines } from "../dashboard/metric-lines.ts";
+
+const { text } = await createMetrics({
+  fleet: { status: async () => whole, figures: async () => figures },
+  ...{ clock: systemClock, log: silentLog },
+})();
+const samples = metricLines(text);
+
+/** Labels that Prometheus itself adds to what it scrapes. */
+const scraped = ["job", "instance"];
+
+interface Panel {
+  readonly id: number;
+  readonly type: string;
+  readonly title: string;
+  readonly datasource?: { readonly uid: string };
+  readonly gridPos: {
+    readonly x: number;
+    readonly y: number;
+    readonly w: number;
+    readonly h: number;
+  };
+  readonly targets?: readonly { readonly expr: string; readonly legendFormat: string }[];
+}
+interface Board {
+  readonly schemaVersion: number;
+  readonly panels: readonly Panel[];
+  readonly templating: {
+    readonly list: readonly { name: string; type: string; query: unknown; definition?: string }[];
+  };
+  readonly annotations: { readonly list: readonly { readonly expr: string }[] };
+}
+interface Rule {
+  readonly alert: string;
+  readonly expr: string;
+  readonly for?: string;
+  readonly labels: { readonly severity: string };
+  readonly annotations: { readonly summary: string; readonly description: string };
+}
+
+const board: Board = JSON.parse(await readFile("telemetry/grafana-dashboard.json", "utf8"));
+const { groups } = parse(await readFile("telemetry/alert-rules.yml", "utf8")) as {
+  readonly groups: readonly { readonly name: string; readonly rules: readonly Rule[] }[];
+};
+const rules = groups.flatMap((group) => group.rules);
+
+/** The texts of all nodes of one kind in an expression, or those of its errors. */
+function nodesOf(expression: string, kind: string): readonly string[] {
+  // Grafana puts a duration in place of its variable.
+  const plain = expression.replaceAll("$__rate_interval", "5m");
+  const found: string[] = [];
+  parser.parse(plain).iterate({
+    enter: (node) => {
+      if (node.name === kind) found.push(plain.slice(node.from, node.to));
+    },
+  });
+  return found;
+}
+
+/** All that is wrong with an expression. */
+function troublesOf(expression: string): readonly string[] {
+  if (nodesOf(expression, "⚠").length > 0) return ["it is no PromQL"];
+  const troubles: string[] = [];
+  const used = new Set<string>();
+  for (const selector of nodesOf(expression, "VectorSelector")) {
+    const name = /^\w+/.exec(selector)?.[0] ?? "";
+    const known = metrics[name.replace(/^lockstep_/, "") as keyof typeof metrics];
+    if (!name.startsWith("lockstep_") || known === undefined) {
+      troubles.push(`no metric ${name}`);
+      continue;
+    }
+    for (const label of known.labels) used.add(label);
+    for (const [, label = "", sign, value = ""] of selector.matchAll(
+      /(\w+)(=~|!~|!=|=)"([^"]*)"/g,
+    )) {
+      if (scraped.includes(label)) continue;
+      const isThere = samples.some(
+        (sample) => sample.name === name && (sign !== "=" || sample.labels[label] === value),
+      );
+      if (!(known.labels as readonly string[]).includes(label) || !isThere) {
+        troubles.push(`no ${name}{${label}="${value}"}`);
+      }
+    }
+  }
+  for (const labels of nodesOf(expression, "GroupingLabels")) {
+    for (const label of labels.match(/\w+/g) ?? []) {
+      if (!used.has(label) && !scraped.includes(label)) troubles.push(`no label ${label}`);
+    }
+  }
+  return troubles;
+}
+
+/** The labels that a text names, as in a legend or in an annotation. */
+const namedIn = (words: string, sign: RegExp) => [...words.matchAll(sign)].map(([, name]) => name);
+
+test("the checks find what is wrong", () => {
+  expect(troublesOf("max(lockstep_database_up")).toEqual(["it is no PromQL"]);
+  expect(troublesOf("lockstep_lease > 1")).toEqual(["no metric lockstep_lease"]);
+  expect(troublesOf('lockstep_gates{gate="wide"}')).toEqual(['no lockstep_gates{gate="wide"}']);
+  expect(troublesOf('lockstep_generation{role="x"}')).toEqual(['no lockstep_generation{role="x"}']);
+  expect(troublesOf("sum by (effect) (lockstep_agents)")).toEqual(["no label effect"]);
+});
+
+test("each panel and each alert asks for metrics and labels that are there", () => {
+  const expressions = [
+    ...board.panels.flatMap(({ title, targets = [] }) =>
+      targets.map(({ expr }) => [title, expr] as const),
+    ),
+    ...board.annotations.list.map(({ expr }) => ["annotation", expr] as const),
+    ...rules.map(({ alert, expr }) => [alert, expr] as const),
+  ];
+  expect(expressions.length).toBeGreaterThan(50);
+  const wrong = expressions.flatMap(([of, expr]) =>
+    troublesOf(expr).map((each) => `${of}: ${each}`),
+  );
+  expect(wrong).toEqual([]);
+});
+
+test("the dashboard shows every metric, on any data source, and no two panels lie on one place", () => {
+  const shown = board.panels.flatMap(({ targets = [] }) => targets.map(({ expr }) => expr)).join();
+  const missing = Object.keys(metrics).filter((name) => !shown.includes(`lockstep_${name}{`));
+  expect(missing).toEqual([]);
+  expect(board.schemaVersion).toBeGreaterThanOrEqual(39);
+  const [source, instance] = board.templating.list;
+  expect(source).toMatchObject({ name: "datasource", type: "datasource", query: "prometheus" });
+  expect(instance?.definition).toBe("label_values(lockstep_database_up, instance)");
+  const graphs = board.panels.filter(({ type }) => type !== "row");
+  expect(new Set(graphs.map(({ datasource }) => datasource?.uid))).toEqual(
+    new Set([`\${datasource}`]),
+  );
+  expect(new Set(board.panels.map(({ id }) => id)).size).toBe(board.panels.length);
+  const taken = new Map<string, string>();
+  for (const { title, gridPos } of board.panels) {
+    const { x, y, w, h } = gridPos;
+    expect(x + w).toBeLessThanOrEqual(24);
+    for (let row = y; row < y + h; row += 1) {
+      for (let column = x; column < x + w; column += 1) {
+        const place = `${column},${row}`;
+        expect([place, taken.get(place)]).toEqual([place, undefined]);
+        taken.set(place, title);
+      }
+    }
+  }
+  for (const { title, targets = [] } of graphs) {
+    for (const { expr, legendFormat } of targets) {
+      const grouped = nodesOf(expr, "GroupingLabels").flatMap(
+        (labels) => labels.match(/\w+/g) ?? [],
+      );
+      for (const label of namedIn(legendFormat, /\{\{(\w+)\}\}/g)) {
+        expect([title, grouped]).toEqual([title, expect.arrayContaining([label])]);
+      }
+    }
+  }
+});
+
+test("each alert has a name, a severity and words for people, whose labels are there", async () => {
+  expect(new Set(rules.map(({ alert }) => alert)).size).toBe(rules.length);
+  const page = await readFile("docs/telemetry.md", "utf8");
+  for (const { alert, expr, labels, annotations } of rules) {
+    expect(alert).toMatch(/^Lockstep[A-Z]\w+$/);
+    expect(["warning", "critical"]).toContain(labels.severity);
+    expect(page).toContain(`| \`${alert}\` | ${labels.severity} |`);
+    const words = `${annotations.summary} ${annotations.description}`;
+    const known = nodesOf(expr, "VectorSelector").flatMap((selector) => {
+      const name = /^lockstep_(\w+)/.exec(selector)?.[1] as keyof typeof metrics;
+      return [...metrics[name].labels, "instance"];
+    });
+    for (const label of namedIn(words, /\$labels\.(\w+)/g)) {
+      expect([alert, known]).toEqual([alert, expect.arrayContaining([label])]);
+    }
+  }
+  expect(page.match(/^\| `Lockstep/gm)?.length).toBe(rules.length);
+});
