@@ -6,10 +6,14 @@ import { parseDuration } from "./durations.ts";
 /** How long the journal keeps entries. What is not given is kept for ever. At least an hour. */
 export interface Retain {
   /**
-   * Entries that a later one has replaced, from then on. With an entry its event's key goes: after this time the same
-   * key counts again. The first entry of an actor stays as long as the actor.
+   * Entries that a later one has replaced, from then on. The first entry of an actor stays as long as the actor.
    */
   readonly history?: Duration;
+  /**
+   * How long the key of a caller's event counts, from that event on: after this time the same key is another event. By
+   * default it goes with its entry. It is at least as long as `history`.
+   */
+  readonly keys?: Duration;
   /** Actors that have ended, and whose actions are carried out. After this time, an id can be started anew. */
   readonly done?: Duration;
 }
@@ -17,6 +21,7 @@ export interface Retain {
 /** Retention in milliseconds. */
 export interface Retention {
   readonly historyMs: number | undefined;
+  readonly keysMs: number | undefined;
   readonly doneMs: number | undefined;
 }
 
@@ -31,9 +36,14 @@ function parsed(what: string, duration: Duration | undefined): number | undefine
 }
 
 /** @throws LockstepError `bad-argument` */
-export function parseRetain({ history, done }: Retain): Retention {
-  return {
-    historyMs: parsed("retain.history", history),
-    doneMs: parsed("retain.done", done),
-  };
+export function parseRetain({ history, keys, done }: Retain): Retention {
+  const historyMs = parsed("retain.history", history);
+  const keysMs = parsed("retain.keys", keys);
+  if (keysMs !== undefined && (historyMs === undefined || keysMs < historyMs)) {
+    throw new LockstepError(
+      "bad-argument",
+      `retain.keys: expected as long as \`retain.history\` or longer, since a key stays with its entry, found ${JSON.stringify(keys)} beside ${JSON.stringify(history)}`,
+    );
+  }
+  return { historyMs, keysMs, doneMs: parsed("retain.done", done) };
 }

@@ -237,6 +237,7 @@ export interface WorkflowStore<Session = unknown> {
    * callers have to wait longer than any process keeps a tail: a deleted revision could be appended again. The first
    * entry of an actor stays as long as the actor: a second start of it has to find it.
    * @param from where an earlier call has ended, or null for the beginning
+   * @param keysMs how long the key of a caller's event counts after that event, also where its entry is gone by then
    * @returns where the next call begins, or null where nothing is left
    */
   expireHistory(
@@ -244,6 +245,7 @@ export interface WorkflowStore<Session = unknown> {
     from: string | null,
     beforeMs: number,
     limit: number,
+    keysMs?: number,
   ): Promise<string | null>;
   /**
    * Deletes whole actors whose rows ended before a time and have no work left. A row that is not of the actor's latest

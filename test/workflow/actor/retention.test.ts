@@ -105,6 +105,35 @@ test("history goes once it is old, but for the first entry and the latest one", 
   expect((await process.get(counter, "a")).context.n).toBe(3);
 });
 
+test("a key counts longer than its entry is kept, and no longer than `retain.keys`", async () => {
+  const world = createWorld();
+  const process = await sender(world);
+  const retain = { history: "2h", keys: "1d" };
+  await process.start(counter, { id: "a" });
+  for (const key of ["k1", "k2", "k3"]) await process.send(counter, "a", { type: "ADD" }, { key });
+  await world.clock.advance(3 * hourMs);
+  await work(world, retain);
+  expect(await snapshots(world, "a")).toEqual(["0 kept", "3 kept"]);
+  const again = async (key: string) =>
+    (await process.send(counter, "a", { type: "ADD" }, { key })).outcome;
+  expect(await again("k1")).toBe("duplicate");
+  await process.send(counter, "a", { type: "END" });
+  expect(await again("k2")).toBe("duplicate");
+  expect(await again("k9")).toBe("ignored");
+  await world.clock.advance(dayMs);
+  expect(await again("k1")).toBe("ignored");
+  await world.close(process);
+});
+
+test("`retain.keys` is at least as long as `retain.history`", async () => {
+  const world = createWorld();
+  for (const retain of [{ keys: "1d" }, { history: "2d", keys: "1d" }]) {
+    await expect(world.engine({ machines: [counter], retain })).rejects.toMatchObject({
+      code: "bad-argument",
+    });
+  }
+});
+
 test("a process that knows only an old entry never appends a deleted revision again", async () => {
   const client = await openClient();
   const databaseName = freshDatabaseName();

@@ -125,6 +125,30 @@ test("an index answers each question, with few documents, and none is sorted in 
   expect(wrong).toEqual([]);
 });
 
+test("a server deletes a key that is kept beyond its entry once the key is old", async () => {
+  const { client, store, database } = await opened();
+  const admin = client.db("admin");
+  const ttlMonitorSleepSecs = (seconds: number) =>
+    admin.command({ setParameter: 1, ttlMonitorSleepSecs: seconds });
+  await ttlMonitorSleepSecs(1);
+  onTestFinished(async () => void (await ttlMonitorSleepSecs(60)));
+  const keyOf = (revision: number) => ({ eventKey: `caller:${revision}`, emitted: "[]" });
+  for (let revision = 0; revision < 4; revision += 1) {
+    await store.append([entryOf("a", revision, { ...keyOf(revision), snapshot: "large" })]);
+  }
+  const laterMs = (await store.nowMs()) + 10_000;
+  await store.expireHistory("m/0", null, laterMs, 3, 3_600_000);
+  const journal = database.collection<{ ts: Timestamp; keyUntil?: Date }>("lockstep_journal");
+  const [kept] = await journal.find({ keyUntil: { $exists: true } }).toArray();
+  expect(kept).toMatchObject({ _id: { actor: "a", revision: 1 }, event: "", snapshot: null });
+  expect(kept).not.toHaveProperty("emitted");
+  const keptMs = Number(kept?.keyUntil) - Number(kept?.ts.getHighBitsUnsigned()) * 1_000;
+  expect(keptMs).toBe(3_600_000);
+  await store.expireHistory("m/0", null, laterMs, 10, -1_000);
+  await until("the old keys are gone", async () => (await journal.countDocuments()) === 2);
+  expect((await store.tail("a"))?.revision).toBe(3);
+});
+
 test("a server leaves the own entries of a process out while it reads its oplog", async () => {
   const client = new MongoClient(inject("mongoUrl"), { monitorCommands: true });
   onTestFinished(() => client.close());

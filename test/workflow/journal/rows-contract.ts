@@ -220,6 +220,28 @@ export function rowsContract(open: OpenStore): void {
     expect(await revisions()).toBe("06");
   });
 
+  test("the key of a caller's event can stay longer than its entry", async () => {
+    const { store } = await opened();
+    const keys = [undefined, "caller:a", "timer:b", "caller:c", undefined];
+    for (const [revision, eventKey] of keys.entries()) {
+      const atMs = await store.nowMs();
+      await store.append([entryOf("a", revision, { atMs, ...(eventKey && { eventKey }) })]);
+    }
+    const laterMs = (await store.nowMs()) + 10_000;
+    const keysMs = 3_600_000;
+    for (let time = 0; time < 2; time += 1) {
+      await store.expireHistory("m/0", null, laterMs, 10, keysMs);
+      const kept = (await store.entries("a", 0, 10)).map(({ revision }) => revision);
+      expect(kept).toEqual([0, 4]);
+    }
+    expect((await store.tail("a"))?.revision).toBe(4);
+    const again = (eventKey: string) => store.append([entryOf("a", 5, { eventKey })]);
+    expect(await again("caller:a")).toEqual([{ kind: "duplicate" }]);
+    expect(await store.byKey("a", "caller:c")).toBeDefined();
+    expect(await again("timer:b")).toEqual([appended]);
+    expect((await store.sweep("m/0", null)).heads).toMatchObject([{ actor: "a", revision: 5 }]);
+  });
+
   test("an actor that ended long ago goes as a whole, and one that moved on stays", async () => {
     const { store } = await opened();
     const ended = { status: "done", atMs: 5 } as const;

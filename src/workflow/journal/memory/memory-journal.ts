@@ -3,10 +3,16 @@ import { limits } from "../../../limits.ts";
 import { type ActorRow, type Entry, isEndOf, isLater, type PastEntry, rowOf } from "../entry.ts";
 import type { Appended, EntryHead, Superseded, Sweep, WorkflowStore } from "../store.ts";
 
+interface Keyed {
+  readonly entry: Entry;
+  /** Infinity while the journal has the entry. */
+  readonly untilMs: number;
+}
+
 interface Actor {
   /** By revision, in order. */
   readonly entries: Map<number, Entry>;
-  readonly keys: Map<string, Entry>;
+  readonly keys: Map<string, Keyed>;
   tail: Entry;
 }
 
@@ -14,6 +20,8 @@ interface Logged extends Pick<Entry, "actor" | "revision"> {
   /** When it was appended, by the store's clock. */
   readonly appendedAtMs: number;
 }
+
+const forEver = (entry: Entry): Keyed => ({ entry, untilMs: Number.POSITIVE_INFINITY });
 
 /** The entries of all actors. Each call is atomic, since nothing in it waits. Entries never change: readers share them. */
 export class MemoryJournal {
@@ -34,7 +42,8 @@ export class MemoryJournal {
     if (revision < next) {
       return known?.entries.get(revision)?.nonce === nonce ? "held" : "conflict";
     }
-    return eventKey !== undefined && known?.keys.has(eventKey) ? "duplicate" : "appended";
+    const isKnown = eventKey !== undefined && this.byKey(actor, eventKey) !== undefined;
+    return isKnown ? "duplicate" : "appended";
   }
 
   put(entry: Entry): void {
@@ -44,7 +53,7 @@ export class MemoryJournal {
     };
     known.entries.set(revision, entry);
     known.tail = entry;
-    if (eventKey !== undefined) known.keys.set(eventKey, entry);
+    if (eventKey !== undefined) known.keys.set(eventKey, forEver(entry));
     this.#actors.set(actor, known);
     const log = this.#logs.get(partition) ?? [];
     log.push({ actor, revision, appendedAtMs: this.#nowMs() });
@@ -60,7 +69,8 @@ export class MemoryJournal {
   }
 
   byKey(actor: string, eventKey: string): Entry | undefined {
-    return this.#actors.get(actor)?.keys.get(eventKey);
+    const keyed = this.#actors.get(actor)?.keys.get(eventKey);
+    return keyed && keyed.untilMs > this.#nowMs() ? keyed.entry : undefined;
   }
 
   entries(actor: string, fromRevision: number, limit: number): readonly PastEntry[] {
@@ -99,12 +109,12 @@ export class MemoryJournal {
       if (!found) continue;
       const cleared = { ...found, snapshot: null };
       known.entries.set(revision, cleared);
-      if (cleared.eventKey !== undefined) known.keys.set(cleared.eventKey, cleared);
+      if (cleared.eventKey !== undefined) known.keys.set(cleared.eventKey, forEver(cleared));
     }
   }
 
   expireHistory(
-    ...[partition, from, beforeMs, limit]: Parameters<WorkflowStore["expireHistory"]>
+    ...[partition, from, beforeMs, limit, keysMs]: Parameters<WorkflowStore["expireHistory"]>
   ): string | null {
     const start = Number(from ?? 0);
     const page = (this.#logs.get(partition) ?? []).slice(start, start + limit);
@@ -112,7 +122,7 @@ export class MemoryJournal {
     const replacing = end === -1 ? page : page.slice(0, end);
     for (const { actor, revision } of replacing) {
       const known = this.#actors.get(actor);
-      if (known && revision > 1) this.#remove(known, revision - 1);
+      if (known && revision > 1) this.#remove(known, revision - 1, keysMs);
     }
     return replacing.length === 0 ? null : String(start + replacing.length);
   }
@@ -131,9 +141,12 @@ export class MemoryJournal {
     return { deleted: doomed.length + known.entries.size, gone: true };
   }
 
-  #remove({ entries, keys }: Actor, revision: number): void {
-    const { eventKey } = entries.get(revision) ?? {};
+  #remove({ entries, keys }: Actor, revision: number, keysMs?: number): void {
+    const entry = entries.get(revision);
     entries.delete(revision);
-    if (eventKey !== undefined) keys.delete(eventKey);
+    if (entry?.eventKey === undefined) return;
+    const isKept = keysMs !== undefined && entry.eventKey.startsWith("caller:");
+    if (isKept) keys.set(entry.eventKey, { entry, untilMs: entry.atMs + keysMs });
+    else keys.delete(entry.eventKey);
   }
 }

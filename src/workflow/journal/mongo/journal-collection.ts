@@ -1,4 +1,4 @@
-import type { BulkWriteOptions, ClientSession, Collection, Db, Document } from "mongodb";
+import type { BulkWriteOptions, ClientSession, Collection, Db, Document, Filter } from "mongodb";
 import { Timestamp } from "mongodb";
 import { limits } from "../../../limits.ts";
 import { type ActorRow, type Entry, isLater, type PastEntry } from "../entry.ts";
@@ -19,6 +19,7 @@ import {
 } from "./records.ts";
 
 const partitionIndex = "by-partition";
+const keyIndex = "until-its-key-is-old";
 const eventIndex = "event-once";
 
 /** The time before which nothing is on its way any more. */
@@ -65,6 +66,12 @@ export class JournalCollection {
           partialFilterExpression: { eventKey: { $exists: true } },
         },
         { key: { partition: 1, ts: 1 }, name: partitionIndex },
+        {
+          key: { keyUntil: 1 },
+          name: keyIndex,
+          expireAfterSeconds: 0,
+          partialFilterExpression: { keyUntil: { $exists: true } },
+        },
       ],
       { commitQuorum: "majority" },
     );
@@ -185,12 +192,30 @@ export class JournalCollection {
 
   entries(actor: string, fromRevision: number, limit: number): Promise<readonly PastEntry[]> {
     const found = this.stored
-      .find<Omit<StoredEntry, "snapshot">>(entryIds(actor, fromRevision), {
-        projection: { snapshot: 0 },
-      })
+      .find<Omit<StoredEntry, "snapshot">>(
+        { ...entryIds(actor, fromRevision), keyUntil: { $exists: false } },
+        { projection: { snapshot: 0 } },
+      )
       .sort({ _id: 1 })
       .limit(limit);
     return pageOf(pastEntries(found));
+  }
+
+  /**
+   * Takes everything out of entries but their places and the keys of callers' events. The unique index goes on to hold
+   * these keys, and the server deletes the entries once the keys are old.
+   */
+  async keepKeys(filter: Filter<StoredEntry>, keysMs: number): Promise<void> {
+    const none = { $literal: [] };
+    await this.stored.updateMany({ ...filter, eventKey: /^caller:/ }, [
+      {
+        $set: {
+          keyUntil: { $add: [{ $toDate: "$ts" }, keysMs] },
+          ...{ event: "", snapshot: null, tags: none, timers: none, work: none },
+        },
+      },
+      { $unset: ["emitted", "reason", "dueAtMs"] },
+    ]);
   }
 
   async sweep(partition: string, from: string | null): Promise<Sweep> {

@@ -43,6 +43,8 @@ export interface EntryId {
 export type StoredEntry = Omit<Entry, "actor" | "revision"> & {
   readonly _id: EntryId;
   readonly dueAtMs?: number;
+  /** Where only the key of the entry is left: when the server deletes it. */
+  readonly keyUntil?: Date;
   /** The server's time of the insert. It grows with each entry. */
   readonly ts: Timestamp;
 };
@@ -116,6 +118,7 @@ const pastFields = {
   ...{ state: text, tags: list(text), status },
   ...{ timers: list(timer), work: list(work), emitted: optional(text) },
   ...{ atMs: figure, sinceMs: figure, dueAtMs: anything, ts: timestamp },
+  keyUntil: anything,
 };
 const pastShape = fields<Omit<StoredEntry, "snapshot">>(pastFields);
 const entryShape = fields<StoredEntry>({ ...pastFields, snapshot: nullable(text) });
@@ -205,7 +208,7 @@ export function toStored(entry: Entry): StoredEntry {
 
 /** An entry without the fields that only the database needs. */
 function known<Stored extends Omit<StoredEntry, "snapshot">>(found: Stored) {
-  const { _id, dueAtMs: _due, ts: _ts, ...rest } = found;
+  const { _id, dueAtMs: _due, keyUntil: _until, ts: _ts, ...rest } = found;
   return { actor: _id.actor, revision: _id.revision, ...rest };
 }
 

@@ -35,7 +35,7 @@ export async function compact(
 /** Each entry has replaced the one before it, so a walk over the later ones finds what was replaced, and when. */
 export async function expireHistory(
   journal: JournalCollection,
-  ...[partition, from, beforeMs, limit]: Parameters<WorkflowStore["expireHistory"]>
+  ...[partition, from, beforeMs, limit, keysMs]: Parameters<WorkflowStore["expireHistory"]>
 ): Promise<string | null> {
   const before = new Timestamp({ t: Math.max(0, Math.floor(beforeMs / 1_000)), i: 0 });
   const { replacing, next } = await journal.appendedBefore(partition, from, before, limit);
@@ -45,7 +45,9 @@ export async function expireHistory(
     .map(({ actor, revision }) => entryId(actor, revision - 1));
   if (replaced.length > 0) {
     // Another life of an actor may have these revisions by now.
-    await journal.stored.deleteMany({ _id: { $in: replaced }, ts: { $lt: before } });
+    const old = { _id: { $in: replaced }, ts: { $lt: before } };
+    if (keysMs !== undefined) await journal.keepKeys(old, keysMs);
+    await journal.stored.deleteMany({ ...old, keyUntil: { $exists: false } });
   }
   return next;
 }

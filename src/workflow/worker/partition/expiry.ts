@@ -30,7 +30,7 @@ export class Expiry {
 
   async run(signal: AbortSignal): Promise<void> {
     const { store, databaseClock, clock, retention } = this.#ports;
-    const { historyMs, doneMs } = retention;
+    const { historyMs, keysMs, doneMs } = retention;
     const nowMs = await databaseClock.nowMs();
     const { partition, epoch } = this.#record;
     const limit = limits.expireEntriesOnce;
@@ -40,7 +40,7 @@ export class Expiry {
     }
     while (!signal.aborted && historyMs !== undefined) {
       const from = this.#expired;
-      const to = await store.expireHistory(partition, from, nowMs - historyMs, limit);
+      const to = await store.expireHistory(partition, from, nowMs - historyMs, limit, keysMs);
       if (to === null) return;
       await store.saveMarks(partition, epoch, { expired: to });
       this.#expired = to;
