@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { createInterface } from "node:readline/promises";
 import { Command, CommanderError } from "commander";
-import { isLockstepError, messageOf } from "../errors.ts";
+import { isLockstepError } from "../errors.ts";
 import { limits } from "../limits.ts";
 import { redactUrl } from "../log.ts";
 import { asUnreachable } from "../mongo/transient.ts";
@@ -21,11 +21,13 @@ import { addUpgradeCommands } from "./commands/upgrade/register.ts";
 import { type RetryOptions, retry } from "./commands/upgrade/retry.ts";
 import { exitCodeOf, exitCodes } from "./exit-codes.ts";
 import { addMongoUrlOptions, completeMongoUrl } from "./input/mongo-url.ts";
-import { docsLinkOf } from "./render/docs-link.ts";
+import { renderFailure, renderInterruption } from "./render/failure.ts";
 import { printable } from "./render/printable.ts";
 import { screenOf } from "./render/screen.ts";
 import type { SharedOptions, Terminal } from "./run.ts";
 
+const json = process.argv.includes("--json");
+const sayError = (text: string) => process.stderr.write(`${printable(redactUrl(text))}\n`);
 const interruption = new AbortController();
 const terminal: Terminal = {
   out: (text) => process.stdout.write(`${printable(redactUrl(text))}\n`),
@@ -50,6 +52,7 @@ function build(settle: (work: Promise<number>) => Promise<void>): Command {
   const program = new Command("lockstep")
     .description("Upgrades a fleet as one transaction: all on the new version, or all back.")
     .version(packageVersion(), "--version", "the version of Lockstep")
+    .configureOutput({ outputError: (text, write) => (json ? undefined : write(text)) })
     .exitOverride();
   const shared = (command: Command) =>
     addMongoUrlOptions(command)
@@ -113,20 +116,17 @@ async function main(argv: readonly string[]): Promise<number> {
     return exitCode;
   } catch (thrown) {
     if (thrown instanceof CommanderError) {
-      return thrown.exitCode === 0 ? exitCodes.done : exitCodes.usage;
+      if (thrown.exitCode === 0) return exitCodes.done;
+      // For people the parser has written it, with a suggestion.
+      if (json) sayError(renderFailure(thrown, { json }));
+      return exitCodes.usage;
     }
     const error = asUnreachable(thrown);
     const isInterrupted = interruption.signal.aborted;
     // A request that could not be withdrawn has to be reported.
     if (isInterrupted && !isLockstepError(error, "database-unreachable"))
       return exitCodes.interrupted;
-    const code = isLockstepError(error) ? error.code : "unexpected";
-    const details = isLockstepError(error) ? error.details : {};
-    const docs = docsLinkOf(code);
-    const text = argv.includes("--json")
-      ? JSON.stringify({ type: "error", code, message: messageOf(error), details, docs })
-      : `lockstep: ${code}: ${messageOf(error)}\nsee ${docs}`;
-    process.stderr.write(`${printable(redactUrl(text))}\n`);
+    sayError(renderFailure(error, { json }));
     if (isInterrupted) return exitCodes.interrupted;
     return isLockstepError(error) ? exitCodeOf(error.code) : exitCodes.failed;
   }
@@ -138,9 +138,7 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     interruption.abort(new Error("interrupted"));
     // The explanation would vanish with the view of a watch.
     terminal.screen?.leave();
-    process.stderr.write(
-      "interrupted: a request that a master has accepted goes on, see `lockstep status`\n",
-    );
+    sayError(renderInterruption({ json }));
   });
 }
 // A reader that has seen enough, as `head` does, has ended.

@@ -6,6 +6,7 @@ import type { FleetClient } from "../operator/fleet-client.ts";
 import type { FleetStatus } from "../operator/status.ts";
 import { exitCodeOfState, exitCodes } from "./exit-codes.ts";
 import { parseTimeMs } from "./input/time-span.ts";
+import { jsonLine } from "./output/json-line.ts";
 import { renderChange, renderProgress, renderStatus } from "./render/fleet.ts";
 import type { Terminal } from "./run.ts";
 
@@ -15,8 +16,7 @@ export function printAccepted(
   options: { readonly json?: boolean },
   terminal: Terminal,
 ): void {
-  const line = JSON.stringify({ type: "accepted", upgradeId, message });
-  terminal.out(options.json ? line : message);
+  terminal.out(options.json ? jsonLine({ type: "accepted", upgradeId, message }) : message);
 }
 
 /** The options of a command that waits for the end of an operation. */
@@ -81,7 +81,7 @@ export function printChanges(
   return (status) => {
     const change = renderChange(status);
     const line = options.json
-      ? JSON.stringify({ type: "status", ...status.upgrade })
+      ? jsonLine({ type: "change", upgrade: status.upgrade })
       : renderProgress(status);
     const isLate = status.now - printed.at >= limits.progressLineMs;
     if (line === printed.line || (change === printed.change && !isLate && !options.json)) return;
@@ -120,13 +120,13 @@ function exitCodeOfServing(
   options: WaitOptions,
   terminal: Terminal,
 ): number {
-  const { upgradeId, state, notServing = [] } = upgrade ?? {};
-  if (notServing.length === 0) return exitCode;
+  if (upgrade === null || upgrade.notServing.length === 0) return exitCode;
+  const { upgradeId, state, notServing } = upgrade;
   const isCommitted = exitCode === exitCodes.done;
   const named = notServing.map(({ agent, why }) => `${agent} (${why})`).join(", ");
   terminal.out(
     options.json
-      ? JSON.stringify({ type: "not-serving", upgradeId, state, agents: notServing })
+      ? jsonLine({ type: "not-serving", upgradeId, state, agents: notServing })
       : `${isCommitted ? "committed" : "rolled back"}, but not serving: ${named}`,
   );
   return isCommitted ? exitCodes.notServing : exitCode;
@@ -139,8 +139,12 @@ async function printEnded(
   options: { readonly json?: boolean },
   terminal: Terminal,
 ): Promise<number> {
-  const state = (await fleet.history()).find((item) => item.upgradeId === upgradeId)?.state;
-  const line = JSON.stringify({ type: "ended", upgradeId, state });
-  terminal.out(options.json ? line : `${upgradeId}: ${state}`);
+  const found = (await fleet.history()).find((item) => item.upgradeId === upgradeId);
+  const state = found?.state ?? null;
+  terminal.out(
+    options.json
+      ? jsonLine({ type: "ended", upgradeId, state })
+      : `${upgradeId}: ${state ?? "not in the history"}`,
+  );
   return exitCodeOfState(state ?? "") ?? exitCodes.failed;
 }

@@ -86,7 +86,9 @@ export async function readVersions(store: Store): Promise<Versions | undefined> 
   const found = await store.get(collections.versions, documentIds.versions);
   if (found === undefined) return undefined;
   requireRecord(collections.versions, documentIds.versions, found);
-  return found as unknown as Versions;
+  // The document counts the openings of gates, too.
+  const { agentVersion, databaseVersion, upgradeId, generation } = found as unknown as Versions;
+  return { agentVersion, databaseVersion, upgradeId, generation };
 }
 
 /**

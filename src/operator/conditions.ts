@@ -149,8 +149,8 @@ function restingCondition(
   return gate === "open" ? condition("active", "serves") : condition("working", "opens its gate");
 }
 
-/** The condition of an agent. */
-function agentCondition(agent: AgentStatus, status: FleetStatus): Condition {
+/** The condition of an agent. Pure. */
+export function agentCondition(agent: AgentStatus, status: FleetStatus): Condition {
   const { upgrade } = status;
   if (agent.blocked !== null) {
     return condition("blocked", agent.blocked, {

@@ -1,5 +1,6 @@
 import {
   forwardStates,
+  type StepFigures,
   silenceTimer,
   type UpgradeContext,
 } from "../../machines/upgrade-context.ts";
@@ -35,6 +36,7 @@ import { type StepsProgress, stepsProgress } from "./upgrade-facts/progress.ts";
 
 export type { SavedWrites } from "../../machines/vocabulary.ts";
 export type { LoadProgress } from "../journal/fence.ts";
+export type { Versions } from "../journal/store.ts";
 export type { CopiesMade } from "../upgrade/protocol/copies-made.ts";
 export type { Downtime, NotServing } from "./upgrade-facts/downtime.ts";
 export type { StepsProgress } from "./upgrade-facts/progress.ts";
@@ -93,7 +95,7 @@ export interface UpgradeStatus {
   /** How long the schema steps took in the rehearsal, or null before that. */
   readonly rehearsedMs: number | null;
   /** The time of each step, and how many documents it changed. */
-  readonly rehearsed: UpgradeContext["rehearsed"];
+  readonly rehearsed: readonly StepFigures[];
   /** By how many bytes the database grew in the rehearsal, or null before that. */
   readonly growthBytes: number | null;
   /** The time in which not every required agent served. */
@@ -235,7 +237,10 @@ function upgradeStatus(
       context.rehearsed.length === 0
         ? null
         : context.rehearsed.reduce((sum, { durationMs }) => sum + durationMs, 0),
-    rehearsed: context.rehearsed,
+    // The journal has the figures of each operation, too.
+    rehearsed: context.rehearsed.map(({ step, durationMs, documents, batches }) => {
+      return { step, durationMs, documents, batches };
+    }),
     growthBytes: context.growthBytes,
     ...{ ...facts, unreadable: false },
     final: isFinal(tail),
@@ -263,6 +268,13 @@ async function readServing(
   };
 }
 
+/** The progress of a restore by the present master, or null. Pure. */
+function restoringOf(fence: Fence | undefined): LoadProgress | null {
+  if (fence?.restoring === undefined) return null;
+  const { epoch, ...progress } = fence.restoring;
+  return epoch === fence.epoch ? progress : null;
+}
+
 /** @throws LockstepError `no-version`, `record-broken` */
 export async function readStatus(store: Store): Promise<FleetStatus> {
   await requireRecords(store);
@@ -274,17 +286,12 @@ export async function readStatus(store: Store): Promise<FleetStatus> {
   const tail = await (versions.upgradeId === null
     ? store.lastTail(coordinatorPrefix)
     : store.tail(coordinatorId(versions.upgradeId)));
-  const { progress, restoring } = fence ?? {};
+  const { progress } = fence ?? {};
   const { records, ...serving } = await readServing(store, tail, now);
   const current = tail?.actor === coordinatorId(progress?.upgradeId ?? "");
   return {
     now,
-    versions: {
-      agentVersion: versions.agentVersion,
-      databaseVersion: versions.databaseVersion,
-      upgradeId: versions.upgradeId,
-      generation: versions.generation,
-    },
+    versions,
     master: masterStatus(lease, now),
     upgrade:
       tail === undefined
@@ -292,7 +299,7 @@ export async function readStatus(store: Store): Promise<FleetStatus> {
         : upgradeStatus(tail, await headsUpTo(store, tail), records, {
             fence,
             batches: current ? (progress?.batches ?? 0) : 0,
-            restoring: restoring && restoring.epoch === fence?.epoch ? restoring : null,
+            restoring: restoringOf(fence),
             ...serving,
           }),
     agents: records.map((record) => ({

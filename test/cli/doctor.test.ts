@@ -11,6 +11,7 @@ import { systemClock } from "../../src/ports/clock.ts";
 import { noFaults } from "../../src/ports/fault-point.ts";
 import { runCommand } from "../../src/ports/process.ts";
 import { documentedRole } from "../support/documented-role.ts";
+import { linesOf } from "../support/output-schemas.ts";
 import { secureWith } from "../support/secure.ts";
 
 interface Finding {
@@ -46,16 +47,13 @@ async function run(...words: string[]) {
 /** Runs it as a program reads it. */
 async function examine(...words: string[]) {
   const { code, out, text } = await run("--json", ...words);
-  const lines = out
-    .trim()
-    .split("\n")
-    .map((line) => JSON.parse(line));
-  const findings = lines.slice(0, -1) as Finding[];
+  const lines = linesOf("doctor", out);
+  const findings: readonly Finding[] = lines.slice(0, -1);
   for (const { outcome, mend, name } of findings)
     expect(mend === null, name).toBe(outcome === "ok");
   const count = (outcome: string) => findings.filter((one) => one.outcome === outcome).length;
   const [ok, warning, trouble] = ["ok", "warning", "trouble"].map(count);
-  expect(lines.at(-1)).toEqual({ type: "doctor", ok, warning, trouble });
+  expect(lines.at(-1)).toEqual({ type: "doctor", formatVersion: 1, ok, warning, trouble });
   const finding = (name: string) => findings.find((one) => one.name === name);
   return { code, text, findings, finding };
 }

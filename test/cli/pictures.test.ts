@@ -3,7 +3,6 @@
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { pathToFileURL } from "node:url";
 import { MongoClient } from "mongodb";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { upgradeMachine } from "../../machines/upgrade.ts";
@@ -20,6 +19,7 @@ import { noFaults } from "../../src/ports/fault-point.ts";
 import { runCommand } from "../../src/ports/process.ts";
 import { freshDatabaseName, urlOf } from "../support/database.ts";
 import { coordinator, participant, upgradeId, ways } from "../upgrade/protocol/facts.ts";
+import { writeMachineModule } from "./machine-module.ts";
 
 const main = resolve("dist/src/cli/main.js");
 const database = freshDatabaseName();
@@ -154,7 +154,10 @@ describe("lockstep export and replay", () => {
     };
     expect(await refused(whole.slice(0, 5_000))).toEqual([1, "cut-off"]);
     expect(await refused(whole.replace("rolled-back", "rolled-over"))).toEqual([1, "edited"]);
-    expect(await refused(whole.replace('"version":1', '"version":2'))).toEqual([1, "newer"]);
+    expect(await refused(whole.replace('"formatVersion":1', '"formatVersion":2'))).toEqual([
+      1,
+      "newer",
+    ]);
     expect(await refused("no film")).toEqual([1, "not-a-film"]);
     expect(await run("replay", inFolder("gone.json"))).toMatchObject({
       code: 1,
@@ -166,17 +169,7 @@ describe("lockstep export and replay", () => {
   });
 });
 
-/** Writes a module as a user does, and gives its path. */
-async function moduleOf(name: string, text: string): Promise<string> {
-  const path = inFolder(`${name}.mjs`);
-  const engine = pathToFileURL(resolve("dist/src/workflow/index.js")).href;
-  const xstate = pathToFileURL(resolve("node_modules/xstate/dist/xstate.esm.js")).href;
-  await writeFile(
-    path,
-    `import { durable } from "${engine}";\nimport { createMachine } from "${xstate}";\n${text}`,
-  );
-  return path;
-}
+const moduleOf = (name: string, text: string) => writeMachineModule(inFolder(`${name}.mjs`), text);
 const two = `const order = (version, state) => durable(createMachine({ id: "m", initial: state, states: { [state]: {} } }), { name: "order", version });
 export const orders = [order("1.0.0", "old"), order("2.0.0", "new")];
 export const plain = createMachine({ id: "plain", initial: "a", states: { a: { on: { GO: "b" } }, b: {} } });`;
@@ -210,7 +203,7 @@ describe("lockstep diagram", () => {
     expect(await readFile(svg, "utf8")).toContain('data-state="new"');
     const told = await run("diagram", path, "--machine", "plain", "--out", mmd, "--json");
     expect(JSON.parse(told.out)).toEqual({
-      type: "diagram",
+      ...{ type: "diagram", formatVersion: 1 },
       machine: "plain",
       format: "mermaid",
       path: mmd,

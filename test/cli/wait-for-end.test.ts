@@ -6,6 +6,7 @@ import type { Terminal } from "../../src/cli/run.ts";
 import { printChanges, waitForEnd } from "../../src/cli/wait-for-end.ts";
 import type { FleetClient, FleetStatus } from "../../src/index.ts";
 import { limits } from "../../src/limits.ts";
+import { linesOf } from "../support/output-schemas.ts";
 
 test.each([
   ["done", exitCodes.done],
@@ -24,8 +25,8 @@ test.each([
   const said: string[] = [];
   const terminal = { out: (text: string) => said.push(text) } as unknown as Terminal;
   expect(await waitForEnd(fleet, "u000006", { json: true }, terminal)).toBe(exitCode);
-  expect(said.map((line) => JSON.parse(line))).toEqual([
-    { type: "ended", upgradeId: "u000006", state },
+  expect(linesOf("upgrade", said.join("\n"))).toEqual([
+    { type: "ended", formatVersion: 1, upgradeId: "u000006", state },
   ]);
 });
 

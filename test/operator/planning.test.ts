@@ -26,8 +26,8 @@ describe("the file of a plan", () => {
     ["edited", (text: string) => text.replace('"1.1.0"', '"1.2.0"'), "changed since"],
     [
       "of a later build",
-      (text: string) => text.replace('"lockstepPlan": 1', '"lockstepPlan": 2'),
-      "format 2",
+      (text: string) => text.replace('"formatVersion": 1', '"formatVersion": 2'),
+      "version 2",
     ],
     ["of something else", () => '{"name": "package"}', "another one"],
     ["no object", () => "null", "another one"],

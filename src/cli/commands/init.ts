@@ -1,4 +1,5 @@
 import { exitCodes } from "../exit-codes.ts";
+import { jsonLine } from "../output/json-line.ts";
 import { type SharedOptions, type Terminal, withFleet } from "../run.ts";
 
 /** `lockstep init VERSION`: declares the version of a fleet, once. */
@@ -10,9 +11,7 @@ export function init(
   return withFleet(options, terminal, async (fleet) => {
     const versions = await fleet.init(version, { newDatabase: options.newDatabase === true });
     terminal.out(
-      options.json
-        ? JSON.stringify({ type: "versions", ...versions })
-        : `the fleet is on ${version}`,
+      options.json ? jsonLine({ type: "versions", ...versions }) : `the fleet is on ${version}`,
     );
     return exitCodes.done;
   });

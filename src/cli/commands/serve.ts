@@ -7,6 +7,7 @@ import { databaseNameOf } from "../../mongo/database-name.ts";
 import { systemClock } from "../../ports/clock.ts";
 import { readSecretFile } from "../../ports/secret-file.ts";
 import { exitCodes } from "../exit-codes.ts";
+import { jsonLine } from "../output/json-line.ts";
 import { type SharedOptions, type Terminal, withFleet } from "../run.ts";
 
 interface ServeOptions extends SharedOptions {
@@ -72,7 +73,7 @@ async function serve(options: ServeOptions, terminal: Terminal): Promise<number>
       const rights = mayAct ? "with the token, the page may act" : "the page is read-only";
       terminal.out(
         options.json
-          ? JSON.stringify({ type: "serving", url: dashboard.url, mayAct })
+          ? jsonLine({ type: "serving", url: dashboard.url, mayAct })
           : `the dashboard is at ${dashboard.url} (${rights}); Ctrl-C ends it`,
       );
       await systemClock.sleep(Number.POSITIVE_INFINITY, terminal.signal);

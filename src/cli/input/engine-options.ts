@@ -1,4 +1,5 @@
 import type { EnginePlace } from "../../operator/actors/open-engine.ts";
+import { type BareLine, jsonLine } from "../output/json-line.ts";
 import { printableLine } from "../render/printable.ts";
 import { fleetOptions, type SharedOptions, type Terminal } from "../run.ts";
 
@@ -17,12 +18,12 @@ export function placeOf(options: EngineOptions, terminal: Terminal): EnginePlace
 export function print(
   terminal: Terminal,
   json: boolean | undefined,
-  { lines, objects }: { lines: readonly string[]; objects: readonly object[] },
+  { lines, objects }: { lines: readonly string[]; objects: readonly BareLine[] },
   notices: readonly string[],
 ): void {
-  const warnings = notices.map((message) => ({ type: "notice", message }));
+  const warnings = notices.map((message) => ({ type: "notice", message }) as const);
   const texts = json
-    ? [...objects, ...warnings].map((each) => JSON.stringify(each))
+    ? [...objects, ...warnings].map(jsonLine)
     : [...lines, ...notices.map((each) => printableLine(`note: ${each}`))];
   for (const text of texts) terminal.out(text);
 }

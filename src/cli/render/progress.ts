@@ -1,4 +1,5 @@
 import type { LoadProgress } from "../../operator/status.ts";
+import { jsonLine } from "../output/json-line.ts";
 import type { Terminal } from "../run.ts";
 import { bytesText, duration } from "./fleet.ts";
 
@@ -11,7 +12,7 @@ export function printProgress(
     const { doneBytes, totalBytes, etaMs } = progress;
     terminal.out(
       options.json
-        ? JSON.stringify({ type: "progress", ...progress })
+        ? jsonLine({ type: "progress", ...progress })
         : `${bytesText(doneBytes)} of ${bytesText(totalBytes)}, ${duration(etaMs)} to go`,
     );
   };
@@ -22,6 +23,6 @@ export function printNotice(
   options: { readonly json?: boolean },
   terminal: Terminal,
 ): (text: string) => void {
-  return (text) =>
-    terminal.out(options.json ? JSON.stringify({ type: "notice", text }) : `notice: ${text}`);
+  return (message) =>
+    terminal.out(options.json ? jsonLine({ type: "notice", message }) : `notice: ${message}`);
 }

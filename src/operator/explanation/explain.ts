@@ -1,6 +1,6 @@
 import { LockstepError } from "../../errors.ts";
 import { limits } from "../../limits.ts";
-import { type Condition, conditionsOf } from "../conditions.ts";
+import { agentCondition, type Condition, conditionsOf } from "../conditions.ts";
 import { agentCauses, type Cause, upgradeCauses } from "./causes.ts";
 import type { ExplainFacts } from "./facts.ts";
 import { type NextCommand, nextForAgent, nextForUpgrade } from "./next-commands.ts";
@@ -52,11 +52,10 @@ function explainAgent(facts: ExplainFacts, name: string): Explanation {
       `expected an agent of this fleet, got "${name}", and there are ${shown === "" ? "none" : shown}${more}: correct the name`,
     );
   }
-  const condition = conditionsOf(status).agents.find((each) => each.agent === name) ?? null;
   const causes = agentCauses(facts, name);
   return {
     subject: `agent ${name} on ${agent.version}: gate ${agent.gate}`,
-    ...{ condition, causes },
+    ...{ condition: agentCondition(agent, status), causes },
     tried: triedByAgent(facts, name),
     safe: safetyOfAgent(agent),
     next: nextForAgent(facts, agent, causes.length > 0),

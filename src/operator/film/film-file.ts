@@ -2,14 +2,27 @@ import { createHash } from "node:crypto";
 import { redactUrl } from "../../log.ts";
 import { described } from "../../shape.ts";
 import type { Film } from "./film.ts";
-import { checkedFilm, filmFormat, filmVersion, parsedFilmFile } from "./film-text.ts";
+import {
+  checkedFilm,
+  type FilmFile,
+  filmFormat,
+  filmFormatVersion,
+  parsedFilmFile,
+} from "./film-text.ts";
 
 const digestOf = (film: unknown) => createHash("sha256").update(JSON.stringify(film)).digest("hex");
 
 /** A film as the text of a file, which may be given to others: it holds no password of a URL. Pure. */
 export function filmText(film: Film): string {
-  const shown: unknown = JSON.parse(redactUrl(JSON.stringify(film)));
-  const file = { format: filmFormat, version: filmVersion, digest: digestOf(shown), film: shown };
+  const shown: Film = JSON.parse(redactUrl(JSON.stringify(film)));
+  const file: FilmFile = {
+    ...{
+      format: filmFormat,
+      formatVersion: filmFormatVersion,
+      digest: digestOf(shown),
+      film: shown,
+    },
+  };
   return `${JSON.stringify(file)}\n`;
 }
 

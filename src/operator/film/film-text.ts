@@ -6,14 +6,23 @@ import { filmShape } from "./film-shape.ts";
 
 export const filmFormat = "lockstep-film";
 /** Raised when a build that knows this version could not read the file any more. */
-export const filmVersion = 1;
+export const filmFormatVersion = 1;
 
 /** The causes for which a file is not read. */
 type Cause = "not-a-film" | "cut-off" | "newer" | "edited" | "broken";
 
-/** A file that says of itself that it holds a film. Nothing within the film is checked yet. */
+/** The file of an exported film. */
 export interface FilmFile {
-  readonly version: number;
+  readonly format: typeof filmFormat;
+  readonly formatVersion: typeof filmFormatVersion;
+  /** SHA-256 over the JSON of the film. */
+  readonly digest: string;
+  readonly film: Film;
+}
+
+/** A file that says of itself that it holds a film. Nothing within the film is checked yet. */
+export interface ReadFilmFile {
+  readonly formatVersion: number;
   /** SHA-256 over the JSON of the film. */
   readonly digest: string;
   readonly film: unknown;
@@ -46,15 +55,15 @@ function parsed(content: string): unknown {
   }
 }
 
-const envelope = fields<FilmFile & { readonly format: string }>({
-  ...{ format: oneOf(filmFormat), version: count, digest: text, film: () => null },
+const envelope = fields<ReadFilmFile & { readonly format: string }>({
+  ...{ format: oneOf(filmFormat), formatVersion: count, digest: text, film: () => null },
 });
 
 /**
  * The file in a text. Its film is not checked yet. Pure, and it runs in a browser.
  * @throws LockstepError `film-not-readable`: `details.cause` says why
  */
-export function parsedFilmFile(content: string): FilmFile {
+export function parsedFilmFile(content: string): ReadFilmFile {
   const found = parsed(content);
   const wrong = envelope(found, "");
   if (wrong !== null) {
@@ -63,12 +72,12 @@ export function parsedFilmFile(content: string): FilmFile {
       `expected an exported film, found another file (${wrong}): name a file that \`lockstep export\` has written`,
     );
   }
-  const file = found as FilmFile;
-  if (file.version > filmVersion) {
+  const file = found as ReadFilmFile;
+  if (file.formatVersion > filmFormatVersion) {
     throw refusal(
       "newer",
-      `expected a film of version ${filmVersion}, found version ${file.version}: read it with the newer Lockstep that has written it`,
-      { version: file.version },
+      `expected a film of version ${filmFormatVersion}, found version ${file.formatVersion}: read it with the newer Lockstep that has written it`,
+      { formatVersion: file.formatVersion },
     );
   }
   return file;
@@ -79,7 +88,7 @@ export function parsedFilmFile(content: string): FilmFile {
  * @param digest the digest over the film's JSON, as the caller has made it
  * @throws LockstepError `film-not-readable`: `details.cause` says why
  */
-export function checkedFilm(file: FilmFile, digest: string): Film {
+export function checkedFilm(file: ReadFilmFile, digest: string): Film {
   if (digest !== file.digest) {
     throw refusal(
       "edited",

@@ -68,15 +68,28 @@ const planShape: Shape = fields<FleetPlan>({
   ),
 });
 
-/** The format of a plan's file. A later build may have a later one. */
-const format = 1;
+const planFormat = "lockstep-plan";
+/** Raised when a build that knows this version could not read the file any more. */
+const planFormatVersion = 1;
+
+/** The file of a plan. */
+export interface PlanFile {
+  readonly format: typeof planFormat;
+  readonly formatVersion: typeof planFormatVersion;
+  /** SHA-256 over the JSON of the plan. */
+  readonly seal: string;
+  readonly plan: FleetPlan;
+}
 
 const sealOf = (plan: unknown): string =>
   createHash("sha256").update(JSON.stringify(plan)).digest("hex");
 
 /** The text of a plan's file. The seal shows an accident or an edit; it proves nothing against an attacker. Pure. */
 export function planText(plan: FleetPlan): string {
-  return `${JSON.stringify({ lockstepPlan: format, seal: sealOf(plan), plan }, null, 2)}\n`;
+  const file: PlanFile = {
+    ...{ format: planFormat, formatVersion: planFormatVersion, seal: sealOf(plan), plan },
+  };
+  return `${JSON.stringify(file, null, 2)}\n`;
 }
 
 function notAPlan(why: string): LockstepError {
@@ -97,12 +110,11 @@ export function planOfText(content: string): FleetPlan {
   } catch {
     throw notAPlan("found one that is cut off or holds no JSON");
   }
-  const { lockstepPlan, seal, plan } = (found ?? {}) as Readonly<Record<string, unknown>>;
-  if (lockstepPlan !== format) {
+  const { format, formatVersion, seal, plan } = (found ?? {}) as Partial<Record<string, unknown>>;
+  if (format !== planFormat) throw notAPlan("found another one");
+  if (formatVersion !== planFormatVersion) {
     throw notAPlan(
-      typeof lockstepPlan === "number"
-        ? `found one of format ${lockstepPlan}, and this build reads format ${format}`
-        : "found another one",
+      `found one of version ${String(formatVersion)}, and this build reads version ${planFormatVersion}`,
     );
   }
   if (seal !== sealOf(plan)) throw notAPlan("found one that was changed since");

@@ -1,10 +1,9 @@
 // biome-ignore-all lint/suspicious/noExplicitAny: charts without declared types.
 // Aim: `lockstep actors` shows the actors of an engine, sends an event once somebody agrees, and changes nothing else.
 // Method: the compiled program on the real set, with a module as a user writes it; a real terminal (`script`).
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { pathToFileURL } from "node:url";
 import { MongoClient } from "mongodb";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createMachine } from "xstate";
@@ -14,6 +13,7 @@ import { createEngine } from "../../../src/workflow/create-engine.ts";
 import { durable } from "../../../src/workflow/definition/durable.ts";
 import { freshDatabaseName, openClient, urlOf } from "../../support/database.ts";
 import { until } from "../../support/until.ts";
+import { writeMachineModule } from "../machine-module.ts";
 
 const main = resolve("dist/src/cli/main.js");
 const database = freshDatabaseName();
@@ -45,19 +45,12 @@ const config = {
 };
 const guards = 'guards: { broken: () => { throw new Error("no \\u001b[2J"); } }';
 
-/** Writes a module as a user does, and gives its path. */
-async function moduleOf(name: string, version: string, rest = ""): Promise<string> {
-  const path = join(folder, `${name}.mjs`);
-  const from = pathToFileURL(resolve("dist/src/workflow/index.js")).href;
-  const xstate = pathToFileURL(resolve("node_modules/xstate/dist/xstate.esm.js")).href;
-  await writeFile(
-    path,
-    `import { durable } from "${from}";\nimport { createMachine } from "${xstate}";
-const machine = createMachine(${JSON.stringify(config)}).provide({ ${guards} });
-export const order = durable(machine, { name: "${name}", version: "${version}"${rest} });\n`,
+const moduleOf = (name: string, version: string, rest = "") =>
+  writeMachineModule(
+    join(folder, `${name}.mjs`),
+    `const machine = createMachine(${JSON.stringify(config)}).provide({ ${guards} });
+export const order = durable(machine, { name: "${name}", version: "${version}"${rest} });`,
   );
-  return path;
-}
 
 /** All documents of the engine, but for the leases. */
 async function written(): Promise<unknown> {
@@ -111,8 +104,8 @@ describe("lockstep actors", () => {
     expect(lines[3]).toMatch(/^3 actors in ".*"; no worker is alive for them: the list/);
     const json = await runJson("list", "--machine", "order", "--state", "open", "--limit", "2");
     expect(json.lines).toMatchObject([
-      { type: "actor", id: "o-1", machine: "order", version: "1.0.0", tags: ["new"], due: null },
-      { type: "actor", id: "o-2" },
+      { type: "listed-actor", id: "o-1", machine: "order", tags: ["new"], due: null },
+      { type: "listed-actor", id: "o-2" },
       { type: "actors", count: 2, next: "o-2", staleMs: 30_000, workers: 0, database },
     ]);
     const rest = await runJson("list", "--after", "o-2", "--tag", "new", "--machine", "order");

@@ -1,10 +1,9 @@
 // biome-ignore-all lint/suspicious/noExplicitAny: charts without declared types.
 // Aim: `lockstep check` finds what living actors would lose by a deploy, and changes nothing. Method: the compiled program
 // on the real set, with modules that a user could write.
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { pathToFileURL } from "node:url";
 import { MongoClient } from "mongodb";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createMachine } from "xstate";
@@ -13,6 +12,7 @@ import { runCommand } from "../../../src/ports/process.ts";
 import { createEngine } from "../../../src/workflow/create-engine.ts";
 import { durable } from "../../../src/workflow/definition/durable.ts";
 import { freshDatabaseName, openClient, urlOf } from "../../support/database.ts";
+import { writeMachineModule } from "../machine-module.ts";
 
 const main = resolve("dist/src/cli/main.js");
 const database = freshDatabaseName();
@@ -24,15 +24,8 @@ const run = async (...words: string[]) => {
   return { code: ran?.exitCode, out: ran?.stdout ?? "", text: `${ran?.stdout}${ran?.stderr}` };
 };
 
-/** Writes a module as a user does, and gives its path. */
-async function moduleOf(name: string, lines: string): Promise<string> {
-  const path = join(folder, `${name}.mjs`);
-  const from = pathToFileURL(resolve("dist/src/workflow/index.js")).href;
-  const xstate = pathToFileURL(resolve("node_modules/xstate/dist/xstate.esm.js")).href;
-  const imports = `import { durable } from "${from}";\nimport { createMachine } from "${xstate}";\n`;
-  await writeFile(path, `${imports}${lines}`);
-  return path;
-}
+const moduleOf = (name: string, lines: string) =>
+  writeMachineModule(join(folder, `${name}.mjs`), lines);
 
 const version = (number: string, state: string, migrate = "{}") =>
   `durable(createMachine({ id: "m", initial: "${state}", states: { ${state}: {} } }), { name: "order", version: "${number}", migrate: ${migrate} })`;
@@ -61,7 +54,7 @@ describe("lockstep check", () => {
     const json = await run(path, ...on, "--json");
     expect(json.code).toBe(0);
     expect(JSON.parse(json.out)).toEqual({
-      ...{ type: "check", machine: "order", version: "2.0.0", database },
+      ...{ type: "check", formatVersion: 1, machine: "order", version: "2.0.0", database },
       ...{ actors: 2, troubles: 0, omitted: 0, isSafe: true },
     });
   });

@@ -60,9 +60,9 @@ test("a film that was edited is refused, wherever that was", () => {
   expect(causeOf(text.replace('"to":"1.1.0"', '"to":"1.2.0"'))).toBe("edited");
 });
 
-const signed = (changed: unknown, version = 1) =>
+const signed = (changed: unknown, formatVersion = 1) =>
   JSON.stringify({
-    ...{ format: "lockstep-film", version },
+    ...{ format: "lockstep-film", formatVersion },
     digest: createHash("sha256").update(JSON.stringify(changed)).digest("hex"),
     film: changed,
   });

@@ -4,6 +4,7 @@ import { checkMachines, type MachineCheck } from "../../../operator/check-machin
 import { exitCodes } from "../../exit-codes.ts";
 import { importModule } from "../../input/import-module.ts";
 import { addMongoUrlOptions } from "../../input/mongo-url.ts";
+import { jsonLine } from "../../output/json-line.ts";
 import { printableLine } from "../../render/printable.ts";
 import { fleetOptions, type SharedOptions, type Terminal } from "../../run.ts";
 
@@ -42,8 +43,8 @@ async function check(path: string, options: CheckOptions, terminal: Terminal): P
 
 function jsonLines({ troubles, ...rest }: MachineCheck): readonly string[] {
   const { machine } = rest;
-  const lines = troubles.map((trouble) => JSON.stringify({ type: "trouble", machine, ...trouble }));
-  return [...lines, JSON.stringify({ type: "check", ...rest, troubles: troubles.length })];
+  const lines = troubles.map((trouble) => jsonLine({ type: "trouble", machine, ...trouble }));
+  return [...lines, jsonLine({ type: "check", ...rest, troubles: troubles.length })];
 }
 
 function textLines({

@@ -8,6 +8,7 @@ import { exitCodes } from "../../exit-codes.ts";
 import { type EngineOptions, placeOf, print } from "../../input/engine-options.ts";
 import { importModule } from "../../input/import-module.ts";
 import { parseTimeMs } from "../../input/time-span.ts";
+import type { BareLine } from "../../output/json-line.ts";
 import { renderActor, renderList, renderWhy } from "../../render/actors.ts";
 import type { Terminal } from "../../run.ts";
 
@@ -71,9 +72,9 @@ export async function list(options: ListOptions, terminal: Terminal): Promise<nu
   });
 }
 
-function listObjects({ actors, nowMs, ...rest }: ListedActors): readonly object[] {
-  const end = { type: "actors", count: actors.length, ...rest, now: new Date(nowMs) };
-  return [...actors.map((actor) => ({ type: "actor", ...actor })), end];
+function listObjects({ actors, nowMs, ...rest }: ListedActors): readonly BareLine[] {
+  const rows = actors.map((actor) => ({ type: "listed-actor", ...actor }) as const);
+  return [...rows, { type: "actors", count: actors.length, ...rest, now: new Date(nowMs) }];
 }
 
 /** `lockstep actors show ID`: one actor, without its machine. */
@@ -86,7 +87,7 @@ export function show(id: string, options: EngineOptions, terminal: Terminal): Pr
   });
 }
 
-function actorObject({ values, nowMs, ...rest }: ShownActor): object {
+function actorObject({ values, nowMs, ...rest }: ShownActor): BareLine {
   const { context, output } = values;
   return {
     ...{ type: "actor", ...rest, now: new Date(nowMs) },
@@ -102,7 +103,7 @@ export async function why(id: string, options: WhyOptions, terminal: Terminal): 
   return withEngine(placeOf(options, terminal), async (engine) => {
     const found = await whyActor(engine, id, machines);
     const { nowMs, ...rest } = found;
-    const object = { type: "why", ...rest, now: new Date(nowMs) };
+    const object: BareLine = { type: "why", ...rest, now: new Date(nowMs) };
     print(terminal, options.json, { lines: renderWhy(found), objects: [object] }, engine.notices);
     return exitCodes.done;
   });

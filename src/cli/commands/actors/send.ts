@@ -6,6 +6,7 @@ import { exitCodes } from "../../exit-codes.ts";
 import { requireYes } from "../../input/confirmation.ts";
 import { type EngineOptions, placeOf, print } from "../../input/engine-options.ts";
 import { importModule } from "../../input/import-module.ts";
+import type { BareLine } from "../../output/json-line.ts";
 import { renderSent } from "../../render/actors.ts";
 import { printableLine } from "../../render/printable.ts";
 import type { Terminal } from "../../run.ts";
@@ -56,7 +57,7 @@ export async function send(
   );
   const { notices, receiver, ...rest } = sent;
   const { machine, database, migratesTo } = receiver;
-  const object = { type: "sent", id, machine, database, migratesTo, ...rest };
+  const object: BareLine = { type: "sent", id, machine, database, migratesTo, ...rest };
   print(terminal, options.json, { lines: [renderSent(sent)], objects: [object] }, notices);
   return exitCodeOfSent(sent);
 }

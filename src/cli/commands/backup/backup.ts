@@ -9,6 +9,7 @@ import {
 } from "../../../operator/backup-files.ts";
 import { backUp } from "../../../operator/data-by-hand.ts";
 import { exitCodes } from "../../exit-codes.ts";
+import { jsonLine } from "../../output/json-line.ts";
 import { bytesText } from "../../render/fleet.ts";
 import { printableLine } from "../../render/printable.ts";
 import { printNotice, printProgress } from "../../render/progress.ts";
@@ -55,7 +56,7 @@ export async function createBackupCommand(
   const summary = summaryOf(manifest);
   terminal.out(
     options.json
-      ? JSON.stringify({ type: "backup", ...summary })
+      ? jsonLine({ type: "backup", ...summary })
       : `backed up and proven\n${line(summary)}`,
   );
   for (const name of beyondStockRestore(manifest)) {
@@ -73,13 +74,13 @@ export async function list(options: DirectoryOptions, terminal: Terminal): Promi
   for await (const found of listBackups(options.directory)) {
     if ("summary" in found) {
       const { summary } = found;
-      terminal.out(options.json ? JSON.stringify({ type: "backup", ...summary }) : line(summary));
+      terminal.out(options.json ? jsonLine({ type: "backup", ...summary }) : line(summary));
       continue;
     }
     const { id, damage } = found;
     terminal.out(
       options.json
-        ? JSON.stringify({ type: "damaged", id, message: damage })
+        ? jsonLine({ type: "damaged", id, message: damage })
         : printableLine(`${id}  damaged: ${damage}`),
     );
   }
@@ -100,7 +101,7 @@ export async function verify(
   const summary = summaryOf(manifest);
   terminal.out(
     options.json
-      ? JSON.stringify({ type: "verified", ...summary })
+      ? jsonLine({ type: "verified", ...summary })
       : `every file is as it was written\n${line(summary)}`,
   );
   return exitCodes.done;
@@ -114,12 +115,12 @@ export async function show(
 ): Promise<number> {
   const manifest = await readBackup(options.directory, id);
   const summary = summaryOf(manifest);
-  terminal.out(options.json ? JSON.stringify({ type: "backup", ...summary }) : line(summary));
+  terminal.out(options.json ? jsonLine({ type: "backup", ...summary }) : line(summary));
   for (const { name, type, documents, bytes, indexes } of manifest.collections) {
     const what = type === "view" ? "view" : `${documents} documents, ${bytesText(bytes)}`;
     terminal.out(
       options.json
-        ? JSON.stringify({ type: "collection", name, kind: type, documents, bytes, indexes })
+        ? jsonLine({ type: "collection", name, kind: type, documents, bytes, indexes })
         : printableLine(`  ${name}  ${what}, ${indexes.length} indexes`),
     );
   }

@@ -2,6 +2,7 @@ import { LockstepError } from "../../../errors.ts";
 import { rehearseByHand } from "../../../operator/data-by-hand.ts";
 import { exitCodes } from "../../exit-codes.ts";
 import { readSteps } from "../../input/read-steps.ts";
+import { jsonLine } from "../../output/json-line.ts";
 import { bytesText, duration } from "../../render/fleet.ts";
 import { printNotice, printProgress } from "../../render/progress.ts";
 import { fleetOptions, type Terminal } from "../../run.ts";
@@ -24,7 +25,7 @@ export async function rehearseCommand(
     onProgress: printProgress(options, terminal),
   });
   if (options.json) {
-    terminal.out(JSON.stringify({ type: "rehearsal", from, to, result, changes, growthBytes }));
+    terminal.out(jsonLine({ type: "rehearsal", from, to, result, changes, growthBytes }));
     return result.kind === "done" ? exitCodes.done : exitCodes.failed;
   }
   if (result.kind === "failed") {

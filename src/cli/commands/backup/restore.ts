@@ -2,6 +2,7 @@ import { backupFolder, summaryOf } from "../../../operator/backup-files.ts";
 import { checkRestore, restoreInto, restoreRequest } from "../../../operator/data-by-hand.ts";
 import { exitCodes } from "../../exit-codes.ts";
 import { requireConfirmation } from "../../input/confirmation.ts";
+import { jsonLine } from "../../output/json-line.ts";
 import { bytesText } from "../../render/fleet.ts";
 import { printNotice, printProgress } from "../../render/progress.ts";
 import { fleetOptions, type Terminal, withFleet } from "../../run.ts";
@@ -40,7 +41,11 @@ async function restoreBesideLive(
     onProgress: printProgress(options, terminal),
   });
   if (options.json) {
-    terminal.out(JSON.stringify({ type: dryRun ? "plan" : "restored", to, ...plan }));
+    terminal.out(
+      dryRun
+        ? jsonLine({ type: "restore-plan", backupId: id, to, version: null, ...plan })
+        : jsonLine({ type: "restored", backupId: id, to, ...plan }),
+    );
     return exitCodes.done;
   }
   const what = `${plan.collections} collections, ${plan.documents} documents, ${bytesText(plan.bytes)}`;
@@ -63,11 +68,14 @@ async function restoreLive(
     ...{ ...fleetOptions(options, terminal), folder },
     onNotice: printNotice(options, terminal),
   });
-  const { database, version, bytes, collections } = summaryOf(manifest);
+  const { database, version, bytes, documents, collections } = summaryOf(manifest);
   if (options.dryRun) {
     terminal.out(
       options.json
-        ? JSON.stringify({ type: "plan", to: database, backupId: id, version, bytes })
+        ? jsonLine({
+            ...{ type: "restore-plan", backupId: id, to: database, version },
+            ...{ collections, documents, bytes },
+          })
         : `would put "${database}" back on ${collections} collections, ${bytesText(bytes)}, version ${version}; nothing was written`,
     );
     return exitCodes.done;

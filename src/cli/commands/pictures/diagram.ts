@@ -2,6 +2,7 @@ import { type DiagramFormat, drawMachine } from "../../../operator/draw-machine.
 import { writeFileAtomic } from "../../../ports/files.ts";
 import { exitCodes } from "../../exit-codes.ts";
 import { importModule } from "../../input/import-module.ts";
+import { jsonLine } from "../../output/json-line.ts";
 import type { Terminal } from "../../run.ts";
 
 export interface DiagramOptions {
@@ -32,7 +33,7 @@ export async function diagram(
   const { text, ...rest } = drawing;
   if (json) {
     const where = out === undefined ? { text } : { path: out };
-    terminal.out(JSON.stringify({ type: "diagram", ...rest, ...where }));
+    terminal.out(jsonLine({ type: "diagram", ...rest, ...where }));
   } else if (out === undefined) terminal.out(text.trimEnd());
   else terminal.out(`${drawing.machine} is in ${out}`);
   return exitCodes.done;

@@ -7,6 +7,7 @@ import { isUpgradeId } from "../../../operator/film/read-film.ts";
 import { systemClock } from "../../../ports/clock.ts";
 import { readTextFile, writeFileAtomic } from "../../../ports/files.ts";
 import { exitCodes } from "../../exit-codes.ts";
+import { jsonLine } from "../../output/json-line.ts";
 import { filmLineRenderer, isShown, renderFilmHead } from "../../render/film.ts";
 import { type SharedOptions, type Terminal, withFleet } from "../../run.ts";
 
@@ -30,7 +31,7 @@ export function exportCommand(
     await writeFileAtomic(out, text);
     terminal.out(
       json
-        ? JSON.stringify({ type: "exported", upgradeId, path: out, bytes: Buffer.byteLength(text) })
+        ? jsonLine({ type: "exported", upgradeId, path: out, bytes: Buffer.byteLength(text) })
         : `upgrade ${upgradeId} is in ${out}: \`lockstep replay ${out}\` shows it`,
     );
     return exitCodes.done;
@@ -77,7 +78,7 @@ async function show(
 ): Promise<void> {
   if (json) {
     const { lanes, charts: _, ...head } = film;
-    terminal.out(JSON.stringify({ type: "film", ...head, actors: lanes.length }));
+    terminal.out(jsonLine({ type: "film", ...head, actors: lanes.length }));
   } else terminal.out(renderFilmHead(film));
   const rendered = filmLineRenderer(film);
   let before: number | null = null;
@@ -85,9 +86,11 @@ async function show(
     const { at, lane, step } = line;
     if (json) {
       const who = { actor: lane.actor, agent: lane.agent };
-      const told =
-        step === null ? { type: "serves", ...who, at } : { type: "step", ...who, ...step };
-      terminal.out(JSON.stringify(told));
+      terminal.out(
+        jsonLine(
+          step === null ? { type: "serves", ...who, at } : { type: "step", ...who, ...step },
+        ),
+      );
       continue;
     }
     if (!isShown(line)) continue;

@@ -1,4 +1,5 @@
 import { exitCodes } from "../../exit-codes.ts";
+import { jsonLine } from "../../output/json-line.ts";
 import { docsLinkOf } from "../../render/docs-link.ts";
 import { renderExplanation } from "../../render/explanation.ts";
 import { type SharedOptions, type Terminal, withFleet } from "../../run.ts";
@@ -14,8 +15,11 @@ export function explain(
     const causes = explanation.causes.map((cause) => {
       return { ...cause, docs: cause.code === null ? null : docsLinkOf(cause.code) };
     });
-    const line = { type: "explanation", ...explanation, causes };
-    terminal.out(options.json ? JSON.stringify(line) : renderExplanation(explanation));
+    terminal.out(
+      options.json
+        ? jsonLine({ type: "explanation", ...explanation, causes })
+        : renderExplanation(explanation),
+    );
     return exitCodes.done;
   });
 }

@@ -1,4 +1,5 @@
 import { exitCodes } from "../../exit-codes.ts";
+import { jsonLine } from "../../output/json-line.ts";
 import { renderHistory } from "../../render/fleet.ts";
 import { type SharedOptions, type Terminal, withFleet } from "../../run.ts";
 
@@ -6,11 +7,9 @@ import { type SharedOptions, type Terminal, withFleet } from "../../run.ts";
 export function history(options: SharedOptions, terminal: Terminal): Promise<number> {
   return withFleet(options, terminal, async (fleet) => {
     const items = await fleet.history();
-    terminal.out(
-      options.json
-        ? items.map((item) => JSON.stringify({ type: "upgrade", ...item })).join("\n")
-        : renderHistory(items),
-    );
+    if (options.json)
+      for (const item of items) terminal.out(jsonLine({ type: "upgrade", ...item }));
+    else terminal.out(renderHistory(items));
     return exitCodes.done;
   });
 }

@@ -1,5 +1,6 @@
 import { conditionsOf } from "../../../operator/conditions.ts";
 import { exitCodes } from "../../exit-codes.ts";
+import { jsonLine } from "../../output/json-line.ts";
 import { renderStatus } from "../../render/fleet.ts";
 import { type SharedOptions, type Terminal, withFleet } from "../../run.ts";
 
@@ -7,8 +8,10 @@ import { type SharedOptions, type Terminal, withFleet } from "../../run.ts";
 export function status(options: SharedOptions, terminal: Terminal): Promise<number> {
   return withFleet(options, terminal, async (fleet) => {
     const seen = await fleet.status();
-    const line = { type: "status", ...seen, conditions: conditionsOf(seen) };
-    terminal.out(options.json ? JSON.stringify(line) : renderStatus(seen));
+    const conditions = conditionsOf(seen);
+    terminal.out(
+      options.json ? jsonLine({ type: "status", ...seen, conditions }) : renderStatus(seen),
+    );
     return exitCodes.done;
   });
 }

@@ -4,6 +4,7 @@ import type { FleetStatus } from "../../../operator/status.ts";
 import { exitCodes } from "../../exit-codes.ts";
 import { type Goal, judgeServing, judgeState, parseGoal, type Verdict } from "../../input/goals.ts";
 import { parseTimeMs } from "../../input/time-span.ts";
+import { jsonLine } from "../../output/json-line.ts";
 import { type SharedOptions, type Terminal, withFleet } from "../../run.ts";
 import { printChanges } from "../../wait-for-end.ts";
 
@@ -54,8 +55,10 @@ function printVerdict(
   options: GoalOptions,
   { out }: Terminal,
 ): void {
-  const line = { type: "wait", for: goal, upgradeId, reached: kind === "reached", message: text };
-  out(options.json ? JSON.stringify(line) : text);
+  const reached = kind === "reached";
+  out(
+    options.json ? jsonLine({ type: "wait", for: goal, upgradeId, reached, message: text }) : text,
+  );
 }
 
 /** Waits until a goal is reached, or can no longer be reached. Returns the exit code. */

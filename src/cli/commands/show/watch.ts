@@ -2,6 +2,7 @@ import { conditionsOf } from "../../../operator/conditions.ts";
 import type { FleetClient } from "../../../operator/fleet-client.ts";
 import type { FleetStatus } from "../../../operator/status.ts";
 import { exitCodes } from "../../exit-codes.ts";
+import { jsonLine } from "../../output/json-line.ts";
 import { agentChanges } from "../../render/changes.ts";
 import { clockTime, renderStatus } from "../../render/fleet.ts";
 import type { Screen } from "../../render/screen.ts";
@@ -24,7 +25,7 @@ function printJson({ out }: Terminal): Show {
     const news = newsOf(status);
     if (news === last) return;
     last = news;
-    out(JSON.stringify({ type: "status", ...status, conditions: conditionsOf(status) }));
+    out(jsonLine({ type: "status", ...status, conditions: conditionsOf(status) }));
   };
 }
 

@@ -1,6 +1,7 @@
 import type { FleetRequest } from "../../../operator/fleet-client.ts";
 import { exitCodes } from "../../exit-codes.ts";
 import { type SharedOptions, type Terminal, withFleet } from "../../run.ts";
+import { printAccepted } from "../../wait-for-end.ts";
 
 /** `lockstep abort`, `retry`, `forget AGENT`: a request that the master answers. */
 export function ask(
@@ -9,8 +10,7 @@ export function ask(
   terminal: Terminal,
 ): Promise<number> {
   return withFleet(options, terminal, async (fleet) => {
-    const answer = await fleet.request(request);
-    terminal.out(options.json ? JSON.stringify({ type: "answer", ...answer }) : answer.message);
+    printAccepted(await fleet.request(request), options, terminal);
     return exitCodes.done;
   });
 }

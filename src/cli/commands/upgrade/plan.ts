@@ -7,6 +7,7 @@ import { writeFileAtomic } from "../../../ports/files.ts";
 import { exitCodes } from "../../exit-codes.ts";
 import { parseDeadlines } from "../../input/deadlines.ts";
 import { requireStepSource, type StepOptions, stepWords } from "../../input/step-source.ts";
+import { jsonLine } from "../../output/json-line.ts";
 import { renderPlan } from "../../render/plan.ts";
 import { type SharedOptions, type Terminal, withFleet } from "../../run.ts";
 import { type FollowOptions, followUpgrade } from "./upgrade.ts";
@@ -29,7 +30,7 @@ export async function plan(
   return withFleet(options, terminal, async (fleet) => {
     const made = await fleet.plan(version, { steps, deadlines });
     const isRefused = made.checks.some(({ isPassed }) => !isPassed);
-    terminal.out(options.json ? JSON.stringify({ type: "plan", ...made }) : renderPlan(made));
+    terminal.out(options.json ? jsonLine({ type: "plan", ...made }) : renderPlan(made));
     const { out } = options;
     // The file is an approval, and nobody could approve this.
     if (isRefused) return exitCodes.failed;
@@ -37,7 +38,7 @@ export async function plan(
     await writeFileAtomic(resolve(out), planText(made));
     terminal.out(
       options.json
-        ? JSON.stringify({ type: "plan-file", path: resolve(out) })
+        ? jsonLine({ type: "plan-file", path: resolve(out) })
         : `written to ${out}: \`lockstep apply ${out}${stepWords(options)}\` asks for this upgrade`,
     );
     return exitCodes.done;

@@ -2,6 +2,7 @@ import { databaseNameOf } from "../../../mongo/database-name.ts";
 import { exitCodes } from "../../exit-codes.ts";
 import { requireConfirmation } from "../../input/confirmation.ts";
 import { type SharedOptions, type Terminal, withFleet } from "../../run.ts";
+import { printAccepted } from "../../wait-for-end.ts";
 
 export interface RetryOptions extends SharedOptions {
   readonly confirm?: string;
@@ -19,7 +20,7 @@ export function retry(options: RetryOptions, terminal: Terminal): Promise<number
       await requireConfirmation(name, what, options, terminal);
     }
     const answer = await fleet.request({ kind: "retry", discardForeignWrites: isForeign });
-    terminal.out(options.json ? JSON.stringify({ type: "answer", ...answer }) : answer.message);
+    printAccepted(answer, options, terminal);
     return exitCodes.done;
   });
 }

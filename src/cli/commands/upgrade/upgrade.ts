@@ -7,6 +7,7 @@ import { requireYes } from "../../input/confirmation.ts";
 import { parseDeadlines } from "../../input/deadlines.ts";
 import { findStepSource, type StepOptions } from "../../input/step-source.ts";
 import { parseTimeMs } from "../../input/time-span.ts";
+import { jsonLine } from "../../output/json-line.ts";
 import { renderPlan } from "../../render/plan.ts";
 import { type SharedOptions, type Terminal, withFleet } from "../../run.ts";
 import { printAccepted, type WaitOptions, waitForEnd } from "../../wait-for-end.ts";
@@ -79,7 +80,7 @@ async function askWithPlan(
 ): Promise<Accepted> {
   const plan = await planUpwards(fleet, to, planning);
   if (plan === null) return askPlainly(fleet, to, planning.deadlines ?? {}, options, terminal);
-  terminal.out(options.json ? JSON.stringify({ type: "plan", ...plan }) : renderPlan(plan));
+  terminal.out(options.json ? jsonLine({ type: "plan", ...plan }) : renderPlan(plan));
   requireChecks(plan);
   const what = `the application is down from the first gate that shuts until ${to} serves`;
   await requireYes(what, options, terminal);
