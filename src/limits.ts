@@ -306,6 +306,14 @@ export const limits = {
   engineCountPauses: 100,
   /** Actors with work of one machine that a count looks at for the one that has waited longest. */
   engineWorkLooksMax: 1_000,
+  /** Actors and transitions of one page, and the length of an event that a person may send. */
+  dashboardActorsMax: 50,
+  dashboardTransitionsMax: 20,
+  dashboardEventBytesMax: 256 * 1024,
+  /** Pages share each reading of actors for so long. A page asks for one list or one actor. */
+  dashboardLookAgeMs: 1_000,
+  dashboardLooksAtOnce: 16,
+  dashboardLooksKept: 64,
 
   /** Upgrades: durable deadlines, used where the operator names none. */
   waitingDeadlineMs: 15 * 60_000,

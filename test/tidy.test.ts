@@ -80,6 +80,7 @@ const leaves = [
   "src/errors.ts",
   "src/limits.ts",
   "src/log.ts",
+  "src/printable.ts",
   "src/shape.ts",
 ];
 

@@ -7,6 +7,7 @@ import { redactUrl } from "../log.ts";
 import { asUnreachable } from "../mongo/transient.ts";
 import { packageVersion } from "../ports/package-version.ts";
 import { exitAfter } from "../ports/process.ts";
+import { printable } from "../printable.ts";
 import { addCheckCommand } from "./commands/actors/check.ts";
 import { addActorsCommands } from "./commands/actors/register.ts";
 import { addBackupCommands } from "./commands/backup/register.ts";
@@ -22,7 +23,6 @@ import { type RetryOptions, retry } from "./commands/upgrade/retry.ts";
 import { exitCodeOf, exitCodes } from "./exit-codes.ts";
 import { addMongoUrlOptions, completeMongoUrl } from "./input/mongo-url.ts";
 import { renderFailure, renderInterruption } from "./render/failure.ts";
-import { printable } from "./render/printable.ts";
 import { screenOf } from "./render/screen.ts";
 import type { SharedOptions, Terminal } from "./run.ts";
 

@@ -1,13 +1,17 @@
 import type { HttpBindings } from "@hono/node-server";
-import { type Context, Hono } from "hono";
+import { type Context, Hono, type MiddlewareHandler } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { secureHeaders } from "hono/secure-headers";
 import { isLockstepError, messageOf } from "../errors.ts";
 import { limits } from "../limits.ts";
 import { type Log, redactUrl } from "../log.ts";
+import type { ActorsClient } from "../operator/actors/actors-client.ts";
 import { filmText } from "../operator/film/film-file.ts";
+import { shippedCharts } from "../operator/film/project.ts";
 import type { FleetClient } from "../operator/fleet-client.ts";
 import type { FleetStatus } from "../operator/status.ts";
+import type { Clock } from "../ports/clock.ts";
+import { addActors } from "./actors/routes.ts";
 import { createDiagrams } from "./diagrams.ts";
 import { eventStream } from "./event-stream.ts";
 import type { Feed } from "./feed.ts";
@@ -22,6 +26,9 @@ export interface ApplicationOptions {
   /** Answers a scrape. */
   readonly metrics: () => Promise<MetricsAnswer>;
   readonly page: ReadonlyMap<string, PageFile>;
+  /** The actors of an engine of any machines, or null where none is shown. */
+  readonly actors: ActorsClient | null;
+  readonly clock: Clock;
   readonly databaseName: string;
   /** Gives the right to act, or null where nobody may. */
   readonly token: string | null;
@@ -51,27 +58,46 @@ const headers = secureHeaders({
   xFrameOptions: "DENY",
 });
 
-const statusOfCode = { "no-upgrade": 404, "too-many-requests": 503, "bad-argument": 400 } as const;
+const statusOfCode: Readonly<Partial<Record<string, 400 | 404 | 503>>> = {
+  ...{ "no-upgrade": 404, "unknown-actor": 404, "machine-unknown": 404 },
+  ...{ "too-many-requests": 503, "database-unreachable": 503, "bad-argument": 400 },
+};
 
 function answerError(context: Context, error: unknown): Response {
   const known = isLockstepError(error);
   const code = known ? error.code : "unexpected";
-  const status = statusOfCode[code as keyof typeof statusOfCode] ?? (known ? 409 : 500);
+  const status = statusOfCode[code] ?? (known ? 409 : 500);
   if (status === 503) context.header("Retry-After", "5");
   return context.json({ code, message: redactUrl(messageOf(error)) }, status);
 }
 
-const tooLarge = (context: Context) => {
-  const message = `expected a request of at most ${limits.dashboardBodyBytesMax} bytes`;
-  return context.json({ code: "bad-argument", message }, 413);
-};
+const bounded = (bytesMax: number) =>
+  bodyLimit({
+    maxSize: bytesMax,
+    onError: (context) => {
+      const message = `expected a request of at most ${bytesMax} bytes, found a larger one`;
+      return context.json({ code: "bad-argument", message }, 413);
+    },
+  });
 
 const refuse = (context: Context, status: 401 | 403, message: string) =>
   context.json({ code: "refused", message }, status);
 
+/** Lets only requests with the token pass, of at most so many bytes. */
+function actingWith(token: string | null) {
+  const allowed: MiddlewareHandler = async (context, next) => {
+    const refusal = rightsRefusal(context.req.header("authorization"), token);
+    if (refusal) return refuse(context, refusal.status, refusal.message);
+    await next();
+    return undefined;
+  };
+  return (bytesMax: number): [MiddlewareHandler, MiddlewareHandler] => [allowed, bounded(bytesMax)];
+}
+
 /** The answers over HTTP. It has no socket of its own. */
 export function createApplication(options: ApplicationOptions): Application {
-  const { feed, page, token, allowedHosts, log } = options;
+  const { feed, page, token, allowedHosts, log, actors, clock } = options;
+  const acting = actingWith(token);
   const application = new Hono<{ Bindings: HttpBindings }>();
   application.use(headers);
   application.use(async (context, next) => {
@@ -100,20 +126,15 @@ export function createApplication(options: ApplicationOptions): Application {
     const refusal = rightsRefusal(context.req.header("authorization"), token);
     return context.json({ mayAct: refusal === null, message: refusal?.message ?? "" });
   });
-  application.post(
-    "/api/requests",
-    bodyLimit({ maxSize: limits.dashboardBodyBytesMax, onError: tooLarge }),
-    async (context) => {
-      const refusal = rightsRefusal(context.req.header("authorization"), token);
-      if (refusal) return refuse(context, refusal.status, refusal.message);
-      const asked = readPageRequest(await context.req.json().catch(() => null));
-      const wanted = fleetRequestOf(asked, await options.fleet.status(), options.databaseName);
-      const accepted = await options.fleet.request(wanted);
-      log.info({ request: wanted.kind }, "a request of the page was accepted");
-      return context.json({ message: accepted.message });
-    },
-  );
+  application.post("/api/requests", ...acting(limits.dashboardBodyBytesMax), async (context) => {
+    const asked = readPageRequest(await context.req.json().catch(() => null));
+    const wanted = fleetRequestOf(asked, await options.fleet.status(), options.databaseName);
+    const accepted = await options.fleet.request(wanted);
+    log.info({ request: wanted.kind }, "a request of the page was accepted");
+    return context.json({ message: accepted.message });
+  });
   addPictures(application, options);
+  if (actors !== null) addActors(application, { actors, clock, log, acting });
   addHealth(application, options);
   for (const [path, { type, bytes }] of page) {
     const serve = (context: Context) => context.body(bytes, 200, { "Content-Type": type });
@@ -123,9 +144,13 @@ export function createApplication(options: ApplicationOptions): Application {
   return application;
 }
 
+/** True for a machine that this build ships. */
+const isShipped = (name: string): name is keyof typeof shippedCharts =>
+  Object.hasOwn(shippedCharts, name);
+
 /** The past upgrades, and the diagrams of the machines. */
 function addPictures(application: Application, { fleet }: ApplicationOptions): void {
-  const diagram = createDiagrams();
+  const draw = createDiagrams();
   application.get("/api/films/:upgradeId", async (context) => {
     const upgradeId = context.req.param("upgradeId");
     const text = filmText(await fleet.film(upgradeId));
@@ -134,8 +159,8 @@ function addPictures(application: Application, { fleet }: ApplicationOptions): v
   });
   application.get("/api/diagrams/:machine/:form", async (context) => {
     const { machine, form } = context.req.param();
-    const svg = await diagram(machine, form === "brief");
-    if (svg === null) return context.notFound();
+    if (!isShipped(machine)) return context.notFound();
+    const svg = await draw(machine, shippedCharts[machine], form === "brief");
     return context.body(svg, 200, { "Content-Type": "image/svg+xml" });
   });
 }

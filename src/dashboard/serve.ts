@@ -5,6 +5,7 @@ import { createAdaptorServer } from "@hono/node-server";
 import { LockstepError, messageOf } from "../errors.ts";
 import { limits } from "../limits.ts";
 import { type Log, silentLog } from "../log.ts";
+import type { ActorsClient } from "../operator/actors/actors-client.ts";
 import type { FleetClient } from "../operator/fleet-client.ts";
 import { type Clock, systemClock } from "../ports/clock.ts";
 import { type Random, systemRandom } from "../ports/random.ts";
@@ -17,6 +18,8 @@ export interface DashboardOptions {
   readonly fleet: FleetClient;
   /** The application's database, which a person types as confirmation. */
   readonly databaseName: string;
+  /** The actors of an engine of any machines. Default: none are shown. */
+  readonly actors?: ActorsClient;
   /** The fleet's name, as the page shows it. */
   readonly name: string;
   /** The address to listen on. Default: 127.0.0.1. */
@@ -60,12 +63,12 @@ export async function startDashboard(options: DashboardOptions): Promise<Dashboa
   const token = checkedToken(options.token);
   const directory = options.pageDirectory ?? fileURLToPath(new URL("./page/", import.meta.url));
   const page = await readPage(directory);
-  const { databaseName, allowedHosts = [] } = options;
-  const of = { name, database: databaseName };
+  const { databaseName, allowedHosts = [], actors = null } = options;
+  const of = { name, database: databaseName, engine: actors?.database ?? null };
   const feed = createFeed({ fleet, of, clock, instance: random.hex(8) });
   const metrics = createMetrics({ fleet, clock, log });
   const application = createApplication({
-    ...{ fleet, feed, metrics, page, databaseName, token, log },
+    ...{ fleet, feed, metrics, page, actors, databaseName, token, clock, log },
     allowedHosts: allowedHosts.map((each) => each.toLowerCase()),
   });
   const server = createAdaptorServer({ fetch: application.fetch });

@@ -14,7 +14,12 @@ export interface AgentTile extends Omit<FleetStatus["agents"][number], "lastSeen
 
 /** All that the page shows of a fleet, in parts that change by themselves. */
 export interface FleetView {
-  readonly fleet: { readonly name: string; readonly database: string };
+  readonly fleet: {
+    readonly name: string;
+    readonly database: string;
+    /** The database of the engine whose actors are shown beside the fleet, or null. */
+    readonly engine: string | null;
+  };
   readonly versions: FleetStatus["versions"] | null;
   readonly master: FleetStatus["master"];
   readonly upgrade: FleetStatus["upgrade"];

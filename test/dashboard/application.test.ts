@@ -34,15 +34,9 @@ function stage(options: { readonly token?: string | null; readonly status?: Flee
   onTestFinished(() => feed.close());
   const page = new Map([["/index.html", { type: "text/html", bytes: new Uint8Array([60]) }]]);
   const application = createApplication({
-    ...{
-      fleet,
-      feed,
-      metrics: async () => ({ type: "text/plain", text: "m 1" }),
-      page,
-      databaseName: "things",
-      allowedHosts: [],
-      log: silentLog,
-    },
+    ...{ fleet, feed, page, databaseName: "things", allowedHosts: [], log: silentLog },
+    ...{ actors: null, clock: createVirtualClock() },
+    metrics: async () => ({ type: "text/plain", text: "m 1" }),
     token: options.token === undefined ? token : options.token,
   });
   const get = (path: string, headers: Readonly<Record<string, string>> = {}) =>

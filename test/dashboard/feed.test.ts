@@ -66,7 +66,13 @@ function stage() {
 function page(room = Number.POSITIVE_INFINITY) {
   const ids: string[] = [];
   const beats: number[] = [];
-  const got = { view: emptyView({ name: "", database: "" }), wholes: 0, ended: 0, ids, beats };
+  const got = {
+    view: emptyView({ name: "", database: "", engine: null }),
+    wholes: 0,
+    ended: 0,
+    ids,
+    beats,
+  };
   const follower: Follower = {
     send({ id, text }) {
       if (ids.length >= room) return false;

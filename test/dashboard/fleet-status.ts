@@ -4,7 +4,7 @@ import { agentStatus, fleetStatus, statusNow, upgradeStatus } from "../support/f
 
 export const at = statusNow;
 
-export const things = { name: "things", database: "things" };
+export const things = { name: "things", database: "things", engine: null };
 
 export const explanation: Explanation = {
   ...{ subject: "upgrade u000002", condition: null, causes: [], tried: [], safe: [], next: [] },

@@ -44,7 +44,7 @@ test("the frames between views, one after the other, make each view", () => {
   fc.assert(
     fc.property(fc.array(statuses, { minLength: 1, maxLength: 6 }), (readings) => {
       let sent: WholeView | null = null;
-      let shown = emptyView({ name: "", database: "" });
+      let shown = emptyView({ name: "", database: "", engine: null });
       for (const reading of readings) {
         const view = viewFrom(reading);
         const frame = frameBetween(sent, view, at);

@@ -17,10 +17,12 @@ import { at, statusWith, things, upgradeWith } from "./fleet-status.ts";
 
 describe("the place in the URL", () => {
   test("leads back to itself", () => {
+    const words = fc.option(fc.string({ unit: "binary", minLength: 1, maxLength: 30 }));
     const places = fc.record({
+      view: fc.option(fc.constantFrom("fleet", "actors")),
       upgradeId: fc.option(fc.constantFrom("u000001", "u1234567")),
-      atMs: fc.option(fc.nat()),
-      actor: fc.option(fc.string({ minLength: 1, maxLength: 30 })),
+      ...{ atMs: fc.option(fc.nat()), actor: words, machine: words, state: words, tag: words },
+      ...{ status: words, after: words, id: words, before: fc.option(fc.nat()) },
     });
     fc.assert(
       fc.property(places, (place) => {
@@ -32,7 +34,13 @@ describe("the place in the URL", () => {
   test("is read as a link has it, and nonsense is left out", () => {
     const link = "#upgrade=u000002&at=44000&actor=participant/a2/u000002";
     expect(hashOf(placeOf(link))).toBe(link);
-    const nothing = { upgradeId: null, atMs: null, actor: null };
+    const nothing = {
+      ...{ view: null, upgradeId: null, atMs: null, actor: null, machine: null, state: null },
+      ...{ tag: null, status: null, after: null, id: null, before: null },
+    };
+    const actor = "#view=actors&machine=order&state=paid&id=a/b";
+    expect(hashOf(placeOf(actor))).toBe(actor);
+    expect(placeOf(`#view=everything&before=x&id=${"i".repeat(2_001)}`)).toEqual(nothing);
     expect(placeOf("#upgrade=../../x&at=-1&actor=")).toEqual(nothing);
     expect(placeOf("#upgrade=u1&at=1e9")).toEqual(nothing);
     expect(placeOf("")).toEqual(nothing);

@@ -4,9 +4,10 @@
 import { expect, test } from "vitest";
 import { fromPromise } from "xstate";
 import { limits } from "../../src/limits.ts";
+import { type JournalPage, journalOf } from "../../src/operator/actors/journal.ts";
 import { keptJsonOf, keptValuesOf } from "../../src/operator/actors/kept-text.ts";
 import { listActors } from "../../src/operator/actors/list.ts";
-import { showActor, whyActor } from "../../src/operator/actors/look.ts";
+import { lookAtActor, showActor, whyActor } from "../../src/operator/actors/look.ts";
 import { keepingLog } from "../../src/operator/actors/open-engine.ts";
 import { tailOf } from "../../src/operator/actors/reading.ts";
 import { machinesOfModule, receiverOf } from "../../src/operator/actors/send-event.ts";
@@ -134,6 +135,75 @@ test("why tells the events only with the machine, and says what a module lacks",
   });
 });
 
+/** Transitions 0 to 100 of which 1 to 39 are deleted, in pages of three. */
+function longJournal(reading: Awaited<ReturnType<typeof started>>["reading"], kept = 40) {
+  let read = 0;
+  const store = new Proxy(reading.store, {
+    get(target, name) {
+      if (name === "tail") return async () => ({ ...(await target.tail("a")), revision: 100 });
+      if (name !== "entries") return Reflect.get(target, name).bind(target);
+      return async (_id: string, from: number, limit: number) => {
+        const [first] = await target.entries("a", 0, 1);
+        const found = Array.from({ length: 101 }, (_, at) => at)
+          .filter((at) => at >= from && (at === 0 || at >= kept))
+          .slice(0, Math.min(limit, 3));
+        read += found.length;
+        return found.map((at) => ({ ...first, revision: at, event: `{"type":"E${at}"}` }));
+      };
+    },
+  });
+  return { store, read: () => read };
+}
+
+test("the journal is read page by page, from its end to its beginning, and names what was deleted", async () => {
+  const { reading } = await started();
+  const { store, read } = longJournal(reading);
+  const seen: number[] = [];
+  let before: number | null = null;
+  let deleted = 0;
+  for (const pages of [1, 2, 3, 4]) {
+    const page: JournalPage = await journalOf({ store }, "a", before, 20);
+    seen.unshift(...page.transitions.map(({ revision }) => revision));
+    ({ before, deleted } = page);
+    expect([pages, before === null]).toEqual([pages, pages === 4]);
+  }
+  expect(seen).toEqual([0, ...Array.from({ length: 61 }, (_, at) => at + 40)]);
+  expect(deleted).toBe(39);
+  expect(read()).toBeLessThan(62 + 4 * 6);
+  const last = await journalOf({ store }, "a", 101, 1);
+  expect(last.transitions).toMatchObject([{ revision: 100, event: "{ type: 'E100' }" }]);
+  expect((await journalOf({ store }, "a", 10, 20)).transitions).toHaveLength(1);
+  // A page of the store that is cut at its size hides none of the last transitions.
+  const { history } = await showActor({ ...reading, store }, "a");
+  expect(history.map(({ revision }) => revision).at(-1)).toBe(100);
+});
+
+test("a journal whose every transition is kept ends with its first one, and has lost none", async () => {
+  const { reading } = await started();
+  const { store } = longJournal(reading, 1);
+  const page = await journalOf({ store }, "a", 15, 20);
+  expect([page.transitions.length, page.before, page.deleted]).toEqual([15, null, 0]);
+  expect((await journalOf({ store }, "a", 40, 20)).before).toBe(20);
+});
+
+test("one look has the actor, the answer to why, and whether an event can be sent", async () => {
+  const { reading } = await started();
+  const found = await lookAtActor(reading, "b", [order]);
+  expect(found.shown).toMatchObject({ id: "b", state: "charging", revision: 1 });
+  expect(found.why).toMatchObject({ events: [], lack: null, work: [{ name: "charge" }] });
+  expect(found.sending).toEqual({ migratesTo: null });
+  const other = version("2.0.0", chart(config, { actors: { charge: failing } }), options);
+  const { why, sending } = await lookAtActor(reading, "a", [other]);
+  expect([why.reason?.code, sending]).toEqual([
+    "entry-not-readable",
+    { refusal: expect.stringContaining('expected the module to export "m@1.0.0"') },
+  ]);
+  expect((await lookAtActor(reading, "a", null)).sending).toEqual({
+    refusal: expect.stringContaining("--module"),
+  });
+  await expect(lookAtActor(reading, "z", [order])).rejects.toMatchObject({ code: "unknown-actor" });
+});
+
 test("reading writes nothing", async () => {
   const { world, reading } = await started();
   const writes: string[] = [];
@@ -181,7 +251,7 @@ test("a value that is large, or refers to an actor, is shown in part", () => {
   );
   const lines = of(wide).split("\n");
   expect(lines).toHaveLength(limits.shownValueLines + 1);
-  expect(lines.at(-1)).toMatch(/^… \d+ more lines; --json has all of them$/);
+  expect(lines.at(-1)).toMatch(/^… \d+ more lines; `lockstep actors show --json` has all of them$/);
   expect(of({ text: "x".repeat(5_000) })).toContain("4000 more characters");
   expect(of({ text: "a\u001b[2J\nforged" })).toBe("{ text: 'a\\x1B[2J\\nforged' }");
   expect(keptValuesOf(null)).toEqual({ context: null, output: null });

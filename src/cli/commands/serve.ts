@@ -4,9 +4,14 @@ import { LockstepError } from "../../errors.ts";
 import { limits } from "../../limits.ts";
 import { createLog } from "../../log.ts";
 import { databaseNameOf } from "../../mongo/database-name.ts";
+import { type ActorsClient, createActorsClient } from "../../operator/actors/actors-client.ts";
+import { withEngine } from "../../operator/actors/open-engine.ts";
+import type { FleetClient } from "../../operator/fleet-client.ts";
 import { systemClock } from "../../ports/clock.ts";
 import { readSecretFile } from "../../ports/secret-file.ts";
 import { exitCodes } from "../exit-codes.ts";
+import { placeOf } from "../input/engine-options.ts";
+import { importModule } from "../input/import-module.ts";
 import { jsonLine } from "../output/json-line.ts";
 import { type SharedOptions, type Terminal, withFleet } from "../run.ts";
 
@@ -16,6 +21,7 @@ interface ServeOptions extends SharedOptions {
   readonly allowHost?: readonly string[];
   readonly tokenFile?: string;
   readonly engineDatabase?: string;
+  readonly module?: string;
 }
 
 /** Registers `lockstep serve`. */
@@ -35,11 +41,15 @@ export function addServeCommand(
     .option("--allow-host <name...>", "a name under which a proxy serves the page")
     .option(
       "--engine-database <name>",
-      "the database of the engine in the metrics (default: the fleet's own database)",
+      "show the actors of the engine in this database (default with --module: the fleet's own), and count them in the metrics (default: the fleet's own)",
     )
     .option(
       "--token-file <path>",
       "a file with the token that gives the right to act (default: LOCKSTEP_DASHBOARD_TOKEN of the environment; without one the page is read-only)",
+    )
+    .option(
+      "--module <path>",
+      "a module that exports the engine's durable machines, for their diagrams and to send events",
     )
     .action((options: ServeOptions) => settle(serve(options, terminal)));
 }
@@ -56,17 +66,31 @@ async function readToken({ tokenFile }: ServeOptions): Promise<string | undefine
   return process.env["LOCKSTEP_DASHBOARD_TOKEN"]?.trim();
 }
 
+/** The engine of which the page shows the actors, where one is asked for. */
+async function withActors(
+  options: ServeOptions,
+  terminal: Terminal,
+  act: (actors: ActorsClient | null) => Promise<number>,
+): Promise<number> {
+  const { engineDatabase: database, module } = options;
+  if (database === undefined && module === undefined) return act(null);
+  const exports = module === undefined ? null : await importModule(module, "--module");
+  const place = { ...placeOf(options, terminal), database };
+  return withEngine(place, (engine, client) => act(createActorsClient(engine, client, exports)));
+}
+
 /** `lockstep serve`: serves the dashboard until it is interrupted. */
 async function serve(options: ServeOptions, terminal: Terminal): Promise<number> {
   const { host, fleet: name, allowHost = [] } = options;
   const port = parsePort(options.port);
   const token = await readToken(options);
   const databaseName = databaseNameOf(options.mongoUrl);
-  return withFleet(options, terminal, async (fleet) => {
+  const serving = async (fleet: FleetClient, actors: ActorsClient | null) => {
     const dashboard = await startDashboard({
       ...{ fleet, databaseName, name: name ?? databaseName, host, port, allowedHosts: allowHost },
       log: createLog({ level: "warn", destination: process.stderr }),
       ...(token === undefined ? {} : { token }),
+      ...(actors === null ? {} : { actors }),
     });
     try {
       const mayAct = token !== undefined && token !== "";
@@ -81,5 +105,8 @@ async function serve(options: ServeOptions, terminal: Terminal): Promise<number>
     } finally {
       await dashboard.close();
     }
-  });
+  };
+  return withActors(options, terminal, (actors) =>
+    withFleet(options, terminal, (fleet) => serving(fleet, actors)),
+  );
 }

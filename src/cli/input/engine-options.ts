@@ -1,6 +1,6 @@
 import type { EnginePlace } from "../../operator/actors/open-engine.ts";
+import { printableLine } from "../../printable.ts";
 import { type BareLine, jsonLine } from "../output/json-line.ts";
-import { printableLine } from "../render/printable.ts";
 import { fleetOptions, type SharedOptions, type Terminal } from "../run.ts";
 
 /** Options that all commands on an engine share. */

@@ -1,8 +1,9 @@
 import type { ListedActors } from "../../operator/actors/list.ts";
 import type { ActorWhy, ShownActor } from "../../operator/actors/look.ts";
 import type { SentByHand } from "../../operator/actors/send-event.ts";
+import { answerOf, eventWordsOf, sentWords, workerWords } from "../../operator/actors/words.ts";
+import { printableLine } from "../../printable.ts";
 import { clockTime, duration } from "./fleet.ts";
-import { printableLine } from "./printable.ts";
 
 /** An age or a span of hours or days for people: `3 d 4 h`. */
 function span(ms: number): string {
@@ -91,47 +92,19 @@ function workLines({ work, nowMs }: Standing): readonly string[] {
   });
 }
 
-function workerLine({ worker, timers, work, machine }: Standing): readonly string[] {
-  if (worker?.isAlive) {
-    return [printableLine(`  worker  ${worker.host}, process ${worker.pid}`)];
-  }
-  if (timers.length + work.length === 0) return [];
-  const wait = "its timers and its work wait until one comes";
-  const gone = worker === null ? "none owns it" : `${worker.host}, process ${worker.pid}, is gone`;
-  return [printableLine(`  worker  ${gone}: ${wait}; start a process with "${machine}"`)];
-}
-
-/** The one sentence that answers `why`. */
-function answerOf(why: ActorWhy): string {
-  const { status, work, timers, events, lack, isStuck, nowMs } = why;
-  if (status !== "active") {
-    if (work.length === 0) return `it has ended (${status}): nothing moves it`;
-    return `it has ended (${status}): only its actions are left`;
-  }
-  if (isStuck) return "it is stuck: no event, no timer and no work can move it";
-  if (lack !== null) return `the module lacks ${lack}: a worker with it leaves the actor alone`;
-  if (work.length > 0) return "it moves when its work ends, or by an event";
-  const [first] = timers.toSorted((one, other) => one.at.getTime() - other.at.getTime());
-  if (first)
-    return `it moves by an event, or by its timer ${first.event} ${moment(first.at, nowMs)}`;
-  return events === null
-    ? "only an event can move it"
-    : `it waits for an event: ${events.join(", ")}`;
+function workerLine(standing: Standing): readonly string[] {
+  const words = workerWords(standing);
+  return words === null ? [] : [printableLine(`  worker  ${words}`)];
 }
 
 /** The answer to the question what can move an actor. Pure. */
 export function renderWhy(why: ActorWhy): readonly string[] {
-  const { events, reason, status } = why;
-  const unknown =
-    reason === null
-      ? "not known without the machine: name its module with --module"
-      : `not known: ${reason.code}: ${reason.message}`;
-  const taken = events === null ? unknown : events.join(", ");
-  const eventLine = taken === "" ? "none" : taken;
+  const { words, at } = answerOf(why);
+  const events = eventWordsOf(why);
   return [
     headLine(why),
-    printableLine(`  ${answerOf(why)}`),
-    ...(status === "active" ? [printableLine(`  events  ${eventLine}`)] : []),
+    printableLine(`  ${words}${at === null ? "" : ` ${moment(at, why.nowMs)}`}`),
+    ...(events === null ? [] : [printableLine(`  events  ${events}`)]),
     ...timerLines(why),
     ...workLines(why),
     ...workerLine(why),
@@ -170,30 +143,6 @@ export function renderActor(actor: ShownActor): readonly string[] {
 }
 
 /** The answer to an event. Pure. */
-export function renderSent({
-  outcome,
-  state,
-  status,
-  revision,
-  reason,
-  receiver,
-}: SentByHand): string {
-  const { id } = receiver;
-  const place = `${state}${status === "active" ? "" : `, ${status}`}, revision ${revision}`;
-  switch (outcome) {
-    case "applied":
-      return printableLine(`applied: ${id} is in ${place}`);
-    case "duplicate":
-      return printableLine(
-        `duplicate: ${id} has taken an event with this key before, and is in ${place}`,
-      );
-    case "ignored": {
-      const why = status === "active" ? `no transition of ${state} takes it` : `it has ended`;
-      return printableLine(`ignored: ${id} is in ${place}: ${why}`);
-    }
-    case "rejected":
-      return printableLine(
-        `rejected: ${id} stays in ${place}: ${reason === undefined ? "" : `${reason.code}: ${reason.message}`}`,
-      );
-  }
+export function renderSent(sent: SentByHand): string {
+  return printableLine(sentWords(sent));
 }

@@ -1,6 +1,6 @@
 import type { Explanation } from "../../operator/explanation/explain.ts";
+import { printableLine } from "../../printable.ts";
 import { docsLinkOf } from "./docs-link.ts";
-import { printableLine } from "./printable.ts";
 
 /** A part of the explanation under its heading, or nothing where it is empty. */
 function part(heading: string, lines: readonly string[]): readonly string[] {

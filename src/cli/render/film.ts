@@ -2,8 +2,8 @@ import { cutTo } from "../../errors.ts";
 import { limits } from "../../limits.ts";
 import type { Film, FilmStep } from "../../operator/film/film.ts";
 import { type FilmLine, spanOf } from "../../operator/film/moment.ts";
+import { printableLine } from "../../printable.ts";
 import { clockTime, duration } from "./fleet.ts";
-import { printableLine } from "./printable.ts";
 
 const coordinatorName = "upgrade";
 

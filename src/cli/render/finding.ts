@@ -1,6 +1,6 @@
 import type { Finding, Outcome } from "../../operator/doctor/examine.ts";
+import { printableLine } from "../../printable.ts";
 import { docsLinkOf } from "./docs-link.ts";
-import { printableLine } from "./printable.ts";
 
 /** How many findings have each outcome. */
 export type Counts = Readonly<Record<Outcome, number>>;

@@ -1,8 +1,8 @@
 import { limits } from "../../limits.ts";
 import type { FleetPlan } from "../../operator/planning/plan-shape.ts";
+import { printableLine } from "../../printable.ts";
 import { docsLinkOf } from "./docs-link.ts";
 import { duration } from "./fleet.ts";
-import { printableLine } from "./printable.ts";
 
 type PlannedStep = FleetPlan["steps"][number];
 

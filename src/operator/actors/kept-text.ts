@@ -26,7 +26,7 @@ function textOf(value: unknown): string {
   if (more <= 0) return lines.join("\n");
   return [
     ...lines.slice(0, limits.shownValueLines),
-    `… ${more} more lines; --json has all of them`,
+    `… ${more} more lines; \`lockstep actors show --json\` has all of them`,
   ].join("\n");
 }
 
@@ -42,6 +42,14 @@ function valueIn(text: string): unknown {
 export function keptJsonOf(text: string): unknown {
   valueIn(text);
   return JSON.parse(text);
+}
+
+/**
+ * A value of the journal for people. Pure.
+ * @throws LockstepError `record-broken`
+ */
+export function keptTextOf(text: string): string {
+  return textOf(valueIn(text));
 }
 
 /**

@@ -13,16 +13,23 @@ export interface ListedActors extends List {
   readonly nowMs: number;
 }
 
+/** The states of an actor's life. */
+export const actorStatuses = ["active", "done", "error", "stopped"] as const;
+
+/** The choice of the actors of one page. */
+export interface ActorsQuery extends Omit<ListQuery, "machine"> {
+  readonly machine?: string;
+  /** Only actors that have been in their state for so long or longer, in milliseconds. */
+  readonly waitingFor?: number;
+}
+
 /**
  * One page of the actors, as their workers have last written them down.
  * @throws LockstepError `bad-argument`, `machine-unknown`
  */
 export async function listActors(
   reading: Reading,
-  {
-    waitingFor,
-    ...query
-  }: Omit<ListQuery, "machine"> & { readonly machine?: string; readonly waitingFor?: number },
+  { waitingFor, ...query }: ActorsQuery,
 ): Promise<ListedActors> {
   const { store, database } = reading;
   const { machine } = query;
@@ -38,13 +45,17 @@ export async function listActors(
   return { ...list, database, workers: alive.length, nowMs };
 }
 
-/** Each engine makes the partitions of its machines before it starts an actor. */
+/** The names of all machines. Each engine makes the partitions of its machines before it starts an actor. */
+export async function machineNames(store: WorkflowStore): Promise<readonly string[]> {
+  return [...new Set((await store.partitions()).map((each) => each.machine))].toSorted();
+}
+
 async function requireMachine(
   store: WorkflowStore,
   machine: string,
   database: string,
 ): Promise<void> {
-  const names = [...new Set((await store.partitions()).map((each) => each.machine))].toSorted();
+  const names = await machineNames(store);
   if (names.includes(machine)) return;
   const shown = names.slice(0, limits.namesShownMax).join(", ");
   throw new LockstepError(

@@ -1,10 +1,13 @@
+import { isLockstepError } from "../../errors.ts";
 import { limits } from "../../limits.ts";
 import type { DurableMachine } from "../../workflow/definition/durable.ts";
 import type { Why } from "../../workflow/engine-api.ts";
-import type { Entry, EntryReason, PastEntry } from "../../workflow/journal/entry.ts";
+import type { Entry, EntryReason } from "../../workflow/journal/entry.ts";
 import type { WorkflowStore } from "../../workflow/journal/store.ts";
-import { type KeptValues, keptJsonOf, keptValuesOf } from "./kept-text.ts";
+import { type ShownEvent, transitionsBetween } from "./journal.ts";
+import { type KeptValues, keptValuesOf } from "./kept-text.ts";
 import { type Reading, readerOf, tailOf } from "./reading.ts";
+import { type Receiver, receiverOf } from "./send-event.ts";
 
 /** The process that runs the timers and the work of an actor. */
 export interface OwningWorker {
@@ -32,17 +35,6 @@ export interface ActorWhy extends Standing, Pick<Why, "lack" | "isStuck"> {
   /** The types of events that its state takes. Null: this process cannot tell. */
   readonly events: readonly string[] | null;
   /** Why this process cannot tell the events, although it has machines. */
-  readonly reason: EntryReason | null;
-}
-
-/** One transition of an actor, as the journal has it. */
-export interface ShownEvent extends Pick<PastEntry, "revision" | "kind" | "outcome" | "state"> {
-  readonly at: Date;
-  readonly type: string;
-  /** The event in the journal's form of JSON. */
-  readonly event: unknown;
-  readonly status: Entry["status"];
-  readonly version: string;
   readonly reason: EntryReason | null;
 }
 
@@ -80,6 +72,30 @@ async function standingOf(reading: Reading, tail: Entry, machines: readonly Dura
   return { standing, rest };
 }
 
+/** The answer to why, of a standing. */
+function whyOf(
+  { standing, rest }: Awaited<ReturnType<typeof standingOf>>,
+  hasModule: boolean,
+): ActorWhy {
+  const { events, reason, lack, isStuck } = rest;
+  const isKnown = reason === undefined;
+  return {
+    ...standing,
+    events: isKnown ? events : null,
+    reason: isKnown || !hasModule ? null : reason,
+    lack: hasModule ? lack : null,
+    isStuck,
+  };
+}
+
+function shownOf(standing: Standing, tail: Entry): Omit<ShownActor, "history"> {
+  return {
+    ...standing,
+    ...{ revision: tail.revision, tags: tail.tags, started: new Date(tail.startedAtMs) },
+    ...{ reason: tail.reason ?? null, values: keptValuesOf(tail.snapshot) },
+  };
+}
+
 /**
  * The events, timers and work that can move an actor. Only the machines of a module tell the events.
  * @param machines null: the caller has no module
@@ -91,16 +107,7 @@ export async function whyActor(
   machines: readonly DurableMachine[] | null,
 ): Promise<ActorWhy> {
   const tail = await tailOf(reading.store, id);
-  const { standing, rest } = await standingOf(reading, tail, machines ?? []);
-  const { events, reason, lack, isStuck } = rest;
-  const isKnown = reason === undefined;
-  return {
-    ...standing,
-    events: isKnown ? events : null,
-    reason: isKnown || machines === null ? null : reason,
-    lack: machines === null ? null : lack,
-    isStuck,
-  };
+  return whyOf(await standingOf(reading, tail, machines ?? []), machines !== null);
 }
 
 /**
@@ -111,20 +118,51 @@ export async function showActor(reading: Reading, id: string): Promise<ShownActo
   const { store } = reading;
   const tail = await tailOf(store, id);
   const { standing } = await standingOf(reading, tail, []);
-  const first = Math.max(0, tail.revision - limits.shownEventsMax + 1);
-  const entries = await store.entries(id, first, limits.shownEventsMax);
+  const end = tail.revision + 1;
+  const first = Math.max(0, end - limits.shownEventsMax);
+  return { ...shownOf(standing, tail), history: await transitionsBetween(store, id, first, end) };
+}
+
+/** All that one look at an actor tells but its journal. */
+export interface ActorLook {
+  readonly shown: Omit<ShownActor, "history">;
+  readonly why: ActorWhy;
+  /** See `Receiver.migratesTo`. A refusal says why the caller can send it no event. */
+  readonly sending: Pick<Receiver, "migratesTo"> | { readonly refusal: string };
+}
+
+/**
+ * One actor, with the answer to why.
+ * @param machines null: the caller has no module
+ * @throws LockstepError `unknown-actor`, `bad-argument`, `record-broken`
+ */
+export async function lookAtActor(
+  reading: Reading,
+  id: string,
+  machines: readonly DurableMachine[] | null,
+): Promise<ActorLook> {
+  const tail = await tailOf(reading.store, id);
+  const found = await standingOf(reading, tail, machines ?? []);
   return {
-    ...standing,
-    ...{ revision: tail.revision, tags: tail.tags, started: new Date(tail.startedAtMs) },
-    ...{ reason: tail.reason ?? null, values: keptValuesOf(tail.snapshot) },
-    history: entries.map(eventOf),
+    shown: shownOf(found.standing, tail),
+    why: whyOf(found, machines !== null),
+    sending: sendingOf(tail, reading.database, machines),
   };
 }
 
-function eventOf(entry: PastEntry): ShownEvent {
-  const { revision, kind, outcome, state, status, version, eventType: type, atMs, reason } = entry;
-  return {
-    ...{ revision, at: new Date(atMs), kind, type, outcome, state, status, version },
-    ...{ event: keptJsonOf(entry.event), reason: reason ?? null },
-  };
+function sendingOf(
+  tail: Entry,
+  database: string,
+  machines: readonly DurableMachine[] | null,
+): ActorLook["sending"] {
+  if (machines === null)
+    return {
+      refusal: "expected a module with its machine, found none: name it with --module",
+    };
+  try {
+    return { migratesTo: receiverOf(tail, database, machines).receiver.migratesTo };
+  } catch (error) {
+    if (!isLockstepError(error)) throw error;
+    return { refusal: error.message };
+  }
 }

@@ -1,5 +1,6 @@
 import type { MongoClient } from "mongodb";
 import { LockstepError } from "../../errors.ts";
+import { limits } from "../../limits.ts";
 import { type Log, silentLog } from "../../log.ts";
 import { connect } from "../../mongo/connect.ts";
 import { databaseNameOf } from "../../mongo/database-name.ts";
@@ -36,6 +37,7 @@ export function keepingLog(): { readonly log: Log; readonly notices: readonly st
   const notices: string[] = [];
   const keep = (fields: Readonly<Record<string, unknown>>, message: string) => {
     const error = fields["error"];
+    if (notices.length >= limits.saidOnceMax) notices.shift();
     notices.push(typeof error === "string" ? `${message}: ${error}` : message);
   };
   const log: Log = { ...silentLog, warn: keep, error: keep, child: () => log };

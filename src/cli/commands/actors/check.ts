@@ -1,11 +1,11 @@
 import type { Command } from "commander";
 import { limits } from "../../../limits.ts";
 import { checkMachines, type MachineCheck } from "../../../operator/check-machines.ts";
+import { printableLine } from "../../../printable.ts";
 import { exitCodes } from "../../exit-codes.ts";
 import { importModule } from "../../input/import-module.ts";
 import { addMongoUrlOptions } from "../../input/mongo-url.ts";
 import { jsonLine } from "../../output/json-line.ts";
-import { printableLine } from "../../render/printable.ts";
 import { fleetOptions, type SharedOptions, type Terminal } from "../../run.ts";
 
 interface CheckOptions extends Omit<SharedOptions, "fleet"> {

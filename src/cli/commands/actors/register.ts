@@ -1,5 +1,6 @@
 import { type Command, Option } from "commander";
 import { limits } from "../../../limits.ts";
+import { actorStatuses } from "../../../operator/actors/list.ts";
 import type { EngineOptions } from "../../input/engine-options.ts";
 import { addMongoUrlOptions } from "../../input/mongo-url.ts";
 import type { Terminal } from "../../run.ts";
@@ -25,9 +26,7 @@ export function addActorsCommands(program: Command, terminal: Terminal, settle: 
     .option("--state <state>", "only those in this state of the machine")
     .option("--tag <tag>", "only those with this tag of the machine")
     .addOption(
-      new Option("--status <status>", "only those with this status").choices([
-        ...["active", "done", "error", "stopped"],
-      ]),
+      new Option("--status <status>", "only those with this status").choices(actorStatuses),
     )
     .option(
       "--waiting-since <time>",

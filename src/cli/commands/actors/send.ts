@@ -1,14 +1,13 @@
-import { LockstepError, messageOf } from "../../../errors.ts";
-import { limits } from "../../../limits.ts";
+import { eventOfText } from "../../../operator/actors/event-text.ts";
 import { withEngine } from "../../../operator/actors/open-engine.ts";
 import { type Receiver, type SentByHand, sendByHand } from "../../../operator/actors/send-event.ts";
+import { printableLine } from "../../../printable.ts";
 import { exitCodes } from "../../exit-codes.ts";
 import { requireYes } from "../../input/confirmation.ts";
 import { type EngineOptions, placeOf, print } from "../../input/engine-options.ts";
 import { importModule } from "../../input/import-module.ts";
 import type { BareLine } from "../../output/json-line.ts";
 import { renderSent } from "../../render/actors.ts";
-import { printableLine } from "../../render/printable.ts";
 import type { Terminal } from "../../run.ts";
 
 export interface SendOptions extends EngineOptions {
@@ -21,21 +20,9 @@ export interface SendOptions extends EngineOptions {
  * @throws LockstepError `bad-argument`
  */
 export function parseEvent(text: string): { readonly type: string } {
-  const advice = `give it as '{"type":"PAY"}', in single quotes, since a shell takes the double ones away`;
-  let event: unknown;
-  try {
-    event = JSON.parse(text);
-  } catch (error) {
-    throw new LockstepError(
-      "bad-argument",
-      `expected the event as JSON, got: ${messageOf(error)}: ${advice}`,
-    );
-  }
-  const { type } = (event ?? {}) as { readonly type?: unknown };
-  if (typeof type === "string" && type !== "") return { ...(event as object), type };
-  throw new LockstepError(
-    "bad-argument",
-    `expected the event to be an object with a \`type\`, got ${text.slice(0, limits.shownReasonLengthMax)}: ${advice}`,
+  return eventOfText(
+    text,
+    `give it as '{"type":"PAY"}', in single quotes, since a shell takes the double ones away`,
   );
 }
 

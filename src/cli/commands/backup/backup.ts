@@ -8,10 +8,10 @@ import {
   verifyBackup,
 } from "../../../operator/backup-files.ts";
 import { backUp } from "../../../operator/data-by-hand.ts";
+import { printableLine } from "../../../printable.ts";
 import { exitCodes } from "../../exit-codes.ts";
 import { jsonLine } from "../../output/json-line.ts";
 import { bytesText } from "../../render/fleet.ts";
-import { printableLine } from "../../render/printable.ts";
 import { printNotice, printProgress } from "../../render/progress.ts";
 import { fleetOptions, type SharedOptions, type Terminal } from "../../run.ts";
 

@@ -30,16 +30,18 @@ function load(path: string): Promise<Element | null> {
 }
 
 interface DiagramProps {
-  readonly machine: string;
+  /** Where the server has the picture. */
+  readonly path: string;
   readonly brief: boolean;
+  /** In its own size, where a small machine would fill the page. Default: as wide as the page */
+  readonly isNatural?: boolean;
   readonly marks: DiagramMarks;
 }
 
 /** A machine as a picture, with its active state and the edges that it took. */
-export function Diagram({ machine, brief, marks }: DiagramProps) {
+export function Diagram({ path, brief, isNatural = false, marks }: DiagramProps) {
   const host = useRef<HTMLDivElement>(null);
   const [drawn, setDrawn] = useState<Element | null>(null);
-  const path = `/api/diagrams/${encodeURIComponent(machine)}/${brief ? "brief" : "whole"}`;
   useEffect(() => {
     let isWanted = true;
     void load(path).then((root) => {
@@ -56,9 +58,10 @@ export function Diagram({ machine, brief, marks }: DiagramProps) {
   useLayoutEffect(() => {
     if (drawn) markDiagram(drawn, marks);
   }, [drawn, marks]);
+  const size = isNatural ? " natural" : brief ? " brief" : "";
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reached by keys
-    <section class={`diagram${brief ? " brief" : ""}`} tabIndex={0} aria-label="Diagram">
+    <section class={`diagram${size}`} tabIndex={0} aria-label="Diagram">
       <div ref={host} />
       {drawn === null && <p class="empty">Drawing …</p>}
     </section>

@@ -1,6 +1,7 @@
 import { live } from "../state/live.ts";
 import { useStore } from "../state/store.ts";
 import { TokenButton } from "./small/token.tsx";
+import { Views } from "./small/views.tsx";
 
 const words = { connecting: "connecting", live: "live", lost: "no connection" } as const;
 
@@ -19,6 +20,7 @@ export function Header() {
           Lockstep <span class="fleet">{view?.fleet.name}</span>
         </h1>
       </div>
+      <Views />
       {versions && (
         <dl class="versions">
           <div>

@@ -79,11 +79,16 @@ function FilmPanel({ film, source, nowMs }: PanelProps) {
   const timeMs = rows.fromMs + at;
   const lane = laneAt(film, actor, timeMs);
   const marks = useMemo(
-    () => ({ active: lane?.state ?? null, taken: lane?.taken ?? [], last: lane?.last ?? [] }),
+    () => ({
+      active: lane?.state ? [lane.state] : [],
+      taken: lane?.taken ?? [],
+      last: lane?.last ?? [],
+    }),
     [lane?.state, lane?.step?.revision, lane?.actor],
   );
   if (lane === undefined) return null;
   const machine = film.lanes.find((each) => each.actor === lane.actor)?.machine ?? "";
+  const path = `/api/diagrams/${encodeURIComponent(machine)}/${isBrief ? "brief" : "whole"}`;
   return (
     <section class="panel timeline" aria-labelledby="timeline-title">
       <Title film={film} source={source} atMs={atMs} />
@@ -98,7 +103,7 @@ function FilmPanel({ film, source, nowMs }: PanelProps) {
           All edges
         </button>
       </div>
-      <Diagram machine={machine} brief={isBrief} marks={marks} />
+      <Diagram path={path} brief={isBrief} marks={marks} />
       <LaneFacts lane={lane} timeMs={timeMs} />
       <Controls
         {...{ film, fromMs: rows.fromMs, lengthMs: rows.lengthMs, atMs: at }}

@@ -1,6 +1,6 @@
 /** The parts of a diagram that are marked. */
 export interface DiagramMarks {
-  readonly active: string | null;
+  readonly active: readonly string[];
   /** The keys of the edges that were taken, and of those that the last event took. */
   readonly taken: readonly string[];
   readonly last: readonly string[];

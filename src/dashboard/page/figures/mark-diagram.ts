@@ -3,7 +3,7 @@ import { type DiagramMarks, leads } from "./diagram-marks.ts";
 /** Marks a diagram that the server has drawn. */
 export function markDiagram(root: Element, { active, taken, last }: DiagramMarks): void {
   for (const element of root.querySelectorAll<SVGElement>("[data-state]")) {
-    element.classList.toggle("active", element.dataset["state"] === active);
+    element.classList.toggle("active", active.includes(element.dataset["state"] ?? ""));
   }
   for (const element of root.querySelectorAll<SVGElement>("[data-edge]")) {
     const key = element.dataset["edge"] ?? "";

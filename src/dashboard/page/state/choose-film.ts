@@ -1,5 +1,5 @@
 import type { Film } from "../../../operator/film/film.ts";
-import type { Place } from "./place-hash.ts";
+import type { FilmPlace } from "./place-hash.ts";
 
 /** The films that were asked for: from a file, or of an earlier upgrade. */
 export interface Asked {
@@ -17,7 +17,11 @@ export interface Shown {
 }
 
 /** The film that a place asks for, of those that are there. Pure. */
-export function shownOf({ file, past }: Asked, latest: Film | null, { upgradeId }: Place): Shown {
+export function shownOf(
+  { file, past }: Asked,
+  latest: Film | null,
+  { upgradeId }: FilmPlace,
+): Shown {
   if (file !== null) return { film: file, source: "file" };
   if (upgradeId === null || upgradeId === latest?.upgradeId) {
     return { film: latest, source: "live" };

@@ -16,6 +16,7 @@ export const rights = createStore<Rights>({ token: "", mayAct: false, message: "
 interface Answer {
   readonly mayAct?: boolean;
   readonly message?: string;
+  readonly outcome?: string;
 }
 
 /** Asks the server whether this token gives the right to act. */
@@ -34,9 +35,12 @@ export async function recallToken(): Promise<void> {
   await enterToken(sessionStorage.getItem(key) ?? "").catch(() => false);
 }
 
-/** A request to the master. Returns its answer. */
-export async function ask(request: Readonly<Record<string, string>>): Promise<string> {
-  const response = await fetch("/api/requests", {
+/** A request of the person with the token, and its answer. */
+export async function ask(
+  path: string,
+  request: object,
+): Promise<{ readonly message: string; readonly outcome?: string }> {
+  const response = await fetch(path, {
     method: "POST",
     headers: {
       "Content-Type": "application/json",
@@ -44,7 +48,7 @@ export async function ask(request: Readonly<Record<string, string>>): Promise<st
     },
     body: JSON.stringify(request),
   });
-  const { message = "" } = (await response.json()) as Answer;
+  const { message = "", outcome } = (await response.json()) as Answer;
   if (!response.ok) throw new Error(message);
-  return message;
+  return outcome === undefined ? { message } : { message, outcome };
 }

@@ -21,7 +21,8 @@ function ActionDialog({ confirmation, onClose }: DialogProps) {
     setAsking(true);
     try {
       const given = type === null ? { why: typed } : { confirm: typed };
-      onClose(await ask({ ...request, ...(type === null && !why ? {} : given) }));
+      const asked = { ...request, ...(type === null && !why ? {} : given) };
+      onClose((await ask("/api/requests", asked)).message);
     } catch (error) {
       setTrouble((error as Error).message);
       setAsking(false);

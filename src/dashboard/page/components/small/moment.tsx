@@ -1,6 +1,7 @@
 import type { Film } from "../../../../operator/film/film.ts";
 import { type LaneMoment, momentAt } from "../../../../operator/film/moment.ts";
 import { countdown, span } from "../../figures/format.ts";
+import { StateList } from "./state-list.tsx";
 import { Moment } from "./time.tsx";
 
 /** One actor of a film at a time. Pure. */
@@ -74,20 +75,11 @@ export function DiagramTwin({ film, lane }: TwinProps) {
   const chart = film.charts[machine];
   if (!chart) return null;
   const steps = film.lanes.find(({ actor }) => actor === lane.actor)?.steps ?? [];
-  const seen = new Set(steps.filter(({ at }) => at <= (lane.step?.at ?? 0)).map((s) => s.state));
+  const passed = steps.filter(({ at }) => at <= (lane.step?.at ?? 0)).map((s) => s.state);
+  const active = lane.state === null ? [] : [lane.state];
   return (
-    <details class="twin">
-      <summary>The diagram as a list</summary>
-      <ol>
-        {chart.states.map(({ name, description }) => (
-          <li key={name} aria-current={name === lane.state ? "step" : undefined}>
-            <strong>{name}</strong>
-            {name === lane.state ? ", active now" : seen.has(name) ? ", passed" : ""}
-            {description !== "" && <span class="detail"> {description}</span>}
-          </li>
-        ))}
-      </ol>
+    <StateList states={chart.states} active={active} passed={passed}>
       <p class="detail">Edges taken: {lane.taken.join("; ") || "none"}.</p>
-    </details>
+    </StateList>
   );
 }

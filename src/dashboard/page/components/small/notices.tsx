@@ -8,7 +8,7 @@ import { Icon } from "./icon.tsx";
 const lateMs = 5_000;
 
 /** Why the page may be out of date. */
-export function Notices() {
+export function Notices({ isOfFleet }: { readonly isOfFleet: boolean }) {
   const { view, connection, message, ageMs } = useStore(live);
   const { trouble } = useStore(asked);
   const notices: string[] = [];
@@ -18,8 +18,8 @@ export function Notices() {
     notices.push(`${why} The page shows the last that it has heard, and tries again by itself.`);
   }
   if (trouble !== "") notices.push(trouble);
-  if (view?.trouble) notices.push(`${view.trouble.code}: ${view.trouble.message}`);
-  if (connection === "live" && ageMs > lateMs && !view?.trouble) {
+  if (isOfFleet && view?.trouble) notices.push(`${view.trouble.code}: ${view.trouble.message}`);
+  if (isOfFleet && connection === "live" && ageMs > lateMs && !view?.trouble) {
     notices.push(
       `The database has not answered for ${span(ageMs)}. An upgrade goes on once it does.`,
     );

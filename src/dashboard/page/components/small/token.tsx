@@ -27,7 +27,8 @@ export function TokenButton() {
         <form onSubmit={(event) => void enter(event)}>
           <h2 id="token-title">The right to act</h2>
           <p>
-            With the token of this dashboard the page can abort and retry. It is kept in this tab.
+            With the token of this dashboard the page can abort, retry and send events. It is kept
+            in this tab.
           </p>
           <label class="field">
             Token

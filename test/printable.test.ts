@@ -1,6 +1,6 @@
 // Aim: no name makes a terminal do anything but show it. Method: names with control codes.
 import { expect, test } from "vitest";
-import { printable, printableLine } from "../../../src/cli/render/printable.ts";
+import { printable, printableLine } from "../src/printable.ts";
 
 test.each([
   ["a\u001b[2Kb", "a\\u001b[2Kb"],

@@ -1,0 +1,67 @@
+import { useMemo, useState } from "preact/hooks";
+import type { ActorView } from "../../../actors/view.ts";
+import { Diagram } from "../diagram.tsx";
+import { Odd } from "../small/odd.tsx";
+import { StateList } from "../small/state-list.tsx";
+
+interface Props {
+  readonly view: ActorView;
+}
+
+/** The active states of an actor without a picture. */
+function ActiveStates({ view: { active, noChart } }: Props) {
+  return (
+    <>
+      <ul class="active-states" aria-label="Active states">
+        {active.map((name) => (
+          <li key={name} class="chip">
+            <Odd text={name} />
+          </li>
+        ))}
+      </ul>
+      <p class="detail">
+        <Odd text={noChart ?? ""} />
+      </p>
+    </>
+  );
+}
+
+/** The machine of an actor as a picture, with its active states. */
+export function ActorChart({ view }: Props) {
+  const { machine, version, active, states } = view;
+  const [isBrief, setBrief] = useState(true);
+  const activeText = active.join("\n");
+  const marks = useMemo(() => ({ active, taken: [], last: [] }), [activeText]);
+  const form = isBrief ? "brief" : "whole";
+  const path = `/api/engine/diagram?${new URLSearchParams({ machine, version, form })}`;
+  return (
+    <section class="panel" aria-labelledby="chart-title">
+      <div class="buttons forms chart-top">
+        <h2 id="chart-title">
+          The chart{" "}
+          <span class="id">
+            <Odd text={machine} /> {version}
+          </span>
+        </h2>
+        {states !== null && (
+          <button
+            type="button"
+            class="text"
+            aria-pressed={!isBrief}
+            onClick={() => setBrief(!isBrief)}
+          >
+            All edges
+          </button>
+        )}
+      </div>
+      {states === null ? (
+        <ActiveStates view={view} />
+      ) : (
+        <>
+          <Diagram path={path} brief={isBrief} isNatural marks={marks} />
+          <StateList states={states} active={active} passed={[]} />
+        </>
+      )}
+    </section>
+  );
+}
