@@ -190,14 +190,14 @@ export class AgentProcess implements Runtime {
 
   #createWorld(): World {
     const { agent, role, incarnation, version, steps, dataDirectory } = this.#options;
-    const { store, database, localJournal, clock, faultPoints, log } = this.#ports;
+    const { store, database, localJournal, clock, faultPoints, log, spans } = this.#ports;
     const heartbeats = this.#heartbeats;
     return {
       ...{ agent, role, incarnation, version, steps, dataDirectory },
       get startable() {
         return heartbeats.startable;
       },
-      ...{ store, database, localJournal, clock, faultPoints, log },
+      ...{ store, database, localJournal, clock, faultPoints, log, spans },
       foreignWrites: this.#options.preventForeignWrites ? "prevented" : "only detected",
       readiness: this.#options.readiness,
       readinessTimeoutMs: this.#options.readinessTimeoutMs,
@@ -216,9 +216,9 @@ export class AgentProcess implements Runtime {
   }
 
   #createEngine(): Engine {
-    const { store, clock, log } = this.#ports;
+    const { store, clock, log, spans } = this.#ports;
     const engine = createEngine({
-      ...{ store, clock, log },
+      ...{ store, clock, log, spans },
       machines: fleetMachines(this.#world),
       ...{ build: this.#options.version, by: this.#options.agent },
       onStuckEffect: ({ id, name }) => {
@@ -234,6 +234,7 @@ export class AgentProcess implements Runtime {
     const { actor, revision, state, epoch } = entry;
     const moved = { actor, revision, event: entry.event.type, state, epoch };
     this.#ports.log.info(moved, "transition");
+    void this.#ports.spans?.follow(entry);
     this.#options.lifecycle.emit("transition", moved);
     this.#wakeUp.hint();
   }

@@ -22,6 +22,7 @@ import { checkDeployment } from "../mongo/preflight.ts";
 import { asUnreachable } from "../mongo/transient.ts";
 import { createMongoDatabase } from "../upgrade/database/mongo-database.ts";
 import { createLocalJournal } from "../upgrade/participant/local-journal.ts";
+import { findUpgradeSpans } from "../upgrade/upgrade-spans.ts";
 import { awaitVersion } from "./await-version.ts";
 import { type OwnDirectory, takeDirectory } from "./own-directory.ts";
 import { type Readiness, readinessOf } from "./readiness.ts";
@@ -66,6 +67,13 @@ async function requireOwnMember(
   log.warn({ member: trouble.words }, "this agent's own member can give no copy at present");
 }
 
+function sayMemberIsAway(log: Log, error: unknown): void {
+  log.warn(
+    { error: messageOf(error) },
+    "this agent's own member is away, so it reads from the set",
+  );
+}
+
 /** Starts one process of one agent: registers it, then drives its loops until it is stopped. */
 export async function startAgent(options: RuntimeOptions): Promise<Runtime> {
   const { agent, faultPoints, clock, lifecycle, controlDatabaseName } = options;
@@ -91,8 +99,7 @@ export async function startAgent(options: RuntimeOptions): Promise<Runtime> {
     const openMember = (url: string) =>
       open(url, `${names.own}:member`).catch((error: unknown) => {
         if (!isLockstepError(error, "database-unreachable")) throw error;
-        const known = { error: messageOf(error) };
-        options.log.warn(known, "this agent's own member is away, so it reads from the set");
+        sayMemberIsAway(options.log, error);
         return client;
       });
     const memberClient = options.memberUrl
@@ -130,10 +137,11 @@ export async function startAgent(options: RuntimeOptions): Promise<Runtime> {
     lifecycle.emit("started", { incarnation, version: options.version });
     const leaseTtlMs = options.leaseTtlMs ?? leaseTtlFor(await readElectionTimeoutMs(client));
     const readiness = readinessOf(options, client);
+    const spans = await findUpgradeSpans({ controlDatabaseName, store, log });
     return await runAgent(
       { ...options, readiness, incarnation, appName: names.own, leaseTtlMs },
       {
-        ...{ store, database, faultPoints, log, clock, random: options.random },
+        ...{ store, database, faultPoints, log, clock, spans, random: options.random },
         leases: createLeaseStore({ ...control, renewClient, faultPoints }),
         endPredecessor: (predecessor) => killPredecessor({ client, appName: predecessor, log }),
         localJournal: createLocalJournal(options.dataDirectory, faultPoints),

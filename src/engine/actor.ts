@@ -4,7 +4,7 @@ import { limits } from "../limits.ts";
 import type { Log } from "../log.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Batcher } from "./batcher.ts";
-import { type EffectEvent, runEffect } from "./effect-runner.ts";
+import { type EffectEvent, type EngineSpans, runEffect } from "./effect-runner.ts";
 import type { EngineMachine, Ownership, SendResult } from "./engine-types.ts";
 import { type EventKey, effectKey, timerKey } from "./event-key.ts";
 import { lookAgain } from "./look-again.ts";
@@ -16,6 +16,7 @@ export interface ActorPorts {
   readonly clock: Clock;
   readonly log: Log;
   readonly batcher: Batcher;
+  readonly spans?: EngineSpans | null | undefined;
   /** Aborts when the engine stops. */
   readonly stopping: AbortSignal;
   stampOf(ownership: Ownership, at: number): Stamp;
@@ -139,7 +140,7 @@ export class Actor {
   #startEffects(): void {
     const tail = this.#tail;
     const { ownership } = this;
-    const { stopping, clock, log } = this.#ports;
+    const { stopping, clock, log, spans } = this.#ports;
     if (this.#deposed || ownership.signal.aborted || stopping.aborted) return;
     // A predecessor wrote this entry. Nothing starts before an entry of ours is durable.
     if (tail.epoch < ownership.epoch) return;
@@ -160,6 +161,7 @@ export class Actor {
           signals: [ownership.signal, stopping],
           clock,
           log,
+          spans,
           onStuck: () => this.#ports.onStuckEffect(effect),
           onResult: (event) => this.#deliver(event, effect),
         }),

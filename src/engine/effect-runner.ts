@@ -13,6 +13,7 @@ import { limits } from "../limits.ts";
 import type { Log } from "../log.ts";
 import type { Clock } from "../ports/clock.ts";
 import { linkController } from "../ports/linked-controller.ts";
+import type { Tracing } from "../ports/tracing.ts";
 import { effectFailed } from "./effect-failed.ts";
 
 /** The context of a running effect. */
@@ -41,6 +42,31 @@ export interface Running {
   stop(): Promise<void>;
 }
 
+/** The spans of one engine. */
+export interface EngineSpans {
+  readonly tracing: Tracing;
+  /** The place of an actor's spans, the same in every process; undefined for none of their own. */
+  traceOf(actor: string): string | undefined;
+}
+
+/** Runs one attempt of an effect in a span. A result that reports a failure marks it as failed. */
+export function tracedEffect(
+  spans: EngineSpans | null | undefined,
+  { name }: Effect,
+  { actor, attempt }: { readonly actor: string; readonly attempt: number },
+  act: () => Promise<EffectEvent>,
+): Promise<EffectEvent> {
+  if (!spans) return act();
+  const facts = { "lockstep.actor": actor, "lockstep.effect": name, "lockstep.attempt": attempt };
+  const within = spans.traceOf(actor);
+  return spans.tracing.inSpan(`lockstep.effect ${name}`, { facts, within }, async (span) => {
+    const event: EffectEvent & { readonly reason?: unknown } = await act();
+    const { message } = (event.reason ?? {}) as { readonly message?: unknown };
+    if (typeof message === "string") span.fail(message);
+    return event;
+  });
+}
+
 /** Runs one effect to its result. After a bounded number of attempts the result is a typed failure. */
 export function runEffect(options: {
   effect: Effect;
@@ -54,6 +80,7 @@ export function runEffect(options: {
   signals: readonly AbortSignal[];
   clock: Clock;
   log: Log;
+  spans?: EngineSpans | null | undefined;
   onResult(event: EffectEvent): Promise<void>;
   onStuck(): void;
 }): Running & { readonly ended: Promise<void> } {
@@ -78,7 +105,9 @@ export function runEffect(options: {
     for (let attempt = 1; !signal.aborted; attempt += 1) {
       try {
         const context = { id: effect.id, actor, attempt, epoch, signal, log };
-        const event = await options.handler(effect.params, context);
+        const event = await tracedEffect(options.spans, effect, context, () =>
+          options.handler(effect.params, context),
+        );
         if (!signal.aborted) await options.onResult(event);
         return;
       } catch (error) {

@@ -5,6 +5,7 @@ import type { Log } from "../log.ts";
 import type { Clock } from "../ports/clock.ts";
 import { Actor, type ActorPorts, notOwned } from "./actor.ts";
 import { createBatcher } from "./batcher.ts";
+import type { EngineSpans } from "./effect-runner.ts";
 import type { Engine, EngineMachine, Ownership, SendResult } from "./engine-types.ts";
 import { callerKey } from "./event-key.ts";
 import { fireTimers } from "./fire-timers.ts";
@@ -26,6 +27,8 @@ export interface EngineOptions {
   readonly build?: string;
   /** The name of this process in the entries that it writes: its agent. */
   readonly by?: string;
+  /** Default: no spans. */
+  readonly spans?: EngineSpans | null | undefined;
   onStuckEffect(effect: Effect): void;
 }
 
@@ -63,10 +66,17 @@ class JournalEngine implements Engine {
   readonly #loops = new Set<Promise<void>>();
 
   constructor(options: EngineOptions) {
-    const { store, clock, log, machines } = options;
+    const { store, clock, log, machines, spans } = options;
     this.#options = options;
     this.#ports = {
-      ...{ store, clock, log, batcher: createBatcher(store), stopping: this.#stopping.signal },
+      ...{
+        store,
+        clock,
+        log,
+        spans,
+        batcher: createBatcher(store),
+        stopping: this.#stopping.signal,
+      },
       stampOf: ({ epoch }, at) => ({ epoch, at, ...writerOf(options) }),
       definitionOf(tail) {
         const definition = findMachine(machines, tail.machine, tail.protocol);

@@ -6,6 +6,7 @@ import type { FaultPoints } from "../ports/fault-point.ts";
 import type { UpgradeDatabase } from "./database/upgrade-database.ts";
 import type { LocalJournal } from "./participant/local-journal.ts";
 import type { Step } from "./protocol/steps.ts";
+import type { UpgradeSpans } from "./upgrade-spans.ts";
 
 /** One process of one agent, with what its build brings. */
 export interface AgentIdentity {
@@ -28,6 +29,8 @@ export interface AgentPorts {
   readonly clock: Clock;
   readonly faultPoints: FaultPoints;
   readonly log: Log;
+  /** Default: no spans. */
+  readonly spans?: UpgradeSpans | null | undefined;
 }
 
 /** The launcher's choice of versions on this host. */

@@ -4,6 +4,7 @@ import { isLockstepError, LockstepError } from "../errors.ts";
 import { limits } from "../limits.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Random } from "../ports/random.ts";
+import type { Tracing } from "../ports/tracing.ts";
 import {
   type Actors,
   type Applied,
@@ -17,6 +18,7 @@ import type { DatabaseClock } from "./actor/database-clock.ts";
 import type { HintHub } from "./actor/hint-hub.ts";
 import { partitionOf } from "./actor/partition.ts";
 import { firstStep, reasonFor } from "./actor/step.ts";
+import { tracedStart } from "./actor/trace-transition.ts";
 import type { DurableMachine } from "./definition/durable.ts";
 import type { Registry } from "./definition/registry.ts";
 import type { Change, Engine, List, ListQuery, SendOptions, Sent, Why } from "./engine-api.ts";
@@ -25,6 +27,7 @@ import type { WorkflowStore } from "./journal/store.ts";
 import { type CheckResult, checkNext } from "./migration/check.ts";
 import { Reader } from "./reader.ts";
 import { LiveSystem } from "./system/live-system.ts";
+import type { RunStamp } from "./system/outcome.ts";
 import { encode } from "./values/encode.ts";
 
 /** The ports of a process that sends and reads. */
@@ -34,6 +37,7 @@ export interface ClientPorts {
   readonly clock: Clock;
   readonly databaseClock: DatabaseClock;
   readonly random: Random;
+  readonly tracing?: Tracing | null | undefined;
   readonly actors: Actors;
   readonly appender: Appender;
   readonly hints: HintHub;
@@ -75,6 +79,16 @@ export class Client implements Engine {
     options: { readonly id?: string; readonly input?: unknown } & SendOptions = {},
   ): Promise<string> {
     this.#checkOpen();
+    const { tracing } = this.#ports;
+    if (!tracing) return this.#start(durable, options, undefined);
+    return tracedStart(tracing, durable.name, (traced) => this.#start(durable, options, traced));
+  }
+
+  async #start(
+    durable: DurableMachine,
+    options: { readonly id?: string; readonly input?: unknown } & SendOptions,
+    traced: RunStamp["traced"],
+  ): Promise<string> {
     const { registry, databaseClock, store, appender, actors } = this.#ports;
     const { chart } = registry.of(durable);
     const { input, session } = options;
@@ -83,7 +97,7 @@ export class Client implements Engine {
     const [live, outcome] = LiveSystem.begin(
       { chart, onOutside: (birth, event) => actors.onOutside(actor, birth, event) },
       input,
-      { actor, startedAtMs: nowMs, revision: 0, nowMs },
+      { actor, startedAtMs: nowMs, revision: 0, nowMs, traced },
     );
     const { name: machine, version } = durable;
     const partition = partitionOf(machine, actor);

@@ -7,7 +7,9 @@ import { checkDeployment } from "../mongo/preflight.ts";
 import { asUnreachable } from "../mongo/transient.ts";
 import { type Clock, systemClock } from "../ports/clock.ts";
 import { noFaults } from "../ports/fault-point.ts";
+import { findTracing } from "../ports/open-telemetry.ts";
 import { type Random, systemRandom } from "../ports/random.ts";
+import type { Tracing } from "../ports/tracing.ts";
 import { Actors } from "./actor/actors.ts";
 import { createAppender } from "./actor/appender.ts";
 import { Compactor } from "./actor/compactor.ts";
@@ -49,6 +51,8 @@ export interface EnginePorts {
   /** Default: one that reads the store's clock now and then. */
   readonly databaseClock?: DatabaseClock;
   readonly random: Random;
+  /** Default: no spans. */
+  readonly tracing?: Tracing | null;
   readonly log: Log;
   readonly host: string;
   readonly pid: number;
@@ -72,7 +76,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     throw asUnreachable(error);
   }
   return await startEngine(options, {
-    ...{ store, clock: systemClock, random: systemRandom, log },
+    ...{ store, clock: systemClock, random: systemRandom, log, tracing: await findTracing() },
     ...{ host: hostname(), pid: process.pid },
   });
 }

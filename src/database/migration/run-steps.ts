@@ -73,6 +73,23 @@ async function countAttempt<Options extends StepsRun>(
   return null;
 }
 
+/** The figures of a step that has ended now. */
+function measuredStep<Options extends StepsRun>(
+  { options, progress, changed, operations, loadingMs }: RunnerOf<Options>,
+  step: string,
+  startMs: number,
+  batchesBefore: number,
+): MeasuredStep {
+  return {
+    step,
+    // On the live data nothing is loaded.
+    durationMs: Math.round(options.clock.monotonicMs() - startMs - loadingMs),
+    documents: changed,
+    batches: progress.batches - batchesBefore,
+    operations,
+  };
+}
+
 /**
  * Runs the schema steps on one database, or continues where a predecessor stopped. A failed step is a result.
  * @throws LockstepError `fenced`, `lease-lost`, `database-unreachable`: never a failed step
@@ -134,14 +151,9 @@ export async function runSteps<Options extends StepsRun>(
       await database.refuseDeposed(options);
       return failed(step.name, error);
     }
-    figures.push({
-      step: step.name,
-      // On the live data nothing is loaded.
-      durationMs: Math.round(options.clock.monotonicMs() - startMs - runner.loadingMs),
-      documents: runner.changed,
-      batches: runner.progress.batches - before.batches,
-      operations: runner.operations,
-    });
+    const measured = measuredStep(runner, step.name, startMs, before.batches);
+    figures.push(measured);
+    options.onStep?.(measured);
     const nextStep = steps[index + 1];
     await database.moveProgress(runner, "step-end", {
       step: index + 1,

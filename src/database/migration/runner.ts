@@ -1,4 +1,5 @@
 import type { MongoClient } from "mongodb";
+import type { StepFigures } from "../../../machines/upgrade-context.ts";
 import type { ShownProgress } from "../../journal/fence.ts";
 import { type Fenced, fencedTransaction } from "../../leadership/fenced-transaction.ts";
 import type { Mastership } from "../../leadership/mastership.ts";
@@ -31,6 +32,8 @@ export interface StepsRun {
   readonly isDead: (holder: string) => Promise<boolean>;
   /** Gets the progress after each fenced write: of batches, definitions and attempts. */
   readonly onProgress?: (progress: Progress) => void;
+  /** Gets the figures of each step that has ended. */
+  readonly onStep?: (figures: StepFigures) => void;
   /** Loads what an operation reaches, before it begins. Default: all data is there. */
   readonly load?: (reach: Reach) => Promise<void>;
   readonly mastership: Mastership;

@@ -3,16 +3,19 @@ import { limits } from "../../limits.ts";
 import type { Log } from "../../log.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Random } from "../../ports/random.ts";
+import type { Tracing } from "../../ports/tracing.ts";
 import type { Registry } from "../definition/registry.ts";
 import { type Entry, isLater, type Place } from "../journal/entry.ts";
 import type { Appended, Fence, WorkflowStore } from "../journal/store.ts";
 import { toLatest } from "../migration/to-latest.ts";
 import { LiveSystem } from "../system/live-system.ts";
+import type { RunStamp } from "../system/outcome.ts";
 import type { Appender } from "./appender.ts";
 import type { DatabaseClock } from "./database-clock.ts";
 import { type Handle, Handles } from "./handles.ts";
 import { type Intent, nextStep, type Step, stoppedStep } from "./step.ts";
 import { TailReader } from "./tail-reader.ts";
+import { tracedApply } from "./trace-transition.ts";
 
 /**
  * Null: nothing. `migrate`: nothing but the migration to a newer version, where there is one. `stop`: the end of the
@@ -41,6 +44,7 @@ export interface ActorsPorts {
   readonly databaseClock: DatabaseClock;
   readonly random: Random;
   readonly log: Log;
+  readonly tracing?: Tracing | null | undefined;
   /** Called with an entry that has replaced a large snapshot. */
   readonly onLargeReplaced: (entry: Entry) => void;
 }
@@ -52,6 +56,9 @@ export interface Way {
   readonly session?: unknown;
   /** Joins that transaction. */
   readonly fence?: Fence;
+  /** The span above that of the transition. Default: the one around the call. */
+  readonly under?: string | undefined;
+  readonly traced?: RunStamp["traced"];
 }
 
 const nothing = Promise.resolve();
@@ -112,6 +119,19 @@ export class Actors {
     decide: (tail: Entry) => Decision,
     revision?: number,
   ): Promise<Applied> {
+    const { tracing } = this.#ports;
+    if (!tracing) return this.#apply(actor, way, decide, revision);
+    return tracedApply(tracing, actor, way, (traced) =>
+      this.#apply(actor, traced, decide, revision),
+    );
+  }
+
+  #apply(
+    actor: string,
+    way: Way,
+    decide: (tail: Entry) => Decision,
+    revision: number | undefined,
+  ): Promise<Applied> {
     return this.#alone(actor, (handle) =>
       way.session === undefined
         ? this.#applyShared(actor, handle, way, decide, revision)
@@ -152,7 +172,7 @@ export class Actors {
   async #applyShared(
     actor: string,
     handle: Handle,
-    { appender }: Way,
+    way: Way,
     decide: (tail: Entry) => Decision,
     revision: number | undefined,
   ): Promise<Applied> {
@@ -161,7 +181,7 @@ export class Actors {
       const tail = known ?? (await this.#load(actor, revision));
       const nowMs = this.#ports.databaseClock.nowMs();
       const atMs = typeof nowMs === "number" ? nowMs : await nowMs;
-      const made = this.#make(tail, handle.live, decide, atMs);
+      const made = this.#make(tail, handle.live, decide, atMs, way);
       if (made === null) {
         // Nothing would notice that an old entry has decided this.
         if (known !== undefined) {
@@ -174,7 +194,7 @@ export class Actors {
       const { step, live } = made;
       // The system has gone on. It is right again only once the entry is durable.
       this.#drop(handle);
-      const result = await this.#append(appender, step.entry);
+      const result = await this.#append(way.appender, step.entry);
       if (result.kind === "appended") {
         this.#keep(handle, step.entry, live);
         this.#committed(step);
@@ -200,9 +220,10 @@ export class Actors {
   async #applyInSession(
     actor: string,
     handle: Handle,
-    { session, fence }: Way,
+    way: Way,
     decide: (tail: Entry) => Decision,
   ): Promise<Applied> {
+    const { session, fence } = way;
     const { store } = this.#ports;
     const steps: Step[] = [];
     this.#drop(handle);
@@ -211,7 +232,7 @@ export class Actors {
       const tail = await store.tail(actor, session);
       if (tail === undefined) throw unknownActor(actor);
       const atMs = await this.#ports.databaseClock.nowMs();
-      const made = this.#make(tail, undefined, decide, atMs, session);
+      const made = this.#make(tail, undefined, decide, atMs, way);
       if (made === null) return { kind: "void", tail };
       const { entry } = made.step;
       await store.append([entry], fence === undefined ? { session } : { session, fence });
@@ -230,12 +251,12 @@ export class Actors {
     known: LiveSystem | undefined,
     decide: (tail: Entry) => Decision,
     atMs: number,
-    session?: unknown,
+    { session, traced }: Way,
   ): { readonly step: Step; readonly live: LiveSystem | undefined } | null {
     const intent = decide(tail);
     if (intent === null) return null;
     const { actor } = tail;
-    const stamp = { nowMs: Math.max(atMs, tail.atMs), nonce: this.nonce(session) };
+    const stamp = { nowMs: Math.max(atMs, tail.atMs), nonce: this.nonce(session), traced };
     if (intent === "stop") return { step: stoppedStep(tail, stamp), live: undefined };
     const migrated = toLatest(this.#ports.registry, tail, stamp);
     if (migrated) return { step: migrated, live: undefined };

@@ -2,7 +2,7 @@ import { cutTo, isLockstepError, messageOf } from "../../errors.ts";
 import { limits } from "../../limits.ts";
 import type { Entry, EntryReason, EventKind } from "../journal/entry.ts";
 import type { LiveSystem } from "../system/live-system.ts";
-import type { Cause, Outcome } from "../system/outcome.ts";
+import type { Cause, Outcome, RunStamp } from "../system/outcome.ts";
 import { encode } from "../values/encode.ts";
 import { checkSize } from "./entry-size.ts";
 
@@ -23,6 +23,7 @@ export interface EntryStamp {
   readonly nowMs: number;
   /** See `Entry.nonce`. */
   readonly nonce: string;
+  readonly traced?: RunStamp["traced"];
 }
 
 /** The next entry of an actor, and what follows once it is durable. */
@@ -143,10 +144,11 @@ export function nextStep(
   stamp: EntryStamp,
 ): { readonly step: Step; readonly isUsable: boolean } {
   const { actor, startedAtMs, revision } = tail;
-  const { nowMs } = stamp;
+  const { nowMs, traced } = stamp;
   try {
     const event = intent.eventText ?? live.encode(intent.event, "event");
-    const outcome = live.run(intent.cause, { actor, startedAtMs, revision: revision + 1, nowMs });
+    const run = { actor, startedAtMs, revision: revision + 1, nowMs, traced };
+    const outcome = live.run(intent.cause, run);
     const { failure, state, status, closures, logged } = outcome;
     if (failure && intent.kind === "caller") throw failure.error;
     const entry = draftOf(tail, intent, stamp);

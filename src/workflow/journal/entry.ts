@@ -36,6 +36,8 @@ export interface WorkRecord {
   readonly askedAtMs: number;
   /** The input of a task, the parameters of an action or the event of a message, encoded. */
   readonly input: string;
+  /** The span of that transition, as W3C's `traceparent`. It is absent where nobody traces. */
+  readonly trace?: string;
 }
 
 /** How an event came to an actor. */

@@ -354,8 +354,8 @@ export class LiveSystem {
     const text = this.#kept(run, input, `the input of ${name || path}`);
     const parent = actor._parent ? this.#births.of(actor._parent) : 0;
     const birth = this.#births.of(actor);
-    const askedAtMs = run.stamp.nowMs;
-    run.started.push({ id, kind, name, birth, parent, path, askedAtMs, input: text });
+    const { nowMs: askedAtMs, traced } = run.stamp;
+    run.started.push({ id, kind, name, birth, parent, path, askedAtMs, input: text, ...traced });
   }
 
   /** A value as text. XState would make an error of the child out of a refusal, so that it is kept for the end of the run. */

@@ -43,4 +43,6 @@ export interface RunStamp {
   readonly startedAtMs: number;
   readonly revision: number;
   readonly nowMs: number;
+  /** Goes into each piece of work that the transition asks for. */
+  readonly traced?: Required<Pick<WorkRecord, "trace">> | undefined;
 }

@@ -4,12 +4,14 @@ import { limits } from "../../limits.ts";
 import type { Log } from "../../log.ts";
 import type { Clock } from "../../ports/clock.ts";
 import { linkController } from "../../ports/linked-controller.ts";
+import type { Tracing } from "../../ports/tracing.ts";
 import type { WorkContext } from "../definition/durable.ts";
 import { pauseAfter } from "../definition/durations.ts";
 import type { WorkRecord } from "../journal/entry.ts";
 import type { WorkAttempt } from "../journal/store.ts";
 import type { Settled } from "../system/stub-logic.ts";
 import type { HeldTransaction } from "./held-transaction.ts";
+import { tracedAttempt } from "./trace-attempt.ts";
 
 /** How work is done and tried again. */
 export interface WorkPolicy {
@@ -31,6 +33,7 @@ export interface WorkResult {
 export interface WorkHost {
   readonly clock: Clock;
   readonly log: Log;
+  readonly tracing?: Tracing | null | undefined;
   /** Aborts when the worker loses the actor or stops. */
   readonly signals: readonly AbortSignal[];
   /** See `WorkContext.fence`. */
@@ -160,7 +163,11 @@ async function takeTurn(attempting: Attempting, count: AttemptCount | null): Pro
     return { attempt, failures, result: neverFinished(unfinished) };
   }
   const input = await persistently(attempting, () => host.input());
-  return { attempt, failures, result: await oneAttempt(attempting, attempt, input) };
+  const { work, actor } = attempting;
+  const result = await tracedAttempt(host.tracing, work, { actor, attempt }, () =>
+    oneAttempt(attempting, attempt, input),
+  );
+  return { attempt, failures, result };
 }
 
 /** The result of work that would take one worker after another down with it, or lose its transaction for ever. */

@@ -4,6 +4,7 @@ import { assert, isPassing, LockstepError, messageOf } from "../../errors.ts";
 import { limits } from "../../limits.ts";
 import type { Log } from "../../log.ts";
 import type { Clock } from "../../ports/clock.ts";
+import type { Tracing } from "../../ports/tracing.ts";
 import type { Actors, Way } from "../actor/actors.ts";
 import type { DatabaseClock } from "../actor/database-clock.ts";
 import type { Intent } from "../actor/step.ts";
@@ -30,6 +31,7 @@ export interface StarterPorts {
   readonly clock: Clock;
   readonly databaseClock: DatabaseClock;
   readonly log: Log;
+  readonly tracing?: Tracing | null | undefined;
   readonly fenced: Way;
   /** See `EngineOptions.tasksAtOnce`. */
   readonly tasksAtOnce: number;
@@ -95,12 +97,12 @@ export class WorkStarter {
     registered: Registered,
     { signal, fence, sinceMs }: Ownership,
   ): Running {
-    const { clock, log, store, databaseClock } = this.#ports;
+    const { clock, log, tracing, store, databaseClock } = this.#ports;
     const announced = record.kind === "live" ? this.#announce(actor, record) : undefined;
     const policy = this.#policyOf(actor, record, registered, announced?.started);
     let isNoted = false;
     const running = runWork(record, actor, policy, {
-      ...{ clock, log, fence },
+      ...{ clock, log, tracing, fence },
       signals: [signal],
       nowMs: async () => databaseClock.nowMs(),
       openTransaction: (act, signal) => holdTransaction(this.#ports.store, act, signal),
@@ -291,7 +293,8 @@ export class WorkStarter {
     transaction: HeldTransaction | null,
   ): Promise<void> {
     const { actors, fenced } = this.#ports;
-    const way = transaction ? this.#ports.inTransaction(transaction.session) : fenced;
+    const plain = transaction ? this.#ports.inTransaction(transaction.session) : fenced;
+    const way = record.trace === undefined ? plain : { ...plain, under: record.trace };
     try {
       const applied = await actors.apply(actor, way, settledIntent(record, settled));
       if (applied.kind === "appended") {

@@ -50,5 +50,6 @@ export async function stepsRun(
     now: new Date(accepted?.acceptedAt ?? 0),
     holder: `${world.agent}:${world.incarnation}`,
     isDead: deathProbe(world, signal),
+    onStep: (figures) => world.spans?.stepEnded(upgradeId, figures),
   };
 }

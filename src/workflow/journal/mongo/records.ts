@@ -104,7 +104,7 @@ const timer = fields<TimerRecord>({
 });
 const work = fields<WorkRecord>({
   ...{ id: text, kind: oneOf("task", "live", "action", "message"), name: text, birth: count },
-  ...{ parent: count, path: text, input: text, askedAtMs: figure },
+  ...{ parent: count, path: text, input: text, askedAtMs: figure, trace: optional(text) },
 });
 const status = oneOf("active", "done", "error", "stopped");
 

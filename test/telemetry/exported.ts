@@ -1,0 +1,30 @@
+import { context, trace } from "@opentelemetry/api";
+import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-hooks";
+import {
+  BasicTracerProvider,
+  InMemorySpanExporter,
+  type ReadableSpan,
+  SimpleSpanProcessor,
+} from "@opentelemetry/sdk-trace-base";
+import { onTestFinished } from "vitest";
+import { findTracing } from "../../src/ports/open-telemetry.ts";
+import type { Tracing } from "../../src/ports/tracing.ts";
+
+/** Registers a provider as an application does, for the rest of a test. It gives the spans that have ended. */
+export async function registered(): Promise<{
+  readonly tracing: Tracing;
+  spans(): readonly ReadableSpan[];
+}> {
+  const exporter = new InMemorySpanExporter();
+  const provider = new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] });
+  trace.setGlobalTracerProvider(provider);
+  context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
+  onTestFinished(async () => {
+    trace.disable();
+    context.disable();
+    await provider.shutdown();
+  });
+  const tracing = await findTracing();
+  if (tracing === null) throw new Error("expected a provider");
+  return { tracing, spans: () => exporter.getFinishedSpans() };
+}

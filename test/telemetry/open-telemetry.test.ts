@@ -1,0 +1,65 @@
+// Aim: spans go to the application's provider and to nothing else, and without one nothing is made. Method: the SDK's exporter
+// in memory.
+import { SpanStatusCode, trace } from "@opentelemetry/api";
+import { expect, test } from "vitest";
+import { LockstepError } from "../../src/errors.ts";
+import { findTracing, traceOf } from "../../src/ports/open-telemetry.ts";
+import { registered } from "./exported.ts";
+
+test("without a provider there is no tracing", async () => {
+  expect(await findTracing()).toBeNull();
+  const { tracing } = await registered();
+  expect(tracing).not.toBeNull();
+  trace.disable();
+  expect(await findTracing()).toBeNull();
+});
+
+test("a text makes the same place in each process, and another text another one", () => {
+  expect(traceOf("things-lockstep/u000002")).toBe(traceOf("things-lockstep/u000002"));
+  expect(traceOf("things-lockstep/u000002")).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/);
+  expect(traceOf("a")).not.toBe(traceOf("b"));
+});
+
+test("spans nest, join the trace of a text, and keep errors with their codes", async () => {
+  const { tracing, spans } = await registered();
+  const within = traceOf("fleet/u000002");
+  const failing = tracing.inSpan("outer", { facts: { a: 1 }, within }, async (outer) => {
+    await tracing.inSpan("inner", { facts: {}, within }, async (span) => span.set({ b: "x" }));
+    const far = { facts: {}, under: traceOf("another") };
+    await tracing.inSpan("far", far, async () => {});
+    await tracing.inSpan("dropped", { facts: {} }, async (span) => span.drop());
+    expect(outer.trace).toContain(within.slice(3, 35));
+    throw new LockstepError("timeout", "too late");
+  });
+  await expect(failing).rejects.toMatchObject({ code: "timeout" });
+  await tracing.inSpan("other", { facts: {} }, async () => {});
+  await tracing.inSpan("odd", { facts: {}, under: "no traceparent" }, async () => {});
+  tracing.past("past", { facts: {}, within, startMs: 5_000, endMs: 4_000, error: "no" });
+  const [inner, far, outer, other, odd, past] = spans();
+  expect(spans().map(({ name }) => name)).toEqual([
+    "inner",
+    "far",
+    "outer",
+    "other",
+    "odd",
+    "past",
+  ]);
+  const ids = (span: typeof outer) => span?.spanContext();
+  expect(ids(outer)?.traceId).toBe(within.slice(3, 35));
+  expect(outer?.parentSpanContext?.spanId).toBe(within.slice(36, 52));
+  expect(inner?.parentSpanContext?.spanId).toBe(ids(outer)?.spanId);
+  expect(far?.parentSpanContext?.spanId).toBe(traceOf("another").slice(36, 52));
+  expect(outer?.status).toEqual({ code: SpanStatusCode.ERROR, message: "too late" });
+  expect(outer?.attributes).toEqual({ a: 1, "error.type": "timeout" });
+  expect(outer?.events.map(({ name }) => name)).toEqual(["exception"]);
+  expect(inner?.attributes).toEqual({ b: "x" });
+  for (const root of [other, odd]) {
+    expect(root?.parentSpanContext).toBeUndefined();
+    expect(ids(root)?.traceId).not.toBe(ids(outer)?.traceId);
+  }
+  expect([past?.startTime, past?.endTime]).toEqual([
+    [5, 0],
+    [5, 0],
+  ]);
+  expect(past?.status.code).toBe(SpanStatusCode.ERROR);
+});
