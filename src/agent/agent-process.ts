@@ -222,7 +222,7 @@ export class AgentProcess implements Runtime {
       machines: fleetMachines(this.#world),
       ...{ build: this.#options.version, by: this.#options.agent },
       onStuckEffect: ({ id, name }) => {
-        log.error({ effect: id, name }, "an effect ignores its signal: leaving");
+        log.error({ effect: name, effectId: id }, "an effect ignores its signal: leaving");
         this.#options.exit(exitForStuckEffect);
       },
     });
@@ -233,7 +233,7 @@ export class AgentProcess implements Runtime {
   #onTransition(entry: Entry): void {
     const { actor, revision, state, epoch } = entry;
     const moved = { actor, revision, event: entry.event.type, state, epoch };
-    this.#ports.log.info(moved, "transition");
+    this.#ports.log.info({ actor, revision, event: moved.event, state, epoch }, "transition");
     void this.#ports.spans?.follow(entry);
     this.#options.lifecycle.emit("transition", moved);
     this.#wakeUp.hint();
@@ -389,8 +389,8 @@ export class AgentProcess implements Runtime {
         // It never says "starting" again: the gate may have opened while this heartbeat was on its way.
         const ready = this.#isReady ? { starting: false } : {};
         if (await this.#heartbeats.beat({ ...this.#why, ...ready })) return this.#openings.note();
-        const why = "a newer process of this agent has registered, or it was forgotten: leaving";
-        this.#ports.log.error({}, why);
+        const { log } = this.#ports;
+        log.error({}, "a newer process of this agent has registered, or it was forgotten: leaving");
         this.leave(1);
       });
       await this.#heartbeats.wait(this.#stopping.signal);

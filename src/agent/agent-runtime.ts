@@ -64,7 +64,7 @@ async function requireOwnMember(
       `expected a memberUrl of a member that holds the database's data, got one that is ${trouble.words}: name another member, or leave memberUrl out`,
     );
   }
-  log.warn({ member: trouble.words }, "this agent's own member can give no copy at present");
+  log.warn({ why: trouble.words }, "this agent's own member can give no copy at present");
 }
 
 function sayMemberIsAway(log: Log, error: unknown): void {

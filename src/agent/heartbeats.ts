@@ -71,8 +71,8 @@ export class Heartbeats {
       if (isNews) this.hint();
       this.#holdings = found;
     } catch (error) {
-      const words = "the agent's disk and member could not be read";
-      this.#ports.log.warn({ error: messageOf(error) }, words);
+      const { log } = this.#ports;
+      log.warn({ error: messageOf(error) }, "the agent's disk and member could not be read");
     } finally {
       this.#isAskingDisk = false;
     }

@@ -51,8 +51,12 @@ async function lockAgent(options: TakeOptions): Promise<FolderLock> {
     } catch (error) {
       if (!isLockstepError(error, "directory-taken")) throw error;
       reportWaiting();
-      const words = "an earlier process of this agent still runs, so this one waits for its end";
-      if (look % looksPerNote === 0) log.warn(error.details, words);
+      if (look % looksPerNote === 0) {
+        log.warn(
+          { details: error.details },
+          "an earlier process of this agent still runs, so this one waits for its end",
+        );
+      }
     }
     await clock.sleep(limits.earlierProcessLookMs, signal);
   }

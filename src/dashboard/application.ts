@@ -110,7 +110,7 @@ export function createApplication(options: ApplicationOptions): Application {
     return undefined;
   });
   application.onError((error, context) => {
-    log.warn({ path: context.req.path, err: messageOf(error) }, "a request failed");
+    log.warn({ path: context.req.path, error: messageOf(error) }, "a request failed");
     return answerError(context, error);
   });
   application.notFound((context) =>

@@ -183,7 +183,7 @@ export class Actor {
       } catch (error) {
         // The journal has the event as rejected, with the reason.
         if (isLockstepError(error, "entry-too-large")) {
-          log.error({ effect: id, name, error: error.message }, "a result was rejected");
+          log.error({ effect: name, effectId: id, error: error.message }, "a result was rejected");
           return;
         }
         if (!isAway(error) || attempt >= limits.deliverAttemptsMax) throw error;

@@ -87,7 +87,7 @@ export function runEffect(options: {
   const { effect, actor, epoch, clock } = options;
   const { controller, unlink } = linkController(options.signals);
   const { signal } = controller;
-  const log = options.log.child({ effect: effect.id, name: effect.name });
+  const log = options.log.child({ effect: effect.name, effectId: effect.id });
 
   /** Reports a failure. Where that fails too, the effect is tried again. */
   const isReported = async (event: EffectEvent): Promise<boolean> => {

@@ -212,7 +212,7 @@ class JournalEngine implements Engine {
       } catch (error) {
         if (!isLockstepError(error, "entry-not-readable")) throw error;
         log.warn(
-          { ...error.details, error: error.message },
+          { details: error.details, error: error.message },
           "this build cannot read an actor, and leaves it alone",
         );
       }

@@ -52,8 +52,10 @@ export interface LauncherOptions {
 export async function runLauncher(options: LauncherOptions): Promise<number> {
   const lock = await lockFolder(options.dataDirectory);
   if (!lock.isHeld) {
-    const words = "no program `flock`: nothing keeps a second launcher from this data directory";
-    options.log.warn({}, words);
+    options.log.warn(
+      {},
+      "no program `flock`: nothing keeps a second launcher from this data directory",
+    );
   }
   try {
     return await new Launcher(options).run();
@@ -85,7 +87,7 @@ class Launcher {
       const started = await this.#start(state).catch((error: unknown) => {
         if (!isFileTrouble(error)) throw error;
         this.#log.error(
-          { ...error.details, error: error.message },
+          { details: error.details, error: error.message },
           "no version can be started yet",
         );
         return null;
@@ -152,7 +154,7 @@ class Launcher {
     }
     this.#mongoUrl = await this.#readMongoUrl();
     const incarnation = await this.#nextIncarnation();
-    this.#log.info({ starts: state.version, incarnation }, "starting");
+    this.#log.info({ version: state.version, incarnation }, "starting");
     const child = startProcess(program, words, {
       stdio: ["ignore", "inherit", "inherit", "ipc"],
       env: {

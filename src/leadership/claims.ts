@@ -214,7 +214,7 @@ export async function takeClaim(
       const renewal = [{ $set: { expiresAt: { $add: [nowMs, limits.claimTtlMs] } } }];
       await change(renewal as unknown as Document).catch((error: unknown) => {
         if (over.signal.aborted) return;
-        log.warn({ name, error: messageOf(error) }, "a claim could not be renewed");
+        log.warn({ claim: name, error: messageOf(error) }, "a claim could not be renewed");
       });
     }
   };

@@ -144,7 +144,8 @@ class LeaseLeadership implements Leadership {
 
   async #endPredecessor({ appName, holder }: LeaseDocument): Promise<void> {
     const killed = await this.#options.endPredecessor(appName);
-    if (killed > 0) this.#options.log.info({ killed, holder }, "predecessor's sessions ended");
+    if (killed > 0)
+      this.#options.log.info({ ended: killed, holder }, "predecessor's sessions ended");
   }
 
   /** Renews the lease until it is lost. The deadline here only saves work: the fence protects the data. */

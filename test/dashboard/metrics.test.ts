@@ -192,8 +192,8 @@ test("an engine without a fleet has its metrics, and one that cannot be read say
   });
   await lines();
   const unread = await lines();
-  const words = "the records of the engine cannot be read";
-  expect(warned).toEqual([[{ error: "not authorized" }, words]]);
+  const fields = { about: "engine", error: "not authorized" };
+  expect(warned).toEqual([[fields, "metrics are missing"]]);
   expect(unread.filter(({ name }) => name.includes("engine"))).toEqual([
     { name: "lockstep_engine_up", labels: {}, value: 0 },
   ]);

@@ -66,7 +66,7 @@ export function addActors(
       const sent = await actors.send(event, async (receiver) => requireSeen(receiver, seen));
       const { outcome, state, revision } = sent;
       log.info(
-        { actor: event.id, type: event.event.type, outcome, revision },
+        { actor: event.id, event: event.event.type, outcome, revision },
         "an event of the page was sent",
       );
       return context.json({ outcome, state, message: sentWords(sent) });

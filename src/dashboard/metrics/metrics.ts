@@ -27,18 +27,18 @@ export interface MetricsAnswer {
 export function createMetrics({ fleet, clock, log }: MetricsPorts): () => Promise<MetricsAnswer> {
   let reading: Promise<Sheet> | null = null;
   const isNew = sayOnce();
-  const warn = (words: string, message: string) => {
+  const warn = (about: string, message: string) => {
     const error = redactUrl(message);
-    if (isNew(error)) log.warn({ error }, words);
+    if (isNew(error)) log.warn({ about, error }, "metrics are missing");
   };
   const read = async (): Promise<Sheet> => {
     const sheet = new Sheet();
     try {
       const trouble = await readInto(sheet, fleet);
-      if (trouble !== null) warn("the records of the engine cannot be read", trouble);
+      if (trouble !== null) warn("engine", trouble);
       return sheet;
     } catch (error) {
-      warn("the metrics could not be read", messageOf(error));
+      warn("fleet", messageOf(error));
       return silent();
     }
   };

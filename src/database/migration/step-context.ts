@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { ObjectId } from "mongodb";
 import { LockstepError } from "../../errors.ts";
 import { fencedTransaction } from "../../leadership/fenced-transaction.ts";
+import type { Log } from "../../log.ts";
 import { type Described, findCollection } from "../../mongo/catalogue/catalogue.ts";
 import { requirePlain } from "../definitions/define.ts";
 import {
@@ -15,7 +16,7 @@ import { applyBatches } from "../documents/apply-batches.ts";
 import { fieldRemoval, fieldRenaming } from "../documents/change-fields.ts";
 import type { CollectionChange } from "../documents/collection-change.ts";
 import { documentChange } from "../documents/document-change.ts";
-import { estimateOperation } from "./estimate.ts";
+import { estimateOperation, type OperationFigures } from "./estimate.ts";
 import type { Progress } from "./progress.ts";
 import {
   loadReached,
@@ -97,6 +98,14 @@ async function transact(
   moved(runner, next);
 }
 
+function sayOperation(
+  log: Log,
+  step: string,
+  { operation, documents, estimatedBytes }: Omit<OperationFigures, "durationMs">,
+): void {
+  log.info({ step, operation, documents, bytes: estimatedBytes }, "operation");
+}
+
 /** The context of one step. It numbers the operations and skips those that are done. */
 export function schemaContextOf(
   runner: Runner,
@@ -128,7 +137,7 @@ export function schemaContextOf(
       runner.movedAtMs = options.clock.monotonicMs();
       const estimate = await estimateOperation(runner, kind, collection);
       if (begun === null) await begin(runner, kind, collection, estimate.documents);
-      options.log.info({ step, ...estimate }, "operation");
+      sayOperation(options.log, step, estimate);
       const startMs = options.clock.monotonicMs();
       await act();
       const durationMs = Math.round(options.clock.monotonicMs() - startMs);

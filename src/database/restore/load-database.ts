@@ -104,7 +104,8 @@ export async function loadDatabase(
     await releaseExpiry(target, from, identities[index] ?? {});
   }
   requireEqual(words, manifest, await readCatalogue(client, databaseName));
-  options.log.info({ databaseName, collections: manifest.collections.length }, "copy verified");
+  const { length } = manifest.collections;
+  options.log.info({ database: databaseName, collections: length }, "copy verified");
   return digests;
 }
 

@@ -157,7 +157,7 @@ async function restoreClaimed(options: RestoreBesideOptions, claim: Claim): Prom
         // Another process has cleared this work away: neither the backup nor the server has a fault.
         if (isLockstepError(left, "conflict") && isLockstepError(error)) throw left;
         log.warn(
-          { name: claim.name, error: messageOf(left) },
+          { claim: claim.name, error: messageOf(left) },
           "the remains of a restore could not be dropped",
         );
       });
@@ -167,7 +167,7 @@ async function restoreClaimed(options: RestoreBesideOptions, claim: Claim): Prom
   await claim.release().catch((error: unknown) => {
     claim.abandon();
     log.warn(
-      { name: claim.name, error: messageOf(error) },
+      { claim: claim.name, error: messageOf(error) },
       "the claim of a restore could not be released",
     );
   });

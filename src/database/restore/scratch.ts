@@ -126,7 +126,10 @@ export async function clearScratch(options: ScratchOptions): Promise<readonly st
     try {
       if (!(await clearOne(options, seen))) continue;
       cleared.push(seen.name);
-      log.info({ claim: claimText(seen) }, "an abandoned scratch database is cleared");
+      log.info(
+        { claim: seen.name, why: claimText(seen) },
+        "an abandoned scratch database is cleared",
+      );
     } catch (error) {
       // Another process is clearing it.
       if (!isLockstepError(error, "conflict")) throw error;
@@ -169,7 +172,7 @@ async function free({ log }: ScratchOptions, scratch: Scratch, claim: Claim): Pr
     claim.abandon();
     if (isLockstepError(error, "conflict")) throw error;
     log.warn(
-      { name: claim.name, error: messageOf(error) },
+      { claim: claim.name, error: messageOf(error) },
       "a scratch database could not be freed",
     );
   }

@@ -42,7 +42,7 @@ async function whereToRead(options: MongoDatabaseOptions): Promise<MongoClient> 
   const trouble = await readMemberTrouble(options);
   if (trouble === null) return options.memberClient;
   options.log.warn(
-    { member: trouble.words },
+    { why: trouble.words },
     "no copy can be read from its own member now: the set is read from",
   );
   return options.client;

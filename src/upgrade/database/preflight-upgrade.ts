@@ -50,6 +50,8 @@ export async function preflightUpgrade(
     }
   }
   const warnings = found.flatMap(({ warning }) => warning ?? []);
-  for (const warning of warnings) options.log.warn({}, warning);
+  for (const warning of warnings) {
+    options.log.warn({ why: warning }, "an upgrade can begin, but not as it should");
+  }
   return warnings;
 }

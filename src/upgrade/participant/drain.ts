@@ -46,7 +46,7 @@ export function createDrain(
     await clock.sleep(drainTimeoutMs, ended.signal);
     if (ended.signal.aborted) return;
     const message = `the application has not drained in ${drainTimeoutMs} ms`;
-    log.warn({ drainTimeoutMs }, message);
+    log.warn({ drainTimeoutMs }, "the application has not drained in time");
     overtime.abort(new LockstepError("timeout", message));
     await clock.sleep(limits.drainGraceMs, ended.signal);
     if (ended.signal.aborted) return;
@@ -60,7 +60,7 @@ export function createDrain(
       reportDraining(drainTimeoutMs),
       Promise.race([
         options.note().catch((error: unknown) => {
-          log.warn({ error: messageOf(error) }, "the fleet could not be told of the drain");
+          log.warn({ error: messageOf(error) }, "the drain could not be noted for the fleet");
         }),
         clock.sleep(limits.drainNoteMs),
       ]),

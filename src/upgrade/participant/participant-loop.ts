@@ -100,7 +100,7 @@ async function drive(
     if (late && !superseded && isReplaced) {
       const key = `superseded@${versions.generation}`;
       world.log.info(
-        { upgradeId, to, fleet: versions.agentVersion },
+        { upgradeId, to, agentVersion: versions.agentVersion },
         "a later upgrade replaces this",
       );
       await engine.send(tail.actor, { type: "superseded" }, { key });

@@ -52,9 +52,8 @@ export class HintHub {
         // Each try to begin anew fails likewise.
         if (this.#isBroken) return;
         this.#isBroken = true;
-        const fields = { error: messageOf(error) };
         log.warn(
-          fields,
+          { error: messageOf(error) },
           "this process does not hear of what others append until its watch is open again",
         );
       },

@@ -158,9 +158,9 @@ export class LeaseLoop {
       await act();
     } catch (error) {
       const { log } = this.#ports;
-      const fields = { error: messageOf(error) };
-      if (isAway(error)) log.info(fields, "a worker could not reach the database");
-      else log.warn(fields, "a worker could not look after its lease");
+      const text = messageOf(error);
+      if (isAway(error)) log.info({ error: text }, "a worker could not reach the database");
+      else log.warn({ error: text }, "a worker could not look after its lease");
     }
   }
 

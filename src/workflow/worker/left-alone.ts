@@ -12,7 +12,10 @@ export class LeftAlone {
   /** @param actor the first one of that version, as an example */
   say(actor: string, of: { machine: unknown; version: unknown }, reason: string, kind: string) {
     if (!this.#isNew(JSON.stringify([of.machine, of.version, kind]))) return;
-    const fields = { actor, machine: of.machine, version: of.version, reason };
-    this.#log.warn(fields, "this worker leaves an actor alone, and others like it");
+    const { machine, version } = of;
+    this.#log.warn(
+      { actor, machine, version, why: reason },
+      "this worker leaves an actor alone, and others like it",
+    );
   }
 }

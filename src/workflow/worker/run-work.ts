@@ -72,7 +72,7 @@ export function runWork(
   host: WorkHost,
 ): Running {
   const { controller, unlink } = linkController(host.signals);
-  const log = host.log.child({ actor, work: work.id, name: work.name });
+  const log = host.log.child({ actor, work: work.name, workId: work.id });
   const ended = attemptUntilDone({ work, actor, policy, host, log, signal: controller.signal })
     .catch((error: unknown) => {
       if (!controller.signal.aborted) {
@@ -221,9 +221,9 @@ async function persistently<Result>(
       const isOut = isPassing(error);
       const longest = isOut ? limits.recordRetryMsMax : limits.workStuckRetryMsMax;
       const pauseMs = pauseAfter(attempt, { first: limits.recordRetryMs, longest });
-      const fields = { error: messageOf(error), pauseMs };
-      if (isOut) log.info(fields, "work waits for the database");
-      else log.error(fields, "work stays pending here");
+      const text = messageOf(error);
+      if (isOut) log.info({ error: text, pauseMs }, "work waits for the database");
+      else log.error({ error: text, pauseMs }, "work stays pending here");
       await host.clock.sleep(pauseMs, signal);
     }
   }

@@ -85,7 +85,10 @@ export class WorkStarter {
         return this.#run(actor, record, registered, ownership);
       },
       ({ id, name }, error) =>
-        log.error({ actor, work: id, name, error: messageOf(error) }, "work stays pending here"),
+        log.error(
+          { actor, work: name, workId: id, error: messageOf(error) },
+          "work stays pending here",
+        ),
     );
     work.follow(entry);
     return work;

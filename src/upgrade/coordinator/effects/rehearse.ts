@@ -36,10 +36,7 @@ async function warnOfMissingCopies({ store, log }: World, upgradeId: string): Pr
   const tail = await store.tail(coordinatorId(upgradeId));
   const copies = tail && copiesMade(contextOf<UpgradeContext>(tail));
   if (!copies || copies.missing.length === 0) return;
-  log.warn(
-    { upgradeId, ...copies },
-    `${copies.made} of ${copies.of} copies: some state servers hold none`,
-  );
+  log.warn({ upgradeId, copies }, "some state servers hold no copy");
 }
 
 /** Runs the steps on a copy that was taken with all gates shut: what they do not reach needs no load. */

@@ -21,7 +21,7 @@ async function saveWritesOfOthers(
 ): Promise<SavedWrites | null> {
   const saved = await database.saveForeignWrites(acting, time);
   if (saved.documents + saved.deletions === 0) return null;
-  log.warn({ ...saved }, "writes from outside the fleet are taken back; their documents are saved");
+  log.warn({ saved }, "writes from outside the fleet are taken back; their documents are saved");
   return { agent, ...saved };
 }
 

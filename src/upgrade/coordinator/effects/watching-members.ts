@@ -36,7 +36,8 @@ export async function watchingMembers<Result>(
         await look();
       } catch (error) {
         if (isLockstepError(error, "disk-full") || isLockstepError(error, "foreign-writes")) {
-          world.log.warn({ ...error.details }, `${error.code}: the work under way is stopped`);
+          const { code, details } = error;
+          world.log.warn({ code, details }, "the work under way is stopped");
           found.abort(error);
           return;
         }

@@ -251,7 +251,8 @@ export class PartitionRunner {
     const { failures, untilMs } = this.#aside.failed(actor, revision, nowMs);
     this.#due.set(actor, untilMs, -1);
     // Each power of two: a broken actor does not fill the log.
-    if (Number.isInteger(Math.log2(failures))) this.#trouble(error, said, { actor, failures });
+    if (Number.isInteger(Math.log2(failures)))
+      this.#trouble(error, said, { actor, attempt: failures });
   }
 
   #isBehind({ machine, version }: Entry): boolean {
@@ -384,11 +385,14 @@ export class PartitionRunner {
     }
   }
 
-  #trouble(error: unknown, message: string, more: object = {}): void {
+  #trouble(thrown: unknown, why: string, more: { actor?: string; attempt?: number } = {}): void {
     if (this.#closing.signal.aborted) return;
     const { log } = this.#ports;
-    const fields = { partition: this.#record.partition, ...more, error: messageOf(error) };
-    if (isAway(error) || isDeposed(error)) log.info(fields, message);
-    else log.warn(fields, message);
+    const { partition } = this.#record;
+    const { actor, attempt } = more;
+    const error = messageOf(thrown);
+    if (isAway(thrown) || isDeposed(thrown)) {
+      log.info({ partition, actor, attempt, why, error }, "a partition waits");
+    } else log.warn({ partition, actor, attempt, why, error }, "a partition has trouble");
   }
 }
