@@ -51,6 +51,7 @@ export type ErrorCode =
   | "not-ready"
   | "peers-missing"
   | "plan-differs"
+  | "port-taken"
   | "record-broken"
   | "restore-failed"
   | "rights-missing"

@@ -45,6 +45,8 @@ export const limits = {
   valueBytesMax: 15 * 1024 * 1024,
 
   /** Store and server. */
+  /** The oldest major version of MongoDB that is supported, also as a featureCompatibilityVersion. */
+  serverMajorMin: 6,
   serverSelectionTimeoutMs: 30_000,
   /** A floor: members report a change at once, and a lost connection is examined at once. */
   serverHeartbeatMs: 5_000,
@@ -331,4 +333,12 @@ export const limits = {
   mongodConnectTimeoutMs: 8_000,
   mongodDownloadTimeoutMs: 180_000,
   mongodLogLinesShown: 5,
+  /** How long a mongod waits for its clients as it is shut down, and when it is killed. */
+  mongodQuiesceMs: 100,
+  mongodStopGraceMs: 10_000,
+  /** The first port of the set of `lockstep dev`. */
+  devPort: 27_170,
+  /** A member that ends within this time after its start ends soon. Where it does so this often in a row, the set ends. */
+  devSettledMs: 10_000,
+  devSoonEndsMax: 3,
 } as const;

@@ -12,6 +12,7 @@ import { addCheckCommand } from "./commands/actors/check.ts";
 import { addActorsCommands } from "./commands/actors/register.ts";
 import { addBackupCommands } from "./commands/backup/register.ts";
 import { addCompletionCommand } from "./commands/completion.ts";
+import { addDevCommand } from "./commands/dev.ts";
 import { init } from "./commands/init.ts";
 import { addPictureCommands, readsFileOnly } from "./commands/pictures/register.ts";
 import { addServeCommand } from "./commands/serve.ts";
@@ -29,6 +30,7 @@ import type { SharedOptions, Terminal } from "./run.ts";
 const json = process.argv.includes("--json");
 const sayError = (text: string) => process.stderr.write(`${printable(redactUrl(text))}\n`);
 const interruption = new AbortController();
+let interruptionMessage = "a request that a master has accepted goes on, see `lockstep status`";
 const terminal: Terminal = {
   out: (text) => process.stdout.write(`${printable(redactUrl(text))}\n`),
   async question(text) {
@@ -46,6 +48,9 @@ const terminal: Terminal = {
   },
   screen: screenOf(process.stdout, process.env),
   signal: interruption.signal,
+  explainInterruption(message) {
+    interruptionMessage = message;
+  },
 };
 
 function build(settle: (work: Promise<number>) => Promise<void>): Command {
@@ -95,6 +100,7 @@ function build(settle: (work: Promise<number>) => Promise<void>): Command {
     .action((options: SharedOptions & { force?: boolean }) =>
       settle(allowWrites(options, terminal)),
     );
+  addDevCommand(program, terminal, settle);
   addServeCommand(shared(program.command("serve")), terminal, settle);
   addBackupCommands(program, terminal, settle);
   addCheckCommand(program, terminal, settle);
@@ -138,7 +144,7 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     interruption.abort(new Error("interrupted"));
     // The explanation would vanish with the view of a watch.
     terminal.screen?.leave();
-    sayError(renderInterruption({ json }));
+    sayError(renderInterruption(interruptionMessage, { json }));
   });
 }
 // A reader that has seen enough, as `head` does, has ended.

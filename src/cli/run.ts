@@ -19,6 +19,8 @@ export interface Terminal {
   /** Shows a text that changes, or null where there is no terminal. */
   readonly screen: Screen | null;
   readonly signal: AbortSignal;
+  /** Sets the answer to Ctrl-C. Default: what happens to a request. */
+  explainInterruption(message: string): void;
 }
 
 /** The options by which a command reaches its fleet, parsed. */

@@ -10,7 +10,7 @@ import { runCommand } from "../ports/process.ts";
 const release = "mongodb-linux-x86_64-ubuntu2204-7.0.14";
 
 /** Downloads the official mongod to `target`. Returns the reason where it cannot. */
-export async function downloadMongod(target: string): Promise<string | null> {
+export async function downloadMongod(target: string, signal?: AbortSignal): Promise<string | null> {
   if (platform() !== "linux" || arch() !== "x64")
     return `no build known for ${platform()} ${arch()}`;
   // Only the first byte has a time limit: a firewall may never answer, and the whole file takes long.
@@ -21,7 +21,7 @@ export async function downloadMongod(target: string): Promise<string | null> {
   );
   const whole = AbortSignal.timeout(limits.mongodDownloadTimeoutMs);
   const response = await fetch(`https://fastdl.mongodb.org/linux/${release}.tgz`, {
-    signal: AbortSignal.any([giveUp.signal, whole]),
+    signal: AbortSignal.any([giveUp.signal, whole, ...(signal === undefined ? [] : [signal])]),
   }).finally(() => clearTimeout(connect));
   if (!response.ok || response.body === null) return `the server answered ${response.status}`;
   const directory = await mkdtemp(`${target}.partial-`);

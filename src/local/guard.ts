@@ -1,6 +1,6 @@
 import { type ChildProcess, exited, startProcess } from "../ports/process.ts";
 
-/** Reads ids of process groups from its standard input; when that ends, so do they, and the folder goes. */
+/** Reads ids of process groups from its standard input; when that ends, so do they, and the folder goes where one is named. */
 const program = `
 const pids = new Set();
 let text = "";
@@ -16,6 +16,7 @@ process.stdin.on("data", (chunk) => {
 });
 process.stdin.on("end", () => {
   for (const pid of pids) try { process.kill(-pid, "SIGKILL"); } catch {}
+  if (process.argv[1] === undefined) return;
   // One that is dying may still write: the folder is tried until it is empty.
   const patience = { recursive: true, force: true, maxRetries: 50, retryDelay: 100 };
   require("node:fs").rmSync(process.argv[1], patience);
@@ -31,8 +32,10 @@ export interface Guard {
   release(): Promise<void>;
 }
 
-export function startGuard(directory: string): Guard {
-  const child: ChildProcess = startProcess(process.execPath, ["-e", program, directory], {
+/** @param directory the folder that goes at the end, or null where the data stays */
+export function startGuard(directory: string | null): Guard {
+  const words = ["-e", program, ...(directory === null ? [] : [directory])];
+  const child: ChildProcess = startProcess(process.execPath, words, {
     stdio: ["pipe", "ignore", "ignore"],
     detached: true,
   });

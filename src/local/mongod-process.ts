@@ -16,6 +16,12 @@ export interface Member {
   readonly directUrl: string;
   readonly pid: number;
   readonly alive: boolean;
+  /** The last lines of its log. */
+  lastLines(): Promise<string>;
+  /** Resolves once its present process has ended. */
+  ended(): Promise<{ readonly code: number | null; readonly signal: string | null }>;
+  /** Shuts it down in good order, and kills it where it stays. */
+  end(): Promise<void>;
   /** kill -9, and waits until it is gone. */
   kill(): Promise<void>;
   /** SIGSTOP. */
@@ -48,8 +54,7 @@ export function freePort(): Promise<number> {
   });
 }
 
-/** Starts one mongod and waits until it answers. */
-export async function startMember(options: {
+interface MemberOptions {
   name: string;
   mongodPath: string;
   directory: string;
@@ -57,36 +62,63 @@ export async function startMember(options: {
   arguments: readonly string[];
   urlOptions: string;
   place: Place;
-}): Promise<Member> {
-  const { name, guard } = options;
+  /** Default: a free one. */
+  port?: number | undefined;
+  /** Ends the start. */
+  signal?: AbortSignal | undefined;
+}
+
+/** The words of a mongod's command line. Pure. */
+function wordsOf(
+  options: MemberOptions,
+  files: { readonly port: number; readonly dataDirectory: string; readonly logPath: string },
+): readonly string[] {
+  return [
+    ...[
+      "--port",
+      String(files.port),
+      "--bind_ip",
+      options.place.address,
+      "--dbpath",
+      files.dataDirectory,
+    ],
+    ...["--logpath", files.logPath, "--logappend", "--wiredTigerCacheSizeGB", "0.5"],
+    // mongod would sample itself each second. Nobody reads those samples here, and they cost CPU.
+    ...["--setParameter", "diagnosticDataCollectionEnabled=false"],
+    // A shutdown in good order would wait 15 seconds for clients.
+    ...["--setParameter", `shutdownTimeoutMillisForSignaledShutdown=${limits.mongodQuiesceMs}`],
+    ...["--nounixsocket", "--quiet", ...options.arguments],
+  ];
+}
+
+/** Starts one mongod and waits until it answers. */
+export async function startMember(options: MemberOptions): Promise<Member> {
+  const { name, guard, signal } = options;
   const { address, enter } = options.place;
   const [program = "", ...words] = [...enter, options.mongodPath];
-  const port = await freePort();
+  const port = options.port ?? (await freePort());
   const dataDirectory = join(options.directory, name);
   const logPath = join(options.directory, `${name}.log`);
   await mkdir(dataDirectory, { recursive: true });
   const host = `${address}:${port}`;
   const directUrl = `mongodb://${host}/?directConnection=true${options.urlOptions}`;
   let child: ChildProcess | undefined;
+  const pid = () => child?.pid ?? 0;
+  const alive = () => child !== undefined && child.exitCode === null && child.signalCode === null;
+  const lastLines = async () => {
+    const lines = await readFile(logPath, "utf8").catch(() => "");
+    return lines.trim().split("\n").slice(-limits.mongodLogLinesShown).join("\n");
+  };
 
   const start = async () => {
-    const started = startProcess(
-      program,
-      [
-        ...words,
-        ...["--port", String(port), "--bind_ip", address, "--dbpath", dataDirectory],
-        ...["--logpath", logPath, "--logappend", "--wiredTigerCacheSizeGB", "0.5"],
-        // mongod would sample itself each second. Nobody reads those samples here, and they cost CPU.
-        ...["--setParameter", "diagnosticDataCollectionEnabled=false"],
-        ...["--nounixsocket", "--quiet", ...options.arguments],
-      ],
-      { stdio: "ignore", detached: true },
-    );
+    const own = wordsOf(options, { port, dataDirectory, logPath });
+    const started = startProcess(program, [...words, ...own], { stdio: "ignore", detached: true });
     child = started;
     if (started.pid !== undefined) guard.add(started.pid);
     started.once("exit", () => started.pid !== undefined && guard.remove(started.pid));
     const end = systemClock.monotonicMs() + limits.mongodStartTimeoutMs;
-    while (systemClock.monotonicMs() < end && started.exitCode === null) {
+    while (systemClock.monotonicMs() < end && alive()) {
+      signal?.throwIfAborted();
       const probe = new MongoClient(directUrl, { serverSelectionTimeoutMS: 500 });
       try {
         await probe.db("admin").command({ hello: 1 });
@@ -97,12 +129,11 @@ export async function startMember(options: {
         await probe.close();
       }
     }
-    const lines = await readFile(logPath, "utf8").catch(() => "");
-    const last = lines.trim().split("\n").slice(-limits.mongodLogLinesShown).join("\n");
-    throw new LockstepError("mongod-does-not-run", `mongod "${name}" did not come up: ${last}`);
+    throw new LockstepError(
+      "mongod-does-not-run",
+      `mongod "${name}" did not come up: ${await lastLines()}`,
+    );
   };
-  const pid = () => child?.pid ?? 0;
-  const alive = () => child !== undefined && child.exitCode === null && child.signalCode === null;
 
   await start();
   return {
@@ -115,6 +146,17 @@ export async function startMember(options: {
     },
     get alive() {
       return alive();
+    },
+    lastLines,
+    ended: () => (child ? exited(child) : Promise.resolve({ code: null, signal: null })),
+    async end() {
+      if (!child || !alive()) return;
+      const gone = new AbortController();
+      const end = exited(child).finally(() => gone.abort());
+      signalProcess(pid(), "SIGTERM");
+      await systemClock.sleep(limits.mongodStopGraceMs, gone.signal);
+      if (alive()) signalProcess(pid(), "SIGKILL");
+      await end;
     },
     async kill() {
       if (!child || !alive()) return;

@@ -1,15 +1,13 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { MongoClient } from "mongodb";
-import { LockstepError, messageOf } from "../errors.ts";
-import { limits } from "../limits.ts";
-import { systemClock } from "../ports/clock.ts";
 import { systemRandom } from "../ports/random.ts";
+import { poll, withClient } from "./ask.ts";
 import { startGuard } from "./guard.ts";
+import { initiateSet, setName } from "./initiate.ts";
 import { loopback, type Member, type Place, startMember } from "./mongod-process.ts";
 
-/** A real replica set on this machine, with its data in a temporary folder. */
+/** A real replica set on this machine. */
 export interface ReplicaSet {
   /** The folder of its data and logs. */
   readonly directory: string;
@@ -19,13 +17,19 @@ export interface ReplicaSet {
   primary(): Promise<Member>;
   /** Asks the primary to step down and waits until another has taken over. */
   stepDown(): Promise<void>;
-  /** Ends all of it and deletes the data. */
+  /** Ends all of it. Data in a temporary folder is deleted. */
   stop(): Promise<void>;
 }
 
 export interface ReplicaSetOptions {
   readonly mongodPath: string;
   readonly members?: number;
+  /** A folder for the data, which stays. Default: a temporary one, which is deleted at the end. */
+  readonly directory?: string | undefined;
+  /** The members' ports. Default: free ones. */
+  readonly ports?: readonly number[];
+  /** Ends the start. */
+  readonly signal?: AbortSignal;
   /** The last member votes and holds no data. */
   readonly arbiter?: boolean;
   readonly electionTimeoutMs?: number;
@@ -85,41 +89,6 @@ async function createRoot(
   );
 }
 
-const setName = "lockstep";
-
-async function withClient<Result>(
-  url: string,
-  act: (client: MongoClient) => Promise<Result>,
-): Promise<Result> {
-  const client = new MongoClient(url, { serverSelectionTimeoutMS: 2_000 });
-  try {
-    return await act(client);
-  } finally {
-    await client.close();
-  }
-}
-
-async function poll<Result>(
-  what: string,
-  look: () => Promise<Result | undefined>,
-): Promise<Result> {
-  const end = systemClock.monotonicMs() + limits.replicaSetReadyTimeoutMs;
-  let last: unknown;
-  while (systemClock.monotonicMs() < end) {
-    try {
-      const found = await look();
-      if (found !== undefined) return found;
-    } catch (error) {
-      last = error;
-    }
-    await systemClock.sleep(50);
-  }
-  throw new LockstepError(
-    "timeout",
-    `the local replica set did not get ${what}: ${messageOf(last)}`,
-  );
-}
-
 async function findPrimary(members: readonly Member[]): Promise<Member | undefined> {
   for (const member of members.filter(({ alive }) => alive)) {
     const hello = await withClient(member.directUrl, (client) =>
@@ -130,16 +99,30 @@ async function findPrimary(members: readonly Member[]): Promise<Member | undefin
   return undefined;
 }
 
+/** Writes something that so many members have, and takes it away again. */
+function writeOnce(url: string, holders: number): Promise<boolean> {
+  return withClient(url, async (client) => {
+    const probe = client.db("lockstep_probe");
+    await probe
+      .collection("probe")
+      .insertOne({}, { writeConcern: { w: holders, wtimeoutMS: 5_000 } });
+    await probe.dropDatabase();
+    return true;
+  });
+}
+
 /** Starts a replica set of real mongods, writable by a majority when it resolves. */
 export async function startReplicaSet(options: ReplicaSetOptions): Promise<ReplicaSet> {
-  const directory = await mkdtemp(join(tmpdir(), "lockstep-set-"));
-  const guard = startGuard(directory);
+  const { signal } = options;
+  const isKept = options.directory !== undefined;
+  const directory = options.directory ?? (await mkdtemp(join(tmpdir(), "lockstep-set-")));
+  const guard = startGuard(isKept ? null : directory);
   const members: Member[] = [];
   const hosts: string[] = [];
   const stop = async () => {
-    await Promise.all(members.map((member) => member.kill()));
+    await Promise.all(members.map((member) => (isKept ? member.end() : member.kill())));
     await guard.release();
-    await rm(directory, { recursive: true, force: true });
+    if (!isKept) await rm(directory, { recursive: true, force: true });
   };
   const security = await securityOf(options, directory, systemRandom.hex(48));
   const url = (database = "") =>
@@ -154,8 +137,8 @@ export async function startReplicaSet(options: ReplicaSetOptions): Promise<Repli
           name,
           place: options.place?.(index + 1) ?? loopback,
           mongodPath: options.mongodPath,
-          directory,
-          guard,
+          ...{ directory, guard, signal },
+          port: options.ports?.[index],
           arguments: ["--replSet", setName, "--oplogSize", "512", ...security.arguments],
           urlOptions: security.urlOptions,
         }),
@@ -164,32 +147,13 @@ export async function startReplicaSet(options: ReplicaSetOptions): Promise<Repli
     members.push(...started);
     const { front = ({ host }: Member) => Promise.resolve(host) } = options;
     hosts.push(...(await Promise.all(started.map(front))));
-    const first = members[0] as Member;
-    await withClient(first.directUrl, (client) =>
-      client.db("admin").command({
-        replSetInitiate: {
-          _id: setName,
-          settings: { electionTimeoutMillis: options.electionTimeoutMs ?? 2_000 },
-          members: hosts.map((host, index) => ({
-            _id: index,
-            host,
-            arbiterOnly: options.arbiter === true && index === hosts.length - 1,
-          })),
-        },
-      }),
-    );
+    await initiateSet(members[0] as Member, hosts, {
+      ...{ directory, electionTimeoutMs: options.electionTimeoutMs ?? 2_000 },
+      ...{ arbiter: options.arbiter === true, mayHaveData: isKept },
+    });
     const holders = members.length - (options.arbiter === true ? 1 : 0);
     if (options.secure) await createRoot(options.secure, members);
-    await poll("a majority", () =>
-      withClient(url(), async (client) => {
-        await client
-          .db("lockstep_probe")
-          .collection("probe")
-          .insertOne({}, { writeConcern: { w: holders, wtimeoutMS: 5_000 } });
-        await client.db("lockstep_probe").dropDatabase();
-        return true;
-      }),
-    );
+    await poll("a majority", () => writeOnce(url(), holders), signal);
   } catch (error) {
     await stop();
     throw error;

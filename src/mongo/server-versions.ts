@@ -1,10 +1,9 @@
 import type { MongoClient } from "mongodb";
 import { LockstepError, messageOf } from "../errors.ts";
+import { limits } from "../limits.ts";
 import type { Log } from "../log.ts";
 import { storageMembers, type WithMember } from "./members.ts";
 import { hasCode, serverErrors } from "./server-errors.ts";
-
-const featureVersionMin = 6;
 
 /** The versions of a set. */
 export interface ServerVersions {
@@ -44,10 +43,10 @@ export function requireOneVersion(found: ServerVersions): void {
       found,
     );
   }
-  if (Number(feature.split(".")[0]) >= featureVersionMin) return;
-  const series = seriesOf(members[0]?.version ?? `${featureVersionMin}.0`);
+  if (Number(feature.split(".")[0]) >= limits.serverMajorMin) return;
+  const series = seriesOf(members[0]?.version ?? `${limits.serverMajorMin}.0`);
   throw refuse(
-    `expected featureCompatibilityVersion ${featureVersionMin}.0 or newer, found ${feature} on MongoDB ${series}: run { ${command(series)} } on the primary, then try again`,
+    `expected featureCompatibilityVersion ${limits.serverMajorMin}.0 or newer, found ${feature} on MongoDB ${series}: run { ${command(series)} } on the primary, then try again`,
     found,
   );
 }

@@ -111,6 +111,7 @@ describe("lockstep export and replay", () => {
         if (said.length === 2) interruption.abort(new Error("interrupted"));
       },
       question: async () => null,
+      explainInterruption() {},
       screen: { paint: () => {}, close: () => {} } as unknown as Terminal["screen"],
       signal: interruption.signal,
     };

@@ -1,6 +1,5 @@
 import type { Command } from "commander";
 import { startDashboard } from "../../dashboard/serve.ts";
-import { LockstepError } from "../../errors.ts";
 import { limits } from "../../limits.ts";
 import { createLog } from "../../log.ts";
 import { databaseNameOf } from "../../mongo/database-name.ts";
@@ -12,6 +11,7 @@ import { readSecretFile } from "../../ports/secret-file.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { placeOf } from "../input/engine-options.ts";
 import { importModule } from "../input/import-module.ts";
+import { parsePort } from "../input/port.ts";
 import { jsonLine } from "../output/json-line.ts";
 import { type SharedOptions, type Terminal, withFleet } from "../run.ts";
 
@@ -52,12 +52,6 @@ export function addServeCommand(
       "a module that exports the engine's durable machines, for their diagrams and to send events",
     )
     .action((options: ServeOptions) => settle(serve(options, terminal)));
-}
-
-function parsePort(text: string): number {
-  const port = Number(text);
-  if (/^\d{1,5}$/.test(text) && port <= 65_535) return port;
-  throw new LockstepError("bad-argument", `expected --port from 0 to 65535, got "${text}"`);
 }
 
 /** The token, from its file or from the environment. Every user of a host sees the arguments of a process. */

@@ -16,7 +16,9 @@ export function renderFailure(error: unknown, { json }: { readonly json: boolean
 }
 
 /** The answer to the first Ctrl-C, for people, or as one line of JSON. Pure. */
-export function renderInterruption({ json }: { readonly json: boolean }): string {
-  const message = "a request that a master has accepted goes on, see `lockstep status`";
+export function renderInterruption(
+  message: string,
+  { json }: { readonly json: boolean },
+): string {
   return json ? jsonLine({ type: "interrupted", message }) : `interrupted: ${message}`;
 }
