@@ -128,7 +128,7 @@ describe("a set", () => {
     expect(members.map(({ name }) => name)).toEqual(["m1", "m2", "m3"]);
     await write(url);
     expect(await end("SIGINT")).toBe(0);
-    expect(text()).toContain("the replica set ends\n");
+    expect(text()).toContain('"message":"the replica set ends"');
     expect(members.filter(({ pid }) => isThere(pid))).toEqual([]);
     expect(await exists(directory)).toBe(false);
   });

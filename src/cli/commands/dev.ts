@@ -7,6 +7,7 @@ import { findMongod, type Mongod } from "../../local/find-mongod.ts";
 import { systemClock } from "../../ports/clock.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { parsePort } from "../input/port.ts";
+import { jsonLine } from "../output/json-line.ts";
 import { printNotice } from "../render/progress.ts";
 import type { Terminal } from "../run.ts";
 
@@ -64,7 +65,7 @@ function setLines({ members, url, directory, isNew }: DevSet, isKept: boolean): 
 function setJson({ members, url, directory, isNew }: DevSet, isKept: boolean): string {
   const shown = members.map(({ name, host, pid }) => ({ name, host, pid }));
   const facts = { url: url(database), directory, isKept, isNew, members: shown };
-  return JSON.stringify({ type: "dev", ...facts });
+  return jsonLine({ type: "dev", ...facts });
 }
 
 /** A server that Lockstep refuses need not start. @throws LockstepError `database-not-supported` */
@@ -96,7 +97,7 @@ async function dev(options: DevOptions, terminal: Terminal): Promise<number> {
     await set.keepUp(({ name, host }, how) =>
       terminal.out(
         options.json
-          ? JSON.stringify({ type: "member", member: name, host, ended: how })
+          ? jsonLine({ type: "member", member: name, host, ended: how })
           : `${name} (${host}) has ended with ${how}, and is started again`,
       ),
     );

@@ -2,6 +2,7 @@ import type { FilmFile } from "../../operator/film/film-text.ts";
 import type { PlanFile } from "../../operator/planning/plan-shape.ts";
 import type * as Actor from "./actor-lines.ts";
 import type * as Data from "./data-lines.ts";
+import type * as Dev from "./dev-lines.ts";
 import type { ErrorLine, InterruptedLine } from "./error-lines.ts";
 import type * as Fleet from "./fleet-lines.ts";
 import type * as Picture from "./picture-lines.ts";
@@ -36,6 +37,7 @@ export interface Outputs {
   readonly forget: Fleet.AcceptedLine;
   readonly "allow-writes": Fleet.AllowWritesLine;
   readonly serve: Fleet.ServingLine;
+  readonly dev: Dev.DevLine | Dev.MemberLine | Data.NoticeLine;
   readonly "backup-create": Data.BackupLine | Reported;
   readonly "backup-list": Data.BackupLine | Data.DamagedLine;
   readonly "backup-verify": Data.VerifiedLine | Reported;
