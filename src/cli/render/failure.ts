@@ -16,9 +16,6 @@ export function renderFailure(error: unknown, { json }: { readonly json: boolean
 }
 
 /** The answer to the first Ctrl-C, for people, or as one line of JSON. Pure. */
-export function renderInterruption(
-  message: string,
-  { json }: { readonly json: boolean },
-): string {
+export function renderInterruption(message: string, { json }: { readonly json: boolean }): string {
   return json ? jsonLine({ type: "interrupted", message }) : `interrupted: ${message}`;
 }
