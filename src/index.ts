@@ -5,7 +5,13 @@ export type {
   Reason,
   Role,
 } from "../machines/vocabulary.ts";
-export { type Agent, type AgentOptions, createAgent, type Ports } from "./agent/create-agent.ts";
+export {
+  type Agent,
+  type AgentDashboard,
+  type AgentOptions,
+  createAgent,
+  type Ports,
+} from "./agent/create-agent.ts";
 export type { LifecycleEvents, Moved } from "./agent/lifecycle.ts";
 export type { Readiness, ReadinessContext, ReadOnlyDatabase } from "./agent/readiness.ts";
 export type { Answer, FleetRequest } from "./control/inbox.ts";

@@ -308,6 +308,10 @@ export const limits = {
   engineCountPauses: 100,
   /** Actors with work of one machine that a count looks at for the one that has waited longest. */
   engineWorkLooksMax: 1_000,
+  /** The thread in which an agent serves its page: its heap, how long its end may take, and when it is tried again. */
+  dashboardThreadMegabytesMax: 512,
+  dashboardStopMs: 2_000,
+  dashboardAgainMs: 5_000,
   /** Actors and transitions of one page, and the length of an event that a person may send. */
   dashboardActorsMax: 50,
   dashboardTransitionsMax: 20,

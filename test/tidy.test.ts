@@ -50,6 +50,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   "src/agent": [
     ...["machines", "src/engine", "src/journal", "src/leadership", "src/control", "src/database"],
     ...["src/mongo", "src/launcher", "src/ports", "src/upgrade", "src/upgrade/protocol"],
+    "src/dashboard",
   ],
   "src/operator": [
     ...[

@@ -1,6 +1,12 @@
 import { resolve } from "node:path";
 import type { Role } from "../../machines/vocabulary.ts";
 import { requireSemver } from "../control/versions.ts";
+import {
+  serveInThread,
+  type ThreadData,
+  type ThreadedDashboard,
+  type ThreadPorts,
+} from "../dashboard/in-thread.ts";
 import { requireName } from "../entity-names.ts";
 import { isLockstepError, LockstepError, messageOf } from "../errors.ts";
 import {
@@ -78,10 +84,27 @@ export interface AgentOptions {
    * How long a silent master stays master, in milliseconds. Default: one second more than the set's election timeout.
    */
   readonly leaseTtlMs?: number;
+  /**
+   * Serves the page of the fleet from this process, in a thread of its own. Trouble of the page is a warning in the log,
+   * and stops nothing else. Default: no page.
+   */
+  readonly dashboard?: AgentDashboard;
   /** The agent's log. Default: one JSON object a line on standard output, from level "info" on. */
   readonly log?: Log;
   /** Ports for tests. Default: the real ones. */
   readonly ports?: Partial<Ports>;
+}
+
+/** The page of the fleet, as an agent serves it. */
+export interface AgentDashboard {
+  /** The address to listen on. Default: 127.0.0.1, which only this host reaches. */
+  readonly host?: string;
+  /** The port to listen on; 0 takes a free one. Default: 4680. */
+  readonly port?: number;
+  /** Names under which a proxy serves the page. Default: none. */
+  readonly allowedHosts?: readonly string[];
+  /** Gives the right to act to a person who enters it. Default: the page is read-only. */
+  readonly token?: string;
 }
 
 export interface Ports {
@@ -98,6 +121,8 @@ export interface Agent {
   readonly version: string;
   readonly gate: { readonly isOpen: boolean };
   readonly isMaster: boolean;
+  /** The address of its page while that is served, or null. */
+  readonly dashboardUrl: string | null;
   /** Calls the listener at each event of this name. Returns how to stop. */
   on<Name extends keyof LifecycleEvents>(
     name: Name,
@@ -161,6 +186,28 @@ function launchedFacts(launched: LauncherEnvironment | undefined) {
   };
 }
 
+/** The page of an agent, from a start of the agent to its stop, where it is asked for. */
+function createPage(
+  { dashboard, fleet, agent }: AgentOptions,
+  place: Pick<ThreadData, "mongoUrl" | "databaseName">,
+  { clock, log }: ThreadPorts,
+) {
+  const named = fleet === undefined ? {} : { fleet };
+  const data = { port: limits.dashboardPort, ...dashboard, ...place, ...named };
+  let served: ThreadedDashboard | undefined;
+  return {
+    get url() {
+      return served?.url ?? null;
+    },
+    start() {
+      if (dashboard) served = serveInThread(data, { clock, log: log.child({ agent }) });
+    },
+    async stop() {
+      await served?.stop();
+    },
+  };
+}
+
 /** The channel to the launcher of this process, which leads nowhere where there is none. */
 const launcherChannel = {
   onStartableVersions,
@@ -201,7 +248,9 @@ export function createAgent(options: AgentOptions): Agent {
   });
   const faultPoints = options.ports?.faultPoints ?? noFaults;
   const versions = createLauncherVersions(directory, faultPoints);
+  const clock = options.ports?.clock ?? systemClock;
   let running: Runtime | undefined;
+  const page = createPage(options, { mongoUrl, databaseName }, { clock, log });
   let stopping = new AbortController();
   return {
     name: options.agent,
@@ -212,6 +261,9 @@ export function createAgent(options: AgentOptions): Agent {
     get isMaster() {
       return running?.isMaster ?? false;
     },
+    get dashboardUrl() {
+      return page.url;
+    },
     on: lifecycle.on,
     async start() {
       reportAgent(options.agent);
@@ -221,14 +273,13 @@ export function createAgent(options: AgentOptions): Agent {
         const ownLog = log.child({ agent: options.agent });
         leaveWithLauncher(signal, ownLog, () => (running ? running.leave(0) : exit(0)));
       }
+      page.start();
       const starting = startAgent({
         ...{ mongoUrl, databaseName },
         memberUrl: options.memberUrl,
         controlDatabaseName: controlDatabase,
-        agent: options.agent,
+        ...{ agent: options.agent, version: options.version, steps },
         role: options.role ?? "state-server",
-        version: options.version,
-        steps,
         initialize: options.initialize ?? false,
         gate: {
           onOpen: options.gate?.onOpen ?? (() => {}),
@@ -242,12 +293,8 @@ export function createAgent(options: AgentOptions): Agent {
         drainTimeoutMs: options.drainTimeoutMs ?? limits.drainTimeoutMsDefault,
         preventForeignWrites: options.preventForeignWrites ?? false,
         leaseTtlMs: options.leaseTtlMs,
-        lifecycle,
-        log,
-        clock: options.ports?.clock ?? systemClock,
+        ...{ lifecycle, log, clock, faultPoints, exit },
         random: options.ports?.random ?? systemRandom,
-        faultPoints,
-        exit,
         reportReady: () => reportReady(options.version),
         ...{ signal, ...launcherChannel },
         writeWantedVersion: versions.writeWanted,
@@ -255,12 +302,13 @@ export function createAgent(options: AgentOptions): Agent {
       });
       running = await starting.catch((error: unknown) => {
         stopping.abort();
+        void page.stop();
         throw withoutCalls(error);
       });
     },
     async stop() {
       stopping.abort();
-      await running?.stop();
+      await Promise.all([running?.stop(), page.stop()]);
       running = undefined;
     },
   };
