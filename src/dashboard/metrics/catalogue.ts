@@ -38,7 +38,9 @@ export const metrics = {
   upgrade_effects_total: counter("Effects of all upgrades that have ended.", "effect"),
   upgrade_effect_seconds_total: counter("How long these effects took together.", "effect"),
   upgrade_transitions_total: counter("How often upgrades have entered each state.", "state"),
-  upgrade_takeovers_total: counter("How often another master went on with an upgrade."),
+  upgrade_takeovers_total: counter(
+    "How often a new master went on with an upgrade, also where the master changes its version.",
+  ),
 
   engine_up: gauge("1 where the records of the engine can be read."),
   engine_machines: gauge("Machines that the engine has had. At most 50 have metrics of their own."),
