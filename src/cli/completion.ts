@@ -6,33 +6,101 @@ export interface Completable {
   readonly words: readonly string[];
 }
 
+/** The shells for which there is a script. */
+export const shells = ["bash", "zsh", "fish"] as const;
+export type Shell = (typeof shells)[number];
+
 /** A word that needs no quotes in a shell. */
 const plain = /^[a-z-]+$/;
 
-function caseOf({ path, words }: Completable): string {
-  const safe = words.filter((word) => plain.test(word));
-  return `    "${path}") words="${safe.join(" ")}" ;;`;
+const wordsOf = ({ words }: Completable) => words.filter((word) => plain.test(word)).join(" ");
+
+/** The paths of all commands, as the patterns of a `case`. */
+function pathsOf(all: readonly Completable[]): readonly string[] {
+  return all.filter(({ path }) => path !== "").map(({ path }) => `"${path}"`);
 }
 
-/**
- * The script that completes a program's commands and options in bash. Where none of them fits, bash completes names of
- * files. Pure.
- */
-export function bashCompletion(program: string, all: readonly Completable[]): string {
-  const paths = all.filter(({ path }) => path !== "").map(({ path }) => `"${path}"`);
+function bash(program: string, all: readonly Completable[]): readonly string[] {
   const name = `_${program}_completion`;
   return [
     `${name}() {`,
     '  local word words="" path="" next',
     `  for word in "\${COMP_WORDS[@]:1:COMP_CWORD-1}"; do`,
-    '    next="${path:+$path }$word"',
-    `    case "$next" in ${paths.join("|")}) path="$next" ;; esac`,
+    `    next="\${path:+$path }$word"`,
+    `    case "$next" in ${pathsOf(all).join("|")}) path="$next" ;; esac`,
     "  done",
     '  case "$path" in',
-    ...all.map(caseOf),
+    ...all.map((each) => `    "${each.path}") words="${wordsOf(each)}" ;;`),
     "  esac",
     `  COMPREPLY=($(compgen -W "$words" -- "\${COMP_WORDS[COMP_CWORD]}"))`,
     "}",
     `complete -o default -F ${name} ${program}`,
-  ].join("\n");
+  ];
+}
+
+/** It can be sourced, and it can be a file of `fpath`, which runs it as the function itself. */
+function zsh(program: string, all: readonly Completable[]): readonly string[] {
+  return [
+    `#compdef ${program}`,
+    `_${program}() {`,
+    '  local word next at=""',
+    "  local -a offered",
+    `  for word in "\${(@)words[2,CURRENT-1]}"; do`,
+    `    next="\${at:+$at }$word"`,
+    `    case "$next" in ${pathsOf(all).join("|")}) at="$next" ;; esac`,
+    "  done",
+    '  case "$at" in',
+    ...all.map((each) => `    "${each.path}") offered=(${wordsOf(each)}) ;;`),
+    "  esac",
+    "  compadd -a offered || _files",
+    "}",
+    `if [ "\${funcstack[1]}" = "_${program}" ]; then`,
+    `  _${program}`,
+    "else",
+    "  (( $+functions[compdef] )) || { autoload -Uz compinit && compinit -i; }",
+    `  compdef _${program} ${program}`,
+    "fi",
+  ];
+}
+
+function fish(program: string, all: readonly Completable[]): readonly string[] {
+  const name = `__${program}`;
+  return [
+    `function ${name}_words`,
+    "  set -l at",
+    "  set -l before (commandline -opc)",
+    "  for word in $before[2..-1]",
+    "    set -l next (string join -- ' ' $at $word)",
+    '    switch "$next"',
+    `      case ${pathsOf(all).join(" ")}`,
+    "        set at $next",
+    "    end",
+    "  end",
+    '  switch "$at"',
+    ...all.flatMap((each) => [`    case "${each.path}"`, `      printf '%s\\n' ${wordsOf(each)}`]),
+    "  end",
+    "end",
+    `function ${name}_fits`,
+    "  set -l begun (commandline -ct)",
+    `  for word in (${name}_words)`,
+    '    test (string sub -l (string length -- "$begun") -- $word) = "$begun"; and return 0',
+    "  end",
+    "  return 1",
+    "end",
+    `complete -c ${program} -n ${name}_fits -f -a '(${name}_words)'`,
+  ];
+}
+
+const scripts = { bash, zsh, fish };
+
+/**
+ * The script that completes a program's commands and options in a shell. Where none of them fits, the shell completes
+ * names of files. Pure.
+ */
+export function completionScript(
+  shell: Shell,
+  program: string,
+  all: readonly Completable[],
+): string {
+  return scripts[shell](program, all).join("\n");
 }

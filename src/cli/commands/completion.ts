@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { LockstepError } from "../../errors.ts";
-import { bashCompletion, type Completable } from "../completion.ts";
+import { type Completable, completionScript, shells } from "../completion.ts";
 import { exitCodes } from "../exit-codes.ts";
 import type { Terminal } from "../run.ts";
 
@@ -24,15 +24,21 @@ export function addCompletionCommand(
 ): void {
   program
     .command("completion <shell>")
-    .description("print the script that completes commands and options in a shell: bash")
+    .description(
+      "print the script that completes commands and options in a shell: bash, zsh or fish",
+    )
     .exitOverride()
     .action((shell: string) => settle(completion(shell, program, terminal)));
 }
 
-async function completion(shell: string, program: Command, terminal: Terminal): Promise<number> {
-  if (shell !== "bash") {
-    throw new LockstepError("bad-argument", `expected the shell bash, got "${shell}"`);
+async function completion(named: string, program: Command, terminal: Terminal): Promise<number> {
+  const shell = shells.find((each) => each === named);
+  if (shell === undefined) {
+    throw new LockstepError(
+      "bad-argument",
+      `expected the shell to be one of ${shells.join(", ")}, got "${named}"`,
+    );
   }
-  terminal.out(bashCompletion(program.name(), completables(program)));
+  terminal.out(completionScript(shell, program.name(), completables(program)));
   return exitCodes.done;
 }
