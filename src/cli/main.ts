@@ -3,11 +3,9 @@ import { createInterface } from "node:readline/promises";
 import { Command, CommanderError } from "commander";
 import { isLockstepError } from "../errors.ts";
 import { limits } from "../limits.ts";
-import { redactUrl } from "../log.ts";
 import { asUnreachable } from "../mongo/transient.ts";
 import { packageVersion } from "../ports/package-version.ts";
 import { exitAfter } from "../ports/process.ts";
-import { printable } from "../printable.ts";
 import { addCheckCommand } from "./commands/actors/check.ts";
 import { addActorsCommands } from "./commands/actors/register.ts";
 import { addBackupCommands } from "./commands/backup/register.ts";
@@ -25,14 +23,16 @@ import { exitCodeOf, exitCodes } from "./exit-codes.ts";
 import { addMongoUrlOptions, completeMongoUrl } from "./input/mongo-url.ts";
 import { renderFailure, renderInterruption } from "./render/failure.ts";
 import { screenOf } from "./render/screen.ts";
+import { hasColours, lookOf } from "./render/words.ts";
 import type { SharedOptions, Terminal } from "./run.ts";
 
 const json = process.argv.includes("--json");
-const sayError = (text: string) => process.stderr.write(`${printable(redactUrl(text))}\n`);
+const look = lookOf(!json && hasColours(process.stdout));
+const sayError = (text: string) => process.stderr.write(`${look.safe(text)}\n`);
 const interruption = new AbortController();
 let interruptionMessage = "a request that a master has accepted goes on, see `lockstep status`";
 const terminal: Terminal = {
-  out: (text) => process.stdout.write(`${printable(redactUrl(text))}\n`),
+  out: (text) => process.stdout.write(`${look.coloured(look.safe(text))}\n`),
   async question(text) {
     if (!process.stdin.isTTY) return null;
     const lines = createInterface({ input: process.stdin, output: process.stdout });
@@ -40,13 +40,14 @@ const terminal: Terminal = {
       // The interface reads the keys itself, so none of them reaches the process as a signal.
       lines.on("SIGINT", () => process.kill(process.pid, "SIGINT"));
       const closed = new Promise<null>((resolve) => lines.once("close", () => resolve(null)));
-      const answer = lines.question(text, { signal: interruption.signal });
+      const answer = lines.question(look.safe(text), { signal: interruption.signal });
       return await Promise.race([answer, closed]);
     } finally {
       lines.close();
     }
   },
-  screen: screenOf(process.stdout, process.env),
+  screen: screenOf(process.stdout, process.env, look),
+  sayWord: look.sayWord,
   signal: interruption.signal,
   explainInterruption(message) {
     interruptionMessage = message;

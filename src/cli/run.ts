@@ -2,6 +2,7 @@ import { createFleetClient, type FleetClient } from "../operator/fleet-client.ts
 import type { HandOptions } from "../operator/work-by-hand.ts";
 import { parseTimeMs } from "./input/time-span.ts";
 import type { Screen } from "./render/screen.ts";
+import type { SayWord } from "./render/words.ts";
 
 /** Options that every command shares. */
 export interface SharedOptions {
@@ -18,6 +19,8 @@ export interface Terminal {
   question(text: string): Promise<string | null>;
   /** Shows a text that changes, or null where there is no terminal. */
   readonly screen: Screen | null;
+  /** Says a status word, in its colour where there are colours. */
+  readonly sayWord: SayWord;
   readonly signal: AbortSignal;
   /** Sets the answer to Ctrl-C. Default: what happens to a request. */
   explainInterruption(message: string): void;

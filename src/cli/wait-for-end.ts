@@ -58,14 +58,14 @@ export async function waitForEnd(
       // Where a later upgrade holds the slot, ours has ended unseen. Ids of upgrades grow.
       const isLater = present.upgradeId.localeCompare(upgradeId, "en", { numeric: true }) > 0;
       if (!isLater) continue;
-      if (!options.json) terminal.out(renderStatus(status));
+      if (!options.json) terminal.out(renderStatus(status, terminal.sayWord));
       return printEnded(fleet, upgradeId, options, terminal);
     }
     print(status);
     const exitCode = exitCodeOfState(present.state);
     if (exitCode === undefined) continue;
     const last = await untilServing(fleet, status, servingMs, terminal.signal, print);
-    if (!options.json) terminal.out(renderStatus(last));
+    if (!options.json) terminal.out(renderStatus(last, terminal.sayWord));
     return exitCodeOfServing(exitCode, last, options, terminal);
   }
   return exitCodes.failed;

@@ -2,7 +2,8 @@ import { limits } from "../limits.ts";
 import type { AgentStatus, FleetStatus, UpgradeStatus } from "./status.ts";
 
 /** The condition of an agent or an upgrade, in one word. Slow is not blocked: only a person ends `blocked`. */
-export type ConditionWord = "active" | "working" | "waiting" | "blocked";
+export const conditionWords = ["active", "working", "waiting", "blocked"] as const;
+export type ConditionWord = (typeof conditionWords)[number];
 
 /** The condition with its facts. Moments are milliseconds by the database's clock. */
 export interface Condition {

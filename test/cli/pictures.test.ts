@@ -7,6 +7,7 @@ import { MongoClient } from "mongodb";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { upgradeMachine } from "../../machines/upgrade.ts";
 import { replay } from "../../src/cli/commands/pictures/film.ts";
+import { sayPlainly } from "../../src/cli/render/words.ts";
 import type { Terminal } from "../../src/cli/run.ts";
 import { chartOf } from "../../src/diagram/chart.ts";
 import { svgOf } from "../../src/diagram/svg/draw.ts";
@@ -113,6 +114,7 @@ describe("lockstep export and replay", () => {
       question: async () => null,
       explainInterruption() {},
       screen: { paint: () => {}, close: () => {} } as unknown as Terminal["screen"],
+      sayWord: sayPlainly,
       signal: interruption.signal,
     };
     const options = { mongoUrl: "", speed: "0.001" };

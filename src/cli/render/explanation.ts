@@ -1,6 +1,7 @@
 import type { Explanation } from "../../operator/explanation/explain.ts";
 import { printableLine } from "../../printable.ts";
 import { docsLinkOf } from "./docs-link.ts";
+import { type SayWord, sayPlainly } from "./words.ts";
 
 /** A part of the explanation under its heading, or nothing where it is empty. */
 function part(heading: string, lines: readonly string[]): readonly string[] {
@@ -18,10 +19,10 @@ function nextLine({ command, why }: Explanation["next"][number]): string {
 }
 
 /** The explanation for people. Pure. */
-export function renderExplanation(explanation: Explanation): string {
+export function renderExplanation(explanation: Explanation, sayWord: SayWord = sayPlainly): string {
   const { subject, condition, causes, tried, safe, next } = explanation;
   const { word, what, todo } = condition ?? {};
-  const is = word === undefined ? [] : [`${word}: ${what}${todo ? `: ${todo}` : ""}`];
+  const is = word === undefined ? [] : [`${sayWord(word)}: ${what}${todo ? `: ${todo}` : ""}`];
   return [
     printableLine(subject),
     ...is.map((line) => printableLine(`  ${line}`)),

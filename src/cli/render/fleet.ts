@@ -13,6 +13,7 @@ import type {
   UpgradeStatus,
 } from "../../operator/status.ts";
 import { docsLinkOf } from "./docs-link.ts";
+import { type SayWord, sayPlainly } from "./words.ts";
 
 /** A span of time for people: `3.2 s`, `4 min 10 s`. */
 export function duration(ms: number): string {
@@ -95,11 +96,16 @@ function missingCopies({ copies }: UpgradeStatus | HistoryItem, isNews = allIsNe
   return copies !== null && copies.missing.length > 0 ? copiesText(copies, isNews) : null;
 }
 
-function renderUpgrade(upgrade: UpgradeStatus, condition: Condition, now: number): string[] {
+function renderUpgrade(
+  upgrade: UpgradeStatus,
+  condition: Condition,
+  now: number,
+  sayWord: SayWord,
+): string[] {
   const lines = [
     `${kindOf(upgrade)}  ${upgrade.from} → ${upgrade.to}`,
     `  state        ${upgrade.state}, since ${duration(now - upgrade.since)} (${clockTime(upgrade.since)})`,
-    `  ${condition.word.padEnd(12)} ${condition.what}${condition.todo === null ? "" : `: ${condition.todo}`}`,
+    `  ${sayWord(condition.word).padEnd(12)} ${condition.what}${condition.todo === null ? "" : `: ${condition.todo}`}`,
   ];
   if (upgrade.progress) lines.push(`  progress     ${progressText(upgrade.progress)}`);
   else if (upgrade.batches > 0) lines.push(`  progress     ${upgrade.batches} batches committed`);
@@ -164,7 +170,12 @@ function masterText({ master, agents, now }: FleetStatus): string {
 }
 
 /** One agent with its condition. */
-function agentLine(agent: AgentStatus, { word, what }: Condition, now: number): string {
+function agentLine(
+  agent: AgentStatus,
+  { word, what }: Condition,
+  now: number,
+  sayWord: SayWord,
+): string {
   const others = agent.startable.filter((version) => version !== agent.version);
   const left = others.length - limits.versionsShownMax;
   const more = left > 0 ? ` and ${left} more` : "";
@@ -181,24 +192,24 @@ function agentLine(agent: AgentStatus, { word, what }: Condition, now: number): 
     agent.owes ? `owes an undo of ${agent.owes}` : "",
   ];
   const shown = facts.filter((fact) => fact !== "").join(", ");
-  const condition = word === "active" ? word : `${word}: ${what}`;
+  const condition = word === "active" ? sayWord(word) : `${sayWord(word)}: ${what}`;
   return `  ${agent.agent}  ${agent.version}  ${condition}  ${shown}`;
 }
 
 /** The status for people. Pure. */
-export function renderStatus(status: FleetStatus): string {
+export function renderStatus(status: FleetStatus, sayWord: SayWord = sayPlainly): string {
   const { versions, upgrade, agents, now } = status;
   const conditions = conditionsOf(status);
   const lines = [
     `agent version ${versions.agentVersion}, database version ${versions.databaseVersion}`,
     masterText(status),
     ...(upgrade && conditions.upgrade
-      ? renderUpgrade(upgrade, conditions.upgrade, now)
+      ? renderUpgrade(upgrade, conditions.upgrade, now, sayWord)
       : ["no upgrade yet"]),
     "agents",
     ...agents.flatMap((agent, index) => {
       const condition = conditions.agents[index];
-      return condition === undefined ? [] : [agentLine(agent, condition, now)];
+      return condition === undefined ? [] : [agentLine(agent, condition, now, sayWord)];
     }),
   ];
   return lines.join("\n");

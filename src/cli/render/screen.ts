@@ -1,3 +1,5 @@
+import type { Look } from "./words.ts";
+
 /** A terminal whose text can be painted again. */
 export interface Screen {
   /** Shows this text in place of the one before. */
@@ -48,17 +50,21 @@ export function frameOf(text: string, columns: number, rows: number): string {
   return `${home}${shown.map((line) => `${line}${clearLine}`).join("\r\n")}${clearBelow}`;
 }
 
-/** The screen of an output, or null where it is a file, a pipe, or a terminal that cannot be painted. */
+/**
+ * The screen of an output, or null where it is a file, a pipe, or a terminal that cannot be painted.
+ * @param look how texts are shown there
+ */
 export function screenOf(
   output: Output,
   environment: Readonly<Record<string, string | undefined>>,
+  { safe, coloured }: Pick<Look, "safe" | "coloured">,
 ): Screen | null {
   const kind = environment["TERM"] ?? "";
   if (output.isTTY !== true || kind === "" || kind === "dumb") return null;
   let [isEntered, last] = [false, ""];
   return {
     paint(text) {
-      const frame = frameOf(text, output.columns ?? 80, output.rows ?? 24);
+      const frame = coloured(frameOf(safe(text), output.columns ?? 80, output.rows ?? 24));
       if (frame === last) return;
       output.write(isEntered ? frame : `${enterCodes}${frame}`);
       [isEntered, last] = [true, frame];

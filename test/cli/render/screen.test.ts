@@ -1,6 +1,7 @@
 // Aim: the view of a watch fits the terminal, is painted in place, and leaves no trace of codes behind.
 import { expect, test } from "vitest";
 import { frameOf, screenOf, wrapLine } from "../../../src/cli/render/screen.ts";
+import { lookOf } from "../../../src/cli/render/words.ts";
 
 const plain = (frame: string) =>
   frame
@@ -33,7 +34,7 @@ test("a frame fills the screen and no more, and says how much is left out", () =
 test("the screen is entered once, painted where the text changes, and given back once", () => {
   const written: string[] = [];
   const output = { isTTY: true, columns: 40, rows: 5, write: (text: string) => written.push(text) };
-  const screen = screenOf(output, { TERM: "xterm" });
+  const screen = screenOf(output, { TERM: "xterm" }, lookOf(false));
   screen?.leave();
   expect(written).toEqual([]);
   screen?.paint("one");
@@ -46,11 +47,21 @@ test("the screen is entered once, painted where the text changes, and given back
   expect(written.at(-1)).toContain("\u001b[?25h");
 });
 
+test("a view shows no password, and no name in it moves the cursor", () => {
+  const written: string[] = [];
+  const output = { isTTY: true, columns: 80, rows: 5, write: (text: string) => written.push(text) };
+  const text = "a1 blocked: no way to mongodb://admin:hunter2@db/\u001b[2J\u202e";
+  screenOf(output, { TERM: "xterm" }, lookOf(true))?.paint(text);
+  expect(plain(written.join("").split("\u001b[?7l")[1] ?? "")).toEqual([
+    "a1 blocked: no way to mongodb://***@db/\\u001b[2J\\u202e",
+  ]);
+});
+
 test.each([
   [false, "xterm"],
   [true, "dumb"],
   [true, ""],
 ])("no screen where a terminal is %s and of the kind %j", (isTTY, kind) => {
   const output = { isTTY, write: () => true };
-  expect(screenOf(output, { TERM: kind })).toBeNull();
+  expect(screenOf(output, { TERM: kind }, lookOf(false))).toBeNull();
 });

@@ -18,7 +18,7 @@ export function explain(
     terminal.out(
       options.json
         ? jsonLine({ type: "explanation", ...explanation, causes })
-        : renderExplanation(explanation),
+        : renderExplanation(explanation, terminal.sayWord),
     );
     return exitCodes.done;
   });

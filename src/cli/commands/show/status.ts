@@ -10,7 +10,9 @@ export function status(options: SharedOptions, terminal: Terminal): Promise<numb
     const seen = await fleet.status();
     const conditions = conditionsOf(seen);
     terminal.out(
-      options.json ? jsonLine({ type: "status", ...seen, conditions }) : renderStatus(seen),
+      options.json
+        ? jsonLine({ type: "status", ...seen, conditions })
+        : renderStatus(seen, terminal.sayWord),
     );
     return exitCodes.done;
   });

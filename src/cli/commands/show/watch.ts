@@ -35,16 +35,16 @@ function printLines(terminal: Terminal): Show {
   let before: FleetStatus | undefined;
   return (status) => {
     print(status);
-    for (const line of agentChanges(before, status)) terminal.out(line);
+    for (const line of agentChanges(before, status, terminal.sayWord)) terminal.out(line);
     before = status;
   };
 }
 
 /** The whole status, painted again. */
-function paint(screen: Screen): Show {
+function paint(screen: Screen, { sayWord }: Terminal): Show {
   return (status) => {
     const head = `lockstep watch, as of ${clockTime(status.now)}: Ctrl-C ends this view, and nothing else`;
-    screen.paint(`${head}\n${renderStatus(status)}`);
+    screen.paint(`${head}\n${renderStatus(status, sayWord)}`);
   };
 }
 
@@ -57,7 +57,7 @@ export async function watchFleet(
   const { screen } = terminal;
   const isPainted = screen !== null && !options.json;
   const printed = options.json ? printJson(terminal) : printLines(terminal);
-  const show = isPainted ? paint(screen) : printed;
+  const show = isPainted ? paint(screen, terminal) : printed;
   let last: FleetStatus | undefined;
   try {
     for await (const status of fleet.watch({ signal: terminal.signal })) {
@@ -69,7 +69,7 @@ export async function watchFleet(
   } finally {
     screen?.leave();
     // The last view stays where it can be read and copied.
-    if (isPainted && last) terminal.out(renderStatus(last));
+    if (isPainted && last) terminal.out(renderStatus(last, terminal.sayWord));
   }
 }
 
