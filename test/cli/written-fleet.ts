@@ -23,7 +23,7 @@ export interface WrittenFleet {
   readonly url: string;
   readonly store: Store;
   readonly client: MongoClient;
-  /** Its agents are heard now. */
+  /** Its agents are heard now, and from now on. */
   beat(): Promise<void>;
   /** Accepts each request from now on, as about this upgrade. */
   accept(message: string): void;
@@ -55,10 +55,10 @@ export async function writtenFleet(state: string | null): Promise<WrittenFleet> 
   });
   const control = client.db(databaseName);
   let isOpen = true;
-  let answers: Promise<unknown> = Promise.resolve();
+  const loops: Promise<unknown>[] = [];
   onTestFinished(async () => {
     isOpen = false;
-    await answers;
+    await Promise.all(loops);
     await store.close();
     await control.dropDatabase();
     await client.close();
@@ -84,14 +84,24 @@ export async function writtenFleet(state: string | null): Promise<WrittenFleet> 
       await systemClock.sleep(50);
     }
   };
+  const beatOnce = async () => {
+    const lastSeenAt = await store.now();
+    await control.collection("agents").updateMany({}, { $set: { lastSeenAt } });
+  };
+  const goOnBeating = async () => {
+    while (isOpen) {
+      await systemClock.sleep(500);
+      await beatOnce();
+    }
+  };
   return {
     ...{ name, url, store, client },
     async beat() {
-      const lastSeenAt = await store.now();
-      await control.collection("agents").updateMany({}, { $set: { lastSeenAt } });
+      await beatOnce();
+      loops.push(goOnBeating());
     },
     accept(message) {
-      answers = answer(message);
+      loops.push(answer(message));
     },
   };
 }
