@@ -9,6 +9,7 @@ import { beforeEach, describe, expect, inject, onTestFinished, test } from "vite
 import { startGuard } from "../../src/local/guard.ts";
 import { loopback, startMember } from "../../src/local/mongod-process.ts";
 import { exited, runCommand, signalProcess, startProcess } from "../../src/ports/process.ts";
+import { schemaTrouble } from "../support/output-schemas.ts";
 import { until } from "../support/until.ts";
 
 const main = resolve("dist/src/cli/main.js");
@@ -204,7 +205,9 @@ describe("a member that dies", () => {
     const { url, members } = await up();
     await write(url);
     signalProcess(members[0]?.pid ?? 0, "SIGKILL");
-    expect(await line("member")).toMatchObject({ member: "m1", ended: "SIGKILL" });
+    const said = [await up(), await line("member"), await line("notice")];
+    expect(said.map((each) => schemaTrouble("dev", each))).toEqual([null, null, null]);
+    expect(said[1]).toMatchObject({ member: "m1", ended: "SIGKILL" });
     await until("the set", () => count(url).catch(() => 0));
     expect(await count(url)).toBe(1);
     expect(await end("SIGINT")).toBe(0);
