@@ -18,6 +18,11 @@ export interface CoordinatorParams {
   readonly chooseBackupTime: { readonly upgradeId: string; readonly to: string };
   readonly rehearse: WorkParams;
   readonly migrate: WorkParams;
+  readonly keepHolds: {
+    readonly upgradeId: string;
+    readonly to: string;
+    readonly backup: BackupPoint | null;
+  };
   readonly verifyLiveData: {
     readonly upgradeId: string;
     readonly to: string;

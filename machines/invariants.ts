@@ -21,6 +21,7 @@ function broken(rules: readonly Rule[]): string[] {
 
 const same = (left: unknown, right: unknown) => JSON.stringify(left) === JSON.stringify(right);
 const back = ["rolling-back", "blocked", "rolled-back"];
+const beforeWork = ["rehearsing", "paused"];
 
 /** The invariants that every transition of the coordinator keeps, by their names in docs/verification.md. Pure. */
 export function upgradeInvariants(
@@ -36,13 +37,19 @@ export function upgradeInvariants(
     ["S3: the required set shrinks by exclusion only", same(remaining, now.required)],
     ["S5: everybody was ready alike", !entered("backing-up") || readiness(now) === "ready"],
     ["S6: copies agreed before the rehearsal", !entered("rehearsing") || now.backup !== null],
-    ["S6: rehearsed before the migration", !entered("migrating") || before.state === "rehearsing"],
+    [
+      "S6: rehearsed before the migration",
+      !entered("migrating") || beforeWork.includes(before.state),
+    ],
     ["S9: touched data is restored", !entered("rolled-back") || now.restored],
     ["S10: done is final", before.state !== "done" || after.state === "done"],
     ["back is back", !back.includes(before.state) || !forwardStates.includes(after.state)],
     ["touched stays touched", !old.touched || now.touched || after.state === "backing-up"],
     ["a new T takes new copies", !entered("backing-up") || now.backup === null],
-    ["migrating touches", after.state !== "migrating" || now.touched],
+    ["migrating touches", !["migrating", "paused"].includes(after.state) || now.touched],
+    ["paused within the migration", !entered("paused") || before.state === "migrating"],
+    ["paused as asked", after.state !== "paused" || now.pause !== null],
+    ["a pause holds", !entered("awaiting-peers") || now.pause === null],
     ["committed by votes", !entered("done") || mayCommit(now)],
     ["settled at the end", !entered("rolled-back") || everyoneSettled(now)],
     ["a roll-back has a reason", after.state !== "rolling-back" || now.reason !== null],

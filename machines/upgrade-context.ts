@@ -41,6 +41,11 @@ export interface StepFigures {
   readonly batches: number;
 }
 
+/** A pause of the migration, as an operator asked for it. */
+export interface Pause {
+  readonly why: string;
+}
+
 export interface UpgradeContext extends UpgradeInput {
   readonly ready: Readonly<Record<string, PlanSummary & { readonly incarnation: number }>>;
   readonly gatesShut: boolean;
@@ -57,6 +62,8 @@ export interface UpgradeContext extends UpgradeInput {
   readonly growthBytes: number | null;
   /** True once the live data may have been changed. The way back is a restore then. */
   readonly touched: boolean;
+  /** The pause that an operator has asked for, from the request until it is resumed; else null. */
+  readonly pause: Pause | null;
   readonly voted: readonly string[];
   /** Required agents that are silent. Each has a deadline of its own. */
   readonly silent: readonly string[];
@@ -100,6 +107,7 @@ export type UpgradeEvent =
   | { type: "liveDataDiffers"; reason: Reason }
   | { type: "progressSeen"; sequence: number }
   | { type: "migrationDone" }
+  | { type: "migrationPaused" }
   | { type: "migrationFailed"; reason: Reason }
   | { type: "liveDataVerified" }
   | { type: "participantVoted"; agent: string }
@@ -113,13 +121,15 @@ export type UpgradeEvent =
   | { type: "participantAbsent"; agent: string }
   | { type: "abortRequested"; why: string }
   | { type: "retryRequested" }
+  | { type: "pauseRequested"; why: string }
+  | { type: "resumeRequested" }
   | { type: "agentForgotten"; agent: string }
   | { type: "deadlinePassed" }
   | EffectFailed;
 
 /** The states from acceptance to the last vote. An operator can abort an upgrade in them. */
 export const forwardStates: readonly string[] = [
-  ...["waiting", "backing-up", "rehearsing", "migrating", "awaiting-peers"],
+  ...["waiting", "backing-up", "rehearsing", "migrating", "paused", "awaiting-peers"],
 ];
 
 /** The code of a copy that could not be made, since the server no longer reads at T. */

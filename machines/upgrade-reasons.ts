@@ -79,6 +79,12 @@ export const noProgress = (): Reason =>
     {},
   );
 
+export const pausedTooLong = ({ deadlines: { pausedMs } }: UpgradeContext): Reason =>
+  timeout(
+    `the upgrade was paused for ${Math.round(pausedMs / 1000)} s, and nobody resumed it: upgrade again, or allow a longer pause with --deadline paused=SECONDS`,
+    { pausedMs },
+  );
+
 export const peersTooLate = (context: UpgradeContext): Reason =>
   timeout(
     "some required agents did not end their local steps and readiness checks before the deadline: look at the agents in `missing`, or set a later one with --deadline peers=SECONDS",

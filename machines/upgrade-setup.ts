@@ -22,6 +22,7 @@ import {
   disagreement,
   nobodyLeft,
   noProgress,
+  pausedTooLong,
   peersTooLate,
   readinessTooLate,
   silentTooLong,
@@ -55,6 +56,8 @@ export const upgradeSetup = setup({
     chooseBackupTime: (_, _params: CoordinatorParams["chooseBackupTime"]) => {},
     rehearse: (_, _params: CoordinatorParams["rehearse"]) => {},
     migrate: (_, _params: CoordinatorParams["migrate"]) => {},
+    /** Keeps up what holds off everybody else while the upgrade is paused. It goes on until it is cancelled. */
+    keepHolds: (_, _params: CoordinatorParams["keepHolds"]) => {},
     verifyLiveData: (_, _params: CoordinatorParams["verifyLiveData"]) => {},
     restore: (_, _params: CoordinatorParams["restore"]) => {},
     noteReady: assign(({ context, event }) => {
@@ -91,6 +94,10 @@ export const upgradeSetup = setup({
         : {},
     ),
     noteTouched: assign({ touched: true }),
+    notePause: assign(({ event }) =>
+      event.type === "pauseRequested" ? { pause: { why: event.why } } : {},
+    ),
+    noteNoPause: assign({ pause: null }),
     noteCopyLost: assign(({ context, event }) =>
       event.type === "copyLost"
         ? {
@@ -162,6 +169,7 @@ export const upgradeSetup = setup({
     noteDeadlineReadiness: assign({ reason: ({ context }) => readinessTooLate(context) }),
     noteDeadlineBackup: assign({ reason: ({ context }) => backupTooLate(context) }),
     noteNoProgress: assign({ reason: () => noProgress() }),
+    notePausedTooLong: assign({ reason: ({ context }) => pausedTooLong(context) }),
     noteSilentTooLong: assign(({ context, event }) =>
       event.type === "silentTooLong" ? { reason: silentTooLong(context, event.agent) } : {},
     ),
@@ -195,6 +203,7 @@ export const upgradeSetup = setup({
     copiesImpossible: ({ context }) => copiesImpossible(context),
     anotherCopyLeft: ({ context, event }) =>
       event.type === "copyLost" && anotherCopyLeft(context, event.agent),
+    pauseAsked: ({ context }) => context.pause !== null,
     nobodyLeft: ({ context }) => context.required.length === 0,
     mayCommit: ({ context }) => mayCommit(context),
     mustVerify: ({ context }) => everyoneVoted(context) && !context.verifying && !context.verified,

@@ -53,6 +53,12 @@ const silence = {
   silentTooLong: { target: "rolling-back", actions: "noteSilentTooLong" },
 } as const;
 
+/** A pause may be asked for before it can begin, and is withdrawn by its resumption. */
+const pausing = {
+  pauseRequested: { actions: "notePause" },
+  resumeRequested: { actions: "noteNoPause" },
+} as const;
+
 /** An upgrade without a required agent turns back. */
 const nobodyLeft = {
   guard: "nobodyLeft",
@@ -78,6 +84,7 @@ export const upgradeMachine = upgradeSetup.createMachine({
     rehearsed: [],
     growthBytes: null,
     touched: false,
+    pause: null,
     voted: [],
     silent: [],
     verifying: false,
@@ -106,7 +113,12 @@ export const upgradeMachine = upgradeSetup.createMachine({
       always: [
         nobodyLeft,
         { guard: "stepsDiffer", target: "rolling-back", actions: "noteDisagreement" },
-        { guard: "readyWithoutSchemaSteps", target: "awaiting-peers", actions: "noteVerified" },
+        {
+          // There is nothing to pause between.
+          guard: "readyWithoutSchemaSteps",
+          target: "awaiting-peers",
+          actions: ["noteVerified", "noteNoPause"],
+        },
         { guard: "readyWithSchemaSteps", target: "backing-up" },
       ],
       on: {
@@ -114,6 +126,7 @@ export const upgradeMachine = upgradeSetup.createMachine({
         gatesShut: { actions: "noteGates" },
         participantFailed: { target: "rolling-back", actions: "noteFailure" },
         ...silence,
+        ...pausing,
         abortRequested: { target: "rolling-back", actions: "noteFailure" },
         deadlinePassed: { target: "rolling-back", actions: "noteDeadlineReadiness" },
       },
@@ -147,6 +160,7 @@ export const upgradeMachine = upgradeSetup.createMachine({
         participantFailed: { target: "rolling-back", actions: "noteFailure" },
         effectFailed: { target: "rolling-back", actions: "noteFailure" },
         ...silence,
+        ...pausing,
         abortRequested: { target: "rolling-back", actions: "noteFailure" },
         deadlinePassed: { target: "rolling-back", actions: "noteDeadlineBackup" },
       },
@@ -167,13 +181,14 @@ export const upgradeMachine = upgradeSetup.createMachine({
         participantFailed: { target: "rolling-back", actions: "noteFailure" },
         effectFailed: { target: "rolling-back", actions: "noteFailure" },
         ...silence,
+        ...pausing,
         abortRequested: { target: "rolling-back", actions: "noteFailure" },
         deadlinePassed: { target: "rolling-back", actions: "noteDeadlineBackup" },
       },
     },
     migrating: {
       description:
-        "Waits for the schema steps on the live data, batch by fenced batch. Leaves when they end or fail, the data had changed before the first batch (for a new time T), an agent is silent for too long, an operator aborts, or no batch is committed for too long.",
+        "Waits for the schema steps on the live data, batch by fenced batch. Leaves when they end or fail, they have stopped for a pause, the data had changed before the first batch (for a new time T), an agent is silent for too long, an operator aborts, or no batch is committed for too long.",
       entry: [
         "noteTouched",
         schedule("noProgressMs"),
@@ -189,13 +204,44 @@ export const upgradeMachine = upgradeSetup.createMachine({
           { target: "rolling-back", actions: "noteFailure" },
         ],
         progressSeen: { actions: schedule("noProgressMs") },
-        migrationDone: { target: "awaiting-peers" },
+        // Once a pause is asked for, nothing goes forward before it is resumed.
+        migrationDone: [{ guard: "pauseAsked", target: "paused" }, { target: "awaiting-peers" }],
+        // The steps may have stopped just before the pause was withdrawn.
+        migrationPaused: [
+          { guard: "pauseAsked", target: "paused" },
+          { target: "migrating", reenter: true },
+        ],
+        migrationFailed: { target: "rolling-back", actions: "noteFailure" },
+        participantFailed: { target: "rolling-back", actions: "noteFailure" },
+        effectFailed: { target: "rolling-back", actions: "noteFailure" },
+        ...silence,
+        ...pausing,
+        abortRequested: { target: "rolling-back", actions: "noteFailure" },
+        deadlinePassed: { target: "rolling-back", actions: "noteNoProgress" },
+      },
+    },
+    paused: {
+      description:
+        "Waits for an operator to resume it, between two batches of the schema steps, with all gates shut. Leaves when an operator resumes or aborts it, somebody else writes, a disk fills, an agent fails or is silent for too long, or the deadline passes.",
+      entry: [
+        schedule("pausedMs"),
+        {
+          type: "keepHolds",
+          params: ({ context: { upgradeId, to, backup } }) => ({ upgradeId, to, backup }),
+        },
+      ],
+      always: [nobodyLeft],
+      on: {
+        resumeRequested: {
+          target: "migrating",
+          actions: ["noteNoPause", { type: "cancelEffects", params: { name: "keepHolds" } }],
+        },
         migrationFailed: { target: "rolling-back", actions: "noteFailure" },
         participantFailed: { target: "rolling-back", actions: "noteFailure" },
         effectFailed: { target: "rolling-back", actions: "noteFailure" },
         ...silence,
         abortRequested: { target: "rolling-back", actions: "noteFailure" },
-        deadlinePassed: { target: "rolling-back", actions: "noteNoProgress" },
+        deadlinePassed: { target: "rolling-back", actions: "notePausedTooLong" },
       },
     },
     "awaiting-peers": {

@@ -61,6 +61,8 @@ export interface Deadlines {
   readonly backingUpMs: number;
   /** Until the next batch is committed. Default: 10 minutes. */
   readonly noProgressMs: number;
+  /** Until an operator resumes an upgrade that is paused. Default: 1 hour. */
+  readonly pausedMs: number;
   /** Until every agent has run its local steps and its readiness check. Default: 15 minutes. */
   readonly peersMs: number;
   /** Until a required agent that is silent is heard again. Default: 1 minute. */

@@ -325,6 +325,7 @@ export const limits = {
   waitingDeadlineMs: 15 * 60_000,
   backingUpDeadlineMs: 60 * 60_000,
   noProgressDeadlineMs: 10 * 60_000,
+  pausedDeadlineMs: 60 * 60_000,
   peersDeadlineMs: 15 * 60_000,
   silentDeadlineMs: 60_000,
   provisionTimeoutMs: 24 * 60 * 60_000,

@@ -15,10 +15,8 @@ import { init } from "./commands/init.ts";
 import { addPictureCommands, readsFileOnly } from "./commands/pictures/register.ts";
 import { addServeCommand } from "./commands/serve.ts";
 import { addLookingCommands } from "./commands/show/register.ts";
-import { allowWrites } from "./commands/upgrade/allow-writes.ts";
-import { ask } from "./commands/upgrade/ask.ts";
 import { addUpgradeCommands } from "./commands/upgrade/register.ts";
-import { type RetryOptions, retry } from "./commands/upgrade/retry.ts";
+import { addSteeringCommands } from "./commands/upgrade/steering.ts";
 import { exitCodeOf, exitCodes } from "./exit-codes.ts";
 import { addMongoUrlOptions, completeMongoUrl } from "./input/mongo-url.ts";
 import { renderFailure, renderInterruption } from "./render/failure.ts";
@@ -73,34 +71,7 @@ function build(settle: (work: Promise<number>) => Promise<void>): Command {
     );
   addUpgradeCommands(program, terminal, settle, shared);
   addLookingCommands(program, terminal, settle, shared);
-  shared(program.command("abort").description("turn the active upgrade back"))
-    .option("--why <text>", "the reason, for the history", "no reason given")
-    .action((options: SharedOptions & { why: string }) =>
-      settle(ask({ kind: "abort", why: options.why }, options, terminal)),
-    );
-  shared(program.command("retry").description("let a blocked upgrade continue"))
-    .option(
-      "--confirm <name>",
-      "confirm with the database's name that writes of others are discarded",
-    )
-    .action((options: RetryOptions) => settle(retry(options, terminal)));
-  shared(
-    program.command("forget <agent>").description("remove an agent that never comes back"),
-  ).action((agent: string, options: SharedOptions) =>
-    settle(ask({ kind: "forget", agent }, options, terminal)),
-  );
-  shared(
-    program
-      .command("allow-writes")
-      .description("let writers in again where no agent is left to do it"),
-  )
-    .option(
-      "--force",
-      "also while an upgrade is active, or where no upgrade is known to have blocked them",
-    )
-    .action((options: SharedOptions & { force?: boolean }) =>
-      settle(allowWrites(options, terminal)),
-    );
+  addSteeringCommands(program, terminal, settle, shared);
   addDevCommand(program, terminal, settle);
   addServeCommand(shared(program.command("serve")), terminal, settle);
   addBackupCommands(program, terminal, settle);

@@ -37,6 +37,8 @@ export type FleetRequest =
       readonly deadlines: Record<string, number>;
     }
   | { readonly kind: "abort"; readonly why: string }
+  | { readonly kind: "pause"; readonly why: string }
+  | { readonly kind: "resume" }
   | {
       readonly kind: "retry";
       /** True where a roll-back may take back writes of others, once their documents are saved. */
@@ -79,6 +81,8 @@ const ofKind: Readonly<Record<FleetRequest["kind"], Shape>> = {
     deadlines: record(figure),
   }),
   abort: fields<FleetRequest & { kind: "abort" }>({ kind: text, why: text }),
+  pause: fields<FleetRequest & { kind: "pause" }>({ kind: text, why: text }),
+  resume: fields<FleetRequest & { kind: "resume" }>({ kind: text }),
   retry: fields<FleetRequest & { kind: "retry" }>({
     kind: text,
     discardForeignWrites: optional(flag),

@@ -5,7 +5,7 @@ import { fields, oneOf, optional, text } from "../shape.ts";
 
 /** A request of the page. */
 export interface PageRequest {
-  readonly kind: "abort" | "retry" | "forget";
+  readonly kind: "abort" | "pause" | "resume" | "retry" | "forget";
   /** The upgrade that the person saw. */
   readonly upgradeId?: string;
   readonly agent?: string;
@@ -15,7 +15,7 @@ export interface PageRequest {
 }
 
 const shape = fields<PageRequest>({
-  kind: oneOf("abort", "retry", "forget"),
+  kind: oneOf("abort", "pause", "resume", "retry", "forget"),
   upgradeId: optional(text),
   agent: optional(text),
   why: optional(text),
@@ -54,7 +54,8 @@ export function fleetRequestOf(
       `expected upgrade ${upgradeId} under way, found ${found}: look at the page again`,
     );
   }
-  if (kind === "abort") return { kind, why: why?.trim() || "no reason given" };
+  if (kind === "resume") return { kind };
+  if (kind !== "retry") return { kind, why: why?.trim() || "no reason given" };
   const isForeign = upgrade.state === "blocked" && upgrade.reason?.code === "foreign-writes";
   if (isForeign && confirm !== databaseName) {
     throw new LockstepError(

@@ -162,6 +162,7 @@ export class Actor {
           clock,
           log,
           spans,
+          latest: () => this.#tail,
           onStuck: () => this.#ports.onStuckEffect(effect),
           onResult: (event) => this.#deliver(event, effect),
         }),

@@ -8,7 +8,7 @@ import {
   messageOf,
   reasonOf,
 } from "../errors.ts";
-import type { Effect } from "../journal/store.ts";
+import type { Effect, Entry } from "../journal/store.ts";
 import { limits } from "../limits.ts";
 import type { Log } from "../log.ts";
 import type { Clock } from "../ports/clock.ts";
@@ -26,6 +26,8 @@ export interface EffectContext {
   readonly epoch: number;
   readonly signal: AbortSignal;
   readonly log: Log;
+  /** The actor's latest entry, which may be later than the one that asked for the effect. */
+  latest(): Entry;
 }
 
 export type EffectEvent = EventObject;
@@ -81,6 +83,7 @@ export function runEffect(options: {
   clock: Clock;
   log: Log;
   spans?: EngineSpans | null | undefined;
+  latest(): Entry;
   onResult(event: EffectEvent): Promise<void>;
   onStuck(): void;
 }): Running & { readonly ended: Promise<void> } {
@@ -104,7 +107,8 @@ export function runEffect(options: {
     await options.after;
     for (let attempt = 1; !signal.aborted; attempt += 1) {
       try {
-        const context = { id: effect.id, actor, attempt, epoch, signal, log };
+        const { latest } = options;
+        const context = { id: effect.id, actor, attempt, epoch, signal, log, latest };
         const event = await tracedEffect(options.spans, effect, context, () =>
           options.handler(effect.params, context),
         );

@@ -63,6 +63,15 @@ function endedCondition({ state, from, since, notServing }: UpgradeStatus): Cond
   });
 }
 
+/** The condition of an upgrade that an operator has paused. It goes on, or back, without anything to mend. */
+function pausedCondition({ since, until, pause }: UpgradeStatus): Condition {
+  const why = pause?.why ? ` (${pause.why})` : "";
+  return condition("waiting", `for an operator to resume it${why}`, {
+    ...{ waitsFor: ["operator"], since, until },
+    todo: "run `lockstep resume`, or `lockstep abort`",
+  });
+}
+
 /** The condition of an upgrade that nobody leads. */
 function leaderlessCondition({ master, agents }: FleetStatus, since: number): Condition {
   const isLed = agents.some(({ role, silent }) => role === "state-server" && !silent);
@@ -93,8 +102,10 @@ function upgradeCondition(upgrade: UpgradeStatus, status: FleetStatus): Conditio
       todo: `start ${waitsFor.join(", ")}, or run \`lockstep forget\` for each that never comes back`,
     });
   }
+  if (state === "paused") return pausedCondition(upgrade);
   const work = waitingFor.includes("master") ? masterWork[state] : undefined;
-  if (work) return condition("working", work, { since, until });
+  const then = upgrade.pause === null ? "" : ", and a pause follows";
+  if (work) return condition("working", `${work}${then}`, { since, until });
   if (state === "backing-up") {
     return condition("working", "the state servers copy the database", { since, until });
   }

@@ -5,7 +5,7 @@ import { lte, valid } from "semver";
 import { requireSemver } from "../control/versions.ts";
 import { createBackup } from "../database/backup/backup.ts";
 import { dataDatabase } from "../database/data-database.ts";
-import type { StepsResult } from "../database/migration/run-steps.ts";
+import type { StepsEnd } from "../database/migration/run-steps.ts";
 import type { StepsRun } from "../database/migration/runner.ts";
 import { rehearseSteps } from "../database/rehearsal/rehearse-steps.ts";
 import { assert, LockstepError } from "../errors.ts";
@@ -24,7 +24,7 @@ import { requireDeclared } from "./declared.ts";
 export interface Rehearsal {
   readonly from: string;
   readonly to: string;
-  readonly result: StepsResult;
+  readonly result: StepsEnd;
   /** The changes of the definitions, in words. */
   readonly changes: readonly string[];
   /** By how many bytes the copy grew. */

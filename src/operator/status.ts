@@ -1,10 +1,10 @@
 import {
   forwardStates,
+  type Pause,
   type StepFigures,
   silenceTimer,
   type UpgradeContext,
 } from "../../machines/upgrade-context.ts";
-import { missing } from "../../machines/upgrade-reasons.ts";
 import type { ForeignWritesPolicy, Reason, Role, SavedWrites } from "../../machines/vocabulary.ts";
 import { type AgentRecord, type BackupsHeld, isSilent, readAgents } from "../control/agents.ts";
 import { coordinatorId, coordinatorPrefix } from "../control/names.ts";
@@ -21,6 +21,7 @@ import {
   type Versions,
 } from "../journal/store.ts";
 import { type CopiesMade, copiesMade } from "../upgrade/protocol/copies-made.ts";
+import { pauseCommand } from "../upgrade/protocol/pausing.ts";
 import { unreadable } from "../upgrade/readable.ts";
 import { contextOf, isFinal } from "../upgrade/views.ts";
 import {
@@ -33,6 +34,7 @@ import {
 import { type MasterStatus, masterStatus } from "./upgrade-facts/master.ts";
 import { copiedAgain, nextOf } from "./upgrade-facts/next.ts";
 import { type StepsProgress, stepsProgress } from "./upgrade-facts/progress.ts";
+import { waitingFor } from "./upgrade-facts/waiting-for.ts";
 
 export type { SavedWrites } from "../../machines/vocabulary.ts";
 export type { LoadProgress } from "../journal/fence.ts";
@@ -72,12 +74,16 @@ export interface UpgradeStatus {
   /** Milliseconds since the epoch by the database's clock. */
   readonly since: number;
   readonly waitingFor: readonly string[];
+  /** The pause that an operator has asked for, whether or not it has begun, or null. */
+  readonly pause: Pause | null;
   /** Required agents that are silent, and when the fleet turns back for each. */
   readonly silent: readonly { readonly agent: string; readonly until: number | null }[];
   /** When the state's deadline passes, or null. */
   readonly until: number | null;
   readonly next: string;
   readonly howToStop: string;
+  /** The command that pauses it or ends its pause, or null where neither has a place. */
+  readonly howToPause: "lockstep pause" | "lockstep resume" | null;
   readonly reason: Reason | null;
   readonly batches: number;
   /** How far the schema steps are, or null while there is nothing to show. */
@@ -118,41 +124,6 @@ export interface FleetStatus {
   readonly agents: readonly AgentStatus[];
 }
 
-function waitingFor(
-  state: string,
-  context: UpgradeContext,
-  agents: readonly AgentRecord[],
-): string[] {
-  switch (state) {
-    case "waiting": {
-      const open = agents.filter(({ gate }) => gate === "open").map(({ agent }) => agent);
-      const unready = missing(context, (agent) => context.ready[agent] !== undefined);
-      return [...new Set([...unready, ...open])].toSorted();
-    }
-    case "backing-up":
-      return missing(context, (agent) => context.copies[agent] !== undefined);
-    case "rehearsing":
-    case "migrating":
-      return ["master"];
-    case "awaiting-peers":
-      // After the last vote the master looks at the live data once more.
-      return context.verifying
-        ? ["master"]
-        : missing(context, (agent) => context.voted.includes(agent));
-    case "rolling-back": {
-      const undone = missing(
-        context,
-        (agent) => context.undone.includes(agent) || context.debtors.includes(agent),
-      );
-      return context.restored ? undone : ["master", ...undone];
-    }
-    case "blocked":
-      return ["operator"];
-    default:
-      return [];
-  }
-}
-
 /** The status of an upgrade whose journal this build cannot read. Pure. */
 function unreadStatus(tail: Entry, since: number, error: LockstepError): UpgradeStatus {
   return {
@@ -161,10 +132,12 @@ function unreadStatus(tail: Entry, since: number, error: LockstepError): Upgrade
     state: String(tail.state),
     since,
     waitingFor: ["a version that can read its journal"],
+    pause: null,
     silent: [],
     until: null,
     next: "nothing until a state server runs a version that can read its journal",
     howToStop: "nothing to stop",
+    howToPause: null,
     reason: reasonOf(error),
     ...{
       batches: 0,
@@ -216,11 +189,13 @@ function upgradeStatus(
     state: tail.state,
     since,
     waitingFor: waitingFor(tail.state, context, agents),
+    pause: forwardStates.includes(tail.state) ? context.pause : null,
     silent: forwardStates.includes(tail.state)
       ? context.silent.map((agent) => ({ agent, until: dueAt(tail, silenceTimer(agent)) }))
       : [],
     until: dueAt(tail, "deadline"),
     next: nextOf(tail.state, context, facts.notServing.length > 0),
+    howToPause: pauseCommand(tail.state, context),
     howToStop: forwardStates.includes(tail.state)
       ? "lockstep abort"
       : tail.state === "blocked"

@@ -33,19 +33,21 @@ const heldAt =
     return { upgradeId, goOn: () => fleet.release(write), end };
   };
 
+const inDefinition: Stand = async (fleet, number) => {
+  const { upgradeId } = await heldAt("progress-batch")(fleet, number);
+  // The rehearsal has passed its own by now: what is held is the live one.
+  await fleet.hold("add-index");
+  await fleet.release("progress-batch");
+  await fleet.reached("add-index");
+  return { upgradeId, goOn: () => fleet.release("add-index"), end: "done" };
+};
+
 const states: Readonly<Record<string, Stand>> = {
   waiting: heldAt("start.a3"),
   "backing-up": heldAt("dump-collection"),
   rehearsing: heldAt("rehearsal-batch"),
   migrating: heldAt("progress-batch"),
-  async "migrating, in a definition"(fleet, number) {
-    const { upgradeId } = await heldAt("progress-batch")(fleet, number);
-    // The rehearsal has passed its own by now: what is held is the live one.
-    await fleet.hold("add-index");
-    await fleet.release("progress-batch");
-    await fleet.reached("add-index");
-    return { upgradeId, goOn: () => fleet.release("add-index"), end: "done" };
-  },
+  "migrating, in a definition": inDefinition,
   "awaiting-peers": heldAt("local-journal"),
   "rolling-back": heldAt("restore-swap", "rolled-back"),
   async blocked(fleet, number) {
@@ -66,6 +68,21 @@ const states: Readonly<Record<string, Stand>> = {
       });
     };
     return { upgradeId, goOn: mend, end: "rolled-back" };
+  },
+  async paused(fleet, number) {
+    const standing = await inDefinition(fleet, number);
+    await fleet.fleet.request({ kind: "pause", why: "a fault" });
+    await standing.goOn();
+    await fleet.until("a pause", ({ upgrade: now }) => now?.state === "paused");
+    const goOn = async () => {
+      // Its answer may be lost with a primary; asked again it is refused, for it is not paused any more.
+      await until("the resumption to be taken", async () => {
+        await fleet.fleet.request({ kind: "resume" }).catch(() => null);
+        const status = await fleet.fleet.status().catch(() => null);
+        return status !== null && status.upgrade?.state !== "paused";
+      });
+    };
+    return { ...standing, goOn };
   },
 };
 

@@ -26,7 +26,7 @@ const input: UpgradeInput = {
   to: "1.1.0",
   required: [{ agent: "a1", role: "state-server" }],
   deadlines: {
-    ...{ waitingMs: 1, backingUpMs: 2, noProgressMs: 3, peersMs: 4, silentMs: 5 },
+    ...{ waitingMs: 1, backingUpMs: 2, noProgressMs: 3, peersMs: 4, silentMs: 5, pausedMs: 7 },
     rollingBackMs: 6,
   },
   restoreOf: null,

@@ -15,6 +15,7 @@ const deadlines = {
   waitingMs: 60_000,
   backingUpMs: 60_000,
   noProgressMs: 45_000,
+  pausedMs: 60_000,
   peersMs: 60_000,
   rollingBackMs: 90_000,
 };

@@ -113,7 +113,13 @@ test("a plan, its file, and the upgrade, which is watched", async () => {
 
 test("an upgrade that is turned back, in the words of each command", async () => {
   await world.hold("local-journal");
+  await world.hold("add-index");
   const [accepted] = (await run("upgrade", "1.2.0", "--no-wait")).lines;
+  await world.reached("add-index");
+  expect((await run("pause", "--why", "a look")).code).toBe(0);
+  await world.release("add-index");
+  expect((await run("wait", "--for", "paused")).code).toBe(0);
+  expect((await run("resume")).code).toBe(0);
   await world.reached("local-journal");
   expect((await run("status")).lines).toMatchObject([{ upgrade: { final: false } }]);
   expect((await run("abort", "--why", "second thoughts")).code).toBe(0);

@@ -92,6 +92,17 @@ test("acts only with the token, and for the upgrade that the person saw", async 
   expect(asked).toEqual([{ kind: "abort", why: "too slow" }]);
 });
 
+test("a pause and its end are asked for the upgrade that the person saw", async () => {
+  const { post, asked } = stage();
+  const pause = { kind: "pause", upgradeId: "u000002", why: " a look " };
+  expect((await post(pause, { authorization: "" })).status).toBe(401);
+  expect((await post({ ...pause, upgradeId: "u000001" })).status).toBe(409);
+  expect((await post(pause)).status).toBe(200);
+  expect((await post({ kind: "resume", upgradeId: "u000001" })).status).toBe(409);
+  expect((await post({ kind: "resume", upgradeId: "u000002" })).status).toBe(200);
+  expect(asked).toEqual([{ kind: "pause", why: "a look" }, { kind: "resume" }]);
+});
+
 test("without a token it is read-only, and says so", async () => {
   const { get, post, asked } = stage({ token: null });
   const refused = await post({ kind: "abort", upgradeId: "u000002" });

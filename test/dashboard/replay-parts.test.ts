@@ -5,6 +5,7 @@ import { describe, expect, test } from "vitest";
 import {
   abortConfirmation,
   forgetConfirmation,
+  pauseConfirmation,
   retryConfirmation,
 } from "../../src/dashboard/page/figures/confirmations.ts";
 import { leads } from "../../src/dashboard/page/figures/diagram-marks.ts";
@@ -109,6 +110,23 @@ describe("the question before a request", () => {
     });
     expect(abortConfirmation(view({ howToStop: "nothing to stop" }))).toBeNull();
     expect(retryConfirmation(view({}))).toBeNull();
+  });
+
+  test("pauses what can be paused, and resumes what is paused or is about to be", () => {
+    expect(pauseConfirmation(view({}))).toMatchObject({
+      ...{ type: null, why: true, request: { kind: "pause", upgradeId: "u000002" } },
+      text: expect.stringContaining("All gates stay shut: the application stays down"),
+    });
+    const resume = { howToPause: "lockstep resume", pause: { why: "" } } as const;
+    const request = { kind: "resume", upgradeId: "u000002" };
+    expect(pauseConfirmation(view(resume))).toMatchObject({
+      request,
+      text: expect.stringContaining("withdrawn"),
+    });
+    expect(pauseConfirmation(view({ ...resume, state: "paused" }))).toMatchObject({
+      ...{ request, why: false, text: expect.stringContaining("goes on from the batch") },
+    });
+    expect(pauseConfirmation(view({ howToPause: null }))).toBeNull();
   });
 
   test("asks for a name where data of others or an agent is lost", () => {

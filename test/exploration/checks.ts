@@ -9,7 +9,7 @@ import type { Agent, State } from "./state.ts";
 import { tailOf } from "./tails.ts";
 import { upgradeName } from "./vocabulary.ts";
 
-const forward = ["backing-up", "rehearsing", "migrating", "awaiting-peers"];
+const forward = ["backing-up", "rehearsing", "migrating", "paused", "awaiting-peers"];
 const back = ["rolling-back", "blocked", "rolled-back"];
 
 function entryOf(id: number, actor: string, owner: Entry["owner"]): Entry {
@@ -76,7 +76,11 @@ function modelBreaks(state: State): readonly string[] {
   });
   if (state.applied.some((times) => times > 1)) broken.push("S7: a batch is in the data twice");
   const copies = state.agents.filter((agent, index) => holdsOrLost(state, agent, nameOf(index)));
-  if (where === "migrating" && state.applied.some((times) => times > 0) && copies.length < 2) {
+  if (
+    ["migrating", "paused"].includes(where) &&
+    state.applied.some((times) => times > 0) &&
+    copies.length < 2
+  ) {
     broken.push("S6: the live data changed before two hosts held a copy");
   }
   return broken;

@@ -25,6 +25,11 @@ const cases: readonly Case[] = [
     caughtBy: /^S8: in rolling-back/,
   },
   { mutant: "batch-counted-twice", budget: { lostAnswers: 1 }, caughtBy: /^S7: a batch/ },
+  {
+    mutant: "paused-step-works-on",
+    budget: { holds: 1 },
+    caughtBy: /^S4: a batch took effect in paused/,
+  },
   { mutant: "no-deadline", budget: { deaths: 1 }, caughtBy: /^L1: no end can be reached/ },
 ];
 

@@ -293,15 +293,18 @@ function withoutRests(state: State): State {
   const back = ["rolling-back", "blocked", "rolled-back"].includes(where);
   const over = where === "done" || (back && !(context.touched && !context.restored));
   const aborts = back || final ? 0 : state.budget.aborts;
+  const holds = back || final || where === "awaiting-peers" ? 0 : state.budget.holds;
   const timeouts = final ? 0 : state.budget.timeouts;
-  const unspent = aborts === state.budget.aborts && timeouts === state.budget.timeouts;
+  const { budget } = state;
+  const unspent =
+    aborts === budget.aborts && timeouts === budget.timeouts && holds === budget.holds;
   return {
     versions: state.versions,
     coordinator: state.coordinator,
     coordinatorBehind: state.coordinatorBehind,
     progress: state.progress,
     applied: state.applied,
-    budget: unspent ? state.budget : { ...state.budget, aborts, timeouts },
+    budget: unspent ? budget : { ...budget, aborts, timeouts, holds },
     agents: state.agents.map((agent) => withoutAgentRests(agent, over)),
   };
 }

@@ -27,6 +27,8 @@ export interface Budget {
   readonly pauses: number;
   readonly timeouts: number;
   readonly aborts: number;
+  /** An operator pauses the upgrade. */
+  readonly holds: number;
   /** A step, a copy, a rehearsal or a build that fails. */
   readonly failures: number;
 }
@@ -41,6 +43,7 @@ export const budgetKinds = [
   "pauses",
   "timeouts",
   "aborts",
+  "holds",
   "failures",
 ] as const satisfies readonly (keyof Budget)[];
 
@@ -54,6 +57,7 @@ export const noFaults: Budget = {
   pauses: 0,
   timeouts: 0,
   aborts: 0,
+  holds: 0,
   failures: 0,
 };
 
@@ -72,5 +76,6 @@ export const mutantNames = [
   "roll-back-forgets-agent-version",
   "batch-counted-twice",
   "no-deadline",
+  "paused-step-works-on",
 ] as const;
 export type Mutant = (typeof mutantNames)[number];

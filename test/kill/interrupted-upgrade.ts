@@ -29,12 +29,15 @@ interface Scenario {
   readonly misbehaviour: Misbehaviour;
   /** An operator aborts it as soon as it migrates. */
   readonly isAborted: boolean;
+  /** An operator pauses it as soon as it migrates, and resumes it. */
+  readonly isPaused: boolean;
 }
 
 const wellBehaved: Scenario = {
   end: "done",
   misbehaviour: { kind: "none", batch: 0, host: 0 },
   isAborted: false,
+  isPaused: false,
 };
 
 export const scenarios = {
@@ -55,6 +58,7 @@ export const scenarios = {
     misbehaviour: { kind: "local-fails", batch: 0, host: 1 },
   },
   aborted: { ...wellBehaved, end: "rolled-back", isAborted: true },
+  "paused and resumed": { ...wellBehaved, isPaused: true },
 } satisfies Record<string, Scenario>;
 
 export interface InterruptedRun {
@@ -163,10 +167,16 @@ export async function runInterrupted(
   if (!(await untilRest())) problems.push("the fleet did not start");
   log.begin();
   await fileRequest(memory, "request-1", { kind: "upgrade", to, deadlines: {} });
-  if (scenario.isAborted) {
+  if (scenario.isAborted || scenario.isPaused) {
     await scheduler.run(scheduler.nowMs() + restMsMax, () => isMigrating);
-    await fileRequest(memory, "request-2", { kind: "abort", why: "as ordered" });
+    const kind = scenario.isAborted ? "abort" : "pause";
+    await fileRequest(memory, "request-2", { kind, why: "as ordered" });
   } else await scheduler.run(scheduler.nowMs() + restMsMax, () => end !== "");
+  if (scenario.isPaused) {
+    await scheduler.run(scheduler.nowMs() + restMsMax, () => end === "paused");
+    if (end !== "paused") problems.push(`not paused, but ${end}`);
+    await fileRequest(memory, "request-3", { kind: "resume" });
+  }
   if (!(await untilRest())) {
     const tails = await store.tails("");
     const states = tails.map(({ actor, state, effects }) => {

@@ -15,6 +15,8 @@ const plan = { incarnation: 1, hash: "h", schemaSteps: 1, protocol: 1 };
 const ready = { ready: { a1: plan, a2: plan }, gatesShut: true };
 const backup = { time: "1:1", foreignWrites: "prevented", digest: "d", catalogue: "c" } as const;
 const voted = { verified: true, voted: ["a1", "a2"] };
+const touched = { touched: true };
+const pause = { why: "a look" };
 const settled = { restored: true, undone: ["a1", "a2"] };
 
 type UpgradeSide = readonly [state: string, more?: Partial<UpgradeContext>];
@@ -41,6 +43,18 @@ test.each<[UpgradeSide, UpgradeSide, string[]]>([
   [["rehearsing"], ["rehearsing"], []],
   [["rehearsing"], ["migrating", { touched: true }], []],
   [["rehearsing"], ["migrating"], ["migrating touches"]],
+  [["migrating", touched], ["paused", { ...touched, pause }], []],
+  [["paused", { ...touched, pause }], ["paused", { ...touched, pause }], []],
+  [["paused", { ...touched, pause }], ["migrating", touched], []],
+  [["migrating"], ["paused", { pause }], ["migrating touches"]],
+  [["migrating", touched], ["paused", touched], ["paused as asked"]],
+  [["rehearsing"], ["paused", { ...touched, pause }], ["paused within the migration"]],
+  [["migrating", touched], ["awaiting-peers", { ...touched, pause }], ["a pause holds"]],
+  [
+    ["rolling-back"],
+    ["paused", { ...touched, pause }],
+    ["back is back", "paused within the migration"],
+  ],
   [["migrating"], ["migrating", { touched: true }], []],
   [["backing-up"], ["migrating", { touched: true }], ["S6: rehearsed before the migration"]],
   [["rolling-back", settled], ["rolled-back", settled], []],

@@ -7,7 +7,7 @@ export const input = {
   ...{ upgradeId: "u1", from: "1.0.0", to: "1.1.0" },
   required: names.map((agent) => ({ agent, role: "state-server" })),
   deadlines: {
-    ...{ waitingMs: 1, backingUpMs: 2, noProgressMs: 3, peersMs: 4, silentMs: 7 },
+    ...{ waitingMs: 1, backingUpMs: 2, noProgressMs: 3, peersMs: 4, silentMs: 7, pausedMs: 8 },
     rollingBackMs: 5,
   },
   restoreOf: null,

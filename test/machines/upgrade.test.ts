@@ -51,7 +51,14 @@ test("at first it accepts, and knows nothing", () => {
       ...input,
       ...{ ready: {}, gatesShut: false, backup: null, copies: {}, momentsGone: 0 },
       differed: null,
-      ...{ expected: null, rehearsed: [], growthBytes: null, touched: false, voted: [] },
+      ...{
+        expected: null,
+        rehearsed: [],
+        growthBytes: null,
+        touched: false,
+        pause: null,
+        voted: [],
+      },
       ...{
         silent: [],
         verifying: false,

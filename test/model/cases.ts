@@ -30,7 +30,7 @@ const upgradeInput: UpgradeInput = {
     { agent: "a2", role: "state-server" },
   ],
   deadlines: {
-    ...{ waitingMs: 1, backingUpMs: 2, noProgressMs: 3, peersMs: 4, silentMs: 5 },
+    ...{ waitingMs: 1, backingUpMs: 2, noProgressMs: 3, peersMs: 4, silentMs: 5, pausedMs: 7 },
     rollingBackMs: 6,
   },
   restoreOf: null,
@@ -79,6 +79,7 @@ const upgradeEvents: readonly UpgradeEvent[] = [
   { type: "liveDataDiffers", reason },
   { type: "progressSeen", sequence: 1 },
   { type: "migrationDone" },
+  { type: "migrationPaused" },
   { type: "migrationFailed", reason },
   { type: "liveDataVerified" },
   { type: "participantVoted", agent: "a1" },
@@ -95,6 +96,8 @@ const upgradeEvents: readonly UpgradeEvent[] = [
   { type: "participantAbsent", agent: "a2" },
   { type: "abortRequested", why: "a test" },
   { type: "retryRequested" },
+  { type: "pauseRequested", why: "a test" },
+  { type: "resumeRequested" },
   { type: "agentForgotten", agent: "a1" },
   { type: "agentForgotten", agent: "a2" },
   { type: "deadlinePassed" },
@@ -115,6 +118,8 @@ function projectUpgrade(snapshot: AnyMachineSnapshot): unknown {
     }
     case "rehearsing":
     case "migrating":
+      return [always, context.momentsGone, context.pause !== null];
+    case "paused":
       return [always, context.momentsGone];
     case "awaiting-peers":
       return [always, context.verifying, context.verified, context.voted.toSorted()];

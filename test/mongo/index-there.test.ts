@@ -17,7 +17,9 @@ function adder(setting: Setting, more: Partial<SchemaRunOptions> = {}) {
     };
     const upgrade = { upgradeId: `u00000${epoch}`, ...more };
     const result = await runSchemaSteps(await runOptions(setting, epoch, [step], upgrade));
-    return result.kind === "done" ? "done" : `${result.reason.code}: ${result.reason.message}`;
+    return result.kind === "failed"
+      ? `${result.reason.code}: ${result.reason.message}`
+      : result.kind;
   };
 }
 

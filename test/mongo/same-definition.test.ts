@@ -19,7 +19,7 @@ async function verdict(
 ) {
   const steps = [{ name: "one", run }];
   const result = await runSchemaSteps(await runOptions(setting, epoch, steps, more));
-  return result.kind === "done" ? "done" : `${result.reason.code}: ${result.reason.message}`;
+  return result.kind === "failed" ? `${result.reason.code}: ${result.reason.message}` : result.kind;
 }
 
 type Index = Readonly<Document> & { readonly key: Document };

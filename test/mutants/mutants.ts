@@ -1,5 +1,6 @@
 import { engineMutants } from "./engine-mutants.ts";
 import { hostMutants } from "./host-mutants.ts";
+import { pauseMutants } from "./pause-mutants.ts";
 import { rehearsalMutants } from "./rehearsal-mutants.ts";
 
 /** Which tests have to notice. */
@@ -395,5 +396,5 @@ export const mutants: readonly Mutant[] = [
       },
     ],
   },
-  ...[hostMutants, rehearsalMutants, engineMutants].flat(),
+  ...[hostMutants, pauseMutants, rehearsalMutants, engineMutants].flat(),
 ];

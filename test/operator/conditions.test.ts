@@ -45,6 +45,24 @@ describe("an upgrade", () => {
     expect(found?.until).toBe(facts.final ? null : now + 60_000);
   });
 
+  test("it is paused: it waits for a person, and nothing is to be mended", () => {
+    const paused = { state: "paused", waitingFor: ["operator"], pause: { why: "a look" } };
+    const words = { word: "waiting", what: "for an operator to resume it (a look)" };
+    expect(upgradeOf(paused)).toEqual({
+      ...{ ...words, waitsFor: ["operator"], since: now - 10_000, until: now + 60_000 },
+      todo: "run `lockstep resume`, or `lockstep abort`",
+    });
+    const status = fleetStatus({ upgrade: upgradeStatus(paused) });
+    expect(agentOf(status)).toMatchObject({ word: "waiting", what: "for operator" });
+    // A dead master comes first: the pause cannot end without one.
+    expect(upgradeOf(paused, { master: away })?.waitsFor).toEqual(["a master"]);
+  });
+
+  test("a pause that has not begun is told beside the work", () => {
+    const what = "the master migrates the live data, and a pause follows";
+    expect(upgradeOf({ pause: { why: "" } })).toMatchObject({ word: "working", what, todo: null });
+  });
+
   test("it has ended, and an agent does not serve", () => {
     const notServing = [{ agent: "a3", why: "its gate is shut" }];
     expect(upgradeOf({ ...ended, notServing })).toMatchObject({

@@ -70,6 +70,14 @@ describe("an upgrade", () => {
     expect(commands(explanation)).toContain("lockstep abort");
   });
 
+  test("paused: the data stands still, and an operator lets it go on or back", async () => {
+    const explanation = await inState("paused");
+    expect(explanation.safe[0]).toMatch(/begun to change the live data; copies .* on a1, a2/);
+    expect(explanation.safe[1]).toMatch(/stands still between two batches/);
+    expect(explanation.tried).toContain("an operator has paused it once");
+    expect(commands(explanation)).toEqual(["lockstep resume", "lockstep watch", "lockstep abort"]);
+  });
+
   test("done: no way leads back, and an agent that does not serve is to be explained", async () => {
     const explanation = await inState("done");
     expect(explanation.safe[0]).toMatch(/1\.1\.0 is committed: no way leads back but a restore/);

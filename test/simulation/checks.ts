@@ -23,8 +23,8 @@ import { contextOf } from "../../src/upgrade/views.ts";
 import { firstVersion } from "./plan.ts";
 import { batchesBetween, dataDocument, lookDocument, readData } from "./simulated/data.ts";
 
-/** The events that give more time within a state, each so often at most: a batch, another time T, another holder's copy. */
-const rearming = ["progressSeen", "copyReported", "copyLost"];
+/** The events that give more time within a state, each so often at most: a batch, another time T, another holder's copy, a pause that was withdrawn. */
+const rearming = ["progressSeen", "copyReported", "copyLost", "migrationPaused"];
 
 /** The invariants that every transition must keep, as it is journalled. */
 function brokenBy(before: Entry | undefined, entry: Entry): string[] {
@@ -49,7 +49,7 @@ function brokenBy(before: Entry | undefined, entry: Entry): string[] {
   return broken;
 }
 
-const forward = ["backing-up", "rehearsing", "migrating", "awaiting-peers"];
+const forward = ["backing-up", "rehearsing", "migrating", "paused", "awaiting-peers"];
 const back = ["rolling-back", "blocked"];
 
 /** S2: from the copies on, and on the way back from there: before, some may not have been told. */
@@ -229,6 +229,10 @@ export function watchStore(
           record?.["version"] === now.databaseVersion &&
           record["owes"] === null;
         if (!right) problem(`S1: ${id} opens: ${JSON.stringify(record)}, ${JSON.stringify(now)}`);
+      }
+      if (collection === collections.fences && "progress" in set) {
+        const state = (await coordinator())?.state;
+        if (state === "paused") problem("S4: the steps went on in paused");
       }
       // A restore takes back nothing that was there when its master last looked.
       if (id === lookDocument.id) foreignBefore = (await readData(memory)).foreign;

@@ -111,6 +111,12 @@ async function strike(fault: Fault, victims: Victims, plan: Plan): Promise<void>
       return victims.failOver(ms);
     case "abort":
       return victims.ask({ kind: "abort", why: "drawn" });
+    case "pause upgrade":
+      await victims.ask({ kind: "pause", why: "drawn" });
+      await scheduler.sleep(ms);
+      return victims.ask({ kind: "resume" });
+    case "leave upgrade paused":
+      return victims.ask({ kind: "pause", why: "drawn" });
     case "retry":
       return victims.ask({ kind: "retry", discardForeignWrites: true });
     case "write from outside":

@@ -16,9 +16,15 @@ const kinds = [
 ];
 /** Kinds that came later: each is drawn from a stream of its own, so that earlier seeds stay what they were. */
 const laterKinds = ["replace host", "replace host by a fresh one"] as const;
+const pauseKinds = ["pause upgrade", "leave upgrade paused"] as const;
+/** The trouble that comes while an upgrade is paused. */
+const kindsMeanwhile = [
+  ...(["kill", "kill at a write", "pause", "leave", "lose copies"] as const),
+  ...(["fail over", "abort", "forget", "write from outside"] as const),
+];
 
 export interface Fault {
-  readonly kind: (typeof kinds)[number] | (typeof laterKinds)[number];
+  readonly kind: (typeof kinds)[number] | (typeof laterKinds)[number] | (typeof pauseKinds)[number];
   readonly when: Moment;
   /** Number of a host, from 0; whoever is master then, for `master`. */
   readonly whom: number | "master";
@@ -90,6 +96,25 @@ function drawMoment(draw: Draw, endMs: number): Moment {
   return { state: draw.pick(states), visit, delayMs };
 }
 
+/** An operator pauses an upgrade, resumes it or does not, and something happens meanwhile or does not. */
+function drawPause(draw: Draw, hosts: number): readonly Fault[] {
+  if (!draw.chance(0.25)) return [];
+  const state = draw.pick(["waiting", "backing-up", "rehearsing", "migrating", "migrating"]);
+  const pause: Fault = {
+    kind: draw.pick(pauseKinds),
+    when: { state, visit: 1 + draw.below(2), delayMs: draw.below(1_000) },
+    ...{ whom: 0, ms: draw.below(15_000), version: firstVersion },
+  };
+  if (draw.chance(0.4)) return [pause];
+  const meanwhile: Fault = {
+    kind: draw.pick(kindsMeanwhile),
+    when: { state: "paused", visit: 1, delayMs: draw.below(3_000) },
+    whom: draw.chance(0.5) ? "master" : draw.below(hosts),
+    ...{ ms: draw.below(15_000), version: firstVersion },
+  };
+  return [pause, meanwhile];
+}
+
 export function drawPlan(seed: number): Plan {
   const draw = createDraw(seed).fork("plan");
   const hosts = 3 + draw.below(3);
@@ -130,7 +155,8 @@ export function drawPlan(seed: number): Plan {
         },
       ]
     : [];
-  return { seed, hosts, asks, networkFaults, faults: [...faults, ...replaced] };
+  const paused = drawPause(draw.fork("pauses"), hosts);
+  return { seed, hosts, asks, networkFaults, faults: [...faults, ...replaced, ...paused] };
 }
 
 const momentOf = (when: Moment) =>

@@ -44,7 +44,7 @@ const livenessMs = 15 * 60_000;
 const retriesWithoutCopies = 4;
 const deadlines = {
   ...{ waitingMs: 30_000, backingUpMs: 60_000, noProgressMs: 20_000 },
-  ...{ peersMs: 30_000, silentMs: 15_000, rollingBackMs: 60_000 },
+  ...{ pausedMs: 20_000, peersMs: 30_000, silentMs: 15_000, rollingBackMs: 60_000 },
 };
 
 /** Runs one fleet through its upgrades with the faults of a seed, then without any to its rest. */

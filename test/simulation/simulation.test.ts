@@ -80,6 +80,43 @@ test("a silent agent's time is over as the database comes back: it is heard firs
   expect(ends, timeline.join("\n")).toEqual(["done", "done"]);
 });
 
+/** The states of the first upgrade in order, and why it went back. */
+async function runPaused(faults: readonly Fault[]) {
+  const plan: Plan = { ...drawPlan(1), hosts: 3, networkFaults: quiet, asks: once, faults };
+  const states: string[] = [];
+  let tail: UpgradeContext | undefined;
+  const { problems, timeline, ends } = await simulatePlan(plan, (entry) => {
+    if (entry.actor !== "upgrade/u000002") return;
+    if (states.at(-1) !== entry.state) states.push(entry.state);
+    tail = contextOf<UpgradeContext>(entry);
+  });
+  expect(problems, timeline.join("\n")).toEqual([]);
+  return { states, ends, reason: tail?.reason ?? null };
+}
+
+test("a master dies in a pause: its successor keeps it, and goes on from there once it is resumed", async () => {
+  const pause = at("pause upgrade", 0, 12_000);
+  const { states, ends } = await runPaused([
+    { ...pause, when: { state: "migrating", visit: 1, delayMs: 0 } },
+    { ...at("kill", 0), whom: "master", when: { state: "paused", visit: 1, delayMs: 10 } },
+  ]);
+  expect(states).toEqual([
+    ...["waiting", "backing-up", "rehearsing", "migrating", "paused", "migrating"],
+    ...["awaiting-peers", "done"],
+  ]);
+  expect(ends).toEqual(["done", "done"]);
+});
+
+test("nobody resumes: the fleet turns back at the deadline of the pause, also by another master", async () => {
+  const pause = at("leave upgrade paused", 0);
+  const { states, reason } = await runPaused([
+    { ...pause, when: { state: "rehearsing", visit: 1, delayMs: 0 } },
+    { ...at("kill", 0), whom: "master", when: { state: "paused", visit: 1, delayMs: 5_000 } },
+  ]);
+  expect(states.slice(-4)).toEqual(["migrating", "paused", "rolling-back", "rolled-back"]);
+  expect(reason).toMatchObject({ code: "timeout", details: { pausedMs: 20_000 } });
+});
+
 test("an agent that is stuck on its way to a commit follows the next upgrade, from the version of its files", async () => {
   const fails = { kind: "local-fails", batch: 0, host: 2 } as const;
   const plan: Plan = {

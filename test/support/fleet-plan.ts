@@ -7,6 +7,7 @@ export function fleetPlan(facts: Partial<FleetPlan> = {}): FleetPlan {
     ...{ from: "1.0.0", to: "1.1.0", stepHash: "0123456789abcdef" },
     deadlines: {
       ...{ waitingMs: 900_000, backingUpMs: 3_600_000, noProgressMs: 600_000, peersMs: 900_000 },
+      pausedMs: 3_600_000,
       ...{ silentMs: 60_000, rollingBackMs: 3_600_000 },
     },
     agents: [{ agent: "a1", role: "state-server", version: "1.0.0", isRequired: true }],

@@ -17,8 +17,9 @@ export function agentStatus(agent: string, facts: Partial<AgentStatus> = {}): Ag
 export function upgradeStatus(facts: Partial<UpgradeStatus> = {}): UpgradeStatus {
   return {
     ...{ upgradeId: "u000002", from: "1.0.0", to: "1.1.0", restoreOf: null, state: "migrating" },
-    ...{ since: statusNow - 10_000, waitingFor: ["master"], silent: [] },
+    ...{ since: statusNow - 10_000, waitingFor: ["master"], pause: null, silent: [] },
     ...{ until: statusNow + 60_000, next: "the local steps", howToStop: "lockstep abort" },
+    howToPause: "lockstep pause",
     ...{ reason: null, batches: 0, progress: null, restoring: null, copies: null },
     ...{ copiedAgain: null, saved: null, foreignWrites: null, rehearsedMs: null, rehearsed: [] },
     ...{ growthBytes: null, downtime: { from: null, until: null }, notServing: [] },

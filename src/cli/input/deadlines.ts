@@ -9,6 +9,7 @@ const deadlineDefaultsMs: Readonly<Record<string, number>> = {
   waiting: limits.waitingDeadlineMs,
   "backing-up": limits.backingUpDeadlineMs,
   "no-progress": limits.noProgressDeadlineMs,
+  paused: limits.pausedDeadlineMs,
   peers: limits.peersDeadlineMs,
   silent: limits.silentDeadlineMs,
   "rolling-back": limits.rollingBackDeadlineMs,

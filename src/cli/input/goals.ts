@@ -4,7 +4,7 @@ import type { FleetStatus } from "../../operator/status.ts";
 import { exitCodeOfState, exitCodes } from "../exit-codes.ts";
 
 /** The goals for which `lockstep wait` can wait. */
-export const goals = ["done", "rolled-back", "ended", "blocked", "serving"] as const;
+export const goals = ["done", "rolled-back", "ended", "paused", "blocked", "serving"] as const;
 export type Goal = (typeof goals)[number];
 
 /** Whether a goal is reached, can no longer be reached, or is still open. */
@@ -29,8 +29,9 @@ export function parseGoal(text: string): Goal {
   );
 }
 
-/** Judges the end of an upgrade, or its block, by its state. Pure. */
+/** Judges the end of an upgrade, its pause, or its block, by its state. Pure. */
 export function judgeState(goal: Exclude<Goal, "serving">, id: string, state: string): Verdict {
+  if (goal === "paused" && state === goal) return reached(`${id} is ${state}`);
   const exitCode = exitCodeOfState(state);
   if (exitCode === undefined) return open;
   const isReached = state === goal || (goal === "ended" && state !== "blocked");

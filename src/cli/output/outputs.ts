@@ -33,6 +33,8 @@ export interface Outputs {
   readonly replay: Picture.FilmLine | Picture.StepLine | Picture.ServesLine;
   readonly diagram: Picture.DiagramLine;
   readonly abort: Fleet.AcceptedLine;
+  readonly pause: Fleet.AcceptedLine;
+  readonly resume: Fleet.AcceptedLine;
   readonly retry: Fleet.AcceptedLine;
   readonly forget: Fleet.AcceptedLine;
   readonly "allow-writes": Fleet.AllowWritesLine;

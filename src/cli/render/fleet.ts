@@ -137,6 +137,10 @@ function renderUpgrade(
       );
     }
     lines.push(`  stop it with ${upgrade.howToStop}`);
+    if (upgrade.howToPause !== null) {
+      const label = upgrade.pause === null ? "pause with  " : "resume with ";
+      lines.push(`  ${label} ${upgrade.howToPause}`);
+    }
   }
   const { from, until } = upgrade.downtime;
   if (from !== null && until !== null) {

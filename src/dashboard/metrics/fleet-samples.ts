@@ -5,7 +5,7 @@ import type { Sheet } from "./sheet.ts";
 
 /** The states of an upgrade, so that each has a series from the start. */
 export const upgradeStates = [
-  ...["waiting", "backing-up", "rehearsing", "migrating", "awaiting-peers"],
+  ...["waiting", "backing-up", "rehearsing", "migrating", "paused", "awaiting-peers"],
   ...["rolling-back", "blocked", "done", "rolled-back"],
 ] as const;
 

@@ -5,7 +5,13 @@ import { type TypedBytes, wrapValue } from "../../mongo/bson/elements.ts";
 import { idText } from "../../mongo/bson/typed-bytes.ts";
 import { isNetworkTrouble } from "../../mongo/transient.ts";
 import { lastOf, type Progress } from "../migration/progress.ts";
-import { moved, type Runner, shownNext, startedByAfterCommit } from "../migration/runner.ts";
+import {
+  moved,
+  pauseIfAsked,
+  type Runner,
+  shownNext,
+  startedByAfterCommit,
+} from "../migration/runner.ts";
 import { type BatchSize, batchAfterCommit, smallerBatch } from "./batch-size.ts";
 import { ChangeFailed, workOf, writeUnits } from "./batch-work.ts";
 import type { CollectionChange } from "./collection-change.ts";
@@ -127,6 +133,7 @@ export async function applyBatches(
 ): Promise<void> {
   const sizing: Sizing = { size: await batchSizeOf(runner, collection) };
   for (let documents = -1; documents !== 0; ) {
+    pauseIfAsked(runner);
     try {
       const done = await applyBatch(runner, collection, change, sizing);
       documents = done.documents;

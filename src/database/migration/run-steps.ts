@@ -4,7 +4,13 @@ import { limits } from "../../limits.ts";
 import { asUnreachable, isNetworkTrouble } from "../../mongo/transient.ts";
 import type { OperationFigures } from "./estimate.ts";
 import { firstProgress, type Progress } from "./progress.ts";
-import { type RunnerOf, type StepsRun, shownNext, startedByAfterCommit } from "./runner.ts";
+import {
+  type RunnerOf,
+  type StepsRun,
+  type StepToRun,
+  shownNext,
+  startedByAfterCommit,
+} from "./runner.ts";
 import type { SchemaContext } from "./schema-context.ts";
 
 /** The port of a run to its database, for the order of its steps. */
@@ -26,7 +32,8 @@ export interface MeasuredStep extends StepFigures {
   readonly operations: readonly OperationFigures[];
 }
 
-export type StepsResult =
+/** The end of schema steps. */
+export type StepsEnd =
   | {
       readonly kind: "done";
       readonly batches: number;
@@ -36,7 +43,10 @@ export type StepsResult =
     }
   | { readonly kind: "failed"; readonly reason: Reason };
 
-function failed(step: string, thrown: unknown): StepsResult {
+/** The outcome of one run: the end of the steps, or a safe point at which it has stopped, as it was asked to. */
+export type StepsResult = StepsEnd | { readonly kind: "paused" };
+
+function failed(step: string, thrown: unknown): StepsEnd {
   const error = asUnreachable(thrown);
   const known = isLockstepError(error);
   // The step is not to blame for a right that its user lacks.
@@ -90,6 +100,57 @@ function measuredStep<Options extends StepsRun>(
   };
 }
 
+/** Leaves the step at a safe point. A process that dies later has not died in it. */
+async function leaveForPause<Options extends StepsRun>(
+  runner: RunnerOf<Options>,
+  database: StepsDatabase<Options>,
+): Promise<StepsResult> {
+  const { startedBy } = runner.progress;
+  const others = startedBy.filter((holder) => holder !== runner.options.holder);
+  if (others.length < startedBy.length) {
+    await database.moveProgress(runner, "step-pause", { startedBy: others });
+  }
+  return { kind: "paused" };
+}
+
+/** Runs one step, from where it stopped. Answers with the reason to go no further, or null where it has ended. */
+async function runStep<Options extends StepsRun>(
+  runner: RunnerOf<Options>,
+  database: StepsDatabase<Options>,
+  step: StepToRun,
+): Promise<StepsResult | null> {
+  const { options } = runner;
+  const track = new Set<Promise<void>>();
+  try {
+    const verdict = await countAttempt(runner, database);
+    if (verdict) return failed(step.name, verdict);
+    // The step is awaited also after its signal: a restore must not overlap it. The engine ends a process whose
+    // step ignores the signal.
+    await step.run(database.contextOf(runner, step.name, track));
+    options.signal.throwIfAborted();
+    options.mastership.signal.throwIfAborted();
+    if (track.size > 0) {
+      await Promise.allSettled([...track]);
+      throw new LockstepError(
+        "step-not-deterministic",
+        "the step ended before its operations did: await each of them",
+      );
+    }
+  } catch (error) {
+    const aborted = options.signal.aborted || options.mastership.signal.aborted;
+    if (runner.isPaused && !aborted) return null;
+    if (aborted || isPassing(error)) throw error;
+    // Network trouble says nothing about the step.
+    if (isNetworkTrouble(error)) throw asUnreachable(error);
+    await database.refuseDeposed(options);
+    return failed(step.name, error);
+  } finally {
+    // A step that was left at a safe point may not have awaited all of its operations.
+    if (runner.isPaused) await Promise.allSettled([...track]);
+  }
+  return null;
+}
+
 /**
  * Runs the schema steps on one database, or continues where a predecessor stopped. A failed step is a result.
  * @throws LockstepError `fenced`, `lease-lost`, `database-unreachable`: never a failed step
@@ -113,6 +174,7 @@ export async function runSteps<Options extends StepsRun>(
     changed: 0,
     addedFiles: 0,
     loadingMs: 0,
+    isPaused: false,
   };
   options.log.info(
     { step: runner.progress.stepName, batches: runner.progress.batches, resumed: Boolean(found) },
@@ -126,31 +188,10 @@ export async function runSteps<Options extends StepsRun>(
     runner.changed = 0;
     runner.loadingMs = 0;
     const step = steps[index] as (typeof steps)[number];
-    try {
-      const verdict = await countAttempt(runner, database);
-      if (verdict) return failed(step.name, verdict);
-      const track = new Set<Promise<void>>();
-      const context = database.contextOf(runner, step.name, track);
-      // The step is awaited also after its signal: a restore must not overlap it. The engine ends a process whose
-      // step ignores the signal.
-      await step.run(context);
-      options.signal.throwIfAborted();
-      options.mastership.signal.throwIfAborted();
-      if (track.size > 0) {
-        await Promise.allSettled([...track]);
-        throw new LockstepError(
-          "step-not-deterministic",
-          "the step ended before its operations did: await each of them",
-        );
-      }
-    } catch (error) {
-      const aborted = options.signal.aborted || options.mastership.signal.aborted;
-      if (aborted || isPassing(error)) throw error;
-      // Network trouble says nothing about the step.
-      if (isNetworkTrouble(error)) throw asUnreachable(error);
-      await database.refuseDeposed(options);
-      return failed(step.name, error);
-    }
+    runner.isPaused = options.isPauseAsked?.() ?? false;
+    const stopped = runner.isPaused ? null : await runStep(runner, database, step);
+    if (stopped) return stopped;
+    if (runner.isPaused) return leaveForPause(runner, database);
     const measured = measuredStep(runner, step.name, startMs, before.batches);
     figures.push(measured);
     options.onStep?.(measured);

@@ -1,5 +1,6 @@
 import type { MongoClient } from "mongodb";
 import type { StepFigures } from "../../../machines/upgrade-context.ts";
+import { LockstepError } from "../../errors.ts";
 import type { ShownProgress } from "../../journal/fence.ts";
 import { type Fenced, fencedTransaction } from "../../leadership/fenced-transaction.ts";
 import type { Mastership } from "../../leadership/mastership.ts";
@@ -34,6 +35,8 @@ export interface StepsRun {
   readonly onProgress?: (progress: Progress) => void;
   /** Gets the figures of each step that has ended. */
   readonly onStep?: (figures: StepFigures) => void;
+  /** True while the run is to stop at its next safe point: between two batches, or before an operation. Default: never. */
+  readonly isPauseAsked?: () => boolean;
   /** Loads what an operation reaches, before it begins. Default: all data is there. */
   readonly load?: (reach: Reach) => Promise<void>;
   readonly mastership: Mastership;
@@ -66,6 +69,8 @@ export interface RunnerOf<Options extends StepsRun> {
   addedFiles: number;
   /** The time in this step that went into loading data, which only a rehearsal does. */
   loadingMs: number;
+  /** True once the run has come to a safe point at which it stops. */
+  isPaused: boolean;
 }
 
 export type Runner = RunnerOf<SchemaRunOptions>;
@@ -95,6 +100,18 @@ export function moved(runner: RunnerOf<StepsRun>, next: Progress): void {
   runner.progress = { ...next, sequence: runner.progress.sequence + 1 };
   runner.movedAtMs = runner.options.clock.monotonicMs();
   runner.options.onProgress?.(runner.progress);
+}
+
+/**
+ * A safe point: nothing is under way, and a later run goes on from here. Where a pause is asked for, the step ends here,
+ * whatever it makes of the error.
+ * @throws LockstepError `aborted`
+ */
+export function pauseIfAsked(runner: RunnerOf<StepsRun>): void {
+  runner.isPaused ||= runner.options.isPauseAsked?.() ?? false;
+  if (runner.isPaused) {
+    throw new LockstepError("aborted", "the upgrade is paused: this step runs again, from here on");
+  }
 }
 
 /** Makes the data there that an operation reaches. */

@@ -23,6 +23,7 @@ import {
   moved,
   moveProgress,
   nextOperation,
+  pauseIfAsked,
   type Reach,
   type Runner,
   shownNext,
@@ -106,6 +107,16 @@ function sayOperation(
   log.info({ step, operation, documents, bytes: estimatedBytes }, "operation");
 }
 
+/** @throws LockstepError `step-not-deterministic` for another operation than the one that is next, or has begun */
+function requireNext({ progress }: Runner, ordinal: number, kind: string): void {
+  const { operation, kind: begun } = progress;
+  if (ordinal === operation && (begun === null || begun === kind)) return;
+  throw new LockstepError(
+    "step-not-deterministic",
+    `expected operation ${operation} to be ${begun ?? "the next one"}, but the step asks for ${kind} as operation ${ordinal}: await each operation, and ask for the same ones each time`,
+  );
+}
+
 /** The context of one step. It numbers the operations and skips those that are done. */
 export function schemaContextOf(
   runner: Runner,
@@ -125,13 +136,9 @@ export function schemaContextOf(
     asked += 1;
     const work = (async () => {
       if (ordinal < runner.progress.operation) return;
+      pauseIfAsked(runner);
       const begun = runner.progress.kind;
-      if (ordinal > runner.progress.operation || (begun !== null && begun !== kind)) {
-        throw new LockstepError(
-          "step-not-deterministic",
-          `expected operation ${runner.progress.operation} to be ${begun ?? "the next one"}, but the step asks for ${kind} as operation ${ordinal}: await each operation, and ask for the same ones each time`,
-        );
-      }
+      requireNext(runner, ordinal, kind);
       await loadReached(runner, reach);
       // The load of a copy is no work of the step.
       runner.movedAtMs = options.clock.monotonicMs();

@@ -1,14 +1,15 @@
+import { assert } from "../../errors.ts";
 import type { Catalogue } from "../../mongo/catalogue/catalogue.ts";
 import { occupied } from "../../mongo/requirements/space.ts";
 import type { DataDatabase } from "../data-database.ts";
-import type { StepsResult } from "../migration/run-steps.ts";
+import type { StepsEnd } from "../migration/run-steps.ts";
 import type { Reach, StepsRun } from "../migration/runner.ts";
 import type { PartialCopy } from "./partial-copy.ts";
 import { runStepsWithDeadline } from "./steps-with-deadline.ts";
 
 /** The outcome of schema steps on a copy. */
 export interface Rehearsed {
-  readonly result: StepsResult;
+  readonly result: StepsEnd;
   /** The definitions that they have left. */
   readonly catalogue: Catalogue;
   /** Bytes of a member's disk that the copy takes more than before. */
@@ -53,6 +54,7 @@ export async function rehearseSteps(
     noProgressMs,
     (each) => database.runSteps(each),
   );
+  assert(result.kind !== "paused", "nobody pauses a rehearsal");
   // A step may have gone on all the same, on a collection without its documents.
   if (partly?.loading.failure) throw partly.loading.failure.error;
   const catalogue = await database.catalogue();

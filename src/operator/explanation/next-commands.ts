@@ -82,8 +82,14 @@ export function nextForUpgrade({ status, context }: ExplainFacts): readonly Next
   if (upgrade.state === "blocked") return [...lead, ...afterBlock(upgrade), ...silent];
   const watch = command("lockstep watch", "shows each change until the end");
   if (upgrade.state === "rolling-back") return [...lead, watch, ...silent];
+  const goesOn =
+    upgrade.state === "paused"
+      ? "goes on with the migration from where it stopped"
+      : "withdraws the pause before it begins";
+  const resume =
+    upgrade.howToPause === "lockstep resume" ? [command("lockstep resume", goesOn)] : [];
   const abort = command("lockstep abort", "turns the fleet back to the old version now");
-  return [...lead, watch, abort, ...silent];
+  return [...lead, ...resume, watch, abort, ...silent];
 }
 
 /** The commands that are of use for one agent now. Pure. */

@@ -39,7 +39,11 @@ export function safetyOfUpgrade({ status, context }: ExplainFacts): readonly str
     context.touched && !context.restored
       ? ["do not write to the database by hand, and do not start the application without its agent"]
       : [];
-  return [dataText(context), gates, ...shared, ...hands];
+  const still =
+    upgrade.state === "paused"
+      ? ["the live data stands still between two batches: it is safe to read it"]
+      : [];
+  return [dataText(context), ...still, gates, ...shared, ...hands];
 }
 
 /** The acts that are safe on one agent now. Pure. */

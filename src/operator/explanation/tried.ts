@@ -14,6 +14,7 @@ export function triedForUpgrade({ status, context, visits }: ExplainFacts): read
   const { upgrade } = status;
   if (upgrade === null) return [];
   const masters = new Set(visits.map(({ epoch }) => epoch)).size;
+  const paused = turns(visits, "migrating", "paused");
   const retried = turns(visits, "blocked", "rolling-back");
   const states = visits.map(({ state }) => state).join(" → ");
   const rehearsed = (context?.rehearsed.length ?? 0) > 0;
@@ -27,6 +28,7 @@ export function triedForUpgrade({ status, context, visits }: ExplainFacts): read
       : []),
     ...(rehearsed ? ["the steps passed their rehearsal on a copy"] : []),
     ...(batches > 0 ? [`${batches} batches of the migration were committed`] : []),
+    ...(paused > 0 ? [`an operator has paused it ${times(paused)}`] : []),
     ...(retried > 0 ? [`an operator has let it try again ${times(retried)}`] : []),
     ...(context?.touched && context.restored ? ["the data was put back"] : []),
     ...(context && context.undone.length > 0

@@ -7,6 +7,8 @@ const nextOfState: Readonly<Record<string, string>> = {
   "backing-up": "a rehearsal on a restored copy; roll-back when the deadline passes",
   rehearsing: "the migration of the live data; roll-back when a step fails or the deadline passes",
   migrating: "the local steps of every agent; roll-back and restore when a step fails",
+  paused:
+    "the rest of the migration, once an operator runs `lockstep resume`; roll-back and restore when the deadline passes",
   "awaiting-peers": "the commit, once everybody has voted; roll-back and restore at the deadline",
   "rolling-back": "the old version on the old data",
   blocked: "nothing until an operator removes the cause and runs `lockstep retry`",

@@ -67,7 +67,7 @@ export function stepsProgress(
   const field = state === "rehearsing" ? "rehearsal" : "progress";
   const progress = fence?.[field];
   const shown = shownOf(progress);
-  const isWorking = ["rehearsing", "migrating"].includes(state) && restoreOf === null;
+  const isWorking = ["rehearsing", "migrating", "paused"].includes(state) && restoreOf === null;
   if (!isWorking || shown === null || progress?.upgradeId !== upgradeId) return null;
   // A rehearsal begins anew after a takeover: the progress of the earlier one says nothing of it.
   if (field === "rehearsal" && shown.epoch !== fence?.epoch) return null;
@@ -90,7 +90,11 @@ export function stepsProgress(
     batchesTotal: isPlausible ? (whole?.batches ?? null) : null,
     documents: shown.documents,
     documentsTotal: isPlausible ? known.documents : null,
-    documentsPerSecond: rateOf(shown.documents, shown.workedMs),
-    etaMs: isPlausible && !shown.finished ? etaOf(doneMs, leftMs, shown.workedMs) : null,
+    // A pause has no rate, and nobody knows its end.
+    documentsPerSecond: state === "paused" ? null : rateOf(shown.documents, shown.workedMs),
+    etaMs:
+      isPlausible && !shown.finished && state !== "paused"
+        ? etaOf(doneMs, leftMs, shown.workedMs)
+        : null,
   };
 }

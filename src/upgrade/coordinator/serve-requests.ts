@@ -31,6 +31,7 @@ import { readOpenParts } from "../open-parts.ts";
 import { decideAcceptance, type Wanted } from "../protocol/accept.ts";
 import type { ActorView } from "../protocol/derive.ts";
 import { betweenDown } from "../protocol/going-back.ts";
+import { decidePause, decideResume } from "../protocol/pausing.ts";
 import type { Step } from "../protocol/steps.ts";
 import { unreadable } from "../readable.ts";
 import { contextOf } from "../views.ts";
@@ -136,15 +137,20 @@ async function acceptUpgrade(
   });
 }
 
+/** @param event makes the answer true; null where it is true already */
 async function sendToCoordinator(
   world: MasterWorld,
   item: InboxItem,
   coordinator: ActorView<UpgradeContext>,
-  event: { type: string } & Record<string, unknown>,
+  event: UpgradeEvent | null,
   message: string,
 ): Promise<void> {
   const { upgradeId } = coordinator.context;
   const writes = [answerWrite(item.id, { ok: true, upgradeId, message })];
+  if (event === null) {
+    await world.store.write(writes);
+    return;
+  }
   const key = `inbox/${item.id}`;
   const result: SendResult = await world.engine.send(coordinator.actor, event, { key, writes });
   if (result.kind === "applied") return;
@@ -281,12 +287,17 @@ async function serve(world: MasterWorld, item: InboxItem): Promise<void> {
         );
       }
       const message = "the fleet turns back";
-      if (coordinator.state === "rolling-back") {
-        const { upgradeId } = coordinator.context;
-        await world.store.write([answerWrite(item.id, { ok: true, upgradeId, message })]);
-        return;
-      }
-      const event = { type: "abortRequested", why: request.why };
+      const isBack = coordinator.state === "rolling-back";
+      const event = { type: "abortRequested", why: request.why } as const;
+      return sendToCoordinator(world, item, coordinator, isBack ? null : event, message);
+    }
+    case "pause":
+    case "resume": {
+      if (!coordinator) throw noUpgrade(request.kind);
+      const { event, message } =
+        request.kind === "pause"
+          ? decidePause(coordinator, request.why)
+          : decideResume(coordinator);
       return sendToCoordinator(world, item, coordinator, event, message);
     }
     case "retry":

@@ -12,6 +12,7 @@ export const deadlinesDefault: Deadlines = {
   waitingMs: limits.waitingDeadlineMs,
   backingUpMs: limits.backingUpDeadlineMs,
   noProgressMs: limits.noProgressDeadlineMs,
+  pausedMs: limits.pausedDeadlineMs,
   peersMs: limits.peersDeadlineMs,
   silentMs: limits.silentDeadlineMs,
   rollingBackMs: limits.rollingBackDeadlineMs,

@@ -1,6 +1,7 @@
 import type { ParticipantContext } from "../../../machines/participant-context.ts";
 import type {
   Copy,
+  Pause,
   Required,
   StepFigures,
   UpgradeContext,
@@ -37,6 +38,7 @@ export const deadlinesShape = fields<Deadlines>({
   waitingMs: figure,
   backingUpMs: figure,
   noProgressMs: figure,
+  pausedMs: figure,
   peersMs: figure,
   silentMs: figure,
   rollingBackMs: figure,
@@ -63,6 +65,7 @@ export const upgradeContextShape = fields<UpgradeContext>({
   ),
   growthBytes: nullable(figure),
   touched: flag,
+  pause: nullable(fields<Pause>({ why: text })),
   voted: list(text),
   silent: list(text),
   verifying: flag,

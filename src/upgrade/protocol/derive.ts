@@ -67,6 +67,7 @@ export function fromParticipant(
       break;
     case "rehearsing":
     case "migrating":
+    case "paused":
     case "awaiting-peers":
       if (reason !== null) add({ type: "participantFailed", agent, reason });
       // It is back on the old version, for any cause: it could not go on after a commit.
@@ -186,6 +187,7 @@ export function fromCoordinator(
     }
     case "rehearsing":
     case "migrating":
+    case "paused":
       return [];
     case "awaiting-peers":
       return isWaiting || participant.state === "backing-up"

@@ -72,6 +72,7 @@ export function isEligible(
     case "backing-up":
     case "rehearsing":
     case "migrating":
+    case "paused":
     case "awaiting-peers": {
       const needsCopy = coordinator.state === "rehearsing";
       const holders = needsCopy ? holdersOf(coordinator.context) : (restoreOf?.holders ?? []);

@@ -18,6 +18,13 @@ test.each([
   ["blocked", "blocked", "reached", 0],
   ["blocked", "done", "lost", 1],
   ["blocked", "rolled-back", "lost", 6],
+  ["paused", "paused", "reached", 0],
+  ["paused", "migrating", "open", 0],
+  ["paused", "done", "lost", 1],
+  ["paused", "rolled-back", "lost", 6],
+  ["paused", "blocked", "lost", 7],
+  ["done", "paused", "open", 0],
+  ["ended", "paused", "open", 0],
 ] as const)("for %s, in %s: %s with %d", (goal, state, kind, exitCode) => {
   const verdict = judgeState(goal, "u000002", state);
   expect(verdict).toMatchObject({ kind, exitCode });

@@ -22,6 +22,8 @@ interface Running {
   readonly index: number;
   readonly master: Mastership;
   readonly place: number;
+  /** The coordinator's tail as this process knows it. */
+  readonly known: number;
 }
 
 function report({ model, state, index, master, place }: Running, event: ModelEvent): void {
@@ -64,6 +66,10 @@ function rehearse(running: Running): void {
 function migrate(running: Running): void {
   const { model, state, index } = running;
   const done = state.progress ?? -1;
+  if (tailOf(running.known).context.pause !== null) {
+    stopAtSafePoint(running, done + 1);
+    return;
+  }
   if (done >= batchesMax) {
     report(running, { type: "migrationDone" });
     return;
@@ -75,6 +81,20 @@ function migrate(running: Running): void {
     const working = withMaster(paused, index, { working: done + 1 });
     model.actions.push({ label, state: working, fault: true, broken: [] });
   }
+  failing(running, { type: "migrationFailed", reason: failure });
+}
+
+/** Between two batches the steps see that a pause is asked for. */
+function stopAtSafePoint(running: Running, next: number): void {
+  const { model, state, index } = running;
+  // A step that only says so has its next batch under way.
+  const works = model.mutant === "paused-step-works-on" && next <= batchesMax;
+  const stopped = works ? withMaster(state, index, { working: next }) : state;
+  report({ ...running, state: stopped }, { type: "migrationPaused" });
+}
+
+/** It goes on until it is cancelled, or finds somebody else at work. */
+function keepHolds(running: Running): void {
   failing(running, { type: "migrationFailed", reason: failure });
 }
 
@@ -94,7 +114,7 @@ function commitBatch(model: Model, state: State, index: number, batch: number): 
     return;
   }
   const applied = state.applied.map((times, at) => (at === batch - 1 ? times + 1 : times));
-  const broken = staleWrites(state, index);
+  const broken = [...staleWrites(state, index), ...pausedWrites(state)];
   const durable = { ...state, applied, progress: batch };
   const label = `${nameOf(index)} commits ${what}`;
   const known = withMaster(durable, index, { working: null });
@@ -104,6 +124,12 @@ function commitBatch(model: Model, state: State, index: number, batch: number): 
   if (!lost) return;
   const again = withMaster(lost, index, { working: batch });
   model.actions.push({ label: `${label}, the answer is lost`, state: again, fault: true, broken });
+}
+
+/** No batch takes effect while the upgrade is paused. */
+function pausedWrites({ coordinator }: State): readonly string[] {
+  const isPaused = coordinator !== 0 && tailOf(coordinator).state === "paused";
+  return isPaused ? ["S4: a batch took effect in paused"] : [];
 }
 
 function verifyLiveData(running: Running): void {
@@ -148,7 +174,7 @@ function restore(running: Running): void {
 }
 
 const effects = {
-  ...{ chooseBackupTime, rehearse, migrate, verifyLiveData, restore },
+  ...{ chooseBackupTime, rehearse, migrate, keepHolds, verifyLiveData, restore },
 } as const;
 
 /** The actions of a master's process for the coordinator, as far as it knows it. */
@@ -175,7 +201,7 @@ export function coordinatorEffects(
   for (const [name, run] of Object.entries(effects)) {
     const place = placeOf(known, name);
     if (place === undefined) continue;
-    const running = { model, state, index, master, place };
+    const running = { model, state, index, master, place, known };
     if (canGoForward || name === "restore") run(running);
     else report(running, { type: "effectFailed", effect: name, reason: failure });
   }

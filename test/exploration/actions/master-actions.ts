@@ -1,8 +1,18 @@
 import { silenceTimer, type UpgradeInput } from "../../../machines/upgrade-context.ts";
 import { isLockstepError } from "../../../src/errors.ts";
 import { decideAcceptance } from "../../../src/upgrade/protocol/accept.ts";
+import { decidePause, decideResume } from "../../../src/upgrade/protocol/pausing.ts";
 import { fromParticipant, fromRecords, mayBeMaster } from "../derived.ts";
-import { agentOf, type Model, nameOf, recordsOf, silentNowMs, spent, withAgent } from "../model.ts";
+import {
+  agentOf,
+  type Model,
+  nameOf,
+  recordsOf,
+  silentNowMs,
+  spent,
+  viewOf,
+  withAgent,
+} from "../model.ts";
 import type { State } from "../state.ts";
 import { create, eventId, eventOf, type ModelEvent, tailOf } from "../tails.ts";
 import { agentNames, newVersion } from "../vocabulary.ts";
@@ -17,11 +27,14 @@ import {
 import { coordinatorEffects } from "./coordinator-effects.ts";
 
 const deadlines = {
-  ...{ waitingMs: 1, backingUpMs: 1, noProgressMs: 1, peersMs: 1, silentMs: 1, rollingBackMs: 1 },
+  ...{ waitingMs: 1, backingUpMs: 1, noProgressMs: 1, pausedMs: 1, peersMs: 1, silentMs: 1 },
+  rollingBackMs: 1,
 } as const;
 
 const acceptance: ModelEvent = { type: "accept" };
 const abort: ModelEvent = { type: "abortRequested", why: "" };
+const pause: ModelEvent = { type: "pauseRequested", why: "" };
+const resume: ModelEvent = { type: "resumeRequested" };
 const retry: ModelEvent = { type: "retryRequested" };
 const deadlinePassed: ModelEvent = { type: "deadlinePassed" };
 
@@ -176,6 +189,32 @@ function sendHand(model: Model, state: State, index: number, hand: number): void
   if (state.coordinator !== 0) appendToCoordinator(model, state, index, event, null);
 }
 
+/** Whether the product takes a request to pause, or to resume, and the coordinator has to hear of it: remembered. */
+const granted = new Map<number, { readonly pause: boolean; readonly resume: boolean }>();
+
+function isGranted(decide: () => { readonly event: unknown }): boolean {
+  try {
+    return decide().event !== null;
+  } catch (error) {
+    if (isLockstepError(error)) return false;
+    throw error;
+  }
+}
+
+/** An operator pauses the upgrade. Sooner or later it is resumed. */
+function operatePause(model: Model, state: State, index: number): void {
+  const { coordinator } = state;
+  const view = viewOf(coordinator, "coordinator", "");
+  const may = granted.get(coordinator) ?? {
+    pause: isGranted(() => decidePause(view, "")),
+    resume: isGranted(() => decideResume(view)),
+  };
+  granted.set(coordinator, may);
+  const paused = may.pause ? spent(state, "holds") : undefined;
+  if (paused) appendToCoordinator(model, paused, index, pause, null, { fault: true });
+  if (may.resume) appendToCoordinator(model, state, index, resume, null);
+}
+
 /** Events that an operator or the clock may add at any time. */
 function interrupt(model: Model, state: State, index: number): void {
   if (state.coordinator === 0) return;
@@ -185,6 +224,7 @@ function interrupt(model: Model, state: State, index: number): void {
   if (aborted && where !== "blocked" && where !== "rolling-back") {
     appendToCoordinator(model, aborted, index, abort, null, { fault: true });
   }
+  operatePause(model, state, index);
   // A deadline is no fault where it is what ends a wait for somebody who cannot come.
   const waits = state.agents.some(
     ({ gone, participant }) =>

@@ -3,6 +3,7 @@ import type { StepsDatabase } from "../../../src/database/migration/run-steps.ts
 import {
   loadReached,
   moved,
+  pauseIfAsked,
   type RunnerOf,
   type StepsRun,
   startedByAfterCommit,
@@ -23,7 +24,10 @@ function contextOf(runner: Runner, track: Set<Promise<void>>, act: Operation): S
     const ordinal = asked;
     asked += 1;
     if (ordinal < runner.progress.operation) return Promise.resolve();
-    const work = act(name);
+    const work = (async () => {
+      pauseIfAsked(runner);
+      await act(name);
+    })();
     track.add(work);
     return work.finally(() => track.delete(work));
   };

@@ -10,7 +10,7 @@ import { defineSteps, type Step } from "../../../src/upgrade/protocol/steps.ts";
 import type { World } from "../../../src/upgrade/world.ts";
 import { coordinator, from, join, to, upgradeId, ways } from "../protocol/facts.ts";
 
-const forward = ["chooseBackupTime", "rehearse", "migrate", "verifyLiveData"];
+const forward = ["chooseBackupTime", "rehearse", "migrate", "keepHolds", "verifyLiveData"];
 const back = ["restore", "liftHolds"];
 const done = { type: "as asked" };
 
@@ -49,7 +49,7 @@ const withAbort = () => {
 
 const context = {
   ...{ id: "upgrade/u000002/5/0", actor: "upgrade/u000002", attempt: 1, epoch: 1 },
-  ...{ signal: new AbortController().signal, log: silentLog },
+  ...{ signal: new AbortController().signal, log: silentLog, latest: () => expect.unreachable() },
 };
 
 test.each(forward)("%s: only by who was ready on the new version", async (name) => {

@@ -30,7 +30,7 @@ function working(act: (run: Parameters<Parameters<typeof localWork>[4]>[0]) => P
     world,
     ({ peersMs }) => peersMs,
     params,
-    { ...context, signal, log: silentLog },
+    { ...context, signal, log: silentLog, latest: () => expect.unreachable() },
     async (run) => {
       await act(run);
       return { type: "localStepsDone" };
@@ -58,6 +58,7 @@ test("a host that is brought to the fleet's version has the time of its part, an
     {
       ...{ id: `${actor}/2/0`, actor, attempt: 1, epoch: 1 },
       ...{ signal: new AbortController().signal, log: silentLog },
+      latest: () => expect.unreachable(),
     },
     async ({ now, overtime }) => {
       expect(now.getTime()).toBe(4_000);

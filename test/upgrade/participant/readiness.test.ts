@@ -94,7 +94,10 @@ test("on a host that does not know its version, an undo after the check leaves t
 test("a build that is not the new one does not vote, whether it has a check or not", async () => {
   const world = { version: from, readiness: null, store: createMemoryStore({ now: () => 1 }) };
   const effects = participantEffects(world as unknown as World);
-  const context = { id: "participant/a1/u000002/7/0", actor: "", attempt: 1, epoch: 1 };
+  const context = {
+    ...{ id: "participant/a1/u000002/7/0", actor: "", attempt: 1, epoch: 1 },
+    latest: () => expect.unreachable(),
+  };
   const found = await effects.checkReadiness(
     { upgradeId, from, to },
     { ...context, signal: new AbortController().signal, log: silentLog },

@@ -136,6 +136,7 @@ test("the deadlines of who names none", () => {
     waitingMs: limits.waitingDeadlineMs,
     backingUpMs: limits.backingUpDeadlineMs,
     noProgressMs: limits.noProgressDeadlineMs,
+    pausedMs: limits.pausedDeadlineMs,
     peersMs: limits.peersDeadlineMs,
     silentMs: limits.silentDeadlineMs,
     rollingBackMs: limits.rollingBackDeadlineMs,

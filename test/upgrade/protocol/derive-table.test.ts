@@ -103,7 +103,7 @@ describe("the coordinator, from a participant", () => {
       [],
     ],
     ["of no time", at("backing-up", { backup }), of("backing-up", { ...copy, backup: null }), []],
-    ...["rehearsing", "migrating", "awaiting-peers"].flatMap(
+    ...["rehearsing", "migrating", "paused", "awaiting-peers"].flatMap(
       (
         state,
       ): [

@@ -22,7 +22,7 @@ export const reason = { code: "step-failed", message: "it failed", details: {} }
 export const { hash } = planOf([], from, to);
 const names = ["a1", "a2"];
 const deadlines = {
-  ...{ waitingMs: 1, backingUpMs: 2, noProgressMs: 3, peersMs: 4, silentMs: 5 },
+  ...{ waitingMs: 1, backingUpMs: 2, noProgressMs: 3, peersMs: 4, silentMs: 5, pausedMs: 7 },
   rollingBackMs: 6,
 };
 
@@ -104,7 +104,7 @@ const ready = (agent: string, schemaSteps: number): UpgradeEvent => ({
   schemaSteps,
   protocol: 1,
 });
-const backup: BackupPoint = {
+export const backup: BackupPoint = {
   time: "1:1",
   foreignWrites: "only detected",
   digest: "d",
@@ -126,6 +126,11 @@ export const ways: Readonly<Record<string, readonly UpgradeEvent[]>> = (() => {
     ...rehearsing,
     { type: "rehearsalPassed", expected: "e", figures: [], growthBytes: 0 },
   ];
+  const paused: UpgradeEvent[] = [
+    ...migrating,
+    { type: "pauseRequested", why: "a look" },
+    { type: "migrationPaused" },
+  ];
   const awaiting: UpgradeEvent[] = [...migrating, { type: "migrationDone" }];
   const done: UpgradeEvent[] = [
     ...awaiting,
@@ -138,6 +143,7 @@ export const ways: Readonly<Record<string, readonly UpgradeEvent[]>> = (() => {
     "backing-up": backingUp,
     rehearsing,
     migrating,
+    paused,
     "awaiting-peers": awaiting,
     done,
     "rolling-back": rollingBack,

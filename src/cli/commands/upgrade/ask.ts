@@ -3,7 +3,7 @@ import { exitCodes } from "../../exit-codes.ts";
 import { type SharedOptions, type Terminal, withFleet } from "../../run.ts";
 import { printAccepted } from "../../wait-for-end.ts";
 
-/** `lockstep abort`, `retry`, `forget AGENT`: a request that the master answers. */
+/** `lockstep abort`, `pause`, `resume`, `retry`, `forget AGENT`: a request that the master answers. */
 export function ask(
   request: FleetRequest,
   options: SharedOptions,

@@ -1,7 +1,11 @@
 import type { ComponentChildren } from "preact";
 import type { Answer } from "../../answers.ts";
 import type { WholeView } from "../../view.ts";
-import { abortConfirmation, retryConfirmation } from "../figures/confirmations.ts";
+import {
+  abortConfirmation,
+  pauseConfirmation,
+  retryConfirmation,
+} from "../figures/confirmations.ts";
 import { countdown } from "../figures/format.ts";
 import { useNow } from "../state/now.ts";
 import { Action } from "./small/action.tsx";
@@ -79,6 +83,7 @@ export function AnswersPanel({ view }: { readonly view: WholeView }) {
         </Card>
         <Card title="To stop it" answer={stop} code={stop.words.startsWith("lockstep ")}>
           <Action confirmation={abortConfirmation(view) ?? retryConfirmation(view)} />
+          <Action confirmation={pauseConfirmation(view)} />
         </Card>
       </dl>
     </section>

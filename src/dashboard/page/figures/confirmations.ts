@@ -25,6 +25,28 @@ export function abortConfirmation({ upgrade }: WholeView): Confirmation | null {
   };
 }
 
+/** The question before a pause, or before its end; null where there is nothing to pause. Pure. */
+export function pauseConfirmation({ upgrade }: WholeView): Confirmation | null {
+  if (upgrade === null || upgrade.howToPause === null) return null;
+  const { upgradeId, state } = upgrade;
+  if (upgrade.howToPause === "lockstep resume") {
+    const text =
+      state === "paused"
+        ? "The migration goes on from the batch at which it stopped."
+        : "The pause has not begun yet. It is withdrawn, and the upgrade goes on.";
+    return {
+      ...{ title: "Resume the upgrade?", text, button: "Resume", type: null, why: false },
+      request: { kind: "resume", upgradeId },
+    };
+  }
+  return {
+    title: `Pause the upgrade to ${upgrade.to}?`,
+    text: "The migration stops between two batches. All gates stay shut: the application stays down, and the time counts. Unless somebody resumes it before its deadline, the fleet turns back.",
+    ...{ button: "Pause the upgrade", type: null, why: true },
+    request: { kind: "pause", upgradeId },
+  };
+}
+
 /** The question before a retry, or null where nothing is blocked. Pure. */
 export function retryConfirmation({ upgrade, fleet }: WholeView): Confirmation | null {
   if (upgrade?.state !== "blocked") return null;

@@ -22,8 +22,13 @@ function lasted(visits: readonly Visit[], state: string): number | null {
   return times.length === 0 ? null : times.reduce((sum, each) => sum + each, 0);
 }
 
+/** A pause is a part of the migration. */
+const placeOf = (state: string) => (state === "paused" ? "migrating" : state);
+
 /** The way of an upgrade: the states behind it, its own, and those ahead. Pure. */
-export function trackOf(state: string, visits: readonly Visit[]): readonly Stop[] {
+export function trackOf(present: string, stays: readonly Visit[]): readonly Stop[] {
+  const state = placeOf(present);
+  const visits = stays.map((visit) => ({ ...visit, state: placeOf(visit.state) }));
   const seen = new Set([...visits.map((visit) => visit.state), state]);
   const isBack = ["rolling-back", "blocked", "rolled-back"].some((each) => seen.has(each));
   const lastForward = forward.findLastIndex((each) => seen.has(each));

@@ -3,6 +3,7 @@ import type { UpgradeEvent } from "../../../../machines/upgrade-context.ts";
 import type { EffectContext } from "../../../engine/engine.ts";
 import type { World } from "../../world.ts";
 import { chooseBackupTime } from "./choose-backup-time.ts";
+import { keepHolds } from "./keep-holds.ts";
 import { liftHolds } from "./lift-holds.ts";
 import { migrate } from "./migrate.ts";
 import { rehearse } from "./rehearse.ts";
@@ -23,6 +24,7 @@ export function coordinatorEffects(world: World): CoordinatorEffects {
     chooseBackupTime: chooseBackupTime(world),
     rehearse: rehearse(world),
     migrate: migrate(world),
+    keepHolds: keepHolds(world),
     verifyLiveData: verifyLiveData(world),
     restore: restore(world),
     liftHolds: liftHolds(world),

@@ -1,4 +1,5 @@
 import type { WorkParams } from "../../../../machines/effect-params.ts";
+import type { UpgradeContext } from "../../../../machines/upgrade-context.ts";
 import type { BackupPoint } from "../../../../machines/vocabulary.ts";
 import type { StepsResult } from "../../../database/migration/run-steps.ts";
 import type { EffectContext } from "../../../engine/engine.ts";
@@ -7,6 +8,7 @@ import { spaceNeeded } from "../../../mongo/requirements/space.ts";
 import type { Acting } from "../../database/upgrade-database.ts";
 import { cataloguedAt } from "../../protocol/backup-point.ts";
 import { judgeLiveData, withWrites } from "../../protocol/data-decisions.ts";
+import { contextOf } from "../../views.ts";
 import type { World } from "../../world.ts";
 import { actingOf, attempt, foreignWritesSince, hasBegun, untilHoldersHadTime } from "./acting.ts";
 import { readLive } from "./choose-backup-time.ts";
@@ -26,6 +28,8 @@ async function restoreBackup(
   await world.database.restoreOver(actingOf(world, context), params.upgradeId, copy);
   return { kind: "done", batches: 0, documents: 0, figures: [] };
 }
+
+const paused = { type: "migrationPaused" } as const;
 
 /** Runs the schema steps on the live data, or goes on where a predecessor stopped. */
 export function migrate(world: World): CoordinatorEffects["migrate"] {
@@ -53,6 +57,8 @@ export function migrate(world: World): CoordinatorEffects["migrate"] {
     attempt("migrationFailed", context, async () => {
       const { upgradeId, backup: point, restoreOf } = params;
       assert(point, "a migration comes after the time T");
+      const isPauseAsked = () => contextOf<UpgradeContext>(context.latest()).pause !== null;
+      if (isPauseAsked()) return paused;
       const differs = (await hasBegun(world, upgradeId))
         ? null
         : await judgeBeginning(params, point, actingOf(world, context));
@@ -61,11 +67,13 @@ export function migrate(world: World): CoordinatorEffects["migrate"] {
       const act = async (signal: AbortSignal): Promise<StepsResult> => {
         const watched = { ...context, signal };
         if (restoreOf) return restoreBackup(world, params, watched);
-        return database.live.runSteps(await stepsRun(world, params, watched));
+        const run = await stepsRun(world, params, watched);
+        return database.live.runSteps({ ...run, isPauseAsked });
       };
       const result = await watchingMembers(world, context, act, {
         alsoLook: () => database.refuseForeignWrites(actingOf(world, context), point.time),
       });
+      if (result.kind === "paused") return paused;
       await database.refuseForeignWrites(actingOf(world, context), point.time);
       return result.kind === "failed"
         ? ({ type: "migrationFailed", reason: result.reason } as const)

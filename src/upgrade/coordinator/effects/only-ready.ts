@@ -19,7 +19,7 @@ export function wrapped(
   );
 }
 
-const forward = ["chooseBackupTime", "rehearse", "migrate", "verifyLiveData"];
+const forward = ["chooseBackupTime", "rehearse", "migrate", "keepHolds", "verifyLiveData"];
 
 /**
  * Only who was ready on the new version can go forward, with the steps that it was ready with. Any other

@@ -1,0 +1,52 @@
+import type { Command } from "commander";
+import type { SharedOptions, Terminal } from "../../run.ts";
+import { allowWrites } from "./allow-writes.ts";
+import { ask } from "./ask.ts";
+import { type PauseOptions, pause } from "./pause.ts";
+import { type RetryOptions, retry } from "./retry.ts";
+
+const whyOption = ["--why <text>", "the reason, for the history", "no reason given"] as const;
+
+/** Adds the commands by which an operator steers an upgrade that is under way, or clears up after one. */
+export function addSteeringCommands(
+  program: Command,
+  terminal: Terminal,
+  settle: (work: Promise<number>) => Promise<void>,
+  shared: (command: Command) => Command,
+): void {
+  shared(program.command("abort").description("turn the active upgrade back"))
+    .option(...whyOption)
+    .action((options: SharedOptions & { why: string }) =>
+      settle(ask({ kind: "abort", why: options.why }, options, terminal)),
+    );
+  shared(program.command("pause").description("stop the migration between two batches, gates shut"))
+    .option(...whyOption)
+    .option("--yes", "ask for no confirmation on a terminal; elsewhere nobody is asked")
+    .action((options: PauseOptions) => settle(pause(options, terminal)));
+  shared(
+    program.command("resume").description("let a paused upgrade go on, or withdraw a pause"),
+  ).action((options: SharedOptions) => settle(ask({ kind: "resume" }, options, terminal)));
+  shared(program.command("retry").description("let a blocked upgrade continue"))
+    .option(
+      "--confirm <name>",
+      "confirm with the database's name that writes of others are discarded",
+    )
+    .action((options: RetryOptions) => settle(retry(options, terminal)));
+  shared(
+    program.command("forget <agent>").description("remove an agent that never comes back"),
+  ).action((agent: string, options: SharedOptions) =>
+    settle(ask({ kind: "forget", agent }, options, terminal)),
+  );
+  shared(
+    program
+      .command("allow-writes")
+      .description("let writers in again where no agent is left to do it"),
+  )
+    .option(
+      "--force",
+      "also while an upgrade is active, or where no upgrade is known to have blocked them",
+    )
+    .action((options: SharedOptions & { force?: boolean }) =>
+      settle(allowWrites(options, terminal)),
+    );
+}
