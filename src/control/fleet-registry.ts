@@ -2,6 +2,7 @@ import type { Collection, MongoClient } from "mongodb";
 import { LockstepError } from "../errors.ts";
 import { limits } from "../limits.ts";
 import { sharedDatabaseName } from "../mongo/database-names.ts";
+import { majority } from "../mongo/majority.ts";
 import { hasCode, serverErrors } from "../mongo/server-errors.ts";
 import type { FaultPoints } from "../ports/fault-point.ts";
 import { fields, text } from "../shape.ts";
@@ -20,8 +21,6 @@ interface FleetDocument extends Fleet {
   /** When it was registered, by the database's clock. */
   readonly since: Date;
 }
-
-const majority = { writeConcern: { w: "majority", journal: true } } as const;
 
 function fleetsOf(client: MongoClient): Collection<FleetDocument> {
   return client.db(sharedDatabaseName).collection<FleetDocument>("fleets");

@@ -11,6 +11,11 @@ export function coordinatorId(upgradeId: string): string {
   return `${coordinatorPrefix}${upgradeId}`;
 }
 
+/** The id of the upgrade that a coordinator's actor leads. */
+export function upgradeOfCoordinator(actor: string): string {
+  return actor.slice(coordinatorPrefix.length);
+}
+
 /** The ids of all participants start with this. */
 export const participantsPrefix = "participant/";
 

@@ -4,6 +4,7 @@ import { LockstepError, messageOf } from "../errors.ts";
 import { limits } from "../limits.ts";
 import type { Log } from "../log.ts";
 import { claimsCollectionName, sharedDatabaseName } from "../mongo/database-names.ts";
+import { majority } from "../mongo/majority.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { FaultPoints } from "../ports/fault-point.ts";
 import { systemRandom } from "../ports/random.ts";
@@ -79,7 +80,6 @@ export interface Claim {
   abandon(): void;
 }
 
-const majority = { writeConcern: { w: "majority", journal: true } } as const;
 const nowMs = { $toLong: "$$NOW" };
 
 /** True for a lease that has run out, or that an earlier primary granted by a clock that was too far ahead. */

@@ -2,6 +2,7 @@ import type { Collection, Document, MongoClient } from "mongodb";
 import { requireRecord } from "../journal/broken-record.ts";
 import { collections, documentIds } from "../journal/store.ts";
 import { limits } from "../limits.ts";
+import { majority } from "../mongo/majority.ts";
 import type { FaultPoints } from "../ports/fault-point.ts";
 
 /** The stored lease: the master, and until when it is that by the database's clock. */
@@ -80,7 +81,6 @@ const isFree = {
   ],
 };
 
-const majority = { writeConcern: { w: "majority", journal: true } } as const;
 const filter = { _id: documentIds.master };
 const unheld = {
   ...{ holder: null, incarnation: 0, nonce: "" },

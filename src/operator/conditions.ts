@@ -30,7 +30,7 @@ export interface Conditions {
   readonly agents: readonly AgentCondition[];
 }
 
-const startServer = "start a state server of the fleet: it becomes master and goes on";
+export const startServer = "start a state server of the fleet: it becomes master and goes on";
 const mendAndRetry = "mend the cause, then run `lockstep retry`";
 
 /** The master's work in each state of an upgrade. */
@@ -72,10 +72,16 @@ function pausedCondition({ since, until, pause }: UpgradeStatus): Condition {
   });
 }
 
+/** True where a state server is heard: it takes over by itself. */
+export function isStateServerHeard({ agents }: Pick<FleetStatus, "agents">): boolean {
+  return agents.some(({ role, silent }) => role === "state-server" && !silent);
+}
+
 /** The condition of an upgrade that nobody leads. */
-function leaderlessCondition({ master, agents }: FleetStatus, since: number): Condition {
-  const isLed = agents.some(({ role, silent }) => role === "state-server" && !silent);
-  if (!isLed) return condition("blocked", "no state server is heard", { since, todo: startServer });
+function leaderlessCondition(status: FleetStatus, since: number): Condition {
+  const { master } = status;
+  if (!isStateServerHeard(status))
+    return condition("blocked", "no state server is heard", { since, todo: startServer });
   const waitsFor = ["a master"];
   return condition("waiting", "for a master: a state server takes over by itself", {
     ...{ waitsFor, since: master?.leaseUntil ?? since },

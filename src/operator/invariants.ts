@@ -5,8 +5,7 @@ import type { UpgradeContext } from "../../machines/upgrade-context.ts";
 import { coordinatorId, coordinatorPrefix } from "../control/names.ts";
 import { inTransition } from "../control/versions.ts";
 import type { Entry, Versions } from "../journal/store.ts";
-import { unreadable } from "../upgrade/readable.ts";
-import { contextOf, isFinal } from "../upgrade/views.ts";
+import { contextOf, isFinal, unreadable } from "../upgrade/fleet-journal.ts";
 import type { FleetFacts } from "./fleet-facts.ts";
 
 type Broken = readonly string[];

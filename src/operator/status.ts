@@ -7,7 +7,7 @@ import {
 } from "../../machines/upgrade-context.ts";
 import type { ForeignWritesPolicy, Reason, Role, SavedWrites } from "../../machines/vocabulary.ts";
 import { type AgentRecord, type BackupsHeld, isSilent, readAgents } from "../control/agents.ts";
-import { coordinatorId, coordinatorPrefix } from "../control/names.ts";
+import { coordinatorId, coordinatorPrefix, upgradeOfCoordinator } from "../control/names.ts";
 import { noVersionError, readVersions, requireRecords } from "../control/versions.ts";
 import { dueAt, headsUpTo, type Visit, visitsOf } from "../engine/read.ts";
 import { type LockstepError, reasonOf } from "../errors.ts";
@@ -20,10 +20,11 @@ import {
   type Store,
   type Versions,
 } from "../journal/store.ts";
+import { contextOf, isFinal, unreadable } from "../upgrade/fleet-journal.ts";
 import { type CopiesMade, copiesMade } from "../upgrade/protocol/copies-made.ts";
+
 import { pauseCommand } from "../upgrade/protocol/pausing.ts";
-import { unreadable } from "../upgrade/readable.ts";
-import { contextOf, isFinal } from "../upgrade/views.ts";
+
 import {
   type Downtime,
   downtimeOf,
@@ -127,7 +128,7 @@ export interface FleetStatus {
 /** The status of an upgrade whose journal this build cannot read. Pure. */
 function unreadStatus(tail: Entry, since: number, error: LockstepError): UpgradeStatus {
   return {
-    upgradeId: tail.actor.slice(coordinatorPrefix.length),
+    upgradeId: upgradeOfCoordinator(tail.actor),
     ...{ from: "unknown", to: "unknown", restoreOf: null },
     state: String(tail.state),
     since,
@@ -339,7 +340,7 @@ export async function readHistory(store: Store): Promise<readonly HistoryItem[]>
       const error = unreadable(tail);
       const context = error ? null : contextOf<UpgradeContext>(tail);
       return {
-        upgradeId: tail.actor.slice(coordinatorPrefix.length),
+        upgradeId: upgradeOfCoordinator(tail.actor),
         from: context?.from ?? "unknown",
         to: context?.to ?? "unknown",
         restoreOf: context?.restoreOf?.backupId ?? null,

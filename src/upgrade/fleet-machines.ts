@@ -6,8 +6,8 @@ import {
   coordinatorEffects,
 } from "./coordinator/effects/coordinator-effects.ts";
 import { type Handlers, onlyReady, wrapped } from "./coordinator/effects/only-ready.ts";
+import { shipped } from "./fleet-journal.ts";
 import { type ParticipantEffects, participantEffects } from "./participant/participant-effects.ts";
-import { shipped } from "./readable.ts";
 import type { World } from "./world.ts";
 
 /** Effects that are typed by their machine, as the engine calls them: with what the machine gave them. */

@@ -1,7 +1,7 @@
 import { participantPrefix } from "../control/names.ts";
 import type { Store } from "../journal/store.ts";
+import { isFinal } from "./fleet-journal.ts";
 import { isOpenPart, type OpenPart } from "./protocol/accept.ts";
-import { isFinal } from "./views.ts";
 
 /** The parts of these agents in earlier upgrades that still have local work to do. */
 export async function readOpenParts(

@@ -7,8 +7,7 @@ import type { Entry, Store } from "../journal/store.ts";
 import type { Log } from "../log.ts";
 import { findTracing, traceOf } from "../ports/open-telemetry.ts";
 import type { Tracing } from "../ports/tracing.ts";
-import { unreadable } from "./readable.ts";
-import { contextOf } from "./views.ts";
+import { contextOf, unreadable } from "./fleet-journal.ts";
 
 /** The means of the spans of upgrades. */
 export interface UpgradeSpansPorts {

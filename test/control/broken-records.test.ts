@@ -20,10 +20,10 @@ import { silentLog } from "../../src/log.ts";
 import { readStatus } from "../../src/operator/status.ts";
 import { hasBegun } from "../../src/upgrade/coordinator/effects/acting.ts";
 import { type MasterWorld, serveInbox } from "../../src/upgrade/coordinator/serve-requests.ts";
+import { viewOf } from "../../src/upgrade/fleet-journal.ts";
 import { reconcile, shutGateIfAway } from "../../src/upgrade/participant/participant-loop.ts";
 import type { ParticipantWorld } from "../../src/upgrade/participant/participant-world.ts";
 import { fromRecords } from "../../src/upgrade/protocol/derive.ts";
-import { viewOf } from "../../src/upgrade/views.ts";
 import { coordinator, from, join, record, ways } from "../upgrade/protocol/facts.ts";
 
 const nowMs = 100_000;

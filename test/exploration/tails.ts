@@ -12,7 +12,7 @@ import {
 } from "../../src/engine/transition.ts";
 import type { Entry, Write } from "../../src/journal/store.ts";
 import { controlWrites } from "../../src/upgrade/coordinator/control-writes.ts";
-import { contextOf } from "../../src/upgrade/views.ts";
+import { contextOf } from "../../src/upgrade/fleet-journal.ts";
 import { createInterner } from "./interner.ts";
 import { type BothContexts, plainContext } from "./plain-context.ts";
 import { type Edge, edgesOf } from "./taken.ts";

@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { agentInvariants, upgradeInvariants } from "../../machines/invariants.ts";
 import type { ParticipantContext } from "../../machines/participant-context.ts";
 import type { UpgradeContext } from "../../machines/upgrade-context.ts";
-import { contextOf } from "../../src/upgrade/views.ts";
+import { contextOf } from "../../src/upgrade/fleet-journal.ts";
 import { coordinator, participant, reason } from "../upgrade/protocol/facts.ts";
 
 const [first] = coordinator([]);

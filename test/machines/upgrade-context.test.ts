@@ -23,7 +23,7 @@ import {
   readinessTooLate,
 } from "../../machines/upgrade-reasons.ts";
 import type { Role } from "../../machines/vocabulary.ts";
-import { contextOf } from "../../src/upgrade/views.ts";
+import { contextOf } from "../../src/upgrade/fleet-journal.ts";
 import { coordinator, reason } from "../upgrade/protocol/facts.ts";
 
 const [first] = coordinator([]);

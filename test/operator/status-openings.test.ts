@@ -7,7 +7,7 @@ import { initializeVersions } from "../../src/control/versions.ts";
 import { createMemoryStore } from "../../src/journal/memory-store.ts";
 import { collections, type Entry, type Store } from "../../src/journal/store.ts";
 import { readStatus } from "../../src/operator/status.ts";
-import { contextOf } from "../../src/upgrade/views.ts";
+import { contextOf } from "../../src/upgrade/fleet-journal.ts";
 import { coordinator, ways } from "../upgrade/protocol/facts.ts";
 
 test("the records of the agents are not older than their openings", async () => {

@@ -19,7 +19,7 @@ import {
   machineInvariants,
   versionInvariants,
 } from "../../src/operator/invariants.ts";
-import { contextOf } from "../../src/upgrade/views.ts";
+import { contextOf } from "../../src/upgrade/fleet-journal.ts";
 import { firstVersion } from "./plan.ts";
 import { batchesBetween, dataDocument, lookDocument, readData } from "./simulated/data.ts";
 

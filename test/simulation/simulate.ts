@@ -13,7 +13,7 @@ import {
 } from "../../src/journal/store.ts";
 import { readFleetFacts } from "../../src/operator/fleet-facts.ts";
 import { fleetInvariants } from "../../src/operator/invariants.ts";
-import { contextOf } from "../../src/upgrade/views.ts";
+import { contextOf } from "../../src/upgrade/fleet-journal.ts";
 import { type Watched, watchStore } from "./checks.ts";
 import { createEnvironment, type Environment } from "./environment.ts";
 import { createVisits, inject, type Visits } from "./inject.ts";

@@ -5,7 +5,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import type { UpgradeContext } from "../../machines/upgrade-context.ts";
-import { contextOf } from "../../src/upgrade/views.ts";
+import { contextOf } from "../../src/upgrade/fleet-journal.ts";
 import { fair, well } from "./environment.ts";
 import { runFixedSeeds } from "./fixed-seeds.ts";
 import { drawPlan, type Fault, type Plan } from "./plan.ts";

@@ -10,9 +10,9 @@ import { silentLog } from "../../src/log.ts";
 import { fleetInvariants } from "../../src/operator/invariants.ts";
 import { readHistory, readStatus } from "../../src/operator/status.ts";
 import { mayBeMaster, readActiveUpgrade } from "../../src/upgrade/coordinator/active-upgrade.ts";
+import { unreadable } from "../../src/upgrade/fleet-journal.ts";
 import { reconcile } from "../../src/upgrade/participant/participant-loop.ts";
 import type { ParticipantWorld } from "../../src/upgrade/participant/participant-world.ts";
-import { unreadable } from "../../src/upgrade/readable.ts";
 import { coordinator, from, join, participant, to, upgradeId, ways } from "./protocol/facts.ts";
 
 const heard = { observe() {}, canJudgeSilence: () => true };

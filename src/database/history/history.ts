@@ -7,6 +7,7 @@ import { type Control, fencesOf, readHeld } from "../../leadership/fences.ts";
 import { limits } from "../../limits.ts";
 import { sharedDatabaseName } from "../../mongo/database-names.ts";
 import { databaseNowMs } from "../../mongo/database-now.ts";
+import { majority } from "../../mongo/majority.ts";
 import { storageMembers } from "../../mongo/members.ts";
 import { isOpenToAll, readPrivileges } from "../../mongo/requirements/rights.ts";
 import type { Clock } from "../../ports/clock.ts";
@@ -15,7 +16,6 @@ import type { MemberHold } from "../isolation/member-hold.ts";
 import { type HistoryRecord, historyPlan, holding, remembering } from "./history-record.ts";
 
 const parameter = "minSnapshotHistoryWindowInSeconds";
-const majority = { writeConcern: { w: "majority", journal: true } } as const;
 const id = { _id: documentIds.history };
 
 /** All fleets of a set share its members, so they record their holds in one place. */

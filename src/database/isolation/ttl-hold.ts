@@ -3,13 +3,12 @@ import { messageOf } from "../../errors.ts";
 import { documentIds } from "../../journal/store.ts";
 import { type Fenced, writeFenced } from "../../leadership/fenced-transaction.ts";
 import { fencesOf, readHeld } from "../../leadership/fences.ts";
+import { majority } from "../../mongo/majority.ts";
 import { dataMembers } from "../../mongo/members.ts";
 import { settle } from "../../mongo/settle.ts";
 import type { MemberHold } from "./member-hold.ts";
 
 const parameter = "ttlMonitorEnabled";
-
-const majority = { writeConcern: { w: "majority", journal: true } } as const;
 
 async function isOn(member: MongoClient): Promise<boolean> {
   const found = await member.db("admin").command({ getParameter: 1, [parameter]: 1 });

@@ -4,6 +4,7 @@ import type { HeldRecords } from "../../journal/fence.ts";
 import { documentIds } from "../../journal/store.ts";
 import { type Fenced, writeFenced } from "../../leadership/fenced-transaction.ts";
 import { type Control, fencesOf, readHeld } from "../../leadership/fences.ts";
+import { majority } from "../../mongo/majority.ts";
 import { readPrivileges } from "../../mongo/requirements/rights.ts";
 import { settle } from "../../mongo/settle.ts";
 import type { FaultPoints } from "../../ports/fault-point.ts";
@@ -94,7 +95,7 @@ export async function allowWrites(
     await setMode(block, false);
     await fencesOf(block.control).deleteOne(
       { _id: documentIds.writeBlock, holder: found?.holder ?? null },
-      { writeConcern: { w: "majority", journal: true } },
+      majority,
     );
     await settleMode(block);
   });

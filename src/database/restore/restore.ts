@@ -13,6 +13,7 @@ import {
   readCatalogue,
 } from "../../mongo/catalogue/catalogue.ts";
 import { type Digests, digestDatabase, digestOf } from "../../mongo/catalogue/digest.ts";
+import { majority } from "../../mongo/majority.ts";
 import { reportTenths } from "../backup/load-progress.ts";
 import type { DumpedCollection, Manifest } from "../backup/manifest.ts";
 import { makeInPlace } from "./in-place.ts";
@@ -67,7 +68,7 @@ async function holdFence(options: RestoreOptions, restore: Document): Promise<vo
         $set: { restore },
         ...(restore["state"] === "loading" ? {} : { $unset: { restoring: "" } }),
       },
-      { writeConcern: { w: "majority", journal: true } },
+      majority,
     ),
   );
   if (touched.matchedCount !== 1) throw deposed(mastership.epoch);

@@ -1,4 +1,4 @@
-import { limits } from "../../limits.ts";
+import { namesShown } from "../names-shown.ts";
 import { type Finding, ok, warning } from "./finding.ts";
 import { parts } from "./mends.ts";
 
@@ -10,12 +10,6 @@ export interface FoundClaim {
   /** True where its owner is proven dead. */
   readonly isOver: boolean;
 }
-
-const named = (names: readonly string[]): string => {
-  const left = names.length - limits.namesShownMax;
-  const shown = names.slice(0, limits.namesShownMax).join(", ");
-  return left > 0 ? `${shown} and ${left} more` : shown;
-};
 
 /**
  * Judges the scratch databases of a fleet. Pure.
@@ -38,7 +32,7 @@ export function judgeScratch(
   if (strays.length > 0) {
     return warning(
       parts.scratch,
-      `${figure}; nobody has claimed what is left in ${named(strays)}`,
+      `${figure}; nobody has claimed what is left in ${namesShown(strays)}`,
       `the next proof or rehearsal that takes one empties it; to have the room at once, run in mongosh while no rehearsal and no upgrade is under way: ${strays
         .map((name) => `db.getSiblingDB("${name}").dropDatabase()`)
         .join("; ")}`,
@@ -58,7 +52,7 @@ export function judgeClaims(pool: readonly string[], claims: readonly FoundClaim
   const words = claims.map(
     (claim) => `${claim.words}${claim.isOver ? ", whose owner is dead" : ""}`,
   );
-  const figure = claims.length === 0 ? "there is none" : named(words);
+  const figure = claims.length === 0 ? "there is none" : namesShown(words);
   if (over.length === 0) return ok(parts.claims, figure);
   const isScratch = (name: string) => pool.includes(name);
   const beside = over.map(({ name }) => name).filter((name) => !isScratch(name));
@@ -84,7 +78,7 @@ export function judgeStrays(others: readonly string[], registered: readonly stri
   if (strays.length === 0) return ok(parts.strays, figure);
   return warning(
     parts.strays,
-    `${figure}; nobody has registered the fleets of ${named(strays)}`,
+    `${figure}; nobody has registered the fleets of ${namesShown(strays)}`,
     "where such a fleet is gone for good, drop its databases in mongosh",
   );
 }

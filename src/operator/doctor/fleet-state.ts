@@ -1,21 +1,25 @@
 import { limits } from "../../limits.ts";
-import { type AgentCondition, type Condition, conditionsOf } from "../conditions.ts";
+import {
+  type AgentCondition,
+  type Condition,
+  conditionsOf,
+  isStateServerHeard,
+  startServer,
+} from "../conditions.ts";
 import type { AgentStatus, FleetStatus } from "../status.ts";
 import { type Finding, ok, trouble, warning } from "./finding.ts";
 import { parts } from "./mends.ts";
 import { timeText } from "./time-text.ts";
 
-const startServer = "start a state server of the fleet, under its launcher";
-
-function judgeMaster({ master, agents, now }: FleetStatus): Finding {
+function judgeMaster(status: FleetStatus): Finding {
+  const { master, now } = status;
   const { master: name } = parts;
   if (master?.live === true) {
     const left = timeText((master.leaseUntil ?? now) - now);
     return ok(name, `${master.agent} in epoch ${master.epoch}, whose lease lasts ${left} more`);
   }
   const last = master === null ? "there was none yet" : `the last one was ${master.agent}`;
-  const isLed = agents.some(({ role, silent }) => role === "state-server" && !silent);
-  if (isLed) {
+  if (isStateServerHeard(status)) {
     const mend = "wait for some seconds: a state server takes over by itself";
     return warning(name, `there is none at present; ${last}`, mend);
   }

@@ -1,5 +1,5 @@
 import type { ErrorCode } from "../../errors.ts";
-import { majorityCheck } from "../../upgrade/database/upgrade-checks.ts";
+import { checkNames } from "../../upgrade/database/upgrade-checks.ts";
 
 /** The parts of an examination that may fail, beside the checks before an upgrade. */
 export const parts = {
@@ -35,23 +35,23 @@ const byName: Readonly<Record<string, string>> = {
   [parts.connection]:
     "check the hosts of the URL, its user and password, TLS, and the network from this host",
   [parts.fleet]: "correct the URL or --fleet, or declare the fleet with `lockstep init`",
-  "the deployment":
+  [checkNames.deployment]:
     "connect to a replica set of MongoDB 6.0 or newer, and name the database as the server has it",
-  "the rights of the agents":
+  [checkNames.agentRights]:
     "grant the rights to each user that is named; docs/operations.md#more-rights-where-they-are-wanted says which ones an upgrade can do without",
-  [majorityCheck]: "start the members that are away",
-  "the definitions": "change or drop the collections and views that are named",
-  "the versions of the members":
+  [checkNames.majority]: "start the members that are away",
+  [checkNames.definitions]: "change or drop the collections and views that are named",
+  [checkNames.memberVersions]:
     "end the server's own upgrade: one release on all members, then setFeatureCompatibilityVersion",
-  "the open files of the members":
+  [checkNames.openFiles]:
     "raise the limit of open files there (LimitNOFILE of the systemd unit), and restart that mongod",
-  "the disks of the members": "make room on the disks of the members that are named",
-  "the members from which copies are read":
+  [checkNames.memberDisks]: "make room on the disks of the members that are named",
+  [checkNames.readMembers]:
     "mend the member that is named, or start its agent with another memberUrl",
-  "the disks of the agents":
+  [checkNames.agentDisks]:
     "make room on the disks of the agents that are named, or move their data directories",
-  "the oplog": "enlarge it on each member, with replSetResizeOplog",
-  "the history of the members":
+  [checkNames.oplog]: "enlarge it on each member, with replSetResizeOplog",
+  [checkNames.memberHistory]:
     "set minSnapshotHistoryWindowInSeconds on the members that are named, or grant the user setParameter",
 };
 

@@ -1,6 +1,6 @@
 import { LockstepError } from "../../errors.ts";
-import { limits } from "../../limits.ts";
 import { agentCondition, type Condition, conditionsOf } from "../conditions.ts";
+import { namesShown } from "../names-shown.ts";
 import { agentCauses, type Cause, upgradeCauses } from "./causes.ts";
 import type { ExplainFacts } from "./facts.ts";
 import { type NextCommand, nextForAgent, nextForUpgrade } from "./next-commands.ts";
@@ -45,11 +45,9 @@ function explainAgent(facts: ExplainFacts, name: string): Explanation {
   const agent = status.agents.find((each) => each.agent === name);
   if (agent === undefined) {
     const names = status.agents.map((each) => each.agent);
-    const shown = names.slice(0, limits.namesShownMax).join(", ");
-    const more = names.length > limits.namesShownMax ? " and others" : "";
     throw new LockstepError(
       "unknown-agent",
-      `expected an agent of this fleet, got "${name}", and there are ${shown === "" ? "none" : shown}${more}: correct the name`,
+      `expected an agent of this fleet, got "${name}"; the fleet has ${names.length === 0 ? "none" : namesShown(names)}: correct the name`,
     );
   }
   const causes = agentCauses(facts, name);

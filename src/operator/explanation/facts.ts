@@ -4,8 +4,7 @@ import { coordinatorId, participantId } from "../../control/names.ts";
 import { headsUpTo, type Visit, visitsOf } from "../../engine/read.ts";
 import type { Reason } from "../../errors.ts";
 import type { Store } from "../../journal/store.ts";
-import { unreadable } from "../../upgrade/readable.ts";
-import { contextOf } from "../../upgrade/views.ts";
+import { contextOf, unreadable } from "../../upgrade/fleet-journal.ts";
 import { type FleetStatus, readStatus } from "../status.ts";
 
 /** One agent's part in an upgrade. */

@@ -1,3 +1,4 @@
+import { isStateServerHeard, startServer } from "../conditions.ts";
 import type { AgentStatus, UpgradeStatus } from "../status.ts";
 import type { ExplainFacts } from "./facts.ts";
 
@@ -75,9 +76,8 @@ export function nextForUpgrade({ status, context }: ExplainFacts): readonly Next
   const silent = forSilent(agents);
   if (upgrade === null) return silent;
   if (upgrade.final) return [...afterEnd(upgrade), ...silent];
-  const servers = agents.filter(({ role }) => role === "state-server");
-  const isDead = !master?.live && servers.every((agent) => agent.silent);
-  const lead = isDead ? [work("start a state server: it becomes master and goes on")] : [];
+  const isDead = !master?.live && !isStateServerHeard(status);
+  const lead = isDead ? [work(startServer)] : [];
   if (context === null) return [...lead, work(upgrade.next)];
   if (upgrade.state === "blocked") return [...lead, ...afterBlock(upgrade), ...silent];
   const watch = command("lockstep watch", "shows each change until the end");

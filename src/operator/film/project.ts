@@ -5,8 +5,7 @@ import { chartOf } from "../../diagram/chart.ts";
 import { edgeKey } from "../../diagram/edge-counts.ts";
 import { takenEdges } from "../../diagram/taken-edges.ts";
 import type { Entry } from "../../journal/store.ts";
-import { shipped, unreadable } from "../../upgrade/readable.ts";
-import { contextOf } from "../../upgrade/views.ts";
+import { contextOf, shipped, unreadable } from "../../upgrade/fleet-journal.ts";
 import type { FilmStep, Lane } from "./film.ts";
 
 type AnyContext = Partial<UpgradeContext> & Partial<ParticipantContext>;

@@ -5,8 +5,7 @@ import { isFinal } from "../../engine/read.ts";
 import { LockstepError } from "../../errors.ts";
 import { collections, type Entry, type Store } from "../../journal/store.ts";
 import { limits } from "../../limits.ts";
-import { unreadable } from "../../upgrade/readable.ts";
-import { contextOf, isOver } from "../../upgrade/views.ts";
+import { contextOf, isOver, unreadable } from "../../upgrade/fleet-journal.ts";
 import type { Film, Lane } from "./film.ts";
 import { laneOf, nothingProjected, type Projected, projected, shippedCharts } from "./project.ts";
 

@@ -1,13 +1,7 @@
 import { type Fleet, nameOf } from "../../control/fleet-registry.ts";
 import { type ErrorCode, LockstepError } from "../../errors.ts";
-import { limits } from "../../limits.ts";
+import { namesShown } from "../names-shown.ts";
 import type { FleetPlan } from "./plan-shape.ts";
-
-const named = (names: readonly string[]): string => {
-  const left = names.length - limits.namesShownMax;
-  const more = left > 0 ? ` and ${left} more` : "";
-  return `${names.slice(0, limits.namesShownMax).join(", ")}${more}`;
-};
 
 /** The differences between two lists of named things, in words. */
 function listDifferences(
@@ -22,9 +16,9 @@ function listDifferences(
     return before === undefined || before === text ? [] : [name];
   });
   return [
-    ...(gone.length > 0 ? [`${what} that are gone: ${named(gone)}`] : []),
-    ...(added.length > 0 ? [`${what} that are new: ${named(added)}`] : []),
-    ...(changed.length > 0 ? [`${what} that have changed: ${named(changed)}`] : []),
+    ...(gone.length > 0 ? [`${what} that are gone: ${namesShown(gone)}`] : []),
+    ...(added.length > 0 ? [`${what} that are new: ${namesShown(added)}`] : []),
+    ...(changed.length > 0 ? [`${what} that have changed: ${namesShown(changed)}`] : []),
   ];
 }
 

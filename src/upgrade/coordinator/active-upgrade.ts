@@ -4,9 +4,9 @@ import type { FailureDetector } from "../../control/failure-detector.ts";
 import { coordinatorId } from "../../control/names.ts";
 import { readVersions } from "../../control/versions.ts";
 import type { Store } from "../../journal/store.ts";
+import { isFinal, viewOf } from "../fleet-journal.ts";
 import type { ActorView } from "../protocol/derive.ts";
 import { isEligible } from "../protocol/master-eligibility.ts";
-import { isFinal, viewOf } from "../views.ts";
 
 /** The upgrade that holds the slot, as its coordinator stands. */
 export type Coordinator = ActorView<UpgradeContext> & {

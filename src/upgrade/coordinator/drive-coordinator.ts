@@ -4,9 +4,8 @@ import { participantId } from "../../control/names.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { fenceOf } from "../../journal/fence.ts";
 import type { Store } from "../../journal/store.ts";
+import { unreadable, viewOf } from "../fleet-journal.ts";
 import { type ActorView, fromParticipant, fromProgress, fromRecords } from "../protocol/derive.ts";
-import { unreadable } from "../readable.ts";
-import { viewOf } from "../views.ts";
 import { type ActiveUpgrade, isAbsent } from "./active-upgrade.ts";
 
 /**

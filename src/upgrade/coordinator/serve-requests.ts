@@ -27,14 +27,13 @@ import { limits } from "../../limits.ts";
 import type { Log } from "../../log.ts";
 import { asUnreachable } from "../../mongo/transient.ts";
 import type { ExtraCopy } from "../database/upgrade-database.ts";
+import { contextOf, unreadable } from "../fleet-journal.ts";
 import { readOpenParts } from "../open-parts.ts";
 import { decideAcceptance, type Wanted } from "../protocol/accept.ts";
 import type { ActorView } from "../protocol/derive.ts";
 import { betweenDown } from "../protocol/going-back.ts";
 import { decidePause, decideResume } from "../protocol/pausing.ts";
 import type { Step } from "../protocol/steps.ts";
-import { unreadable } from "../readable.ts";
-import { contextOf } from "../views.ts";
 import { activeCoordinator } from "./active-upgrade.ts";
 
 /** The means by which a master serves requests. */
@@ -106,7 +105,10 @@ async function acceptUpgrade(
   const [agents, nowMs] = [await readAgents(store), await store.now()];
   const isUnheard = agents.some((agent) => agent.role === "state-server" && isSilent(agent, nowMs));
   if (isUnheard && !world.failureDetector.canJudgeSilence(nowMs)) {
-    throw new LockstepError("database-unreachable", "not everybody could be heard yet");
+    throw new LockstepError(
+      "database-unreachable",
+      "some state servers have not been heard yet: the request is judged again",
+    );
   }
   const wanted = wantedBy(request);
   const input = decideAcceptance({
@@ -179,7 +181,7 @@ async function forgetAgent(world: MasterWorld, item: InboxItem, agent: string): 
   if (!world.failureDetector.canJudgeSilence(nowMs)) {
     throw new LockstepError(
       "heartbeat-fresh",
-      `it is not known yet whether agent "${agent}" is alive, the database was away or its master is new: ask again in some seconds`,
+      `it is not known yet whether agent "${agent}" is alive, because the database was away or its master is new: ask again in some seconds`,
     );
   }
   if (!isSilent(record, nowMs)) {
@@ -363,7 +365,7 @@ export async function serveInbox(world: MasterWorld, passedOver = 0): Promise<Se
   const limit = Math.min(2 * limits.requestsWaitingMax + passedOver, limits.listMax);
   const items = await readInbox(world.store, limit);
   if (items.length === 0) return { isMore: false, passedOver: 0 };
-  const { waiting, passedOver: isPassedOver } = await dismiss(world, items);
+  const { waiting, passedOver: passedOverNow } = await dismiss(world, items);
   const inConflict: LockstepError[] = [];
   for (const item of waiting.slice(0, limits.requestsPerPassMax)) {
     try {
@@ -381,6 +383,6 @@ export async function serveInbox(world: MasterWorld, passedOver = 0): Promise<Se
   const isFull = items.length >= limit && limit < limits.listMax;
   return {
     isMore: isFull || waiting.length > limits.requestsPerPassMax,
-    passedOver: isPassedOver,
+    passedOver: passedOverNow,
   };
 }

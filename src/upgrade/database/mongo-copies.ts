@@ -43,7 +43,7 @@ async function whereToRead(options: MongoDatabaseOptions): Promise<MongoClient> 
   if (trouble === null) return options.memberClient;
   options.log.warn(
     { why: trouble.words },
-    "no copy can be read from its own member now: the set is read from",
+    "its own member can give no copy now, so the copy is read from the set",
   );
   return options.client;
 }

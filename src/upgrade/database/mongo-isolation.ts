@@ -1,8 +1,8 @@
 import { savedDirectory } from "../../control/names.ts";
 import { chooseBackupTime } from "../../database/backup/backup-time.ts";
 import { holdHistory, releaseHistory } from "../../database/history/history.ts";
+import { endEarlierOperations } from "../../database/isolation/end-earlier-operations.ts";
 import { refuseForeignWrites } from "../../database/isolation/foreign-writes.ts";
-import { endEarlierOperations } from "../../database/isolation/kill-sessions.ts";
 import { saveForeignWrites } from "../../database/isolation/save-foreign-writes.ts";
 import { pauseDeletions, resumeDeletions } from "../../database/isolation/ttl-hold.ts";
 import { allowWrites, blockWrites } from "../../database/isolation/write-block.ts";

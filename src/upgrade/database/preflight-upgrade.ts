@@ -5,12 +5,7 @@ import { limits } from "../../limits.ts";
 import type { Log } from "../../log.ts";
 import { readAgentRights } from "./agent-rights.ts";
 import type { Connections } from "./connections.ts";
-import {
-  type CheckFound,
-  majorityCheck,
-  type UpgradeCheck,
-  upgradeChecks,
-} from "./upgrade-checks.ts";
+import { type CheckFound, checkNames, type UpgradeCheck, upgradeChecks } from "./upgrade-checks.ts";
 import type { ExtraCopy } from "./upgrade-database.ts";
 
 /** The means of a master to judge a database before an upgrade. */
@@ -45,7 +40,7 @@ export async function preflightUpgrade(
   for (const group of groups) {
     found.push(...(await sideBySide(group)));
     // A member that looks healthy may acknowledge nothing.
-    if (group.some(({ name }) => name === majorityCheck)) {
+    if (group.some(({ name }) => name === checkNames.majority)) {
       await requireMajorityWrite(controlOf(options), limits.majorityAnswerMs);
     }
   }

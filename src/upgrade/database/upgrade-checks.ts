@@ -48,8 +48,21 @@ export interface CheckOptions extends Omit<Connections, "memberClient"> {
   readonly own: { readonly agent: string; readRights(): Promise<Lacking> } | null;
 }
 
-/** The check after which a master proves by a write that a majority acknowledges one. */
-export const majorityCheck = "a majority of the members";
+/** The names of the checks. Doctor has a mend for each. */
+export const checkNames = {
+  /** After this one a master proves by a write that a majority acknowledges one. */
+  majority: "a majority of the members",
+  deployment: "the deployment",
+  agentRights: "the rights of the agents",
+  definitions: "the definitions",
+  memberVersions: "the versions of the members",
+  openFiles: "the open files of the members",
+  memberDisks: "the disks of the members",
+  readMembers: "the members from which copies are read",
+  agentDisks: "the disks of the agents",
+  oplog: "the oplog",
+  memberHistory: "the history of the members",
+} as const;
 
 const passed = (figure: string, warning: string | null = null): CheckFound => ({ figure, warning });
 const megabytes = (bytes: number): string => `${Math.ceil(bytes / 1_000_000)} MB`;
@@ -103,14 +116,14 @@ function serverChecks(
   const { client, databaseName, own } = options;
   return [
     {
-      name: "the deployment",
+      name: checkNames.deployment,
       async run() {
         await checkDeployment(client, databaseName);
         return passed("a replica set, MongoDB 6.0 or newer");
       },
     },
     {
-      name: "the rights of the agents",
+      name: checkNames.agentRights,
       async run() {
         const asked = own ? [{ agent: own.agent, rights: await own.readRights() }] : [];
         const others = (await keepers()).filter(({ agent }) => agent !== own?.agent);
@@ -122,14 +135,14 @@ function serverChecks(
       },
     },
     {
-      name: majorityCheck,
+      name: checkNames.majority,
       async run() {
         const { healthy, needed } = await checkMajority(client);
         return passed(`${healthy} healthy members with data, ${needed} are needed`);
       },
     },
     {
-      name: "the definitions",
+      name: checkNames.definitions,
       async run() {
         const found = await catalogue();
         refuseUnsupported(found);
@@ -151,7 +164,7 @@ function memberChecks(
 ): readonly UpgradeCheck[] {
   return [
     {
-      name: "the versions of the members",
+      name: checkNames.memberVersions,
       async run() {
         const { members, feature } = await checkServerVersions(options);
         const releases = [...new Set(members.map(({ version }) => version))].toSorted();
@@ -161,7 +174,7 @@ function memberChecks(
       },
     },
     {
-      name: "the open files of the members",
+      name: checkNames.openFiles,
       async run() {
         const liveFiles = filesOf(await catalogue());
         // The rehearsal's copy, then a restore; and a backup that is put in place twice more.
@@ -171,7 +184,7 @@ function memberChecks(
       },
     },
     {
-      name: "the disks of the members",
+      name: checkNames.memberDisks,
       async run() {
         const { memberBytes } = spaceNeeded(await size());
         const neededBytes = memberBytes + 3 * extra.bytes;
@@ -188,7 +201,7 @@ function memberChecks(
 function hostChecks(options: CheckOptions, { keepers, size }: Facts): readonly UpgradeCheck[] {
   return [
     {
-      name: "the members from which copies are read",
+      name: checkNames.readMembers,
       async run() {
         const found = await keepers();
         requireOwnMembers(found);
@@ -196,7 +209,7 @@ function hostChecks(options: CheckOptions, { keepers, size }: Facts): readonly U
       },
     },
     {
-      name: "the disks of the agents",
+      name: checkNames.agentDisks,
       async run() {
         const [found, { agentBytes }] = [await keepers(), spaceNeeded(await size())];
         requireAgentSpace(found, agentBytes);
@@ -205,7 +218,7 @@ function hostChecks(options: CheckOptions, { keepers, size }: Facts): readonly U
       },
     },
     {
-      name: "the oplog",
+      name: checkNames.oplog,
       async run() {
         const [bytes, found] = [await readOplogBytes(options.client), await size()];
         const figure = bytes === null ? "its size is not known" : `it holds ${megabytes(bytes)}`;
@@ -213,7 +226,7 @@ function hostChecks(options: CheckOptions, { keepers, size }: Facts): readonly U
       },
     },
     {
-      name: "the history of the members",
+      name: checkNames.memberHistory,
       async run() {
         const { dataSizeBytes } = await size();
         const warning = await requireHistory(options, dataSizeBytes);

@@ -5,14 +5,14 @@ import { protocol } from "../../../machines/vocabulary.ts";
 import { coordinatorPrefix, participantId, provisionId } from "../../control/names.ts";
 import { notInstalled } from "../../control/versions.ts";
 import type { Entry, Versions } from "../../journal/store.ts";
-import { contextOf } from "../views.ts";
+import { contextOf } from "../fleet-journal.ts";
 import { beforeAllVersions } from "./local-journal.ts";
 import { localStepsOf } from "./local-steps.ts";
 import { ensureParticipant, type ParticipantWorld } from "./participant-world.ts";
 
 /**
- * Notes which version the files of a host match that does not know it: the one at which it was declared to be
- * provisioned, or, where no local step up to this version exists, this one.
+ * Where the host does not know which version its files match, notes the version of this build, if the host was declared
+ * `fresh` or if no local step leads up to it.
  */
 export async function settleHostVersion(world: ParticipantWorld): Promise<void> {
   const { localJournal, version, fresh, role, steps, log } = world;

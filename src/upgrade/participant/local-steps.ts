@@ -84,7 +84,7 @@ async function settle(work: Promise<void>, { signal, overtime }: LocalRun): Prom
   overtime.throwIfAborted();
 }
 
-/** The number of this attempt. Another try within one process is no death of it. Pure. */
+/** The number of processes that have begun this work. A second try in the same process does not count. Pure. */
 export function attemptAfter(
   last: { readonly attempt: number; readonly effect: string } | undefined,
   { effect, isFirstTry }: Pick<LocalRun, "effect" | "isFirstTry">,

@@ -8,8 +8,8 @@ import { LockstepError } from "../../errors.ts";
 import type { Entry } from "../../journal/store.ts";
 import { exitForStuckEffect } from "../../launcher/agent-side.ts";
 import { limits } from "../../limits.ts";
+import { contextOf } from "../fleet-journal.ts";
 import { deadlinesDefault } from "../protocol/accept.ts";
-import { contextOf } from "../views.ts";
 import type { World } from "../world.ts";
 import type { LocalRun } from "./local-steps.ts";
 

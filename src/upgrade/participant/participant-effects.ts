@@ -10,9 +10,9 @@ import { LockstepError, messageOf } from "../../errors.ts";
 import { collections, type Entry } from "../../journal/store.ts";
 import { exitForVersionChange } from "../../launcher/agent-side.ts";
 import { limits } from "../../limits.ts";
+import { contextOf, isFinal } from "../fleet-journal.ts";
 import { isRequired } from "../protocol/master-eligibility.ts";
 import { otherStepsHere } from "../protocol/other-steps.ts";
-import { contextOf, isFinal } from "../views.ts";
 import type { World } from "../world.ts";
 import { dumpCopy } from "./dump-copy.ts";
 import { runLocalSteps, undoLocalSteps } from "./local-steps.ts";
@@ -20,7 +20,7 @@ import { localWork } from "./local-work.ts";
 import { checkReadiness } from "./readiness.ts";
 import { sweepCopies } from "./sweep-copies.ts";
 
-/** Resolves never; rejects when the signal aborts. */
+/** Never resolves; rejects when the signal aborts. */
 export function untilAborted(signal: AbortSignal): Promise<never> {
   return new Promise((_, reject) => {
     if (signal.aborted) reject(signal.reason);
@@ -67,7 +67,7 @@ export function participantEffects(world: World): ParticipantEffects {
         return effectFailed("changeVersion", reason);
       }
       const [actor = "", revision = "0"] = splitEffectId(context.id);
-      // Asked for by an earlier process: this one is what came of it, and has said so itself.
+      // An earlier process asked for this version. This process is the result, and its `started` event names its version.
       if (Number(revision) < world.takenOverAt(actor)) return { type: "versionUnreachable" };
       await untilRestored(world, actor.split("/").at(-1) ?? "", context.signal);
       context.signal.throwIfAborted();

@@ -10,10 +10,9 @@ import {
 import { noVersionError, readVersions } from "../../control/versions.ts";
 import { isLockstepError, type LockstepError, messageOf, reasonOf } from "../../errors.ts";
 import { collections, documentIds, type Entry, type Versions } from "../../journal/store.ts";
+import { contextOf, isFinal, isOver, unreadable, viewOf } from "../fleet-journal.ts";
 import { fromCoordinator } from "../protocol/derive.ts";
 import { planOf } from "../protocol/steps.ts";
-import { unreadable } from "../readable.ts";
-import { contextOf, isFinal, isOver, viewOf } from "../views.ts";
 import {
   follow,
   isWhereItStarts,

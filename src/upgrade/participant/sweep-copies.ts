@@ -1,7 +1,6 @@
 import type { UpgradeInput } from "../../../machines/upgrade-context.ts";
-import { coordinatorPrefix } from "../../control/names.ts";
-import { unreadable } from "../readable.ts";
-import { contextOf, isFinal } from "../views.ts";
+import { coordinatorPrefix, upgradeOfCoordinator } from "../../control/names.ts";
+import { contextOf, isFinal, unreadable } from "../fleet-journal.ts";
 import type { World } from "../world.ts";
 
 /** Deletes the oldest copies on this host, but none that an upgrade which has not ended may need. */
@@ -11,7 +10,7 @@ export async function sweepCopies({ database, store }: World, upgradeId: string)
     .filter((tail) => !isFinal(tail))
     .flatMap((tail) => {
       // Of an upgrade that this build cannot read, the id alone is known.
-      if (unreadable(tail)) return [tail.actor.slice(coordinatorPrefix.length)];
+      if (unreadable(tail)) return [upgradeOfCoordinator(tail.actor)];
       const open = contextOf<UpgradeInput>(tail);
       return [open.upgradeId, open.restoreOf?.backupId ?? open.upgradeId];
     });

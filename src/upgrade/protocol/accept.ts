@@ -62,7 +62,7 @@ function cannotStart(to: string, unable: readonly AgentRecord[]): LockstepError 
   ];
   return new LockstepError(
     "cannot-start",
-    `expected ${to} to be installed everywhere, cannot be started by: ${reasons.join(", ")}: ${toDo.join("; ")}, then ask again`,
+    `expected every state server to be able to start ${to}, but these cannot: ${reasons.join(", ")}: ${toDo.join("; ")}, then ask again`,
     { unable: unable.map(({ agent, startable }) => ({ agent, startable })) },
   );
 }
@@ -177,7 +177,7 @@ export function decideAcceptance(options: {
   if (stuck.length > 0) {
     throw new LockstepError(
       "peers-missing",
-      `expected no state server to be stuck, got: ${stuck.map(({ agent, blocked }) => `${agent}: ${blocked}`).join("; ")}: mend that, then \`lockstep retry\`; or stop it and \`lockstep forget\` it: started after the upgrade it follows`,
+      `expected no state server to be stuck, got: ${stuck.map(({ agent, blocked }) => `${agent}: ${blocked}`).join("; ")}: mend that, then \`lockstep retry\`; or stop it and run \`lockstep forget\`: when you start it again after the upgrade, it catches up`,
       { missing: stuck.map(({ agent }) => agent) },
     );
   }

@@ -70,7 +70,7 @@ export function fromParticipant(
     case "paused":
     case "awaiting-peers":
       if (reason !== null) add({ type: "participantFailed", agent, reason });
-      // It is back on the old version, for any cause: it could not go on after a commit.
+      // An agent that fell back to the old version has no vote: it could not go on after a commit.
       else if (
         participant.state === "awaiting-peers" &&
         running === known.to &&
@@ -157,8 +157,8 @@ export function fromProgress(
   nowMs: number,
 ): readonly Derived<UpgradeEvent>[] {
   if (coordinator.state !== "migrating") return [];
-  const quiet = nowMs - coordinator.at < noProgressMs(coordinator.context) / 4;
-  if (quiet || step + operation + batches === 0) return [];
+  const isRecent = nowMs - coordinator.at < noProgressMs(coordinator.context) / 4;
+  if (isRecent || step + operation + batches === 0) return [];
   const key = `progress:${step}/${operation}/${batches}`;
   return [{ event: { type: "progressSeen", sequence: batches }, key }];
 }

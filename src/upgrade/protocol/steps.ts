@@ -120,7 +120,7 @@ function hashOf(steps: readonly Step[]): string {
   const hash = createHash("sha256");
   for (const step of steps) {
     const revert = "revert" in step && step.revert ? String(step.revert) : "";
-    // Without it the hash is that of an earlier build.
+    // A step without `reads` keeps the hash that it had before `reads` existed.
     const reads = "reads" in step && step.reads ? [step.reads] : [];
     hash.update(
       JSON.stringify([

@@ -76,7 +76,10 @@ export function runWork(
   const ended = attemptUntilDone({ work, actor, policy, host, log, signal: controller.signal })
     .catch((error: unknown) => {
       if (!controller.signal.aborted) {
-        log.error({ error: messageOf(error) }, "work stays pending here");
+        log.error(
+          { error: messageOf(error) },
+          "an attempt ended unexpectedly: its work stays pending",
+        );
       }
     })
     .finally(unlink);
@@ -223,7 +226,7 @@ async function persistently<Result>(
       const pauseMs = pauseAfter(attempt, { first: limits.recordRetryMs, longest });
       const text = messageOf(error);
       if (isOut) log.info({ error: text, pauseMs }, "work waits for the database");
-      else log.error({ error: text, pauseMs }, "work stays pending here");
+      else log.error({ error: text, pauseMs }, "an act on the database failed, and is tried again");
       await host.clock.sleep(pauseMs, signal);
     }
   }

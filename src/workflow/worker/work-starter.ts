@@ -87,7 +87,7 @@ export class WorkStarter {
       ({ id, name }, error) =>
         log.error(
           { actor, work: name, workId: id, error: messageOf(error) },
-          "work stays pending here",
+          "work could not be started, and stays pending",
         ),
     );
     work.follow(entry);

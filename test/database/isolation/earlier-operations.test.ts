@@ -3,7 +3,7 @@
 // users, held by slow functions and by the server's own waiting; the server says when each is at work.
 import { type AnyBulkWriteOperation, MongoClient } from "mongodb";
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from "vitest";
-import { endEarlierOperations } from "../../../src/database/isolation/kill-sessions.ts";
+import { endEarlierOperations } from "../../../src/database/isolation/end-earlier-operations.ts";
 import type { ReplicaSet } from "../../../src/local/replica-set.ts";
 import { silentLog } from "../../../src/log.ts";
 import { systemClock } from "../../../src/ports/clock.ts";

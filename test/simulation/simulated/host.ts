@@ -11,8 +11,8 @@ import { afterKeeping, decide, type LauncherState } from "../../../src/launcher/
 import { limits } from "../../../src/limits.ts";
 import { silentLog } from "../../../src/log.ts";
 import { noFaults } from "../../../src/ports/fault-point.ts";
+import { contextOf } from "../../../src/upgrade/fleet-journal.ts";
 import { isRequired } from "../../../src/upgrade/protocol/master-eligibility.ts";
-import { contextOf } from "../../../src/upgrade/views.ts";
 import type { Draw } from "../draw.ts";
 import { firstVersion } from "../plan.ts";
 import type { Scheduler } from "../scheduler.ts";

@@ -7,7 +7,7 @@ import type { Engine } from "../../../src/engine/engine.ts";
 import { createMemoryStore } from "../../../src/journal/memory-store.ts";
 import type { Entry } from "../../../src/journal/store.ts";
 import { driveCoordinator } from "../../../src/upgrade/coordinator/drive-coordinator.ts";
-import { viewOf } from "../../../src/upgrade/views.ts";
+import { viewOf } from "../../../src/upgrade/fleet-journal.ts";
 import { coordinator, from, participant, record, ways } from "../protocol/facts.ts";
 
 const nowMs = 1_000_000;

@@ -3,6 +3,7 @@
 import { describe, expect, test } from "vitest";
 import type { AgentEvent, ParticipantContext } from "../../../machines/participant-context.ts";
 import type { UpgradeContext } from "../../../machines/upgrade-context.ts";
+import { viewOf } from "../../../src/upgrade/fleet-journal.ts";
 import {
   type ActorView,
   fromCoordinator,
@@ -11,7 +12,6 @@ import {
   fromRecords,
 } from "../../../src/upgrade/protocol/derive.ts";
 import { isEligible } from "../../../src/upgrade/protocol/master-eligibility.ts";
-import { viewOf } from "../../../src/upgrade/views.ts";
 import { coordinator, from, participant, reason, record, to } from "./facts.ts";
 
 const place = (batches: number) => ({ step: 0, operation: 0, batches });

@@ -6,6 +6,7 @@ import type { AgentEvent, ParticipantContext } from "../../../machines/participa
 import type { UpgradeContext, UpgradeEvent } from "../../../machines/upgrade-context.ts";
 import type { BackupPoint } from "../../../machines/vocabulary.ts";
 import type { Entry } from "../../../src/journal/store.ts";
+import { viewOf } from "../../../src/upgrade/fleet-journal.ts";
 import {
   fromCoordinator,
   fromParticipant,
@@ -13,7 +14,6 @@ import {
   fromRecords,
 } from "../../../src/upgrade/protocol/derive.ts";
 import { isEligible } from "../../../src/upgrade/protocol/master-eligibility.ts";
-import { viewOf } from "../../../src/upgrade/views.ts";
 import { coordinator, from, hash, participant, reason, record, to, ways } from "./facts.ts";
 
 const last = <Context>(entries: readonly Entry[]) => viewOf<Context>(entries.at(-1) as Entry);

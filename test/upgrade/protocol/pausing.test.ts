@@ -3,8 +3,8 @@
 import { describe, expect, test } from "vitest";
 import type { UpgradeContext, UpgradeEvent } from "../../../machines/upgrade-context.ts";
 import type { Entry } from "../../../src/journal/store.ts";
+import { viewOf } from "../../../src/upgrade/fleet-journal.ts";
 import { decidePause, decideResume } from "../../../src/upgrade/protocol/pausing.ts";
-import { viewOf } from "../../../src/upgrade/views.ts";
 import { coordinator, ways } from "./facts.ts";
 
 const pauseRequested: UpgradeEvent = { type: "pauseRequested", why: "a look" };

@@ -22,9 +22,9 @@ export function wrapped(
 const forward = ["chooseBackupTime", "rehearse", "migrate", "keepHolds", "verifyLiveData"];
 
 /**
- * Only who was ready on the new version can go forward, with the steps that it was ready with. Any other
- * master turns the fleet back where nobody else could lead, or waits where the upgrade is not for it, and else
- * leaves it to them: it has entered this state and gives the mastership up.
+ * Only an agent that was ready on the new version may go forward, with the steps that it was ready with. Any other
+ * master turns the fleet back if no other agent can lead, waits if it is not a required agent, and otherwise gives the
+ * mastership up.
  */
 export function onlyReady(world: World, handlers: Handlers) {
   const wrap =

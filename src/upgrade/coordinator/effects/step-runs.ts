@@ -5,8 +5,8 @@ import { coordinatorId } from "../../../control/names.ts";
 import type { StepsRun } from "../../../database/migration/runner.ts";
 import type { EffectContext } from "../../../engine/engine.ts";
 import { limits } from "../../../limits.ts";
+import { contextOf } from "../../fleet-journal.ts";
 import { planOf } from "../../protocol/steps.ts";
-import { contextOf } from "../../views.ts";
 import type { World } from "../../world.ts";
 import { actingOf } from "./acting.ts";
 

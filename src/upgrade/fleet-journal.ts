@@ -3,6 +3,9 @@ import { upgradeMachine } from "../../machines/upgrade.ts";
 import { protocol } from "../../machines/vocabulary.ts";
 import { JournalReader } from "../engine/read.ts";
 import type { Readable } from "../engine/readable.ts";
+
+export { isFinal } from "../engine/read.ts";
+
 import { inspect } from "../engine/xstate-adapter.ts";
 import { participantContextShape, upgradeContextShape } from "./protocol/context-shapes.ts";
 
@@ -31,3 +34,15 @@ export const unreadable = fleetJournal.unreadable.bind(fleetJournal);
  * @throws LockstepError `entry-not-readable`
  */
 export const contextOf: typeof fleetJournal.contextOf = fleetJournal.contextOf.bind(fleetJournal);
+
+/**
+ * An actor of the fleet as a journal entry shows it.
+ * @throws LockstepError `entry-not-readable`
+ */
+export const viewOf: typeof fleetJournal.viewOf = fleetJournal.viewOf.bind(fleetJournal);
+
+/**
+ * True once the actor has moved for the last time and its last effects are done, or where only another build can do
+ * them.
+ */
+export const isOver = fleetJournal.isOver.bind(fleetJournal);
