@@ -1,5 +1,5 @@
+import type { HandOptions } from "../operator/by-hand/work-by-hand.ts";
 import { createFleetClient, type FleetClient } from "../operator/fleet-client.ts";
-import type { HandOptions } from "../operator/work-by-hand.ts";
 import { parseTimeMs } from "./input/time-span.ts";
 import type { Screen } from "./render/screen.ts";
 import type { SayWord } from "./render/words.ts";

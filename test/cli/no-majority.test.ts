@@ -11,7 +11,7 @@ import { createMongoStore } from "../../src/journal/mongo-store.ts";
 import type { Store } from "../../src/journal/store.ts";
 import { requireMajorityWrite } from "../../src/leadership/majority-write.ts";
 import { type ReplicaSet, startReplicaSet } from "../../src/local/replica-set.ts";
-import { workByHand } from "../../src/operator/work-by-hand.ts";
+import { workByHand } from "../../src/operator/by-hand/work-by-hand.ts";
 import { systemClock } from "../../src/ports/clock.ts";
 import { noFaults } from "../../src/ports/fault-point.ts";
 import { exited, runCommand, startProcess } from "../../src/ports/process.ts";

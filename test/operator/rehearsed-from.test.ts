@@ -3,7 +3,7 @@
 import { expect, test } from "vitest";
 import { initializeVersions } from "../../src/control/versions.ts";
 import { createMemoryStore } from "../../src/journal/memory-store.ts";
-import { rehearse, rehearsedFrom } from "../../src/operator/rehearse.ts";
+import { rehearse, rehearsedFrom } from "../../src/operator/by-hand/rehearse.ts";
 import { defineSteps } from "../../src/upgrade/protocol/steps.ts";
 
 const versions = {

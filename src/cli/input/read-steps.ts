@@ -1,5 +1,5 @@
 import { LockstepError } from "../../errors.ts";
-import type { Step } from "../../operator/data-by-hand.ts";
+import type { Step } from "../../operator/by-hand/data-by-hand.ts";
 import { importModule } from "./import-module.ts";
 
 /** The steps that a module exports. @throws LockstepError `bad-argument` */

@@ -1,5 +1,5 @@
-import type { BackupSummary } from "../../operator/backup-files.ts";
-import type { Rehearsal } from "../../operator/rehearse.ts";
+import type { BackupSummary } from "../../operator/by-hand/backup-files.ts";
+import type { Rehearsal } from "../../operator/by-hand/rehearse.ts";
 import type { LoadProgress } from "../../operator/status.ts";
 import type { Versioned } from "./format.ts";
 

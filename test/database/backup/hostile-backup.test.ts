@@ -29,7 +29,7 @@ import { sweepBackups } from "../../../src/database/backup/retention.ts";
 import { readManifest, verifyDump } from "../../../src/database/backup/verify-dump.ts";
 import { limits } from "../../../src/limits.ts";
 import { definitionOf } from "../../../src/mongo/catalogue/definition.ts";
-import { verifyBackup } from "../../../src/operator/backup-files.ts";
+import { verifyBackup } from "../../../src/operator/by-hand/backup-files.ts";
 import { runCommand } from "../../../src/ports/process.ts";
 import { entry, manifestWith } from "../sealed-manifest.ts";
 

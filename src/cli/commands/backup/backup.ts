@@ -6,8 +6,8 @@ import {
   readBackup,
   summaryOf,
   verifyBackup,
-} from "../../../operator/backup-files.ts";
-import { backUp } from "../../../operator/data-by-hand.ts";
+} from "../../../operator/by-hand/backup-files.ts";
+import { backUp } from "../../../operator/by-hand/data-by-hand.ts";
 import { printableLine } from "../../../printable.ts";
 import { exitCodes } from "../../exit-codes.ts";
 import { jsonLine } from "../../output/json-line.ts";

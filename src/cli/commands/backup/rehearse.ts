@@ -1,5 +1,5 @@
 import { LockstepError } from "../../../errors.ts";
-import { rehearseByHand } from "../../../operator/data-by-hand.ts";
+import { rehearseByHand } from "../../../operator/by-hand/data-by-hand.ts";
 import { exitCodes } from "../../exit-codes.ts";
 import { readSteps } from "../../input/read-steps.ts";
 import { jsonLine } from "../../output/json-line.ts";

@@ -1,5 +1,9 @@
-import { backupFolder, summaryOf } from "../../../operator/backup-files.ts";
-import { checkRestore, restoreInto, restoreRequest } from "../../../operator/data-by-hand.ts";
+import { backupFolder, summaryOf } from "../../../operator/by-hand/backup-files.ts";
+import {
+  checkRestore,
+  restoreInto,
+  restoreRequest,
+} from "../../../operator/by-hand/data-by-hand.ts";
 import { exitCodes } from "../../exit-codes.ts";
 import { requireConfirmation } from "../../input/confirmation.ts";
 import { jsonLine } from "../../output/json-line.ts";

@@ -1,12 +1,12 @@
-import { isLockstepError } from "../errors.ts";
-import type { Control } from "../leadership/fences.ts";
-import { controlOf } from "../leadership/fences.ts";
-import { requireMajorityWrite } from "../leadership/majority-write.ts";
-import { limits } from "../limits.ts";
-import type { Work } from "../mongo/requirements/needed-rights.ts";
-import { type Clock, systemClock } from "../ports/clock.ts";
-import { requireDeclared } from "./declared.ts";
-import { type OpenFleet, openFleet } from "./open-fleet.ts";
+import { isLockstepError } from "../../errors.ts";
+import type { Control } from "../../leadership/fences.ts";
+import { controlOf } from "../../leadership/fences.ts";
+import { requireMajorityWrite } from "../../leadership/majority-write.ts";
+import { limits } from "../../limits.ts";
+import type { Work } from "../../mongo/requirements/needed-rights.ts";
+import { type Clock, systemClock } from "../../ports/clock.ts";
+import { requireDeclared } from "../declared.ts";
+import { type OpenFleet, openFleet } from "../open-fleet.ts";
 
 /** The options of work that a command does itself, beside the agents. */
 export interface HandOptions {

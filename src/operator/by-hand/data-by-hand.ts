@@ -1,33 +1,33 @@
 import { resolve } from "node:path";
-import type { FleetRequest } from "../control/inbox.ts";
-import { isUpgradeId } from "../control/names.ts";
-import { readVersions } from "../control/versions.ts";
-import { createBackup } from "../database/backup/backup.ts";
-import { reportTenths } from "../database/backup/load-progress.ts";
-import type { Manifest } from "../database/backup/manifest.ts";
+import type { FleetRequest } from "../../control/inbox.ts";
+import { isUpgradeId } from "../../control/names.ts";
+import { readVersions } from "../../control/versions.ts";
+import { createBackup } from "../../database/backup/backup.ts";
+import { reportTenths } from "../../database/backup/load-progress.ts";
+import type { Manifest } from "../../database/backup/manifest.ts";
 import {
   type RestorePlan,
   requireSameServer,
   restoreBeside,
-} from "../database/restore/restore-beside.ts";
-import { isStockDump, readStockDump } from "../database/restore/stock-dump.ts";
-import { LockstepError } from "../errors.ts";
-import type { LoadProgress } from "../journal/fence.ts";
-import { controlOf } from "../leadership/fences.ts";
-import { silentLog } from "../log.ts";
-import { filesOf } from "../mongo/requirements/open-files.ts";
-import { requireRights } from "../mongo/requirements/rights.ts";
-import { databaseSize } from "../mongo/requirements/space.ts";
-import { checkServerVersions } from "../mongo/server-versions.ts";
-import { noFaults } from "../ports/fault-point.ts";
-import { systemRandom } from "../ports/random.ts";
-import { defineSteps, type Step } from "../upgrade/protocol/steps.ts";
+} from "../../database/restore/restore-beside.ts";
+import { isStockDump, readStockDump } from "../../database/restore/stock-dump.ts";
+import { LockstepError } from "../../errors.ts";
+import type { LoadProgress } from "../../journal/fence.ts";
+import { controlOf } from "../../leadership/fences.ts";
+import { silentLog } from "../../log.ts";
+import { filesOf } from "../../mongo/requirements/open-files.ts";
+import { requireRights } from "../../mongo/requirements/rights.ts";
+import { databaseSize } from "../../mongo/requirements/space.ts";
+import { checkServerVersions } from "../../mongo/server-versions.ts";
+import { noFaults } from "../../ports/fault-point.ts";
+import { systemRandom } from "../../ports/random.ts";
+import { defineSteps, type Step } from "../../upgrade/protocol/steps.ts";
+import type { OpenFleet } from "../open-fleet.ts";
 import { summaryOf, verifyBackup } from "./backup-files.ts";
-import type { OpenFleet } from "./open-fleet.ts";
 import { type Rehearsal, rehearse } from "./rehearse.ts";
 import { type HandOptions, workByHand } from "./work-by-hand.ts";
 
-export type { Step } from "../upgrade/protocol/steps.ts";
+export type { Step } from "../../upgrade/protocol/steps.ts";
 
 interface Reported {
   /** Gets the progress at each tenth of the bytes. */
