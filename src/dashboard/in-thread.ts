@@ -57,8 +57,9 @@ export function serveInThread(data: ThreadData, ports: ThreadPorts): ThreadedDas
   /** Takes a message. The words of trouble are the answer. */
   const heard = (message: FromThread): string | null => {
     if (message.kind === "trouble") return `${message.code}: ${message.message}`;
-    if (message.kind === "log") log.warn(message.fields, `the dashboard: ${message.message}`);
-    else {
+    if (message.kind === "log") {
+      log.warn({ why: message.message, details: message.fields }, "the dashboard has trouble");
+    } else {
       ({ url } = message);
       warned = "";
       log.info({ url }, "the dashboard is served");
@@ -91,11 +92,11 @@ export function serveInThread(data: ThreadData, ports: ThreadPorts): ThreadedDas
   };
   const loop = async () => {
     while (!stopping.signal.aborted) {
-      const why = await run().catch(messageOf);
+      const why = (await run().catch(messageOf)) ?? "its thread has ended";
       if (stopping.signal.aborted) return;
-      const words = `the dashboard is not served: ${why ?? "its thread has ended"}`;
-      if (words !== warned) log.warn({ againAfterMs: limits.dashboardAgainMs }, words);
-      warned = words;
+      const pauseMs = limits.dashboardAgainMs;
+      if (why !== warned) log.warn({ why, pauseMs }, "the dashboard is not served");
+      warned = why;
       await clock.sleep(limits.dashboardAgainMs, stopping.signal);
     }
   };

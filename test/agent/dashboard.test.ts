@@ -45,7 +45,7 @@ test("an agent whose page has no port serves its application, then its page, and
   const own = async () => (await fleet.status()).agents.find((each) => each.agent === "a1");
   await once(agent, "message");
   await until("the words about the port", () =>
-    said.includes("the dashboard is not served: bad-argument: expected to listen on 127.0.0.1"),
+    said.includes('"why":"bad-argument: expected to listen on 127.0.0.1'),
   );
   const first = await until("an open gate", async () => {
     const found = await own();

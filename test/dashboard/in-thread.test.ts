@@ -12,7 +12,10 @@ const trouble: FromThread = { kind: "trouble", code: "bad-argument", message: "t
 function stage() {
   const clock = createVirtualClock();
   const warnings: string[] = [];
-  const log: Log = { ...silentLog, warn: (_fields, message) => void warnings.push(message) };
+  const log: Log = {
+    ...silentLog,
+    warn: ({ why }, message) => void warnings.push(`${message}: ${why}`),
+  };
   const threads: {
     say(message: FromThread): void;
     end(why: string | null): void;
@@ -86,7 +89,7 @@ test("after trouble it is tried again, and the same trouble is said once", async
   await clock.advance(limits.dashboardAgainMs);
   expect(dashboard.url).toBeNull();
   expect(warnings.slice(1)).toEqual([
-    "the dashboard: a request failed",
+    "the dashboard has trouble: a request failed",
     "the dashboard is not served: out of memory",
   ]);
   threads.at(-1)?.say({ kind: "serving", url });
@@ -104,7 +107,10 @@ test("a thread in trouble that does not end is ended, and a thread that cannot s
   threads[1]?.end(null);
   await dashboard.stop();
   const warnings: string[] = [];
-  const log: Log = { ...silentLog, warn: (_fields, message) => void warnings.push(message) };
+  const log: Log = {
+    ...silentLog,
+    warn: ({ why }, message) => void warnings.push(`${message}: ${why}`),
+  };
   let starts = 0;
   const start = () => {
     starts += 1;
