@@ -234,7 +234,7 @@ describe("an agent", () => {
     const { explain } = await fleet([]);
     await expect(explain("a9")).rejects.toMatchObject({
       code: "unknown-agent",
-      message: expect.stringMatching(/got "a9", and there are a1, a2/),
+      message: expect.stringMatching(/got "a9"; the fleet has a1, a2/),
     });
   });
 });
