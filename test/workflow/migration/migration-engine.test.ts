@@ -103,7 +103,7 @@ test("a migration that is refused changes nothing, and names the actor", async (
   await clock.advance(120_000);
   // Once for all actors of that version.
   expect(warnings.map(({ fields }) => fields)).toMatchObject([
-    { actor: "a", reason: expect.stringMatching(/cannot be counted/) },
+    { actor: "a", why: expect.stringMatching(/cannot be counted/) },
   ]);
   expect(await fresh.history("a")).toHaveLength(1);
   expect((await old.send(one, "a", { type: "ADD" })).outcome).toBe("applied");
