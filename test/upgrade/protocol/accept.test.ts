@@ -169,7 +169,7 @@ test("a version that is not installed everywhere", () => {
   refuses(
     { agents: [present("a1"), present("a2", { startable: [from] })] },
     "cannot-start",
-    "by: a2 (it can start 1.0.0)",
+    "these cannot: a2 (it can start 1.0.0)",
   );
 });
 

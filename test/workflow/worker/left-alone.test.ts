@@ -54,7 +54,7 @@ describe("a task that the worker's machine does not declare", () => {
     expect(await worker.why("a")).toMatchObject({ lack: 'the task "charge" of "order@1.0.0"' });
     expect(await sender.why("a")).toMatchObject({ lack: null });
     expect(warnings.map(({ fields }) => fields)).toMatchObject([
-      { actor: "a", machine: "order", version: "1.0.0", reason: expect.stringMatching(/charge/) },
+      { actor: "a", machine: "order", version: "1.0.0", why: expect.stringMatching(/charge/) },
     ]);
   });
 
