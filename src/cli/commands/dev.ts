@@ -2,8 +2,8 @@ import { resolve } from "node:path";
 import type { Command } from "commander";
 import { LockstepError } from "../../errors.ts";
 import { limits } from "../../limits.ts";
-import { type DevSet, startDevSet } from "../../local/dev-set.ts";
-import { findMongod, type Mongod } from "../../local/find-mongod.ts";
+import type { DevSet } from "../../local/dev-set.ts";
+import type { Mongod } from "../../local/find-mongod.ts";
 import { systemClock } from "../../ports/clock.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { parsePort } from "../input/port.ts";
@@ -86,11 +86,13 @@ async function dev(options: DevOptions, terminal: Terminal): Promise<number> {
   const isKept = directory !== undefined;
   terminal.explainInterruption("the replica set ends");
   const say = printNotice(options, terminal);
+  const { findMongod } = await import("../../local/find-mongod.ts");
   const mongod = await findMongod({
     ...{ explicit: options.mongod, environment: process.env, say, signal },
   });
   requireSupported(mongod);
   const given = { mongodPath: mongod.path, members, port, directory };
+  const { startDevSet } = await import("../../local/dev-set.ts");
   const set = await startDevSet({ ...given, clock: systemClock, signal });
   try {
     terminal.out(options.json ? setJson(set, isKept) : setLines(set, isKept));

@@ -1,10 +1,8 @@
 import type { Command } from "commander";
-import { startDashboard } from "../../dashboard/serve.ts";
 import { limits } from "../../limits.ts";
 import { createLog } from "../../log.ts";
 import { databaseNameOf } from "../../mongo/database-name.ts";
-import { type ActorsClient, createActorsClient } from "../../operator/actors/actors-client.ts";
-import { withEngine } from "../../operator/actors/open-engine.ts";
+import type { ActorsClient } from "../../operator/actors/actors-client.ts";
 import type { FleetClient } from "../../operator/fleet-client.ts";
 import { systemClock } from "../../ports/clock.ts";
 import { readSecretFile } from "../../ports/secret-file.ts";
@@ -69,6 +67,8 @@ async function withActors(
   const { engineDatabase: database, module } = options;
   if (database === undefined && module === undefined) return act(null);
   const exports = module === undefined ? null : await importModule(module, "--module");
+  const { createActorsClient } = await import("../../operator/actors/actors-client.ts");
+  const { withEngine } = await import("../../operator/actors/open-engine.ts");
   const place = { ...placeOf(options, terminal), database };
   return withEngine(place, (engine, client) => act(createActorsClient(engine, client, exports)));
 }
@@ -79,6 +79,7 @@ async function serve(options: ServeOptions, terminal: Terminal): Promise<number>
   const port = parsePort(options.port);
   const token = await readToken(options);
   const databaseName = databaseNameOf(options.mongoUrl);
+  const { startDashboard } = await import("../../dashboard/serve.ts");
   const serving = async (fleet: FleetClient, actors: ActorsClient | null) => {
     const dashboard = await startDashboard({
       ...{ fleet, databaseName, name: name ?? databaseName, host, port, allowedHosts: allowHost },

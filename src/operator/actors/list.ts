@@ -13,9 +13,6 @@ export interface ListedActors extends List {
   readonly nowMs: number;
 }
 
-/** The states of an actor's life. */
-export const actorStatuses = ["active", "done", "error", "stopped"] as const;
-
 /** The choice of the actors of one page. */
 export interface ActorsQuery extends Omit<ListQuery, "machine"> {
   readonly machine?: string;

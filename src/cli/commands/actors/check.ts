@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { limits } from "../../../limits.ts";
-import { checkMachines, type MachineCheck } from "../../../operator/check-machines.ts";
+import type { MachineCheck } from "../../../operator/check-machines.ts";
 import { printableLine } from "../../../printable.ts";
 import { exitCodes } from "../../exit-codes.ts";
 import { importModule } from "../../input/import-module.ts";
@@ -34,6 +34,7 @@ async function check(path: string, options: CheckOptions, terminal: Terminal): P
   const { mongoUrl, timeoutMs, signal } = fleetOptions(options, terminal);
   const { database, json } = options;
   const exports = await importModule(path, "MODULE");
+  const { checkMachines } = await import("../../../operator/check-machines.ts");
   const checks = await checkMachines({ mongoUrl, database, exports, timeoutMs, signal });
   for (const each of checks) {
     for (const line of json ? jsonLines(each) : textLines(each)) terminal.out(line);

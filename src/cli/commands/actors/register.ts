@@ -1,13 +1,17 @@
 import { type Command, Option } from "commander";
 import { limits } from "../../../limits.ts";
-import { actorStatuses } from "../../../operator/actors/list.ts";
+import { actorStatuses } from "../../../operator/actors/statuses.ts";
 import type { EngineOptions } from "../../input/engine-options.ts";
 import { addMongoUrlOptions } from "../../input/mongo-url.ts";
 import type { Terminal } from "../../run.ts";
-import { type ListOptions, list, show, type WhyOptions, why } from "./read.ts";
-import { type SendOptions, send } from "./send.ts";
+import type { ListOptions, WhyOptions } from "./read.ts";
+import type { SendOptions } from "./send.ts";
 
 type Settle = (work: Promise<number>) => Promise<void>;
+
+// The engine is loaded only where a command needs it: it takes as long as all the rest of the command line.
+const reading = () => import("./read.ts");
+const sending = () => import("./send.ts");
 
 /** Adds `lockstep actors list`, `show`, `why` and `send`, for engines of any machines. */
 export function addActorsCommands(program: Command, terminal: Terminal, settle: Settle): void {
@@ -38,15 +42,21 @@ export function addActorsCommands(program: Command, terminal: Terminal, settle: 
       String(limits.listedActorsDefault),
     )
     .option("--after <id>", "go on after this id")
-    .action((options: ListOptions) => settle(list(options, terminal)));
+    .action((options: ListOptions) =>
+      settle(reading().then(({ list }) => list(options, terminal))),
+    );
   onEngine(
     actors.command("show <id>").description("show an actor's state, values and last transitions"),
-  ).action((id: string, options: EngineOptions) => settle(show(id, options, terminal)));
+  ).action((id: string, options: EngineOptions) =>
+    settle(reading().then(({ show }) => show(id, options, terminal))),
+  );
   onEngine(
     actors.command("why <id>").description("say which event, timer or work can move an actor"),
   )
     .option("--module <path>", "a module that exports its durable machine, which tells the events")
-    .action((id: string, options: WhyOptions) => settle(why(id, options, terminal)));
+    .action((id: string, options: WhyOptions) =>
+      settle(reading().then(({ why }) => why(id, options, terminal))),
+    );
   onEngine(
     actors
       .command("send <module> <id> <event>")
@@ -55,6 +65,6 @@ export function addActorsCommands(program: Command, terminal: Terminal, settle: 
     .option("--key <key>", "make the event count once")
     .option("--yes", "send it without a question")
     .action((module: string, id: string, event: string, options: SendOptions) =>
-      settle(send(module, id, event, options, terminal)),
+      settle(sending().then(({ send }) => send(module, id, event, options, terminal))),
     );
 }
