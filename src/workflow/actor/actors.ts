@@ -13,7 +13,7 @@ import type { RunStamp } from "../system/outcome.ts";
 import type { Appender } from "./appender.ts";
 import type { DatabaseClock } from "./database-clock.ts";
 import { type Handle, Handles } from "./handles.ts";
-import { type Intent, nextStep, type Step, stoppedStep } from "./step.ts";
+import { carriedOutStep, type Intent, nextStep, type Step, stoppedStep } from "./step.ts";
 import { TailReader } from "./tail-reader.ts";
 import { tracedApply } from "./trace-transition.ts";
 
@@ -261,6 +261,8 @@ export class Actors {
     const migrated = toLatest(this.#ports.registry, tail, stamp);
     if (migrated) return { step: migrated, live: undefined };
     if (intent === "migrate") return null;
+    const ended = carriedOutStep(tail, intent, stamp);
+    if (ended) return { step: ended, live: undefined };
     const live = known ?? this.#revive(tail, (birth, event) => this.onOutside(actor, birth, event));
     const { step, isUsable } = nextStep(live, tail, intent, stamp);
     return { step, live: isUsable ? live : undefined };

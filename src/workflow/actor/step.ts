@@ -92,6 +92,24 @@ export function stoppedStep(tail: Entry, stamp: EntryStamp): Step {
   return stepOf(entry, tail);
 }
 
+/**
+ * The entry of an action of an ended actor that was carried out, or null for anything else. An ended actor only loses
+ * work. So its chart is not needed: a process with a newer version alone can end the work, though such an actor is
+ * never migrated.
+ */
+export function carriedOutStep(tail: Entry, intent: Intent, stamp: EntryStamp): Step | null {
+  const { cause, kind, eventType, key } = intent;
+  if (cause.kind !== "carried-out" || tail.status === "active") return null;
+  const eventText = intent.eventText ?? encode(intent.event, { where: "event" });
+  const entry = draftOf(
+    tail,
+    { kind, eventType, eventText, ...(key !== undefined && { key }) },
+    stamp,
+  );
+  entry.work = tail.work.filter(({ id }) => id !== cause.workId);
+  return stepOf(entry, tail);
+}
+
 function stepOf(entry: Entry, tail: Entry): Step {
   return { entry, closures: [], logged: [], replacedLength: tail.snapshot?.length ?? 0 };
 }

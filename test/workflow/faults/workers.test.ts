@@ -99,7 +99,7 @@ test("a sender killed between the commit and its answer: the same key is a dupli
 test("a newer version joins, is killed, and comes back: its actors wait for it, and the others go on", async () => {
   const fleet = await fleetOf("1.0.0", "2.0.0");
   await fleet.process();
-  await fleet.start(8, { rounds: 1, restMs: 3_000 });
+  await fleet.start(8, { rounds: 1, restMs: 20_000 });
   await fleet.allIn("resting");
   const newer = await fleet.process({ version: "2.0.0", held: ["book"] });
   await fleet.shared(0, 32);

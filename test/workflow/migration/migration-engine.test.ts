@@ -223,3 +223,29 @@ test("ids and keys that are no whole text are refused", async () => {
   }
   expect((await process.start(one, { id: "😀" })).length).toBe(2);
 });
+
+test("a newer version alone ends the actions of an actor that has ended in an older one", async () => {
+  const { engine, clock, store } = createWorld();
+  const ending = () =>
+    chart(
+      {
+        id: "m",
+        initial: "on",
+        states: { on: { on: { END: "off" } }, off: { type: "final", entry: "tell" } },
+      },
+      { actions: { tell: () => {} } },
+    );
+  const told: string[] = [];
+  const telling = (name: string) => ({ actions: { tell: async () => void told.push(name) } });
+  const old = version("1.0.0", ending(), telling("old"));
+  const next = version("2.0.0", ending(), { ...telling("next"), migrate: { "1.0.0": {} } });
+  const sender = await engine({ machines: [old], work: false });
+  await sender.start(old, { id: "a" });
+  await sender.send(old, "a", { type: "END" });
+  await engine({ machines: [next] });
+  await clock.advance(60_000);
+  expect(told).toEqual(["next"]);
+  expect(await store.tail("a")).toMatchObject({
+    ...{ version: "1.0.0", status: "done", work: [], state: "off", kind: "result" },
+  });
+});
