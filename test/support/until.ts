@@ -4,7 +4,7 @@ import { setTimeout as wait } from "node:timers/promises";
 export async function until<Result>(
   description: string,
   probe: () => Promise<Result> | Result,
-  timeoutMs = 60_000,
+  timeoutMs = 120_000,
 ): Promise<Exclude<NonNullable<Result>, false>> {
   const end = performance.now() + timeoutMs;
   for (;;) {
