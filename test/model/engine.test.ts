@@ -15,7 +15,7 @@ describe.each(cases)("$name", (model) => {
     expect(await runOnEngine(model, createMemoryStore({ now: () => 0 }))).toBeGreaterThan(300);
   });
 
-  test("on MongoDB", { timeout: 600_000 }, async () => {
+  test("on MongoDB", { timeout: 1_500_000 }, async () => {
     const databaseName = freshDatabaseName();
     const client = await openClient();
     const store = createMongoStore({
