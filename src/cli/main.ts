@@ -22,7 +22,7 @@ import { addMongoUrlOptions, completeMongoUrl } from "./input/mongo-url.ts";
 import { renderFailure, renderInterruption } from "./render/failure.ts";
 import { screenOf } from "./render/screen.ts";
 import { hasColours, lookOf } from "./render/words.ts";
-import type { SharedOptions, Terminal } from "./run.ts";
+import type { Settle, SharedOptions, Terminal } from "./run.ts";
 
 const json = process.argv.includes("--json");
 const look = lookOf(!json && hasColours(process.stdout));
@@ -52,7 +52,7 @@ const terminal: Terminal = {
   },
 };
 
-function build(settle: (work: Promise<number>) => Promise<void>): Command {
+function build(settle: Settle): Command {
   const program = new Command("lockstep")
     .description("Upgrades a fleet as one transaction: all on the new version, or all back.")
     .version(packageVersion(), "--version", "the version of Lockstep")

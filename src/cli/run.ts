@@ -12,6 +12,9 @@ export interface SharedOptions {
   readonly timeout?: string;
 }
 
+/** Takes the exit code of a command, or its failure, once it has ended. */
+export type Settle = (work: Promise<number>) => Promise<void>;
+
 /** A command's output, and its interruption. */
 export interface Terminal {
   out(text: string): void;

@@ -11,7 +11,7 @@ import type { Film, FleetClient } from "../../src/index.ts";
 import { freePort } from "../../src/local/mongod-process.ts";
 import { momentAt, spanOf, visitsOfLane } from "../../src/operator/film/moment.ts";
 import { type ChildProcess, exited, startProcess } from "../../src/ports/process.ts";
-import { openBrowser, violationsOf } from "../support/browser.ts";
+import { expectFitting, openBrowser, openPage, violationsOf } from "../support/browser.ts";
 import { startTestFleet, type TestFleet } from "../support/fleet.ts";
 import { until } from "../support/until.ts";
 import { agentWith, statusWith } from "./fleet-status.ts";
@@ -73,13 +73,8 @@ beforeAll(async () => {
   [fleet, browser] = await Promise.all([startTestFleet(), openBrowser()]);
   url = `http://127.0.0.1:${await freePort()}/`;
   await serve();
-  page = await browser.newPage({ viewport: { width: 1_280, height: 900 }, colorScheme: "light" });
-  page.setDefaultTimeout(60_000);
+  page = await openPage(browser, complaints);
   page.on("request", (request) => asked.push(request.url()));
-  page.on("pageerror", (error) => complaints.push(error.message));
-  page.on("console", (message) => {
-    if (message.type() === "error") complaints.push(message.text());
-  });
 }, 120_000);
 afterAll(async () => {
   await browser?.close();
@@ -198,12 +193,7 @@ describe("a fleet in a browser", () => {
     await page.getByText("The time line as a list").click();
     for (const colorScheme of ["light", "dark"] as const) {
       await page.emulateMedia({ colorScheme });
-      for (const width of [390, 820, 1_440]) {
-        await page.setViewportSize({ width, height: 900 });
-        expect(await violationsOf(page)).toEqual([]);
-        const wider = await page.evaluate("document.documentElement.scrollWidth - innerWidth");
-        expect([width, wider]).toEqual([width, 0]);
-      }
+      await expectFitting(page, colorScheme);
     }
     await page.setViewportSize({ width: 1_280, height: 900 });
     expect(asked.filter((address) => !address.startsWith(url))).toEqual([]);

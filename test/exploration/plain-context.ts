@@ -47,7 +47,7 @@ function plainCoordinator(context: BothContexts, state: string): BothContexts {
     required: context.required.toSorted((left, right) => (left.agent < right.agent ? -1 : 1)),
     ready: isBack(state) && !touched ? {} : sortedRecord(Object.fromEntries(ready)),
     gatesShut: isBack(state) ? false : context.gatesShut,
-    // Whatever its reason was. Once nothing can be paused any more, nobody asks for it.
+    // The model leaves the reason of a pause out. A pause has no place any more once nothing can be paused.
     pause: context.pause === null || isBack(state) || state === "done" ? null : { why: "" },
     copies:
       state === "done" || (isBack(state) && !restores)

@@ -1,6 +1,7 @@
 import chromium from "@sparticuz/chromium";
 import axe from "axe-core";
 import { type Browser, chromium as driver, type Page } from "playwright-core";
+import { expect } from "vitest";
 
 /** Flags for a machine without a screen, a sandbox of its own, and a network. */
 const flags = [
@@ -35,4 +36,28 @@ export async function violationsOf(page: Page): Promise<readonly string[]> {
   return found.flatMap(({ id, nodes }) =>
     nodes.map(({ html, failureSummary = "" }) => `${id}: ${html}: ${failureSummary}`),
   );
+}
+
+/** A light page of a desk's width, whose complaints are collected. */
+export async function openPage(browser: Browser, complaints: string[]): Promise<Page> {
+  const page = await browser.newPage({
+    viewport: { width: 1_280, height: 900 },
+    colorScheme: "light",
+  });
+  page.setDefaultTimeout(60_000);
+  page.on("pageerror", (error) => complaints.push(error.message));
+  page.on("console", (message) => {
+    if (message.type() === "error") complaints.push(message.text());
+  });
+  return page;
+}
+
+/** Axe finds nothing wrong with the page at three widths, and nothing is wider than the screen. */
+export async function expectFitting(page: Page, name: string): Promise<void> {
+  for (const width of [390, 820, 1_440]) {
+    await page.setViewportSize({ width, height: 900 });
+    expect(await violationsOf(page)).toEqual([]);
+    const wider = await page.evaluate("document.documentElement.scrollWidth - innerWidth");
+    expect([name, width, wider]).toEqual([name, width, 0]);
+  }
 }

@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import { LockstepError } from "../../errors.ts";
 import { type Completable, completionScript, shells } from "../completion.ts";
 import { exitCodes } from "../exit-codes.ts";
-import type { Terminal } from "../run.ts";
+import type { Settle, Terminal } from "../run.ts";
 
 /** A command and all commands below it. */
 function completables(command: Command, path = ""): readonly Completable[] {
@@ -17,11 +17,7 @@ function completables(command: Command, path = ""): readonly Completable[] {
 }
 
 /** Adds `lockstep completion SHELL`, which knows every command that the program has by then. */
-export function addCompletionCommand(
-  program: Command,
-  terminal: Terminal,
-  settle: (work: Promise<number>) => Promise<void>,
-): void {
+export function addCompletionCommand(program: Command, terminal: Terminal, settle: Settle): void {
   program
     .command("completion <shell>")
     .description(

@@ -9,7 +9,7 @@ import { exitCodes } from "../exit-codes.ts";
 import { parsePort } from "../input/port.ts";
 import { jsonLine } from "../output/json-line.ts";
 import { printNotice } from "../render/progress.ts";
-import type { Terminal } from "../run.ts";
+import type { Settle, Terminal } from "../run.ts";
 
 interface DevOptions {
   readonly port: string;
@@ -20,11 +20,7 @@ interface DevOptions {
 }
 
 /** Registers `lockstep dev`. */
-export function addDevCommand(
-  program: Command,
-  terminal: Terminal,
-  settle: (work: Promise<number>) => Promise<void>,
-): void {
+export function addDevCommand(program: Command, terminal: Terminal, settle: Settle): void {
   program
     .command("dev")
     .description("run a replica set on this machine, to try Lockstep with, until Ctrl-C")

@@ -11,7 +11,7 @@ import { placeOf } from "../input/engine-options.ts";
 import { importModule } from "../input/import-module.ts";
 import { parsePort } from "../input/port.ts";
 import { jsonLine } from "../output/json-line.ts";
-import { type SharedOptions, type Terminal, withFleet } from "../run.ts";
+import { type Settle, type SharedOptions, type Terminal, withFleet } from "../run.ts";
 
 interface ServeOptions extends SharedOptions {
   readonly host: string;
@@ -23,11 +23,7 @@ interface ServeOptions extends SharedOptions {
 }
 
 /** Registers `lockstep serve`. */
-export function addServeCommand(
-  command: Command,
-  terminal: Terminal,
-  settle: (work: Promise<number>) => Promise<void>,
-): void {
+export function addServeCommand(command: Command, terminal: Terminal, settle: Settle): void {
   command
     .description("serve a page that shows the fleet, until Ctrl-C")
     .option("--host <address>", "the address to listen on", "127.0.0.1")

@@ -10,6 +10,7 @@ import { LockstepError, messageOf } from "../../errors.ts";
 import { collections, type Entry } from "../../journal/store.ts";
 import { exitForVersionChange } from "../../launcher/agent-side.ts";
 import { limits } from "../../limits.ts";
+import { untilAborted } from "../../ports/until-aborted.ts";
 import { contextOf, isFinal } from "../fleet-journal.ts";
 import { isRequired } from "../protocol/master-eligibility.ts";
 import { otherStepsHere } from "../protocol/other-steps.ts";
@@ -19,14 +20,6 @@ import { runLocalSteps, undoLocalSteps } from "./local-steps.ts";
 import { localWork } from "./local-work.ts";
 import { checkReadiness } from "./readiness.ts";
 import { sweepCopies } from "./sweep-copies.ts";
-
-/** Never resolves; rejects when the signal aborts. */
-export function untilAborted(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    if (signal.aborted) reject(signal.reason);
-    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
-  });
-}
 
 /** A master restores before it goes back itself: nobody else need start over. */
 async function untilRestored(world: World, upgradeId: string, signal: AbortSignal): Promise<void> {

@@ -14,7 +14,7 @@ export interface HeldTransaction {
 class GivenUp extends Error {}
 
 /** Waits for an act until the signal aborts: an act that never ends must not keep its transaction open. */
-async function untilAborted<Result>(
+async function unlessAborted<Result>(
   act: () => Promise<Result>,
   signal: AbortSignal,
 ): Promise<Result> {
@@ -51,7 +51,7 @@ export async function holdTransaction<Result>(
     ended = store.transact(async (session) => {
       // The act runs again after a conflict, but no more once the attempt has gone on with its result.
       if (isHeld) throw lost();
-      const result = await untilAborted(() => act(session as ClientSession), signal);
+      const result = await unlessAborted(() => act(session as ClientSession), signal);
       isHeld = true;
       resolve({ session: session as ClientSession, result });
       if (!(await decided)) throw new GivenUp();

@@ -18,7 +18,7 @@ import { type ChildProcess, exited, startProcess } from "../../../src/ports/proc
 import { createEngine } from "../../../src/workflow/create-engine.ts";
 import type { Engine } from "../../../src/workflow/engine-api.ts";
 import { createMongoWorkflowStore } from "../../../src/workflow/journal/mongo-store.ts";
-import { openBrowser, violationsOf } from "../../support/browser.ts";
+import { expectFitting, openBrowser, openPage, violationsOf } from "../../support/browser.ts";
 import { freshDatabaseName, urlOf } from "../../support/database.ts";
 import { until } from "../../support/until.ts";
 import { statusWith } from "../fleet-status.ts";
@@ -91,12 +91,7 @@ beforeAll(async () => {
     return actors.length === 1 && (await engine.list()).actors.length === 58;
   });
   url = await serve("--engine-database", database, "--module", await writeModule(folder));
-  page = await browser.newPage({ viewport: { width: 1_280, height: 900 }, colorScheme: "light" });
-  page.setDefaultTimeout(60_000);
-  page.on("pageerror", (error) => complaints.push(error.message));
-  page.on("console", (message) => {
-    if (message.type() === "error") complaints.push(message.text());
-  });
+  page = await openPage(browser, complaints);
 }, 120_000);
 afterAll(async () => {
   await browser?.close();
@@ -333,12 +328,7 @@ describe("the actors of an engine in a browser", () => {
     );
     await page.goBack();
     await shows("table.actors", "t-1");
-    for (const width of [390, 820, 1_440]) {
-      await page.setViewportSize({ width, height: 900 });
-      expect(await violationsOf(page)).toEqual([]);
-      const wider = await page.evaluate("document.documentElement.scrollWidth - innerWidth");
-      expect([width, wider]).toEqual([width, 0]);
-    }
+    await expectFitting(page, "beside a fleet");
     await page.setViewportSize({ width: 1_280, height: 900 });
     expect(complaints).toEqual([]);
   });
@@ -363,12 +353,7 @@ describe("the actors of an engine in a browser", () => {
       await page.locator("table tbody tr").first().waitFor();
       for (const colorScheme of ["light", "dark"] as const) {
         await page.emulateMedia({ colorScheme });
-        for (const width of [390, 820, 1_440]) {
-          await page.setViewportSize({ width, height: 900 });
-          expect(await violationsOf(page)).toEqual([]);
-          const wider = await page.evaluate("document.documentElement.scrollWidth - innerWidth");
-          expect([name, width, wider]).toEqual([name, width, 0]);
-        }
+        await expectFitting(page, name);
       }
     }
     await page.emulateMedia({ colorScheme: "light" });

@@ -6,18 +6,14 @@ import { exitCodes } from "../../exit-codes.ts";
 import { importModule } from "../../input/import-module.ts";
 import { addMongoUrlOptions } from "../../input/mongo-url.ts";
 import { jsonLine } from "../../output/json-line.ts";
-import { fleetOptions, type SharedOptions, type Terminal } from "../../run.ts";
+import { fleetOptions, type Settle, type SharedOptions, type Terminal } from "../../run.ts";
 
 interface CheckOptions extends Omit<SharedOptions, "fleet"> {
   readonly database?: string;
 }
 
 /** Adds `lockstep check MODULE`. */
-export function addCheckCommand(
-  program: Command,
-  terminal: Terminal,
-  settle: (work: Promise<number>) => Promise<void>,
-): void {
+export function addCheckCommand(program: Command, terminal: Terminal, settle: Settle): void {
   addMongoUrlOptions(
     program
       .command("check <module>")

@@ -3,11 +3,9 @@ import { limits } from "../../../limits.ts";
 import { actorStatuses } from "../../../operator/actors/statuses.ts";
 import type { EngineOptions } from "../../input/engine-options.ts";
 import { addMongoUrlOptions } from "../../input/mongo-url.ts";
-import type { Terminal } from "../../run.ts";
+import type { Settle, Terminal } from "../../run.ts";
 import type { ListOptions, WhyOptions } from "./read.ts";
 import type { SendOptions } from "./send.ts";
-
-type Settle = (work: Promise<number>) => Promise<void>;
 
 // The engine is loaded only where a command needs it: it takes as long as all the rest of the command line.
 const reading = () => import("./read.ts");

@@ -1,12 +1,10 @@
 import type { Command } from "commander";
 import { addMongoUrlOptions } from "../../input/mongo-url.ts";
-import type { Terminal } from "../../run.ts";
+import type { Settle, Terminal } from "../../run.ts";
 import { addServingTimeout } from "../../wait-for-end.ts";
 import { type CreateOptions, createBackupCommand, list, show, verify } from "./backup.ts";
 import { type RehearseOptions, rehearseCommand } from "./rehearse.ts";
 import { type RestoreOptions, restoreCommand } from "./restore.ts";
-
-type Settle = (work: Promise<number>) => Promise<void>;
 
 /** Adds `lockstep backup …`, `restore` and `rehearse`, which work on files of this machine. */
 export function addBackupCommands(program: Command, terminal: Terminal, settle: Settle): void {

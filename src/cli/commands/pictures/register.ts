@@ -1,11 +1,9 @@
 import { type Command, Option } from "commander";
 import { diagramFormats } from "../../../operator/draw-machine.ts";
 import { isUpgradeId } from "../../../operator/film/read-film.ts";
-import type { Terminal } from "../../run.ts";
+import type { Settle, Terminal } from "../../run.ts";
 import { type DiagramOptions, diagram } from "./diagram.ts";
 import { type ExportOptions, exportCommand, type ReplayOptions, replay } from "./film.ts";
-
-type Settle = (work: Promise<number>) => Promise<void>;
 
 /** True for a command line that reads a file in place of a database. */
 export function readsFileOnly(command: Command): boolean {

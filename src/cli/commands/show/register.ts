@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { goals } from "../../input/goals.ts";
 import { addMongoUrlOptions } from "../../input/mongo-url.ts";
-import type { SharedOptions, Terminal } from "../../run.ts";
+import type { Settle, SharedOptions, Terminal } from "../../run.ts";
 import { doctor } from "./doctor.ts";
 import { explain } from "./explain.ts";
 import { history } from "./history.ts";
@@ -13,7 +13,7 @@ import { watch } from "./watch.ts";
 export function addLookingCommands(
   program: Command,
   terminal: Terminal,
-  settle: (work: Promise<number>) => Promise<void>,
+  settle: Settle,
   shared: (command: Command) => Command,
 ): void {
   shared(program.command("status").description("show the state of the fleet")).action(

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { addDeadlineOption } from "../../input/deadlines.ts";
 import { addStepOptions } from "../../input/step-source.ts";
-import type { Terminal } from "../../run.ts";
+import type { Settle, Terminal } from "../../run.ts";
 import { addServingTimeout } from "../../wait-for-end.ts";
 import { type ApplyOptions, apply, type PlanOptions, plan } from "./plan.ts";
 import { type UpgradeOptions, upgrade } from "./upgrade.ts";
@@ -10,7 +10,7 @@ import { type UpgradeOptions, upgrade } from "./upgrade.ts";
 export function addUpgradeCommands(
   program: Command,
   terminal: Terminal,
-  settle: (work: Promise<number>) => Promise<void>,
+  settle: Settle,
   shared: (command: Command) => Command,
 ): void {
   const following = (command: Command) =>

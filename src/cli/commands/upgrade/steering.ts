@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import type { SharedOptions, Terminal } from "../../run.ts";
+import type { Settle, SharedOptions, Terminal } from "../../run.ts";
 import { allowWrites } from "./allow-writes.ts";
 import { ask } from "./ask.ts";
 import { type PauseOptions, pause } from "./pause.ts";
@@ -11,7 +11,7 @@ const whyOption = ["--why <text>", "the reason, for the history", "no reason giv
 export function addSteeringCommands(
   program: Command,
   terminal: Terminal,
-  settle: (work: Promise<number>) => Promise<void>,
+  settle: Settle,
   shared: (command: Command) => Command,
 ): void {
   shared(program.command("abort").description("turn the active upgrade back"))

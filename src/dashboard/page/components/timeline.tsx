@@ -10,6 +10,7 @@ import { useStore } from "../state/store.ts";
 import { Controls } from "./controls.tsx";
 import { Diagram } from "./diagram.tsx";
 import { EventList, Lanes } from "./lanes.tsx";
+import { AllEdges } from "./small/all-edges.tsx";
 import { FileButtons } from "./small/file-buttons.tsx";
 import { DiagramTwin, LaneFacts, laneAt } from "./small/moment.tsx";
 
@@ -94,14 +95,7 @@ function FilmPanel({ film, source, nowMs }: PanelProps) {
       <Title film={film} source={source} atMs={atMs} />
       <div class="buttons forms">
         <h3>{lane.agent === null ? "The upgrade" : `The part of ${lane.agent}`}</h3>
-        <button
-          type="button"
-          class="text"
-          aria-pressed={!isBrief}
-          onClick={() => setBrief(!isBrief)}
-        >
-          All edges
-        </button>
+        <AllEdges isBrief={isBrief} setBrief={setBrief} />
       </div>
       <Diagram path={path} brief={isBrief} marks={marks} />
       <LaneFacts lane={lane} timeMs={timeMs} />

@@ -1,6 +1,7 @@
 import { useMemo, useState } from "preact/hooks";
 import type { ActorView } from "../../../actors/view.ts";
 import { Diagram } from "../diagram.tsx";
+import { AllEdges } from "../small/all-edges.tsx";
 import { Odd } from "../small/odd.tsx";
 import { StateList } from "../small/state-list.tsx";
 
@@ -43,16 +44,7 @@ export function ActorChart({ view }: Props) {
             <Odd text={machine} /> {version}
           </span>
         </h2>
-        {states !== null && (
-          <button
-            type="button"
-            class="text"
-            aria-pressed={!isBrief}
-            onClick={() => setBrief(!isBrief)}
-          >
-            All edges
-          </button>
-        )}
+        {states !== null && <AllEdges isBrief={isBrief} setBrief={setBrief} />}
       </div>
       {states === null ? (
         <ActiveStates view={view} />
