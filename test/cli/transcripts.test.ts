@@ -56,9 +56,10 @@ async function play(
   environment: Readonly<Record<string, string>>,
   meanwhile?: { readonly after: string; act(child: ChildProcess): void },
 ): Promise<Seen> {
-  const { NO_COLOR: _, FORCE_COLOR: __, ...inherited } = process.env;
+  // Nothing else is inherited: Node chooses colours by a dozen variables, among them CI and COLORTERM.
+  const { PATH, HOME } = process.env;
   const child = startProcess(command, words, {
-    env: { ...inherited, TERM: "xterm", ...environment },
+    env: { PATH, HOME, TERM: "xterm", ...environment },
   });
   const said = { out: "", error: "" };
   child.stdout?.on("data", (data: Buffer) => (said.out += data.toString()));
