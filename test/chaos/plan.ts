@@ -1,11 +1,12 @@
 import type { Draw } from "../simulation/draw.ts";
 
-/** States of an upgrade in which a fault may be set. */
+/** States of an upgrade in which a fault may be set, in the order of their first visits. */
 export const upgradeStates = [
   "waiting",
   "backing-up",
   "rehearsing",
   "migrating",
+  "paused",
   "awaiting-peers",
   "rolling-back",
 ] as const;
@@ -58,10 +59,22 @@ export const wrongBuilds = {
 } as const;
 type Wrong = keyof typeof wrongBuilds;
 
+/** What comes of a pause: it ends after its time, it is withdrawn at once, or nobody comes, and its deadline passes. */
+export const pauseKinds = ["resumed", "withdrawn", "left"] as const;
+
+export interface PausePlan {
+  readonly kind: (typeof pauseKinds)[number];
+  /** When the operator asks for it. */
+  readonly moment: Moment;
+  /** From its begin to the resumption; its deadline where nobody comes. */
+  readonly lastsMs: number;
+}
+
 export interface UpgradePlan {
   readonly number: number;
   readonly kind: "good" | "aborted" | Wrong;
   readonly abortAt: Moment | null;
+  readonly pause: PausePlan | null;
   readonly faults: readonly FaultPlan[];
 }
 
@@ -74,18 +87,30 @@ function inOrder(faults: readonly FaultPlan[]): readonly FaultPlan[] {
   return faults.toSorted((left, right) => place(left) - place(right));
 }
 
+/** The states in which a pause can be asked for. Once the schema steps are done, it is refused. */
+const pausable = upgradeStates.slice(0, upgradeStates.indexOf("paused"));
+const forward = upgradeStates.slice(0, upgradeStates.indexOf("rolling-back"));
+
+const drawMoment = (draw: Draw, states: readonly Moment["state"][]): Moment => ({
+  state: draw.pick(states),
+  afterMs: draw.chance(0.5) ? 0 : draw.below(800),
+});
+
+function drawPause(draw: Draw): PausePlan | null {
+  if (!draw.chance(0.4)) return null;
+  const [kind, lastsMs] = [draw.pick(pauseKinds), 1_000 + draw.below(7_000)];
+  return { kind, moment: drawMoment(draw, pausable), lastsMs };
+}
+
 function drawUpgrade(draw: Draw, number: number, turnsBack: boolean): UpgradePlan {
   const wrong = Object.keys(wrongBuilds) as Wrong[];
   const kind = turnsBack ? draw.pick<UpgradePlan["kind"]>(["aborted", ...wrong]) : "good";
-  const drawMoment = (states: readonly Moment["state"][]) => ({
-    state: draw.pick(states),
-    afterMs: draw.chance(0.5) ? 0 : draw.below(800),
-  });
-  const forward = upgradeStates.slice(0, 5);
-  const states = turnsBack ? upgradeStates : forward;
+  const pause = drawPause(draw.fork(`the pause of ${number}`));
+  const isPassed = (state: Moment["state"]) => state !== "paused" || pause !== null;
+  const states = (turnsBack ? upgradeStates : forward).filter(isPassed);
   const faults = Array.from({ length: 1 + draw.below(3) }, (): FaultPlan => {
     const kind = draw.pick(faultKinds);
-    const [moment, lastsMs] = [drawMoment(states), 500 + draw.below(4_500)];
+    const [moment, lastsMs] = [drawMoment(draw, states), 500 + draw.below(4_500)];
     // A disk has to be full by the time that a copy is made on it.
     if (kind === "disk-full")
       return { kind, moment: { state: "waiting", afterMs: 0 }, lastsMs: 10_000 };
@@ -94,7 +119,8 @@ function drawUpgrade(draw: Draw, number: number, turnsBack: boolean): UpgradePla
   return {
     number,
     kind,
-    abortAt: kind === "aborted" ? drawMoment(forward) : null,
+    abortAt: kind === "aborted" ? drawMoment(draw, forward.filter(isPassed)) : null,
+    pause,
     faults: inOrder(faults),
   };
 }

@@ -2,15 +2,15 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { messageOf } from "../../src/errors.ts";
-import type { FleetStatus } from "../../src/index.ts";
 import { type Catalogue, differences, readCatalogue } from "../../src/mongo/catalogue/catalogue.ts";
 import { signalProcess } from "../../src/ports/process.ts";
 import type { TestFleet } from "../support/start-fleet.ts";
 import { doFault } from "./faults.ts";
-import type { Network } from "./network.ts";
-import { type Moment, type UpgradePlan, upgradeStates, wrongBuilds } from "./plan.ts";
+import { comesTo, endWithinMs, type Looking, type Stage, startLooking } from "./looking.ts";
+import { abort, type PauseEnd, pause, pauseEnd } from "./operator.ts";
+import { type UpgradePlan, wrongBuilds } from "./plan.ts";
 
-/** Short, so that a lost cause is told soon; none is met by an upgrade that nobody disturbs. */
+/** Short, so that a lost cause is told soon; none is met by an upgrade that nobody disturbs or leaves in a pause. */
 const deadlines = {
   waitingMs: 60_000,
   backingUpMs: 60_000,
@@ -19,7 +19,6 @@ const deadlines = {
   peersMs: 60_000,
   rollingBackMs: 90_000,
 };
-const endWithinMs = 240_000;
 
 /** Against whom a takeover is measured: when the master was lost, in which epoch it ruled. */
 export interface MasterLost {
@@ -40,12 +39,7 @@ export interface UpgradeResult {
   readonly checks: number;
   /** Why it turned back, or null. */
   readonly reason: string | null;
-}
-
-interface Stage {
-  readonly fleet: TestFleet;
-  readonly network: Network;
-  readonly say: (text: string) => void;
+  readonly pause: PauseEnd["word"];
 }
 
 /** A launcher with nothing left to start ends: whoever supervises it decides. Here that is us. */
@@ -55,75 +49,6 @@ async function supervise({ fleet, say }: Stage): Promise<void> {
     say(`  the launcher of ${server.name} has ended: started again`);
     await server.start();
   }
-}
-
-/** Looks at the fleet again and again; what was seen last stays when the database cannot be read. */
-function startLooking(stage: Stage, first: FleetStatus) {
-  let last = first;
-  let stopped = false;
-  let checks = 0;
-  const broken: string[] = [];
-  const momentOf = ({ upgrade, master }: FleetStatus) =>
-    `${upgrade?.upgradeId}/${upgrade?.state}/${master?.epoch}`;
-  const ended = (async () => {
-    let checked = momentOf(first);
-    while (!stopped) {
-      last = await stage.fleet.fleet.status().catch(() => last);
-      const moment = momentOf(last);
-      // In each state and under each master, as far as the database answers then.
-      const found = moment === checked ? null : await stage.fleet.fleet.check().catch(() => null);
-      if (found !== null) {
-        checked = moment;
-        checks += 1;
-        broken.push(...found.map((words) => `${moment}: ${words}`));
-      }
-      await wait(150);
-    }
-  })();
-  return {
-    broken,
-    last: () => last,
-    checks: () => checks,
-    async stop() {
-      stopped = true;
-      await ended;
-    },
-  };
-}
-
-type Looking = ReturnType<typeof startLooking>;
-
-/** True once the upgrade is in this state; false when it has ended without. */
-async function comesTo(
-  looking: Looking,
-  upgradeId: string,
-  moment: Moment,
-  meanwhile = async () => {},
-): Promise<boolean> {
-  const place = (state: string) => (upgradeStates as readonly string[]).indexOf(state);
-  const end = performance.now() + endWithinMs;
-  while (performance.now() < end) {
-    const now = looking.last().upgrade;
-    if (now?.upgradeId === upgradeId) {
-      if (now.final) return false;
-      const past = place(now.state) > place(moment.state) && now.state !== "rolling-back";
-      if (now.state === moment.state || past || now.state === "rolling-back") {
-        await wait(moment.afterMs);
-        return true;
-      }
-    }
-    await meanwhile();
-    await wait(20);
-  }
-  return false;
-}
-
-async function abort(stage: Stage, looking: Looking, upgradeId: string, at: Moment): Promise<void> {
-  if (!(await comesTo(looking, upgradeId, at))) return;
-  await stage.fleet.fleet
-    .request({ kind: "abort", why: "a drawn abort" })
-    // Refused when it is over; without an answer while nobody is master. Either is fine.
-    .catch((error: unknown) => stage.say(`  abort: ${messageOf(error)}`));
 }
 
 async function setFaults(stage: Stage, plan: UpgradePlan, looking: Looking, upgradeId: string) {
@@ -244,14 +169,14 @@ async function databasesLeft({ client }: TestFleet): Promise<readonly string[]> 
   return databases.map(({ name }) => name).filter((name) => !known.includes(name));
 }
 
-/** Checks everything that must hold after an upgrade, and throws with all that does not. Answers with the reason of a roll-back, or null. */
+/** Checks everything that must hold after an upgrade, and throws with all that does not. Answers with the reason of a roll-back, and what came of a pause. */
 async function inspect(
   fleet: TestFleet,
   plan: UpgradePlan,
   end: string,
   before: Before,
   meanwhile: readonly string[],
-): Promise<string | null> {
+): Promise<Pick<UpgradeResult, "reason" | "pause">> {
   const wrong: string[] = [...meanwhile, ...(await fleet.fleet.check())];
   const files = await localFiles(fleet);
   const { versions, upgrade } = await fleet.fleet.status();
@@ -260,6 +185,9 @@ async function inspect(
   const { code = "", message } = upgrade?.reason ?? {};
   const isOwnFault = ownFaults.includes(code) && plan.kind === "good";
   if (isOwnFault || code === "foreign-writes") wrong.push(`turned back: ${code}: ${message}`);
+  const way = (await fleet.fleet.history()).find((past) => past.upgradeId === upgrade?.upgradeId);
+  const paused = pauseEnd(plan.pause, way ?? { states: [], reason: null });
+  wrong.push(...paused.wrong);
   wrong.push(...(await databasesLeft(fleet)).map((name) => `the database ${name} is left`));
   const catalogue = await readCatalogue(fleet.client, "things");
   if (end === "done") {
@@ -289,7 +217,7 @@ async function inspect(
     if (versions.agentVersion !== before.version) wrong.push(`version ${versions.agentVersion}`);
   }
   if (wrong.length > 0) throw new Error(`${end}, and broken: ${wrong.join("; ")}`);
-  return upgrade?.reason?.code ?? null;
+  return { reason: upgrade?.reason?.code ?? null, pause: paused.word };
 }
 
 /** One upgrade with what the plan has in store for it, until everybody serves again and all is proven. */
@@ -303,15 +231,19 @@ export async function runUpgrade(stage: Stage, plan: UpgradePlan): Promise<Upgra
     version: first.versions.agentVersion,
   };
   const patch = plan.kind === "good" || plan.kind === "aborted" ? 0 : wrongBuilds[plan.kind];
-  const { upgradeId } = await fleet.fleet.upgrade(`1.${plan.number}.${patch}`, { deadlines });
+  const pausedMs = plan.pause?.kind === "left" ? plan.pause.lastsMs : deadlines.pausedMs;
+  const { upgradeId } = await fleet.fleet.upgrade(`1.${plan.number}.${patch}`, {
+    deadlines: { ...deadlines, pausedMs },
+  });
   const looking = startLooking(stage, first);
   try {
     const aborting = plan.abortAt ? abort(stage, looking, upgradeId, plan.abortAt) : null;
+    const pausing = plan.pause ? pause(stage, looking, upgradeId, plan.pause) : null;
     const happened = await setFaults(stage, plan, looking, upgradeId);
-    await aborting;
+    await Promise.all([aborting, pausing]);
     const end = await waitForEnd(stage, upgradeId);
-    const reason = await inspect(fleet, plan, end, before, looking.broken);
-    return { upgradeId, end, reason, checks: looking.checks(), ...happened };
+    const found = await inspect(fleet, plan, end, before, looking.broken);
+    return { upgradeId, end, ...found, checks: looking.checks(), ...happened };
   } finally {
     await looking.stop();
   }

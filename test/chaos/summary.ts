@@ -31,6 +31,7 @@ export function summary(results: readonly UpgradeResult[], takeoversMs: readonly
     upgrades: results.length,
     ends: countBy(results.map(({ end }) => end)),
     reasons: countBy(results.flatMap(({ reason }) => reason ?? [])),
+    pauses: countBy(results.flatMap(({ pause }) => pause ?? [])),
     checks: results.reduce((sum, { checks }) => sum + checks, 0),
     faults: countBy(results.flatMap(({ faults }) => faults)),
     missed: countBy(results.flatMap(({ missed }) => missed)),
