@@ -105,6 +105,13 @@ export interface AgentDashboard {
   readonly allowedHosts?: readonly string[];
   /** Gives the right to act to a person who enters it. Default: the page is read-only. */
   readonly token?: string;
+  /**
+   * The database of the engine whose actors the page shows, and which its metrics count. Default: the metrics count the
+   * engine of the application's database, and no actors are shown, unless `module` is given.
+   */
+  readonly engineDatabase?: string;
+  /** The path of a module that exports the engine's durable machines. The page's thread imports it. Default: none. */
+  readonly module?: string;
 }
 
 export interface Ports {

@@ -40,7 +40,7 @@ export function fleetOptions(
 
 /** Opens the fleet for one command and closes it whatever happens. */
 export async function withFleet(
-  options: SharedOptions & { readonly engineDatabase?: string },
+  options: SharedOptions & { readonly engineDatabase?: string | undefined },
   terminal: Pick<Terminal, "signal">,
   act: (fleet: FleetClient) => Promise<number>,
 ): Promise<number> {

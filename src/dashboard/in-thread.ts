@@ -1,13 +1,15 @@
 import { messageOf } from "../errors.ts";
 import { limits } from "../limits.ts";
 import type { Log } from "../log.ts";
+import type { ShownEngine } from "../operator/actors/with-actors.ts";
 import type { Clock } from "../ports/clock.ts";
 import { startThread, type Thread } from "../ports/thread.ts";
 import type { DashboardOptions } from "./serve.ts";
 
 /** The page of a fleet as an agent serves it. */
 export interface ThreadData
-  extends Pick<DashboardOptions, "databaseName" | "host" | "port" | "allowedHosts" | "token"> {
+  extends Pick<DashboardOptions, "databaseName" | "host" | "port" | "allowedHosts" | "token">,
+    ShownEngine {
   readonly mongoUrl: string;
   /** Default: the name of the database. */
   readonly fleet?: string;

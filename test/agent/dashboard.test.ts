@@ -1,5 +1,5 @@
-// Aim: an agent serves the page of its fleet from its own process, and goes on where that is not possible. Method: a real
-// agent process whose port is taken at first; its heartbeats are read from its fleet.
+// Aim: an agent serves the page of its fleet from its own process, and goes on where that is not possible. Method: real
+// agent processes: the port of one is taken at first, and its heartbeats are read from its fleet; others show an engine.
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:net";
@@ -9,12 +9,15 @@ import { expect, onTestFinished, test } from "vitest";
 import { createFleetClient } from "../../src/index.ts";
 import { freePort } from "../../src/local/mongod-process.ts";
 import { exited, startProcess } from "../../src/ports/process.ts";
+import { createEngine } from "../../src/workflow/create-engine.ts";
+import { order, writeModule } from "../dashboard/actors/machines.ts";
 import { freshDatabaseName, openClient, urlOf } from "../support/database.ts";
 import { until } from "../support/until.ts";
 
 const token = "0123456789abcdef";
 
-test("an agent whose page has no port serves its application, then its page, and ends both", async () => {
+/** An agent of a new fleet, in a process of its own. */
+async function pagedAgent(port: number, environment: Readonly<Record<string, string>> = {}) {
   const client = await openClient();
   const database = freshDatabaseName();
   await client.db(database).createCollection("things");
@@ -23,16 +26,12 @@ test("an agent whose page has no port serves its application, then its page, and
     await rm(folder, { recursive: true, force: true });
     for (const name of [database, `lockstep_${database}`]) await client.db(name).dropDatabase();
   });
-  const port = await freePort();
-  const url = `http://127.0.0.1:${port}/`;
-  const taker = createServer().listen(port, "127.0.0.1");
-  await once(taker, "listening");
   const agent = startProcess(process.execPath, [resolve("dist/test/fixtures/paged-agent.js")], {
     stdio: ["ignore", "pipe", "inherit", "ipc"],
     env: {
       ...process.env,
       ...{ LOCKSTEP_MONGO_URL: urlOf(database), TEST_DIRECTORY: folder },
-      ...{ TEST_PORT: String(port), TEST_TOKEN: token },
+      ...{ TEST_PORT: String(port), TEST_TOKEN: token, ...environment },
     },
   });
   onTestFinished(() => void (agent.exitCode ?? agent.kill("SIGKILL")));
@@ -40,12 +39,21 @@ test("an agent whose page has no port serves its application, then its page, and
   agent.stdout?.on("data", (data) => {
     said += data;
   });
+  await once(agent, "message");
+  return { agent, database, said: () => said };
+}
+
+test("an agent whose page has no port serves its application, then its page, and ends both", async () => {
+  const port = await freePort();
+  const url = `http://127.0.0.1:${port}/`;
+  const taker = createServer().listen(port, "127.0.0.1");
+  await once(taker, "listening");
+  const { agent, database, said } = await pagedAgent(port);
   const fleet = await createFleetClient({ mongoUrl: urlOf(database) });
   onTestFinished(() => fleet.close());
   const own = async () => (await fleet.status()).agents.find((each) => each.agent === "a1");
-  await once(agent, "message");
   await until("the words about the port", () =>
-    said.includes('"why":"bad-argument: expected to listen on 127.0.0.1'),
+    said().includes('"why":"bad-argument: expected to listen on 127.0.0.1'),
   );
   const first = await until("an open gate", async () => {
     const found = await own();
@@ -77,4 +85,48 @@ test("an agent whose page has no port serves its application, then its page, and
   agent.kill("SIGTERM");
   expect(await exited(agent)).toMatchObject({ code: 0 });
   await expect(fetch(url)).rejects.toThrow("fetch failed");
+});
+
+test("it shows the actors of an engine that it is given, with the charts of a module", async () => {
+  const client = await openClient();
+  const engineDatabase = freshDatabaseName();
+  const folder = await mkdtemp(join(tmpdir(), "lockstep-machines-"));
+  const engine = await createEngine({ client, database: engineDatabase, machines: [order] });
+  onTestFinished(async () => {
+    await engine.close();
+    await rm(folder, { recursive: true, force: true });
+    await client.db(engineDatabase).dropDatabase();
+  });
+  await engine.start(order, { id: "o-1" });
+  const module = await writeModule(folder);
+  const port = await freePort();
+  await pagedAgent(port, { TEST_ENGINE: engineDatabase, TEST_MODULE: module });
+  const url = `http://127.0.0.1:${port}/`;
+  const actor: unknown = await until("the actor", () =>
+    fetch(`${url}api/engine/actor?id=o-1`).then(
+      (answer) => answer.json(),
+      () => null,
+    ),
+  );
+  expect(actor).toMatchObject({
+    ...{ state: "open", noChart: null, database: engineDatabase },
+    events: expect.arrayContaining(["PAY"]),
+  });
+  const sent = await fetch(`${url}api/engine/events`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
+    body: JSON.stringify({
+      ...{ id: "o-1", event: '{"type":"PAY"}', key: "page-1" },
+      seen: { version: "1.0.0", state: "open", status: "active" },
+    }),
+  });
+  expect(await sent.json()).toMatchObject({ outcome: "applied", state: "paid" });
+});
+
+test("a module that cannot be imported is a warning that names the option, and the agent goes on", async () => {
+  const { said, database } = await pagedAgent(await freePort(), { TEST_MODULE: "./no-such.mjs" });
+  await until("the words about the module", () => said().includes("correct dashboard.module"));
+  const fleet = await createFleetClient({ mongoUrl: urlOf(database) });
+  onTestFinished(() => fleet.close());
+  await until("an open gate", async () => (await fleet.status()).agents[0]?.gate === "open");
 });

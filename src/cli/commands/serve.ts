@@ -3,23 +3,20 @@ import { limits } from "../../limits.ts";
 import { createLog } from "../../log.ts";
 import { databaseNameOf } from "../../mongo/database-name.ts";
 import type { ActorsClient } from "../../operator/actors/actors-client.ts";
+import { type ShownEngine, withActors } from "../../operator/actors/with-actors.ts";
 import type { FleetClient } from "../../operator/fleet-client.ts";
 import { systemClock } from "../../ports/clock.ts";
 import { readSecretFile } from "../../ports/secret-file.ts";
 import { exitCodes } from "../exit-codes.ts";
-import { placeOf } from "../input/engine-options.ts";
-import { importModule } from "../input/import-module.ts";
 import { parsePort } from "../input/port.ts";
 import { jsonLine } from "../output/json-line.ts";
-import { type Settle, type SharedOptions, type Terminal, withFleet } from "../run.ts";
+import { fleetOptions, type Settle, type SharedOptions, type Terminal, withFleet } from "../run.ts";
 
-interface ServeOptions extends SharedOptions {
+interface ServeOptions extends SharedOptions, ShownEngine {
   readonly host: string;
   readonly port: string;
   readonly allowHost?: readonly string[];
   readonly tokenFile?: string;
-  readonly engineDatabase?: string;
-  readonly module?: string;
 }
 
 /** Registers `lockstep serve`. */
@@ -54,21 +51,6 @@ async function readToken({ tokenFile }: ServeOptions): Promise<string | undefine
   return process.env["LOCKSTEP_DASHBOARD_TOKEN"]?.trim();
 }
 
-/** The engine of which the page shows the actors, where one is asked for. */
-async function withActors(
-  options: ServeOptions,
-  terminal: Terminal,
-  act: (actors: ActorsClient | null) => Promise<number>,
-): Promise<number> {
-  const { engineDatabase: database, module } = options;
-  if (database === undefined && module === undefined) return act(null);
-  const exports = module === undefined ? null : await importModule(module, "--module");
-  const { createActorsClient } = await import("../../operator/actors/actors-client.ts");
-  const { withEngine } = await import("../../operator/actors/open-engine.ts");
-  const place = { ...placeOf(options, terminal), database };
-  return withEngine(place, (engine, client) => act(createActorsClient(engine, client, exports)));
-}
-
 /** `lockstep serve`: serves the dashboard until it is interrupted. */
 async function serve(options: ServeOptions, terminal: Terminal): Promise<number> {
   const { host, fleet: name, allowHost = [] } = options;
@@ -97,7 +79,7 @@ async function serve(options: ServeOptions, terminal: Terminal): Promise<number>
       await dashboard.close();
     }
   };
-  return withActors(options, terminal, (actors) =>
+  return withActors(options, fleetOptions(options, terminal), "--module", (actors) =>
     withFleet(options, terminal, (fleet) => serving(fleet, actors)),
   );
 }

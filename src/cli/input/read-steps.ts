@@ -1,6 +1,6 @@
 import { LockstepError } from "../../errors.ts";
 import type { Step } from "../../operator/by-hand/data-by-hand.ts";
-import { importModule } from "./import-module.ts";
+import { importModule } from "../../ports/import-module.ts";
 
 /** The steps that a module exports. @throws LockstepError `bad-argument` */
 export async function readSteps(path: string): Promise<readonly Step[]> {

@@ -104,10 +104,10 @@ export function noChartWords(
 ): string | null {
   const wanted = `${machine}@${version}`;
   if (versions === null) {
-    return `The picture needs the machine "${machine}": start \`lockstep serve\` with --module.`;
+    return `The picture needs the machine "${machine}": name a module that exports it, with --module of \`lockstep serve\` or as dashboard.module of the agent.`;
   }
   if (versions.includes(wanted)) return null;
-  return `The picture needs "${wanted}", and the module has ${versions.join(", ")}: start \`lockstep serve\` with a --module that exports that version too.`;
+  return `The picture needs "${wanted}", and the module has ${versions.join(", ")}: export that version from it too.`;
 }
 
 /** The view of one page of actors. Pure. */

@@ -67,7 +67,7 @@ export function createActorsClient(
       if (exports !== null) return sendByHand(engine, client, { ...event, exports }, agree);
       throw new LockstepError(
         "bad-argument",
-        `expected a module with the machine of "${event.id}", found none: name it with --module`,
+        `expected a module with the machine of "${event.id}", found none: name it with --module, or as dashboard.module of the agent`,
         { actor: event.id },
       );
     },

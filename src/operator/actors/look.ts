@@ -157,7 +157,8 @@ function sendingOf(
 ): ActorLook["sending"] {
   if (machines === null)
     return {
-      refusal: "expected a module with its machine, found none: name it with --module",
+      refusal:
+        "expected a module with its machine, found none: name it with --module, or as dashboard.module of the agent",
     };
   try {
     return { migratesTo: receiverOf(tail, database, machines).receiver.migratesTo };

@@ -286,7 +286,7 @@ describe("the view of an actor", () => {
 
   test("it says why there is no picture", () => {
     const of = { machine: "order", version: "0.9.0" };
-    expect(noChartWords(of, null)).toContain("start `lockstep serve` with --module");
+    expect(noChartWords(of, null)).toContain("with --module of `lockstep serve`");
     expect(noChartWords(of, ["order@1.0.0", "trip@1.0.0"])).toContain(
       'needs "order@0.9.0", and the module has order@1.0.0, trip@1.0.0',
     );

@@ -1,9 +1,9 @@
 import type { Command } from "commander";
 import { limits } from "../../../limits.ts";
 import type { MachineCheck } from "../../../operator/check-machines.ts";
+import { importModule } from "../../../ports/import-module.ts";
 import { printableLine } from "../../../printable.ts";
 import { exitCodes } from "../../exit-codes.ts";
-import { importModule } from "../../input/import-module.ts";
 import { addMongoUrlOptions } from "../../input/mongo-url.ts";
 import { jsonLine } from "../../output/json-line.ts";
 import { fleetOptions, type Settle, type SharedOptions, type Terminal } from "../../run.ts";

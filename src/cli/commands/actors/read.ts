@@ -4,9 +4,9 @@ import { type ListedActors, listActors } from "../../../operator/actors/list.ts"
 import { type ShownActor, showActor, whyActor } from "../../../operator/actors/look.ts";
 import { withEngine } from "../../../operator/actors/open-engine.ts";
 import { machinesOfModule } from "../../../operator/actors/send-event.ts";
+import { importModule } from "../../../ports/import-module.ts";
 import { exitCodes } from "../../exit-codes.ts";
 import { type EngineOptions, placeOf, print } from "../../input/engine-options.ts";
-import { importModule } from "../../input/import-module.ts";
 import { parseTimeMs } from "../../input/time-span.ts";
 import type { BareLine } from "../../output/json-line.ts";
 import { renderActor, renderList, renderWhy } from "../../render/actors.ts";

@@ -1,11 +1,11 @@
 import { eventOfText } from "../../../operator/actors/event-text.ts";
 import { withEngine } from "../../../operator/actors/open-engine.ts";
 import { type Receiver, type SentByHand, sendByHand } from "../../../operator/actors/send-event.ts";
+import { importModule } from "../../../ports/import-module.ts";
 import { printableLine } from "../../../printable.ts";
 import { exitCodes } from "../../exit-codes.ts";
 import { requireYes } from "../../input/confirmation.ts";
 import { type EngineOptions, placeOf, print } from "../../input/engine-options.ts";
-import { importModule } from "../../input/import-module.ts";
 import type { BareLine } from "../../output/json-line.ts";
 import { renderSent } from "../../render/actors.ts";
 import type { Terminal } from "../../run.ts";

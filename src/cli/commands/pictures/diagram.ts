@@ -1,7 +1,7 @@
 import { type DiagramFormat, drawMachine } from "../../../operator/draw-machine.ts";
 import { writeFileAtomic } from "../../../ports/files.ts";
+import { importModule } from "../../../ports/import-module.ts";
 import { exitCodes } from "../../exit-codes.ts";
-import { importModule } from "../../input/import-module.ts";
 import { jsonLine } from "../../output/json-line.ts";
 import type { Terminal } from "../../run.ts";
 

@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { LockstepError, messageOf } from "../../errors.ts";
+import { LockstepError, messageOf } from "../errors.ts";
 
 /**
  * Imports a module of the user by its path.
