@@ -48,38 +48,45 @@ export function optional(shape: Shape): Shape {
   return (value, path) => (value === undefined ? null : shape(value, path));
 }
 
-function first(troubles: Iterable<string | null>): string | null {
-  for (const trouble of troubles) if (trouble !== null) return trouble;
-  return null;
-}
-
 export function list(shape: Shape): Shape {
   const isList = isA("a list", Array.isArray);
-  return (value, path) =>
-    isList(value, path) ??
-    first((value as unknown[]).map((item, index) => shape(item, `${path}[${index}]`)));
+  return (value, path) => {
+    const trouble = isList(value, path);
+    if (trouble !== null) return trouble;
+    for (const [index, item] of (value as unknown[]).entries()) {
+      if (shape(item, "") !== null) return shape(item, `${path}[${index}]`);
+    }
+    return null;
+  };
 }
 
 const someObject = isA("an object", isObject);
 
 /** An object with any keys, whose values are all alike. */
 export function record(shape: Shape): Shape {
-  return (value, path) =>
-    someObject(value, path) ??
-    first(Object.entries(value as object).map(([key, held]) => shape(held, `${path}.${key}`)));
+  return (value, path) => {
+    const trouble = someObject(value, path);
+    if (trouble !== null) return trouble;
+    for (const [key, held] of Object.entries(value as object)) {
+      if (shape(held, "") !== null) return shape(held, `${path}.${key}`);
+    }
+    return null;
+  };
 }
 
 /** An object with these fields. Other fields may be there. */
 export function fields<Value>(shapes: { readonly [Key in keyof Value]-?: Shape }): Shape {
   const known = Object.entries(shapes) as [string, Shape][];
-  return (value, path) =>
-    someObject(value, path) ??
-    first(
-      known.map(([key, shape]) =>
-        shape(
-          (value as Readonly<Record<string, unknown>>)[key],
-          path === "" ? key : `${path}.${key}`,
-        ),
-      ),
-    );
+  return (value, path) => {
+    const trouble = someObject(value, path);
+    if (trouble !== null) return trouble;
+    const object = value as Readonly<Record<string, unknown>>;
+    for (const [key, shape] of known) {
+      // The path is written only where something is wrong: paths of all fields cost more than the checks.
+      if (shape(object[key], "") !== null) {
+        return shape(object[key], path === "" ? key : `${path}.${key}`);
+      }
+    }
+    return null;
+  };
 }

@@ -11,7 +11,7 @@ export const workflowLimits = {
   workflowEntryBytesMax: 15 * 1024 * 1024,
   rejectedEventLengthMax: 64 * 1024,
   /** Group commit: groups on their way at once, and entries of a group. */
-  workflowGroupsMax: 4,
+  workflowGroupsMax: 2,
   workflowGroupEntriesMax: 500,
   workflowConflictsMax: 64,
   workflowConflictPauseMsMax: 50,

@@ -206,14 +206,38 @@ export function toStored(entry: Entry): StoredEntry {
   return stored;
 }
 
-/** An entry without the fields that only the database needs. */
-function known<Stored extends Omit<StoredEntry, "snapshot">>(found: Stored) {
-  const { _id, dueAtMs: _due, keyUntil: _until, ts: _ts, ...rest } = found;
-  return { actor: _id.actor, revision: _id.revision, ...rest };
+/** An entry without the fields that only the database needs. One literal, as in `toStored`. */
+function known(found: Omit<StoredEntry, "snapshot">): PastEntry {
+  const { eventKey, reason, emitted } = found;
+  const entry: { -readonly [Field in keyof PastEntry]: PastEntry[Field] } = {
+    actor: found._id.actor,
+    revision: found._id.revision,
+    startedAtMs: found.startedAtMs,
+    partition: found.partition,
+    machine: found.machine,
+    version: found.version,
+    kind: found.kind,
+    eventType: found.eventType,
+    event: found.event,
+    nonce: found.nonce,
+    outcome: found.outcome,
+    state: found.state,
+    tags: found.tags,
+    status: found.status,
+    timers: found.timers,
+    work: found.work,
+    atMs: found.atMs,
+    sinceMs: found.sinceMs,
+  };
+  if (eventKey !== undefined) entry.eventKey = eventKey;
+  if (reason !== undefined) entry.reason = reason;
+  if (emitted !== undefined) entry.emitted = emitted;
+  return entry;
 }
 
 export function fromStored(found: StoredEntry): Entry {
-  return known(checked(workflowCollections.journal, entryShape, found));
+  const past = known(checked(workflowCollections.journal, entryShape, found));
+  return Object.assign(past, { snapshot: found.snapshot });
 }
 
 export function pastFromStored(found: Omit<StoredEntry, "snapshot">): PastEntry {
@@ -225,14 +249,29 @@ export const headProjection = {
   ts: 1,
 };
 
+/** What a head and a row have in common. One literal, as in `toStored`. */
+const rowOfHead = (
+  actor: string,
+  revision: number,
+  found: Omit<StoredRow, "_id" | "revision">,
+): ActorRow => ({
+  actor,
+  revision,
+  startedAtMs: found.startedAtMs,
+  partition: found.partition,
+  machine: found.machine,
+  version: found.version,
+  state: found.state,
+  tags: found.tags,
+  status: found.status,
+  sinceMs: found.sinceMs,
+  atMs: found.atMs,
+  dueAtMs: found.dueAtMs ?? null,
+});
+
 export function headFromStored(found: StoredHead): ActorRow {
-  const {
-    _id,
-    ts: _,
-    dueAtMs = null,
-    ...rest
-  } = checked(workflowCollections.journal, headShape, found);
-  return { actor: _id.actor, revision: _id.revision, ...rest, dueAtMs };
+  const { _id } = checked(workflowCollections.journal, headShape, found);
+  return rowOfHead(_id.actor, _id.revision, found);
 }
 
 export function toStoredRow({ actor, dueAtMs, ...rest }: ActorRow): StoredRow {
@@ -242,13 +281,8 @@ export function toStoredRow({ actor, dueAtMs, ...rest }: ActorRow): StoredRow {
 }
 
 export function rowFromStored(found: StoredRow): ActorRow {
-  const {
-    _id,
-    dueAtMs = null,
-    endedAtMs: _,
-    ...rest
-  } = checked(workflowCollections.actors, rowShape, found);
-  return { actor: _id, ...rest, dueAtMs };
+  const { _id, revision } = checked(workflowCollections.actors, rowShape, found);
+  return rowOfHead(_id, revision, found);
 }
 
 export function workerFromStored(
