@@ -1,5 +1,5 @@
-// Aim: the engine makes of each path what the pure machine makes of it, on both stores. Method: all
-// paths of xstate/graph, an actor for each, invariants after every transition.
+// Aim: the engine makes of each path what the pure machine makes of it, on both stores. Method: each event in each state
+// of xstate/graph, on as few actors as can be, and the invariants after every transition.
 
 import { describe, expect, test } from "vitest";
 import { createMemoryStore } from "../../src/journal/memory-store.ts";

@@ -1,12 +1,12 @@
-import type { AnyMachineSnapshot, EventObject } from "xstate";
+import { type AnyMachineSnapshot, type EventObject, transition } from "xstate";
 import { getShortestPaths } from "xstate/graph";
 import type { Case } from "./cases.ts";
 
 /** Events that lead somewhere, in order. */
 export type Path = readonly EventObject[];
 
-/** To every state that can be told apart, and from there by every event there is. */
-export function pathsOf({ machine, input, events, project }: Case): readonly Path[] {
+/** Each state that can be told apart, with the shortest way there. */
+function reachedIn({ machine, input, events, project }: Case) {
   const reached = getShortestPaths(machine, {
     input: input as never,
     events: events as never,
@@ -16,10 +16,31 @@ export function pathsOf({ machine, input, events, project }: Case): readonly Pat
       return JSON.stringify([state.value, project(state)]);
     },
   });
-  return reached.flatMap((path) => {
-    const before = path.steps
+  return reached.map(({ state, steps }) => ({
+    state: state as AnyMachineSnapshot,
+    way: steps
       .map(({ event }) => event as EventObject)
-      .filter(({ type }) => type !== "xstate.init");
-    return events.map((event) => [...before, event]);
+      .filter(({ type }) => type !== "xstate.init"),
+  }));
+}
+
+/** To every state that can be told apart, and from there by every event there is. */
+export function pathsOf(model: Case): readonly Path[] {
+  return reachedIn(model).flatMap(({ way }) => model.events.map((event) => [...way, event]));
+}
+
+/** The same events in the same states on fewer paths: events that leave a state as it is follow each other on one. */
+export function sharedPathsOf(model: Case): readonly Path[] {
+  const { machine, events } = model;
+  const written = (state: AnyMachineSnapshot) =>
+    JSON.stringify(machine.getPersistedSnapshot(state));
+  return reachedIn(model).flatMap(({ state, way }) => {
+    const here = written(state);
+    const isStill = (event: EventObject) =>
+      state.status !== "active" || written(transition(machine, state, event as never)[0]) === here;
+    const still = events.filter(isStill);
+    const [first, ...others] = events.filter((event) => !isStill(event));
+    const all = [...way, ...still, ...(first ? [first] : [])];
+    return [all, ...others.map((event) => [...way, event])];
   });
 }

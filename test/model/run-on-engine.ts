@@ -6,7 +6,7 @@ import { silentLog } from "../../src/log.ts";
 import { systemClock } from "../../src/ports/clock.ts";
 import type { Case } from "./cases.ts";
 import { invariantsOf } from "./invariants-of.ts";
-import { pathsOf } from "./paths.ts";
+import { sharedPathsOf } from "./paths.ts";
 
 /** The actions of a machine, as effects that never answer: the path's events are the answers. */
 function effectsOf(model: Case): EngineMachine["effects"] {
@@ -21,9 +21,9 @@ function effectsOf(model: Case): EngineMachine["effects"] {
   return Object.fromEntries(names.map((name) => [name, never]));
 }
 
-/** Runs every path of a model as an actor of its own, invariants after each transition. */
+/** Plays each path as an actor of its own, and checks the invariants after each transition. */
 export async function runOnEngine(model: Case, store: Store): Promise<number> {
-  const paths = pathsOf(model);
+  const paths = sharedPathsOf(model);
   const lost = new AbortController();
   const engine = createEngine({
     store,
