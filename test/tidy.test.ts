@@ -82,6 +82,7 @@ const leaves = [
   "src/limits.ts",
   "src/log.ts",
   "src/printable.ts",
+  "src/time-span.ts",
   "src/shape.ts",
 ];
 

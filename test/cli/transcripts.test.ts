@@ -122,7 +122,7 @@ function settled(text: string, name: string): string {
       .replaceAll("\r\n", "\n")
       .replaceAll(name, "<database>")
       .replace(moment, "<moment>")
-      .replace(/\d+ min \d+ s|\d+\.\d s/g, "<span>")
+      .replace(/\d+ min(?: \d+ s)?|\d+\.\d s/g, "<span>")
       .replaceAll("\u001b", "␛")
       .replace(frames, "$1")
       // A narrow view breaks a line within a moment.

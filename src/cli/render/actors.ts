@@ -3,20 +3,12 @@ import type { ActorWhy, ShownActor } from "../../operator/actors/look.ts";
 import type { SentByHand } from "../../operator/actors/send-event.ts";
 import { answerOf, eventWordsOf, sentWords, workerWords } from "../../operator/actors/words.ts";
 import { printableLine } from "../../printable.ts";
-import { clockTime, duration } from "./fleet.ts";
-
-/** An age or a span of hours or days for people: `3 d 4 h`. */
-function span(ms: number): string {
-  const hours = Math.floor(ms / 3_600_000);
-  if (hours < 1) return duration(ms);
-  const days = Math.floor(hours / 24);
-  if (days < 1) return `${hours} h ${Math.floor((ms % 3_600_000) / 60_000)} min`;
-  return `${days} d ${hours % 24} h`;
-}
+import { timeSpan } from "../../time-span.ts";
+import { clockTime } from "./fleet.ts";
 
 function moment(at: Date, nowMs: number): string {
   const ms = at.getTime() - nowMs;
-  return `${clockTime(at.getTime())} (${ms < 0 ? `${span(-ms)} ago` : `in ${span(ms)}`})`;
+  return `${clockTime(at.getTime())} (${ms < 0 ? `${timeSpan(-ms)} ago` : `in ${timeSpan(ms)}`})`;
 }
 
 function counted(count: number, noun: string): string {
@@ -28,7 +20,7 @@ function dueText(due: Date | null, nowMs: number): string {
   if (due === null) return "";
   if (due.getTime() === 0) return "work waits";
   const ms = due.getTime() - nowMs;
-  return ms < 0 ? `due for ${span(-ms)}` : `due in ${span(ms)}`;
+  return ms < 0 ? `due for ${timeSpan(-ms)}` : `due in ${timeSpan(ms)}`;
 }
 
 /** Columns of texts: each as wide as its longest text. */
@@ -62,7 +54,7 @@ export function renderList({
   const behind =
     workers === 0
       ? "no worker is alive for them: the list does not have what has happened since the last one wrote it"
-      : `the list may be up to ${duration(staleMs)} behind`;
+      : `the list may be up to ${timeSpan(staleMs)} behind`;
   const count = actors.length === 0 ? "no actor matches" : counted(actors.length, "actor");
   return [
     ...columns(rows),

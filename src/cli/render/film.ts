@@ -3,7 +3,8 @@ import { limits } from "../../limits.ts";
 import type { Film, FilmStep } from "../../operator/film/film.ts";
 import { type FilmLine, spanOf } from "../../operator/film/moment.ts";
 import { printableLine } from "../../printable.ts";
-import { clockTime, duration } from "./fleet.ts";
+import { timeSpan } from "../../time-span.ts";
+import { clockTime } from "./fleet.ts";
 
 const coordinatorName = "upgrade";
 
@@ -48,7 +49,7 @@ function deadlineText({ enters, deadlines }: FilmStep, from: number): string {
   return deadline === undefined ? "" : `, until ${relative(deadline.dueAt - from)}`;
 }
 
-const relative = (ms: number) => `+${duration(ms)}`;
+const relative = (ms: number) => `+${timeSpan(ms)}`;
 
 /** True for a line that tells something. An event that its state ignored changed nothing. Pure. */
 export function isShown({ step }: FilmLine): boolean {
@@ -60,7 +61,7 @@ export function renderFilmHead(film: Film): string {
   const { from, until } = spanOf(film);
   const agents = film.lanes.length - 1;
   const kind = film.restoreOf === null ? "upgrade" : "restore";
-  const took = film.final ? `took ${duration(until - from)}` : "goes on";
+  const took = film.final ? `took ${timeSpan(until - from)}` : "goes on";
   return `${kind} ${film.upgradeId}  ${film.from} → ${film.to}  ${clockTime(from)}, ${took}, ${agents === 1 ? "1 agent" : `${agents} agents`}`;
 }
 

@@ -12,15 +12,9 @@ import type {
   StepsProgress,
   UpgradeStatus,
 } from "../../operator/status.ts";
+import { timeSpan } from "../../time-span.ts";
 import { docsLinkOf } from "./docs-link.ts";
 import { type SayWord, sayPlainly } from "./words.ts";
-
-/** A span of time for people: `3.2 s`, `4 min 10 s`. */
-export function duration(ms: number): string {
-  if (ms < 60_000) return `${(Math.max(0, ms) / 1000).toFixed(1)} s`;
-  const seconds = Math.round(ms / 1000);
-  return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
-}
 
 /** A moment for people, in the same time zone everywhere. */
 export function clockTime(ms: number): string {
@@ -41,7 +35,7 @@ function kindOf({ upgradeId, restoreOf }: UpgradeStatus | HistoryItem): string {
 }
 
 function restoringText({ doneBytes, totalBytes, etaMs }: LoadProgress): string {
-  return `${bytesText(doneBytes)} of ${bytesText(totalBytes)} loaded, about ${duration(etaMs)} to go`;
+  return `${bytesText(doneBytes)} of ${bytesText(totalBytes)} loaded, about ${timeSpan(etaMs)} to go`;
 }
 
 /** How far the schema steps are: `step 1 of 2 titles, 3 of 9 batches, …`. */
@@ -60,7 +54,7 @@ function progressText(progress: StepsProgress): string {
     `${of(documents, documentsTotal)} documents`,
     ...within,
     ...(documentsPerSecond === null ? [] : [`${documentsPerSecond} documents a second`]),
-    ...(etaMs === null ? [] : [`${duration(etaMs.least)} to ${duration(etaMs.most)} to go`]),
+    ...(etaMs === null ? [] : [`${timeSpan(etaMs.least)} to ${timeSpan(etaMs.most)} to go`]),
   ].join(", ");
 }
 
@@ -104,16 +98,16 @@ function renderUpgrade(
 ): string[] {
   const lines = [
     `${kindOf(upgrade)}  ${upgrade.from} → ${upgrade.to}`,
-    `  state        ${upgrade.state}, since ${duration(now - upgrade.since)} (${clockTime(upgrade.since)})`,
+    `  state        ${upgrade.state}, since ${timeSpan(now - upgrade.since)} (${clockTime(upgrade.since)})`,
     `  ${sayWord(condition.word).padEnd(12)} ${condition.what}${condition.todo === null ? "" : `: ${condition.todo}`}`,
   ];
   if (upgrade.progress) lines.push(`  progress     ${progressText(upgrade.progress)}`);
   else if (upgrade.batches > 0) lines.push(`  progress     ${upgrade.batches} batches committed`);
   if (upgrade.rehearsedMs !== null) {
     const grown = upgrade.growthBytes ? `, ${bytesText(upgrade.growthBytes)} more` : "";
-    lines.push(`  rehearsed in ${duration(upgrade.rehearsedMs)}${grown}`);
+    lines.push(`  rehearsed in ${timeSpan(upgrade.rehearsedMs)}${grown}`);
     for (const { step, durationMs, documents } of upgrade.rehearsed) {
-      lines.push(`    ${step}  ${duration(durationMs)}, ${documents} documents changed`);
+      lines.push(`    ${step}  ${timeSpan(durationMs)}, ${documents} documents changed`);
     }
   }
   if (upgrade.copies) lines.push(`  copied       ${copiesText(upgrade.copies)}`);
@@ -127,11 +121,11 @@ function renderUpgrade(
     lines.push(`  waits for    ${upgrade.waitingFor.join(", ") || "the next step"}`);
     if (upgrade.until !== null) {
       lines.push(
-        `  until        ${clockTime(upgrade.until)} (in ${duration(upgrade.until - now)})`,
+        `  until        ${clockTime(upgrade.until)} (in ${timeSpan(upgrade.until - now)})`,
       );
     }
     for (const { agent, until } of upgrade.silent) {
-      const left = until === null ? "" : ` in ${duration(until - now)}`;
+      const left = until === null ? "" : ` in ${timeSpan(until - now)}`;
       lines.push(
         `  silent       ${agent}: the fleet turns back${left} unless ${agent} is heard; "lockstep forget ${agent}" takes a host out that never comes back, and the upgrade goes on without it`,
       );
@@ -150,7 +144,7 @@ function renderUpgrade(
   } else if (from !== null && upgrade.final) {
     lines.push(`  down         since ${clockTime(from)}: not every required agent has served yet`);
   } else if (from !== null) {
-    lines.push(`  down         since ${clockTime(from)} (${duration(now - from)})`);
+    lines.push(`  down         since ${clockTime(from)} (${timeSpan(now - from)})`);
   }
   lines.push(`  next         ${upgrade.next}`);
   for (const { agent, why } of upgrade.notServing) lines.push(`  not serving  ${agent}: ${why}`);
@@ -164,11 +158,11 @@ function masterText({ master, agents, now }: FleetStatus): string {
   if (leaseUntil === null)
     return `no master: ${agent} has given up the mastership of epoch ${epoch}`;
   if (!live) {
-    return `no master: the lease of ${agent} (epoch ${epoch}) ran out ${duration(now - leaseUntil)} ago`;
+    return `no master: the lease of ${agent} (epoch ${epoch}) ran out ${timeSpan(now - leaseUntil)} ago`;
   }
   const isSilent = agents.some((record) => record.agent === agent && record.silent);
   const rest = isSilent
-    ? `, but it is silent; its lease ends in ${duration(leaseUntil - now)}`
+    ? `, but it is silent; its lease ends in ${timeSpan(leaseUntil - now)}`
     : "";
   return `master ${agent} in epoch ${epoch}${rest}`;
 }
@@ -191,7 +185,7 @@ function agentLine(
       : others.length === 0
         ? "can start no other version"
         : `can start ${others.slice(-limits.versionsShownMax).join(", ")}${more}`,
-    agent.drainingSince === null ? "" : `draining for ${duration(now - agent.drainingSince)}`,
+    agent.drainingSince === null ? "" : `draining for ${timeSpan(now - agent.drainingSince)}`,
     agent.silent ? "silent" : "",
     agent.owes ? `owes an undo of ${agent.owes}` : "",
   ];
@@ -245,12 +239,12 @@ export function renderChange(status: FleetStatus, isNews = allIsNews): string {
 }
 
 function stateText({ state, lastedMs }: HistoryItem["states"][number]): string {
-  return lastedMs === null ? state : `${state} ${duration(lastedMs)}`;
+  return lastedMs === null ? state : `${state} ${timeSpan(lastedMs)}`;
 }
 
 /** A downtime of which both ends are known. */
 function downText({ from, until }: Downtime): string {
-  return duration(Number(until) - Number(from));
+  return timeSpan(Number(until) - Number(from));
 }
 
 /** All upgrades for people. Pure. */
@@ -259,7 +253,7 @@ export function renderHistory(history: readonly HistoryItem[]): string {
   return history
     .flatMap((item) => [
       `${item.restoreOf === null ? item.upgradeId : kindOf(item)}  ${item.from} → ${item.to}  ${item.state}  ${clockTime(item.startedAt)}${
-        item.endedAt === null ? "" : `, took ${duration(item.endedAt - item.startedAt)}`
+        item.endedAt === null ? "" : `, took ${timeSpan(item.endedAt - item.startedAt)}`
       }${item.downtime.until === null ? "" : `, down ${downText(item.downtime)}`}, epochs ${item.epochs.join(", ")}`,
       `  ${item.states.map(stateText).join(" → ")}`,
       ...(item.saved === null ? [] : [`  ${savedText(item.saved)}`]),

@@ -1,8 +1,8 @@
 import { limits } from "../../limits.ts";
 import type { FleetPlan } from "../../operator/planning/plan-shape.ts";
 import { printableLine } from "../../printable.ts";
+import { timeSpan } from "../../time-span.ts";
 import { docsLinkOf } from "./docs-link.ts";
-import { duration } from "./fleet.ts";
 
 type PlannedStep = FleetPlan["steps"][number];
 
@@ -31,7 +31,7 @@ function stepLines(step: PlannedStep, index: number): readonly string[] {
 }
 
 function estimateLine({ state, ms }: FleetPlan["estimates"][number]): string {
-  const range = ms === null ? "not known" : `${duration(ms.least)} to ${duration(ms.most)}`;
+  const range = ms === null ? "not known" : `${timeSpan(ms.least)} to ${timeSpan(ms.most)}`;
   return `${state.padEnd(15)} ${range}`;
 }
 
@@ -62,7 +62,7 @@ export function renderPlan(plan: FleetPlan): string {
   const hasSchemaSteps = steps.some(({ undo }) => undo === "the copies");
   const none = ["none: the version changes, and nothing else"];
   const times = Object.entries(deadlines).map(
-    ([name, ms]) => `${name.slice(0, -2)} ${duration(ms)}`,
+    ([name, ms]) => `${name.slice(0, -2)} ${timeSpan(ms)}`,
   );
   return [
     printableLine(`plan: ${databaseName} from ${from} to ${to}`),

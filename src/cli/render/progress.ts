@@ -1,7 +1,8 @@
 import type { LoadProgress } from "../../operator/status.ts";
+import { timeSpan } from "../../time-span.ts";
 import { jsonLine } from "../output/json-line.ts";
 import type { Terminal } from "../run.ts";
-import { bytesText, duration } from "./fleet.ts";
+import { bytesText } from "./fleet.ts";
 
 /** Prints how far something is. */
 export function printProgress(
@@ -13,7 +14,7 @@ export function printProgress(
     terminal.out(
       options.json
         ? jsonLine({ type: "progress", ...progress })
-        : `${bytesText(doneBytes)} of ${bytesText(totalBytes)}, ${duration(etaMs)} to go`,
+        : `${bytesText(doneBytes)} of ${bytesText(totalBytes)}, ${timeSpan(etaMs)} to go`,
     );
   };
 }

@@ -1,4 +1,5 @@
 import { limits } from "../../limits.ts";
+import { timeSpan } from "../../time-span.ts";
 import {
   type AgentCondition,
   type Condition,
@@ -9,13 +10,12 @@ import {
 import type { AgentStatus, FleetStatus } from "../status.ts";
 import { type Finding, ok, trouble, warning } from "./finding.ts";
 import { parts } from "./mends.ts";
-import { timeText } from "./time-text.ts";
 
 function judgeMaster(status: FleetStatus): Finding {
   const { master, now } = status;
   const { master: name } = parts;
   if (master?.live === true) {
-    const left = timeText((master.leaseUntil ?? now) - now);
+    const left = timeSpan((master.leaseUntil ?? now) - now);
     return ok(name, `${master.agent} in epoch ${master.epoch}, whose lease lasts ${left} more`);
   }
   const last = master === null ? "there was none yet" : `the last one was ${master.agent}`;
@@ -28,7 +28,7 @@ function judgeMaster(status: FleetStatus): Finding {
 
 /** The words of a condition with its age. */
 function words({ word, what, since }: Condition, now: number): string {
-  const age = since === null ? "" : `, for ${timeText(now - since)}`;
+  const age = since === null ? "" : `, for ${timeSpan(now - since)}`;
   return `${word}: ${what}${age}`;
 }
 

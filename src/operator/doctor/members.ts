@@ -1,7 +1,7 @@
 import { limits } from "../../limits.ts";
+import { timeSpan } from "../../time-span.ts";
 import { type Finding, ok, trouble, warning } from "./finding.ts";
 import { grantRole, parts } from "./mends.ts";
-import { timeText } from "./time-text.ts";
 
 /** A member as its set sees it. */
 export interface SetMember {
@@ -52,7 +52,7 @@ function memberWords(
       mend: `wait until ${host} is a secondary, or sync it anew`,
     };
   }
-  const behind = state === "SECONDARY" && lagMs !== null ? ` ${timeText(lagMs)} behind` : "";
+  const behind = state === "SECONDARY" && lagMs !== null ? ` ${timeSpan(lagMs)} behind` : "";
   const words = `${host} ${state}${behind}`;
   if (error !== null) {
     return {
@@ -105,7 +105,7 @@ export function judgeClocks(answers: readonly Pick<MemberAnswer, "host" | "clock
   }
   const withinMs = slow.withinMs + fast.withinMs;
   const apartMs = fast.offsetMs - slow.offsetMs;
-  const figure = `${clocks.length} clocks, at most ${timeText(apartMs)} apart (to within ${timeText(withinMs)})`;
+  const figure = `${clocks.length} clocks, at most ${timeSpan(apartMs)} apart (to within ${timeSpan(withinMs)})`;
   const leastMs = apartMs - withinMs;
   if (leastMs <= limits.clockJumpMs) return ok(parts.clocks, figure);
   const words = `${figure}: ${fast.host} is ahead of ${slow.host}`;
@@ -128,7 +128,7 @@ export function judgeWindow(answers: readonly Pick<MemberAnswer, "host" | "oplog
   }
   const words = found.map(({ host, windowMs, usedFraction }) => {
     const used = usedFraction === null ? "" : ` (${Math.round(100 * usedFraction)} % full)`;
-    return `${host} ${timeText(windowMs)}${used}`;
+    return `${host} ${timeSpan(windowMs)}${used}`;
   });
   const short = found.filter(isShort);
   if (short.length === 0) return ok(parts.window, words.join(", "));
@@ -136,7 +136,7 @@ export function judgeWindow(answers: readonly Pick<MemberAnswer, "host" | "oplog
   const known = short.some(({ usedFraction }) => usedFraction !== null);
   return warning(
     parts.window,
-    `${words.join(", ")}; ${timeText(limits.oplogWindowMsMin)} would be safe: a member that is away for longer needs an initial sync, and foreign writes may stay undetected`,
+    `${words.join(", ")}; ${timeSpan(limits.oplogWindowMsMin)} would be safe: a member that is away for longer needs an initial sync, and foreign writes may stay undetected`,
     known
       ? `enlarge the oplog of ${hosts}, with replSetResizeOplog`
       : `grant the user collStats on local.oplog.rs, which shows whether the oplog of ${hosts} is full`,

@@ -54,10 +54,10 @@ const work: ActorWhy["work"][number] = {
 
 test("without the machine, why says what is not known, and shows timers, work and worker", () => {
   expect(renderWhy({ ...why, timers: [timer], work: [work] })).toEqual([
-    "o-17  order 1.0.0  charging  since 2026-01-31 05:00:00 UTC (1 h 0 min ago)",
+    "o-17  order 1.0.0  charging  since 2026-01-31 05:00:00 UTC (1 h ago)",
     "  it moves when its work ends, or by an event",
     "  events  not known without the machine: name its module with --module",
-    "  timer   xstate.after.60000.m.charging  2026-01-31 06:01:00 UTC (in 1 min 0 s)",
+    "  timer   xstate.after.60000.m.charging  2026-01-31 06:01:00 UTC (in 1 min)",
     "  work    task charge, attempt 3; next attempt 2026-01-31 06:00:04 UTC (in 4.0 s); last error: no\\u000abank\\u001b[1m",
     "  worker  h1, process 7",
   ]);
@@ -113,8 +113,8 @@ const actor: ShownActor = {
 
 test("an actor shows its values, indented, and its last transitions", () => {
   expect(renderActor(actor)).toEqual([
-    "o-17  order 1.0.0  charging  since 2026-01-31 05:00:00 UTC (1 h 0 min ago)",
-    "  revision 1, started 2026-01-31 05:00:00 UTC (1 h 0 min ago)",
+    "o-17  order 1.0.0  charging  since 2026-01-31 05:00:00 UTC (1 h ago)",
+    "  revision 1, started 2026-01-31 05:00:00 UTC (1 h ago)",
     "  tags    busy",
     "  context",
     "    {",
@@ -132,8 +132,8 @@ test("an actor shows its values, indented, and its last transitions", () => {
     reason: { code: "event-rejected", message: "broken" },
   };
   expect(renderActor(ended).slice(0, 4)).toEqual([
-    "o-17  order 1.0.0  charging, error  since 2026-01-31 05:00:00 UTC (1 h 0 min ago)",
-    "  revision 1, started 2026-01-31 05:00:00 UTC (1 h 0 min ago)",
+    "o-17  order 1.0.0  charging, error  since 2026-01-31 05:00:00 UTC (1 h ago)",
+    "  revision 1, started 2026-01-31 05:00:00 UTC (1 h ago)",
     "  reason  event-rejected: broken",
     "  output  3",
   ]);

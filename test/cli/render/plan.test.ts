@@ -51,7 +51,7 @@ test("agents, steps with their undo, the commit point, times, deadlines and chec
       "  migrating       not known",
       "  `lockstep rehearse` measures the steps on a copy",
       "deadlines",
-      "  waiting 15 min 0 s, backingUp 60 min 0 s, noProgress 10 min 0 s, peers 15 min 0 s, paused 60 min 0 s, silent 1 min 0 s, rollingBack 60 min 0 s",
+      "  waiting 15 min, backingUp 1 h, noProgress 10 min, peers 15 min, paused 1 h, silent 1 min, rollingBack 1 h",
       "checks",
       "  passed  the oplog: it holds 5 MB",
       "          notice: short",

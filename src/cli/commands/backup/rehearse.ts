@@ -1,9 +1,10 @@
 import { LockstepError } from "../../../errors.ts";
 import { rehearseByHand } from "../../../operator/by-hand/data-by-hand.ts";
+import { timeSpan } from "../../../time-span.ts";
 import { exitCodes } from "../../exit-codes.ts";
 import { readSteps } from "../../input/read-steps.ts";
 import { jsonLine } from "../../output/json-line.ts";
-import { bytesText, duration } from "../../render/fleet.ts";
+import { bytesText } from "../../render/fleet.ts";
 import { printNotice, printProgress } from "../../render/progress.ts";
 import { fleetOptions, type Terminal } from "../../run.ts";
 import type { BackupOptions } from "./backup.ts";
@@ -43,10 +44,10 @@ export async function rehearseCommand(
   terminal.out(`${from} → ${to} passed on a copy; the live data was not touched`);
   for (const { step, durationMs, documents, batches, operations } of result.figures) {
     terminal.out(
-      `  ${step}  ${duration(durationMs)}, ${documents} documents changed in ${batches} batches`,
+      `  ${step}  ${timeSpan(durationMs)}, ${documents} documents changed in ${batches} batches`,
     );
     for (const { operation, estimatedBytes, durationMs: tookMs } of operations) {
-      terminal.out(`    ${operation}  ${duration(tookMs)}, about ${bytesText(estimatedBytes)}`);
+      terminal.out(`    ${operation}  ${timeSpan(tookMs)}, about ${bytesText(estimatedBytes)}`);
     }
   }
   terminal.out(`  ${bytesText(growthBytes)} more on each member's disk`);

@@ -1,7 +1,7 @@
 import type { UpgradeStatus } from "../../../operator/status.ts";
+import { timeSpan } from "../../../time-span.ts";
 import { exitCodes } from "../../exit-codes.ts";
 import { requireYes } from "../../input/confirmation.ts";
-import { duration } from "../../render/fleet.ts";
 import { type SharedOptions, type Terminal, withFleet } from "../../run.ts";
 import { printAccepted } from "../../wait-for-end.ts";
 
@@ -13,7 +13,7 @@ export interface PauseOptions extends SharedOptions {
 /** The cost of a pause, in one sentence. Pure. */
 export function pauseCost({ upgradeId, downtime }: UpgradeStatus, now: number): string {
   const soFar =
-    downtime.from === null ? "goes down" : `has been down for ${duration(now - downtime.from)}`;
+    downtime.from === null ? "goes down" : `has been down for ${timeSpan(now - downtime.from)}`;
   return `a pause of ${upgradeId} keeps all gates shut: the application ${soFar}, and stays down until the upgrade goes on and ends`;
 }
 

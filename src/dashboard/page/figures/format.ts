@@ -1,16 +1,8 @@
-/** A span of time in at most two units: `12 s`, `4 min 10 s`, `2 h 5 min`. Pure. */
-export function span(ms: number): string {
-  const seconds = Math.max(0, Math.floor(ms / 1_000));
-  if (seconds < 60) return `${seconds} s`;
-  const minutes = Math.floor(seconds / 60);
-  if (minutes < 60) return two(minutes, "min", seconds % 60, "s");
-  const hours = Math.floor(minutes / 60);
-  if (hours < 48) return two(hours, "h", minutes % 60, "min");
-  return two(Math.floor(hours / 24), "d", hours % 24, "h");
-}
+import { timeSpan } from "../../../time-span.ts";
 
-function two(large: number, largeUnit: string, small: number, smallUnit: string): string {
-  return small === 0 ? `${large} ${largeUnit}` : `${large} ${largeUnit} ${small} ${smallUnit}`;
+/** A span of time, in whole seconds below a minute: tenths of an age would never stand still. Pure. */
+export function span(ms: number): string {
+  return ms < 60_000 ? `${Math.max(0, Math.floor(ms / 1_000))} s` : timeSpan(ms);
 }
 
 /** A time left as a clock shows it: `0:09`, `14:59`, `1:00:00`. Pure. */

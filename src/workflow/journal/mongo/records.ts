@@ -249,7 +249,7 @@ export const headProjection = {
   ts: 1,
 };
 
-/** What a head and a row have in common. One literal, as in `toStored`. */
+/** The row of an actor, by the fields that stored heads and stored rows share. One literal, as in `toStored`. */
 const rowOfHead = (
   actor: string,
   revision: number,
