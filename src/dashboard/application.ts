@@ -118,9 +118,12 @@ export function createApplication(options: ApplicationOptions): Application {
   );
 
   application.get("/api/stream", (context) => {
+    const headers = { "Content-Type": "text/event-stream" };
+    // Nobody would read or end the stream of a HEAD, so it would keep its place for good.
+    if (context.req.method === "HEAD") return context.body(null, 200, headers);
     const cut = () => void context.env.outgoing.destroy();
     const stream = eventStream(feed, context.req.header("last-event-id"), cut);
-    return context.body(stream, 200, { "Content-Type": "text/event-stream" });
+    return context.body(stream, 200, headers);
   });
   application.get("/api/rights", (context) => {
     const refusal = rightsRefusal(context.req.header("authorization"), token);

@@ -14,9 +14,9 @@ export interface Refusal {
   readonly message: string;
 }
 
-/** The host in a Host header without its port, or null for one that is none. Pure. */
+/** The host in a Host header without its port, or null for one that is none. Containers have names with `_`. Pure. */
 export function hostNameOf(header: string | undefined): string | null {
-  const matched = /^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+)(?::\d{1,5})?$/.exec(header ?? "");
+  const matched = /^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(?::\d{1,5})?$/.exec(header ?? "");
   return matched?.[1]?.toLowerCase().replace(/^\[|\]$/g, "") ?? null;
 }
 

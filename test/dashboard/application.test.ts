@@ -203,6 +203,14 @@ test("many streams: the rest are refused with a reason, and a place becomes free
   });
 });
 
+test("a request without a body takes no place among the streams", async () => {
+  const { url } = await serving(1);
+  for (let place = 0; place <= limits.dashboardStreamsMax; place += 1) {
+    const { status, headers } = await fetch(`${url}api/stream`, { method: "HEAD" });
+    expect([status, headers.get("content-type")]).toEqual([200, "text/event-stream"]);
+  }
+});
+
 test("a client that never reads is dropped at the bound", async () => {
   const { url } = await serving(2_000);
   const { port } = new URL(url);

@@ -10,6 +10,7 @@ describe("the Host header", () => {
     ["LOCALHOST:80", true],
     ["fleet.example", true],
     ["Fleet.Example:443", true],
+    ["ops_page_1:4680", true],
     ["evil.example:4680", false],
     ["127.0.0.1.evil.example", false],
     ["localhost.evil.example", false],
@@ -19,12 +20,12 @@ describe("the Host header", () => {
     ["", false],
     [undefined, false],
   ])("%s", (header, isOwn) => {
-    expect(isOwnHost(header, ["fleet.example"])).toBe(isOwn);
+    expect(isOwnHost(header, ["fleet.example", "ops_page_1"])).toBe(isOwn);
   });
 
   test("is taken without its port", () => {
     expect(hostNameOf("[FE80::1]:1")).toBe("fe80::1");
-    expect(hostNameOf("a_b")).toBeNull();
+    expect(hostNameOf("a b")).toBeNull();
   });
 });
 
