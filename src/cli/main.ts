@@ -17,6 +17,7 @@ import { addServeCommand } from "./commands/serve.ts";
 import { addLookingCommands } from "./commands/show/register.ts";
 import { addUpgradeCommands } from "./commands/upgrade/register.ts";
 import { addSteeringCommands } from "./commands/upgrade/steering.ts";
+import { refuseEarlyEnd } from "./early-end.ts";
 import { exitCodeOf, exitCodes } from "./exit-codes.ts";
 import { addMongoUrlOptions, completeMongoUrl } from "./input/mongo-url.ts";
 import { renderFailure, renderInterruption } from "./render/failure.ts";
@@ -110,9 +111,14 @@ async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
+const letEnd = refuseEarlyEnd((error) => sayError(renderFailure(error, { json })));
+const endNow = (exitCode: number): never => {
+  letEnd();
+  process.exit(exitCode);
+};
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
   process.on(signal, () => {
-    if (interruption.signal.aborted) process.exit(exitCodes.interrupted);
+    if (interruption.signal.aborted) endNow(exitCodes.interrupted);
     interruption.abort(new Error("interrupted"));
     // The explanation would vanish with the view of a watch.
     terminal.screen?.leave();
@@ -121,8 +127,9 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
 }
 // A reader that has seen enough, as `head` does, has ended.
 process.stdout.on("error", ({ code }: NodeJS.ErrnoException) => {
-  process.exit(code === "EPIPE" ? exitCodes.done : exitCodes.failed);
+  endNow(code === "EPIPE" ? exitCodes.done : exitCodes.failed);
 });
 process.exitCode = await main(process.argv);
+letEnd();
 // A step that ignores its end may hold a timer or a connection of its own.
 exitAfter(limits.exitGraceMs);
