@@ -32,6 +32,16 @@ describe("the file of a plan", () => {
     ["of something else", () => '{"name": "package"}', "another one"],
     ["no object", () => "null", "another one"],
     [
+      "without its plan",
+      () => '{"format": "lockstep-plan", "formatVersion": 1}',
+      "plan: expected an object, found nothing",
+    ],
+    [
+      "with another seal",
+      (text: string) => text.replace(/"seal": "\w+"/, '"seal": 1'),
+      "changed since",
+    ],
+    [
       "without an agent's role",
       () => planText({ ...plan, agents: [{ agent: "a1" }] } as never),
       "plan.agents[0].role",

@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import { LockstepError } from "../../errors.ts";
 import type { StepSource } from "../../operator/planning/make-plan.ts";
 import { stepsOfBuild } from "../../operator/planning/steps-of-build.ts";
+import { shellWord } from "../render/shell-word.ts";
 import { readSteps } from "./read-steps.ts";
 
 /** The options by which a command finds the steps of a build that does not run yet. */
@@ -55,6 +56,6 @@ export async function requireStepSource(
 
 /** The options of another command that finds the same steps, as a person types them. Pure. */
 export function stepWords({ steps, versions }: StepOptions): string {
-  if (steps !== undefined) return ` --steps ${steps}`;
-  return versions === undefined ? "" : ` --versions ${versions}`;
+  if (steps !== undefined) return ` --steps ${shellWord(steps)}`;
+  return versions === undefined ? "" : ` --versions ${shellWord(versions)}`;
 }

@@ -117,7 +117,8 @@ export function planOfText(content: string): FleetPlan {
       `found one of version ${String(formatVersion)}, and this build reads version ${planFormatVersion}`,
     );
   }
-  if (seal !== sealOf(plan)) throw notAPlan("found one that was changed since");
+  if (plan !== undefined && seal !== sealOf(plan))
+    throw notAPlan("found one that was changed since");
   const wrong = planShape(plan, "plan");
   if (wrong !== null) throw notAPlan(`found a wrong one: ${wrong}`);
   return plan as FleetPlan;

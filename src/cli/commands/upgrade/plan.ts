@@ -9,6 +9,7 @@ import { parseDeadlines } from "../../input/deadlines.ts";
 import { requireStepSource, type StepOptions, stepWords } from "../../input/step-source.ts";
 import { jsonLine } from "../../output/json-line.ts";
 import { renderPlan } from "../../render/plan.ts";
+import { shellWord } from "../../render/shell-word.ts";
 import { type SharedOptions, type Terminal, withFleet } from "../../run.ts";
 import { type FollowOptions, followUpgrade } from "./upgrade.ts";
 
@@ -39,7 +40,7 @@ export async function plan(
     terminal.out(
       options.json
         ? jsonLine({ type: "plan-file", path: resolve(out) })
-        : `written to ${out}: \`lockstep apply ${out}${stepWords(options)}\` asks for this upgrade`,
+        : `written to ${out}: \`lockstep apply ${shellWord(out)}${stepWords(options)}\` asks for this upgrade`,
     );
     return exitCodes.done;
   });
