@@ -27,7 +27,7 @@ test.each([
   const plain = await drawn(code);
   expect(plain?.exitCode).toBe(exitCodes.failed);
   expect(plain?.stderr).toContain(words);
-  const { stderr = "", ...ran } = (await drawn(code, "--json")) ?? {};
-  expect(ran.exitCode).toBe(exitCodes.failed);
-  expect(linesOf("error", stderr)).toMatchObject([{ type: "error", code: "unexpected" }]);
+  const ran = await drawn(code, "--json");
+  expect(ran?.exitCode).toBe(exitCodes.failed);
+  expect(linesOf("error", ran?.stderr ?? "")).toMatchObject([{ type: "error", code: "unexpected" }]);
 });
