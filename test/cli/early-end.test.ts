@@ -29,5 +29,7 @@ test.each([
   expect(plain?.stderr).toContain(words);
   const ran = await drawn(code, "--json");
   expect(ran?.exitCode).toBe(exitCodes.failed);
-  expect(linesOf("error", ran?.stderr ?? "")).toMatchObject([{ type: "error", code: "unexpected" }]);
+  expect(linesOf("error", ran?.stderr ?? "")).toMatchObject([
+    { type: "error", code: "unexpected" },
+  ]);
 });
