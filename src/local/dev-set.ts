@@ -1,9 +1,10 @@
 import { createServer } from "node:net";
-import { LockstepError, messageOf } from "../errors.ts";
+import { messageOf } from "../errors.ts";
 import type { Clock } from "../ports/clock.ts";
 import { takeDataDirectory } from "./data-directory.ts";
 import { keepMembers } from "./keep-members.ts";
 import type { Member } from "./mongod-process.ts";
+import { portTaken } from "./port-taken.ts";
 import { type ReplicaSet, startReplicaSet } from "./replica-set.ts";
 
 /** A replica set for a person who develops: its members are kept running until it is stopped. */
@@ -29,11 +30,7 @@ async function requireFreePort(port: number): Promise<void> {
     await new Promise((resolve) => server.close(resolve));
   } catch (error) {
     const isTaken = (error as NodeJS.ErrnoException).code === "EADDRINUSE";
-    throw new LockstepError(
-      "port-taken",
-      `expected port ${port} of 127.0.0.1 to be free, ${isTaken ? "another program listens there" : `it cannot be used: ${messageOf(error)}`}: end that program, or name the first of other ports with --port`,
-      { port },
-    );
+    throw portTaken(port, isTaken ? undefined : `it cannot be used: ${messageOf(error)}`);
   }
 }
 

@@ -1,12 +1,13 @@
 import { mkdir, readFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
-import { MongoClient } from "mongodb";
-import { LockstepError } from "../errors.ts";
+import { MongoClient, MongoServerError } from "mongodb";
+import { isLockstepError, LockstepError } from "../errors.ts";
 import { limits } from "../limits.ts";
 import { systemClock } from "../ports/clock.ts";
 import { type ChildProcess, exited, signalProcess, startProcess } from "../ports/process.ts";
 import type { Guard } from "./guard.ts";
+import { portTaken } from "./port-taken.ts";
 
 /** One mongod on this machine, under our control by its process id. */
 export interface Member {
@@ -91,7 +92,24 @@ function wordsOf(
   ];
 }
 
-/** Starts one mongod and waits until it answers. */
+/**
+ * True where this answer comes from the member with that data, and not from another program that took its port in the
+ * meantime. A member with users tells nobody before a login.
+ */
+async function isOwnAnswer(probe: MongoClient, dataDirectory: string): Promise<boolean> {
+  try {
+    const { parsed } = await probe.db("admin").command({ getCmdLineOpts: 1 });
+    return parsed?.storage?.dbPath === dataDirectory;
+  } catch (error) {
+    if (error instanceof MongoServerError && error.codeName === "Unauthorized") return true;
+    throw error;
+  }
+}
+
+/**
+ * Starts one mongod and waits until it answers.
+ * @throws LockstepError `mongod-does-not-run`, `port-taken`
+ */
 export async function startMember(options: MemberOptions): Promise<Member> {
   const { name, guard, signal } = options;
   const { address, enter } = options.place;
@@ -122,8 +140,10 @@ export async function startMember(options: MemberOptions): Promise<Member> {
       const probe = new MongoClient(directUrl, { serverSelectionTimeoutMS: 500 });
       try {
         await probe.db("admin").command({ hello: 1 });
-        return;
-      } catch {
+        if (await isOwnAnswer(probe, dataDirectory)) return;
+        throw portTaken(port);
+      } catch (error) {
+        if (isLockstepError(error, "port-taken")) throw error;
         await systemClock.sleep(50);
       } finally {
         await probe.close();

@@ -1,7 +1,8 @@
 // Aim: a local replica set is real, survives the loss of its primary, and leaves nothing behind, even
 // when its owner dies with -9. Method: real mongods; their process ids and folders looked up after.
-import { access } from "node:fs/promises";
-import { resolve } from "node:path";
+import { access, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
 import { MongoClient } from "mongodb";
 import { expect, inject, onTestFinished, test } from "vitest";
 import { startReplicaSet } from "../../src/local/replica-set.ts";
@@ -35,6 +36,19 @@ test("a killed primary is followed by another; after stop no process is left", a
   expect(pids.every(isThere)).toBe(true);
   await set.stop();
   expect(pids.filter(isThere)).toEqual([]);
+});
+
+test("a port that another set took after it was found free: the set does not take that one for its own", async () => {
+  const mongodPath = inject("mongodPath");
+  const other = await startReplicaSet({ mongodPath, members: 1 });
+  onTestFinished(() => other.stop());
+  const directory = await mkdtemp(join(tmpdir(), "lockstep-second-set-"));
+  onTestFinished(() => rm(directory, { recursive: true, force: true }));
+  const ports = other.members.map(({ port }) => port);
+  await expect(startReplicaSet({ mongodPath, members: 1, directory, ports })).rejects.toEqual(
+    expect.objectContaining({ code: "port-taken" }),
+  );
+  expect((await other.primary()).alive).toBe(true);
 });
 
 test("kill -9 of the owner: no mongod and no folder stays", async () => {
