@@ -7,12 +7,12 @@ export type {
 } from "../machines/vocabulary.ts";
 export {
   type Agent,
-  type AgentDashboard,
   type AgentOptions,
   createAgent,
   type Ports,
 } from "./agent/create-agent.ts";
 export type { LifecycleEvents, Moved } from "./agent/lifecycle.ts";
+export type { AgentDashboard } from "./agent/page.ts";
 export type { Readiness, ReadinessContext, ReadOnlyDatabase } from "./agent/readiness.ts";
 export type { Answer, FleetRequest } from "./control/inbox.ts";
 export type {

@@ -1,12 +1,6 @@
 import { resolve } from "node:path";
 import type { Role } from "../../machines/vocabulary.ts";
 import { requireSemver } from "../control/versions.ts";
-import {
-  serveInThread,
-  type ThreadData,
-  type ThreadedDashboard,
-  type ThreadPorts,
-} from "../dashboard/in-thread.ts";
 import { requireName } from "../entity-names.ts";
 import { isLockstepError, LockstepError, messageOf } from "../errors.ts";
 import {
@@ -34,6 +28,7 @@ import { defineSteps, type Step } from "../upgrade/protocol/steps.ts";
 import { startAgent } from "./agent-runtime.ts";
 import { describeIfAsked } from "./describe-if-asked.ts";
 import { createLifecycle, type LifecycleEvents } from "./lifecycle.ts";
+import { type AgentDashboard, createPage } from "./page.ts";
 import type { Readiness } from "./readiness.ts";
 import type { Runtime } from "./run-agent.ts";
 
@@ -93,25 +88,6 @@ export interface AgentOptions {
   readonly log?: Log;
   /** Ports for tests. Default: the real ones. */
   readonly ports?: Partial<Ports>;
-}
-
-/** The page of the fleet, as an agent serves it. */
-export interface AgentDashboard {
-  /** The address to listen on. Default: 127.0.0.1, which only this host reaches. */
-  readonly host?: string;
-  /** The port to listen on; 0 takes a free one. Default: 4680. */
-  readonly port?: number;
-  /** Names under which a proxy serves the page. Default: none. */
-  readonly allowedHosts?: readonly string[];
-  /** Gives the right to act to a person who enters it. Default: the page is read-only. */
-  readonly token?: string;
-  /**
-   * The database of the engine whose actors the page shows, and which its metrics count. Default: the metrics count the
-   * engine of the application's database, and no actors are shown, unless `module` is given.
-   */
-  readonly engineDatabase?: string;
-  /** The path of a module that exports the engine's durable machines. The page's thread imports it. Default: none. */
-  readonly module?: string;
 }
 
 export interface Ports {
@@ -190,28 +166,6 @@ function launchedFacts(launched: LauncherEnvironment | undefined) {
     incarnationAtLeast: launched?.incarnation ?? 1,
     cannotStart: launched?.cannotStart ?? null,
     safeMode: launched?.safeMode ?? null,
-  };
-}
-
-/** The page of an agent, from a start of the agent to its stop, where it is asked for. */
-function createPage(
-  { dashboard, fleet, agent }: AgentOptions,
-  place: Pick<ThreadData, "mongoUrl" | "databaseName">,
-  { clock, log }: ThreadPorts,
-) {
-  const named = fleet === undefined ? {} : { fleet };
-  const data = { port: limits.dashboardPort, ...dashboard, ...place, ...named };
-  let served: ThreadedDashboard | undefined;
-  return {
-    get url() {
-      return served?.url ?? null;
-    },
-    start() {
-      if (dashboard) served = serveInThread(data, { clock, log: log.child({ agent }) });
-    },
-    async stop() {
-      await served?.stop();
-    },
   };
 }
 
