@@ -13,8 +13,9 @@ export default defineConfig({
     include: ["test/**/*.test.ts"],
     exclude: ["test/privileged/**"],
     globalSetup: ["test/support/global-setup.ts"],
-    testTimeout: 180_000,
-    hookTimeout: 120_000,
+    // No test is about time. These limits end what hangs, and leave a machine that is busy with other work room.
+    testTimeout: 600_000,
+    hookTimeout: 300_000,
     // One more than cores: much of a test is a wait for an election, a lease or a deadline.
     maxWorkers: 3,
     retry: 0,

@@ -4,8 +4,8 @@ export default defineConfig({
   test: {
     include: ["test/privileged/**/*.test.ts"],
     globalSetup: ["test/support/global-setup.ts"],
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
+    testTimeout: 600_000,
+    hookTimeout: 300_000,
     retry: 0,
   },
 });

@@ -35,7 +35,7 @@ beforeAll(async () => {
       } }];`,
   );
   world = await startTestFleet();
-}, 120_000);
+});
 afterAll(async () => {
   await world?.stop();
   await rm(folder, { recursive: true, force: true });
@@ -109,7 +109,7 @@ test("a plan, its file, and the upgrade, which is watched", async () => {
     lines: [{ type: "plan" }],
     errors: [{ type: "error" }],
   });
-}, 180_000);
+});
 
 test("an upgrade that is turned back, in the words of each command", async () => {
   await world.hold("local-journal");
@@ -142,7 +142,7 @@ test("an upgrade that is turned back, in the words of each command", async () =>
       line.type === "film" ? { ...line, readAt: expect.any(Number) } : line,
     ),
   );
-}, 180_000);
+});
 
 test("backups, a rehearsal, and restores beside and over the live database", async () => {
   const files = ["--directory", inFolder("backups")];
@@ -176,7 +176,7 @@ test("backups, a rehearsal, and restores beside and over the live database", asy
   expect((await run(...live, "--dry-run")).lines.at(-1)).toMatchObject({ version: "1.0.0" });
   expect(await run(...live)).toMatchObject({ code: 0, errors: [] });
   expect(await run("rehearse", "1.1.0", ...steps(), ...files)).toMatchObject({ code: 0 });
-}, 180_000);
+});
 
 test("an agent that is forgotten, the page, and failures", async () => {
   const [, , a3] = world.servers;

@@ -24,7 +24,7 @@ beforeAll(async () => {
   );
   await writeFile(join(folder, "other.mjs"), `export const steps = [${step("1.1.1")}];`);
   world = await startTestFleet();
-}, 120_000);
+});
 afterAll(async () => {
   await world?.stop();
   await rm(folder, { recursive: true, force: true });
@@ -90,7 +90,7 @@ test("plan, apply, and the refusal of a plan that is older than an upgrade", asy
   expect([again.code, again.text.includes("generation 1, now 2")], again.text).toEqual([1, true]);
   const next = await run("plan", "1.2.0", ...steps(), "--json");
   expect(JSON.parse(next.out)).toMatchObject({ type: "plan", generation: 2, from: "1.1.0" });
-}, 180_000);
+});
 
 test("a master refuses a request of another generation, whatever came between the plan and the request", async () => {
   const request: FleetRequest = { kind: "upgrade", to: "1.2.0", deadlines: {}, generation: 99 };
@@ -120,7 +120,7 @@ test("an upgrade with the steps shows its plan, and applies it", async () => {
   const [shown = "", accepted = ""] = done.out.split("accepted as ");
   expect(shown).toContain(`plan: things from ${agentVersion} to 1.3.0\n`);
   expect(accepted).toContain(`upgrade ${agentVersion} to 1.3.0`);
-}, 180_000);
+});
 
 test("on a host with a launcher, the build itself describes the steps: as a running agent reports them", async () => {
   const versions = ["--versions", `${world.directoryOf("a1")}.versions.json`];
@@ -145,7 +145,7 @@ test("on a host with a launcher, the build itself describes the steps: as a runn
   const upgraded = await runIn(inEnvironment, "upgrade", "1.5.0", "--yes");
   expect(upgraded.code, upgraded.text).toBe(0);
   expect(upgraded.out).toContain("plan: things from 1.4.0 to 1.5.0\n");
-}, 180_000);
+});
 
 test("a version that is not higher has no plan, and the master says whether it can be taken", async () => {
   const versions = ["--versions", `${world.directoryOf("a1")}.versions.json`];

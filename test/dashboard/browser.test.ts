@@ -75,7 +75,7 @@ beforeAll(async () => {
   await serve();
   page = await openPage(browser, complaints);
   page.on("request", (request) => asked.push(request.url()));
-}, 120_000);
+});
 afterAll(async () => {
   await browser?.close();
   server?.kill("SIGKILL");

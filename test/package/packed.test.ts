@@ -20,7 +20,7 @@ beforeAll(async () => {
     `typescript-7@file:${resolve("node_modules/typescript")}`,
   );
   folder = installed.folder;
-}, 300_000);
+});
 afterAll(() => installed?.remove());
 
 /** The samples of a page that use the package, and can run by themselves. */

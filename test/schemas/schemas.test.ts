@@ -36,7 +36,7 @@ test("--check names a stale, a missing and a surplus schema, and a run mends the
   expect((await readdir(join(root, "schemas"))).toSorted()).toEqual(
     outputNames.map((name) => `${name}.json`).toSorted(),
   );
-}, 300_000);
+});
 
 test("each schema names its version, stands alone, and says the type of each field", () => {
   for (const name of outputNames) {

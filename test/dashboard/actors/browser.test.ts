@@ -92,7 +92,7 @@ beforeAll(async () => {
   });
   url = await serve("--engine-database", database, "--module", await writeModule(folder));
   page = await openPage(browser, complaints);
-}, 120_000);
+});
 afterAll(async () => {
   await browser?.close();
   for (const server of servers) server.kill("SIGKILL");
