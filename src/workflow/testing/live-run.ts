@@ -4,12 +4,14 @@ import {
   createActor,
   type EventObject,
   fromPromise,
+  type InspectedEventEvent,
+  type InspectionEvent,
   SimulatedClock,
 } from "xstate";
 import { silentLog } from "../../log.ts";
 import type { DurableMachine, PreparedTask, WorkContext } from "../definition/durable.ts";
 import { pauseAfter } from "../definition/durations.ts";
-import { isMachine } from "../system/xstate-internals.ts";
+import { asLive, isMachine, isPureLogic } from "../system/xstate-internals.ts";
 import { type Observation, observe, textOf } from "./observation.ts";
 import { turn } from "./settle.ts";
 
@@ -56,10 +58,12 @@ export class LiveRun {
     this.#durable = durable;
     const actor = createActor(this.#provided(durable.machine), {
       ...{ id: "root", clock: this.#clock, input, logger: () => {} },
-      inspect: (event: { readonly type: string; readonly actorRef: unknown }) => {
-        if (event.type !== "@xstate.actor") return;
-        const listening = event.actorRef as { on(type: "*", act: (event: unknown) => void): void };
-        listening.on("*", (emitted) => void this.#emitted.push(textOf(emitted)));
+      inspect: (event: InspectionEvent) => {
+        if (event.type === "@xstate.event") this.#noteResult(event);
+        if (event.type === "@xstate.actor") {
+          const actor = event.actorRef as AnyActorRef;
+          actor.on("*", (emitted) => void this.#emitted.push(textOf(emitted)));
+        }
       },
     } as never);
     // XState throws an error of the root into the process where nobody listens.
@@ -106,6 +110,16 @@ export class LiveRun {
     (this.#actor as unknown as { stop(): void }).stop();
   }
 
+  /** Notes the end of whatever would be a worker's work: the engine records it as a result. */
+  #noteResult({ event, sourceRef }: InspectedEventEvent): void {
+    if (sourceRef === undefined || !/^xstate\.(done|error)\.actor\./.test(event.type)) return;
+    const { logic } = asLive(sourceRef as AnyActorRef);
+    if (isMachine(logic) || isPureLogic(logic)) return;
+    const { output, error } = event as EventObject & { output?: unknown; error?: unknown };
+    const isDone = event.type.startsWith("xstate.done.");
+    this.#results.push(resultText(isDone ? { kind: "done", output } : { kind: "error", error }));
+  }
+
   /** The machine with the tasks and actions of its declaration, also in the machines that it invokes. */
   #provided(machine: AnyStateMachine): AnyStateMachine {
     const { tasks, actions } = this.#durable;
@@ -132,15 +146,9 @@ export class LiveRun {
   }
 
   #promise(name: string, task: PreparedTask) {
-    return fromPromise(async ({ input, signal }: { input: unknown; signal: AbortSignal }) => {
-      const answer = await this.#attempts(name, task, input, signal).then(
-        (output) => ({ kind: "done" as const, output }),
-        (error: unknown) => ({ kind: "error" as const, error }),
-      );
-      if (!signal.aborted) this.#results.push(resultText(answer));
-      if (answer.kind === "error") throw answer.error;
-      return answer.output;
-    });
+    return fromPromise(({ input, signal }: { input: unknown; signal: AbortSignal }) =>
+      this.#attempts(name, task, input, signal),
+    );
   }
 
   /** The attempts that the task's policy gives, as a worker makes them. */

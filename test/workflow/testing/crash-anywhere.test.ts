@@ -1,9 +1,25 @@
 // Aim: the public kit plays a user's machine through every crash. Method: machines with everything that a process can lose.
 import { expect, test } from "vitest";
-import { assign, fromCallback, fromPromise, setup } from "xstate";
+import {
+  assign,
+  createMachine,
+  fromCallback,
+  fromObservable,
+  fromPromise,
+  setup,
+  type Subscribable,
+} from "xstate";
 import { durable } from "../../../src/workflow/definition/durable.ts";
 import { crashAnywhere } from "../../../src/workflow/testing/crash-anywhere.ts";
 import { orderMachine } from "../engine/order-machine.ts";
+
+/** An observable that ends at once. */
+const ending = {
+  subscribe(observer: { complete?: () => void }) {
+    observer.complete?.();
+    return { unsubscribe() {} };
+  },
+} as unknown as Subscribable<unknown>;
 
 function orderOf(failures: { left: number }) {
   return durable(orderMachine, {
@@ -155,4 +171,47 @@ test("a timer without a delay fires before the next step, live and durable", asy
     { send: { type: "GO" } },
     { send: { type: "GO" } },
   ]);
+});
+
+test.each([
+  { what: "a promise that answers", own: fromPromise(async () => 2) },
+  { what: "a promise that fails", own: fromPromise(async () => Promise.reject(new Error("away"))) },
+  { what: "an observable that ends", own: fromObservable(() => ending) },
+  {
+    what: "a callback that throws",
+    own: fromCallback(() => {
+      throw new Error("no ears");
+    }),
+  },
+])("work of the machine's own logic is compared: $what", async ({ own }) => {
+  const machine = createMachine({
+    initial: "busy",
+    states: {
+      busy: { invoke: { src: "own", onDone: "done", onError: "failed" } },
+      done: {},
+      failed: {},
+    },
+  }).provide({ actors: { own: own as never } });
+  await crashAnywhere(durable(machine, { name: "own", version: "1.0.0" }), [{ elapse: "1s" }]);
+});
+
+test("a task without `run` is compared: it runs the machine's own promise", async () => {
+  const machine = setup({
+    actors: { own: fromPromise<number, number>(async ({ input }) => input + 1) },
+  }).createMachine({
+    context: { sum: 0 },
+    initial: "busy",
+    states: {
+      busy: {
+        invoke: {
+          src: "own",
+          input: 1,
+          onDone: { target: "done", actions: assign({ sum: ({ event }) => event.output }) },
+        },
+      },
+      done: {},
+    },
+  });
+  const adding = durable(machine, { name: "adding", version: "1.0.0", tasks: { own: {} } });
+  await crashAnywhere(adding, [{ elapse: "1s" }]);
 });
