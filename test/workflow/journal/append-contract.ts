@@ -328,6 +328,16 @@ export function appendContract(open: OpenStore): void {
     expect((await store.entries("a", 0, 10)).length).toBe(1);
   });
 
+  test("a key that the same transaction has used is a duplicate", async () => {
+    const { store } = await opened();
+    const twice = store.transact(async (session) => {
+      await store.append([entryOf("a", 0, { eventKey: "k" })], { session });
+      await store.append([entryOf("a", 1, { eventKey: "k" })], { session });
+    });
+    await expect(twice).rejects.toMatchObject({ code: "duplicate" });
+    expect(await store.tail("a")).toBeUndefined();
+  });
+
   test("a transaction at a raised fence is refused", async () => {
     const { store, writeBusiness, business } = await opened();
     const fence = { worker: "w", epoch: 1 };

@@ -170,7 +170,9 @@ export async function appendWithin(
     if (isTransient(error) || entry === undefined) throw error;
     // Outside of the transaction, which can read nothing any more.
     const fate = await fateOf(journal, entry);
-    throw refusedEntry(entry, fate?.kind === "duplicate" ? "duplicate" : "conflict");
+    // Nothing is there outside: this transaction itself has used the key before.
+    const isOwn = fate === undefined && entry.eventKey !== undefined;
+    throw refusedEntry(entry, isOwn || fate?.kind === "duplicate" ? "duplicate" : "conflict");
   }
   return entries.map(() => appended);
 }
