@@ -72,6 +72,7 @@ export const workflowLimits = {
   workerLeaseTtlMsMin: 1_000,
   workerLeaseMarginMs: 200,
   workerRenewFraction: 4,
+  workerConnectionsMin: 2,
   workerRetryMs: 500,
   workerRenewPauseMs: 50,
   workerExpiryLookMs: 100,

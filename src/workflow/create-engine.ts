@@ -3,6 +3,7 @@ import type { MongoClient } from "mongodb";
 import { LockstepError } from "../errors.ts";
 import { limits } from "../limits.ts";
 import { createLog, type Log } from "../log.ts";
+import { requireApplicationDatabaseName } from "../mongo/database-names.ts";
 import { checkDeployment } from "../mongo/preflight.ts";
 import { asUnreachable } from "../mongo/transient.ts";
 import { type Clock, systemClock } from "../ports/clock.ts";
@@ -21,6 +22,7 @@ import { createRegistry } from "./definition/registry.ts";
 import { parseRetain, type Retain } from "./definition/retention.ts";
 import type { Engine } from "./engine-api.ts";
 import { requireEngineRights } from "./journal/mongo/required-rights.ts";
+import { requireUsableClient } from "./journal/mongo/usable-client.ts";
 import { createMongoWorkflowStore } from "./journal/mongo-store.ts";
 import type { WorkflowStore } from "./journal/store.ts";
 import { Worker } from "./worker/worker.ts";
@@ -65,10 +67,12 @@ export interface EnginePorts {
  * `database-not-supported`, `driver-not-supported`
  */
 export async function createEngine(options: EngineOptions): Promise<Engine> {
-  const { client, database, log = createLog({}) } = options;
+  const { client, database, work = true, log = createLog({}) } = options;
+  requireApplicationDatabaseName(database);
   const store = createMongoWorkflowStore({
     ...{ client, databaseName: database, clock: systemClock, faultPoints: noFaults, log },
   });
+  requireUsableClient(client, work);
   try {
     await checkDeployment(client, database);
     await requireEngineRights(client, database);

@@ -93,7 +93,7 @@ async function run(
   try {
     await reached;
     const what = `${kind} ${when} ${at}`;
-    const successor = await openClient("successor");
+    const successor = await openClient({ appName: "successor" });
     const outcome = await runAsMaster({
       client: successor,
       agent: "successor",

@@ -16,8 +16,8 @@ import { freshDatabaseName, openClient } from "../support/database.ts";
 import { until } from "../support/until.ts";
 
 async function contender(databaseName: string, agent: string, leaseTtlMs = 1_000) {
-  const client = await openClient(`lockstep:${agent}`);
-  const renewClient = await openClient(`lockstep:${agent}:renew`);
+  const client = await openClient({ appName: `lockstep:${agent}` });
+  const renewClient = await openClient({ appName: `lockstep:${agent}:renew` });
   const leadership = createLeadership({
     leases: createLeaseStore({ client, renewClient, databaseName, faultPoints: noFaults }),
     endPredecessor: (appName) => killPredecessor({ client, appName, log: silentLog }),

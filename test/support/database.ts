@@ -1,4 +1,4 @@
-import { MongoClient } from "mongodb";
+import { MongoClient, type MongoClientOptions } from "mongodb";
 import { inject, onTestFinished } from "vitest";
 import { systemRandom } from "../../src/ports/random.ts";
 
@@ -13,8 +13,9 @@ export function urlOf(database: string): string {
 }
 
 /** A client of the shared set, closed when the test ends. */
-export async function openClient(appName = "test"): Promise<MongoClient> {
-  const client = new MongoClient(inject("mongoUrl"), { appName, ignoreUndefined: true });
+export async function openClient(options: MongoClientOptions = {}): Promise<MongoClient> {
+  const usual = { appName: "test", ignoreUndefined: true };
+  const client = new MongoClient(inject("mongoUrl"), { ...usual, ...options });
   await client.connect();
   onTestFinished(() => client.close());
   return client;

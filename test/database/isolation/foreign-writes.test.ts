@@ -94,7 +94,7 @@ test("a plain write, one of a transaction, and one between our batches are named
   const setting = await createSetting();
   const { name, control } = setting;
   await fill(setting);
-  const client = await openClient("somebody else");
+  const client = await openClient({ appName: "somebody else" });
   const items = client.db(name).collection<{ _id: number | string; by?: string }>("items");
   await items.insertOne({ _id: "before T" });
   const time = await chooseBackupTime({ control, faultPoints: noFaults });

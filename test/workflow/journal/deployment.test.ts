@@ -72,9 +72,28 @@ describe("a deployment", () => {
 
   test("with a database of the server's own, or none, is refused", async () => {
     const client = await openClient();
-    for (const name of ["admin", "lockstep", "a b", ""]) {
+    for (const name of ["admin", "lockstep", "a b", "a.b", ""]) {
       await expect(starting(client, name)).rejects.toMatchObject({ code: "bad-argument" });
     }
+  });
+
+  row("a client with `serverApi.strict`, or a worker's client with one connection", async () => {
+    const refused = { code: "bad-argument" };
+    const database = freshDatabaseName();
+    const strict = await openClient({ serverApi: { version: "1", strict: true } });
+    await expect(starting(strict, database, false)).rejects.toMatchObject(refused);
+    const narrow = await openClient({ maxPoolSize: 1 });
+    await expect(starting(narrow, database)).rejects.toMatchObject(refused);
+    expect((await narrow.db(database).collections()).length).toBe(0);
+    await (await starting(narrow, database, false)).close();
+  });
+
+  test("is used by a client with two connections and with options of its own for BSON", async () => {
+    const client = await openClient({ raw: true, promoteValues: false, maxPoolSize: 2 });
+    const engine = await starting(client, freshDatabaseName());
+    onTestFinished(() => engine.close());
+    await engine.start(order, { id: "o-1" });
+    await engine.waitFor(order, "o-1", ({ value }) => value === "paid");
   });
 
   test("that does not answer is unreachable", async () => {

@@ -6,8 +6,8 @@ import {
   fromCallback,
   fromObservable,
   fromPromise,
-  setup,
   type Subscribable,
+  setup,
 } from "xstate";
 import { durable } from "../../../src/workflow/definition/durable.ts";
 import { crashAnywhere } from "../../../src/workflow/testing/crash-anywhere.ts";
