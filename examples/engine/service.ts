@@ -51,7 +51,11 @@ async function answer({ method, url = "/", headers }: IncomingMessage): Promise<
   }
   if (id !== "")
     return { ...(await engine.get(reservation, id)).context, ...(await engine.why(id)) };
-  return await engine.list({ machine: reservation, state: searchParams.get("state") ?? "held" });
+  // Beside the machine itself, only its own states compile. A text that a caller chose stands beside its name.
+  return await engine.list({
+    machine: reservation.name,
+    state: searchParams.get("state") ?? "held",
+  });
 }
 
 const server = createServer(async (request, response) => {

@@ -21,7 +21,7 @@ import { firstStep, reasonFor } from "./actor/step.ts";
 import { tracedStart } from "./actor/trace-transition.ts";
 import type { DurableMachine } from "./definition/durable.ts";
 import type { Registry } from "./definition/registry.ts";
-import type { Change, Engine, List, ListQuery, SendOptions, Sent, Why } from "./engine-api.ts";
+import type { AnyListQuery, Change, Engine, List, SendOptions, Sent, Why } from "./engine-api.ts";
 import type { Entry } from "./journal/entry.ts";
 import type { WorkflowStore } from "./journal/store.ts";
 import { type CheckResult, checkNext } from "./migration/check.ts";
@@ -176,7 +176,7 @@ export class Client implements Engine {
     return this.#reader.watch(durable, id, options);
   }
 
-  list(query: ListQuery = {}): Promise<List> {
+  list(query: AnyListQuery = {}): Promise<List> {
     return this.#reader.list(query);
   }
 

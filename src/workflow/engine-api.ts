@@ -1,6 +1,14 @@
 import type { ClientSession } from "mongodb";
-import type { AnyStateMachine, EventFromLogic, InputFrom, SnapshotFrom } from "xstate";
+import type {
+  AnyStateMachine,
+  EventFromLogic,
+  InputFrom,
+  SnapshotFrom,
+  StateValue,
+  TagsFrom,
+} from "xstate";
 import type { DurableMachine } from "./definition/durable.ts";
+import type { EmittedOf } from "./definition/machine-types.ts";
 import type { Entry, EntryReason } from "./journal/entry.ts";
 import type { CheckOptions, CheckResult } from "./migration/check.ts";
 
@@ -19,20 +27,38 @@ export interface Sent {
   readonly reason?: EntryReason;
 }
 
+/** The event of a transition: of a rejected one, the journal may have kept the type alone. */
+type PastEvent<TMachine extends AnyStateMachine> =
+  | {
+      readonly kind: "caller";
+      readonly outcome: "applied" | "ignored";
+      /** As the machine declares it. An earlier `version` may have declared others. */
+      readonly event: EventFromLogic<TMachine>;
+    }
+  | {
+      readonly kind: "caller";
+      readonly outcome: "rejected";
+      readonly event: { readonly type: string } & Record<string, unknown>;
+    }
+  | {
+      readonly kind: Exclude<Entry["kind"], "caller">;
+      readonly outcome: Entry["outcome"];
+      readonly event: { readonly type: string } & Record<string, unknown>;
+    };
+
 /** One transition, for a reader. */
-export interface Change {
+export type Change<TMachine extends AnyStateMachine = AnyStateMachine> = PastEvent<TMachine> & {
   readonly revision: number;
-  readonly kind: Entry["kind"];
-  readonly event: { readonly type: string } & Record<string, unknown>;
-  readonly outcome: Entry["outcome"];
+  /** The state after it: a state's name, or JSON where the value is an object. */
   readonly state: string;
   readonly status: Entry["status"];
   readonly at: Date;
-  readonly emitted: readonly unknown[];
+  /** The events that the machine and its children have emitted. */
+  readonly emitted: readonly EmittedOf<TMachine>[];
   readonly reason?: EntryReason;
   readonly machine: string;
   readonly version: string;
-}
+};
 
 /** An actor in a list. */
 export interface Listed {
@@ -48,11 +74,8 @@ export interface Listed {
   readonly due: Date | null;
 }
 
-export interface ListQuery {
-  /** Needed with a state or a tag. */
-  readonly machine?: DurableMachine | string;
-  readonly state?: string;
-  readonly tag?: string;
+/** Which actors a list has, and which page of them. */
+export interface ListPage {
   readonly status?: Entry["status"];
   /** Only actors that have been in their state since this time or longer. */
   readonly waitingSince?: Date;
@@ -60,6 +83,31 @@ export interface ListQuery {
   readonly limit?: number;
   /** Goes on after this id. */
   readonly after?: string;
+}
+
+/** The whole state of an actor: its value, or the text that a list shows for it. */
+type StateOf<TValue> = TValue | (TValue extends string ? never : `{${string}`);
+
+/**
+ * A query of actors. A state and a tag need their machine, which types them. Beside the machine's name they are any
+ * texts.
+ */
+export type ListQuery<TMachine extends AnyStateMachine = AnyStateMachine> = ListPage &
+  (
+    | {
+        readonly machine: DurableMachine<TMachine>;
+        readonly state?: StateOf<SnapshotFrom<NoInfer<TMachine>>["value"]>;
+        readonly tag?: TagsFrom<NoInfer<TMachine>>;
+      }
+    | { readonly machine: string; readonly state?: string; readonly tag?: string }
+    | { readonly machine?: undefined; readonly state?: undefined; readonly tag?: undefined }
+  );
+
+/** A query of actors as the engine takes it. */
+export interface AnyListQuery extends ListPage {
+  readonly machine?: DurableMachine | string | undefined;
+  readonly state?: StateValue | undefined;
+  readonly tag?: string | undefined;
 }
 
 export interface List {
@@ -155,8 +203,9 @@ export interface Engine {
     machine: DurableMachine<TMachine>,
     id: string,
     options?: { readonly after?: number; readonly signal?: AbortSignal },
-  ): AsyncIterable<Change>;
-  list(query?: ListQuery): Promise<List>;
+  ): AsyncIterable<Change<TMachine>>;
+  /** A page of the actors, in the order of their ids. @throws LockstepError `bad-argument` */
+  list<TMachine extends AnyStateMachine>(query?: ListQuery<TMachine>): Promise<List>;
   /** Transitions in order. A page may end before its limit: the next one begins behind its last revision. */
   history(
     id: string,

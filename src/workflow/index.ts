@@ -18,6 +18,7 @@ export type {
   Engine,
   List,
   Listed,
+  ListPage,
   ListQuery,
   SendOptions,
   SendOutcome,

@@ -11,9 +11,10 @@ import { News } from "./actor/news.ts";
 import { reasonFor } from "./actor/step.ts";
 import type { DurableMachine } from "./definition/durable.ts";
 import type { Registry } from "./definition/registry.ts";
-import type { Change, List, ListQuery, Why } from "./engine-api.ts";
+import type { AnyListQuery, Change, List, Why } from "./engine-api.ts";
 import { type ActorRow, type Entry, isLater, type PastEntry, type Place } from "./journal/entry.ts";
-import type { RowQuery, WorkflowStore } from "./journal/store.ts";
+import type { WorkflowStore } from "./journal/store.ts";
+import { rowQueryOf } from "./row-query.ts";
 import { decode } from "./values/decode.ts";
 
 interface ReaderPorts {
@@ -129,25 +130,11 @@ export class Reader {
     }
   }
 
-  async list(query: ListQuery): Promise<List> {
+  async list(query: AnyListQuery): Promise<List> {
     this.#closing.throwIfAborted();
-    const { machine, waitingSince, limit = limits.listedActorsMax, ...rest } = query;
-    const bounded = Math.min(checkedFigure("limit", limit, 1), limits.listedActorsMax);
-    const name = typeof machine === "object" ? machine.name : machine;
-    if (name === undefined && (rest.state !== undefined || rest.tag !== undefined)) {
-      throw new LockstepError(
-        "bad-argument",
-        "list: expected a machine beside the state or the tag, which belong to one, found none: name it",
-      );
-    }
-    const asked: RowQuery = {
-      ...rest,
-      ...(name === undefined ? {} : { machine: name }),
-      ...(waitingSince === undefined ? {} : { sinceMsMax: waitingSince.getTime() }),
-      limit: bounded,
-    };
+    const asked = rowQueryOf(query);
     const rows = await this.#ports.store.rows(asked);
-    const next = rows.length === bounded ? (rows.at(-1)?.actor ?? null) : null;
+    const next = rows.length === asked.limit ? (rows.at(-1)?.actor ?? null) : null;
     return { actors: rows.map(listedOf), next, staleMs: limits.rowsStaleMsMax };
   }
 
@@ -217,9 +204,9 @@ export class Reader {
     return {
       ...{ revision, kind, outcome, state, status, machine, version, at: new Date(atMs) },
       event: read as Change["event"],
-      emitted: emitted === undefined ? [] : (decode(emitted) as readonly unknown[]),
+      emitted: emitted === undefined ? [] : (decode(emitted) as Change["emitted"]),
       ...(reason === undefined ? {} : { reason }),
-    };
+    } as Change;
   }
 
   /** A page of entries, and the last one of it or before it. Snapshots are not read. */

@@ -1,6 +1,6 @@
 import { LockstepError } from "../../errors.ts";
 import { limits } from "../../limits.ts";
-import type { List, ListQuery } from "../../workflow/engine-api.ts";
+import type { List, ListPage } from "../../workflow/engine-api.ts";
 import type { WorkflowStore } from "../../workflow/journal/store.ts";
 import { type Reading, readerOf } from "./reading.ts";
 
@@ -14,8 +14,10 @@ export interface ListedActors extends List {
 }
 
 /** The choice of the actors of one page. */
-export interface ActorsQuery extends Omit<ListQuery, "machine"> {
+export interface ActorsQuery extends ListPage {
   readonly machine?: string;
+  readonly state?: string;
+  readonly tag?: string;
   /** Only actors that have been in their state for so long or longer, in milliseconds. */
   readonly waitingFor?: number;
 }

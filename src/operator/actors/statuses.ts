@@ -1,2 +1,1 @@
-/** The states of an actor's life. */
-export const actorStatuses = ["active", "done", "error", "stopped"] as const;
+export { actorStatuses } from "../../workflow/journal/entry.ts";

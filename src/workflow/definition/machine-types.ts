@@ -1,10 +1,13 @@
 // biome-ignore-all lint/suspicious/noExplicitAny: XState's own constraints are `any`.
 import type {
+  EmittedFrom,
+  EventObject,
   InputFrom,
   OutputFrom,
   ParameterizedObject,
   ProvidedActor,
   StateMachine,
+  TransitionActorLogic,
 } from "xstate";
 import type { ActionDefinition, TaskDefinition } from "./durable.ts";
 
@@ -22,12 +25,12 @@ type PartsOf<TMachine> =
     any,
     any,
     any,
-    any,
+    infer TEmitted,
     any,
     any
   >
-    ? { actor: TActor; action: TAction }
-    : { actor: ProvidedActor; action: ParameterizedObject };
+    ? { actor: TActor; action: TAction; emitted: TEmitted }
+    : { actor: ProvidedActor; action: ParameterizedObject; emitted: EventObject };
 
 /** So many machines may be invoked below one another in the types. At run time there is no such limit. */
 type Deeper<Depth extends readonly unknown[]> = Depth extends readonly [unknown, ...infer Rest]
@@ -83,3 +86,13 @@ export type TasksOf<TMachine> = {
 export type ActionsOf<TMachine> = {
   readonly [Type in ActionOf<TMachine>["type"]]?: ActionDefinition<ParamsOf<TMachine, Type>>;
 };
+
+/** Logic that computes within a machine, and emits there. */
+type PureOf<TActor> = TActor extends { logic: infer TLogic }
+  ? TLogic extends TransitionActorLogic<any, any, any, any>
+    ? EmittedFrom<TLogic>
+    : never
+  : never;
+
+/** The events that a machine emits, and the actors within it. */
+export type EmittedOf<TMachine> = AllParts<TMachine>["emitted"] | PureOf<ActorOf<TMachine>>;

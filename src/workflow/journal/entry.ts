@@ -1,3 +1,6 @@
+/** The states of an actor's life. */
+export const actorStatuses = ["active", "done", "error", "stopped"] as const;
+
 /** A deadline of an actor: `after`, or a delayed `raise` or `sendTo`. */
 export interface TimerRecord {
   /** See `WorkRecord.id`: another visit's timer has another id. */
@@ -81,7 +84,7 @@ export interface Entry {
   /** The root machine's state as text: its value, as JSON where it is an object. */
   readonly state: string;
   readonly tags: readonly string[];
-  readonly status: "active" | "done" | "error" | "stopped";
+  readonly status: (typeof actorStatuses)[number];
   /** The whole tree of actors, encoded. It may be null once a later revision has replaced it. */
   readonly snapshot: string | null;
   readonly timers: readonly TimerRecord[];

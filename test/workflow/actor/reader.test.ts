@@ -119,6 +119,25 @@ test("a list by state, tag, status and time, page by page", async () => {
   expect(await ids({ limit: 10_000 })).toBe("abcd null");
 });
 
+test("a list by the value of a state, in any order of its regions", async () => {
+  const region = { initial: "off", states: { off: { on: { ON: "on" } }, on: {} } };
+  const lamps = version(
+    "1.0.0",
+    chart({ id: "m", type: "parallel", states: { a: region, b: region } }),
+  );
+  const world = createWorld();
+  const engine = await world.engine({ machines: [lamps] });
+  await world.clock.advance(2_000);
+  for (const id of ["x", "y"]) await engine.start(lamps, { id });
+  await engine.send(lamps, "x", { type: "ON" } as never);
+  await world.clock.advance(2 * limits.rowsFlushEveryMs);
+  for (const state of [{ a: "on", b: "on" }, { b: "on", a: "on" }, '{"a":"on","b":"on"}']) {
+    const { actors } = await engine.list({ machine: lamps, state });
+    expect(actors.map(({ id }) => id)).toEqual(["x"]);
+  }
+  expect((await engine.list({ machine: lamps, state: { a: "on" } })).actors).toEqual([]);
+});
+
 test("the history from a revision on, at most so much", async () => {
   const { engine } = await started("a");
   for (let sent = 0; sent < 5; sent += 1) await engine.send(light, "a", { type: "NEXT" });

@@ -7,10 +7,14 @@ import { silentLog } from "../../../src/log.ts";
 import { systemClock } from "../../../src/ports/clock.ts";
 import { systemRandom } from "../../../src/ports/random.ts";
 import { partitionOf } from "../../../src/workflow/actor/partition.ts";
-import { startEngine } from "../../../src/workflow/create-engine.ts";
+import { type EnginePorts, startEngine } from "../../../src/workflow/create-engine.ts";
 import { type DurableMachine, durable } from "../../../src/workflow/definition/durable.ts";
 import { createMemoryWorkflowStore } from "../../../src/workflow/journal/memory-store.ts";
 import { actorOf, asking, doing, hostOf, names, pass, plain } from "./failing-actors.ts";
+
+const portsOn = (store: EnginePorts["store"]) => ({
+  ...{ store, clock: systemClock, random: systemRandom, log: silentLog, host: "here", pid: 1 },
+});
 
 /** A test of one row of the table. */
 const row = test;
@@ -32,10 +36,7 @@ describe("a declaration", () => {
     for (const leaseTtlMs of [0, 999, 1_000.5, Number.NaN]) {
       const start = startEngine(
         { machines: [durable(plain, names) as DurableMachine], leaseTtlMs },
-        {
-          ...{ store, clock: systemClock, random: systemRandom, log: silentLog },
-          ...{ host: "here", pid: 1 },
-        },
+        portsOn(store),
       );
       await expect(start).rejects.toMatchObject({ code: "bad-argument" });
     }
@@ -46,13 +47,7 @@ describe("a declaration", () => {
     const other = doing({ target: "fine" });
     const same = durable(plain, names);
     const store = createMemoryWorkflowStore({ nowMs: () => Date.now() });
-    const start = startEngine(
-      { machines: [same as DurableMachine, other] },
-      {
-        ...{ store, clock: systemClock, random: systemRandom, log: silentLog },
-        ...{ host: "here", pid: 1 },
-      },
-    );
+    const start = startEngine({ machines: [same as DurableMachine, other] }, portsOn(store));
     await expect(start).rejects.toMatchObject({ code: "machine-differs" });
   });
 
@@ -211,11 +206,26 @@ describe("a call", () => {
   row("a list by a state or a tag without its machine", async () => {
     const { host } = await actorOf(doing({ target: "fine" }));
     for (const query of [{ state: "open" }, { tag: "t" }]) {
-      await expect(host.ask((engine) => engine.list(query))).rejects.toMatchObject({
+      await expect(host.ask((engine) => engine.list(query as never))).rejects.toMatchObject({
         code: "bad-argument",
       });
     }
     expect((await host.ask((engine) => engine.list({ status: "active" }))).actors).toEqual([]);
+  });
+
+  row("a list by what is no text, by an unknown status or by an invalid time", async () => {
+    const { host } = await actorOf(doing({ target: "fine" }));
+    const operator = { $ne: "" };
+    for (const query of [
+      ...["state", "tag", "after", "status"].map((name) => ({ machine: "m", [name]: operator })),
+      ...[{ machine: operator }, { status: "running" }],
+      ...[new Date("soon"), "2026-01-31"].map((waitingSince) => ({ waitingSince })),
+    ]) {
+      await expect(
+        host.ask((engine) => engine.list(query as never)),
+        JSON.stringify(query),
+      ).rejects.toMatchObject({ code: "bad-argument" });
+    }
   });
 
   row("an event for an actor that has ended", async () => {
@@ -276,13 +286,7 @@ describe("a call", () => {
   row("a call after `close`", async () => {
     const machine = durable(plain, names) as DurableMachine;
     const store = createMemoryWorkflowStore({ nowMs: () => Date.now() });
-    const engine = await startEngine(
-      { machines: [machine] },
-      {
-        ...{ store, clock: systemClock, random: systemRandom, log: silentLog },
-        ...{ host: "here", pid: 1 },
-      },
-    );
+    const engine = await startEngine({ machines: [machine] }, portsOn(store));
     await engine.start(machine, { id: "a", input: 1 });
     const watch = () => engine.watch(machine, "a", { after: 0 })[Symbol.asyncIterator]().next();
     const underWay = [watch(), engine.waitFor(machine, "a", () => false)];

@@ -62,6 +62,19 @@ const machine = setup({
   output: ({ context }) => ({ receipt: context.receipt ?? "" }),
 });
 
+const door = durable(
+  setup({
+    types: {} as { events: { type: "GO" }; emitted: { type: "opened"; at: Date } },
+  }).createMachine({
+    initial: "shut",
+    states: {
+      shut: { on: { GO: "moving" } },
+      moving: { initial: "up", states: { up: {}, down: {} } },
+    },
+  }),
+  { name: "door", version: "1.0.0" },
+);
+
 const order = durable(machine, {
   name: "order",
   version: "1.1.0",
@@ -105,10 +118,26 @@ export async function use(engine: Engine): Promise<void> {
   exactly<"open" | "charging" | "paid" | "cancelled">()(snapshot.value);
   snapshot.hasTag("settled");
   await engine.waitFor(order, id, ({ context }) => context.receipt !== null, { timeoutMs: 1 });
-  for await (const { event, at } of engine.watch(order, id)) {
-    exactly<Date>()(at);
-    exactly<string>()(event.type);
+  for await (const change of engine.watch(order, id)) {
+    exactly<Date>()(change.at);
+    exactly<string>()(change.event.type);
+    if (change.kind === "caller" && change.outcome === "applied") {
+      exactly<"PAID" | "CANCEL">()(change.event.type);
+      if (change.event.type === "PAID") exactly<number>()(change.event.cents);
+    }
+    // The machine below it declares no events that it emits, so they can be any.
+    for (const { type } of change.emitted) exactly<string>()(type);
   }
+  for await (const { emitted } of engine.watch(door, "d")) {
+    exactly<readonly { type: "opened"; at: Date }[]>()(emitted);
+  }
+  await engine.list();
+  await engine.list({ status: "error", limit: 3, after: "o" });
+  await engine.list({ machine: order, state: "open", tag: "busy" });
+  await engine.list({ machine: order.name, state: String(id), tag: String(id) });
+  await engine.list({ machine: door, state: { moving: "up" } });
+  const { actors } = await engine.list({ machine: door, state: "shut" });
+  for (const { state } of actors) await engine.list({ machine: door.name, state });
 }
 
 /** Never called: each line is an error. */
@@ -132,6 +161,25 @@ export async function misuse(engine: Engine): Promise<void> {
   snapshot.hasTag("lazy");
   // @ts-expect-error: the machine has no such state
   await engine.waitFor(order, "o", (found) => found.value === "payed");
+  // @ts-expect-error: the machine has no such state
+  await engine.list({ machine: order, state: "payed" });
+  // @ts-expect-error: the machine has no such tag
+  await engine.list({ machine: order, tag: "lazy" });
+  // @ts-expect-error: the machine has no such state
+  await engine.list({ machine: door, state: { moving: "left" } });
+  // @ts-expect-error: an actor is in a state of its regions, too
+  await engine.list({ machine: door, state: "moving" });
+  // @ts-expect-error: a state belongs to a machine
+  await engine.list({ state: "open" });
+  // @ts-expect-error: a tag belongs to a machine
+  await engine.list({ tag: "busy" });
+  // @ts-expect-error: actors have no such status
+  await engine.list({ status: "running" });
+  for await (const change of engine.watch(order, "o")) {
+    if (change.kind !== "caller" || change.outcome === "rejected") continue;
+    // @ts-expect-error: not each event of the machine has this field
+    change.event.cents;
+  }
 }
 
 /** Never called: each declaration is an error. */

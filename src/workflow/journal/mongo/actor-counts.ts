@@ -1,8 +1,8 @@
 import type { Collection, Db, MongoClient } from "mongodb";
 import { limits } from "../../../limits.ts";
 import { asUnreachable } from "../../../mongo/transient.ts";
-import type { ActorRow } from "../entry.ts";
-import { dueIndex, statuses, statusIndex } from "./actor-rows.ts";
+import { type ActorRow, actorStatuses } from "../entry.ts";
+import { dueIndex, statusIndex } from "./actor-rows.ts";
 import { type StoredEntry, type StoredRow, workflowCollections } from "./records.ts";
 
 /** The actors of one machine by their rows, which workers write behind. */
@@ -56,13 +56,13 @@ export class ActorCounts {
     const options = { maxTimeMS };
     const numbers = await this.#reaching(() =>
       Promise.all(
-        statuses.map((status) =>
+        actorStatuses.map((status) =>
           this.#secondary.countDocuments({ machine, status }, { ...options, hint: statusIndex }),
         ),
       ),
     );
     const byStatus = Object.fromEntries(
-      statuses.map((status, index) => [status, numbers[index] ?? 0]),
+      actorStatuses.map((status, index) => [status, numbers[index] ?? 0]),
     ) as CountedActors["statuses"];
     const filter = { partition: { $in: [...partitions] }, dueAtMs: 0 };
     const working = await this.#reaching(() =>

@@ -1,5 +1,5 @@
 import type { ClientSession, Collection, Db, Document, Filter } from "mongodb";
-import type { ActorRow, Entry } from "../entry.ts";
+import { type ActorRow, actorStatuses } from "../entry.ts";
 import type { RowQuery } from "../store.ts";
 import type { BrokenRecords } from "./broken-records.ts";
 import { rowFromStored, type StoredRow, toStoredRow, workflowCollections } from "./records.ts";
@@ -10,8 +10,6 @@ const tagIndex = "by-tag";
 export const statusIndex = "by-status";
 const anyMachineIndex = "by-status-of-any";
 const endedIndex = "ended";
-
-export const statuses: readonly Entry["status"][] = ["active", "done", "error", "stopped"];
 
 /** A pipeline that replaces an older row, and leaves an equal or a newer one as it is. See `isLater`. */
 function replaceOlder(row: StoredRow): Document[] {
@@ -94,7 +92,7 @@ export class ActorRows {
   async rows({ limit, ...query }: RowQuery): Promise<readonly ActorRow[]> {
     const { machine, state, tag, status, sinceMsMax, after } = query;
     // Without a status, one range for each of them keeps the order of the index.
-    const statusOrAny = status ?? { $in: [...statuses] };
+    const statusOrAny = status ?? { $in: [...actorStatuses] };
     const filter: Filter<StoredRow> = {
       ...(machine === undefined ? {} : { machine, status: statusOrAny }),
       ...(machine !== undefined || status === undefined ? {} : { status }),
