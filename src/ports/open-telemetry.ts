@@ -27,9 +27,22 @@ function isRegistered({ trace, ProxyTracerProvider }: typeof Api): boolean {
   return found.getDelegate() !== new ProxyTracerProvider().getDelegate();
 }
 
+/** The application's own sampler or processor may throw. No work that is traced may fail by that. */
+function guardedBy(diag: typeof Api.diag) {
+  return <Result>(act: () => Result): Result | undefined => {
+    try {
+      return act();
+    } catch (error) {
+      diag.error("a span of lockstep has failed", error);
+      return undefined;
+    }
+  };
+}
+
 function tracingOn(api: typeof Api): Tracing {
-  const { trace, context, SpanStatusCode } = api;
+  const { trace, context, diag, SpanStatusCode, INVALID_SPAN_CONTEXT } = api;
   const tracer = trace.getTracer("lockstep");
+  const guarded = guardedBy(diag);
   const placeOf = ({ under, within }: SpanOptions) => {
     const place = under ?? within ?? "";
     const [, traceId = "", spanId = "", flags = ""] = traceparent.exec(place) ?? [];
@@ -49,9 +62,11 @@ function tracingOn(api: typeof Api): Tracing {
     const attributes = { ...options.facts };
     // A small number would count from the start of this process.
     const startTime = new Date(startMs);
-    const span = tracer.startSpan(name, { attributes, startTime }, placeOf(options));
-    if (error !== undefined) fail(span, error);
-    span.end(new Date(Math.max(startMs, endMs)));
+    guarded(() => {
+      const span = tracer.startSpan(name, { attributes, startTime }, placeOf(options));
+      if (error !== undefined) fail(span, error);
+      span.end(new Date(Math.max(startMs, endMs)));
+    });
   };
   return {
     past,
@@ -61,15 +76,18 @@ function tracingOn(api: typeof Api): Tracing {
     },
     async inSpan(name, options, act) {
       const place = placeOf(options);
-      const span = tracer.startSpan(name, { attributes: { ...options.facts } }, place);
+      const attributes = { ...options.facts };
+      const span =
+        guarded(() => tracer.startSpan(name, { attributes }, place)) ??
+        trace.wrapSpanContext(INVALID_SPAN_CONTEXT);
       const { traceId, spanId, traceFlags } = span.spanContext();
       const flags = traceFlags.toString(16).padStart(2, "0");
       // A span that is never ended is never exported.
       let isKept = true;
       const given: Span = {
         trace: span.isRecording() ? `00-${traceId}-${spanId}-${flags}` : undefined,
-        set: (facts: SpanFacts) => void span.setAttributes({ ...facts }),
-        fail: (error) => fail(span, error),
+        set: (facts: SpanFacts) => void guarded(() => span.setAttributes({ ...facts })),
+        fail: (error) => guarded(() => fail(span, error)),
         drop: () => {
           isKept = false;
         },
@@ -77,10 +95,10 @@ function tracingOn(api: typeof Api): Tracing {
       try {
         return await context.with(trace.setSpan(place, span), () => act(given));
       } catch (error) {
-        fail(span, error);
+        given.fail(error);
         throw error;
       } finally {
-        if (isKept) span.end();
+        if (isKept) guarded(() => span.end());
       }
     },
   };

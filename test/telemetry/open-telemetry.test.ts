@@ -63,3 +63,27 @@ test("spans nest, join the trace of a text, and keep errors with their codes", a
   ]);
   expect(past?.status.code).toBe(SpanStatusCode.ERROR);
 });
+
+const broken = (): never => {
+  throw new TypeError("attributes of another kind were expected");
+};
+const quiet = { forceFlush: async () => {}, shutdown: async () => {} };
+
+test.each([
+  ["sampler", { sampler: { shouldSample: broken, toString: () => "broken" } }],
+  ["processor at the start", { processor: { ...quiet, onStart: broken, onEnd: () => {} } }],
+  ["processor at the end", { processor: { ...quiet, onStart: () => {}, onEnd: broken } }],
+])("a broken %s of the application does not reach the work that is followed", async (_, own) => {
+  const { tracing } = await registered(own);
+  const work = tracing.inSpan("work", { facts: {} }, async (span) => {
+    span.set({ a: 1 });
+    return "done";
+  });
+  expect(await work).toBe("done");
+  const failing = tracing.inSpan("failing", { facts: {} }, async () => {
+    throw new LockstepError("timeout", "too late");
+  });
+  await expect(failing).rejects.toMatchObject({ code: "timeout" });
+  tracing.past("past", { facts: {}, startMs: 1, endMs: 2 });
+  tracing.ended("ended", 5, { facts: {} });
+});
