@@ -315,6 +315,8 @@ export const limits = {
   /** Actors and transitions of one page, and the length of an event that a person may send. */
   dashboardActorsMax: 50,
   dashboardTransitionsMax: 20,
+  /** The edges that an actor took are read from so many of its last transitions. */
+  dashboardTakenTransitionsMax: 1_000,
   dashboardEventBytesMax: 256 * 1024,
   /** Pages share each reading of actors for so long. A page asks for one list or one actor. */
   dashboardLookAgeMs: 1_000,

@@ -110,28 +110,41 @@ function nodesFrom(node: NodeLike): readonly NodeLike[] {
   return [node, ...Object.values(node.states).flatMap(nodesFrom)];
 }
 
-function edgesFrom(node: NodeLike): readonly Edge[] {
-  const from = pathOf(node);
+/** An edge with the type of its event as the machine has it. It is empty for a guard alone. */
+export interface TypedEdge {
+  readonly edge: Edge;
+  readonly type: string;
+}
+
+function edgesFrom(node: NodeLike, from = pathOf(node)): readonly TypedEdge[] {
   const sources = new Map(node.invoke.map(({ id, src }) => [id, sourceOf(src)]));
-  return [
-    ...(node.always ?? []).flatMap((transition) => edgesOf(from, "always", transition)),
-    ...[...node.transitions].flatMap(([event, transitions]) =>
-      transitions.flatMap((transition) => edgesOf(from, eventWords(event, sources), transition)),
-    ),
-  ];
+  const transitions = [["", node.always ?? []] as const, ...node.transitions];
+  return transitions.flatMap(([type, each]) =>
+    each
+      .flatMap((transition) => edgesOf(from, eventWords(type, sources), transition))
+      .map((edge) => ({ edge, type })),
+  );
+}
+
+const nodesOf = (root: NodeLike) => Object.values(root.states).flatMap(nodesFrom);
+
+/** The edges of a machine that its chart draws. Pure. */
+export function typedEdgesOf(machine: AnyStateMachine): readonly TypedEdge[] {
+  const root = machine.root as unknown as NodeLike;
+  const general = edgesFrom(root, anyState).filter(({ edge }) => edge.leaves);
+  return [...nodesOf(root).flatMap((node) => edgesFrom(node)), ...general];
 }
 
 /** The chart of a machine, in the order of its definition. Pure. */
 export function chartOf(machine: AnyStateMachine): Chart {
   const root = machine.root as unknown as NodeLike;
-  const nodes = Object.values(root.states).flatMap(nodesFrom);
-  const general = edgesFrom(root).map((edge) => ({ ...edge, from: anyState }));
+  const everywhere = edgesFrom(root, anyState).filter(({ edge }) => !edge.leaves);
   return {
     name: root.key,
     initial:
       root.type === "compound" && root.initial?.target[0] ? pathOf(root.initial.target[0]) : "",
-    states: nodes.map(stateOf),
-    edges: [...nodes.flatMap(edgesFrom), ...general.filter(({ leaves }) => leaves)],
-    everywhere: [...new Set(general.filter(({ leaves }) => !leaves).map(({ event }) => event))],
+    states: nodesOf(root).map(stateOf),
+    edges: typedEdgesOf(machine).map(({ edge }) => edge),
+    everywhere: [...new Set(everywhere.map(({ edge }) => edge.event))],
   };
 }

@@ -4,6 +4,8 @@ import { limits } from "../../limits.ts";
 import type { ActorsClient } from "../../operator/actors/actors-client.ts";
 import type { JournalPage } from "../../operator/actors/journal.ts";
 import type { ActorLook, ShownActor } from "../../operator/actors/look.ts";
+import { activeStatesOf } from "../../operator/actors/state-names.ts";
+import type { Taken } from "../../operator/actors/taken-reader.ts";
 import { answerOf, eventWordsOf, workerWords } from "../../operator/actors/words.ts";
 
 /** A value in which each date is a number of milliseconds since 1970, as a page gets it. */
@@ -31,6 +33,8 @@ export interface ActorView
   readonly tags: readonly string[];
   /** The names of its active states, as in its chart. */
   readonly active: readonly string[];
+  /** Its way through its chart. Null: there is no picture. */
+  readonly way: Taken | null;
   readonly now: number;
   readonly since: number;
   readonly started: number;
@@ -63,23 +67,6 @@ export function sentOf<Value>(value: Value): Sent<Value> {
     return Object.fromEntries(Object.entries(each).map(([key, held]) => [key, numbers(held)]));
   };
   return numbers(value) as Sent<Value>;
-}
-
-function namesIn(value: unknown, path: string): readonly string[] {
-  const at = (key: string) => (path === "" ? key : `${path}.${key}`);
-  if (typeof value === "string") return [at(value)];
-  if (typeof value !== "object" || value === null) return [];
-  return Object.entries(value).flatMap(([key, within]) => [at(key), ...namesIn(within, at(key))]);
-}
-
-/** The names of the active states in the text of a state: a name, or JSON of an object. Pure. */
-export function activeStatesOf(state: string): readonly string[] {
-  if (!state.startsWith("{")) return [state];
-  try {
-    return namesIn(JSON.parse(state), "");
-  } catch {
-    return [state];
-  }
 }
 
 /** The names of the states in which alone an actor can be. In a parallel state there are several at once. Pure. */
@@ -130,7 +117,7 @@ export function actorsViewOf(
 
 /** The view of one actor. Pure. */
 export function actorViewOf(
-  { shown, why, sending }: ActorLook,
+  { shown, why, sending, way }: Awaited<ReturnType<ActorsClient["look"]>>,
   { versions, chart }: Pick<ActorsClient, "versions" | "chart">,
 ): ActorView {
   const { id, machine, version, database, state, status, revision, tags, reason } = shown;
@@ -141,7 +128,7 @@ export function actorViewOf(
   const { context, output } = shown.values;
   return {
     ...{ id, machine, version, database, state, status, revision, tags, reason, sending },
-    active: activeStatesOf(state),
+    ...{ active: activeStatesOf(state), way },
     ...{ now: shown.nowMs, since: shown.since.getTime(), started: shown.started.getTime() },
     ...{ context: context?.text ?? null, output: output?.text ?? null },
     timers: shown.timers.map(({ event, at: dueAt }) => ({

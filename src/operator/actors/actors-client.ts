@@ -1,7 +1,9 @@
 import type { MongoClient } from "mongodb";
 import { type Chart, chartOf } from "../../diagram/chart.ts";
+import { type TypedChart, typedChartOf } from "../../diagram/edges-between.ts";
 import { LockstepError } from "../../errors.ts";
 import { limits } from "../../limits.ts";
+import type { DurableMachine } from "../../workflow/definition/durable.ts";
 import { createRegistry } from "../../workflow/definition/registry.ts";
 import { type JournalPage, journalOf } from "./journal.ts";
 import { type ActorsQuery, type ListedActors, listActors, machineNames } from "./list.ts";
@@ -14,6 +16,7 @@ import {
   type SentByHand,
   sendByHand,
 } from "./send-event.ts";
+import { type Taken, TakenReader } from "./taken-reader.ts";
 
 /** An operator's view of the actors of one engine. */
 export interface ActorsClient {
@@ -22,8 +25,11 @@ export interface ActorsClient {
   readonly versions: readonly string[] | null;
   /** One page of the actors, beside the names of all machines. @throws LockstepError `bad-argument`, `machine-unknown` */
   list(query: ActorsQuery): Promise<ListedActors & { readonly machines: readonly string[] }>;
-  /** @throws LockstepError `unknown-actor`, `bad-argument`, `record-broken` */
-  look(id: string): Promise<ActorLook>;
+  /**
+   * One actor, with its way through its chart. Null: no module has its machine.
+   * @throws LockstepError `unknown-actor`, `bad-argument`, `record-broken`
+   */
+  look(id: string): Promise<ActorLook & { readonly way: Taken | null }>;
   /** The transitions before a revision, or the last ones. @throws LockstepError `unknown-actor`, `bad-argument`, `record-broken` */
   journal(id: string, before: number | null): Promise<JournalPage>;
   /** The chart of a machine of the module, or null. */
@@ -50,6 +56,13 @@ export function createActorsClient(
   const machines = exports === null ? null : machinesOfModule(exports);
   const registry = createRegistry(machines ?? []);
   const { store, database, notices } = engine;
+  const takenReader = new TakenReader(store);
+  const typed = new Map<DurableMachine, TypedChart>();
+  const typedOf = (durable: DurableMachine) => {
+    const chart = typed.get(durable) ?? typedChartOf(durable.machine);
+    typed.set(durable, chart);
+    return chart;
+  };
   return {
     ...{ database, notices },
     versions: machines === null ? null : registry.names,
@@ -57,7 +70,13 @@ export function createActorsClient(
       const [listed, names] = await Promise.all([listActors(engine, query), machineNames(store)]);
       return { ...listed, machines: names };
     },
-    look: (id) => lookAtActor(engine, id, machines),
+    async look(id) {
+      const found = await lookAtActor(engine, id, machines);
+      const { machine, version } = found.shown;
+      const durable = registry.find(machine, version)?.durable;
+      const way = durable ? await takenReader.read(found.shown, typedOf(durable)) : null;
+      return { ...found, way };
+    },
     journal: (id, before) => journalOf(engine, id, before, limits.dashboardTransitionsMax),
     chart(machine, version) {
       const found = registry.find(machine, version);

@@ -34,7 +34,7 @@ export interface JournalPage {
 }
 
 /** The entries of an actor from a revision on, before another one. Each page of the store has bounds of its own. */
-async function* entriesBetween(
+export async function* entriesBetween(
   store: Pick<WorkflowStore, "entries">,
   id: string,
   first: number,

@@ -3,12 +3,7 @@
 import { describe, expect, onTestFinished, test } from "vitest";
 import { createMachine } from "xstate";
 import { createLooks } from "../../../src/dashboard/actors/looks.ts";
-import {
-  activeStatesOf,
-  actorsViewOf,
-  actorViewOf,
-  noChartWords,
-} from "../../../src/dashboard/actors/view.ts";
+import { actorsViewOf, actorViewOf, noChartWords } from "../../../src/dashboard/actors/view.ts";
 import { createApplication } from "../../../src/dashboard/application.ts";
 import { createFeed } from "../../../src/dashboard/feed.ts";
 import { leavesOf } from "../../../src/dashboard/page/figures/active-states.ts";
@@ -20,6 +15,8 @@ import { silentLog } from "../../../src/log.ts";
 import type { ActorsClient } from "../../../src/operator/actors/actors-client.ts";
 import type { ActorLook, ActorWhy } from "../../../src/operator/actors/look.ts";
 import type { Receiver } from "../../../src/operator/actors/send-event.ts";
+import { activeStatesOf } from "../../../src/operator/actors/state-names.ts";
+import type { Taken } from "../../../src/operator/actors/taken-reader.ts";
 import { createVirtualClock } from "../../support/virtual-clock.ts";
 import { statusWith, things } from "../fleet-status.ts";
 
@@ -40,7 +37,7 @@ const standing: Omit<ActorWhy, "events" | "reason" | "lack" | "isStuck"> = {
   ...{ status: "active", since: new Date(nowMs - 5_000), worker: null, nowMs, work: [] },
   timers: [{ event: "xstate.after.60000.order.open", at: new Date(nowMs + 55_000) }],
 };
-const look: ActorLook = {
+const look: ActorLook & { readonly way: Taken | null } = {
   shown: {
     ...standing,
     ...{ revision: 3, tags: ["new"], started: new Date(nowMs - 9_000), reason: null },
@@ -48,6 +45,7 @@ const look: ActorLook = {
   },
   why: { ...standing, events: ["PAY"], reason: null, lack: null, isStuck: false },
   sending: { migratesTo: null },
+  way: { taken: ["open PAY -> paid"], last: [], passed: ["open"], from: 0 },
 };
 const receiver: Receiver = {
   ...{ id: "o/1", machine: "order", version: "1.0.0", state: "open", status: "active" },
@@ -279,7 +277,7 @@ describe("the view of an actor", () => {
       why: { words: "it moves by an event, or by its timer after 1 min", at: nowMs + 55_000 },
       ...{ timers: [{ event: "after 1 min", at: nowMs + 55_000 }], events: ["PAY"] },
       worker: expect.stringContaining("none owns it"),
-      ...{ isWorkerAlive: false, noChart: null },
+      ...{ isWorkerAlive: false, noChart: null, way: { taken: ["open PAY -> paid"] } },
     });
     expect(view.states?.map(({ name }) => name)).toEqual(["open", "paid", "paid.by"]);
   });

@@ -1,5 +1,7 @@
 import { useMemo, useState } from "preact/hooks";
 import type { ActorView } from "../../../actors/view.ts";
+import type { DiagramMarks } from "../../figures/diagram-marks.ts";
+import { count } from "../../figures/format.ts";
 import { Diagram } from "../diagram.tsx";
 import { AllEdges } from "../small/all-edges.tsx";
 import { Odd } from "../small/odd.tsx";
@@ -27,12 +29,14 @@ function ActiveStates({ view: { active, noChart } }: Props) {
   );
 }
 
-/** The machine of an actor as a picture, with its active states. */
+/** The machine of an actor as a picture, with its active states and the edges that it took. */
 export function ActorChart({ view }: Props) {
-  const { machine, version, active, states } = view;
+  const { machine, version, active, states, way } = view;
+  const { taken = [], last = [], passed = [], from = 0 } = way ?? {};
   const [isBrief, setBrief] = useState(true);
-  const activeText = active.join("\n");
-  const marks = useMemo(() => ({ active, taken: [], last: [] }), [activeText]);
+  // The view is new each second. The picture changes only where its marks do.
+  const marked = JSON.stringify({ active, taken, last });
+  const marks = useMemo((): DiagramMarks => JSON.parse(marked), [marked]);
   const form = isBrief ? "brief" : "whole";
   const path = `/api/engine/diagram?${new URLSearchParams({ machine, version, form })}`;
   return (
@@ -51,7 +55,10 @@ export function ActorChart({ view }: Props) {
       ) : (
         <>
           <Diagram path={path} brief={isBrief} isNatural marks={marks} />
-          <StateList states={states} active={active} passed={[]} />
+          {from > 0 && (
+            <p class="detail">The edges are those that it took after revision {count(from)}.</p>
+          )}
+          <StateList {...{ states, active, passed, taken }} />
         </>
       )}
     </section>

@@ -77,9 +77,5 @@ export function DiagramTwin({ film, lane }: TwinProps) {
   const steps = film.lanes.find(({ actor }) => actor === lane.actor)?.steps ?? [];
   const passed = steps.filter(({ at }) => at <= (lane.step?.at ?? 0)).map((s) => s.state);
   const active = lane.state === null ? [] : [lane.state];
-  return (
-    <StateList states={chart.states} active={active} passed={passed}>
-      <p class="detail">Edges taken: {lane.taken.join("; ") || "none"}.</p>
-    </StateList>
-  );
+  return <StateList states={chart.states} active={active} passed={passed} taken={lane.taken} />;
 }

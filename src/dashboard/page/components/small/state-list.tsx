@@ -1,4 +1,3 @@
-import type { ComponentChildren } from "preact";
 import type { Chart } from "../../../../diagram/chart.ts";
 import { printableLine } from "../../../../printable.ts";
 
@@ -6,11 +5,12 @@ interface Props {
   readonly states: Chart["states"];
   readonly active: readonly string[];
   readonly passed: readonly string[];
-  readonly children?: ComponentChildren;
+  /** The keys of the edges that were taken. */
+  readonly taken: readonly string[];
 }
 
 /** A diagram as a list, for readers who do not see it. */
-export function StateList({ states, active, passed, children }: Props) {
+export function StateList({ states, active, passed, taken }: Props) {
   return (
     <details class="twin">
       <summary>The diagram as a list</summary>
@@ -23,7 +23,7 @@ export function StateList({ states, active, passed, children }: Props) {
           </li>
         ))}
       </ol>
-      {children}
+      <p class="detail">Edges taken: {printableLine(taken.join("; ")) || "none"}.</p>
     </details>
   );
 }
