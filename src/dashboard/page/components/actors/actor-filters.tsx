@@ -47,6 +47,13 @@ interface WordProps {
 
 function Word({ label, value, known, why, onChoose }: WordProps) {
   const list = `known-${label.toLowerCase()}`;
+  // Each reading of the list renders this anew: what is typed counts until the choice is another one.
+  const [chosen, setChosen] = useState(value);
+  const [typed, setTyped] = useState(value ?? "");
+  if (chosen !== value) {
+    setChosen(value);
+    setTyped(value ?? "");
+  }
   return (
     <label class="field">
       {label}
@@ -56,7 +63,8 @@ function Word({ label, value, known, why, onChoose }: WordProps) {
         list={list}
         placeholder={why ?? "any"}
         disabled={why !== null}
-        value={value ?? ""}
+        value={typed}
+        onInput={(event) => setTyped(event.currentTarget.value)}
         onChange={(event) => onChoose(event.currentTarget.value || null)}
       />
       <datalist id={list}>
