@@ -183,8 +183,8 @@ export const engineMutants: readonly Mutant[] = [
     edits: [
       {
         file: append,
-        find: 'fates.set(entry, found === nonce ? appended : { kind: "conflict" });',
-        replace: "fates.set(entry, nonce ? appended : appended);",
+        find: "if (byId === nonce || byKey === nonce) fates.set(entry, appended);",
+        replace: "if (byId !== undefined || byKey === nonce) fates.set(entry, appended);",
       },
     ],
   },

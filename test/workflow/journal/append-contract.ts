@@ -78,6 +78,19 @@ export function appendContract(open: OpenStore): void {
     expect(await store.append([entryOf("a", 1), entryOf("b", 1)])).toEqual([appended, appended]);
   });
 
+  test("a repeated event is a duplicate also where another entry has its revision", async () => {
+    const { store } = await opened();
+    await store.register(workerOf("w"), 60_000);
+    await store.append([entryOf("a", 0, { eventKey: "k" })]);
+    await store.append([entryOf("a", 1)]);
+    expect(await store.append([entryOf("a", 1, { eventKey: "k" })])).toEqual([duplicate]);
+    const fence = { worker: "w", epoch: 1 };
+    expect(await store.append([entryOf("a", 1, { eventKey: "k" })], { fence })).toEqual([
+      duplicate,
+    ]);
+    expect(await store.append([entryOf("a", 1, { eventKey: "other" })])).toEqual([conflict]);
+  });
+
   test("each entry of an append counts by itself", async () => {
     const { store } = await opened();
     await store.append([entryOf("a", 0), entryOf("b", 0, { eventKey: "k" })]);

@@ -39,11 +39,10 @@ export class MemoryJournal {
     const known = this.#actors.get(actor);
     const next = known === undefined ? 0 : known.tail.revision + 1;
     assert(revision <= next, "revisions have no gaps", { actor, revision });
-    if (revision < next) {
-      return known?.entries.get(revision)?.nonce === nonce ? "held" : "conflict";
-    }
+    if (known?.entries.get(revision)?.nonce === nonce) return "held";
     const isKnown = eventKey !== undefined && this.byKey(actor, eventKey) !== undefined;
-    return isKnown ? "duplicate" : "appended";
+    if (isKnown) return "duplicate";
+    return revision < next ? "conflict" : "appended";
   }
 
   put(entry: Entry): void {

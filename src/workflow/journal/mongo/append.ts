@@ -70,12 +70,12 @@ async function fatesOf(
   await Promise.all(
     entries.map(async (entry) => {
       const { actor, eventKey, nonce } = entry;
-      const found = nonces.get(actor);
-      if (found !== undefined) {
-        fates.set(entry, found === nonce ? appended : { kind: "conflict" });
-      } else if (eventKey !== undefined && (await journal.holdsKey(actor, eventKey))) {
-        fates.set(entry, { kind: "duplicate" });
-      }
+      const byId = nonces.get(actor);
+      // The key comes first: a repeat that met another entry would be tried again, and never win against a busy sender.
+      const byKey = eventKey === undefined ? undefined : await journal.nonceOf(actor, eventKey);
+      if (byId === nonce || byKey === nonce) fates.set(entry, appended);
+      else if (byKey !== undefined) fates.set(entry, { kind: "duplicate" });
+      else if (byId !== undefined) fates.set(entry, { kind: "conflict" });
     }),
   );
   return fates;

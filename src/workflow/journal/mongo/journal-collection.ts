@@ -111,9 +111,11 @@ export class JournalCollection {
     return byKey ? { byKey: byKey.nonce } : {};
   }
 
-  async holdsKey(actor: string, eventKey: string): Promise<boolean> {
-    const options = { projection: { _id: 1 }, hint: eventIndex };
-    return (await this.stored.findOne({ "_id.actor": actor, eventKey }, options)) !== null;
+  /** The nonce of the entry with a key. */
+  async nonceOf(actor: string, eventKey: string): Promise<string | undefined> {
+    const options = { projection: { nonce: 1 }, hint: eventIndex };
+    const found = await this.stored.findOne({ "_id.actor": actor, eventKey }, options);
+    return found === null ? undefined : String(found.nonce);
   }
 
   async entry(
