@@ -39,7 +39,8 @@ async function stage() {
         text += chunk;
       });
       const line = await until("the address", () => text.includes("\n") && text.split("\n")[0]);
-      return { child, line: JSON.parse(line) as { url: string; mayAct: boolean; code?: string } };
+      const answer = JSON.parse(line) as { url: string; mayAct: boolean; code?: string };
+      return { child, line: answer, said: () => text };
     },
     /** The number of writes to the fleet's databases so far. */
     writes: () =>
@@ -63,7 +64,7 @@ async function firstFrame(url: string): Promise<{ readonly parts: Record<string,
 test("serves the fleet, writes nothing, and ends with 0 at Ctrl-C", async () => {
   const { serve, writes } = await stage();
   const before = await writes();
-  const { child, line } = await serve([]);
+  const { child, line, said } = await serve([]);
   expect(line).toMatchObject({ type: "serving", mayAct: false });
   expect(await (await fetch(line.url)).text()).toContain("<title>Lockstep</title>");
   const { parts } = await firstFrame(line.url);
@@ -72,6 +73,7 @@ test("serves the fleet, writes nothing, and ends with 0 at Ctrl-C", async () => 
   expect((await fetch(`${line.url}readyz`)).status).toBe(200);
   signalProcess(child.pid ?? 0, "SIGINT");
   expect(await exited(child)).toMatchObject({ code: 0 });
+  await until("the words at the end", () => said().includes('"message":"the page ends"'));
   expect(await writes()).toBe(before);
 });
 

@@ -69,7 +69,10 @@ describe("a plan and the fleet now", () => {
     [{ steps: [] }, 'steps that are gone: "titles"'],
     [{ stepHash: "other" }, "the steps have the same names and other code"],
     [{ collections: [{ name: "films", digest: "d2" }] }, "collections that have changed: films"],
-    [{ deadlines: { ...plan.deadlines, peersMs: 1 } }, "deadlines that have changed: peersMs"],
+    [
+      { deadlines: { ...plan.deadlines, noProgressMs: 1 } },
+      "deadlines that have changed: no-progress",
+    ],
   ])("differ in %j", (facts, words) => {
     const differences = planDifferences(plan, fleetPlan(facts as object));
     expect(differences).toHaveLength(1);

@@ -54,6 +54,7 @@ async function readToken({ tokenFile }: ServeOptions): Promise<string | undefine
 /** `lockstep serve`: serves the dashboard until it is interrupted. */
 async function serve(options: ServeOptions, terminal: Terminal): Promise<number> {
   const { host, fleet: name, allowHost = [] } = options;
+  terminal.explainInterruption("the page ends");
   const port = parsePort(options.port);
   const token = await readToken(options);
   const databaseName = databaseNameOf(options.mongoUrl);

@@ -1,4 +1,6 @@
+import type { Deadlines } from "../../../machines/vocabulary.ts";
 import { limits } from "../../limits.ts";
+import { deadlineName } from "../../operator/planning/deadline-name.ts";
 import type { FleetPlan } from "../../operator/planning/plan-shape.ts";
 import { printableLine } from "../../printable.ts";
 import { timeSpan } from "../../time-span.ts";
@@ -61,9 +63,8 @@ export function renderPlan(plan: FleetPlan): string {
   const { databaseName, from, to, steps, estimates, deadlines, checks, stepHash } = plan;
   const hasSchemaSteps = steps.some(({ undo }) => undo === "the copies");
   const none = ["none: the version changes, and nothing else"];
-  const times = Object.entries(deadlines).map(
-    ([name, ms]) => `${name.slice(0, -2)} ${timeSpan(ms)}`,
-  );
+  const names = Object.keys(deadlines) as (keyof Deadlines)[];
+  const times = names.map((name) => `${deadlineName(name)} ${timeSpan(deadlines[name])}`);
   return [
     printableLine(`plan: ${databaseName} from ${from} to ${to}`),
     ...part("agents", agentLines(plan)),

@@ -1,6 +1,8 @@
+import type { Deadlines } from "../../../machines/vocabulary.ts";
 import { type Fleet, nameOf } from "../../control/fleet-registry.ts";
 import { type ErrorCode, LockstepError } from "../../errors.ts";
 import { namesShown } from "../names-shown.ts";
+import { deadlineName } from "./deadline-name.ts";
 import type { FleetPlan } from "./plan-shape.ts";
 
 /** The differences between two lists of named things, in words. */
@@ -34,7 +36,12 @@ const collectionsOf = ({ collections }: FleetPlan) =>
 const stepsOf = ({ steps }: FleetPlan) =>
   new Map(steps.map((step) => [`"${step.name}"`, JSON.stringify(step)]));
 const deadlinesOf = ({ deadlines }: FleetPlan) =>
-  new Map(Object.entries(deadlines).map(([name, ms]) => [name, String(ms)]));
+  new Map(
+    (Object.keys(deadlines) as (keyof Deadlines)[]).map((name) => [
+      deadlineName(name),
+      String(deadlines[name]),
+    ]),
+  );
 
 /** A plan that is older than an upgrade, also than one that went back. */
 function generationDifference(

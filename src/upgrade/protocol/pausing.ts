@@ -1,5 +1,6 @@
 import type { UpgradeContext, UpgradeEvent } from "../../../machines/upgrade-context.ts";
 import { LockstepError } from "../../errors.ts";
+import { timeSpan } from "../../time-span.ts";
 import type { ActorView } from "./derive.ts";
 
 /** The answer to an operator who asks for a pause or its end, and the event that makes it true; null where it is true already. */
@@ -33,9 +34,13 @@ export function decidePause(
   if (reason !== undefined) {
     throw wrongState(`expected an upgrade that can be paused, it is ${state}: ${reason}`);
   }
-  const minutes = Math.round(context.deadlines.pausedMs / 60_000);
-  const until = `all gates stay shut meanwhile, and unless \`lockstep resume\` comes within ${minutes} min, the fleet turns back`;
-  if (state === "paused") return { event: null, message: `it is paused already: ${until}` };
+  if (state === "paused") {
+    return {
+      event: null,
+      message: "it is paused already, and its deadline stays: `lockstep status` shows it",
+    };
+  }
+  const until = `all gates stay shut meanwhile, and unless \`lockstep resume\` comes within ${timeSpan(context.deadlines.pausedMs)} of its beginning, the fleet turns back`;
   const when = beforeMigration.includes(state)
     ? "it pauses before the first batch of its schema steps (without schema steps it does not pause)"
     : "it pauses after the batch or the definition under way";

@@ -51,7 +51,7 @@ test("agents, steps with their undo, the commit point, times, deadlines and chec
       "  migrating       not known",
       "  `lockstep rehearse` measures the steps on a copy",
       "deadlines",
-      "  waiting 15 min, backingUp 1 h, noProgress 10 min, peers 15 min, paused 1 h, silent 1 min, rollingBack 1 h",
+      "  waiting 15 min, backing-up 1 h, no-progress 10 min, peers 15 min, paused 1 h, silent 1 min, rolling-back 1 h",
       "checks",
       "  passed  the oplog: it holds 5 MB",
       "          notice: short",

@@ -22,16 +22,23 @@ describe("a pause", () => {
     },
   );
 
-  test("in migrating begins after the batch under way, and says until when it lasts", () => {
-    const view = inState("migrating");
-    const deadlines = { ...view.context.deadlines, pausedMs: 90 * 60_000 };
-    const { event, message } = decidePause(
-      { ...view, context: { ...view.context, deadlines } },
-      "a look",
-    );
-    expect(event).toEqual(pauseRequested);
-    expect(message).toMatch(/after the batch or the definition.*gates stay shut.*within 90 min/);
-  });
+  test.each([
+    [90 * 60_000, "1 h 30 min"],
+    [8_000, "8.0 s"],
+  ])(
+    "in migrating begins after the batch under way, and says how long it lasts: %i ms",
+    (pausedMs, words) => {
+      const view = inState("migrating");
+      const deadlines = { ...view.context.deadlines, pausedMs };
+      const { event, message } = decidePause(
+        { ...view, context: { ...view.context, deadlines } },
+        "a look",
+      );
+      expect(event).toEqual(pauseRequested);
+      expect(message).toMatch(/after the batch or the definition.*gates stay shut/);
+      expect(message).toContain(`within ${words} of its beginning`);
+    },
+  );
 
   test.each(["waiting", "backing-up", "rehearsing", "migrating"])(
     "that is asked for again in %s is one pause",
@@ -42,7 +49,10 @@ describe("a pause", () => {
 
   test("that has begun is not begun again: its deadline stays", () => {
     const { event, message } = decidePause(inState("paused"), "another");
-    expect([event, message]).toEqual([null, expect.stringContaining("paused already")]);
+    expect([event, message]).toEqual([
+      null,
+      expect.stringContaining("paused already, and its deadline stays"),
+    ]);
   });
 
   test.each([
