@@ -23,6 +23,7 @@ interface Finding {
 }
 
 const main = resolve("dist/src/cli/main.js");
+const upsert = { upsert: true };
 let set: ReplicaSet;
 let client: MongoClient;
 let doctorName = "keeper";
@@ -148,6 +149,34 @@ test("agents that cannot go on, claims of the dead, and stray databases are name
   );
   expect(shown.out).toMatch(/\d+ ok, \d+ warnings, 3 troubles\n$/);
   expect(await lastWrite()).toEqual(before);
+});
+
+test("what an upgrade has left behind is named while none is active, as the set has it", async () => {
+  doctorName = "keeper";
+  const names = ["the write block", "the TTL deletion", "the hold of history"];
+  const well = await examine();
+  for (const name of names) expect(well.finding(name)?.outcome, name).toBe("ok");
+  const fences = client.db("lockstep_things").collection<{ _id: string }>("fences");
+  const shared = client.db("lockstep").collection<{ _id: string }>("fences");
+  const hosts = ["h:1"];
+  await fences.updateOne({ _id: "deletions" }, { $set: { hosts, holder: "u000001" } }, upsert);
+  const holders = [{ holder: "lockstep_things/u000001", seconds: 900, untilMs: null }];
+  const members = [{ host: "h:1", previous: 300, values: [900] }];
+  await shared.updateOne({ _id: "history" }, { $set: { holders, members } }, upsert);
+  await client.db("admin").command({ setUserWriteBlockMode: 1, global: true });
+  try {
+    const { code, finding, text } = await examine();
+    expect(code, text).toBe(1);
+    for (const name of names) expect(finding(name)?.outcome, name).toBe("warning");
+    expect(finding("the TTL deletion")?.figure).toContain("it rests on h:1");
+    expect(finding("the write block")?.mend).toContain("lockstep allow-writes --force");
+  } finally {
+    await client.db("admin").command({ setUserWriteBlockMode: 1, global: false });
+  }
+  await fences.updateOne({ _id: "write-block" }, { $set: { holder: "u000001" } }, upsert);
+  expect((await examine()).finding("the write block")?.outcome).toBe("trouble");
+  await fences.deleteMany({});
+  await shared.deleteMany({});
 });
 
 test("each right that is missing is a line; the documented role misses none", async () => {

@@ -34,11 +34,12 @@ function setWindow(member: MongoClient, seconds: number): Promise<Document> {
   return member.db("admin").command({ setParameter: 1, [parameter]: seconds });
 }
 
-async function read(history: MemberHold): Promise<HistoryRecord> {
-  const found = await readHeld(recordIn(history), documentIds.history);
+/** The record of all holds of a set. */
+export async function readHistoryRecord(client: MongoClient): Promise<HistoryRecord> {
+  const found = await readHeld(recordIn({ client }), documentIds.history);
   if (!found) return { holders: [], members: [], nowMs: 0 };
   const { holders = [], members = [] } = found;
-  return { holders, members, nowMs: await databaseNowMs(history.client) };
+  return { holders, members, nowMs: await databaseNowMs(client) };
 }
 
 /**
@@ -51,7 +52,7 @@ function reconcile(history: MemberHold, host: string): Promise<void> {
   return withMember(host, async (member) => {
     let mine: { readonly previous: number; readonly value: number } | null = null;
     for (let look = 0; look < limits.holdLooksMax; look += 1) {
-      const record = await read(history);
+      const record = await readHistoryRecord(history.client);
       const current = await readWindowSeconds(member);
       const plan = historyPlan(record, host, current, mine);
       if (plan.kind === "nothing") return;
@@ -157,7 +158,7 @@ export async function releaseHistory(
   const { client, faultPoints } = history;
   const ours = holderName(history, "");
   const record = fencesOf(recordIn(history));
-  const { holders, members, nowMs } = await read(history);
+  const { holders, members, nowMs } = await readHistoryRecord(history.client);
   if ((holders.length === 0 && members.length === 0) || !(await isWanted())) return;
   const over = holders.filter(
     ({ holder, untilMs }) =>

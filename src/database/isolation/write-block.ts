@@ -55,6 +55,12 @@ function settleMode(block: WriteBlock): Promise<void> {
   );
 }
 
+/** Whether the set refuses what its users write, whoever asked for that. It needs the right `serverStatus`. */
+export async function isSetBlocked(client: MongoClient): Promise<boolean> {
+  const { repl } = await client.db("admin").command({ serverStatus: 1 });
+  return Number(repl?.userWriteBlockMode) === blockedMode;
+}
+
 /**
  * Blocks every writer without `bypassWriteBlockingMode`, in the whole cluster. The record of the block is written
  * first, so a block that an operator has set stays afterwards. A deposed master blocks nobody, however late it acts.
@@ -62,10 +68,7 @@ function settleMode(block: WriteBlock): Promise<void> {
  * @throws LockstepError `fenced`
  */
 export async function blockWrites(block: WriteBlock & Fenced, holder: string): Promise<void> {
-  if (!(await isHeld(block))) {
-    const { repl } = await block.client.db("admin").command({ serverStatus: 1 });
-    if (Number(repl?.userWriteBlockMode) === blockedMode) return;
-  }
+  if (!(await isHeld(block)) && (await isSetBlocked(block.client))) return;
   await block.faultPoints.write("write-block", async () => {
     await writeFenced(block, (session) =>
       fencesOf(block.control).updateOne(

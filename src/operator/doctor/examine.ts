@@ -2,8 +2,6 @@ import { type MongoClient, MongoServerError } from "mongodb";
 import { type Fleet, nameOf, requireFleet } from "../../control/fleet-registry.ts";
 import { readVersions } from "../../control/versions.ts";
 import { isLockstepError } from "../../errors.ts";
-import { documentIds } from "../../journal/store.ts";
-import { controlOf, readHeld } from "../../leadership/fences.ts";
 import { silentLog } from "../../log.ts";
 import { connect, memberOpener } from "../../mongo/connect.ts";
 import { databaseNameOf } from "../../mongo/database-name.ts";
@@ -15,7 +13,7 @@ import { requireDeclared } from "../declared.ts";
 import { fleetOn, type OpenFleet } from "../open-fleet.ts";
 import { readStatus } from "../status.ts";
 import { type Examination, examinationOf, examined, type Finding, failed, ok } from "./finding.ts";
-import { judgeFleet, judgeWriteBlock } from "./fleet-state.ts";
+import { judgeFleet } from "./fleet-state.ts";
 import {
   judgeClocks,
   judgeConnection,
@@ -25,6 +23,7 @@ import {
 } from "./members.ts";
 import { parts } from "./mends.ts";
 import { examineDatabases } from "./read-databases.ts";
+import { holdExaminations } from "./read-holds.ts";
 import { askMembers, askNamedServers, readSetMembers } from "./read-members.ts";
 import { judgeRights } from "./rights.ts";
 
@@ -42,9 +41,9 @@ export interface ExamineOptions {
 
 const appName = "lockstep:doctor";
 
-/** The declaration of the fleet and the rights of this user. */
+/** The declaration of the fleet, the rights of this user, and what an upgrade holds back. */
 function ownExaminations(fleet: OpenFleet): readonly Examination[] {
-  const { client, store } = fleet;
+  const { client } = fleet;
   return [
     {
       name: parts.fleet,
@@ -59,14 +58,7 @@ function ownExaminations(fleet: OpenFleet): readonly Examination[] {
       name: parts.rights,
       run: async () => [judgeRights(await readLacking(client, "upgrade", fleet))],
     },
-    {
-      name: parts.writeBlock,
-      async run() {
-        const held = await readHeld(controlOf(fleet), documentIds.writeBlock);
-        const versions = await readVersions(store);
-        return [judgeWriteBlock(held?.holder ?? null, versions?.upgradeId ?? null)];
-      },
-    },
+    ...holdExaminations(fleet),
   ];
 }
 

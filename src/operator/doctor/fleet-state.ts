@@ -108,21 +108,6 @@ function judgeLaunchers(agents: readonly AgentStatus[]): readonly Finding[] {
   ];
 }
 
-/**
- * Judges the block that keeps writers out during an upgrade. Pure.
- * @param holder the upgrade's effect that has asked for it, or null where nobody is kept out
- */
-export function judgeWriteBlock(holder: string | null, upgradeId: string | null): Finding {
-  const { writeBlock: name } = parts;
-  if (holder === null) return ok(name, "no upgrade of this fleet keeps writers out");
-  if (upgradeId !== null) return ok(name, `${upgradeId} keeps writers out, until its end`);
-  return trouble(
-    name,
-    `writers are kept out, and no upgrade is active (${holder})`,
-    "start a state server, which lets them in, or run `lockstep allow-writes`",
-  );
-}
-
 /** Judges a fleet's master, its latest upgrade and its agents. Pure. */
 export function judgeFleet(status: FleetStatus): readonly Finding[] {
   const conditions = conditionsOf(status);

@@ -8,6 +8,8 @@ export const parts = {
   fleet: "the fleet",
   rights: "the rights of the URL's user",
   writeBlock: "the write block",
+  deletions: "the TTL deletion",
+  historyHold: "the hold of history",
   members: "the members",
   clocks: "the clocks of the members",
   window: "the window of the oplog",

@@ -1,0 +1,92 @@
+import type { HistoryRecord } from "../../database/history/history-record.ts";
+import type { HeldRecords, HistoryHolder } from "../../journal/fence.ts";
+import { sharedDatabaseName } from "../../mongo/database-names.ts";
+import { namesShown } from "../names-shown.ts";
+import { type Finding, ok, trouble, warning } from "./finding.ts";
+import { parts } from "./mends.ts";
+
+const startServer = "a state server lifts it by itself: start one where none runs";
+
+/** The block of writers: what the fleet has recorded, and what the server does. */
+export interface FoundBlock {
+  /** The upgrade's effect that has asked for it, or null without a record. */
+  readonly holder: string | null;
+  /** Whether the set refuses what its users write. Null where this user may not know. */
+  readonly isBlocked: boolean | null;
+}
+
+/** Judges the block that keeps writers out during an upgrade. Pure. */
+export function judgeWriteBlock(
+  { holder, isBlocked }: FoundBlock,
+  upgradeId: string | null,
+): Finding {
+  const { writeBlock: name } = parts;
+  if (holder === null && isBlocked !== true) {
+    return ok(name, "no upgrade of this fleet keeps writers out");
+  }
+  if (holder === null) {
+    return warning(
+      name,
+      "the set refuses what its users write, and no upgrade of this fleet has recorded that",
+      "it may be wanted by an operator or by another fleet; where nobody wants it, run `lockstep allow-writes --force`",
+    );
+  }
+  if (upgradeId !== null) return ok(name, `${upgradeId} keeps writers out, until its end`);
+  return trouble(
+    name,
+    `writers are kept out, and no upgrade is active (${holder})`,
+    "start a state server, which lets them in, or run `lockstep allow-writes`",
+  );
+}
+
+/**
+ * Judges the rest of TTL deletion during an upgrade. Pure.
+ * @param held the members where it rests, and for whom
+ */
+export function judgeDeletions(
+  { hosts = [], holder }: HeldRecords["deletions"],
+  upgradeId: string | null,
+  control: string,
+): Finding {
+  const { deletions: name } = parts;
+  if (hosts.length === 0) return ok(name, "no upgrade of this fleet lets it rest");
+  const where = namesShown(hosts);
+  if (upgradeId !== null) return ok(name, `it rests on ${where}, until the end of ${upgradeId}`);
+  const record = `db.getSiblingDB("${control}").fences.deleteOne({_id: "deletions"})`;
+  return warning(
+    name,
+    `it rests on ${where}, and no upgrade is active (${holder ?? "unknown"}): documents stay that should be gone`,
+    `${startServer}; where none is left, run in mongosh on each of these members db.adminCommand({setParameter: 1, ttlMonitorEnabled: true}), then on the primary ${record}`,
+  );
+}
+
+/** Judges the longer history of the members during an upgrade, or a backup by hand. Pure. */
+export function judgeHistoryHold(
+  { holders, members, nowMs }: HistoryRecord,
+  upgradeId: string | null,
+  control: string,
+): Finding {
+  const { historyHold: name } = parts;
+  const isOver = ({ untilMs }: HistoryHolder) => untilMs !== null && untilMs < nowMs;
+  const isLeft = (each: HistoryHolder) =>
+    isOver(each) ||
+    (each.untilMs === null && upgradeId === null && each.holder.startsWith(`${control}/`));
+  const wanted = holders.filter((each) => !isLeft(each));
+  if (wanted.length > 0) {
+    const names = namesShown(wanted.map(({ holder }) => holder));
+    return ok(name, `the members keep more of it for ${names}`);
+  }
+  const left = holders.filter(isLeft);
+  if (left.length === 0 && members.length === 0) return ok(name, "nothing makes members keep more");
+  const set = members.map(
+    ({ host, previous }) =>
+      `on ${host} db.adminCommand({setParameter: 1, minSnapshotHistoryWindowInSeconds: ${previous}})`,
+  );
+  const record = `on the primary db.getSiblingDB("${sharedDatabaseName}").fences.deleteOne({_id: "history"})`;
+  const hosts = members.length === 0 ? "no member" : namesShown(members.map(({ host }) => host));
+  return warning(
+    name,
+    `nothing needs it any more, and ${hosts} still keeps more of it${left.length === 0 ? "" : ` (for ${namesShown(left.map(({ holder }) => holder))})`}, which costs cache and disk`,
+    `${startServer}; where none is left, run in mongosh ${[...set, record].join(", then ")}`,
+  );
+}

@@ -1,0 +1,50 @@
+import { readVersions } from "../../control/versions.ts";
+import { readHistoryRecord } from "../../database/history/history.ts";
+import { isSetBlocked } from "../../database/isolation/write-block.ts";
+import { documentIds } from "../../journal/store.ts";
+import { controlOf, readHeld } from "../../leadership/fences.ts";
+import type { OpenFleet } from "../open-fleet.ts";
+import type { Examination, Finding } from "./finding.ts";
+import { judgeDeletions, judgeHistoryHold, judgeWriteBlock } from "./left-holds.ts";
+import { parts } from "./mends.ts";
+
+/**
+ * Examines what an upgrade holds back until its end. It reads the record first, as an upgrade that ends meanwhile lifts
+ * its holds.
+ */
+export function holdExaminations(fleet: OpenFleet): readonly Examination[] {
+  const { client, store, controlDatabaseName } = fleet;
+  const control = controlOf(fleet);
+  const examination = <Held>(
+    name: string,
+    read: () => Promise<Held>,
+    judge: (held: Held, upgradeId: string | null) => Finding,
+  ): Examination => ({
+    name,
+    async run() {
+      const held = await read();
+      return [judge(held, (await readVersions(store))?.upgradeId ?? null)];
+    },
+  });
+  return [
+    examination(
+      parts.writeBlock,
+      async () => ({
+        holder: (await readHeld(control, documentIds.writeBlock))?.holder ?? null,
+        // A user that may not ask sees the record alone.
+        isBlocked: await isSetBlocked(client).catch(() => null),
+      }),
+      judgeWriteBlock,
+    ),
+    examination(
+      parts.deletions,
+      async () => (await readHeld(control, documentIds.deletions)) ?? {},
+      (held, upgradeId) => judgeDeletions(held, upgradeId, controlDatabaseName),
+    ),
+    examination(
+      parts.historyHold,
+      () => readHistoryRecord(client),
+      (held, upgradeId) => judgeHistoryHold(held, upgradeId, controlDatabaseName),
+    ),
+  ];
+}
