@@ -251,6 +251,8 @@ export const limits = {
   watchTimeoutMs: 24 * 60 * 60_000,
   statusPollMs: 500,
   filmActorsOnce: 16,
+  /** A film holds so many whole entries of an actor at once. In a fleet of thousands one takes megabytes. */
+  filmEntriesOnce: 32,
   gitTimeoutMs: 30_000,
   filmNameWidthMax: 24,
   filmLengthMax: 256 * 1024 * 1024,

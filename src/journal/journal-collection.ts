@@ -99,10 +99,16 @@ export class JournalCollection {
     return found.map(fromStored);
   }
 
-  async entries(actor: string, fromRevision: number): Promise<readonly Entry[]> {
+  async entries(
+    actor: string,
+    fromRevision: number,
+    limit: number | undefined,
+  ): Promise<readonly Entry[]> {
     const found = await this.#stored
       .find({ "_id.actor": actor, "_id.revision": { $gte: fromRevision } })
       .sort({ "_id.actor": 1, "_id.revision": 1 })
+      // No limit is 0 for the driver.
+      .limit(limit ?? 0)
       .toArray();
     return found.map(fromStored);
   }

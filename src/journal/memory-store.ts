@@ -194,7 +194,8 @@ export function createMemoryStore(options: { now: () => number }): Store {
       return journal.get(actors.toSorted().at(-1) ?? "")?.at(-1);
     },
     heads: async (actor) => (journal.get(actor) ?? []).map(headOf),
-    entries: async (actor, fromRevision = 0) => (journal.get(actor) ?? []).slice(fromRevision),
+    entries: async (actor, fromRevision = 0, limit = Number.POSITIVE_INFINITY) =>
+      (journal.get(actor) ?? []).slice(fromRevision, fromRevision + limit),
     get: async (collection, id) =>
       collectionOf(database, collection).get(id) as ControlDocument | undefined,
     list: async (collection, where = {}, page) => {

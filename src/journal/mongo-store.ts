@@ -155,8 +155,8 @@ class MongoStore implements Store {
     return reading(() => this.#journal.heads(actor));
   }
 
-  entries(actor: string, fromRevision = 0) {
-    return reading(() => this.#journal.entries(actor, fromRevision));
+  entries(actor: string, fromRevision = 0, limit?: number) {
+    return reading(() => this.#journal.entries(actor, fromRevision, limit));
   }
 
   get(...[collection, id]: Parameters<Store["get"]>): ReturnType<Store["get"]> {

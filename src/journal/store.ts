@@ -154,8 +154,8 @@ export interface Store {
   lastTail(prefix: string): Promise<Entry | undefined>;
   /** The heads of all of an actor's entries, in order. */
   heads(actor: string): Promise<readonly EntryHead[]>;
-  /** An actor's entries from a revision on, in order. */
-  entries(actor: string, fromRevision?: number): Promise<readonly Entry[]>;
+  /** An actor's entries from a revision on, in order: all of them, or so many at most. */
+  entries(actor: string, fromRevision?: number, limit?: number): Promise<readonly Entry[]>;
   get(collection: string, id: string): Promise<ControlDocument | undefined>;
   /**
    * Documents of a collection with their `_id`, ordered by it. A document that is too large to be read has only `_id`

@@ -210,6 +210,10 @@ export function storeContract(open: () => Promise<StoreUnderTest>): void {
     expect((await again.entries("participant/a1/u1", 1)).map(({ revision }) => revision)).toEqual([
       1,
     ]);
+    expect(
+      (await again.entries("participant/a1/u1", 0, 1)).map(({ revision }) => revision),
+    ).toEqual([0]);
+    expect(await again.entries("participant/a1/u1", 0, 9)).toHaveLength(2);
     const tails = await again.tails("participant/");
     expect(tails.map(({ actor, revision }) => [actor, revision])).toEqual([
       ["participant/a1/u1", 1],

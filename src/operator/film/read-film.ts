@@ -36,14 +36,18 @@ export class FilmReader {
   }
 
   async #actor(actor: string): Promise<Projected> {
-    const known = this.#known.get(actor) ?? nothingProjected;
-    // An actor that is over gets no further entry: a reading of many agents asks only for those under way.
-    if (known.tail !== null && isOver(known.tail)) return known;
-    const entries = await this.#store.entries(actor, (known.tail?.revision ?? -1) + 1);
-    if (entries.length === 0) return known;
-    const grown = projected(known, entries);
-    this.#known.set(actor, grown);
-    return grown;
+    const once = limits.filmEntriesOnce;
+    for (;;) {
+      const known = this.#known.get(actor) ?? nothingProjected;
+      // An actor that is over gets no further entry: a reading of many agents asks only for those under way.
+      if (known.tail !== null && isOver(known.tail)) return known;
+      const next = (known.tail?.revision ?? -1) + 1;
+      const entries = await this.#store.entries(actor, next, once);
+      if (entries.length === 0) return known;
+      const grown = projected(known, entries);
+      this.#known.set(actor, grown);
+      if (entries.length < once) return grown;
+    }
   }
 
   /** The participants of these agents that have begun, a few at once. */

@@ -6,7 +6,9 @@ import { upgradeMachine } from "../../../machines/upgrade.ts";
 import type { UpgradeEvent } from "../../../machines/upgrade-context.ts";
 import { chartOf } from "../../../src/diagram/chart.ts";
 import { countableEdges, edgeKey } from "../../../src/diagram/edge-counts.ts";
+import { takeoverTransition } from "../../../src/engine/transition.ts";
 import type { Entry } from "../../../src/journal/store.ts";
+import { limits } from "../../../src/limits.ts";
 import type { Film } from "../../../src/operator/film/film.ts";
 import { momentAt, spanOf, visitsOfLane } from "../../../src/operator/film/moment.ts";
 import { FilmReader } from "../../../src/operator/film/read-film.ts";
@@ -29,10 +31,11 @@ function storeOf(
     reads,
     shown: entries.length,
     now: async () => entries.at(-1)?.at ?? 0,
-    async entries(actor: string, from = 0) {
+    async entries(actor: string, from = 0, limit = Number.POSITIVE_INFINITY) {
       const found = entries
         .slice(0, this.shown)
-        .filter((entry) => entry.actor === actor && entry.revision >= from);
+        .filter((entry) => entry.actor === actor && entry.revision >= from)
+        .slice(0, limit);
       reads.push(found.length);
       return found;
     },
@@ -238,6 +241,23 @@ test("a clock that went back is shown as one that stood still; an entry of anoth
   );
   expect(lane?.steps[6]?.edges).toEqual([]);
   expect(lane?.steps[6]?.state).toBe(entries[6]?.state);
+});
+
+test("a long journal is read a page at a time, and each entry once", async () => {
+  const begun = coordinator(ways["migrating"] ?? []);
+  const takeovers = 3 * limits.filmEntriesOnce - begun.length;
+  const entries = [...begun];
+  for (let epoch = 2; epoch < takeovers + 2; epoch += 1) {
+    const tail = entries.at(-1) as Entry;
+    entries.push(takeoverTransition(tail, { epoch, at: tail.at + 1 }).entry);
+  }
+  const store = storeOf(entries);
+  const reader = new FilmReader(store);
+  const [lane] = (await reader.read(upgradeId)).lanes;
+  expect(lane?.steps.map(({ revision }) => revision)).toEqual(entries.map((_, index) => index));
+  expect(lane?.steps.filter(({ change }) => change === "took-over")).toHaveLength(takeovers);
+  const pages = Array.from({ length: 3 }, () => limits.filmEntriesOnce);
+  expect(store.reads.filter((count) => count > 0)).toEqual(pages);
 });
 
 test.each(["u000009", "nonsense"])(

@@ -135,7 +135,7 @@ export function createSimulatedProcess(options: {
       tails: (prefix) => read(() => store.tails(prefix)),
       lastTail: (prefix) => read(() => store.lastTail(prefix)),
       heads: (actor) => read(() => store.heads(actor)),
-      entries: (actor, from) => read(() => store.entries(actor, from)),
+      entries: (actor, from, limit) => read(() => store.entries(actor, from, limit)),
       get: (collection, id) => read(() => store.get(collection, id)),
       list: (collection, where, page) => read(() => store.list(collection, where, page)),
       watch(onHint) {
