@@ -64,6 +64,28 @@ export interface Plan {
   readonly digests: readonly string[];
 }
 
+const targets: readonly string[] = ["MasterStateServer", "StateServer", "AllMachines"];
+
+/** @throws LockstepError `bad-argument` where a part of a step is missing or misspelt: a program in JavaScript has no types */
+function requireParts({ name, ...step }: Step): void {
+  const { target, description, run, revert } = step as Readonly<Record<string, unknown>>;
+  const isLocal = target !== "MasterStateServer";
+  const wrong = [
+    targets.includes(String(target)) ? null : `a target of ${targets.join(", ")}`,
+    typeof description === "string" ? null : "a description in words",
+    typeof run === "function" ? null : "a function `run`",
+    revert === undefined || (isLocal && typeof revert === "function")
+      ? null
+      : "a `revert` that is a function, of a local step alone",
+  ].find((part) => part !== null);
+  if (wrong === undefined) return;
+  throw new LockstepError(
+    "bad-argument",
+    `step "${name}": expected ${wrong}, found another one: correct it`,
+    { step: name },
+  );
+}
+
 /** @throws LockstepError `bad-argument` where `reads` is no list of collections, or belongs to a local step */
 function requireReads(step: Step): void {
   if (!("reads" in step) || step.reads === undefined) return;
@@ -104,6 +126,7 @@ export function defineSteps(steps: readonly Step[]): readonly Step[] {
       );
     }
     names.add(step.name);
+    requireParts(step);
     requireReads(step);
     if (valid(step.version) !== step.version) {
       throw new LockstepError(

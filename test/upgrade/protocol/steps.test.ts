@@ -34,6 +34,21 @@ describe("defineSteps", () => {
     refuses([local("one", "v1.1.0")], "version-not-semver", '"v1.1.0"');
     refuses([local("one", "1.1")], "version-not-semver", '"1.1"');
   });
+  test("a part that is missing or misspelt, as a program without types can have it", () => {
+    const [good, onHosts] = [schema("one", "1.1.0"), local("two", "1.1.0")];
+    for (const [wrong, words] of [
+      [{ ...good, target: "masterStateServer" }, "a target of MasterStateServer"],
+      [{ ...good, target: undefined }, "a target of"],
+      [{ ...good, description: undefined }, "a description"],
+      [{ ...good, run: undefined }, "a function `run`"],
+      [{ ...good, revert: async () => {} }, "of a local step alone"],
+      [{ ...onHosts, revert: "undo" }, "a `revert` that is a function"],
+    ] as const) {
+      refuses([wrong as unknown as Step], "bad-argument", words);
+    }
+    const undone = { ...onHosts, revert: async () => {} } as Step;
+    expect(defineSteps([good, undone])).toHaveLength(2);
+  });
   test("names from one to a hundred letters, digits and hyphens, none but those", () => {
     for (const name of ["a", "7", "a-7", "a".repeat(100)]) {
       expect(defineSteps([local(name, "1.1.0")])).toHaveLength(1);
