@@ -41,6 +41,11 @@ const scenes: Readonly<Record<string, Scene>> = {
     words: ["upgrade", "1.1.0", "--timeout", "1s"],
     typed: { after: "to go on:", keys: "no\r" },
   },
+  "plan-refused": {
+    state: null,
+    words: ["plan", "1.1.0", "--steps", "dist/test/fixtures/wide-steps.js"],
+  },
+  "doctor-before": { state: null, words: ["doctor"] },
   "wrong-flag": { state: null, words: ["status", "--tiemout", "1s"] },
 };
 
@@ -115,8 +120,30 @@ function requireMomentsOfNow(text: string, nowMs: number): void {
   }
 }
 
+/** The figures of the machine, of the set and of the build, in the order in which they are replaced. */
+const figures: readonly (readonly [RegExp, string])[] = [
+  [/127\.0\.0\.1:\d+/g, "<host>"],
+  [/<host> [^(,\n]+\(\d+ % full\)/g, "<host> <span> (<part> full)"],
+  // Any member may be the primary.
+  [/<host> (PRIMARY|SECONDARY <span> behind)/g, "<host> <state>"],
+  [/answers in \d+ ms/g, "answers in <span>"],
+  [/\d+ MB/g, "<size>"],
+  [/(?<=MongoDB |featureCompatibilityVersion )[\d.]+(?= on|$)/gm, "<version>"],
+  [/\(hash [0-9a-f]+\)/g, "(hash <hash>)"],
+  // Other tests have fleets in the set, and leave some.
+  [/\S+ +the databases of other fleets: .*(\n +mend: .*)?/g, "<the other fleets of the set>"],
+  [/\d+ ok, \d+ warnings?, \d+ troubles?/g, "<count> ok, <count> warnings, <count> troubles"],
+];
+
 /** A text without what differs from run to run. The first frame of a view stands for all. */
 function settled(text: string, name: string): string {
+  return figures.reduce(
+    (known, [figure, words]) => known.replace(figure, words),
+    framed(text, name),
+  );
+}
+
+function framed(text: string, name: string): string {
   return (
     text
       .replaceAll("\r\n", "\n")
