@@ -9,11 +9,6 @@ import { judgeClaims, judgeScratch, judgeStrays } from "../../src/operator/docto
 import { examinationOf, examined } from "../../src/operator/doctor/finding.ts";
 import { judgeFleet } from "../../src/operator/doctor/fleet-state.ts";
 import {
-  judgeDeletions,
-  judgeHistoryHold,
-  judgeWriteBlock,
-} from "../../src/operator/doctor/left-holds.ts";
-import {
   judgeClocks,
   judgeConnection,
   judgeMembers,
@@ -326,70 +321,6 @@ describe("the state of the fleet", () => {
     expect(of({ agents }, "the launchers")).toMatchObject({
       ...{ outcome: "warning", figure: "1 of 2 agents run under one, and not a2" },
     });
-  });
-});
-
-describe("what an upgrade holds back", () => {
-  const control = "lockstep_things";
-  const active = "u000002";
-
-  test("writers that are kept out without an upgrade are trouble", () => {
-    const block = (holder: string | null, isBlocked: boolean | null, upgradeId: string | null) =>
-      judgeWriteBlock({ holder, isBlocked }, upgradeId);
-    for (const isBlocked of [false, null]) {
-      expect(block(null, isBlocked, null)).toMatchObject(none);
-      expect(block(active, isBlocked, active)).toMatchObject(none);
-    }
-    expect(block(active, true, null)).toMatchObject({
-      ...{ outcome: "trouble", mend: says("lockstep allow-writes") },
-    });
-    // Somebody else may want it.
-    for (const upgradeId of [null, active]) {
-      expect(block(null, true, upgradeId)).toMatchObject({
-        ...{ outcome: "warning", mend: says("lockstep allow-writes --force") },
-      });
-    }
-  });
-
-  test("TTL deletion that rests without an upgrade is a warning that names the members", () => {
-    const held = { hosts: ["h1:1", "h2:2"], holder: "u000001" };
-    expect(judgeDeletions({}, null, control)).toMatchObject(none);
-    expect(judgeDeletions({ hosts: [], holder: "u000001" }, null, control)).toMatchObject(none);
-    expect(judgeDeletions(held, active, control)).toMatchObject({
-      ...{ ...none, figure: "it rests on h1:1, h2:2, until the end of u000002" },
-    });
-    const left = judgeDeletions(held, null, control);
-    expect(left).toMatchObject({ outcome: "warning", figure: says("h1:1, h2:2, and no upgrade") });
-    expect(left.mend).toContain("a state server lifts it by itself");
-    expect(left.mend).toContain("ttlMonitorEnabled: true");
-    expect(left.mend).toContain('db.getSiblingDB("lockstep_things").fences.deleteOne');
-  });
-
-  test("a longer history is wanted by an upgrade, by a backup by hand, or by another fleet; else it is left", () => {
-    const members = [{ host: "h1:1", previous: 300, values: [900] }];
-    const judge = (holder: string, untilMs: number | null, upgradeId: string | null = null) => {
-      const holders = [{ holder, seconds: 900, untilMs }];
-      return judgeHistoryHold({ holders, members, nowMs: 1_000 }, upgradeId, control);
-    };
-    const ours = `${control}/${active}`;
-    expect(judgeHistoryHold({ holders: [], members: [], nowMs: 0 }, null, control)).toMatchObject(
-      none,
-    );
-    expect(judge(ours, null, active)).toMatchObject({ ...none, figure: says(ours) });
-    expect(judge(`${control}/hand`, 2_000)).toMatchObject(none);
-    expect(judge("lockstep_other/u000001", null)).toMatchObject(none);
-    for (const found of [
-      judge(ours, null),
-      judge(`${control}/hand`, 999),
-      judge("lockstep_other/hand", 999, active),
-      judgeHistoryHold({ holders: [], members, nowMs: 0 }, active, control),
-    ]) {
-      expect(found).toMatchObject({ outcome: "warning", figure: says("h1:1 still keeps more") });
-      expect(found.mend).toContain("minSnapshotHistoryWindowInSeconds: 300");
-    }
-    const noMember = { holders: [{ holder: ours, seconds: 9, untilMs: null }], members: [] };
-    const found = judgeHistoryHold({ ...noMember, nowMs: 0 }, null, control);
-    expect(found).toMatchObject({ outcome: "warning", figure: says("no member still keeps") });
   });
 });
 
