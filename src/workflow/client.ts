@@ -17,7 +17,7 @@ import { checkedId, checkedKey, checkMachine } from "./actor/checked-names.ts";
 import type { DatabaseClock } from "./actor/database-clock.ts";
 import type { HintHub } from "./actor/hint-hub.ts";
 import { partitionOf } from "./actor/partition.ts";
-import { firstStep, reasonFor } from "./actor/step.ts";
+import { createdEvent, firstStep, reasonFor } from "./actor/step.ts";
 import { tracedStart } from "./actor/trace-transition.ts";
 import type { DurableMachine } from "./definition/durable.ts";
 import type { Registry } from "./definition/registry.ts";
@@ -93,6 +93,8 @@ export class Client implements Engine {
     const { chart } = registry.of(durable);
     const { input, session } = options;
     const actor = this.#idFor(durable, options);
+    // A value that cannot be kept is refused before the machine runs.
+    const event = createdEvent(input);
     const nowMs = await databaseClock.nowMs();
     const [live, outcome] = LiveSystem.begin(
       { chart, onOutside: (birth, event) => actors.onOutside(actor, birth, event) },
@@ -103,7 +105,7 @@ export class Client implements Engine {
     const partition = partitionOf(machine, actor);
     const base = { actor, machine, version, partition, nonce: actors.nonce(session) };
     if (outcome.failure) throw notStarted(actor, outcome.failure.error);
-    const step = firstStep(base, outcome, { input, nowMs });
+    const step = firstStep(base, outcome, { event, nowMs });
     if (session !== undefined) {
       // A refused entry would end the transaction of a unit that is repeated.
       const found = await store.entryOf(actor, 0, session);

@@ -42,6 +42,16 @@ function addEmitted(entry: Draft, { emitted }: Outcome): void {
   if (emitted.length > 0) entry.emitted = encode(emitted, { where: "emit" });
 }
 
+const createdType = "lockstep.created";
+
+/**
+ * The event of a start, as text.
+ * @throws LockstepError `value-not-kept`
+ */
+export function createdEvent(input: unknown): string {
+  return encode({ type: createdType, input }, { where: "start" });
+}
+
 /**
  * Revision 0 of an actor.
  * @throws LockstepError `value-not-kept`, `entry-too-large`
@@ -49,11 +59,10 @@ function addEmitted(entry: Draft, { emitted }: Outcome): void {
 export function firstStep(
   base: Pick<Entry, "actor" | "partition" | "machine" | "version" | "nonce">,
   outcome: Outcome,
-  { input, nowMs }: { readonly input: unknown; readonly nowMs: number },
+  { event, nowMs }: { readonly event: string; readonly nowMs: number },
 ): Step {
   const { actor, partition, machine, version, nonce } = base;
   const { state, tags, status, snapshot, timers, work } = outcome;
-  const eventType = "lockstep.created";
   const entry: Draft = {
     actor,
     revision: 0,
@@ -62,8 +71,8 @@ export function firstStep(
     machine,
     version,
     kind: "created",
-    eventType,
-    event: encode({ type: eventType, input }, { where: "input" }),
+    eventType: createdType,
+    event,
     nonce,
     outcome: "applied",
     state,

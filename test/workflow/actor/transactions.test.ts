@@ -61,6 +61,23 @@ test("an event and a write of the caller commit together, or neither does", asyn
   expect((await engine.get(order, "o-2")).value).toBe("charging");
 });
 
+test("a caller's transaction can be one of a client with a time-out", async () => {
+  const { database } = await opened();
+  const client = await openClient({ timeoutMS: 60_000 });
+  const order = durable(machine, { name: "order", version: "1.0.0" });
+  const engine = await createEngine({
+    ...{ client, database, machines: [order], work: false, log: silentLog },
+  });
+  onTestFinished(() => engine.close());
+  await client.withSession((session) =>
+    session.withTransaction(async () => {
+      await engine.start(order, { id: "o-1", session });
+      await engine.send(order, "o-1", { type: "NOTE" }, { session });
+    }),
+  );
+  expect(await engine.history("o-1")).toHaveLength(2);
+});
+
 test("a unit with a start can be done again where nobody knows whether it was committed", async () => {
   const { client, database, writes } = await opened();
   const order = durable(machine, { name: "order", version: "1.0.0" });

@@ -1,5 +1,11 @@
 import { fromCallback, fromPromise } from "xstate";
-import { firstStep, type Intent, nextStep, type Step } from "../../../src/workflow/actor/step.ts";
+import {
+  createdEvent,
+  firstStep,
+  type Intent,
+  nextStep,
+  type Step,
+} from "../../../src/workflow/actor/step.ts";
 import type { Entry, WorkRecord } from "../../../src/workflow/journal/entry.ts";
 import { LiveSystem } from "../../../src/workflow/system/live-system.ts";
 import type { Chart } from "../../../src/workflow/system/outcome.ts";
@@ -40,7 +46,7 @@ export class RevivedSide implements Side {
       ...{ actor: "a", startedAtMs: nowMs, revision: 0, nowMs },
     });
     const base = { actor: "a", partition: "p", machine: "m", version: "1.0.0", nonce: "0" };
-    this.#committed(firstStep(base, outcome, { input, nowMs }), live);
+    this.#committed(firstStep(base, outcome, { event: createdEvent(input), nowMs }), live);
   }
 
   play(step: StepSpec): void {

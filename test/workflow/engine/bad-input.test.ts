@@ -321,14 +321,15 @@ describe("a value", () => {
     const machine = durable(plain, names);
     const { host, send, last } = await actorOf(machine);
     for (const value of [() => 1, new Money(), Symbol("s"), new WeakMap(), Promise.resolve()]) {
-      const refused = {
-        code: "value-not-kept",
-        message: expect.stringMatching(/value|input/),
-      };
-      await expect(send({ type: "PUT", value } as never)).rejects.toMatchObject(refused);
+      const refusedAt = (path: string) => ({
+        ...{ code: "value-not-kept", message: expect.stringContaining(` at ${path}, `) },
+      });
+      await expect(send({ type: "PUT", value } as never)).rejects.toMatchObject(
+        refusedAt("event.value"),
+      );
       await expect(
-        host.ask((engine) => engine.start(machine, { id: "b", input: value })),
-      ).rejects.toMatchObject(refused);
+        host.ask((engine) => engine.start(machine, { id: "b", input: { value } })),
+      ).rejects.toMatchObject(refusedAt("start.input.value"));
     }
     expect(await last()).toMatchObject({ revision: 0 });
   });

@@ -162,17 +162,17 @@ export async function appendWithin(
   fence: Fence | undefined,
 ): Promise<readonly Appended[]> {
   if (fence) await workers.touch(fence, session);
-  try {
-    await journal.insert(entries, { session });
-  } catch (error) {
-    const place = [...(refusedPlaces(error) ?? [])][0];
-    const entry = place === undefined ? undefined : entries[place];
-    if (isTransient(error) || entry === undefined) throw error;
-    // Outside of the transaction, which can read nothing any more.
-    const fate = await fateOf(journal, entry);
-    // Nothing is there outside: this transaction itself has used the key before.
-    const isOwn = fate === undefined && entry.eventKey !== undefined;
-    throw refusedEntry(entry, isOwn || fate?.kind === "duplicate" ? "duplicate" : "conflict");
+  for (const entry of entries) {
+    try {
+      await journal.insertOne(entry, session);
+    } catch (error) {
+      if (isTransient(error) || !hasCode(error, serverErrors.duplicateKey)) throw error;
+      // Outside of the transaction, which can read nothing any more.
+      const fate = await fateOf(journal, entry);
+      // Nothing is there outside: this transaction itself has used the key before.
+      const isOwn = fate === undefined && entry.eventKey !== undefined;
+      throw refusedEntry(entry, isOwn || fate?.kind === "duplicate" ? "duplicate" : "conflict");
+    }
   }
   return entries.map(() => appended);
 }

@@ -81,6 +81,11 @@ export class JournalCollection {
     return this.stored.insertMany(entries.map(toStored), options);
   }
 
+  /** Within a transaction that may have a `timeoutMS`: the driver 6 refuses an `insertMany` there. */
+  insertOne(entry: Entry, session: ClientSession): Promise<unknown> {
+    return this.stored.insertOne(toStored(entry), { session });
+  }
+
   /** The nonces of the entries with the ids of these entries, by actor. */
   async nonces(entries: readonly Entry[]): Promise<ReadonlyMap<string, string>> {
     const ids = entries.map(({ actor, revision }) => entryId(actor, revision));
