@@ -248,7 +248,8 @@ describe("a build that is too old for this mode", () => {
         createAgent({ agent: "a1", version: "1.1.0", steps: [], mongoUrl: "mongodb://127.0.0.1:${port}/app" });
       } catch { console.log("serving alone"); }
       setInterval(() => {}, 1000);`;
-    const { message } = await refused(content, 3_000);
+    // It has to come up within this limit, and is ended at it.
+    const { message } = await refused(content, 10_000);
     expect(message).toContain("its last words: serving alone");
   });
 });

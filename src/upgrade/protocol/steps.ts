@@ -7,6 +7,7 @@ import { requireName } from "../../entity-names.ts";
 import { assert, LockstepError } from "../../errors.ts";
 import { limits } from "../../limits.ts";
 import type { Log } from "../../log.ts";
+import { described } from "../../shape.ts";
 
 /** The context of a local step. It has no database writes, since a local step changes its own host only. */
 export interface LocalStepContext {
@@ -109,6 +110,9 @@ function requireReads(step: Step): void {
  * @throws LockstepError `duplicate-step`, `version-not-semver`, `bad-argument`
  */
 export function defineSteps(steps: readonly Step[]): readonly Step[] {
+  if (!Array.isArray(steps)) {
+    throw new LockstepError("bad-argument", `expected a list of steps, got ${described(steps)}`);
+  }
   if (steps.length > limits.stepsMax) {
     throw new LockstepError(
       "bad-argument",

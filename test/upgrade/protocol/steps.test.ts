@@ -69,6 +69,9 @@ describe("defineSteps", () => {
       expect(() => defineSteps(steps)).toThrow(expect.objectContaining({ details }));
     }
   });
+  test.each([undefined, null, {}])("%j is no list of steps", (steps) => {
+    refuses(steps as unknown as readonly Step[], "bad-argument", "expected a list of steps");
+  });
   test("reads is a list of collections, of a schema step alone", () => {
     const reading = (reads: unknown, step = schema("one", "1.1.0")) =>
       [{ ...step, reads }] as unknown as readonly Step[];
