@@ -9,6 +9,7 @@ import { sequential, transitionsOf } from "./engine/transitions.ts";
 import { fencedBatches } from "./fenced-batches.ts";
 import { type Figure, figureOf, type Run } from "./figures.ts";
 import { backupMemory } from "./memory.ts";
+import { page } from "./page.ts";
 import { takeover } from "./takeover.ts";
 
 /** A group is asked for by its name, too. */
@@ -36,6 +37,7 @@ const benchmarks: Readonly<
   "engine-takeover": { run: engineTakeover, unit: "s", runs: 3 },
   "many-actors": { run: manyActors, unit: "s", runs: 1 },
   timers: { run: timers, unit: "ms", runs: 1 },
+  page: { run: page, unit: "ms", runs: 3 },
   dbos: { run: dbos, unit: "1/s", runs: 3 },
   restate: { run: restate, unit: "1/s", runs: 3 },
   agenda: { run: agenda, unit: "1/s", runs: 3 },

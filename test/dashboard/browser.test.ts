@@ -11,8 +11,9 @@ import type { Film, FleetClient } from "../../src/index.ts";
 import { freePort } from "../../src/local/mongod-process.ts";
 import { momentAt, spanOf, visitsOfLane } from "../../src/operator/film/moment.ts";
 import { type ChildProcess, exited, startProcess } from "../../src/ports/process.ts";
-import { expectFitting, openBrowser, openPage, violationsOf } from "../support/browser.ts";
+import { expectFitting, openPage, violationsOf } from "../support/browser.ts";
 import { startTestFleet, type TestFleet } from "../support/fleet.ts";
+import { openBrowser } from "../support/open-browser.ts";
 import { until } from "../support/until.ts";
 import { agentWith, statusWith } from "./fleet-status.ts";
 

@@ -9,7 +9,7 @@ import { chartOf } from "../../src/diagram/chart.ts";
 import { edgeKey } from "../../src/diagram/edge-counts.ts";
 import { svgOf } from "../../src/diagram/svg/draw.ts";
 import { layoutOf } from "../../src/diagram/svg/layout.ts";
-import { openBrowser } from "../support/browser.ts";
+import { openBrowser } from "../support/open-browser.ts";
 
 let browser: Browser;
 beforeAll(async () => {

@@ -18,8 +18,9 @@ import { type ChildProcess, exited, startProcess } from "../../../src/ports/proc
 import { createEngine } from "../../../src/workflow/create-engine.ts";
 import type { Engine } from "../../../src/workflow/engine-api.ts";
 import { createMongoWorkflowStore } from "../../../src/workflow/journal/mongo-store.ts";
-import { expectFitting, openBrowser, openPage, violationsOf } from "../../support/browser.ts";
+import { expectFitting, openPage, violationsOf } from "../../support/browser.ts";
 import { freshDatabaseName, urlOf } from "../../support/database.ts";
+import { openBrowser } from "../../support/open-browser.ts";
 import { until } from "../../support/until.ts";
 import { statusWith } from "../fleet-status.ts";
 import { old, order, trip, writeModule } from "./machines.ts";
