@@ -5,6 +5,7 @@ import type { FleetPlan } from "../../operator/planning/plan-shape.ts";
 import { printableLine } from "../../printable.ts";
 import { timeSpan } from "../../time-span.ts";
 import { docsLinkOf } from "./docs-link.ts";
+import { shellWord } from "./shell-word.ts";
 
 type PlannedStep = FleetPlan["steps"][number];
 
@@ -83,4 +84,10 @@ export function renderPlan(plan: FleetPlan): string {
     ...part("deadlines", [times.join(", ")]),
     ...part("checks", checks.flatMap(checkLines)),
   ].join("\n");
+}
+
+/** The command that asks for the upgrade of a plan's file, as a person can paste it. Pure. */
+export function applyCommand(path: string, stepWords: string, fleet: string | undefined): string {
+  const ofFleet = fleet === undefined ? "" : ` --fleet ${shellWord(fleet)}`;
+  return `lockstep apply ${shellWord(path)}${stepWords}${ofFleet}`;
 }

@@ -35,7 +35,9 @@ export function triedForUpgrade({ status, context, visits }: ExplainFacts): read
       ? [`these agents have gone back: ${context.undone.join(", ")}`]
       : []),
     ...(context && context.debtors.length > 0
-      ? [`the fleet went on without ${context.debtors.join(", ")}, which go back when they return`]
+      ? [
+          `the fleet went on without ${context.debtors.join(", ")}: each of these goes back when it returns`,
+        ]
       : []),
   ];
 }

@@ -1,6 +1,6 @@
 // Aim: what people read of a plan, to the letter.
 import { expect, test } from "vitest";
-import { renderPlan } from "../../../src/cli/render/plan.ts";
+import { applyCommand, renderPlan } from "../../../src/cli/render/plan.ts";
 import { fleetPlan } from "../../support/fleet-plan.ts";
 
 test("agents, steps with their undo, the commit point, times, deadlines and checks", () => {
@@ -73,4 +73,11 @@ test("no step, and more agents than one reads", () => {
   expect(shown).toContain("  none: the version changes, and nothing else\n");
   expect(shown).not.toContain("lockstep rehearse");
   expect(shown).toContain("  m49  1.0.0  state-server, follows after the commit\n  and 10 more\n");
+});
+
+test.each([
+  ["plan", undefined, "lockstep apply plan --steps a.mjs"],
+  ["my plan", "the shop", "lockstep apply 'my plan' --steps a.mjs --fleet 'the shop'"],
+])("the command that applies %j of the fleet %j", (path, fleet, command) => {
+  expect(applyCommand(path, " --steps a.mjs", fleet)).toBe(command);
 });

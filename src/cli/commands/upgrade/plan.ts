@@ -8,8 +8,7 @@ import { exitCodes } from "../../exit-codes.ts";
 import { parseDeadlines } from "../../input/deadlines.ts";
 import { requireStepSource, type StepOptions, stepWords } from "../../input/step-source.ts";
 import { jsonLine } from "../../output/json-line.ts";
-import { renderPlan } from "../../render/plan.ts";
-import { shellWord } from "../../render/shell-word.ts";
+import { applyCommand, renderPlan } from "../../render/plan.ts";
 import { type SharedOptions, type Terminal, withFleet } from "../../run.ts";
 import { type FollowOptions, followUpgrade } from "./upgrade.ts";
 
@@ -40,7 +39,7 @@ export async function plan(
     terminal.out(
       options.json
         ? jsonLine({ type: "plan-file", path: resolve(out) })
-        : `written to ${out}: \`lockstep apply ${shellWord(out)}${stepWords(options)}\` asks for this upgrade`,
+        : `written to ${out}: \`${applyCommand(out, stepWords(options), options.fleet)}\` asks for this upgrade`,
     );
     return exitCodes.done;
   });
