@@ -298,6 +298,8 @@ export const limits = {
   dashboardFilmAgentsMax: 100,
   dashboardBodyBytesMax: 16 * 1024,
   dashboardTokenLengthMin: 16,
+  /** The probe that reads the fleet. Most of those that probe wait for seconds. */
+  readyWaitMs: 2_000,
   /** The metrics. Prometheus waits 10 seconds by default. */
   metricsWaitMs: 8_000,
   /** The agents of a larger fleet have no series of their own. */

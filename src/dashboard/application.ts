@@ -2,7 +2,7 @@ import type { HttpBindings } from "@hono/node-server";
 import { type Context, Hono, type MiddlewareHandler } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { secureHeaders } from "hono/secure-headers";
-import { isLockstepError, messageOf } from "../errors.ts";
+import { isLockstepError, LockstepError, messageOf } from "../errors.ts";
 import { limits } from "../limits.ts";
 import { type Log, redactUrl } from "../log.ts";
 import type { ActorsClient } from "../operator/actors/actors-client.ts";
@@ -183,12 +183,32 @@ function notReady(
   return { code: "gate-shut", message: "the gate of the agent is shut" };
 }
 
+/**
+ * The fleet, in the time for which a probe waits.
+ * @throws LockstepError `database-unreachable`, and what the fleet throws
+ */
+async function statusInTime({ fleet, clock }: ApplicationOptions): Promise<FleetStatus> {
+  const isOver = new AbortController();
+  const late = clock.sleep(limits.readyWaitMs, isOver.signal).then(() => null);
+  try {
+    const status = await Promise.race([fleet.status(), late]);
+    if (status !== null) return status;
+    throw new LockstepError(
+      "database-unreachable",
+      `expected an answer of the database in ${limits.readyWaitMs / 1_000} s, found none: look whether its set has a primary`,
+    );
+  } finally {
+    isOver.abort();
+  }
+}
+
 /** The paths for probes and for Prometheus. */
-function addHealth(application: Application, { fleet, metrics }: ApplicationOptions): void {
+function addHealth(application: Application, options: ApplicationOptions): void {
+  const { metrics } = options;
   application.get("/healthz", (context) => context.json({ ok: true }));
   application.get("/readyz", async (context) => {
     try {
-      const status = await fleet.status();
+      const status = await statusInTime(options);
       const why = notReady(status, context.req.query("agent"));
       return why === null ? context.json({ ok: true }) : context.json({ ok: false, ...why }, 503);
     } catch (error) {

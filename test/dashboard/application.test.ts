@@ -17,7 +17,13 @@ import { agentWith, explanation, statusWith, things, upgradeWith } from "./fleet
 
 const token = "0123456789abcdef";
 
-function stage(options: { readonly token?: string | null; readonly status?: FleetStatus } = {}) {
+interface Staging {
+  readonly token?: string | null;
+  readonly status?: FleetStatus | Promise<FleetStatus>;
+  readonly clock?: ReturnType<typeof createVirtualClock>;
+}
+
+function stage(options: Staging = {}) {
   const asked: FleetRequest[] = [];
   const fleet = {
     status: async () => options.status ?? statusWith(),
@@ -35,7 +41,7 @@ function stage(options: { readonly token?: string | null; readonly status?: Flee
   const page = new Map([["/index.html", { type: "text/html", bytes: new Uint8Array([60]) }]]);
   const application = createApplication({
     ...{ fleet, feed, page, databaseName: "things", allowedHosts: [], log: silentLog },
-    ...{ actors: null, clock: createVirtualClock() },
+    ...{ actors: null, clock: options.clock ?? createVirtualClock() },
     metrics: async () => ({ type: "text/plain", text: "m 1" }),
     token: options.token === undefined ? token : options.token,
   });
@@ -147,6 +153,16 @@ test("probes, and the probe of one agent for a load balancer", async () => {
     ...[200, 200, 200].map((status) => [status, undefined]),
     ...["gate-shut", "silent", "unknown-agent"].map((code) => [503, code]),
   ]);
+});
+
+test("a database that does not answer: the probe says so while a load balancer still waits", async () => {
+  const clock = createVirtualClock();
+  const never = new Promise<never>(() => {});
+  const { get } = stage({ clock, status: never });
+  const answer = get("/readyz");
+  await clock.advance(limits.readyWaitMs);
+  const found = await answer;
+  expect([found.status, await found.json()]).toMatchObject([503, { code: "database-unreachable" }]);
 });
 
 /** A server on a socket whose agents change all the time. */
