@@ -73,7 +73,8 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   demo: ["src/index.ts", "src/local", "src/ports", "src/dashboard"],
   bench: [
     ...["src/index.ts", "src/database", "src/leadership", "src/mongo", "src/local", "src/ports"],
-    ...["src/workflow", "src/dashboard", "demo", "test/support"],
+    ...["src/workflow", "src/dashboard", "demo"],
+    ...["test/support/fleet-status.ts", "test/support/open-browser.ts"],
   ],
 };
 const leaves = [
