@@ -31,7 +31,7 @@ class GapError extends Error {
   override readonly message = "the view has a gap: it is read anew";
 }
 
-function take({ event, data }: ServerEvent): void {
+async function take({ event, data }: ServerEvent): Promise<void> {
   if (event === "beat") {
     const { ageMs } = JSON.parse(data) as { ageMs: number };
     live.set((state) => ({ ...state, connection: "live", message: "", ageMs }));
@@ -39,6 +39,8 @@ function take({ event, data }: ServerEvent): void {
   }
   if (event !== "frame") return;
   const frame = JSON.parse(data) as Frame;
+  // The screen may be painted between the parse of a large view and what follows from it.
+  await sleep(0);
   live.set((state) => {
     if (state.view === null && !frame.whole) return state;
     const view = withFrame(state.view ?? ({ agents: {}, film: null } as never), frame);
@@ -64,7 +66,7 @@ async function readStream(lastId: string | null): Promise<string | null> {
     for await (const event of readEvents(response.body as unknown as AsyncIterable<Uint8Array>)) {
       clearTimeout(alarm);
       alarm = setTimeout(() => giveUp.abort(), silentMs);
-      take(event);
+      await take(event);
       taken = event.id ?? taken ?? lastId;
     }
   } catch (error) {

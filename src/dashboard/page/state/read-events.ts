@@ -19,15 +19,29 @@ function eventOf(block: string): ServerEvent | null {
   return { event: last("event") ?? "message", id: last("id") ?? null, data: data.join("\n") };
 }
 
-/** Takes a stream of server-sent events apart. An event that was cut off at its end does not count. */
+const end = /\r?\n\r?\n/;
+/** An end that is cut in two has at most so many characters in its first part. */
+const endLengthMax = 3;
+
+/**
+ * Takes a stream of server-sent events apart. An event that was cut off at its end does not count. An event of megabytes
+ * comes in many chunks, so an end is looked for in the new text alone.
+ */
 export async function* readEvents(
   chunks: AsyncIterable<Uint8Array>,
 ): AsyncGenerator<ServerEvent, void, undefined> {
   const decoder = new TextDecoder();
-  let rest = "";
+  let parts: string[] = [];
+  let before = "";
   for await (const chunk of chunks) {
-    const blocks = (rest + decoder.decode(chunk, { stream: true })).split(/\r?\n\r?\n/);
-    rest = blocks.pop() ?? "";
+    const text = decoder.decode(chunk, { stream: true });
+    parts.push(text);
+    const isInside = !end.test(before + text);
+    before = (before + text).slice(-endLengthMax);
+    if (isInside) continue;
+    const blocks = parts.join("").split(end);
+    const rest = blocks.pop() ?? "";
+    [parts, before] = [[rest], rest.slice(-endLengthMax)];
     for (const block of blocks) {
       const event = eventOf(block);
       if (event) yield event;
