@@ -298,7 +298,7 @@ export const limits = {
   dashboardFilmAgentsMax: 100,
   dashboardBodyBytesMax: 16 * 1024,
   dashboardTokenLengthMin: 16,
-  /** The probe that reads the fleet. Most of those that probe wait for seconds. */
+  /** `/readyz` answers within this time, since load balancers wait for a few seconds. */
   readyWaitMs: 2_000,
   /** The metrics. Prometheus waits 10 seconds by default. */
   metricsWaitMs: 8_000,

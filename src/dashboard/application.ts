@@ -16,6 +16,7 @@ import { createDiagrams } from "./diagrams.ts";
 import { eventStream } from "./event-stream.ts";
 import type { Feed } from "./feed.ts";
 import { refusalOf, rightsRefusal } from "./guards.ts";
+import { inTime } from "./in-time.ts";
 import type { MetricsAnswer } from "./metrics/metrics.ts";
 import type { PageFile } from "./page-files.ts";
 import { fleetRequestOf, readPageRequest } from "./requests.ts";
@@ -188,18 +189,12 @@ function notReady(
  * @throws LockstepError `database-unreachable`, and what the fleet throws
  */
 async function statusInTime({ fleet, clock }: ApplicationOptions): Promise<FleetStatus> {
-  const isOver = new AbortController();
-  const late = clock.sleep(limits.readyWaitMs, isOver.signal).then(() => null);
-  try {
-    const status = await Promise.race([fleet.status(), late]);
-    if (status !== null) return status;
-    throw new LockstepError(
-      "database-unreachable",
-      `expected an answer of the database in ${limits.readyWaitMs / 1_000} s, found none: look whether its set has a primary`,
-    );
-  } finally {
-    isOver.abort();
-  }
+  const status = await inTime(fleet.status(), limits.readyWaitMs, clock);
+  if (status !== null) return status;
+  throw new LockstepError(
+    "database-unreachable",
+    `expected an answer of the database in ${limits.readyWaitMs / 1_000} s, found none: look whether its set has a primary`,
+  );
 }
 
 /** The paths for probes and for Prometheus. */

@@ -3,6 +3,7 @@ import { limits } from "../../limits.ts";
 import { type Log, redactUrl, sayOnce } from "../../log.ts";
 import type { FleetClient } from "../../operator/fleet-client.ts";
 import type { Clock } from "../../ports/clock.ts";
+import { inTime } from "../in-time.ts";
 import { putEngine, putUpgrades } from "./figure-samples.ts";
 import { putFleet } from "./fleet-samples.ts";
 import { Sheet } from "./sheet.ts";
@@ -46,11 +47,8 @@ export function createMetrics({ fleet, clock, log }: MetricsPorts): () => Promis
     reading ??= read().finally(() => {
       reading = null;
     });
-    const isOver = new AbortController();
-    const late = clock.sleep(limits.metricsWaitMs, isOver.signal).then(silent);
-    const sheet = await Promise.race([reading, late]);
-    isOver.abort();
-    return sheet.text();
+    const sheet = await inTime(reading, limits.metricsWaitMs, clock);
+    return (sheet ?? silent()).text();
   };
 }
 
