@@ -1,6 +1,5 @@
-import type { Deadlines } from "../../../machines/vocabulary.ts";
 import { limits } from "../../limits.ts";
-import { deadlineName } from "../../operator/planning/deadline-name.ts";
+import { namedDeadlines } from "../../operator/planning/named-deadlines.ts";
 import type { FleetPlan } from "../../operator/planning/plan-shape.ts";
 import { printableLine } from "../../printable.ts";
 import { timeSpan } from "../../time-span.ts";
@@ -64,8 +63,7 @@ export function renderPlan(plan: FleetPlan): string {
   const { databaseName, from, to, steps, estimates, deadlines, checks, stepHash } = plan;
   const hasSchemaSteps = steps.some(({ undo }) => undo === "the copies");
   const none = ["none: the version changes, and nothing else"];
-  const names = Object.keys(deadlines) as (keyof Deadlines)[];
-  const times = names.map((name) => `${deadlineName(name)} ${timeSpan(deadlines[name])}`);
+  const times = namedDeadlines(deadlines).map(([name, ms]) => `${name} ${timeSpan(ms)}`);
   return [
     printableLine(`plan: ${databaseName} from ${from} to ${to}`),
     ...part("agents", agentLines(plan)),

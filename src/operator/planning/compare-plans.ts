@@ -1,8 +1,7 @@
-import type { Deadlines } from "../../../machines/vocabulary.ts";
 import { type Fleet, nameOf } from "../../control/fleet-registry.ts";
 import { type ErrorCode, LockstepError } from "../../errors.ts";
 import { namesShown } from "../names-shown.ts";
-import { deadlineName } from "./deadline-name.ts";
+import { namedDeadlines } from "./named-deadlines.ts";
 import type { FleetPlan } from "./plan-shape.ts";
 
 /** The differences between two lists of named things, in words. */
@@ -36,12 +35,7 @@ const collectionsOf = ({ collections }: FleetPlan) =>
 const stepsOf = ({ steps }: FleetPlan) =>
   new Map(steps.map((step) => [`"${step.name}"`, JSON.stringify(step)]));
 const deadlinesOf = ({ deadlines }: FleetPlan) =>
-  new Map(
-    (Object.keys(deadlines) as (keyof Deadlines)[]).map((name) => [
-      deadlineName(name),
-      String(deadlines[name]),
-    ]),
-  );
+  new Map(namedDeadlines(deadlines).map(([name, ms]) => [name, String(ms)]));
 
 /** A plan that is older than an upgrade, also than one that went back. */
 function generationDifference(
