@@ -7,9 +7,14 @@ export interface HistoryRecord {
   readonly nowMs: number;
 }
 
+/** True for a hold whose time has passed. Pure. */
+export function isOver({ untilMs }: Pick<HistoryHolder, "untilMs">, nowMs: number): boolean {
+  return untilMs !== null && untilMs < nowMs;
+}
+
 /** The longest time of the holds that are not over, in seconds; 0 without a hold. Pure. */
 function wantedSeconds({ holders, nowMs }: HistoryRecord): number {
-  const live = holders.filter(({ untilMs }) => untilMs === null || untilMs >= nowMs);
+  const live = holders.filter((holder) => !isOver(holder, nowMs));
   return Math.max(0, ...live.map(({ seconds }) => seconds));
 }
 

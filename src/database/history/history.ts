@@ -13,7 +13,7 @@ import { isOpenToAll, readPrivileges } from "../../mongo/requirements/rights.ts"
 import type { Clock } from "../../ports/clock.ts";
 import { systemRandom } from "../../ports/random.ts";
 import type { MemberHold } from "../isolation/member-hold.ts";
-import { type HistoryRecord, historyPlan, holding, remembering } from "./history-record.ts";
+import { type HistoryRecord, historyPlan, holding, isOver, remembering } from "./history-record.ts";
 
 const parameter = "minSnapshotHistoryWindowInSeconds";
 const id = { _id: documentIds.history };
@@ -161,9 +161,10 @@ export async function releaseHistory(
   const { holders, members, nowMs } = await readHistoryRecord(history.client);
   if ((holders.length === 0 && members.length === 0) || !(await isWanted())) return;
   const over = holders.filter(
-    ({ holder, untilMs }) =>
-      (ofHand === null ? untilMs === null && holder.startsWith(ours) : holder === ofHand) ||
-      (untilMs !== null && untilMs < nowMs),
+    (each) =>
+      (ofHand === null
+        ? each.untilMs === null && each.holder.startsWith(ours)
+        : each.holder === ofHand) || isOver(each, nowMs),
   );
   const names = over.map(({ holder }) => holder);
   await faultPoints.write("history-release", () =>

@@ -1,4 +1,4 @@
-import type { HistoryRecord } from "../../database/history/history-record.ts";
+import { type HistoryRecord, isOver } from "../../database/history/history-record.ts";
 import type { HeldRecords, HistoryHolder } from "../../journal/fence.ts";
 import { sharedDatabaseName } from "../../mongo/database-names.ts";
 import { namesShown } from "../names-shown.ts";
@@ -67,9 +67,8 @@ export function judgeHistoryHold(
   control: string,
 ): Finding {
   const { historyHold: name } = parts;
-  const isOver = ({ untilMs }: HistoryHolder) => untilMs !== null && untilMs < nowMs;
   const isLeft = (each: HistoryHolder) =>
-    isOver(each) ||
+    isOver(each, nowMs) ||
     (each.untilMs === null && upgradeId === null && each.holder.startsWith(`${control}/`));
   const wanted = holders.filter((each) => !isLeft(each));
   if (wanted.length > 0) {
