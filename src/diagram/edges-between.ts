@@ -9,24 +9,27 @@ import {
 } from "./chart.ts";
 import { edgeKey } from "./edge-counts.ts";
 
-/** A chart with the types of its edges' events. */
+/** The edges of a chart with the types of their events. */
 export interface TypedChart {
-  readonly chart: Chart;
   readonly edges: readonly TypedEdge[];
+  /** Those that XState takes by itself, in the same transition as the one before them. */
+  readonly following: readonly TypedEdge[];
+  readonly entering: Entering;
 }
 
 /** Pure. */
 export function typedChartOf(machine: AnyStateMachine): TypedChart {
-  return { chart: chartOf(machine), edges: typedEdgesOf(machine) };
+  const edges = typedEdgesOf(machine);
+  const following = edges.filter(
+    ({ type }) => type === "" || type.startsWith("xstate.done.state."),
+  );
+  return { edges, following, entering: new Entering(chartOf(machine)) };
 }
 
 function matches(type: string, edgeType: string): boolean {
   if (edgeType === type || edgeType === "*") return edgeType !== "";
   return edgeType.endsWith(".*") && type.startsWith(edgeType.slice(0, -1));
 }
-
-/** An edge that XState takes by itself, in the same transition as the one before it. */
-const follows = ({ type }: TypedEdge) => type === "" || type.startsWith("xstate.done.state.");
 
 /** The states that are active once an edge has led to one: those around it, and those in which it begins. */
 class Entering {
@@ -61,12 +64,10 @@ class Entering {
 
 /** The edges of the shortest ways that begin with one of some edges and end among the active states. */
 function shortestWays(
-  { chart, edges }: TypedChart,
+  { following, entering }: TypedChart,
   first: readonly TypedEdge[],
   after: readonly string[],
 ): readonly string[] {
-  const entering = new Entering(chart);
-  const following = edges.filter(follows);
   let ways: readonly (readonly TypedEdge[])[] = first.map((edge) => [edge]);
   const seen = new Set<TypedEdge>();
   while (ways.length > 0) {
