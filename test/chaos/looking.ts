@@ -20,7 +20,7 @@ const isOnePause = (looks: readonly Look[]) =>
   });
 
 /**
- * What has moved within one pause, though nothing may: S4, and L2. Pure.
+ * The moves within one pause, each of which breaks S4 or L2. Pure.
  * @param looks the last three: a look reads the fence before the journal, so only the later two were read in the pause
  */
 export function movedInPause(looks: readonly [Look, Look, Look]): readonly string[] {

@@ -40,7 +40,7 @@ export async function pause(stage: Stage, looking: Looking, upgradeId: string, p
   }
 }
 
-/** What came of a pause. */
+/** The end of a pause. */
 export interface PauseEnd {
   /** In one word or two; null where none was planned. */
   readonly word: "not begun" | "resumed" | "ran out" | "turned back" | null;

@@ -59,7 +59,7 @@ export const wrongBuilds = {
 } as const;
 type Wrong = keyof typeof wrongBuilds;
 
-/** What comes of a pause: it ends after its time, it is withdrawn at once, or nobody comes, and its deadline passes. */
+/** The ways in which a pause ends: the operator resumes it after its time, withdraws it at once, or leaves it to its deadline. */
 export const pauseKinds = ["resumed", "withdrawn", "left"] as const;
 
 export interface PausePlan {
