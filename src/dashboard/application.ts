@@ -119,7 +119,8 @@ export function createApplication(options: ApplicationOptions): Application {
   );
 
   application.get("/api/stream", (context) => {
-    const headers = { "Content-Type": "text/event-stream" };
+    // A proxy that gathers the stream until its buffer is full would hold each frame back.
+    const headers = { "Content-Type": "text/event-stream", "X-Accel-Buffering": "no" };
     // Nobody would read or end the stream of a HEAD, so it would keep its place for good.
     if (context.req.method === "HEAD") return context.body(null, 200, headers);
     const cut = () => void context.env.outgoing.destroy();

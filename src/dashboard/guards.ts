@@ -1,5 +1,6 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import { isIP } from "node:net";
+import { LockstepError } from "../errors.ts";
 
 /** The parts of a request that decide whether it is served. */
 export interface Asked {
@@ -30,6 +31,19 @@ export function isOwnHost(header: string | undefined, allowedHosts: readonly str
   return name === "localhost" || isIP(name) !== 0 || allowedHosts.includes(name);
 }
 
+/**
+ * The name of a host as the guard compares it.
+ * @throws LockstepError `bad-argument`
+ */
+export function allowedHost(text: string): string {
+  const name = text.toLowerCase();
+  if (hostNameOf(name) === name) return name;
+  throw new LockstepError(
+    "bad-argument",
+    `expected the name of a host under which a proxy serves the page, without a scheme and a port, such as ops.example, got "${text}"`,
+  );
+}
+
 const reading = ["GET", "HEAD"];
 
 /** Why a page of another site may not ask for this, or null. Pure. */
@@ -44,7 +58,8 @@ function crossSite({ method, path, header }: Asked): Refusal | null {
   if (origin === undefined || reading.includes(method)) return null;
   const host = header("host") ?? "";
   if (URL.canParse(origin) && new URL(origin).host === host.toLowerCase()) return null;
-  return { status: 403, message: `expected the origin ${host}, found ${origin}` };
+  const message = `expected the origin ${host}, as the Host header says, found ${origin}: where a proxy serves this page, let it pass the Host header on, and name that host with --allow-host`;
+  return { status: 403, message };
 }
 
 /** Why a request is refused before anything reads it, or null. Pure. */

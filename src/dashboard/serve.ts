@@ -11,6 +11,7 @@ import { type Clock, systemClock } from "../ports/clock.ts";
 import { type Random, systemRandom } from "../ports/random.ts";
 import { createApplication } from "./application.ts";
 import { createFeed } from "./feed.ts";
+import { allowedHost } from "./guards.ts";
 import { createMetrics } from "./metrics/metrics.ts";
 import { readPage } from "./page-files.ts";
 
@@ -61,15 +62,15 @@ export async function startDashboard(options: DashboardOptions): Promise<Dashboa
   const { fleet, name, clock = systemClock, random = systemRandom } = options;
   const { host = "127.0.0.1", port = 0, log = silentLog } = options;
   const token = checkedToken(options.token);
+  const allowedHosts = (options.allowedHosts ?? []).map(allowedHost);
   const directory = options.pageDirectory ?? fileURLToPath(new URL("./page/", import.meta.url));
   const page = await readPage(directory);
-  const { databaseName, allowedHosts = [], actors = null } = options;
+  const { databaseName, actors = null } = options;
   const of = { name, database: databaseName, engine: actors?.database ?? null };
   const feed = createFeed({ fleet, of, clock, instance: random.hex(8) });
   const metrics = createMetrics({ fleet, clock, log });
   const application = createApplication({
-    ...{ fleet, feed, metrics, page, actors, databaseName, token, clock, log },
-    allowedHosts: allowedHosts.map((each) => each.toLowerCase()),
+    ...{ fleet, feed, metrics, page, actors, databaseName, token, allowedHosts, clock, log },
   });
   const server = createAdaptorServer({ fetch: application.fetch });
   try {

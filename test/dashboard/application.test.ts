@@ -224,6 +224,8 @@ test("a request without a body takes no place among the streams", async () => {
   for (let place = 0; place <= limits.dashboardStreamsMax; place += 1) {
     const { status, headers } = await fetch(`${url}api/stream`, { method: "HEAD" });
     expect([status, headers.get("content-type")]).toEqual([200, "text/event-stream"]);
+    // A proxy gathers no frames then.
+    expect(headers.get("x-accel-buffering")).toBe("no");
   }
 });
 

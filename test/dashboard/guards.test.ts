@@ -1,6 +1,12 @@
 // Aim: no page of another site reads or acts, by whatever name it reaches this machine.
 import { describe, expect, test } from "vitest";
-import { hostNameOf, isOwnHost, refusalOf, rightsRefusal } from "../../src/dashboard/guards.ts";
+import {
+  allowedHost,
+  hostNameOf,
+  isOwnHost,
+  refusalOf,
+  rightsRefusal,
+} from "../../src/dashboard/guards.ts";
 
 describe("the Host header", () => {
   test.each([
@@ -29,6 +35,13 @@ describe("the Host header", () => {
   });
 });
 
+test("a name that no Host header can have is refused, where a page would refuse everybody", () => {
+  expect(["Fleet.Example", "ops_page_1"].map(allowedHost)).toEqual(["fleet.example", "ops_page_1"]);
+  for (const wrong of ["https://ops.example", "ops.example:8443", "ops.example/lockstep", ""]) {
+    expect(() => allowedHost(wrong)).toThrow(/without a scheme and a port/);
+  }
+});
+
 function asked(method: string, path: string, given: Readonly<Record<string, string>>) {
   const headers: Readonly<Record<string, string>> = { host: "127.0.0.1:4680", ...given };
   return refusalOf({ method, path, header: (name) => headers[name] }, []);
@@ -49,6 +62,8 @@ describe("a page of another site", () => {
     expect(post({ origin: "http://127.0.0.1:4680" })).toBeNull();
     expect(post({ origin: "http://127.0.0.1:4681" })?.status).toBe(403);
     expect(post({ origin: "null" })?.status).toBe(403);
+    // A proxy that hides the name of the page refuses its own reader, who has to hear the way out.
+    expect(post({ origin: "https://ops.example" })?.message).toContain("pass the Host header on");
     expect(post({ "sec-fetch-site": "cross-site" })?.status).toBe(403);
   });
 });

@@ -5,6 +5,7 @@ import { type Browser, chromium as driver } from "playwright-core";
 const flags = [
   ...["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"],
   ...["--disable-background-networking", "--disable-component-update"],
+  "--host-resolver-rules=MAP *.example 127.0.0.1",
 ];
 
 /**

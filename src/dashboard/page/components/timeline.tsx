@@ -89,7 +89,7 @@ function FilmPanel({ film, source, nowMs }: PanelProps) {
   );
   if (lane === undefined) return null;
   const machine = film.lanes.find((each) => each.actor === lane.actor)?.machine ?? "";
-  const path = `/api/diagrams/${encodeURIComponent(machine)}/${isBrief ? "brief" : "whole"}`;
+  const path = `./api/diagrams/${encodeURIComponent(machine)}/${isBrief ? "brief" : "whole"}`;
   return (
     <section class="panel timeline" aria-labelledby="timeline-title">
       <Title film={film} source={source} atMs={atMs} />

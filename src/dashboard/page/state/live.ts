@@ -1,6 +1,7 @@
 import { type Frame, withFrame } from "../../frames.ts";
 import type { WholeView } from "../../view.ts";
 import { readEvents, type ServerEvent } from "./read-events.ts";
+import { refused } from "./refused.ts";
 import { createStore } from "./store.ts";
 
 /** The page's end of the stream. */
@@ -58,11 +59,8 @@ async function readStream(lastId: string | null): Promise<string | null> {
   let taken: string | null = null;
   try {
     const headers = lastId === null ? {} : { "Last-Event-ID": lastId };
-    const response = await fetch("/api/stream", { headers, signal: giveUp.signal });
-    if (!response.ok || response.body === null) {
-      const answer = (await response.json().catch(() => null)) as { message?: string } | null;
-      throw new Error(answer?.message ?? `the server answers ${response.status}`);
-    }
+    const response = await fetch("./api/stream", { headers, signal: giveUp.signal });
+    if (!response.ok || response.body === null) throw await refused(response);
     for await (const event of readEvents(response.body as unknown as AsyncIterable<Uint8Array>)) {
       clearTimeout(alarm);
       alarm = setTimeout(() => giveUp.abort(), silentMs);

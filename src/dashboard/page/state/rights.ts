@@ -1,3 +1,4 @@
+import { refused } from "./refused.ts";
 import { createStore } from "./store.ts";
 
 /** The right to act: the token that a person has entered, and what the server says of it. */
@@ -22,7 +23,8 @@ interface Answer {
 /** Asks the server whether this token gives the right to act. */
 export async function enterToken(token: string): Promise<boolean> {
   const headers = token === "" ? {} : { Authorization: `Bearer ${token}` };
-  const response = await fetch("/api/rights", { headers });
+  const response = await fetch("./api/rights", { headers });
+  if (!response.ok) throw await refused(response);
   const { mayAct = false, message = "" } = (await response.json()) as Answer;
   rights.set(() => ({ token: mayAct ? token : "", mayAct, message }));
   if (mayAct) sessionStorage.setItem(key, token);
@@ -48,7 +50,7 @@ export async function ask(
     },
     body: JSON.stringify(request),
   });
+  if (!response.ok) throw await refused(response);
   const { message = "", outcome } = (await response.json()) as Answer;
-  if (!response.ok) throw new Error(message);
   return outcome === undefined ? { message } : { message, outcome };
 }

@@ -1,23 +1,18 @@
 import { useEffect } from "preact/hooks";
 import type { Film } from "../../../operator/film/film.ts";
 import { checkedFilm, parsedFilmFile } from "../../../operator/film/film-text.ts";
+import { sha256 } from "../figures/sha256.ts";
 import { type Asked, type Shown, shownOf } from "./choose-film.ts";
 import { live } from "./live.ts";
 import { go, place } from "./place.ts";
+import { refused } from "./refused.ts";
 import { createStore, useStore } from "./store.ts";
 
 export const asked = createStore<Asked>({ file: null, past: null, trouble: "" });
 
-const hex = (bytes: ArrayBuffer) =>
-  [...new Uint8Array(bytes)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-
-async function digestOf(text: string): Promise<string> {
-  return hex(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text)));
-}
-
-async function readFilm(content: string): Promise<Film> {
+function readFilm(content: string): Film {
   const file = parsedFilmFile(content);
-  return checkedFilm(file, await digestOf(JSON.stringify(file.film)));
+  return checkedFilm(file, sha256(new TextEncoder().encode(JSON.stringify(file.film))));
 }
 
 const failed = (error: unknown) =>
@@ -26,7 +21,7 @@ const failed = (error: unknown) =>
 /** Shows the film in a file that `lockstep export` or this page has written. It needs no server. */
 export async function openFile(file: Blob): Promise<void> {
   try {
-    const film = await readFilm(await file.text());
+    const film = readFilm(await file.text());
     asked.set((now) => ({ ...now, file: film, trouble: "" }));
     go({ upgradeId: null, atMs: 0, actor: null });
   } catch (error) {
@@ -42,12 +37,9 @@ export function showLive(): void {
 
 async function askServer(upgradeId: string): Promise<void> {
   try {
-    const response = await fetch(`/api/films/${encodeURIComponent(upgradeId)}`);
-    const content = await response.text();
-    if (!response.ok) {
-      throw new Error((JSON.parse(content) as { message: string }).message);
-    }
-    const film = await readFilm(content);
+    const response = await fetch(`./api/films/${encodeURIComponent(upgradeId)}`);
+    if (!response.ok) throw await refused(response);
+    const film = readFilm(await response.text());
     asked.set((now) => ({ ...now, past: film, trouble: "" }));
   } catch (error) {
     failed(error);

@@ -38,7 +38,7 @@ export function ActorChart({ view }: Props) {
   const marked = JSON.stringify({ active, taken, last });
   const marks = useMemo((): DiagramMarks => JSON.parse(marked), [marked]);
   const form = isBrief ? "brief" : "whole";
-  const path = `/api/engine/diagram?${new URLSearchParams({ machine, version, form })}`;
+  const path = `./api/engine/diagram?${new URLSearchParams({ machine, version, form })}`;
   return (
     <section class="panel" aria-labelledby="chart-title">
       <div class="buttons forms chart-top">

@@ -65,7 +65,7 @@ export function ActorJournal({ view }: Props) {
   const where = useActorsPlace();
   const { id, revision } = view;
   const end = where.before ?? revision + 1;
-  const path = `/api/engine/journal?${new URLSearchParams({ id, before: String(end) })}`;
+  const path = `./api/engine/journal?${new URLSearchParams({ id, before: String(end) })}`;
   const of = `${id} ${where.before}`;
   const { value, trouble } = usePolled<JournalView>(path, Number.POSITIVE_INFINITY, of);
   return (

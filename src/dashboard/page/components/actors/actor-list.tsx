@@ -14,7 +14,7 @@ const everyMs = 3_000;
 function pathOf({ machine, state, tag, status, after }: Place): string {
   const parts = Object.entries({ machine, state, tag, status, after });
   const given = parts.filter((part): part is [string, string] => part[1] !== null);
-  return `/api/engine/actors?${new URLSearchParams(given)}`;
+  return `./api/engine/actors?${new URLSearchParams(given)}`;
 }
 
 /** How far the list may be behind. */

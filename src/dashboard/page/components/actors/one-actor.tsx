@@ -14,7 +14,7 @@ const everyMs = 1_000;
 /** One actor of the engine, as it moves. */
 export function OneActor({ id }: { readonly id: string }) {
   const where = useActorsPlace();
-  const path = `/api/engine/actor?${new URLSearchParams({ id })}`;
+  const path = `./api/engine/actor?${new URLSearchParams({ id })}`;
   const { value: view, trouble } = usePolled<ActorView>(path, everyMs);
   return (
     <>

@@ -90,7 +90,7 @@ export function SendDialog({ view, onClose }: Props) {
     setSending(true);
     try {
       const seen = { version, state, status };
-      const sent = await ask("/api/engine/events", { id, event: text, key, seen });
+      const sent = await ask("./api/engine/events", { id, event: text, key, seen });
       const isGood = sent.outcome === "applied" || sent.outcome === "duplicate";
       onClose({ message: sent.message, isGood });
     } catch (error) {

@@ -22,7 +22,7 @@ function ActionDialog({ confirmation, onClose }: DialogProps) {
     try {
       const given = type === null ? { why: typed } : { confirm: typed };
       const asked = { ...request, ...(type === null && !why ? {} : given) };
-      onClose((await ask("/api/requests", asked)).message);
+      onClose((await ask("./api/requests", asked)).message);
     } catch (error) {
       setTrouble((error as Error).message);
       setAsking(false);

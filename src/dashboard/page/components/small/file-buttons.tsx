@@ -43,7 +43,7 @@ export function FileButtons({ film, source }: Props) {
         />
       </label>
       {film !== null && source !== "file" && (
-        <a class="text" href={`/api/films/${encodeURIComponent(film.upgradeId)}`} download>
+        <a class="text" href={`./api/films/${encodeURIComponent(film.upgradeId)}`} download>
           Export
         </a>
       )}

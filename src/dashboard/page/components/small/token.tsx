@@ -11,7 +11,11 @@ export function TokenButton() {
   useEffect(() => void recallToken(), []);
   const enter = async (event: Event) => {
     event.preventDefault();
-    if (await enterToken(token)) dialog.current?.close();
+    const isRight = await enterToken(token).catch((error: Error) => {
+      rights.set((now) => ({ ...now, message: error.message }));
+      return false;
+    });
+    if (isRight) dialog.current?.close();
     setToken("");
   };
   return (
