@@ -58,9 +58,7 @@ export class AgentProcess implements Runtime {
   readonly #leadership: Leadership;
   #mastership: Mastership | undefined;
   #blocked: string | null = null;
-  #why: { readonly blocked: string | null; readonly notServing: string | null } = {
-    ...{ blocked: null, notServing: null },
-  };
+  #why: Parameters<Heartbeats["beat"]>[0] = { blocked: null, notServing: null };
   #unended: string | null = null;
   /** Why this build cannot read the active upgrade, or null. */
   #notRead: string | null = null;
@@ -353,12 +351,15 @@ export class AgentProcess implements Runtime {
       wasTakenOver: (actor) => this.#takenOver.has(actor),
     }).catch((error: unknown) => {
       if (!isFileTrouble(error)) throw error;
-      return { blocked: error.message, failed: true };
+      return { blocked: error.message, isProvisioning: false, failed: true };
     });
     const blocked = found.blocked ?? this.#unended;
     // An application that cannot begin keeps no upgrade away: that may bring the mended build.
     const notServing = this.gate.why;
-    this.#why = { blocked, notServing };
+    const starting = found.isProvisioning ?? false;
+    // Before the first whole look it says nothing: the gate may have opened while a heartbeat was on its way.
+    const isSeen = this.#isReady || !("failed" in found);
+    this.#why = { blocked, notServing, ...(isSeen ? { starting } : {}) };
     const why = blocked ?? notServing;
     if (why !== null && why !== this.#blocked) {
       log.warn({ why }, "blocked");
@@ -386,9 +387,7 @@ export class AgentProcess implements Runtime {
   async #heartbeatLoop(): Promise<void> {
     while (!this.#stopping.signal.aborted) {
       await this.#pass("heartbeat", async () => {
-        // It never says "starting" again: the gate may have opened while this heartbeat was on its way.
-        const ready = this.#isReady ? { starting: false } : {};
-        if (await this.#heartbeats.beat({ ...this.#why, ...ready })) return this.#openings.note();
+        if (await this.#heartbeats.beat(this.#why)) return this.#openings.note();
         const { log } = this.#ports;
         log.error({}, "a newer process of this agent has registered, or it was forgotten: leaving");
         this.leave(1);

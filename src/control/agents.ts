@@ -57,8 +57,8 @@ export interface AgentRecord {
   /** Why its gate is shut although the versions agree, or null. It keeps no upgrade away. Earlier builds lack it. */
   readonly notServing?: string | null;
   /**
-   * True until this process has read the state of the fleet and checked the files of its host for the first time. A record of an
-   * earlier build lacks it.
+   * True until this process has read the state of the fleet and checked the files of its host for the first time, and while
+   * it runs the local steps that lead them to the fleet's version. A record of an earlier build lacks it.
    */
   readonly starting?: boolean;
   /** The id of the request to try again, until the agent has taken it; or null. */

@@ -155,7 +155,7 @@ function memberCondition(
 
 /** The condition of an agent while no upgrade is active. */
 function restingCondition(
-  { agent, version, gate, owes }: AgentStatus,
+  { agent, version, gate, owes, starting }: AgentStatus,
   { versions, upgrade }: FleetStatus,
 ): Condition {
   const why = upgrade?.notServing.find((each) => each.agent === agent)?.why;
@@ -164,7 +164,8 @@ function restingCondition(
     return condition("working", `changes from ${version} to ${versions.agentVersion}`);
   }
   if (owes !== null) return condition("working", `undoes its part of ${owes}`);
-  return gate === "open" ? condition("active", "serves") : condition("working", "opens its gate");
+  if (gate === "open") return condition("active", "serves");
+  return condition("working", starting ? "gets the files of its host ready" : "opens its gate");
 }
 
 /** The condition of an agent. Pure. */

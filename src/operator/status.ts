@@ -55,6 +55,8 @@ export interface AgentStatus {
   /** Since when its application drains, in milliseconds by the database's clock, or null. */
   readonly drainingSince: number | null;
   readonly silent: boolean;
+  /** True while it checks the files of its host, or runs the local steps that are missing there. */
+  readonly starting: boolean;
   /** Its last heartbeat, in milliseconds by the database's clock. */
   readonly lastSeenAt: number;
   readonly owes: string | null;
@@ -288,6 +290,7 @@ export async function readStatus(store: Store): Promise<FleetStatus> {
       // The note of a drain may land after its end.
       drainingSince: record.gate === "open" ? (record.drainingSince ?? null) : null,
       silent: isSilent(record, now),
+      starting: record.starting ?? false,
       lastSeenAt: record.lastSeenAt,
       owes: record.owes,
       blocked: record.blocked ?? record.notServing ?? null,

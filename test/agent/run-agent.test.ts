@@ -33,6 +33,7 @@ function processOf(
     ...{ cannotStart: null, gate: { onOpen() {}, onShut() {} }, dataDirectory: "", leaseTtlMs: 1 },
     ...{ ...drainPorts(clock), lifecycle },
     reportReady() {},
+    exit() {},
     writeDefaultVersion: async () => {},
     onStartableVersions: () => () => {},
     ...{ safeMode: null, reportOpening: async () => {} },
@@ -40,7 +41,8 @@ function processOf(
   const database = { holdings };
   const ports = {
     ...{ store, database, clock, log: silentLog },
-    localJournal: { stepsVersion },
+    // Local steps that take long.
+    localJournal: { stepsVersion, read: () => clock.sleep(limits.provisionTimeoutMs) },
     async close() {
       closed += 1;
     },
@@ -123,6 +125,25 @@ test("an agent is starting until it has looked at the files of its host", async 
     blocked: expect.stringContaining("the local steps"),
   });
   await runtime.stop();
+});
+
+test("an agent goes on starting while its host runs the local steps up to the fleet's version", async () => {
+  const clock = createVirtualClock();
+  const store = createMemoryStore({ now: () => clock.monotonicMs() });
+  await initializeVersions(store, from);
+  await join(store, "a1", { starting: true });
+  for (const entry of participant("a1", [], 0, "provision-1")) await store.append([entry]);
+  const holdings = async () => ({ freeBytes: 0, backups: [], memberTrouble: null });
+  const runtime = await processOf(store, clock, holdings).run();
+  await clock.advance(10 * limits.heartbeatMs);
+  // An upgrade that needs it is refused, and nobody is asked to act.
+  expect(await store.get(collections.agents, "a1")).toMatchObject({
+    starting: true,
+    blocked: null,
+  });
+  const stopped = runtime.stop();
+  await clock.advance(limits.provisionTimeoutMs);
+  await stopped;
 });
 
 test("a heartbeat that was on its way while the gate opened does not make the agent start again", async () => {

@@ -156,6 +156,9 @@ describe("an agent", () => {
     expect(one({ version: "0.9.0" })?.what).toBe("changes from 0.9.0 to 1.0.0");
     expect(one({ gate: "shut", owes: "u000001" })?.what).toBe("undoes its part of u000001");
     expect(one({ gate: "shut" })).toMatchObject({ word: "working", what: "opens its gate" });
+    expect(one({ gate: "shut", starting: true })).toMatchObject({
+      ...{ word: "working", what: "gets the files of its host ready" },
+    });
   });
 
   test("silence is a restart at first, and later a matter for a person", () => {

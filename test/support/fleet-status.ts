@@ -7,7 +7,7 @@ export const statusNow = Date.UTC(2026, 0, 2, 3, 4, 5);
 export function agentStatus(agent: string, facts: Partial<AgentStatus> = {}): AgentStatus {
   return {
     ...{ agent, role: "state-server", version: "1.0.0", incarnation: 1, gate: "open" },
-    ...{ startable: ["1.0.0", "1.1.0"], drainingSince: null, silent: false },
+    ...{ startable: ["1.0.0", "1.1.0"], drainingSince: null, silent: false, starting: false },
     ...{ lastSeenAt: statusNow - 500, owes: null, blocked: null, backups: null, host: "h", pid: 1 },
     ...facts,
   };

@@ -1,4 +1,5 @@
 import { LockstepError } from "../../errors.ts";
+import { limits } from "../../limits.ts";
 import { conditionsOf } from "../../operator/conditions.ts";
 import type { FleetStatus } from "../../operator/status.ts";
 import { exitCodeOfState, exitCodes } from "../exit-codes.ts";
@@ -40,8 +41,12 @@ export function judgeState(goal: Exclude<Goal, "serving">, id: string, state: st
   return lost(text, exitCode === exitCodes.done ? exitCodes.failed : exitCode);
 }
 
-/** Judges whether every agent serves, and no upgrade is under way. Pure. */
-export function judgeServing(status: FleetStatus): Verdict {
+/**
+ * Judges whether every agent serves, and no upgrade is under way. An agent that was just started is silent until it is
+ * heard, so an agent ends the wait only after the time of a restart. Pure.
+ * @param beganAt when the wait began, by the database's clock
+ */
+export function judgeServing(status: FleetStatus, beganAt: number): Verdict {
   const { upgrade, agents } = conditionsOf(status);
   const isActive = status.upgrade !== null && !status.upgrade.final;
   const stuck = agents.filter(({ word }) => word === "blocked");
@@ -50,6 +55,7 @@ export function judgeServing(status: FleetStatus): Verdict {
   }
   if (isActive) return open;
   if (stuck.length > 0) {
+    if (status.now - beganAt < limits.silentDeadlineMs) return open;
     const names = stuck.map(({ agent, what }) => `${agent} (${what})`).join(", ");
     return lost(`these agents need a person: ${names}`, exitCodes.blocked);
   }

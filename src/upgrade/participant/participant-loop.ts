@@ -27,6 +27,8 @@ import { ensureParticipant, type GateWorld, type ParticipantWorld } from "./part
 export interface Reconciled {
   /** Why this agent is stuck, or null. */
   readonly blocked: string | null;
+  /** True while the host runs the local steps that lead to the fleet's version. Default: false. */
+  readonly isProvisioning?: boolean;
 }
 
 /** A launcher goes on reporting its last fall-back. That says nothing of another upgrade. */
@@ -284,8 +286,6 @@ async function act(world: ParticipantWorld, versions: Versions): Promise<Reconci
   const parts = mine.map((tail) => ({ tail, part: contextOf<ParticipantContext>(tail) }));
   const stuck = parts.find(({ tail }) => tail.state === "blocked");
   if (stuck) return { blocked: stuck.part.reason?.message ?? "blocked" };
-  // No upgrade is accepted meanwhile: this agent could take no part in it.
   const isProvisioning = parts.some(({ part }) => isProvision(part.upgradeId));
-  const why = "this host runs the local steps that lead to the fleet's version: wait for their end";
-  return { blocked: isProvisioning ? why : null };
+  return { blocked: null, ...(isProvisioning ? { isProvisioning } : {}) };
 }

@@ -164,12 +164,12 @@ export function decideAcceptance(options: {
       { missing: missing.map(({ agent }) => agent) },
     );
   }
-  // Its files may match another version, and then it could take no part, while the fleet waited for it.
+  // Its files may match another version. Then it can take no part yet, and the fleet would wait for it.
   const starting = required.filter((agent) => agent.starting === true);
   if (starting.length > 0) {
     throw new LockstepError(
       "peers-missing",
-      `expected state servers that have checked the files of their hosts, got some that have only just started: ${named(starting)}: ask again in some seconds`,
+      `expected state servers whose hosts are ready, got some that have only just started, or still run the local steps of their hosts: ${named(starting)}: ask again once \`lockstep status\` shows that they serve`,
       { missing: starting.map(({ agent }) => agent) },
     );
   }

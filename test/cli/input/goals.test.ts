@@ -1,7 +1,9 @@
 // Aim: a wait ends when its goal is reached, and as soon as it cannot be reached any more.
 import { describe, expect, test } from "vitest";
 import { goals, judgeServing, judgeState, parseGoal } from "../../../src/cli/input/goals.ts";
-import { agentStatus, fleetStatus, upgradeStatus } from "../../support/fleet-status.ts";
+import type { FleetStatus } from "../../../src/index.ts";
+import { limits } from "../../../src/limits.ts";
+import { agentStatus, fleetStatus, statusNow, upgradeStatus } from "../../support/fleet-status.ts";
 
 test.each([
   ["done", "done", "reached", 0],
@@ -32,33 +34,52 @@ test.each([
 });
 
 describe("for serving", () => {
+  const judged = (status: FleetStatus, waitedMs: number = limits.silentDeadlineMs) =>
+    judgeServing(status, status.now - waitedMs);
+
   test("each agent serves, and nothing is under way", () => {
-    expect(judgeServing(fleetStatus())).toMatchObject({
+    expect(judged(fleetStatus())).toMatchObject({
       kind: "reached",
       text: "all 3 agents serve",
     });
     const ended = upgradeStatus({ final: true, state: "done", waitingFor: [] });
-    expect(judgeServing(fleetStatus({ upgrade: ended })).kind).toBe("reached");
+    expect(judged(fleetStatus({ upgrade: ended })).kind).toBe("reached");
   });
 
   test("an upgrade is under way, an agent opens its gate, or no agent is there yet", () => {
-    expect(judgeServing(fleetStatus({ upgrade: upgradeStatus() })).kind).toBe("open");
+    expect(judged(fleetStatus({ upgrade: upgradeStatus() })).kind).toBe("open");
     const agents = [agentStatus("a1"), agentStatus("a2", { gate: "shut" })];
-    expect(judgeServing(fleetStatus({ agents })).kind).toBe("open");
-    expect(judgeServing(fleetStatus({ agents: [] })).kind).toBe("open");
+    expect(judged(fleetStatus({ agents })).kind).toBe("open");
+    expect(judged(fleetStatus({ agents: [] })).kind).toBe("open");
   });
 
   test("somebody has to act", () => {
     const blocked = upgradeStatus({ state: "blocked", waitingFor: ["operator"] });
-    expect(judgeServing(fleetStatus({ upgrade: blocked }))).toMatchObject({
+    expect(judged(fleetStatus({ upgrade: blocked }))).toMatchObject({
       kind: "lost",
       exitCode: 7,
     });
     const agents = [agentStatus("a1"), agentStatus("a2", { blocked: "a full disk" })];
-    expect(judgeServing(fleetStatus({ agents }))).toMatchObject({
+    expect(judged(fleetStatus({ agents }))).toMatchObject({
       ...{ kind: "lost", exitCode: 7 },
       text: "these agents need a person: a2 (a full disk)",
     });
+  });
+
+  test("agents that were just started have the time of a restart, and an upgrade has none", () => {
+    const down = agentStatus("a2", { silent: true, lastSeenAt: statusNow - 3_600_000 });
+    const agents = [agentStatus("a1"), down];
+    expect(judged(fleetStatus({ agents }), limits.silentDeadlineMs - 1).kind).toBe("open");
+    expect(judged(fleetStatus({ agents }))).toMatchObject({
+      ...{ kind: "lost", exitCode: 7, text: "these agents need a person: a2 (it is silent)" },
+    });
+    const upgrade = upgradeStatus({ state: "blocked", waitingFor: ["operator"] });
+    expect(judged(fleetStatus({ upgrade }), 0).kind).toBe("lost");
+  });
+
+  test("an agent whose host runs local steps is at work, for however long", () => {
+    const agents = [agentStatus("a1"), agentStatus("a2", { gate: "shut", starting: true })];
+    expect(judged(fleetStatus({ agents })).kind).toBe("open");
   });
 });
 

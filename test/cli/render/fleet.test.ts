@@ -60,6 +60,7 @@ const status: FleetStatus = {
       gate: "shut",
       drainingSince: at - 2_000,
       silent: true,
+      starting: false,
       lastSeenAt: at,
       owes: "u000001",
       blocked: "a full disk",

@@ -142,6 +142,15 @@ test.each([
   });
 });
 
+test("an agent whose host runs the local steps up to the fleet's version is at work, and not stuck", async () => {
+  const store = createMemoryStore({ now: () => 1_000 });
+  await initializeVersions(store, from);
+  await join(store, "a1");
+  for (const entry of participant("a1", [], 1, "provision-1")) await store.append([entry]);
+  const { look } = participantOf(store);
+  expect(await look()).toEqual({ blocked: null, isProvisioning: true });
+});
+
 test("a gate is shut though a look hangs on the disk since before the upgrade", async () => {
   const store = createMemoryStore({ now: () => 1_000 });
   await initializeVersions(store, from);

@@ -75,7 +75,11 @@ test("a lower version, where nothing lies between that it could not undo", () =>
 
 test("who has not looked at its own files yet may not be able to take part", () => {
   const young = present("a2", { starting: true });
-  refuses({ agents: [present("a1"), young] }, "peers-missing", "only just started: a2");
+  refuses(
+    { agents: [present("a1"), young] },
+    "peers-missing",
+    "only just started, or still run the local steps of their hosts: a2",
+  );
   expect(decide({ agents: [present("a1"), present("a2", { starting: false })] })).toBeDefined();
   const machine = present("m1", { role: "machine", starting: true });
   expect(decide({ agents: [present("a1"), machine] })).toBeDefined();

@@ -85,11 +85,16 @@ export function coordinator(
 }
 
 /** A participant's journal, as the real core writes it. */
-export function participant(agent: string, events: readonly AgentEvent[], epoch = 2): Entry[] {
+export function participant(
+  agent: string,
+  events: readonly AgentEvent[],
+  epoch = 2,
+  partOf = upgradeId,
+): Entry[] {
   const definition: Definition = { machine: participantMachine, protocol: 1 };
-  const input = { agent, role: "state-server", upgradeId, from, to };
+  const input = { agent, role: "state-server", upgradeId: partOf, from, to };
   const base = {
-    actor: `participant/${agent}/${upgradeId}`,
+    actor: `participant/${agent}/${partOf}`,
     machine: "participant",
     owner: { kind: "pinned", agent } as const,
   };

@@ -72,11 +72,15 @@ export async function waitForGoal(
   const limit = timeout === undefined ? {} : { timeoutMs: parseTimeMs("--timeout", timeout) };
   const print = printChanges(options, terminal);
   let id = options.upgrade ?? null;
+  let beganAt: number | null = null;
   for await (const status of fleet.watch({ signal: terminal.signal, ...limit })) {
     print(status);
+    beganAt ??= status.now;
     if (goal !== "serving") id = upgradeOf(status, id);
     const verdict =
-      goal === "serving" ? judgeServing(status) : await judgeUpgrade(fleet, goal, id ?? "", status);
+      goal === "serving"
+        ? judgeServing(status, beganAt)
+        : await judgeUpgrade(fleet, goal, id ?? "", status);
     if (verdict.kind === "open") continue;
     printVerdict(verdict, goal, id, options, terminal);
     return verdict.exitCode;
