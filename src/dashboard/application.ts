@@ -181,6 +181,7 @@ function notReady(
     return { code: "unknown-agent", message: "expected the name of an agent of this fleet" };
   }
   if (found.silent) return { code: "silent", message: "the agent is silent" };
+  if (found.drainingSince !== null) return { code: "draining", message: "the agent drains" };
   if (found.gate === "open") return null;
   return { code: "gate-shut", message: "the gate of the agent is shut" };
 }

@@ -13,7 +13,7 @@ import { silentLog } from "../../src/log.ts";
 import { until } from "../support/until.ts";
 import { createVirtualClock } from "../support/virtual-clock.ts";
 import { filmWith } from "./film.ts";
-import { agentWith, explanation, statusWith, things, upgradeWith } from "./fleet-status.ts";
+import { agentWith, at, explanation, statusWith, things, upgradeWith } from "./fleet-status.ts";
 
 const token = "0123456789abcdef";
 
@@ -138,11 +138,13 @@ test("probes, and the probe of one agent for a load balancer", async () => {
     agentWith(),
     agentWith({ agent: "a2", gate: "shut" }),
     agentWith({ agent: "a3", silent: true }),
+    // An agent drains with its gate still open.
+    agentWith({ agent: "a4", drainingSince: at }),
   ];
   const { get } = stage({ status: statusWith({ agents }) });
   expect(await (await get("/metrics")).text()).toBe("m 1");
   const answers = ["/healthz", "/readyz", "/readyz?agent=a1", "/readyz?agent=a2"];
-  const asked = [...answers, "/readyz?agent=a3", "/readyz?agent=%3Cb%3E"];
+  const asked = [...answers, ...["a3", "a4", "%3Cb%3E"].map((agent) => `/readyz?agent=${agent}`)];
   const found = await Promise.all(
     asked.map(async (path) => {
       const answer = await get(path);
@@ -151,7 +153,7 @@ test("probes, and the probe of one agent for a load balancer", async () => {
   );
   expect(found).toEqual([
     ...[200, 200, 200].map((status) => [status, undefined]),
-    ...["gate-shut", "silent", "unknown-agent"].map((code) => [503, code]),
+    ...["gate-shut", "silent", "draining", "unknown-agent"].map((code) => [503, code]),
   ]);
 });
 

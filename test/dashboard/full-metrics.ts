@@ -39,8 +39,10 @@ export const whole = statusWith({
   master: { agent: "a1", epoch: 2, live: true, renewedAt: at - 1_000, leaseUntil: at + 9_000 },
   upgrade: upgradeWith({ downtime: { from: at - 60_000, until: null } }),
   agents: [
-    agentWith({ backups, gate: "shut", drainingSince: at }),
+    // An agent drains with its gate still open.
+    agentWith({ backups, drainingSince: at }),
     agentWith({ agent: "a2", gate: "shut", silent: true, lastSeenAt: at - 30_000 }),
     agentWith({ agent: "a3", role: "machine" }),
+    agentWith({ agent: "a4", gate: "shut" }),
   ],
 });

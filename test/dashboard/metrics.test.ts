@@ -32,6 +32,8 @@ test("all figures, in seconds and bytes", async () => {
     'lockstep_agents_silent{role="state-server"} 1',
     'lockstep_gates{role="state-server",gate="draining"} 1',
     'lockstep_gates{role="state-server",gate="shut"} 1',
+    'lockstep_gates{role="state-server",gate="open"} 0',
+    'lockstep_gates{role="state-server",gate="unknown"} 1',
     'lockstep_gates{role="machine",gate="open"} 1',
     'lockstep_agent_heartbeat_age_seconds{agent="a2"} 30',
     "lockstep_downtime_seconds 60",

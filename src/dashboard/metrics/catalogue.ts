@@ -11,7 +11,11 @@ export const metrics = {
 
   agents: gauge("Agents of each role in each condition.", "role", "condition"),
   agents_silent: gauge("Agents whose heartbeat is missing.", "role"),
-  gates: gauge("Agents whose gate is open, draining or shut.", "role", "gate"),
+  gates: gauge(
+    "Agents whose gate is open, draining or shut, or unknown where an agent is silent.",
+    "role",
+    "gate",
+  ),
   agent_heartbeat_age_seconds: gauge(
     "The time since the last heartbeat of each agent, in a fleet of at most 100.",
     "agent",

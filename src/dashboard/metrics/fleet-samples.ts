@@ -14,9 +14,12 @@ const roles: readonly AgentStatus["role"][] = ["state-server", "machine"];
 
 const seconds = (ms: number) => ms / 1_000;
 
-function gateOf({ gate, drainingSince }: AgentStatus): "open" | "draining" | "shut" {
-  if (gate === "open") return "open";
-  return drainingSince === null ? "shut" : "draining";
+const gates = ["open", "draining", "shut", "unknown"] as const;
+
+/** The record of an agent that is not heard says where its gate was. */
+function gateOf({ gate, drainingSince, silent }: AgentStatus): (typeof gates)[number] {
+  if (silent) return "unknown";
+  return drainingSince === null ? gate : "draining";
 }
 
 /** The samples of the fleet's status. Pure but for the sheet. */
@@ -41,7 +44,7 @@ function putAgents(sheet: Sheet, status: FleetStatus): void {
       const count = counted(role, condition, (index) => conditions[index]?.word);
       sheet.put("agents", count, { role, condition });
     }
-    for (const gate of ["open", "draining", "shut"] as const) {
+    for (const gate of gates) {
       const count = counted(role, gate, (index) => gateOf(agents[index] as AgentStatus));
       sheet.put("gates", count, { role, gate });
     }
