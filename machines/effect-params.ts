@@ -39,6 +39,14 @@ export interface CoordinatorParams {
   readonly liftHolds: { readonly upgradeId: string };
 }
 
+const coordinatorEffects: Readonly<Record<keyof CoordinatorParams, true>> = {
+  ...{ chooseBackupTime: true, rehearse: true, migrate: true, keepHolds: true },
+  ...{ verifyLiveData: true, restore: true, liftHolds: true },
+};
+
+/** The names of the coordinator's effects. */
+export const coordinatorEffectNames: readonly string[] = Object.keys(coordinatorEffects);
+
 export interface LocalParams {
   readonly upgradeId: string;
   readonly from: string;

@@ -57,6 +57,8 @@ test("all figures, in seconds and bytes", async () => {
     "lockstep_upgrade_takeovers_total 2",
     'lockstep_upgrade_effects_total{effect="migrate"} 3',
     'lockstep_upgrade_effect_seconds_total{effect="migrate"} 9',
+    'lockstep_upgrade_effects_total{effect="restore"} 0',
+    'lockstep_upgrade_effect_seconds_total{effect="restore"} 0',
     'lockstep_upgrade_effect_last_seconds{effect="migrate"} 4',
     'lockstep_upgrade_effect_age_seconds{effect="rehearse"} 12',
     "lockstep_engine_up 1",

@@ -1,3 +1,4 @@
+import { coordinatorEffectNames } from "../../../machines/effect-params.ts";
 import type { EngineFigures } from "../../operator/figures/engine-figures.ts";
 import type { UpgradesFigures } from "../../operator/figures/upgrades-reader.ts";
 import { upgradeStates } from "./fleet-samples.ts";
@@ -12,10 +13,12 @@ export function putUpgrades(sheet: Sheet, { totals, running }: UpgradesFigures):
     sheet.put("upgrade_transitions_total", entered.get(state) ?? 0, { state });
   }
   sheet.put("upgrade_takeovers_total", takeovers);
-  for (const [effect, { count, sumMs, lastMs }] of effects) {
+  // A counter begins with 0: Prometheus sees no increase in a series that begins with 1.
+  for (const effect of new Set([...coordinatorEffectNames, ...effects.keys()])) {
+    const { count = 0, sumMs = 0, lastMs } = effects.get(effect) ?? {};
     sheet.put("upgrade_effects_total", count, { effect });
     sheet.put("upgrade_effect_seconds_total", seconds(sumMs), { effect });
-    sheet.put("upgrade_effect_last_seconds", seconds(lastMs), { effect });
+    if (lastMs !== undefined) sheet.put("upgrade_effect_last_seconds", seconds(lastMs), { effect });
   }
   for (const [effect, ageMs] of running) {
     sheet.put("upgrade_effect_age_seconds", seconds(ageMs), { effect });
