@@ -106,6 +106,18 @@ test("names, labels and help follow the rules of Prometheus, and the page lists 
   expect(page.split("\n").filter((line) => line.startsWith("| `lockstep_"))).toEqual(rows);
 });
 
+test("no age is negative where a record is newer than the moment of the reading", async () => {
+  const status = statusWith({
+    agents: [agentWith({ lastSeenAt: at + 20 })],
+    master: { agent: "a1", epoch: 2, live: true, renewedAt: at + 20, leaseUntil: at + 9_000 },
+    upgrade: upgradeWith({ since: at + 20, downtime: { from: at + 20, until: null } }),
+  });
+  const lines = await scraping({ status: async () => status }).lines();
+  const ages = lines.filter(({ name }) => /_age_seconds$|downtime_seconds$/.test(name));
+  const ofFleet = ages.filter(({ name }) => !/engine|effect/.test(name));
+  expect(ofFleet.map(({ value }) => value)).toEqual([0, 0, 0, 0]);
+});
+
 test("no series for each agent of a large fleet, and none for what is not known", async () => {
   const agents = Array.from({ length: limits.metricsAgentsMax + 1 }, (_, index) =>
     agentWith({ agent: `a${index}` }),

@@ -14,6 +14,9 @@ const roles: readonly AgentStatus["role"][] = ["state-server", "machine"];
 
 const seconds = (ms: number) => ms / 1_000;
 
+/** The moment of a status is read first, so a record may be a little newer than it. */
+const age = (now: number, since: number) => seconds(Math.max(0, now - since));
+
 const gates = ["open", "draining", "shut", "unknown"] as const;
 
 /** The record of an agent that is not heard says where its gate was. */
@@ -56,7 +59,7 @@ function putAgents(sheet: Sheet, status: FleetStatus): void {
   }
   if (agents.length > limits.metricsAgentsMax) return;
   for (const { agent, lastSeenAt } of agents) {
-    sheet.put("agent_heartbeat_age_seconds", seconds(now - lastSeenAt), { agent });
+    sheet.put("agent_heartbeat_age_seconds", age(now, lastSeenAt), { agent });
   }
 }
 
@@ -83,15 +86,15 @@ function putMaster(sheet: Sheet, { master, now }: FleetStatus): void {
   const { epoch, leaseUntil, renewedAt } = master;
   sheet.put("master_epoch", epoch);
   if (leaseUntil !== null) sheet.put("master_lease_seconds", seconds(leaseUntil - now));
-  if (renewedAt !== null) sheet.put("master_lease_age_seconds", seconds(now - renewedAt));
+  if (renewedAt !== null) sheet.put("master_lease_age_seconds", age(now, renewedAt));
 }
 
 /** How long not every required agent has served. It is not known when an agent that was forgotten has served. */
-function downtimeMs({ upgrade, now }: FleetStatus): number {
+function downtimeSeconds({ upgrade, now }: FleetStatus): number {
   if (upgrade === null) return 0;
   const { downtime, final, notServing } = upgrade;
   const isOver = downtime.until !== null || (final && notServing.length === 0);
-  return downtime.from === null || isOver ? 0 : now - downtime.from;
+  return downtime.from === null || isOver ? 0 : age(now, downtime.from);
 }
 
 function putUpgrade(sheet: Sheet, status: FleetStatus): void {
@@ -101,9 +104,9 @@ function putUpgrade(sheet: Sheet, status: FleetStatus): void {
   }
   sheet.put("upgrade_active", upgrade && !upgrade.final ? 1 : 0);
   sheet.put("upgrade_batches", upgrade?.batches ?? 0);
-  sheet.put("downtime_seconds", seconds(downtimeMs(status)));
+  sheet.put("downtime_seconds", downtimeSeconds(status));
   if (upgrade === null) return;
-  sheet.put("upgrade_state_age_seconds", seconds(now - upgrade.since));
+  sheet.put("upgrade_state_age_seconds", age(now, upgrade.since));
   if (upgrade.until !== null) {
     sheet.put("upgrade_deadline_seconds", seconds(upgrade.until - now));
   }
