@@ -24,6 +24,8 @@ interface Panel {
   readonly id: number;
   readonly type: string;
   readonly title: string;
+  readonly description?: string;
+  readonly fieldConfig?: { readonly defaults: { readonly unit: string } };
   readonly datasource?: { readonly uid: string };
   readonly gridPos: {
     readonly x: number;
@@ -74,6 +76,8 @@ function troublesOf(expression: string): readonly string[] {
   const troubles: string[] = [];
   const used = new Set<string>();
   for (const selector of nodesOf(expression, "VectorSelector")) {
+    // Prometheus itself gives it for each target.
+    if (selector === "up") continue;
     const name = /^\w+/.exec(selector)?.[0] ?? "";
     const known = metrics[name.replace(/^lockstep_/, "") as keyof typeof metrics];
     if (!name.startsWith("lockstep_") || known === undefined) {
@@ -99,6 +103,14 @@ function troublesOf(expression: string): readonly string[] {
     }
   }
   return troubles;
+}
+
+/** The unit of what an expression gives, in Grafana's words. */
+function unitOf(expression: string): unknown {
+  const [name = ""] = nodesOf(expression, "Identifier");
+  if (/_seconds(_total)?$/.test(name)) return "s";
+  if (name.endsWith("_bytes")) return "bytes";
+  return expect.stringMatching(/^(none|short|ops)$/);
 }
 
 /** The labels that a text names, as in a legend or in an annotation. */
@@ -127,14 +139,26 @@ test("each panel and each alert asks for metrics and labels that are there", () 
   expect(wrong).toEqual([]);
 });
 
+test("each expression of the dashboard keeps to the fleet and the servers that are chosen", () => {
+  const chosen = /\{job="\$job",instance=~"\$instance"/;
+  const targets = board.panels.flatMap((panel) => panel.targets ?? []);
+  const all = [...targets, ...board.annotations.list];
+  const free = all.flatMap(({ expr }) =>
+    nodesOf(expr, "VectorSelector").filter((selector) => !chosen.test(selector)),
+  );
+  expect(free).toEqual([]);
+});
+
 test("the dashboard shows every metric, on any data source, and no two panels lie on one place", () => {
   const shown = board.panels.flatMap(({ targets = [] }) => targets.map(({ expr }) => expr)).join();
   const missing = Object.keys(metrics).filter((name) => !shown.includes(`lockstep_${name}{`));
   expect(missing).toEqual([]);
   expect(board.schemaVersion).toBeGreaterThanOrEqual(39);
-  const [source, instance] = board.templating.list;
+  const [source, job, instance] = board.templating.list;
   expect(source).toMatchObject({ name: "datasource", type: "datasource", query: "prometheus" });
-  expect(instance?.definition).toBe("label_values(lockstep_database_up, instance)");
+  // Two fleets in one picture would mix their figures, so a person sees one at a time.
+  expect(job).toMatchObject({ name: "job", multi: false, includeAll: false });
+  expect(instance?.definition).toBe('label_values(lockstep_database_up{job="$job"}, instance)');
   const graphs = board.panels.filter(({ type }) => type !== "row");
   expect(new Set(graphs.map(({ datasource }) => datasource?.uid))).toEqual(
     new Set([`\${datasource}`]),
@@ -152,8 +176,10 @@ test("the dashboard shows every metric, on any data source, and no two panels li
       }
     }
   }
-  for (const { title, targets = [] } of graphs) {
+  for (const { title, description, fieldConfig, targets = [] } of graphs) {
+    expect([title, description]).toEqual([title, expect.stringMatching(/^[A-Z].*\.$/)]);
     for (const { expr, legendFormat } of targets) {
+      expect([title, fieldConfig?.defaults.unit]).toEqual([title, unitOf(expr)]);
       const grouped = nodesOf(expr, "GroupingLabels").flatMap(
         (labels) => labels.match(/\w+/g) ?? [],
       );
@@ -174,7 +200,7 @@ test("each alert has a name, a severity and words for people, whose labels are t
     const words = `${annotations.summary} ${annotations.description}`;
     const known = nodesOf(expr, "VectorSelector").flatMap((selector) => {
       const name = /^lockstep_(\w+)/.exec(selector)?.[1] as keyof typeof metrics;
-      return [...metrics[name].labels, "instance"];
+      return [...(metrics[name]?.labels ?? []), "instance"];
     });
     for (const label of namedIn(words, /\$labels\.(\w+)/g)) {
       expect([alert, known]).toEqual([alert, expect.arrayContaining([label])]);
