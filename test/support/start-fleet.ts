@@ -14,7 +14,10 @@ import {
 import type { Network } from "../chaos/network.ts";
 import { until } from "./until.ts";
 
-export const itemsCount = 5_000;
+export const itemsCount = 2_500;
+
+/** A look at a fleet costs a dozen queries, which the fleet's own work waits for where cores are few. */
+const lookIntervalMs = 200;
 
 /** A fleet of real processes on a set of its own, that a test can hold, kill and pause. */
 export interface TestFleet {
@@ -203,6 +206,7 @@ export async function startFleet(
             return result ? { result } : null;
           },
           timeoutMs,
+          lookIntervalMs,
         );
         return found.result;
       } catch (error) {

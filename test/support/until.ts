@@ -5,6 +5,7 @@ export async function until<Result>(
   description: string,
   probe: () => Promise<Result> | Result,
   timeoutMs = 120_000,
+  intervalMs = 25,
 ): Promise<Exclude<NonNullable<Result>, false>> {
   const end = performance.now() + timeoutMs;
   for (;;) {
@@ -12,6 +13,6 @@ export async function until<Result>(
     if (result) return result as Exclude<NonNullable<Result>, false>;
     if (performance.now() > end)
       throw new Error(`waited ${timeoutMs} ms in vain for: ${description}`);
-    await wait(25);
+    await wait(intervalMs);
   }
 }
