@@ -1,4 +1,4 @@
-import type { Document, MongoClient } from "mongodb";
+import type { Document, IndexDescription, MongoClient } from "mongodb";
 import { silentLog } from "../../src/log.ts";
 import { createEngine } from "../../src/workflow/create-engine.ts";
 import type { Run } from "../figures.ts";
@@ -9,13 +9,18 @@ import { counter } from "./chart.ts";
 const database = "engine";
 
 /** Inserts per second of the same documents in groups, several on their way at once. */
-async function rawInserts(client: MongoClient, documents: readonly Document[]): Promise<number> {
+async function rawInserts(
+  client: MongoClient,
+  documents: readonly Document[],
+  indexes: readonly IndexDescription[] = [],
+): Promise<number> {
   const groupSize = 500;
   const raw = client.db(database).collection("raw", {
     writeConcern: { w: "majority", j: true },
   });
   await raw.drop().catch(() => {});
   await client.db(database).createCollection("raw");
+  if (indexes.length > 0) await raw.createIndexes([...indexes]);
   const groups = Math.ceil(documents.length / groupSize);
   return perSecond(documents.length, () =>
     inParallel(groups, 4, (group) =>
@@ -47,10 +52,19 @@ export async function counterRates(
   return { created, transitions: rate };
 }
 
-/** Raw inserts per second of as many of the latest entries of the journal. */
-export async function rawCeiling(client: MongoClient, count: number): Promise<number> {
+/** Raw inserts per second of as many of the latest entries of the journal: without its indexes but that of `_id`, and with all. */
+export async function rawCeilings(
+  client: MongoClient,
+  count: number,
+): Promise<{ plain: number; indexed: number }> {
   const journal = client.db(database).collection("lockstep_journal");
-  return rawInserts(client, await journal.find().sort({ ts: -1 }).limit(count).toArray());
+  const documents = await journal.find().sort({ ts: -1 }).limit(count).toArray();
+  const found = await journal.indexes();
+  const indexes = found.filter(({ name }) => name !== "_id_").map(({ v: _, ...index }) => index);
+  return {
+    plain: await rawInserts(client, documents),
+    indexed: await rawInserts(client, documents, indexes as IndexDescription[]),
+  };
 }
 
 /** Transitions per second of so many actors, each with one event on its way, against raw inserts of the same documents. */
@@ -58,8 +72,12 @@ export function transitionsOf(actors: number, transitions: number): () => Promis
   return () =>
     withMaterial(async ({ client }) => {
       const rates = await counterRates(client, { actors, transitions });
-      const against = await rawCeiling(client, transitions);
-      return { value: rates.transitions, against, parts: { "created/s": rates.created } };
+      const { plain, indexed } = await rawCeilings(client, transitions);
+      return {
+        ...{ value: rates.transitions, against: plain },
+        parts: { "created/s": rates.created },
+        partsAgainst: { "with the journal's indexes/s": indexed },
+      };
     });
 }
 
