@@ -250,7 +250,7 @@ export const limits = {
   answerTimeoutMs: 30_000,
   watchTimeoutMs: 24 * 60 * 60_000,
   statusPollMs: 500,
-  filmActorsOnce: 16,
+  filmActorsOnce: 256,
   /** A film holds so many whole entries of an actor at once. In a fleet of thousands one takes megabytes. */
   filmEntriesOnce: 32,
   gitTimeoutMs: 30_000,

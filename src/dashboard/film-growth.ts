@@ -13,23 +13,48 @@ export interface FilmGrowth {
   readonly film: Omit<Film, "lanes" | "charts">;
   /** Absent where the page has them. */
   readonly charts?: Film["charts"];
+  /** The lanes that are new or have changed: a fleet may have ten thousand, of which few move at once. */
   readonly lanes: readonly LaneGrowth[];
+  /** The actors of lanes that are no longer there. */
+  readonly gone: readonly string[];
 }
 
-const lengths = ({ lanes }: Film) =>
-  lanes.map(({ actor, steps, servedAt, trouble }) => [actor, steps.length, servedAt, trouble]);
+const byActor = (film: Film | null) => new Map(film?.lanes.map((lane) => [lane.actor, lane]));
+
+function isSame(one: Lane, other: Lane): boolean {
+  return (
+    one.steps.length === other.steps.length &&
+    one.servedAt === other.servedAt &&
+    one.trouble === other.trouble &&
+    one.required === other.required &&
+    one.role === other.role
+  );
+}
+
+/** The order of a film's lanes. */
+function compareLanes(one: Lane, other: Lane): number {
+  const [left, right] = [one.agent ?? "", other.agent ?? ""];
+  if (left === right) return 0;
+  return left < right ? -1 : 1;
+}
 
 /** The growth that makes one film of an earlier one, or null where there is none. Pure. */
 export function growthBetween(before: Film | null, after: Film): FilmGrowth | null {
   const earlier = before?.upgradeId === after.upgradeId ? before : null;
-  if (earlier && JSON.stringify(lengths(earlier)) === JSON.stringify(lengths(after))) return null;
+  const had = byActor(earlier);
   const { lanes, charts, ...film } = after;
-  const grown = lanes.map(({ steps, ...lane }): LaneGrowth => {
-    const had = earlier?.lanes.find(({ actor }) => actor === lane.actor)?.steps.length ?? 0;
-    const known = Math.min(had, steps.length);
-    return { lane, known, steps: steps.slice(known) };
-  });
-  return { film, ...(earlier ? {} : { charts }), lanes: grown };
+  const grown: LaneGrowth[] = [];
+  for (const lane of lanes) {
+    const same = had.get(lane.actor);
+    had.delete(lane.actor);
+    if (same !== undefined && isSame(same, lane)) continue;
+    const { steps, ...rest } = lane;
+    const known = Math.min(same?.steps.length ?? 0, steps.length);
+    grown.push({ lane: rest, known, steps: steps.slice(known) });
+  }
+  const gone = [...had.keys()];
+  if (earlier && grown.length + gone.length === 0) return null;
+  return { film, ...(earlier ? {} : { charts }), lanes: grown, gone };
 }
 
 /**
@@ -40,11 +65,12 @@ export function withGrowth(before: Film | null, growth: FilmGrowth): Film | unde
   const earlier = before?.upgradeId === growth.film.upgradeId ? before : null;
   const charts = growth.charts ?? earlier?.charts;
   if (charts === undefined) return undefined;
-  const lanes: Lane[] = [];
+  const lanes = byActor(earlier);
+  for (const actor of growth.gone) lanes.delete(actor);
   for (const { lane, known, steps } of growth.lanes) {
-    const had = earlier?.lanes.find(({ actor }) => actor === lane.actor)?.steps ?? [];
+    const had = lanes.get(lane.actor)?.steps ?? [];
     if (had.length < known) return undefined;
-    lanes.push({ ...lane, steps: [...had.slice(0, known), ...steps] });
+    lanes.set(lane.actor, { ...lane, steps: [...had.slice(0, known), ...steps] });
   }
-  return { ...growth.film, charts, lanes };
+  return { ...growth.film, charts, lanes: [...lanes.values()].toSorted(compareLanes) };
 }

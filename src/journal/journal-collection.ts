@@ -1,5 +1,5 @@
 import type { BulkWriteOptions, Collection, Db, Document } from "mongodb";
-import { collections, type Entry, type EntryHead, headFields } from "./store.ts";
+import { collections, type Entry, type EntryHead, headFields, type Place } from "./store.ts";
 
 type Stored = Omit<Entry, "actor" | "revision"> & { _id: { actor: string; revision: number } };
 
@@ -111,5 +111,10 @@ export class JournalCollection {
       .limit(limit ?? 0)
       .toArray();
     return found.map(fromStored);
+  }
+
+  async entriesAt(places: readonly Place[]): Promise<readonly Entry[]> {
+    const ids = places.map(({ actor, revision }) => journalId(actor, revision));
+    return (await this.#stored.find({ _id: { $in: ids } }).toArray()).map(fromStored);
   }
 }

@@ -196,6 +196,10 @@ export function createMemoryStore(options: { now: () => number }): Store {
     heads: async (actor) => (journal.get(actor) ?? []).map(headOf),
     entries: async (actor, fromRevision = 0, limit = Number.POSITIVE_INFINITY) =>
       (journal.get(actor) ?? []).slice(fromRevision, fromRevision + limit),
+    async entriesAt(places) {
+      assert(places.length <= limits.listMax, "few places enough for one query");
+      return places.flatMap(({ actor, revision }) => journal.get(actor)?.[revision] ?? []);
+    },
     get: async (collection, id) =>
       collectionOf(database, collection).get(id) as ControlDocument | undefined,
     list: async (collection, where = {}, page) => {

@@ -28,6 +28,7 @@ import {
   type ControlDocument,
   collections,
   type Entry,
+  type Place,
   type Store,
   type Write,
 } from "./store.ts";
@@ -157,6 +158,11 @@ class MongoStore implements Store {
 
   entries(actor: string, fromRevision = 0, limit?: number) {
     return reading(() => this.#journal.entries(actor, fromRevision, limit));
+  }
+
+  entriesAt(places: readonly Place[]) {
+    assert(places.length <= limits.listMax, "few places enough for one query");
+    return reading(() => this.#journal.entriesAt(places));
   }
 
   get(...[collection, id]: Parameters<Store["get"]>): ReturnType<Store["get"]> {

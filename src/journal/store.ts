@@ -72,6 +72,9 @@ export interface Entry {
   readonly at: number;
 }
 
+/** The key of an entry. */
+export type Place = Pick<Entry, "actor" | "revision">;
+
 /** The fields of an entry that say when an actor did what, without what may be large. */
 export const headFields = [
   ...(["state", "status", "outcome", "reason", "eventKey", "epoch", "at"] as const),
@@ -156,6 +159,8 @@ export interface Store {
   heads(actor: string): Promise<readonly EntryHead[]>;
   /** An actor's entries from a revision on, in order: all of them, or so many at most. */
   entries(actor: string, fromRevision?: number, limit?: number): Promise<readonly Entry[]>;
+  /** The entries at these places, in any order. A place without one is left out; At most `limits.listMax` places. */
+  entriesAt(places: readonly Place[]): Promise<readonly Entry[]>;
   get(collection: string, id: string): Promise<ControlDocument | undefined>;
   /**
    * Documents of a collection with their `_id`, ordered by it. A document that is too large to be read has only `_id`

@@ -4,6 +4,7 @@ import { expect, test } from "vitest";
 import { growthBetween, withGrowth } from "../../src/dashboard/film-growth.ts";
 import { frameBetween, withFrame } from "../../src/dashboard/frames.ts";
 import { emptyView, viewOf, type WholeView } from "../../src/dashboard/view.ts";
+import type { Lane } from "../../src/operator/film/film.ts";
 import { filmWith } from "./film.ts";
 import { agentWith, at, statusWith, things, upgradeWith } from "./fleet-status.ts";
 
@@ -76,4 +77,16 @@ test("a film grows by its new steps alone, and a gap is noticed", () => {
   expect(growth && withGrowth(at(1), growth)).toBeUndefined();
   expect(growth && withGrowth(null, growth)).toBeUndefined();
   expect(growthBetween(at(4), at(4))).toBeNull();
+});
+
+test("a film grows by the lanes that have changed alone, and loses those that are gone", () => {
+  const before = filmWith({ upgrade: names.slice(0, 3), a1: names.slice(0, 1), a3: names });
+  const after = filmWith({ upgrade: names.slice(0, 3), a1: names.slice(0, 2), a2: names });
+  const growth = growthBetween(before, after);
+  expect(growth?.lanes.map(({ lane }) => lane.agent)).toEqual(["a1", "a2"]);
+  expect(growth?.gone).toEqual([before.lanes[2]?.actor]);
+  expect(growth && withGrowth(before, growth)).toEqual(after);
+  const [lane, ...others] = after.lanes;
+  const served = { ...after, lanes: [{ ...lane, servedAt: 5 } as Lane, ...others] };
+  expect(growthBetween(after, served)?.lanes).toMatchObject([{ known: 3, steps: [] }]);
 });

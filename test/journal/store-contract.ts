@@ -87,6 +87,21 @@ export function storeContract(open: () => Promise<StoreUnderTest>): void {
     expect(await store.lastTail("z")).toBeUndefined();
   });
 
+  test("entries at places are those that are there", async () => {
+    const { store } = await opened();
+    for (const each of [entry("a", 0), entry("a", 1), entry("b", 0)]) await store.append([each]);
+    const places = [
+      ...[entry("a", 1), entry("b", 0)],
+      ...[entry("a", 2), entry("b", 1), entry("c", 0)],
+    ].map(({ actor, revision }) => ({ actor, revision }));
+    const found = await store.entriesAt(places);
+    expect(found.toSorted((one, other) => (one.actor < other.actor ? -1 : 1))).toEqual([
+      entry("a", 1),
+      entry("b", 0),
+    ]);
+    expect(await store.entriesAt([])).toEqual([]);
+  });
+
   test("a list is whole, or refused: none is left out without a word", async () => {
     const { store, fill } = await opened();
     const ids = Array.from({ length: limits.listMax }, (_, number) => `d${100_000 + number}`);

@@ -11,7 +11,7 @@ import { laneOf, nothingProjected, type Projected, projected, shippedCharts } fr
 
 export { isUpgradeId } from "../../control/names.ts";
 
-type Readable = Pick<Store, "entries" | "list" | "now">;
+type Readable = Pick<Store, "entries" | "entriesAt" | "list" | "now">;
 
 /** @throws LockstepError `no-upgrade` */
 function noSuchUpgrade(upgradeId: string): LockstepError {
@@ -20,6 +20,26 @@ function noSuchUpgrade(upgradeId: string): LockstepError {
     `expected the id of an upgrade of this fleet, found "${upgradeId}": \`lockstep history\` lists them`,
     { upgradeId },
   );
+}
+
+function byActor(entries: readonly Entry[]): ReadonlyMap<string, readonly Entry[]> {
+  const found = new Map<string, Entry[]>();
+  for (const entry of entries) {
+    const own = found.get(entry.actor) ?? [];
+    found.set(entry.actor, own);
+    own.push(entry);
+  }
+  return found;
+}
+
+/**
+ * The entries from a revision on, in order, up to the first gap: a query that the server answers in parts may have missed
+ * an entry whose successor it has found. Pure.
+ */
+function withoutGap(entries: readonly Entry[], from: number): readonly Entry[] {
+  const sorted = entries.toSorted((one, other) => one.revision - other.revision);
+  const gap = sorted.findIndex(({ revision }, index) => revision !== from + index);
+  return gap < 0 ? sorted : sorted.slice(0, gap);
 }
 
 /**
@@ -35,35 +55,64 @@ export class FilmReader {
     this.#store = store;
   }
 
-  async #actor(actor: string): Promise<Projected> {
+  /** True where the journal of an actor may have more. One that is over gets no further entry. */
+  #mayGrow(actor: string): boolean {
+    const tail = this.#known.get(actor)?.tail;
+    return !tail || !isOver(tail);
+  }
+
+  #grow(actor: string, entries: readonly Entry[]): void {
+    this.#known.set(actor, projected(this.#known.get(actor) ?? nothingProjected, entries));
+  }
+
+  /** The first place of an actor's journal that is not known. */
+  #nextOf(actor: string): number {
+    return (this.#known.get(actor)?.tail?.revision ?? -1) + 1;
+  }
+
+  async #readCoordinator(actor: string): Promise<void> {
     const once = limits.filmEntriesOnce;
-    for (;;) {
-      const known = this.#known.get(actor) ?? nothingProjected;
-      // An actor that is over gets no further entry: a reading of many agents asks only for those under way.
-      if (known.tail !== null && isOver(known.tail)) return known;
-      const next = (known.tail?.revision ?? -1) + 1;
-      const entries = await this.#store.entries(actor, next, once);
-      if (entries.length === 0) return known;
-      const grown = projected(known, entries);
-      this.#known.set(actor, grown);
-      if (entries.length < once) return grown;
+    while (this.#mayGrow(actor)) {
+      const entries = await this.#store.entries(actor, this.#nextOf(actor), once);
+      this.#grow(actor, entries);
+      if (entries.length < once) return;
     }
   }
 
-  /** The participants of these agents that have begun, a few at once. */
+  /**
+   * Reads on in the journals of some actors with one query for all of them. An actor that had every entry that was asked
+   * for is asked for twice as many: most have none or one, and a first reading finds all.
+   */
+  async #readParticipants(actors: readonly string[]): Promise<void> {
+    let left = actors.filter((actor) => this.#mayGrow(actor));
+    for (let once = 1; left.length > 0; once = Math.min(2 * once, limits.filmEntriesOnce)) {
+      const places = left.flatMap((actor) =>
+        Array.from({ length: once }, (_, index) => {
+          return { actor, revision: this.#nextOf(actor) + index };
+        }),
+      );
+      const found = byActor(await this.#store.entriesAt(places));
+      left = left.filter((actor) => {
+        const entries = withoutGap(found.get(actor) ?? [], this.#nextOf(actor));
+        this.#grow(actor, entries);
+        return entries.length === once && this.#mayGrow(actor);
+      });
+    }
+  }
+
+  /** The participants of these agents that have begun. */
   async #participants(
     upgradeId: string,
     agents: readonly string[],
   ): Promise<readonly (Projected & { readonly tail: Entry })[]> {
-    const found: (Projected & { readonly tail: Entry })[] = [];
-    for (let first = 0; first < agents.length; first += limits.filmActorsOnce) {
-      const some = agents.slice(first, first + limits.filmActorsOnce);
-      const read = await Promise.all(
-        some.map((agent) => this.#actor(participantId(agent, upgradeId))),
-      );
-      for (const { tail, ...rest } of read) if (tail !== null) found.push({ ...rest, tail });
+    const actors = agents.map((agent) => participantId(agent, upgradeId));
+    for (let first = 0; first < actors.length; first += limits.filmActorsOnce) {
+      await this.#readParticipants(actors.slice(first, first + limits.filmActorsOnce));
     }
-    return found;
+    return actors.flatMap((actor) => {
+      const { tail, ...rest } = this.#known.get(actor) ?? nothingProjected;
+      return tail === null ? [] : [{ ...rest, tail }];
+    });
   }
 
   /** When each agent served for the first time after the upgrade's end. */
@@ -88,7 +137,8 @@ export class FilmReader {
     // One upgrade at a time is kept: a reader that goes through all of them does not hold all of them.
     if (this.#upgradeId !== upgradeId) this.#known.clear();
     this.#upgradeId = upgradeId;
-    const { tail, ...coordinator } = await this.#actor(coordinatorId(upgradeId));
+    await this.#readCoordinator(coordinatorId(upgradeId));
+    const { tail, ...coordinator } = this.#known.get(coordinatorId(upgradeId)) ?? nothingProjected;
     if (tail === null) throw noSuchUpgrade(upgradeId);
     const context = unreadable(tail) ? null : contextOf<UpgradeContext>(tail);
     const required = new Set(context?.required.map(({ agent }) => agent) ?? []);

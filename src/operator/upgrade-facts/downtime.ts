@@ -73,8 +73,8 @@ export async function readDowntimeFacts(
   { state }: Entry,
   { upgradeId, required }: UpgradeContext,
 ): Promise<Facts> {
-  const heads = await Promise.all(
-    required.map(({ agent }) => store.heads(participantId(agent, upgradeId))),
+  const first = await store.entriesAt(
+    required.map(({ agent }) => ({ actor: participantId(agent, upgradeId), revision: 0 })),
   );
   // The end of a roll-back makes a generation of its own.
   const generation = generationOf(upgradeId) + (state === "rolled-back" ? 1 : 0);
@@ -83,7 +83,7 @@ export async function readDowntimeFacts(
     : [];
   return {
     ...{ state, required },
-    begun: heads.flatMap(([first]) => first?.at ?? []),
+    begun: first.map(({ at }) => at),
     openings: openings as unknown as readonly Opening[],
   };
 }

@@ -4,10 +4,11 @@ import { expect, test } from "vitest";
 import { participantMachine } from "../../../machines/participant.ts";
 import { upgradeMachine } from "../../../machines/upgrade.ts";
 import type { UpgradeEvent } from "../../../machines/upgrade-context.ts";
+import { participantId } from "../../../src/control/names.ts";
 import { chartOf } from "../../../src/diagram/chart.ts";
 import { countableEdges, edgeKey } from "../../../src/diagram/edge-counts.ts";
 import { takeoverTransition } from "../../../src/engine/transition.ts";
-import type { Entry } from "../../../src/journal/store.ts";
+import type { Entry, Place } from "../../../src/journal/store.ts";
 import { limits } from "../../../src/limits.ts";
 import type { Film } from "../../../src/operator/film/film.ts";
 import { momentAt, spanOf, visitsOfLane } from "../../../src/operator/film/moment.ts";
@@ -16,7 +17,14 @@ import { fair, well } from "../../simulation/environment.ts";
 import { drawPlan, type Fault, type Plan } from "../../simulation/plan.ts";
 import { simulate, simulatePlan } from "../../simulation/simulate.ts";
 import { createEdgeCounter } from "../../support/edge-counts.ts";
-import { coordinator, participant, upgradeId, ways } from "../../upgrade/protocol/facts.ts";
+import {
+  coordinator,
+  hash,
+  participant,
+  to,
+  upgradeId,
+  ways,
+} from "../../upgrade/protocol/facts.ts";
 
 /** A store that holds these entries, and no more than the first ones where a number is given. */
 function storeOf(
@@ -27,6 +35,9 @@ function storeOf(
   const names = new Set(
     entries.flatMap(({ owner }) => (owner.kind === "pinned" ? [owner.agent] : [])),
   );
+  const indexOf = new Map(
+    entries.map(({ actor, revision }, index) => [`${revision} ${actor}`, index] as const),
+  );
   return {
     reads,
     shown: entries.length,
@@ -36,6 +47,13 @@ function storeOf(
         .slice(0, this.shown)
         .filter((entry) => entry.actor === actor && entry.revision >= from)
         .slice(0, limit);
+      reads.push(found.length);
+      return found;
+    },
+    async entriesAt(places: readonly Place[]) {
+      const found = places
+        .map(({ actor, revision }) => indexOf.get(`${revision} ${actor}`) ?? this.shown)
+        .flatMap((index) => (index < this.shown ? (entries[index] ?? []) : []));
       reads.push(found.length);
       return found;
     },
@@ -258,6 +276,58 @@ test("a long journal is read a page at a time, and each entry once", async () =>
   expect(lane?.steps.filter(({ change }) => change === "took-over")).toHaveLength(takeovers);
   const pages = Array.from({ length: 3 }, () => limits.filmEntriesOnce);
   expect(store.reads.filter((count) => count > 0)).toEqual(pages);
+});
+
+/** The entries of one that has come to the gate. */
+const gateShut = participant("a1", [
+  {
+    ...{ type: "started", version: to, incarnation: 2, hash, schemaSteps: 0, protocol: 1 },
+    cannotStart: null,
+  },
+  { type: "gateShut" },
+]);
+
+/** These entries for so many agents. */
+function crowd(count: number, own: readonly Entry[]): readonly Entry[] {
+  const agents = Array.from({ length: count }, (_, index) => `b${1_000 + index}`);
+  return agents.flatMap((agent) =>
+    own.map((entry): Entry => {
+      const actor = participantId(agent, upgradeId);
+      return { ...entry, actor, owner: { kind: "pinned", agent } };
+    }),
+  );
+}
+
+test("a fleet of a thousand agents takes a few queries, and fewer where none moves", async () => {
+  const entries = [...coordinator(ways["migrating"] ?? []), ...crowd(1_000, gateShut)];
+  const store = storeOf(entries);
+  const reader = new FilmReader(store);
+  const film = await reader.read(upgradeId);
+  expect(film.lanes).toHaveLength(1_001);
+  expect(
+    film.lanes.every(({ agent, steps }) => agent === null || steps.length === gateShut.length),
+  ).toBe(true);
+  const groups = Math.ceil(1_000 / limits.filmActorsOnce);
+  expect(store.reads.length).toBeLessThanOrEqual(
+    1 + groups * (Math.ceil(Math.log2(gateShut.length)) + 2),
+  );
+  store.reads.length = 0;
+  expect(await reader.read(upgradeId)).toEqual(film);
+  expect(store.reads).toEqual(Array.from({ length: 1 + groups }, () => 0));
+});
+
+test("an entry whose predecessor a query has missed is read with it the next time", async () => {
+  const own = crowd(1, gateShut);
+  const store = storeOf([...coordinator(ways["migrating"] ?? []), ...own]);
+  const reader = new FilmReader(store);
+  const all = store.entriesAt.bind(store);
+  store.entriesAt = async (places) =>
+    (await all(places)).filter(({ revision }) => revision !== own.length - 2);
+  const early = laneOf(await reader.read(upgradeId), "b1000");
+  expect(early?.steps).toHaveLength(own.length - 2);
+  store.entriesAt = all;
+  const late = laneOf(await reader.read(upgradeId), "b1000");
+  expect(late?.steps.map(({ revision }) => revision)).toEqual(own.map((_, index) => index));
 });
 
 test.each(["u000009", "nonsense"])(

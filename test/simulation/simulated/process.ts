@@ -136,6 +136,7 @@ export function createSimulatedProcess(options: {
       lastTail: (prefix) => read(() => store.lastTail(prefix)),
       heads: (actor) => read(() => store.heads(actor)),
       entries: (actor, from, limit) => read(() => store.entries(actor, from, limit)),
+      entriesAt: (places) => read(() => store.entriesAt(places)),
       get: (collection, id) => read(() => store.get(collection, id)),
       list: (collection, where, page) => read(() => store.list(collection, where, page)),
       watch(onHint) {
