@@ -11,7 +11,7 @@ import type { Film, FleetClient } from "../../src/index.ts";
 import { freePort } from "../../src/local/mongod-process.ts";
 import { momentAt, spanOf, visitsOfLane } from "../../src/operator/film/moment.ts";
 import { type ChildProcess, exited, startProcess } from "../../src/ports/process.ts";
-import { expectFitting, openPage, violationsOf } from "../support/browser.ts";
+import { expectFitting, isActiveSeen, openPage, violationsOf } from "../support/browser.ts";
 import { startTestFleet, type TestFleet } from "../support/fleet.ts";
 import { openBrowser } from "../support/open-browser.ts";
 import { until } from "../support/until.ts";
@@ -187,6 +187,21 @@ describe("a fleet in a browser", () => {
     await page.getByRole("button", { name: "Back to the present" }).click();
     expect(page.url()).toBe(url);
     await shows(".diagram .state.active", "done");
+  });
+
+  test("on a phone the diagram shows the active state, and on a tablet the header keeps its parts together", async () => {
+    onTestFinished(() => page.setViewportSize({ width: 1_280, height: 900 }));
+    await page.setViewportSize({ width: 390, height: 900 });
+    await page.reload();
+    await shows(".diagram .state.active", "done");
+    expect(await isActiveSeen(page)).toBe(true);
+    expect(await text(".timeline .moment dd")).toMatch(/^done since \d/);
+    await page.setViewportSize({ width: 820, height: 900 });
+    const parts = [".versions", ".top .pill", ".connection"].map((part) =>
+      page.locator(part).boundingBox(),
+    );
+    const middles = (await Promise.all(parts)).map((box) => (box?.y ?? 0) + (box?.height ?? 0) / 2);
+    expect(Math.max(...middles) - Math.min(...middles)).toBeLessThan(4);
   });
 
   test("axe finds nothing in both themes, nothing is wider than the screen, and nobody else is asked", async () => {

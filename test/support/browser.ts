@@ -45,3 +45,16 @@ export async function expectFitting(page: Page, name: string): Promise<void> {
     expect([name, width, wider]).toEqual([name, width, 0]);
   }
 }
+
+/** True where the innermost active state of the page's diagram lies within the part of it that is to be seen. */
+export function isActiveSeen(page: Page): Promise<boolean> {
+  return page
+    .locator(".diagram .state.active")
+    .last()
+    .evaluate((state) => {
+      const [part, frame] = [state, state.closest(".diagram")].map((each) =>
+        each?.getBoundingClientRect(),
+      );
+      return (part?.left ?? 0) >= (frame?.left ?? 0) && (part?.right ?? 0) <= (frame?.right ?? 0);
+    });
+}

@@ -18,7 +18,7 @@ import { type ChildProcess, exited, startProcess } from "../../../src/ports/proc
 import { createEngine } from "../../../src/workflow/create-engine.ts";
 import type { Engine } from "../../../src/workflow/engine-api.ts";
 import { createMongoWorkflowStore } from "../../../src/workflow/journal/mongo-store.ts";
-import { expectFitting, openPage, violationsOf } from "../../support/browser.ts";
+import { expectFitting, isActiveSeen, openPage, violationsOf } from "../../support/browser.ts";
 import { freshDatabaseName, urlOf } from "../../support/database.ts";
 import { openBrowser } from "../../support/open-browser.ts";
 import { until } from "../../support/until.ts";
@@ -219,6 +219,12 @@ describe("the actors of an engine in a browser", () => {
     expect(await active()).toEqual(["car", "hotel", "car.none", "hotel.none"]);
     await engine.send(trip, "t-1", { type: "HOTEL" });
     await until("the new states", async () => (await active()).includes("hotel.booked.in"));
+    await shows(".journal", "car.none, hotel.booked.in");
+    await page.setViewportSize({ width: 390, height: 900 });
+    await goto(linkTo("t-1"));
+    await page.locator(".diagram .state.active").nth(3).waitFor();
+    expect(await isActiveSeen(page)).toBe(true);
+    await page.setViewportSize({ width: 1_280, height: 900 });
     await goto(`${url}#view=actors&machine=order&after=o-055`);
     await page.locator("table.actors a", { hasText: "o/1?x" }).click();
     await shows("#actor-title", "o/1?x=%2F&y#z");

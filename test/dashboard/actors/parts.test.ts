@@ -6,7 +6,7 @@ import { createLooks } from "../../../src/dashboard/actors/looks.ts";
 import { actorsViewOf, actorViewOf, noChartWords } from "../../../src/dashboard/actors/view.ts";
 import { createApplication } from "../../../src/dashboard/application.ts";
 import { createFeed } from "../../../src/dashboard/feed.ts";
-import { leavesOf } from "../../../src/dashboard/page/figures/active-states.ts";
+import { leavesOf, stateWords } from "../../../src/dashboard/page/figures/active-states.ts";
 import { viewShown } from "../../../src/dashboard/page/figures/view-shown.ts";
 import { type Chart, chartOf } from "../../../src/diagram/chart.ts";
 import { LockstepError } from "../../../src/errors.ts";
@@ -266,6 +266,7 @@ describe("the view of an actor", () => {
     ] as const) {
       expect(activeStatesOf(state)).toEqual(active);
       expect(leavesOf(active)).toEqual(leaves);
+      expect(stateWords(state)).toBe(leaves.join(", "));
     }
   });
 

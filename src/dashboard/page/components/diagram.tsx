@@ -29,6 +29,19 @@ function load(path: string): Promise<Element | null> {
   return loading;
 }
 
+/** Scrolls the frame, and not the page, to the active state: on a phone it is out of sight otherwise. */
+function showActive(drawn: Element, frame: HTMLElement | null): void {
+  const part = [...drawn.querySelectorAll(".state.active")].at(-1)?.getBoundingClientRect();
+  if (part === undefined || frame === null) return;
+  const seen = frame.getBoundingClientRect();
+  if (part.left < seen.left || part.right > seen.right) {
+    frame.scrollLeft += (part.left + part.right - seen.left - seen.right) / 2;
+  }
+  if (part.top < seen.top || part.bottom > seen.bottom) {
+    frame.scrollTop += (part.top + part.bottom - seen.top - seen.bottom) / 2;
+  }
+}
+
 interface DiagramProps {
   /** Where the server has the picture. */
   readonly path: string;
@@ -56,7 +69,9 @@ export function Diagram({ path, brief, isNatural = false, marks }: DiagramProps)
   }, [path]);
   // The picture changes together with the words beside it.
   useLayoutEffect(() => {
-    if (drawn) markDiagram(drawn, marks);
+    if (drawn === null) return;
+    markDiagram(drawn, marks);
+    showActive(drawn, host.current?.parentElement ?? null);
   }, [drawn, marks]);
   const size = isNatural ? " natural" : brief ? " brief" : "";
   return (

@@ -21,23 +21,25 @@ export function Header() {
         </h1>
       </div>
       <Views />
-      {versions && (
-        <dl class="versions">
-          <div>
-            <dt>Agents</dt>
-            <dd>{versions.agentVersion}</dd>
-          </div>
-          <div>
-            <dt>Database</dt>
-            <dd>{versions.upgradeId === null ? versions.databaseVersion : "in transition"}</dd>
-          </div>
-        </dl>
-      )}
-      <TokenButton />
-      <p class={`connection ${connection}`} role="status">
-        <span class="pulse" aria-hidden="true" />
-        {words[connection]}
-      </p>
+      <div class="top-end">
+        {versions && (
+          <dl class="versions">
+            <div>
+              <dt>Agents</dt>
+              <dd>{versions.agentVersion}</dd>
+            </div>
+            <div>
+              <dt>Database</dt>
+              <dd>{versions.upgradeId === null ? versions.databaseVersion : "in transition"}</dd>
+            </div>
+          </dl>
+        )}
+        <TokenButton />
+        <p class={`connection ${connection}`} role="status">
+          <span class="pulse" aria-hidden="true" />
+          {words[connection]}
+        </p>
+      </div>
     </header>
   );
 }

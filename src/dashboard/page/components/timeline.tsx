@@ -98,7 +98,7 @@ function FilmPanel({ film, source, nowMs }: PanelProps) {
         <AllEdges isBrief={isBrief} setBrief={setBrief} />
       </div>
       <Diagram path={path} brief={isBrief} marks={marks} />
-      <LaneFacts lane={lane} timeMs={timeMs} />
+      <LaneFacts film={film} lane={lane} timeMs={timeMs} />
       <Controls
         {...{ film, fromMs: rows.fromMs, lengthMs: rows.lengthMs, atMs: at }}
         state={lane.state ?? ""}

@@ -2,7 +2,7 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { printableLine } from "../../../../printable.ts";
 import type { ActorView } from "../../../actors/view.ts";
-import { leavesOf } from "../../figures/active-states.ts";
+import { leavesOf, stateWords } from "../../figures/active-states.ts";
 import { countdown, span } from "../../figures/format.ts";
 import { useNow } from "../../state/now.ts";
 import { Odd } from "../small/odd.tsx";
@@ -17,7 +17,7 @@ interface Props {
 function StateNews({ view }: Props) {
   const [said, setSaid] = useState("");
   const before = useRef<string | null>(null);
-  const now = printableLine(`${view.id}: ${view.state}${ended(view)}`);
+  const now = printableLine(`${view.id}: ${stateWords(view.state)}${ended(view)}`);
   useEffect(() => {
     // The state at the opening of the page is no news.
     if (before.current !== null && before.current !== now) setSaid(now);

@@ -1,5 +1,6 @@
 import { printable } from "../../../../printable.ts";
 import type { ActorView, JournalView } from "../../../actors/view.ts";
+import { stateWords } from "../../figures/active-states.ts";
 import { count } from "../../figures/format.ts";
 import { useNow } from "../../state/now.ts";
 import { useActorsPlace } from "../../state/place.ts";
@@ -49,7 +50,7 @@ function Row({ transition }: { readonly transition: Transition }) {
         )}
       </td>
       <td class="actor-state">
-        <Odd text={state} />
+        <Odd text={stateWords(state)} />
         {status !== "active" && <span class={`chip status-${status}`}>{status}</span>}
       </td>
     </tr>

@@ -1,4 +1,5 @@
 import type { ActorsView } from "../../../actors/view.ts";
+import { stateWords } from "../../figures/active-states.ts";
 import { span } from "../../figures/format.ts";
 import { useNow } from "../../state/now.ts";
 import { hashOf, type Place } from "../../state/place-hash.ts";
@@ -39,7 +40,7 @@ function Row({ actor, where }: RowProps) {
       </td>
       <td class="actor-state">
         <a href={only({ state })} title="Only actors in this state">
-          <Odd text={state} />
+          <Odd text={stateWords(state)} />
         </a>
         {status !== "active" && <span class={`chip status-${status}`}>{status}</span>}
       </td>

@@ -10,6 +10,11 @@ export function laneAt(film: Film, actor: string | null, timeMs: number): LaneMo
   return lanes.find((lane) => lane.actor === actor) ?? lanes[0];
 }
 
+/** The machine of a lane. */
+function chartOf({ lanes, charts }: Film, lane: LaneMoment): Film["charts"][string] | undefined {
+  return charts[lanes.find(({ actor }) => actor === lane.actor)?.machine ?? ""];
+}
+
 /** The name of a timer for a person. */
 function deadlineName(name: string): string {
   if (name === "deadline") return "Deadline";
@@ -18,13 +23,15 @@ function deadlineName(name: string): string {
 }
 
 interface Props {
+  readonly film: Film;
   readonly lane: LaneMoment;
   readonly timeMs: number;
 }
 
 /** The facts of one actor at one moment. */
-export function LaneFacts({ lane, timeMs }: Props) {
+export function LaneFacts({ film, lane, timeMs }: Props) {
   const { state, since, step, deadlines, reason } = lane;
+  const isOver = chartOf(film, lane)?.states.find(({ name }) => name === state)?.kind === "final";
   if (state === null || since === null || step === null) {
     return <p class="detail">It has not begun.</p>;
   }
@@ -33,7 +40,14 @@ export function LaneFacts({ lane, timeMs }: Props) {
       <div>
         <dt>State</dt>
         <dd>
-          <strong>{state}</strong> for {span(timeMs - since)}
+          <strong>{state}</strong>{" "}
+          {isOver ? (
+            <>
+              since <Moment at={since} />
+            </>
+          ) : (
+            `for ${span(timeMs - since)}`
+          )}
         </dd>
       </div>
       <div>
@@ -71,8 +85,7 @@ interface TwinProps {
 
 /** The diagram as a list, for readers who do not see it. */
 export function DiagramTwin({ film, lane }: TwinProps) {
-  const machine = film.lanes.find(({ actor }) => actor === lane.actor)?.machine ?? "";
-  const chart = film.charts[machine];
+  const chart = chartOf(film, lane);
   if (!chart) return null;
   const steps = film.lanes.find(({ actor }) => actor === lane.actor)?.steps ?? [];
   const passed = steps.filter(({ at }) => at <= (lane.step?.at ?? 0)).map((s) => s.state);
