@@ -137,6 +137,14 @@ export function isSilent(agent: AgentRecord, nowMs: number): boolean {
 }
 
 /**
+ * True until an agent has its host ready. Its gate opens only then, so an open one outweighs a heartbeat that was on its
+ * way. Pure.
+ */
+export function isStarting({ starting, gate }: Pick<AgentRecord, "starting" | "gate">): boolean {
+  return starting === true && gate !== "open";
+}
+
+/**
  * The process that holds a name against an agent of this data directory, or undefined. An earlier process of the same
  * directory has ended: the lock of the directory proves that. Pure.
  */

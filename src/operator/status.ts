@@ -6,7 +6,13 @@ import {
   type UpgradeContext,
 } from "../../machines/upgrade-context.ts";
 import type { ForeignWritesPolicy, Reason, Role, SavedWrites } from "../../machines/vocabulary.ts";
-import { type AgentRecord, type BackupsHeld, isSilent, readAgents } from "../control/agents.ts";
+import {
+  type AgentRecord,
+  type BackupsHeld,
+  isSilent,
+  isStarting,
+  readAgents,
+} from "../control/agents.ts";
 import { coordinatorId, coordinatorPrefix, upgradeOfCoordinator } from "../control/names.ts";
 import { noVersionError, readVersions, requireRecords } from "../control/versions.ts";
 import { dueAt, headsUpTo, type Visit, visitsOf } from "../engine/read.ts";
@@ -290,7 +296,7 @@ export async function readStatus(store: Store): Promise<FleetStatus> {
       // The note of a drain may land after its end.
       drainingSince: record.gate === "open" ? (record.drainingSince ?? null) : null,
       silent: isSilent(record, now),
-      starting: record.starting ?? false,
+      starting: isStarting(record),
       lastSeenAt: record.lastSeenAt,
       owes: record.owes,
       blocked: record.blocked ?? record.notServing ?? null,

@@ -1,6 +1,5 @@
 // Aim: the pure parts of the time line and of the replay: the place in the URL, the choice of a film, the lanes, the
 // marks of a diagram, and the questions before a request.
-import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
@@ -11,7 +10,6 @@ import {
 } from "../../src/dashboard/page/figures/confirmations.ts";
 import { leads } from "../../src/dashboard/page/figures/diagram-marks.ts";
 import { neighbour, rowsOf } from "../../src/dashboard/page/figures/lanes.ts";
-import { sha256 } from "../../src/dashboard/page/figures/sha256.ts";
 import { shownOf } from "../../src/dashboard/page/state/choose-film.ts";
 import { hashOf, placeOf } from "../../src/dashboard/page/state/place-hash.ts";
 import { viewOf } from "../../src/dashboard/view.ts";
@@ -48,16 +46,6 @@ describe("the place in the URL", () => {
     expect(placeOf("#upgrade=u1&at=1e9")).toEqual(nothing);
     expect(placeOf("")).toEqual(nothing);
   });
-});
-
-test("the page's own SHA-256 is the one of everybody else, at each length of a block", () => {
-  const bytes = fc.uint8Array({ maxLength: 200 });
-  fc.assert(
-    fc.property(bytes, (each) => {
-      expect(sha256(each)).toBe(createHash("sha256").update(each).digest("hex"));
-    }),
-    { examples: [0, 55, 56, 63, 64, 65].map((length) => [new Uint8Array(length).fill(0xa5)]) },
-  );
 });
 
 test("a file comes before the server's films, and a past upgrade is shown once it is there", () => {

@@ -1,7 +1,7 @@
 import { gt, lt } from "semver";
 import type { UpgradeInput } from "../../../machines/upgrade-context.ts";
 import type { Deadlines } from "../../../machines/vocabulary.ts";
-import { type AgentRecord, isSilent } from "../../control/agents.ts";
+import { type AgentRecord, isSilent, isStarting } from "../../control/agents.ts";
 import { nextUpgradeId, requireSemver } from "../../control/versions.ts";
 import { LockstepError } from "../../errors.ts";
 import type { Versions } from "../../journal/store.ts";
@@ -165,7 +165,7 @@ export function decideAcceptance(options: {
     );
   }
   // Its files may match another version. Then it can take no part yet, and the fleet would wait for it.
-  const starting = required.filter((agent) => agent.starting === true);
+  const starting = required.filter(isStarting);
   if (starting.length > 0) {
     throw new LockstepError(
       "peers-missing",

@@ -81,6 +81,9 @@ test("who has not looked at its own files yet may not be able to take part", () 
     "only just started, or still run the local steps of their hosts: a2",
   );
   expect(decide({ agents: [present("a1"), present("a2", { starting: false })] })).toBeDefined();
+  // Its gate has opened while a heartbeat of earlier was on its way.
+  const late = present("a2", { starting: true, gate: "open" });
+  expect(decide({ agents: [present("a1"), late] })).toBeDefined();
   const machine = present("m1", { role: "machine", starting: true });
   expect(decide({ agents: [present("a1"), machine] })).toBeDefined();
 });

@@ -1,7 +1,8 @@
+import { sha256 } from "@noble/hashes/sha2.js";
+import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js";
 import { useEffect } from "preact/hooks";
 import type { Film } from "../../../operator/film/film.ts";
 import { checkedFilm, parsedFilmFile } from "../../../operator/film/film-text.ts";
-import { sha256 } from "../figures/sha256.ts";
 import { type Asked, type Shown, shownOf } from "./choose-film.ts";
 import { live } from "./live.ts";
 import { go, place } from "./place.ts";
@@ -12,7 +13,9 @@ export const asked = createStore<Asked>({ file: null, past: null, trouble: "" })
 
 function readFilm(content: string): Film {
   const file = parsedFilmFile(content);
-  return checkedFilm(file, sha256(new TextEncoder().encode(JSON.stringify(file.film))));
+  // A browser has its own SHA-256 only for a page of the loopback or of TLS.
+  const digest = sha256(utf8ToBytes(JSON.stringify(file.film)));
+  return checkedFilm(file, bytesToHex(digest));
 }
 
 const failed = (error: unknown) =>
