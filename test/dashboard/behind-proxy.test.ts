@@ -1,12 +1,15 @@
 // Aim: the page works under a path of a proxy, under a name, and without TLS. Method: a proxy that takes its path off,
 // and a real Chromium, for which no such page is a secure context.
 import { once } from "node:events";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer, type IncomingMessage, request, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { resolve } from "node:path";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { startDashboard } from "../../src/dashboard/serve.ts";
-import type { FleetClient, FleetRequest } from "../../src/index.ts";
+import type { FleetClient, FleetRequest, UpgradeStatus } from "../../src/index.ts";
+import { filmText } from "../../src/operator/film/film-file.ts";
 import { openPage } from "../support/browser.ts";
 import { openBrowser } from "../support/open-browser.ts";
 import { filmWith } from "./film.ts";
@@ -39,8 +42,11 @@ async function startProxy(target: string): Promise<number> {
 }
 
 /** A fleet that migrates, with an earlier upgrade. */
-function simulatedFleet(asked: FleetRequest[]): FleetClient {
-  const status = statusWith({ upgrade: upgradeWith({ upgradeId: "u000003" }) });
+function simulatedFleet(
+  asked: FleetRequest[],
+  upgrade: UpgradeStatus | null = upgradeWith({ upgradeId: "u000003" }),
+): FleetClient {
+  const status = statusWith({ upgrade });
   const past = { upgradeId: "u000002", from: "1.0.0", to: "1.1.0", restoreOf: null, state: "done" };
   const times = { startedAt: 1, endedAt: 2, states: [], downtime: { from: null, until: null } };
   return {
@@ -58,6 +64,33 @@ function simulatedFleet(asked: FleetRequest[]): FleetClient {
     },
   } as unknown as FleetClient;
 }
+
+test("an exported file opens with its picture after the server has gone, also where no upgrade was ever shown", async () => {
+  const film = filmWith({ upgrade: ["waiting", "migrating"], a1: ["waiting"] });
+  const directory = await mkdtemp(join(tmpdir(), "lockstep-film-"));
+  onTestFinished(() => rm(directory, { recursive: true, force: true }));
+  const file = join(directory, "film.json");
+  await writeFile(file, filmText(film));
+  const dashboard = await startDashboard({
+    ...{ fleet: simulatedFleet([], null), name: "things", databaseName: "things" },
+    pageDirectory: resolve("dist/src/dashboard/page"),
+  });
+  const browser = await openBrowser();
+  onTestFinished(() => browser.close());
+  const page = await openPage(browser, []);
+  const pictures = ["upgrade/brief", "upgrade/whole", "participant/brief", "participant/whole"].map(
+    (name) => page.waitForResponse((response) => response.url().endsWith(`/api/diagrams/${name}`)),
+  );
+  await page.goto(dashboard.url);
+  await Promise.all(pictures.map(async (response) => (await response).finished()));
+  await dashboard.close();
+  await page.locator(".connection", { hasText: "no connection" }).waitFor();
+  await page.getByLabel("Open a file").setInputFiles(file);
+  await page.locator(".diagram .state.active", { hasText: "waiting" }).waitFor();
+  await page.getByRole("button", { name: "a1", exact: true }).click();
+  await page.locator(".timeline h3", { hasText: "The part of a1" }).waitFor();
+  await page.locator('.diagram .state.active[data-state="waiting"]').waitFor();
+});
 
 test("behind a proxy, at a path, under a name and without TLS: the page follows, replays and acts", async () => {
   const [asked, complaints]: [FleetRequest[], string[]] = [[], []];

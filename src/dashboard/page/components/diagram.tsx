@@ -2,6 +2,8 @@ import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { diagramStyle } from "../../../diagram/svg/style.ts";
 import type { DiagramMarks } from "../figures/diagram-marks.ts";
 import { markDiagram } from "../figures/mark-diagram.ts";
+import { live } from "../state/live.ts";
+import { useStore } from "../state/store.ts";
 
 // A sheet that is made by the page's own code is no inline style.
 const sheet = new CSSStyleSheet();
@@ -9,6 +11,22 @@ sheet.replaceSync(diagramStyle);
 document.adoptedStyleSheets = [...document.adoptedStyleSheets, sheet];
 
 const known = new Map<string, Promise<Element | null>>();
+
+/** Where the server has the picture of a machine that Lockstep ships. */
+export function shippedDiagram(machine: string, isBrief: boolean): string {
+  return `./api/diagrams/${encodeURIComponent(machine)}/${isBrief ? "brief" : "whole"}`;
+}
+
+/** Loads the pictures that a film needs, so that an exported one opens also once nothing answers any more. */
+export function useShippedDiagrams(): void {
+  const isLive = useStore(live).connection === "live";
+  useEffect(() => {
+    if (!isLive) return;
+    for (const machine of ["upgrade", "participant"]) {
+      for (const isBrief of [true, false]) void load(shippedDiagram(machine, isBrief));
+    }
+  }, [isLive]);
+}
 
 /** A diagram of the server. The browser reads it as a document, so no text of it becomes a part of the page. */
 function load(path: string): Promise<Element | null> {
@@ -18,10 +36,11 @@ function load(path: string): Promise<Element | null> {
     const request = new XMLHttpRequest();
     request.open("GET", path);
     request.responseType = "document";
-    request.onload = () => resolve(request.responseXML?.documentElement ?? null);
-    request.onerror = () => {
-      known.delete(path);
-      resolve(null);
+    request.onloadend = () => {
+      // A proxy may answer in place of the server, with a page of its own.
+      const root = request.status === 200 ? request.responseXML?.documentElement : null;
+      if (!root) known.delete(path);
+      resolve(root ?? null);
     };
     request.send();
   });
@@ -42,6 +61,12 @@ function showActive(drawn: Element, frame: HTMLElement | null): void {
   }
 }
 
+/** A picture that is in the page, and its address. */
+interface Picture {
+  readonly path: string;
+  readonly root: Element;
+}
+
 interface DiagramProps {
   /** Where the server has the picture. */
   readonly path: string;
@@ -54,19 +79,23 @@ interface DiagramProps {
 /** A machine as a picture, with its active state and the edges that it took. */
 export function Diagram({ path, brief, isNatural = false, marks }: DiagramProps) {
   const host = useRef<HTMLDivElement>(null);
-  const [drawn, setDrawn] = useState<Element | null>(null);
+  const isLive = useStore(live).connection === "live";
+  const [picture, setPicture] = useState<Picture | null>(null);
+  const drawn = picture?.path === path ? picture.root : null;
+  // A picture that the server could not give is asked for again once it answers.
   useEffect(() => {
+    if (drawn !== null) return;
     let isWanted = true;
     void load(path).then((root) => {
       if (!isWanted || root === null) return;
       const copy = document.importNode(root, true);
       host.current?.replaceChildren(copy);
-      setDrawn(copy);
+      setPicture({ path, root: copy });
     });
     return () => {
       isWanted = false;
     };
-  }, [path]);
+  }, [path, isLive]);
   // The picture changes together with the words beside it.
   useLayoutEffect(() => {
     if (drawn === null) return;
@@ -78,7 +107,13 @@ export function Diagram({ path, brief, isNatural = false, marks }: DiagramProps)
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reached by keys
     <section class={`diagram${size}`} tabIndex={0} aria-label="Diagram">
       <div ref={host} />
-      {drawn === null && <p class="empty">Drawing …</p>}
+      {picture === null && (
+        <p class="empty">
+          {isLive
+            ? "Drawing …"
+            : "The server that draws it does not answer. The list has the same."}
+        </p>
+      )}
     </section>
   );
 }

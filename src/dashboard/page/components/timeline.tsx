@@ -8,7 +8,7 @@ import { place } from "../state/place.ts";
 import { showLive, useShownFilm } from "../state/shown-film.ts";
 import { useStore } from "../state/store.ts";
 import { Controls } from "./controls.tsx";
-import { Diagram } from "./diagram.tsx";
+import { Diagram, shippedDiagram, useShippedDiagrams } from "./diagram.tsx";
 import { EventList, Lanes } from "./lanes.tsx";
 import { AllEdges } from "./small/all-edges.tsx";
 import { FileButtons } from "./small/file-buttons.tsx";
@@ -45,6 +45,7 @@ function Title({ film, source, atMs }: TitleProps) {
 /** The diagram of an actor and the lanes of all, at the present or at any moment of the past. */
 export function Timeline() {
   const shown = useShownFilm();
+  useShippedDiagrams();
   const now = useNow();
   if (shown.film === null) return <NoFilm />;
   const isRunning = shown.source === "live" && !shown.film.final;
@@ -89,7 +90,6 @@ function FilmPanel({ film, source, nowMs }: PanelProps) {
   );
   if (lane === undefined) return null;
   const machine = film.lanes.find((each) => each.actor === lane.actor)?.machine ?? "";
-  const path = `./api/diagrams/${encodeURIComponent(machine)}/${isBrief ? "brief" : "whole"}`;
   return (
     <section class="panel timeline" aria-labelledby="timeline-title">
       <Title film={film} source={source} atMs={atMs} />
@@ -97,7 +97,7 @@ function FilmPanel({ film, source, nowMs }: PanelProps) {
         <h3>{lane.agent === null ? "The upgrade" : `The part of ${lane.agent}`}</h3>
         <AllEdges isBrief={isBrief} setBrief={setBrief} />
       </div>
-      <Diagram path={path} brief={isBrief} marks={marks} />
+      <Diagram path={shippedDiagram(machine, isBrief)} brief={isBrief} marks={marks} />
       <LaneFacts film={film} lane={lane} timeMs={timeMs} />
       <Controls
         {...{ film, fromMs: rows.fromMs, lengthMs: rows.lengthMs, atMs: at }}
