@@ -2,8 +2,10 @@
 export interface Completable {
   /** The command's own words, as `backup create`. It is empty for the program itself. */
   readonly path: string;
-  /** Its commands below it, and its options. */
+  /** Its commands below it, the values of its argument where they are known, and its options. */
   readonly words: readonly string[];
+  /** Its options that take a value, each with its values where they are known. */
+  readonly values: readonly (readonly [option: string, known: readonly string[]])[];
 }
 
 /** The shells for which there is a script. */
@@ -13,11 +15,30 @@ export type Shell = (typeof shells)[number];
 /** A word that needs no quotes in a shell. */
 const plain = /^[a-z-]+$/;
 
-const wordsOf = ({ words }: Completable) => words.filter((word) => plain.test(word)).join(" ");
+const plainOf = (words: readonly string[]) => words.filter((word) => plain.test(word));
+const wordsOf = ({ words }: Completable) => plainOf(words).join(" ");
 
 /** The paths of all commands, as the patterns of a `case`. */
 function pathsOf(all: readonly Completable[]): readonly string[] {
   return all.filter(({ path }) => path !== "").map(({ path }) => `"${path}"`);
+}
+
+/** The options that take a value, by their values as words of a shell. Those with the key "" take names of files and others. */
+function optionsByValues(all: readonly Completable[]): ReadonlyMap<string, readonly string[]> {
+  const options = new Map<string, readonly string[]>();
+  for (const [option, known] of all.flatMap(({ values }) => values)) {
+    const words = plainOf(known).join(" ");
+    const others = options.get(words) ?? [];
+    if (plain.test(option) && !others.includes(option)) options.set(words, [...others, option]);
+  }
+  return options;
+}
+
+/** The arms of a `case` that offer the values of options. */
+function optionCases(all: readonly Completable[], offer: (values: string) => string) {
+  return [...optionsByValues(all)].map(
+    ([values, options]) => `    ${options.join("|")}) ${offer(values)} ;;`,
+  );
 }
 
 function bash(program: string, all: readonly Completable[]): readonly string[] {
@@ -31,6 +52,9 @@ function bash(program: string, all: readonly Completable[]): readonly string[] {
     "  done",
     '  case "$path" in',
     ...all.map((each) => `    "${each.path}") words="${wordsOf(each)}" ;;`),
+    "  esac",
+    `  case "\${COMP_WORDS[COMP_CWORD-1]}" in`,
+    ...optionCases(all, (values) => `words="${values}"`),
     "  esac",
     `  COMPREPLY=($(compgen -W "$words" -- "\${COMP_WORDS[COMP_CWORD]}"))`,
     "}",
@@ -52,6 +76,9 @@ function zsh(program: string, all: readonly Completable[]): readonly string[] {
     '  case "$at" in',
     ...all.map((each) => `    "${each.path}") offered=(${wordsOf(each)}) ;;`),
     "  esac",
+    `  case "\${words[CURRENT-1]}" in`,
+    ...optionCases(all, (values) => `offered=(${values})`),
+    "  esac",
     "  compadd -a offered || _files",
     "}",
     `if [ "\${funcstack[1]}" = "_${program}" ]; then`,
@@ -69,6 +96,13 @@ function fish(program: string, all: readonly Completable[]): readonly string[] {
     `function ${name}_words`,
     "  set -l at",
     "  set -l before (commandline -opc)",
+    '  switch "$before[-1]"',
+    ...[...optionsByValues(all)].flatMap(([values, options]) => [
+      `    case ${options.join(" ")}`,
+      `      string split -n ' ' '${values}'`,
+      "      return",
+    ]),
+    "  end",
     "  for word in $before[2..-1]",
     "    set -l next (string join -- ' ' $at $word)",
     '    switch "$next"',

@@ -4,6 +4,7 @@ import { resolve } from "node:path";
 import { expect, test } from "vitest";
 import { waitForGoal } from "../../src/cli/commands/show/wait.ts";
 import { watchFleet } from "../../src/cli/commands/show/watch.ts";
+import type { Goal } from "../../src/cli/input/goals.ts";
 import type { Terminal } from "../../src/cli/run.ts";
 import type { FleetClient, FleetStatus } from "../../src/index.ts";
 import { exited, runCommand, startProcess } from "../../src/ports/process.ts";
@@ -83,7 +84,7 @@ test("on a terminal: the status is painted, and the last one stays", async () =>
   expect([left, said[0]]).toEqual([1, "agent version 1.0.0, database version 1.0.0"]);
 });
 
-test.each([
+test.each<[Goal, string, number, boolean]>([
   ["done", "done", 0, true],
   ["done", "rolled-back", 6, false],
   ["ended", "rolled-back", 0, true],
@@ -98,7 +99,7 @@ test.each([
 test("a wait stays with its upgrade, also where a later one holds the slot by then", async () => {
   const next = fleetStatus({ upgrade: upgradeStatus({ upgradeId: "u000003" }) });
   const history = [{ upgradeId: "u000002", state: "rolled-back" }];
-  for (const options of [{ for: "done" }, { for: "done", upgrade: "u000002" }]) {
+  for (const options of [{ for: "done" }, { for: "done", upgrade: "u000002" }] as const) {
     const { said, terminal } = terminalWith();
     const statuses = "upgrade" in options ? [next] : [migrating, next];
     expect(await waitForGoal(fleetThatSays(statuses, history), options, terminal)).toBe(6);

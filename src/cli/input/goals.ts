@@ -1,4 +1,3 @@
-import { LockstepError } from "../../errors.ts";
 import { limits } from "../../limits.ts";
 import { conditionsOf } from "../../operator/conditions.ts";
 import type { FleetStatus } from "../../operator/status.ts";
@@ -19,16 +18,6 @@ export interface Verdict {
 const open: Verdict = { kind: "open", exitCode: exitCodes.done, text: "" };
 const reached = (text: string): Verdict => ({ kind: "reached", exitCode: exitCodes.done, text });
 const lost = (text: string, exitCode: number): Verdict => ({ kind: "lost", exitCode, text });
-
-/** @throws LockstepError `bad-argument` */
-export function parseGoal(text: string): Goal {
-  const goal = goals.find((each) => each === text);
-  if (goal !== undefined) return goal;
-  throw new LockstepError(
-    "bad-argument",
-    `expected --for to be one of ${goals.join(", ")}, got "${text}"`,
-  );
-}
 
 /** Judges the end of an upgrade, its pause, or its block, by its state. Pure. */
 export function judgeState(goal: Exclude<Goal, "serving">, id: string, state: string): Verdict {

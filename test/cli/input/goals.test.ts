@@ -1,6 +1,6 @@
 // Aim: a wait ends when its goal is reached, and as soon as it cannot be reached any more.
 import { describe, expect, test } from "vitest";
-import { goals, judgeServing, judgeState, parseGoal } from "../../../src/cli/input/goals.ts";
+import { judgeServing, judgeState } from "../../../src/cli/input/goals.ts";
 import type { FleetStatus } from "../../../src/index.ts";
 import { limits } from "../../../src/limits.ts";
 import { agentStatus, fleetStatus, statusNow, upgradeStatus } from "../../support/fleet-status.ts";
@@ -81,9 +81,4 @@ describe("for serving", () => {
     const agents = [agentStatus("a1"), agentStatus("a2", { gate: "shut", starting: true })];
     expect(judged(fleetStatus({ agents })).kind).toBe("open");
   });
-});
-
-test("a goal that is none", () => {
-  expect(goals.map(parseGoal)).toEqual(goals);
-  expect(() => parseGoal("finished")).toThrow(/--for to be one of done, .*, got "finished"/);
 });

@@ -1,4 +1,4 @@
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { goals } from "../../input/goals.ts";
 import { addMongoUrlOptions } from "../../input/mongo-url.ts";
 import type { Settle, SharedOptions, Terminal } from "../../run.ts";
@@ -27,7 +27,9 @@ export function addLookingCommands(
   addMongoUrlOptions(
     program.command("wait").description("wait until an upgrade has ended, or the fleet serves"),
   )
-    .requiredOption("--for <goal>", `the end of the wait: ${goals.join(", ")}`)
+    .addOption(
+      new Option("--for <goal>", "the end of the wait").choices(goals).makeOptionMandatory(),
+    )
     .option("--upgrade <id>", "the upgrade that is waited for (default: the latest)")
     .option("--timeout <time>", "how long to wait, as 90s, 10m or 2h (default: 24h)")
     .option("--fleet <name>", "the fleet's name (default: the database's name)")

@@ -2,7 +2,7 @@ import { LockstepError } from "../../../errors.ts";
 import type { FleetClient } from "../../../operator/fleet-client.ts";
 import type { FleetStatus } from "../../../operator/status.ts";
 import { exitCodes } from "../../exit-codes.ts";
-import { type Goal, judgeServing, judgeState, parseGoal, type Verdict } from "../../input/goals.ts";
+import { type Goal, judgeServing, judgeState, type Verdict } from "../../input/goals.ts";
 import { parseTimeMs } from "../../input/time-span.ts";
 import { jsonLine } from "../../output/json-line.ts";
 import { type SharedOptions, type Terminal, withFleet } from "../../run.ts";
@@ -10,7 +10,7 @@ import { printChanges } from "../../wait-for-end.ts";
 
 /** The goal of a wait, and its limit. */
 interface GoalOptions {
-  readonly for: string;
+  readonly for: Goal;
   readonly upgrade?: string;
   readonly timeout?: string;
   readonly json?: boolean;
@@ -67,8 +67,7 @@ export async function waitForGoal(
   options: GoalOptions,
   terminal: Terminal,
 ): Promise<number> {
-  const goal = parseGoal(options.for);
-  const { timeout } = options;
+  const { for: goal, timeout } = options;
   const limit = timeout === undefined ? {} : { timeoutMs: parseTimeMs("--timeout", timeout) };
   const print = printChanges(options, terminal);
   let id = options.upgrade ?? null;
@@ -90,7 +89,6 @@ export async function waitForGoal(
 
 /** `lockstep wait`: waits for a goal. */
 export function wait(options: WaitForOptions, terminal: Terminal): Promise<number> {
-  parseGoal(options.for);
   if (options.timeout !== undefined) parseTimeMs("--timeout", options.timeout);
   const { timeout: _, ...shared } = options;
   return withFleet(shared, terminal, (fleet) => waitForGoal(fleet, options, terminal));
