@@ -104,7 +104,7 @@ class Launcher {
       state = afterKeeping(state, (await this.#readVersion(launcherFiles.default))?.version);
       const decision = decide(state, event);
       this.#log.info(
-        { event, next: decision.action, version: decision.state.version },
+        { end: event, next: decision.action, version: decision.state.version },
         "child ended",
       );
       state = decision.state;

@@ -51,7 +51,9 @@ export async function logCalls(folders: readonly string[]): Promise<readonly Log
       const path = join(entry.parentPath, entry.name);
       if (!entry.isFile() || !/\.tsx?$/.test(path)) continue;
       const text = await readFile(path, "utf8");
-      for (const found of text.matchAll(/\blog\s*\.(debug|info|warn|error|child)\(/gi)) {
+      for (const found of text.matchAll(
+        /(?:\b|create)log(?:\(\{\}\))?\s*\.(debug|info|warn|error|child)\(/gi,
+      )) {
         const open = found.index + found[0].length - 1;
         const [fields = "", message = ""] = partsOf(text.slice(open + 1, closing(text, open) - 1));
         const line = text.slice(0, open).split("\n").length;

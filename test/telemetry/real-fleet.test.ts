@@ -1,6 +1,6 @@
 // Aim: the metrics of a real fleet are those of its journals, its disks and its lease, through a takeover and a restart of the
-// server. Method: real processes, an upgrade whose master is killed, and two servers of metrics one after the other.
-import { readdir, stat } from "node:fs/promises";
+// server, and its log has the documented fields. Method: real processes, an upgrade whose master is killed, and two servers of metrics one after the other.
+import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createMetrics } from "../../src/dashboard/metrics/metrics.ts";
@@ -84,4 +84,20 @@ test("the whole of an upgrade whose master is killed", async () => {
   } finally {
     await other.close();
   }
+});
+
+test("each line of its logs has fields of the page, and a field has one kind of value", async () => {
+  const page = await readFile("docs/log.md", "utf8");
+  const documented = [...page.matchAll(/^\| `(\w+)` \|/gm)].map(([, name]) => name);
+  const known = new Set(["level", "time", "msg", ...documented]);
+  const kinds = new Map<string, Set<string>>();
+  for (const server of fleet.servers) {
+    const lines = (await server.lastLines(1_000)).split("\n").filter((line) => line !== "");
+    expect(lines.length).toBeGreaterThan(10);
+    for (const [field, value] of lines.flatMap((line) => Object.entries(JSON.parse(line)))) {
+      kinds.set(field, (kinds.get(field) ?? new Set()).add(typeof value));
+    }
+  }
+  expect([...kinds.keys()].filter((field) => !known.has(field))).toEqual([]);
+  expect([...kinds].filter(([, values]) => values.size > 1)).toEqual([]);
 });
