@@ -15,8 +15,8 @@ test("without a provider there is no tracing", async () => {
 });
 
 test("a text makes the same place in each process, and another text another one", () => {
-  expect(traceOf("things-lockstep/u000002")).toBe(traceOf("things-lockstep/u000002"));
-  expect(traceOf("things-lockstep/u000002")).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/);
+  expect(traceOf("lockstep_things/u000002")).toBe(traceOf("lockstep_things/u000002"));
+  expect(traceOf("lockstep_things/u000002")).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/);
   expect(traceOf("a")).not.toBe(traceOf("b"));
 });
 

@@ -9,13 +9,14 @@ import { takeoverTransition } from "../../src/engine/transition.ts";
 import { createMemoryStore } from "../../src/journal/memory-store.ts";
 import type { Entry } from "../../src/journal/store.ts";
 import { silentLog } from "../../src/log.ts";
+import { controlDatabaseName as controlNameOf } from "../../src/mongo/database-names.ts";
 import { traceOf } from "../../src/ports/open-telemetry.ts";
 import type { Tracing } from "../../src/ports/tracing.ts";
 import { findUpgradeSpans, UpgradeSpans } from "../../src/upgrade/upgrade-spans.ts";
 import { coordinator, reason, upgradeId, ways } from "../upgrade/protocol/facts.ts";
 import { registered } from "./exported.ts";
 
-const controlDatabaseName = "things-lockstep";
+const controlDatabaseName = controlNameOf("things");
 const traceId = traceOf(`${controlDatabaseName}/${upgradeId}`).slice(3, 35);
 
 /** The journal with a second between two entries, so that the times can be seen. */
@@ -172,4 +173,6 @@ test("the page has each span and each attribute, and no other", async () => {
   const both = [...made, "lockstep.action", "lockstep.task"].toSorted();
   const page = await readFile("docs/telemetry.md", "utf8");
   expect(names(page, /`(lockstep\.[a-z_]+)/g)).toEqual(both);
+  // The page shows how to find the trace of an upgrade.
+  expect(page).toContain(`printf '${controlDatabaseName}/${upgradeId}' | sha256sum`);
 });
