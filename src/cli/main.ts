@@ -4,6 +4,7 @@ import { Command, CommanderError } from "commander";
 import { isLockstepError } from "../errors.ts";
 import { limits } from "../limits.ts";
 import { asUnreachable } from "../mongo/transient.ts";
+import { asFileTrouble } from "../ports/files.ts";
 import { packageVersion } from "../ports/package-version.ts";
 import { exitAfter } from "../ports/process.ts";
 import { addCheckCommand } from "./commands/actors/check.ts";
@@ -126,8 +127,10 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
   });
 }
 // A reader that has seen enough, as `head` does, has ended.
-process.stdout.on("error", ({ code }: NodeJS.ErrnoException) => {
-  endNow(code === "EPIPE" ? exitCodes.done : exitCodes.failed);
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code === "EPIPE") endNow(exitCodes.done);
+  sayError(renderFailure(asFileTrouble("standard output", error), { json }));
+  endNow(exitCodes.failed);
 });
 process.exitCode = await main(process.argv);
 letEnd();

@@ -1,5 +1,16 @@
 import { type Stats, writeFileSync } from "node:fs";
-import { chmod, type FileHandle, mkdir, open, readFile, rename, rm, stat } from "node:fs/promises";
+import {
+  chmod,
+  type FileHandle,
+  lstat,
+  mkdir,
+  open,
+  readFile,
+  rename,
+  rm,
+  stat,
+  writeFile,
+} from "node:fs/promises";
 import { dirname } from "node:path";
 import { LockstepError, messageOf } from "../errors.ts";
 
@@ -124,6 +135,21 @@ export async function writeFileAtomic(
   } catch (error) {
     // The remains would take the room that is missing.
     await rm(temporary, { force: true }).catch(() => {});
+    throw asFileTrouble(path, error);
+  }
+}
+
+/**
+ * Writes the file that a user names for an output. A device, a pipe or a link stays what it is: a rename would put a
+ * plain file in its place, also in that of /dev/null.
+ * @throws LockstepError `disk-full`, `file-trouble`
+ */
+export async function writeNamedFile(path: string, content: string): Promise<void> {
+  const found = await lstat(path).catch(() => undefined);
+  if (found === undefined || found.isFile()) return writeFileAtomic(path, content);
+  try {
+    await writeFile(path, content);
+  } catch (error) {
     throw asFileTrouble(path, error);
   }
 }

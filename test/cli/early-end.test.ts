@@ -33,3 +33,10 @@ test.each([
     { type: "error", code: "unexpected" },
   ]);
 });
+
+test("an output that its disk does not take: it says why, and is no success", async () => {
+  const full = `"${process.execPath}" "${main}" diagram > /dev/full`;
+  const ran = await runCommand("sh", ["-c", full], { timeoutMs: 60_000 });
+  expect(ran?.exitCode).toBe(exitCodes.failed);
+  expect(ran?.stderr).toContain('disk-full: "standard output"');
+});

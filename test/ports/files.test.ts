@@ -2,6 +2,7 @@
 // /dev/full is a disk that is full.
 import {
   chmod,
+  lstat,
   mkdir,
   mkdtemp,
   readdir,
@@ -20,6 +21,7 @@ import {
   openPrivateFile,
   readJsonFile,
   writeFileAtomic,
+  writeNamedFile,
 } from "../../src/ports/files.ts";
 
 async function folder() {
@@ -39,6 +41,20 @@ test("a file that cannot be written is told by its name, and leaves what was the
   });
   expect(await readdir(root)).toHaveLength(1);
   expect(await readFile(path, "utf8")).toBe("before");
+});
+
+test("an output goes through a link, a device or a pipe, and leaves it as it is", async () => {
+  const root = await folder();
+  const [path, link, full] = ["plan.json", "latest.json", "full"].map((name) => join(root, name));
+  await writeFile(path ?? "", "before");
+  await symlink(path ?? "", link ?? "");
+  await symlink("/dev/full", full ?? "");
+  await writeNamedFile(link ?? "", "after");
+  expect(await readFile(path ?? "", "utf8")).toBe("after");
+  await expect(writeNamedFile(full ?? "", "after")).rejects.toMatchObject({ code: "disk-full" });
+  for (const each of [link, full]) expect((await lstat(each ?? "")).isSymbolicLink()).toBe(true);
+  await writeNamedFile(path ?? "", "again");
+  expect((await stat(path ?? "")).mode & 0o777).toBe(0o600);
 });
 
 test("a full disk is told by the file's name", async () => {

@@ -1,5 +1,5 @@
 import { type DiagramFormat, drawMachine } from "../../../operator/draw-machine.ts";
-import { writeFileAtomic } from "../../../ports/files.ts";
+import { writeNamedFile } from "../../../ports/files.ts";
 import { importModule } from "../../../ports/import-module.ts";
 import { exitCodes } from "../../exit-codes.ts";
 import { jsonLine } from "../../output/json-line.ts";
@@ -29,7 +29,7 @@ export async function diagram(
   const { machine, brief = false, out, json } = options;
   const exports = module === undefined ? undefined : await importModule(module, "MODULE");
   const drawing = await drawMachine({ exports, machine, format, brief });
-  if (out !== undefined) await writeFileAtomic(out, drawing.text);
+  if (out !== undefined) await writeNamedFile(out, drawing.text);
   const { text, ...rest } = drawing;
   if (json) {
     const where = out === undefined ? { text } : { path: out };

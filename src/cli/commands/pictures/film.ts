@@ -5,7 +5,7 @@ import { filmText, readFilmText } from "../../../operator/film/film-file.ts";
 import { linesOf } from "../../../operator/film/moment.ts";
 import { isUpgradeId } from "../../../operator/film/read-film.ts";
 import { systemClock } from "../../../ports/clock.ts";
-import { readTextFile, writeFileAtomic } from "../../../ports/files.ts";
+import { readTextFile, writeNamedFile } from "../../../ports/files.ts";
 import { exitCodes } from "../../exit-codes.ts";
 import { jsonLine } from "../../output/json-line.ts";
 import { filmLineRenderer, isShown, renderFilmHead } from "../../render/film.ts";
@@ -28,7 +28,7 @@ export function exportCommand(
       terminal.out(text.trimEnd());
       return exitCodes.done;
     }
-    await writeFileAtomic(out, text);
+    await writeNamedFile(out, text);
     terminal.out(
       json
         ? jsonLine({ type: "exported", upgradeId, path: out, bytes: Buffer.byteLength(text) })

@@ -3,7 +3,7 @@ import { resolve } from "node:path";
 import { LockstepError, messageOf } from "../../../errors.ts";
 import { limits } from "../../../limits.ts";
 import { type FleetPlan, planOfText, planText } from "../../../operator/planning/plan-shape.ts";
-import { writeFileAtomic } from "../../../ports/files.ts";
+import { writeNamedFile } from "../../../ports/files.ts";
 import { exitCodes } from "../../exit-codes.ts";
 import { parseDeadlines } from "../../input/deadlines.ts";
 import { requireStepSource, type StepOptions, stepWords } from "../../input/step-source.ts";
@@ -35,7 +35,7 @@ export async function plan(
     // The file is an approval, and nobody could approve this.
     if (isRefused) return exitCodes.failed;
     if (out === undefined) return exitCodes.done;
-    await writeFileAtomic(resolve(out), planText(made));
+    await writeNamedFile(resolve(out), planText(made));
     terminal.out(
       options.json
         ? jsonLine({ type: "plan-file", path: resolve(out) })
