@@ -190,6 +190,8 @@ export const limits = {
   participantPollMs: 2_000,
   passRetryMs: 500,
   leaveGraceMs: 30_000,
+  /** How long an agent waits at its end until its spans are sent. The fleet may be down meanwhile. */
+  spansSendMs: 1_000,
   /** How long an application may drain, by default and at most, and how long after that its process ends. */
   drainTimeoutMsDefault: 30_000,
   drainTimeoutMsMax: 24 * 3_600_000,

@@ -132,6 +132,7 @@ export class AgentProcess implements Runtime {
       await this.#leadership.stop();
       await this.#engine.stop();
       await Promise.allSettled(this.#loops);
+      await this.#ports.spans?.send(this.#ports.clock);
       await this.#ports.close();
     })();
     return this.#stopped;

@@ -39,8 +39,13 @@ function guardedBy(diag: typeof Api.diag) {
   };
 }
 
+/** The provider of the SDK holds spans back, and sends many at once. The API does not know that. */
+interface Flushable {
+  forceFlush?(): Promise<void>;
+}
+
 function tracingOn(api: typeof Api): Tracing {
-  const { trace, context, diag, SpanStatusCode, INVALID_SPAN_CONTEXT } = api;
+  const { trace, context, diag, ProxyTracerProvider, SpanStatusCode, INVALID_SPAN_CONTEXT } = api;
   const tracer = trace.getTracer("lockstep");
   const guarded = guardedBy(diag);
   const placeOf = ({ under, within }: SpanOptions) => {
@@ -68,8 +73,19 @@ function tracingOn(api: typeof Api): Tracing {
       span.end(new Date(Math.max(startMs, endMs)));
     });
   };
+  const flush = async () => {
+    const found = trace.getTracerProvider();
+    const provider: Api.TracerProvider & Flushable =
+      found instanceof ProxyTracerProvider ? found.getDelegate() : found;
+    try {
+      await provider.forceFlush?.();
+    } catch (error) {
+      diag.error("the spans of lockstep could not be sent", error);
+    }
+  };
   return {
     past,
+    flush,
     ended(name, durationMs, options) {
       const nowMs = Date.now();
       past(name, { ...options, startMs: nowMs - durationMs, endMs: nowMs });

@@ -39,4 +39,6 @@ export interface Tracing {
   ): void;
   /** Notes a span that ends now and has lasted so long. */
   ended(name: string, durationMs: number, options: SpanOptions): void;
+  /** Has the application's provider send the spans that it still holds. It never throws. */
+  flush(): Promise<void>;
 }

@@ -4,7 +4,9 @@ import type { EngineSpans } from "../engine/effect-runner.ts";
 import { headsUpTo, isFinal, visitsOf } from "../engine/read.ts";
 import { messageOf } from "../errors.ts";
 import type { Entry, Store } from "../journal/store.ts";
+import { limits } from "../limits.ts";
 import type { Log } from "../log.ts";
+import { type Clock, inTime } from "../ports/clock.ts";
 import { findTracing, traceOf } from "../ports/open-telemetry.ts";
 import type { Tracing } from "../ports/tracing.ts";
 import { contextOf, unreadable } from "./fleet-journal.ts";
@@ -41,6 +43,11 @@ export class UpgradeSpans implements EngineSpans {
     const upgradeId = actor.slice(actor.lastIndexOf("/") + 1);
     if (!isUpgradeId(upgradeId)) return undefined;
     return traceOf(`${this.#ports.controlDatabaseName}/${upgradeId}`);
+  }
+
+  /** Sends the spans that are still held back, in the time that an agent has for it at its end. */
+  async send(clock: Pick<Clock, "sleep">): Promise<void> {
+    await inTime(this.tracing.flush(), limits.spansSendMs, clock);
   }
 
   /** Notes a schema step that has ended, with its batches. */

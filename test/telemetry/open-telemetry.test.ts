@@ -1,6 +1,7 @@
 // Aim: spans go to the application's provider and to nothing else, and without one nothing is made. Method: the SDK's exporter
 // in memory.
 import { SpanStatusCode, trace } from "@opentelemetry/api";
+import { BatchSpanProcessor, InMemorySpanExporter } from "@opentelemetry/sdk-trace-base";
 import { expect, test } from "vitest";
 import { LockstepError } from "../../src/errors.ts";
 import { findTracing, traceOf } from "../../src/ports/open-telemetry.ts";
@@ -62,6 +63,18 @@ test("spans nest, join the trace of a text, and keep errors with their codes", a
     [5, 0],
   ]);
   expect(past?.status.code).toBe(SpanStatusCode.ERROR);
+});
+
+test("a provider is asked for the spans that it still holds, and its failure fails nothing", async () => {
+  const exporter = new InMemorySpanExporter();
+  const { tracing } = await registered({ processor: new BatchSpanProcessor(exporter) });
+  await tracing.inSpan("work", { facts: {} }, async () => {});
+  expect(exporter.getFinishedSpans()).toEqual([]);
+  await tracing.flush();
+  expect(exporter.getFinishedSpans().map(({ name }) => name)).toEqual(["work"]);
+  const forceFlush = () => Promise.reject(new Error("no collector"));
+  const failing = { forceFlush, shutdown: async () => {}, onStart() {}, onEnd() {} };
+  await (await registered({ processor: failing })).tracing.flush();
 });
 
 const broken = (): never => {

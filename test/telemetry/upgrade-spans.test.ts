@@ -8,11 +8,13 @@ import { tracedEffect } from "../../src/engine/effect-runner.ts";
 import { takeoverTransition } from "../../src/engine/transition.ts";
 import { createMemoryStore } from "../../src/journal/memory-store.ts";
 import type { Entry } from "../../src/journal/store.ts";
+import { limits } from "../../src/limits.ts";
 import { silentLog } from "../../src/log.ts";
 import { controlDatabaseName as controlNameOf } from "../../src/mongo/database-names.ts";
 import { traceOf } from "../../src/ports/open-telemetry.ts";
 import type { Tracing } from "../../src/ports/tracing.ts";
 import { findUpgradeSpans, UpgradeSpans } from "../../src/upgrade/upgrade-spans.ts";
+import { createVirtualClock } from "../support/virtual-clock.ts";
 import { coordinator, reason, upgradeId, ways } from "../upgrade/protocol/facts.ts";
 import { registered } from "./exported.ts";
 
@@ -138,6 +140,19 @@ test("effects of any actor of the upgrade join its trace, and steps lie below th
   expect(copied?.status.message).toBe("a full disk");
   for (const span of [step, migrate, copied]) expect(span?.spanContext().traceId).toBe(traceId);
   expect(provision?.spanContext().traceId).not.toBe(traceId);
+});
+
+test("an agent waits a little for its last spans, and no longer", async () => {
+  const { tracing } = await registered();
+  const { store } = processes(tracing);
+  const flush = () => new Promise<never>(() => {});
+  const ports = { controlDatabaseName, store, log: silentLog };
+  const of = new UpgradeSpans({ ...ports, tracing: { ...tracing, flush } });
+  const clock = createVirtualClock();
+  const sent = of.send(clock);
+  await clock.advance(limits.spansSendMs);
+  await sent;
+  await new UpgradeSpans({ ...ports, tracing }).send(clock);
 });
 
 test("without a provider an agent has no spans, and an effect runs as it is", async () => {
