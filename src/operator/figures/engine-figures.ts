@@ -16,6 +16,7 @@ export interface MachineFigures {
 
 /** One machine at the last count. */
 export interface CountedMachine extends Pick<CountedActors, "machine" | "statuses" | "working"> {
+  /** How long its longest work had waited when it was counted. */
   readonly workAgeMs: number;
 }
 

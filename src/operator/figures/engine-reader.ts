@@ -4,11 +4,12 @@ import { limits } from "../../limits.ts";
 import { hasCode, serverErrors } from "../../mongo/server-errors.ts";
 import type { Clock } from "../../ports/clock.ts";
 import { noFaults } from "../../ports/fault-point.ts";
-import { ActorCounts, type CountedActors } from "../../workflow/journal/mongo/actor-counts.ts";
+import { ActorCounts } from "../../workflow/journal/mongo/actor-counts.ts";
 import { createMongoWorkflowStore } from "../../workflow/journal/mongo-store.ts";
 import type { WorkflowStore } from "../../workflow/journal/store.ts";
 import { hasEngine } from "../actors/open-engine.ts";
 import {
+  type CountedMachine,
   type CountTry,
   type EngineFigures,
   isCountDue,
@@ -31,7 +32,7 @@ export class EngineReader {
   readonly #store: Pick<WorkflowStore, "workers" | "partitions" | "nowMs" | "close">;
   #isThere = false;
   #lastTry: CountTry | null = null;
-  #counted: { readonly machines: readonly CountedActors[]; readonly atMs: number } | null = null;
+  #counted: { readonly machines: readonly CountedMachine[]; readonly atMs: number } | null = null;
 
   constructor(client: MongoClient, database: string, clock: Clock) {
     this.#client = client;
@@ -65,7 +66,7 @@ export class EngineReader {
     const named = machines.map(({ machine, partitions }) => ({
       ...{ machine, partitions: partitions.map(({ partition }) => partition) },
     }));
-    if (isCountDue(this.#lastTry, this.#clock.monotonicMs())) await this.#count(named);
+    if (isCountDue(this.#lastTry, this.#clock.monotonicMs())) await this.#count(named, nowMs);
     const figures = await Promise.all(
       machines.map(async ({ machine, partitions }, index) => {
         const dueMs = await this.#counts.earliestTimerMs(named[index]?.partitions ?? [], nowMs);
@@ -77,33 +78,29 @@ export class EngineReader {
       ...{ machines: figures, machinesAll: all },
       workers: { alive: workers.length - expired, expired },
       entries: await this.#counts.entries(),
-      counted: this.#countedAt(nowMs),
+      counted: this.#countedNow(),
     };
   }
 
-  #countedAt(nowMs: number): EngineFigures["counted"] {
+  #countedNow(): EngineFigures["counted"] {
     if (this.#counted === null) return null;
     const { machines, atMs } = this.#counted;
-    return {
-      ageMs: this.#clock.monotonicMs() - atMs,
-      machines: machines.map(({ machine, statuses, working, workSinceMs }) => {
-        const workAgeMs = workSinceMs === null ? 0 : Math.max(0, nowMs - workSinceMs);
-        return { machine, statuses, working, workAgeMs };
-      }),
-    };
+    return { ageMs: this.#clock.monotonicMs() - atMs, machines };
   }
 
   /** A count that takes too long is given up, and leaves no count. */
-  async #count(machines: Parameters<ActorCounts["of"]>[0][]): Promise<void> {
+  async #count(machines: Parameters<ActorCounts["of"]>[0][], nowMs: number): Promise<void> {
     const atMs = this.#clock.monotonicMs();
     const endMs = atMs + limits.engineCountMaxMs;
     this.#counted = null;
-    const counted: CountedActors[] = [];
+    const counted: CountedMachine[] = [];
     try {
       for (const each of machines) {
         const leftMs = Math.ceil(endMs - this.#clock.monotonicMs());
         if (leftMs <= 0) return;
-        counted.push(await this.#counts.of(each, leftMs));
+        const { workSinceMs, ...found } = await this.#counts.of(each, leftMs);
+        const workAgeMs = workSinceMs === null ? 0 : Math.max(0, nowMs - workSinceMs);
+        counted.push({ ...found, workAgeMs });
       }
       this.#counted = { machines: counted, atMs: this.#clock.monotonicMs() };
     } catch (error) {
