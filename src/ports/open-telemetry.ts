@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import type * as Api from "@opentelemetry/api";
+import { isLockstepError } from "../errors.ts";
 import type { Span, SpanFacts, SpanOptions, Tracing } from "./tracing.ts";
 
 const traceparent = /^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/;
@@ -111,7 +112,8 @@ function tracingOn(api: typeof Api): Tracing {
       try {
         return await context.with(trace.setSpan(place, span), () => act(given));
       } catch (error) {
-        given.fail(error);
+        // Its process or an operator has ended it, so it has not failed.
+        if (!isLockstepError(error, "aborted")) given.fail(error);
         throw error;
       } finally {
         if (isKept) guarded(() => span.end());

@@ -65,6 +65,16 @@ test("spans nest, join the trace of a text, and keep errors with their codes", a
   expect(past?.status.code).toBe(SpanStatusCode.ERROR);
 });
 
+test("work that its process ends has not failed", async () => {
+  const { tracing, spans } = await registered();
+  const ended = tracing.inSpan("ended", { facts: {} }, async () => {
+    throw new LockstepError("aborted", "this process is stopping");
+  });
+  await expect(ended).rejects.toMatchObject({ code: "aborted" });
+  expect(spans()[0]?.status).toEqual({ code: SpanStatusCode.UNSET });
+  expect(spans()[0]?.events).toEqual([]);
+});
+
 test("a provider is asked for the spans that it still holds, and its failure fails nothing", async () => {
   const exporter = new InMemorySpanExporter();
   const { tracing } = await registered({ processor: new BatchSpanProcessor(exporter) });
