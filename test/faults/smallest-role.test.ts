@@ -4,7 +4,9 @@ import { cp, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import type { Db } from "mongodb";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { readEvents } from "../../src/dashboard/page/state/read-events.ts";
+import { startDashboard } from "../../src/dashboard/serve.ts";
 import { digestDatabase } from "../../src/mongo/catalogue/digest.ts";
 import { runCommand } from "../../src/ports/process.ts";
 import { documentedRole } from "../support/documented-role.ts";
@@ -25,6 +27,16 @@ async function fillWithKinds(database: Db): Promise<void> {
   await database.collection("weather").insertOne({ at: new Date(), place: 1, degrees: 20 });
   await database.collection("weather").createIndex({ place: 1, at: 1 });
   await database.createCollection("few", { viewOn: "items", pipeline: [{ $limit: 3 }] });
+}
+
+/** The first frame with the versions that a page gets. */
+async function firstFrame(url: string): Promise<{ readonly parts: Record<string, unknown> }> {
+  const response = await fetch(`${url}api/stream`);
+  for await (const { event, data } of readEvents(response.body as never)) {
+    const frame = event === "frame" ? JSON.parse(data) : null;
+    if (frame?.parts.versions || frame?.parts.trouble) return frame;
+  }
+  throw new Error("the stream ended");
 }
 
 const password = "s/mall?role";
@@ -71,6 +83,21 @@ describe("a user with the documented role alone", () => {
   afterAll(async () => {
     await fleet?.stop();
     await rm(folder, { recursive: true, force: true });
+  });
+
+  test("serves the page and its metrics, plans, and looks at everything", async () => {
+    const dashboard = await startDashboard({
+      ...{ fleet: fleet.fleet, name: "things", databaseName: "things" },
+      pageDirectory: resolve("dist/src/dashboard/page"),
+    });
+    onTestFinished(() => dashboard.close());
+    const frame = await firstFrame(dashboard.url);
+    expect(frame.parts["trouble"] ?? null).toBeNull();
+    const get = async (path: string) => (await fetch(`${dashboard.url}${path}`)).text();
+    expect(JSON.parse(await get("readyz?agent=a1"))).toEqual({ ok: true });
+    expect(await get("metrics")).toMatch(/^lockstep_agents.* 3$/m);
+    expect(await done("doctor")).toContain(" 0 troubles");
+    await done("plan", "1.1.0", "--steps", resolve("dist/test/fixtures/wide-steps.js"));
   });
 
   test("rehearses, backs up, restores beside", async () => {
