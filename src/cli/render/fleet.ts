@@ -98,7 +98,7 @@ function renderUpgrade(
 ): string[] {
   const lines = [
     `${kindOf(upgrade)}  ${upgrade.from} → ${upgrade.to}`,
-    `  state        ${upgrade.state}, since ${timeSpan(now - upgrade.since)} (${clockTime(upgrade.since)})`,
+    `  state        ${upgrade.state} for ${timeSpan(now - upgrade.since)}, since ${clockTime(upgrade.since)}`,
     `  ${sayWord(condition.word).padEnd(12)} ${condition.what}${condition.todo === null ? "" : `: ${condition.todo}`}`,
   ];
   if (upgrade.progress) lines.push(`  progress     ${progressText(upgrade.progress)}`);

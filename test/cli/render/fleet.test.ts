@@ -77,7 +77,7 @@ test("the status says which state since when, who drives, waiting for whom until
       "agent version 1.1.0, database version 1.0.0>1.1.0#u000002",
       "master a2 in epoch 4",
       "upgrade u000002  1.0.0 → 1.1.0",
-      "  state        migrating, since 1 min 5 s (2026-01-02 03:04:05 UTC)",
+      "  state        migrating for 1 min 5 s, since 2026-01-02 03:04:05 UTC",
       "  waiting      for a3 to be heard: start a3, or run `lockstep forget` for each that never comes back",
       '  progress     step 2 of 3 "titles", 12 of 30 batches, 12000 of 30000 documents, 800 documents a second, 20.0 s to 1 min 1 s to go',
       "  rehearsed in 1 min 35 s, 12.3 MB more",
