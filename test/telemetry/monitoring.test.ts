@@ -25,7 +25,9 @@ interface Panel {
   readonly type: string;
   readonly title: string;
   readonly description?: string;
-  readonly fieldConfig?: { readonly defaults: { readonly unit: string } };
+  readonly fieldConfig?: {
+    readonly defaults: { readonly unit: string; readonly mappings: readonly unknown[] };
+  };
   readonly datasource?: { readonly uid: string };
   readonly gridPos: {
     readonly x: number;
@@ -187,6 +189,21 @@ test("the dashboard shows every metric, on any data source, and no two panels li
         expect([title, grouped]).toEqual([title, expect.arrayContaining([label])]);
       }
     }
+  }
+});
+
+test("a figure that is not there has no colour of health or of trouble", () => {
+  // Grafana gives it the colour of the lowest threshold, unless a mapping has another.
+  const stats = board.panels.filter(({ type }) => type === "stat");
+  const words = { text: expect.stringMatching(/^(no|none)\b/), color: "text" };
+  const options = { match: "null", result: expect.objectContaining(words) };
+  expect(stats.length).toBeGreaterThan(10);
+  for (const { title, fieldConfig } of stats) {
+    const mappings = fieldConfig?.defaults.mappings;
+    expect([title, mappings]).toEqual([
+      title,
+      expect.arrayContaining([{ type: "special", options }]),
+    ]);
   }
 });
 
