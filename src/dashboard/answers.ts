@@ -27,14 +27,17 @@ export interface Answers {
 
 const plain = { detail: "", since: null, until: null, alarm: false };
 
-function stateAnswer({ upgrade, versions, agents }: FleetStatus): Answer {
+/** How many agents serve. The record of one that was killed still has its gate open. */
+function servingWords({ agents }: FleetStatus): string {
+  const serving = agents.filter(({ gate, silent }) => gate === "open" && !silent).length;
+  return `${serving} of ${agents.length} agents serve`;
+}
+
+function stateAnswer(status: FleetStatus): Answer {
+  const { upgrade, versions } = status;
   if (upgrade === null) {
-    const serving = agents.filter(({ gate }) => gate === "open").length;
-    return {
-      ...plain,
-      words: "no upgrade yet",
-      detail: `${serving} of ${agents.length} agents serve ${versions.agentVersion}`,
-    };
+    const detail = `${servingWords(status)} ${versions.agentVersion}`;
+    return { ...plain, words: "no upgrade yet", detail };
   }
   return {
     ...plain,
@@ -66,11 +69,12 @@ function driverAnswer({ master, agents, now }: FleetStatus): Answer {
   };
 }
 
-function waitsAnswer({ upgrade }: FleetStatus): Answer {
+function waitsAnswer(status: FleetStatus): Answer {
+  const { upgrade } = status;
   if (upgrade === null) return { ...plain, words: "nothing", detail: "no upgrade is under way" };
   if (upgrade.final) {
     const names = upgrade.notServing.map(({ agent }) => agent);
-    if (names.length === 0) return { ...plain, words: "nothing", detail: "every agent serves" };
+    if (names.length === 0) return { ...plain, words: "nothing", detail: servingWords(status) };
     const why = upgrade.notServing.map(({ agent, why: text }) => `${agent}: ${text}`).join("; ");
     return { ...plain, words: names.join(", "), detail: why, alarm: true };
   }

@@ -68,5 +68,12 @@ test("a silent agent, an upgrade that is blocked, and agents that do not serve a
   ).toMatchObject({
     ...{ words: "a2", detail: "a2: it is silent", alarm: true },
   });
-  expect(waits(done).waits.detail).toBe("every agent serves");
+  expect(waits(done).waits.detail).toBe("2 of 2 agents serve");
+  // Killed long after the end: its record has an open gate for good.
+  const agents = [agentWith(), agentWith({ agent: "a2", silent: true })];
+  const later = answersOf(statusWith({ upgrade: upgradeWith(done), agents }));
+  expect(later.waits.detail).toBe("1 of 2 agents serve");
+  expect(answersOf(statusWith({ upgrade: null, agents })).state.detail).toBe(
+    "1 of 2 agents serve 1.0.0",
+  );
 });

@@ -85,6 +85,11 @@ test("an exported file opens with its picture after the server has gone, also wh
   await Promise.all(pictures.map(async (response) => (await response).finished()));
   await dashboard.close();
   await page.locator(".connection", { hasText: "no connection" }).waitFor();
+  await page.getByRole("button", { name: "Read-only" }).click();
+  await page.getByLabel("Token").fill(token);
+  await page.keyboard.press("Enter");
+  await page.locator("dialog .detail", { hasText: "found none: try again" }).waitFor();
+  await page.getByRole("button", { name: "Cancel" }).click();
   await page.getByLabel("Open a file").setInputFiles(file);
   await page.locator(".diagram .state.active", { hasText: "waiting" }).waitFor();
   await page.getByRole("button", { name: "a1", exact: true }).click();

@@ -1,4 +1,4 @@
-import { refused } from "./refused.ts";
+import { askServer, refused } from "./refused.ts";
 import { createStore } from "./store.ts";
 
 /** The right to act: the token that a person has entered, and what the server says of it. */
@@ -23,7 +23,7 @@ interface Answer {
 /** Asks the server whether this token gives the right to act. */
 export async function enterToken(token: string): Promise<boolean> {
   const headers = token === "" ? {} : { Authorization: `Bearer ${token}` };
-  const response = await fetch("./api/rights", { headers });
+  const response = await askServer("./api/rights", { headers });
   if (!response.ok) throw await refused(response);
   const { mayAct = false, message = "" } = (await response.json()) as Answer;
   rights.set(() => ({ token: mayAct ? token : "", mayAct, message }));
@@ -42,7 +42,7 @@ export async function ask(
   path: string,
   request: object,
 ): Promise<{ readonly message: string; readonly outcome?: string }> {
-  const response = await fetch(path, {
+  const response = await askServer(path, {
     method: "POST",
     headers: {
       "Content-Type": "application/json",
