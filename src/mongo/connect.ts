@@ -2,8 +2,8 @@ import { MongoClient } from "mongodb";
 import { isLockstepError, LockstepError, messageOf } from "../errors.ts";
 import { limits } from "../limits.ts";
 import { redactUrl } from "../log.ts";
-import { requireKnownDriver } from "./bson/known-driver.ts";
 import { memberUrl, type WithMember } from "./members.ts";
+import { requireKnownDriver } from "./requirements/driver.ts";
 import { refuseWrongDeployment } from "./wrong-deployment.ts";
 
 /**

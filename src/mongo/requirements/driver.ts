@@ -1,8 +1,8 @@
 import { BSON } from "mongodb";
 import { LockstepError, messageOf } from "../../errors.ts";
-import { documentOf, type TypedBytes } from "./elements.ts";
-import { bsonType, fieldOfBytes, RawValue } from "./raw-bson.ts";
-import { rawSequence } from "./raw-sequence.ts";
+import { documentOf, type TypedBytes } from "../bson/elements.ts";
+import { bsonType, fieldOfBytes, RawValue } from "../bson/raw-bson.ts";
+import { rawSequence } from "../bson/raw-sequence.ts";
 
 /** The two ways in which the driver sends bytes that it has not made. Neither is public. */
 export interface RawSending {

@@ -1,7 +1,7 @@
 // Aim: a driver that would alter documents is refused before anything is written. Method: the installed driver, and
 // drivers that send other bytes.
 import { describe, expect, test } from "vitest";
-import { type RawSending, requireKnownDriver } from "../../src/mongo/bson/known-driver.ts";
+import { type RawSending, requireKnownDriver } from "../../src/mongo/requirements/driver.ts";
 
 const value: RawSending["value"] = ({ value: bytes }) =>
   Buffer.concat([Buffer.from([14, 0, 0, 0, 2]), Buffer.from("v\0"), bytes, Buffer.from([0])]);
