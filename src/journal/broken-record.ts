@@ -1,6 +1,6 @@
 import { LockstepError } from "../errors.ts";
 import { count, fields, nullable, type Shape, text } from "../shape.ts";
-import { deletionsShape, fenceShape, historyShape } from "./fence.ts";
+import { deletionsShape, fenceShape, historyShape, writeBlocksShape } from "./fence.ts";
 import { collections, documentIds, type Versions } from "./store.ts";
 
 /**
@@ -23,6 +23,7 @@ const shapes: Readonly<Record<string, Readonly<Record<string, Shape>>>> = {
   [collections.fences]: {
     [documentIds.master]: fenceShape,
     [documentIds.deletions]: deletionsShape,
+    [documentIds.writeBlocks]: writeBlocksShape,
     [documentIds.history]: historyShape,
   },
 };

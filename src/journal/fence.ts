@@ -1,4 +1,4 @@
-import { anything, count, fields, figure, flag, list, nullable, optional, text } from "../shape.ts";
+import { count, fields, figure, flag, list, nullable, optional, text } from "../shape.ts";
 import { collections, documentIds, type Store } from "./store.ts";
 
 /** The progress of schema steps: the fields on which every reader relies. The database room writes more. */
@@ -79,7 +79,8 @@ export interface HistoryMember {
 /** The documents beside the fence that record what an upgrade holds back, by their id. */
 export interface HeldRecords {
   readonly "write-block": { readonly holder?: string };
-  readonly deletions: { readonly hosts?: readonly string[]; readonly holder?: string };
+  readonly "write-blocks": { readonly holders?: readonly string[] };
+  readonly deletions: { readonly hosts?: readonly string[]; readonly holders?: readonly string[] };
   readonly history: {
     readonly holders?: readonly HistoryHolder[];
     readonly members?: readonly HistoryMember[];
@@ -105,8 +106,12 @@ export const fenceShape = fields<Omit<Fence, "rehearsal" | "restoring">>({
   ...{ epoch: count, progress: optional(progressShape), sessions: optional(list(text)) },
 });
 
+export const writeBlocksShape = fields<HeldRecords["write-blocks"]>({
+  holders: optional(list(text)),
+});
+
 export const deletionsShape = fields<HeldRecords["deletions"]>({
-  ...{ hosts: optional(list(text)), holder: optional(anything) },
+  ...{ hosts: optional(list(text)), holders: optional(list(text)) },
 });
 
 const holderShape = fields<HistoryHolder>({

@@ -208,10 +208,11 @@ export const documentIds = {
   /** The id of the lease and of the fence. */
   master: "master",
   /**
-   * Further documents of `fences`: what an upgrade holds back, and documents that are only written for their time or
-   * as a probe.
+   * Further documents of `fences`: what upgrades hold back, and documents that are only written for their time or
+   * as a probe. `write-blocks`, `deletions` and `history` are those of all fleets of a set.
    */
   writeBlock: "write-block",
+  writeBlocks: "write-blocks",
   deletions: "deletions",
   history: "history",
   majorityProbe: "majority-probe",

@@ -159,7 +159,8 @@ test("what an upgrade has left behind is named while none is active, as the set 
   const fences = client.db("lockstep_things").collection<{ _id: string }>("fences");
   const shared = client.db("lockstep").collection<{ _id: string }>("fences");
   const hosts = ["h:1"];
-  await fences.updateOne({ _id: "deletions" }, { $set: { hosts, holder: "u000001" } }, upsert);
+  const resting = { hosts, holders: ["lockstep_things/upgrade/u000001"] };
+  await shared.updateOne({ _id: "deletions" }, { $set: resting }, upsert);
   const holders = [{ holder: "lockstep_things/u000001", seconds: 900, untilMs: null }];
   const members = [{ host: "h:1", previous: 300, values: [900] }];
   await shared.updateOne({ _id: "history" }, { $set: { holders, members } }, upsert);

@@ -16,7 +16,7 @@ describe("what an upgrade holds back", () => {
 
   test("writers that are kept out without an upgrade are trouble", () => {
     const block = (holder: string | null, isBlocked: boolean | null, upgradeId: string | null) =>
-      judgeWriteBlock({ holder, isBlocked }, upgradeId);
+      judgeWriteBlock({ holder, others: [], isBlocked }, upgradeId);
     for (const isBlocked of [false, null]) {
       expect(block(null, isBlocked, null)).toMatchObject(none);
       expect(block(active, isBlocked, active)).toMatchObject(none);
@@ -30,20 +30,33 @@ describe("what an upgrade holds back", () => {
         ...{ outcome: "warning", mend: says("lockstep allow-writes --force") },
       });
     }
+    const others = ["lockstep_other/upgrade/u000004"];
+    expect(judgeWriteBlock({ holder: null, others, isBlocked: true }, null)).toMatchObject({
+      ...{
+        ...none,
+        figure: says("another fleet keeps the writers of the set out: lockstep_other/"),
+      },
+    });
   });
 
   test("TTL deletion that rests without an upgrade is a warning that names the members", () => {
-    const held = { hosts: ["h1:1", "h2:2"], holder: "u000001" };
-    expect(judgeDeletions({}, null, control)).toMatchObject(none);
-    expect(judgeDeletions({ hosts: [], holder: "u000001" }, null, control)).toMatchObject(none);
+    const held = { hosts: ["h1:1", "h2:2"], holders: [`${control}/upgrade/u000001`] };
+    const nothing = { hosts: [], holders: [] };
+    expect(judgeDeletions(nothing, null, control)).toMatchObject(none);
+    expect(judgeDeletions({ ...held, hosts: [] }, null, control)).toMatchObject(none);
     expect(judgeDeletions(held, active, control)).toMatchObject({
       ...{ ...none, figure: "it rests on h1:1, h2:2, until the end of u000002" },
     });
+    const ofOther = { ...held, holders: ["lockstep_other/upgrade/u000004"] };
+    expect(judgeDeletions(ofOther, null, control)).toMatchObject({
+      ...{ ...none, figure: says("for lockstep_other/upgrade/u000004") },
+    });
+    expect(judgeDeletions({ ...held, holders: [] }, null, control).outcome).toBe("warning");
     const left = judgeDeletions(held, null, control);
     expect(left).toMatchObject({ outcome: "warning", figure: says("h1:1, h2:2, and no upgrade") });
     expect(left.mend).toContain("a state server lifts it by itself");
     expect(left.mend).toContain("ttlMonitorEnabled: true");
-    expect(left.mend).toContain('db.getSiblingDB("lockstep_things").fences.deleteOne');
+    expect(left.mend).toContain('db.getSiblingDB("lockstep").fences.deleteOne');
   });
 
   test("a longer history is wanted by an upgrade, by a backup by hand, or by another fleet; else it is left", () => {

@@ -60,6 +60,10 @@ const versions = Array.from({ length: 30 }, (_, number) =>
 ).flat();
 
 export interface TestFleetOptions {
+  /** The set of another fleet, which ends it; default: one of its own. */
+  readonly set?: ReplicaSet;
+  /** The application's database; default: `things`. */
+  readonly database?: string;
   readonly secure?: ReplicaSetOptions["secure"];
   /** Makes the user that agents and commands log in as, on a secure set; default: root. */
   readonly createUser?: (root: MongoClient) => Promise<{ username: string; password: string }>;
@@ -81,18 +85,21 @@ export interface TestFleetOptions {
 export async function startFleet(
   options: TestFleetOptions & { readonly mongodPath: string },
 ): Promise<TestFleet> {
-  const { network } = options;
+  const { network, database = "things" } = options;
   const root = await mkdtemp(join(tmpdir(), "lockstep-test-"));
   const holds = join(root, "holds");
   await mkdir(holds);
   const guard = startGuard(root);
-  const set = await startReplicaSet({
-    mongodPath: options.mongodPath,
-    ...(network ? { front: network.front } : {}),
-    ...(options.place ? { place: options.place } : {}),
-    ...(options.secure ? { secure: options.secure } : {}),
-  });
-  const client = new MongoClient(set.url("things"));
+  const own = options.set
+    ? null
+    : await startReplicaSet({
+        mongodPath: options.mongodPath,
+        ...(network ? { front: network.front } : {}),
+        ...(options.place ? { place: options.place } : {}),
+        ...(options.secure ? { secure: options.secure } : {}),
+      });
+  const set = options.set ?? (own as ReplicaSet);
+  const client = new MongoClient(set.url(database));
   const servers: Server[] = [];
   const stop = async () => {
     // The application may still write there.
@@ -100,13 +107,13 @@ export async function startFleet(
     await Promise.all(servers.map((server) => server.stop()));
     await client.close();
     await fleet?.close();
-    await set.stop();
+    await own?.stop();
     await network?.close();
     await guard.release();
     await rm(root, { recursive: true, force: true });
   };
   let fleet: FleetClient | undefined;
-  let mongoUrl = set.url("things");
+  let mongoUrl = set.url(database);
   try {
     if (options.createUser) {
       const { username, password } = await options.createUser(client);
@@ -168,7 +175,7 @@ export async function startFleet(
     holds,
     stop,
     directoryOf: (agent) => join(root, agent),
-    copyPath: (agent, upgradeId) => join(root, agent, "backups", upgradeId, "things", "items.bson"),
+    copyPath: (agent, upgradeId) => join(root, agent, "backups", upgradeId, database, "items.bson"),
     async hold(name) {
       // Held for one agent alone it is reached by its plain name.
       const plain = name.replace(/\.a\d$/, "");

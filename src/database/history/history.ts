@@ -3,26 +3,19 @@ import { LockstepError, messageOf } from "../../errors.ts";
 import type { HistoryHolder } from "../../journal/fence.ts";
 import { documentIds } from "../../journal/store.ts";
 import { type Fenced, writeFenced } from "../../leadership/fenced-transaction.ts";
-import { type Control, fencesOf, readHeld } from "../../leadership/fences.ts";
+import { fencesOf, readHeld } from "../../leadership/fences.ts";
 import { limits } from "../../limits.ts";
-import { sharedDatabaseName } from "../../mongo/database-names.ts";
 import { databaseNowMs } from "../../mongo/database-now.ts";
 import { majority } from "../../mongo/majority.ts";
 import { storageMembers } from "../../mongo/members.ts";
 import { isOpenToAll, readPrivileges } from "../../mongo/requirements/rights.ts";
 import type { Clock } from "../../ports/clock.ts";
 import { systemRandom } from "../../ports/random.ts";
-import type { MemberHold } from "../isolation/member-hold.ts";
+import { holderName, isHolderOf, type MemberHold, setRecords } from "../isolation/member-hold.ts";
 import { type HistoryRecord, historyPlan, holding, isOver, remembering } from "./history-record.ts";
 
 const parameter = "minSnapshotHistoryWindowInSeconds";
 const id = { _id: documentIds.history };
-
-/** All fleets of a set share its members, so they record their holds in one place. */
-const recordIn = ({ client }: Pick<MemberHold, "client">): Control => ({
-  client,
-  databaseName: sharedDatabaseName,
-});
 
 /** The seconds for which a member keeps history at least. */
 export async function readWindowSeconds(member: MongoClient): Promise<number> {
@@ -36,7 +29,7 @@ function setWindow(member: MongoClient, seconds: number): Promise<Document> {
 
 /** The record of all holds of a set. */
 export async function readHistoryRecord(client: MongoClient): Promise<HistoryRecord> {
-  const found = await readHeld(recordIn({ client }), documentIds.history);
+  const found = await readHeld(setRecords(client), documentIds.history);
   if (!found) return { holders: [], members: [], nowMs: 0 };
   const { holders = [], members = [] } = found;
   return { holders, members, nowMs: await databaseNowMs(client) };
@@ -48,7 +41,7 @@ export async function readHistoryRecord(client: MongoClient): Promise<HistoryRec
  */
 function reconcile(history: MemberHold, host: string): Promise<void> {
   const { faultPoints, withMember } = history;
-  const fences = fencesOf(recordIn(history));
+  const fences = fencesOf(setRecords(history.client));
   return withMember(host, async (member) => {
     let mine: { readonly previous: number; readonly value: number } | null = null;
     for (let look = 0; look < limits.holdLooksMax; look += 1) {
@@ -112,10 +105,6 @@ export async function readWindows(
   );
 }
 
-/** The name of a holder. It begins with its fleet's, as fleets number their upgrades alike. */
-const holderName = ({ control }: Pick<MemberHold, "control">, name: string): string =>
-  `${control.databaseName}/${name}`;
-
 /** Writes a hold down, also where another one lasts long enough: the other may end first. */
 async function hold(
   history: MemberHold,
@@ -137,10 +126,13 @@ export async function holdHistory(
   holder: string,
   seconds: number,
 ): Promise<void> {
-  await hold(history, { holder: holderName(history, holder), seconds, untilMs: null }, (update) =>
-    writeFenced(history, (session) =>
-      fencesOf(recordIn(history)).updateOne(id, update, { upsert: true, session }),
-    ),
+  await hold(
+    history,
+    { holder: holderName(history.control.databaseName, holder), seconds, untilMs: null },
+    (update) =>
+      writeFenced(history, (session) =>
+        fencesOf(setRecords(history.client)).updateOne(id, update, { upsert: true, session }),
+      ),
   );
 }
 
@@ -156,14 +148,13 @@ export async function releaseHistory(
   ofHand: string | null = null,
 ): Promise<void> {
   const { client, faultPoints } = history;
-  const ours = holderName(history, "");
-  const record = fencesOf(recordIn(history));
+  const record = fencesOf(setRecords(history.client));
   const { holders, members, nowMs } = await readHistoryRecord(history.client);
   if ((holders.length === 0 && members.length === 0) || !(await isWanted())) return;
   const over = holders.filter(
     (each) =>
       (ofHand === null
-        ? each.untilMs === null && each.holder.startsWith(ours)
+        ? each.untilMs === null && isHolderOf(history.control.databaseName, each.holder)
         : each.holder === ofHand) || isOver(each, nowMs),
   );
   const names = over.map(({ holder }) => holder);
@@ -193,12 +184,12 @@ export async function holdingHistory<Result>(
   seconds: number,
   act: () => Promise<Result>,
 ): Promise<Result> {
-  const holder = holderName(history, `hand-${systemRandom.hex(8)}`);
+  const holder = holderName(history.control.databaseName, `hand-${systemRandom.hex(8)}`);
   const over = new AbortController();
   const keep = async () => {
     const untilMs = (await databaseNowMs(history.client)) + limits.historyHandHoldMs;
     await hold(history, { holder, seconds, untilMs }, (update) =>
-      fencesOf(recordIn(history)).updateOne(id, update, { upsert: true, ...majority }),
+      fencesOf(setRecords(history.client)).updateOne(id, update, { upsert: true, ...majority }),
     );
   };
   const keepAlive = async () => {

@@ -1,6 +1,7 @@
 import type { MongoClient } from "mongodb";
 import type { Control } from "../../leadership/fences.ts";
 import type { Log } from "../../log.ts";
+import { sharedDatabaseName } from "../../mongo/database-names.ts";
 import type { WithMember } from "../../mongo/members.ts";
 import type { FaultPoints } from "../../ports/fault-point.ts";
 
@@ -12,4 +13,22 @@ export interface MemberHold {
   readonly withMember: WithMember;
   readonly faultPoints: FaultPoints;
   readonly log: Log;
+}
+
+/** Where all holds of a set are written down: its fleets share its members. */
+export function setRecords(client: MongoClient): Control {
+  return { client, databaseName: sharedDatabaseName };
+}
+
+/**
+ * The name of a holder. It begins with its fleet's, as fleets number their upgrades alike. Pure.
+ * @param name the upgrade or its effect
+ */
+export function holderName(controlDatabaseName: string, name: string): string {
+  return `${controlDatabaseName}/${name}`;
+}
+
+/** True for a holder of this fleet. Pure. */
+export function isHolderOf(controlDatabaseName: string, holder: string): boolean {
+  return holder.startsWith(holderName(controlDatabaseName, ""));
 }

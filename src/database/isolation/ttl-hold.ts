@@ -6,7 +6,7 @@ import { fencesOf, readHeld } from "../../leadership/fences.ts";
 import { majority } from "../../mongo/majority.ts";
 import { dataMembers } from "../../mongo/members.ts";
 import { settle } from "../../mongo/settle.ts";
-import type { MemberHold } from "./member-hold.ts";
+import { holderName, isHolderOf, type MemberHold, setRecords } from "./member-hold.ts";
 
 const parameter = "ttlMonitorEnabled";
 
@@ -15,19 +15,21 @@ async function isOn(member: MongoClient): Promise<boolean> {
   return found[parameter] === true;
 }
 
-/** The members whose monitors are held, and the last upgrade that asked for it. */
-interface Held {
+/** The members whose monitors are held, and the upgrades of all fleets that need it. */
+export interface HeldDeletions {
   readonly hosts: readonly string[];
-  readonly holder: string | null;
+  readonly holders: readonly string[];
 }
 
-async function read({ control }: MemberHold): Promise<Held> {
-  const found = await readHeld(control, documentIds.deletions);
-  return { hosts: found?.hosts ?? [], holder: found?.holder ?? null };
+/** The record of a set, as a majority has it. */
+export async function readDeletions(client: MongoClient): Promise<HeldDeletions> {
+  const found = await readHeld(setRecords(client), documentIds.deletions);
+  return { hosts: found?.hosts ?? [], holders: found?.holders ?? [] };
 }
 
-async function isHeld(hold: MemberHold, host: string): Promise<boolean> {
-  return (await read(hold)).hosts.includes(host);
+async function isHeld({ client }: MemberHold, host: string): Promise<boolean> {
+  const { hosts, holders } = await readDeletions(client);
+  return holders.length > 0 && hosts.includes(host);
 }
 
 /** Sets a monitor where it differs. That needs no right for a user who has never paused one. */
@@ -45,25 +47,25 @@ function settleMonitor(hold: MemberHold, host: string, member: MongoClient): Pro
 
 /**
  * Pauses every member's TTL monitor while data is copied, migrated or restored. It first writes down which monitors
- * were on, so that the end of the upgrade can switch them on again. A monitor that an operator had switched off stays
- * off. A member that is away is passed over: call it again at the next stage. A deposed master leaves nothing paused,
- * however late it acts.
- * @param holder the upgrade that needs it. Lifting is keyed by this id, so a late call for an earlier upgrade cannot
- *   lift the present hold.
+ * were on, so that the end of the last upgrade that needs it can switch them on again. A monitor that an operator had
+ * switched off stays off. A member that is away is passed over: call it again at the next stage. A deposed master leaves
+ * nothing paused, however late it acts.
+ * @param upgrade the upgrade of this fleet that needs it
  */
-export async function pauseDeletions(hold: MemberHold & Fenced, holder: string): Promise<void> {
+export async function pauseDeletions(hold: MemberHold & Fenced, upgrade: string): Promise<void> {
   const { client, withMember, faultPoints, log } = hold;
-  const held = await read(hold);
+  const holder = holderName(hold.control.databaseName, upgrade);
+  const held = await readDeletions(client);
   const pause = (host: string) =>
     withMember(host, async (member) => {
-      // The hold of an earlier upgrade is about to be lifted.
-      const isOurs = held.holder === holder || !held.hosts.includes(host);
+      // The hold of another upgrade may be about to be lifted.
+      const isOurs = held.holders.includes(holder) || !held.hosts.includes(host);
       if (isOurs && !(await isOn(member))) return;
       await faultPoints.write("pause-deletions", async () => {
         await writeFenced(hold, (session) =>
-          fencesOf(hold.control).updateOne(
+          fencesOf(setRecords(client)).updateOne(
             { _id: documentIds.deletions },
-            { $addToSet: { hosts: host }, $set: { holder } },
+            { $addToSet: { hosts: host, holders: holder } },
             { upsert: true, session },
           ),
         );
@@ -82,9 +84,10 @@ export async function pauseDeletions(hold: MemberHold & Fenced, holder: string):
 }
 
 /**
- * Switches the paused monitors on again. A monitor that is on is a success. A member that is away does not delay the
- * others, and a member that has left the set is left alone.
- * @param isWanted is asked before each member: a later upgrade may need the pause by then
+ * Ends the holds of this fleet's upgrades. Where no other fleet needs the pause, it switches the paused monitors on again.
+ * A monitor that is on is a success. A member that is away does not delay the others, and a member that has left the set
+ * is left alone.
+ * @param isWanted is asked after the holds are read, so that a later upgrade's hold stays
  * @throws the driver's error for a member that is away: the caller tries again
  */
 export async function resumeDeletions(
@@ -92,19 +95,32 @@ export async function resumeDeletions(
   isWanted: () => Promise<boolean>,
 ): Promise<void> {
   const { client, withMember, faultPoints, log } = hold;
-  const { hosts: paused, holder } = await read(hold);
-  const members = paused.length === 0 ? [] : await dataMembers(client);
-  const away: unknown[] = [];
+  const record = fencesOf(setRecords(client));
+  const { hosts, holders } = await readDeletions(client);
+  if ((hosts.length === 0 && holders.length === 0) || !(await isWanted())) return;
+  const ours = holders.filter((holder) => isHolderOf(hold.control.databaseName, holder));
+  if (ours.length > 0) {
+    await faultPoints.write("resume-deletions", () =>
+      record.updateOne(
+        { _id: documentIds.deletions },
+        { $pull: { holders: { $in: ours } } } as Document,
+        majority,
+      ),
+    );
+  }
   const strike = (host: string) =>
     faultPoints.write("resume-deletions", () =>
-      fencesOf(hold.control).updateOne(
-        { _id: documentIds.deletions, holder },
+      record.updateOne(
+        { _id: documentIds.deletions, holders: [] },
         { $pull: { hosts: host } } as Document,
         majority,
       ),
     );
-  for (const host of paused) {
-    if (!(await isWanted())) break;
+  const members = await dataMembers(client);
+  const away: unknown[] = [];
+  for (const host of hosts) {
+    // The last one that needs it switches it on.
+    if ((await readDeletions(client)).holders.length > 0) break;
     if (!members.includes(host)) {
       log.warn({ host }, "this member has left the set, so its TTL deletion stays as it is");
       await strike(host);

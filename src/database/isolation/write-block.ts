@@ -1,6 +1,5 @@
-import type { MongoClient } from "mongodb";
+import type { Document, MongoClient } from "mongodb";
 import { LockstepError } from "../../errors.ts";
-import type { HeldRecords } from "../../journal/fence.ts";
 import { documentIds } from "../../journal/store.ts";
 import { type Fenced, writeFenced } from "../../leadership/fenced-transaction.ts";
 import { type Control, fencesOf, readHeld } from "../../leadership/fences.ts";
@@ -8,6 +7,7 @@ import { majority } from "../../mongo/majority.ts";
 import { readPrivileges } from "../../mongo/requirements/rights.ts";
 import { settle } from "../../mongo/settle.ts";
 import type { FaultPoints } from "../../ports/fault-point.ts";
+import { holderName, isHolderOf, setRecords } from "./member-hold.ts";
 
 export interface WriteBlock {
   readonly client: MongoClient;
@@ -40,12 +40,13 @@ async function setMode({ client }: WriteBlock, global: boolean): Promise<void> {
   await client.db("admin").command({ setUserWriteBlockMode: 1, global });
 }
 
-function read({ control }: WriteBlock): Promise<HeldRecords["write-block"] | null> {
-  return readHeld(control, documentIds.writeBlock);
+/** The names of all upgrades, of any fleet, that shut out the writers of the set. */
+export async function readBlockHolders(client: MongoClient): Promise<readonly string[]> {
+  return (await readHeld(setRecords(client), documentIds.writeBlocks))?.holders ?? [];
 }
 
-async function isHeld(block: WriteBlock): Promise<boolean> {
-  return (await read(block)) !== null;
+async function isHeld({ client }: WriteBlock): Promise<boolean> {
+  return (await readBlockHolders(client)).length > 0;
 }
 
 function settleMode(block: WriteBlock): Promise<void> {
@@ -64,43 +65,57 @@ export async function isSetBlocked(client: MongoClient): Promise<boolean> {
 /**
  * Blocks every writer without `bypassWriteBlockingMode`, in the whole cluster. The record of the block is written
  * first, so a block that an operator has set stays afterwards. A deposed master blocks nobody, however late it acts.
- * @param holder who asks for it: the same on each attempt, another one for another upgrade
+ * @param holder the effect that asks for it: the same on each attempt, another one for another upgrade
  * @throws LockstepError `fenced`
  */
 export async function blockWrites(block: WriteBlock & Fenced, holder: string): Promise<void> {
-  if (!(await isHeld(block)) && (await isSetBlocked(block.client))) return;
+  const { client, control } = block;
+  if (!(await isHeld(block)) && (await isSetBlocked(client))) return;
+  const name = holderName(control.databaseName, holder);
   await block.faultPoints.write("write-block", async () => {
-    await writeFenced(block, (session) =>
-      fencesOf(block.control).updateOne(
-        { _id: documentIds.writeBlock },
-        { $set: { holder } },
-        { upsert: true, session },
-      ),
-    );
+    await writeFenced(block, async (session) => {
+      const options = { upsert: true, session };
+      // The fleet's own record keeps its gates shut.
+      const own = { _id: documentIds.writeBlock };
+      await fencesOf(control).updateOne(own, { $set: { holder } }, options);
+      const all = { _id: documentIds.writeBlocks };
+      await fencesOf(setRecords(client)).updateOne(all, { $addToSet: { holders: name } }, options);
+    });
     await settleMode(block);
   });
 }
 
 /**
- * Lifts the block if the record says that it is ours. A block that is gone is a success.
- * @param isWanted is asked once the holder is known, so that a later upgrade's block stays
- * @param evenIfUnknown also lifts a block without a record: an operator asks for that
- * @returns whether the writers are let in
+ * Ends this fleet's block of writers, and lets them in where no other fleet blocks them. A block that is gone is a success.
+ * @param isWanted is asked once the holders are known, so that a later upgrade's block stays
+ * @param evenIfUnknown also lifts a block without a record, and those of other fleets: an operator asks for that
+ * @returns whether this fleet blocks nobody any more
  */
 export async function allowWrites(
   block: WriteBlock,
   isWanted: () => Promise<boolean>,
   evenIfUnknown = false,
 ): Promise<boolean> {
-  const found = await read(block);
+  const { client, control } = block;
+  const found = await readHeld(control, documentIds.writeBlock);
+  const holders = await readBlockHolders(client);
   if ((!found && !evenIfUnknown) || !(await isWanted())) return false;
+  const ended = holders.filter(
+    (holder) => evenIfUnknown || isHolderOf(control.databaseName, holder),
+  );
   await block.faultPoints.write("write-allow", async () => {
-    await setMode(block, false);
-    await fencesOf(block.control).deleteOne(
+    // First: a user who may lift the block may be one whose writes it refuses.
+    if (ended.length === holders.length) await setMode(block, false);
+    await fencesOf(setRecords(client)).updateOne(
+      { _id: documentIds.writeBlocks },
+      { $pull: { holders: { $in: ended } } } as Document,
+      majority,
+    );
+    await fencesOf(control).deleteOne(
       { _id: documentIds.writeBlock, holder: found?.holder ?? null },
       majority,
     );
     await settleMode(block);
   });
-  return !(await isHeld(block));
+  return (await readHeld(control, documentIds.writeBlock)) === null;
 }

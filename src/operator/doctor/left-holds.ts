@@ -1,5 +1,7 @@
 import { type HistoryRecord, isOver } from "../../database/history/history-record.ts";
-import type { HeldRecords, HistoryHolder } from "../../journal/fence.ts";
+import { isHolderOf } from "../../database/isolation/member-hold.ts";
+import type { HeldDeletions } from "../../database/isolation/ttl-hold.ts";
+import type { HistoryHolder } from "../../journal/fence.ts";
 import { sharedDatabaseName } from "../../mongo/database-names.ts";
 import { namesShown } from "../names-shown.ts";
 import { type Finding, ok, trouble, warning } from "./finding.ts";
@@ -11,24 +13,29 @@ const startServer = "a state server lifts it by itself: start one where none run
 export interface FoundBlock {
   /** The upgrade's effect that has asked for it, or null without a record. */
   readonly holder: string | null;
+  /** The upgrades of other fleets that block them. */
+  readonly others: readonly string[];
   /** Whether the set refuses what its users write. Null where this user may not know. */
   readonly isBlocked: boolean | null;
 }
 
 /** Judges the block that keeps writers out during an upgrade. Pure. */
 export function judgeWriteBlock(
-  { holder, isBlocked }: FoundBlock,
+  { holder, others, isBlocked }: FoundBlock,
   upgradeId: string | null,
 ): Finding {
   const { writeBlock: name } = parts;
   if (holder === null && isBlocked !== true) {
     return ok(name, "no upgrade of this fleet keeps writers out");
   }
+  if (holder === null && others.length > 0) {
+    return ok(name, `another fleet keeps the writers of the set out: ${namesShown(others)}`);
+  }
   if (holder === null) {
     return warning(
       name,
-      "the set refuses what its users write, and no upgrade of this fleet has recorded that",
-      "it may be wanted by an operator or by another fleet; where nobody wants it, run `lockstep allow-writes --force`",
+      "the set refuses what its users write, and no upgrade has recorded that",
+      "it may be wanted by an operator; where nobody wants it, run `lockstep allow-writes --force`",
     );
   }
   if (upgradeId !== null) return ok(name, `${upgradeId} keeps writers out, until its end`);
@@ -41,21 +48,24 @@ export function judgeWriteBlock(
 
 /**
  * Judges the rest of TTL deletion during an upgrade. Pure.
- * @param held the members where it rests, and for whom
+ * @param held the members where it rests, and the upgrades of all fleets that need it
  */
 export function judgeDeletions(
-  { hosts = [], holder }: HeldRecords["deletions"],
+  { hosts, holders }: HeldDeletions,
   upgradeId: string | null,
   control: string,
 ): Finding {
   const { deletions: name } = parts;
-  if (hosts.length === 0) return ok(name, "no upgrade of this fleet lets it rest");
+  if (hosts.length === 0) return ok(name, "no upgrade lets it rest");
   const where = namesShown(hosts);
   if (upgradeId !== null) return ok(name, `it rests on ${where}, until the end of ${upgradeId}`);
-  const record = `db.getSiblingDB("${control}").fences.deleteOne({_id: "deletions"})`;
+  const others = holders.filter((holder) => !isHolderOf(control, holder));
+  if (others.length > 0) return ok(name, `it rests on ${where}, for ${namesShown(others)}`);
+  const record = `db.getSiblingDB("${sharedDatabaseName}").fences.deleteOne({_id: "deletions"})`;
+  const left = holders.length === 0 ? "" : ` (${namesShown(holders)})`;
   return warning(
     name,
-    `it rests on ${where}, and no upgrade is active (${holder ?? "unknown"}): documents stay that should be gone`,
+    `it rests on ${where}, and no upgrade is active${left}: documents stay that should be gone`,
     `${startServer}; where none is left, run in mongosh on each of these members db.adminCommand({setParameter: 1, ttlMonitorEnabled: true}), then on the primary ${record}`,
   );
 }
@@ -69,7 +79,7 @@ export function judgeHistoryHold(
   const { historyHold: name } = parts;
   const isLeft = (each: HistoryHolder) =>
     isOver(each, nowMs) ||
-    (each.untilMs === null && upgradeId === null && each.holder.startsWith(`${control}/`));
+    (each.untilMs === null && upgradeId === null && isHolderOf(control, each.holder));
   const wanted = holders.filter((each) => !isLeft(each));
   if (wanted.length > 0) {
     const names = namesShown(wanted.map(({ holder }) => holder));

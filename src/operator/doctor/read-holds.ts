@@ -1,6 +1,8 @@
 import { readVersions } from "../../control/versions.ts";
 import { readHistoryRecord } from "../../database/history/history.ts";
-import { isSetBlocked } from "../../database/isolation/write-block.ts";
+import { isHolderOf } from "../../database/isolation/member-hold.ts";
+import { readDeletions } from "../../database/isolation/ttl-hold.ts";
+import { isSetBlocked, readBlockHolders } from "../../database/isolation/write-block.ts";
 import { documentIds } from "../../journal/store.ts";
 import { controlOf, readHeld } from "../../leadership/fences.ts";
 import type { OpenFleet } from "../open-fleet.ts";
@@ -15,6 +17,7 @@ import { parts } from "./mends.ts";
 export function holdExaminations(fleet: OpenFleet): readonly Examination[] {
   const { client, store, controlDatabaseName } = fleet;
   const control = controlOf(fleet);
+  const isOther = (holder: string) => !isHolderOf(controlDatabaseName, holder);
   const examination = <Held>(
     name: string,
     read: () => Promise<Held>,
@@ -31,6 +34,7 @@ export function holdExaminations(fleet: OpenFleet): readonly Examination[] {
       parts.writeBlock,
       async () => ({
         holder: (await readHeld(control, documentIds.writeBlock))?.holder ?? null,
+        others: (await readBlockHolders(client)).filter(isOther),
         // A user that may not ask sees the record alone.
         isBlocked: await isSetBlocked(client).catch(() => null),
       }),
@@ -38,7 +42,7 @@ export function holdExaminations(fleet: OpenFleet): readonly Examination[] {
     ),
     examination(
       parts.deletions,
-      async () => (await readHeld(control, documentIds.deletions)) ?? {},
+      () => readDeletions(client),
       (held, upgradeId) => judgeDeletions(held, upgradeId, controlDatabaseName),
     ),
     examination(

@@ -4,14 +4,20 @@
 import { type Document, MongoClient } from "mongodb";
 import { expect, inject, onTestFinished, test } from "vitest";
 import { pauseDeletions, resumeDeletions } from "../../../src/database/isolation/ttl-hold.ts";
-import { allowWrites, blockWrites } from "../../../src/database/isolation/write-block.ts";
+import {
+  allowWrites,
+  blockWrites,
+  isSetBlocked,
+} from "../../../src/database/isolation/write-block.ts";
 import { startReplicaSet } from "../../../src/local/replica-set.ts";
 import { silentLog } from "../../../src/log.ts";
 import { memberOpener } from "../../../src/mongo/connect.ts";
+import { sharedDatabaseName } from "../../../src/mongo/database-names.ts";
 import type { WithMember } from "../../../src/mongo/members.ts";
 import { dataMembers, memberUrl } from "../../../src/mongo/members.ts";
 import { systemClock } from "../../../src/ports/clock.ts";
 import { noFaults } from "../../../src/ports/fault-point.ts";
+import { startSecureSet } from "../../support/secure.ts";
 import { createSetting, dyingFaultPoints, never } from "../setting.ts";
 
 const always = async () => true;
@@ -55,7 +61,7 @@ test("paused and resumed, killed at each durable write; what was off stays off",
   }
   // Away: the others need not wait for it. Taken out of the set: nobody waits for it.
   await pauseDeletions(options, "u1");
-  const fences = client.db(setting.control.databaseName).collection<{ _id: string }>("fences");
+  const fences = client.db(sharedDatabaseName).collection<{ _id: string }>("fences");
   const gone = { $push: { hosts: { $each: ["gone.invalid:1"], $position: 0 } } };
   await fences.updateOne({ _id: "deletions" }, gone as Document);
   const oneAway: WithMember = (host, act) =>
@@ -66,7 +72,7 @@ test("paused and resumed, killed at each durable write; what was off stays off",
   expect(await states()).toEqual([false, true, false]);
   await resumeDeletions(options, always);
   expect(await states()).toEqual([true, true, false]);
-  expect(await fences.findOne({ _id: "deletions" })).toMatchObject({ hosts: [] });
+  expect(await fences.findOne({ _id: "deletions" })).toMatchObject({ hosts: [], holders: [] });
 
   // Between what is written down and what is switched off, the upgrade ends.
   const block = { client, control: setting.control, faultPoints: noFaults };
@@ -88,7 +94,7 @@ test("paused and resumed, killed at each durable write; what was off stays off",
         if (asked["global"] === true) await allowWrites(block, always);
         return database.command(asked);
       };
-      return { command };
+      return { command, collection: database.collection.bind(database) };
     },
     startSession: () => client.startSession(),
   };
@@ -175,11 +181,44 @@ test("paused and resumed, killed at each durable write; what was off stays off",
     }
     return client.db("admin").command(asked);
   };
-  const overtakenByNext = { db: () => ({ command }) } as unknown as MongoClient;
+  const overtakenByNext = {
+    db: (name: string) => ({
+      command,
+      collection: client.db(name).collection.bind(client.db(name)),
+    }),
+  } as unknown as MongoClient;
   expect(await allowWrites({ ...block, client: overtakenByNext }, always)).toBe(false);
   expect(await mode()).toBe(2);
   expect(await allowWrites(block, always)).toBe(true);
 
+  // Another fleet of the set upgrades at the same time: the one that ends first leaves the other what it needs.
+  const other = await createSetting(client);
+  const others = { ...options, control: other.control, mastership: await other.master(1) };
+  let switchedOn = 0;
+  const counting: WithMember = (host, act) =>
+    withMember(host, (member) => {
+      const command = async (asked: Document) => {
+        if (asked["ttlMonitorEnabled"] === true) switchedOn += 1;
+        return member.db("admin").command(asked);
+      };
+      return act({ db: () => ({ command }) } as unknown as MongoClient);
+    });
+  for (const [first, last] of [
+    [options, others],
+    [others, options],
+  ] as const) {
+    await pauseDeletions(options, "u1");
+    await pauseDeletions(others, "u1");
+    for (const when of ["before", "after"] as const) {
+      const dying = { ...first, withMember: counting, faultPoints: dyingFaultPoints(1, when) };
+      await resumeDeletions(dying, always).catch(() => {});
+    }
+    await resumeDeletions({ ...first, withMember: counting }, always);
+    expect(await states()).toEqual([false, false, false]);
+    expect(switchedOn, "not even for a moment").toBe(0);
+    await resumeDeletions(last, always);
+    expect(await states()).toEqual([true, true, false]);
+  }
   // Nobody knows who shut writers out: only somebody who asks for just that lets them in.
   await client.db("admin").command({ setUserWriteBlockMode: 1, global: true });
   expect(await allowWrites(block, always)).toBe(false);
@@ -193,6 +232,40 @@ test("paused and resumed, killed at each durable write; what was off stays off",
   expect(await states()).toEqual([true, true, false]);
   await expect(blockWrites(options, "u1")).rejects.toMatchObject({ code: "fenced" });
   expect(await allowWrites(block, always)).toBe(false);
+  await client.close();
+});
+
+test("of two fleets that block the writers of their set, the last one lets them in", async () => {
+  const set = await startSecureSet();
+  onTestFinished(() => set.stop());
+  // Root passes the block, as the user of an agent does.
+  const client = new MongoClient(set.url());
+  const fleets = await Promise.all(
+    [1, 2].map(async () => {
+      const { control, master } = await createSetting(client);
+      const mastership = await master(1);
+      return { client, control, mastership, signal: never, clock: systemClock };
+    }),
+  );
+  const [one, other] = fleets.map((fleet) => ({ ...fleet, faultPoints: noFaults }));
+  if (!one || !other) return expect.unreachable();
+  for (let round = 0; round < 2; round += 1) {
+    await blockWrites(one, "u1");
+    await blockWrites(other, "u1");
+    for (const when of ["before", "after"] as const) {
+      const dying = { ...one, faultPoints: dyingFaultPoints(1, when) };
+      await allowWrites(dying, always).catch(() => {});
+    }
+    await allowWrites(one, always);
+    expect(await allowWrites(one, always)).toBe(false);
+    expect(await isSetBlocked(client)).toBe(true);
+    expect(await allowWrites(other, always)).toBe(true);
+    expect(await isSetBlocked(client)).toBe(false);
+  }
+  // An operator asks for everybody to be let in.
+  await blockWrites(other, "u2");
+  expect(await allowWrites(one, always, true)).toBe(true);
+  expect(await isSetBlocked(client)).toBe(false);
   await client.close();
 });
 
