@@ -52,7 +52,7 @@ export async function logCalls(folders: readonly string[]): Promise<readonly Log
       if (!entry.isFile() || !/\.tsx?$/.test(path)) continue;
       const text = await readFile(path, "utf8");
       for (const found of text.matchAll(
-        /(?:\b|create)log(?:\(\{\}\))?\s*\.(debug|info|warn|error|child)\(/gi,
+        /(?:\b|create)log(?:\((?:\{\})?\))?\s*\.(debug|info|warn|error|child)\(/gi,
       )) {
         const open = found.index + found[0].length - 1;
         const [fields = "", message = ""] = partsOf(text.slice(open + 1, closing(text, open) - 1));
