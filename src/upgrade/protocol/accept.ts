@@ -95,15 +95,12 @@ function requireWay(from: string, to: string, between: readonly string[]): void 
     between.slice(0, limits.stepsBetweenNamedMax),
     between.length - limits.stepsBetweenNamedMax,
   ];
-  const why =
+  const more = left > 0 ? ` and ${left} more` : "";
+  const message =
     between.length === 0
-      ? ""
-      : `, which has no way to undo what lies between: ${named.join(", ")}${left > 0 ? ` and ${left} more` : ""}`;
-  throw new LockstepError(
-    "version-not-higher",
-    `expected a version higher than ${from}, got ${to}${why}: going back after the commit is a restore`,
-    { from, to, between: named },
-  );
+      ? `expected another version than ${from}, got ${to}: the fleet runs it already, so there is nothing to do`
+      : `expected a version higher than ${from}, got ${to}, which has no way to undo what lies between: ${named.join(", ")}${more}: going back after the commit is a restore`;
+  throw new LockstepError("version-not-higher", message, { from, to, between: named });
 }
 
 /**

@@ -50,7 +50,7 @@ test("accepted: the next generation, the state servers, the deadlines with those
 
 test("a target that is no version, equal, or lower", () => {
   refuses({ wanted: plain("next") }, "version-not-semver", "next");
-  refuses({ wanted: plain(from) }, "version-not-higher", from);
+  refuses({ wanted: plain(from) }, "version-not-higher", "the fleet runs it already");
 });
 
 test("a state server that has local work left for an earlier upgrade; a machine agent keeps nobody waiting", () => {
