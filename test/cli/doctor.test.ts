@@ -174,6 +174,10 @@ test("what an upgrade has left behind is named while none is active, as the set 
   } finally {
     await client.db("admin").command({ setUserWriteBlockMode: 1, global: false });
   }
+  // Nobody lifts the holds of a fleet that is not registered.
+  const ofGone = { hosts, holders: ["lockstep_gone/upgrade/u000001"] };
+  await shared.updateOne({ _id: "deletions" }, { $set: ofGone }, upsert);
+  expect((await examine()).finding("the TTL deletion")?.mend).toContain("gone for good");
   await fences.updateOne({ _id: "write-block" }, { $set: { holder: "u000001" } }, upsert);
   expect((await examine()).finding("the write block")?.outcome).toBe("trouble");
   await fences.deleteMany({});

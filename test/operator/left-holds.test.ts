@@ -40,8 +40,8 @@ describe("what an upgrade holds back", () => {
   });
 
   test("TTL deletion that rests without an upgrade is a warning that names the members", () => {
-    const held = { hosts: ["h1:1", "h2:2"], holders: [`${control}/upgrade/u000001`] };
-    const nothing = { hosts: [], holders: [] };
+    const held = { hosts: ["h1:1", "h2:2"], holders: [`${control}/upgrade/u000001`], gone: [] };
+    const nothing = { hosts: [], holders: [], gone: [] };
     expect(judgeDeletions(nothing, null, control)).toMatchObject(none);
     expect(judgeDeletions({ ...held, hosts: [] }, null, control)).toMatchObject(none);
     expect(judgeDeletions(held, active, control)).toMatchObject({
@@ -52,6 +52,11 @@ describe("what an upgrade holds back", () => {
       ...{ ...none, figure: says("for lockstep_other/upgrade/u000004") },
     });
     expect(judgeDeletions({ ...held, holders: [] }, null, control).outcome).toBe("warning");
+    const ofGone = judgeDeletions({ ...ofOther, gone: ofOther.holders }, null, control);
+    expect(ofGone).toMatchObject({
+      outcome: "warning",
+      mend: says("where it is gone for good, run"),
+    });
     const left = judgeDeletions(held, null, control);
     expect(left).toMatchObject({ outcome: "warning", figure: says("h1:1, h2:2, and no upgrade") });
     expect(left.mend).toContain("a state server lifts it by itself");
@@ -63,12 +68,12 @@ describe("what an upgrade holds back", () => {
     const members = [{ host: "h1:1", previous: 300, values: [900] }];
     const judge = (holder: string, untilMs: number | null, upgradeId: string | null = null) => {
       const holders = [{ holder, seconds: 900, untilMs }];
-      return judgeHistoryHold({ holders, members, nowMs: 1_000 }, upgradeId, control);
+      return judgeHistoryHold({ holders, members, nowMs: 1_000, gone: [] }, upgradeId, control);
     };
     const ours = `${control}/${active}`;
-    expect(judgeHistoryHold({ holders: [], members: [], nowMs: 0 }, null, control)).toMatchObject(
-      none,
-    );
+    expect(
+      judgeHistoryHold({ holders: [], members: [], nowMs: 0, gone: [] }, null, control),
+    ).toMatchObject(none);
     expect(judge(ours, null, active)).toMatchObject({ ...none, figure: says(ours) });
     expect(judge(`${control}/hand`, 2_000)).toMatchObject(none);
     expect(judge("lockstep_other/u000001", null)).toMatchObject(none);
@@ -76,13 +81,13 @@ describe("what an upgrade holds back", () => {
       judge(ours, null),
       judge(`${control}/hand`, 999),
       judge("lockstep_other/hand", 999, active),
-      judgeHistoryHold({ holders: [], members, nowMs: 0 }, active, control),
+      judgeHistoryHold({ holders: [], members, nowMs: 0, gone: [] }, active, control),
     ]) {
       expect(found).toMatchObject({ outcome: "warning", figure: says("h1:1 still keeps more") });
       expect(found.mend).toContain("minSnapshotHistoryWindowInSeconds: 300");
     }
     const noMember = { holders: [{ holder: ours, seconds: 9, untilMs: null }], members: [] };
-    const found = judgeHistoryHold({ ...noMember, nowMs: 0 }, null, control);
+    const found = judgeHistoryHold({ ...noMember, nowMs: 0, gone: [] }, null, control);
     expect(found).toMatchObject({ outcome: "warning", figure: says("no member still keeps") });
   });
 });

@@ -30,5 +30,10 @@ export function holderName(controlDatabaseName: string, name: string): string {
 
 /** True for a holder of this fleet. Pure. */
 export function isHolderOf(controlDatabaseName: string, holder: string): boolean {
-  return holder.startsWith(holderName(controlDatabaseName, ""));
+  return fleetOfHolder(holder) === controlDatabaseName;
+}
+
+/** The control database of a holder's fleet. Pure. */
+export function fleetOfHolder(holder: string): string {
+  return holder.split("/", 1)[0] ?? "";
 }

@@ -9,6 +9,13 @@ import { parts } from "./mends.ts";
 
 const startServer = "a state server lifts it by itself: start one where none runs";
 
+/** The words before what a person has to do. No state server lifts the hold of a fleet that is gone. */
+function whereLeft(gone: readonly string[]): string {
+  return gone.length === 0
+    ? `${startServer}; where none is left,`
+    : `no fleet is registered for ${namesShown(gone)}: where it is gone for good,`;
+}
+
 /** The block of writers: what the fleet has recorded, and what the server does. */
 export interface FoundBlock {
   /** The upgrade's effect that has asked for it, or null without a record. */
@@ -46,12 +53,15 @@ export function judgeWriteBlock(
   );
 }
 
-/**
- * Judges the rest of TTL deletion during an upgrade. Pure.
- * @param held the members where it rests, and the upgrades of all fleets that need it
- */
+/** The members where TTL deletion rests, and the upgrades of all fleets that need it. */
+export interface FoundDeletions extends HeldDeletions {
+  /** The holders whose fleets are not registered. */
+  readonly gone: readonly string[];
+}
+
+/** Judges the rest of TTL deletion during an upgrade. Pure. */
 export function judgeDeletions(
-  { hosts, holders }: HeldDeletions,
+  { hosts, holders, gone }: FoundDeletions,
   upgradeId: string | null,
   control: string,
 ): Finding {
@@ -59,26 +69,33 @@ export function judgeDeletions(
   if (hosts.length === 0) return ok(name, "no upgrade lets it rest");
   const where = namesShown(hosts);
   if (upgradeId !== null) return ok(name, `it rests on ${where}, until the end of ${upgradeId}`);
-  const others = holders.filter((holder) => !isHolderOf(control, holder));
+  const others = holders.filter((each) => !isHolderOf(control, each) && !gone.includes(each));
   if (others.length > 0) return ok(name, `it rests on ${where}, for ${namesShown(others)}`);
   const record = `db.getSiblingDB("${sharedDatabaseName}").fences.deleteOne({_id: "deletions"})`;
   const left = holders.length === 0 ? "" : ` (${namesShown(holders)})`;
   return warning(
     name,
     `it rests on ${where}, and no upgrade is active${left}: documents stay that should be gone`,
-    `${startServer}; where none is left, run in mongosh on each of these members db.adminCommand({setParameter: 1, ttlMonitorEnabled: true}), then on the primary ${record}`,
+    `${whereLeft(gone)} run in mongosh on each of these members db.adminCommand({setParameter: 1, ttlMonitorEnabled: true}), then on the primary ${record}`,
   );
+}
+
+/** The holds of history. */
+export interface FoundHistory extends HistoryRecord {
+  /** The holders whose fleets are not registered. */
+  readonly gone: readonly string[];
 }
 
 /** Judges the longer history of the members during an upgrade, or a backup by hand. Pure. */
 export function judgeHistoryHold(
-  { holders, members, nowMs }: HistoryRecord,
+  { holders, members, nowMs, gone }: FoundHistory,
   upgradeId: string | null,
   control: string,
 ): Finding {
   const { historyHold: name } = parts;
   const isLeft = (each: HistoryHolder) =>
     isOver(each, nowMs) ||
+    gone.includes(each.holder) ||
     (each.untilMs === null && upgradeId === null && isHolderOf(control, each.holder));
   const wanted = holders.filter((each) => !isLeft(each));
   if (wanted.length > 0) {
@@ -96,6 +113,6 @@ export function judgeHistoryHold(
   return warning(
     name,
     `nothing needs it any more, and ${hosts} still keeps more of it${left.length === 0 ? "" : ` (for ${namesShown(left.map(({ holder }) => holder))})`}, which costs cache and disk`,
-    `${startServer}; where none is left, run in mongosh ${[...set, record].join(", then ")}`,
+    `${whereLeft(gone)} run in mongosh ${[...set, record].join(", then ")}`,
   );
 }

@@ -1,6 +1,7 @@
+import { registeredControls } from "../../control/fleet-registry.ts";
 import { readVersions } from "../../control/versions.ts";
 import { readHistoryRecord } from "../../database/history/history.ts";
-import { isHolderOf } from "../../database/isolation/member-hold.ts";
+import { fleetOfHolder, isHolderOf } from "../../database/isolation/member-hold.ts";
 import { readDeletions } from "../../database/isolation/ttl-hold.ts";
 import { isSetBlocked, readBlockHolders } from "../../database/isolation/write-block.ts";
 import { documentIds } from "../../journal/store.ts";
@@ -17,7 +18,15 @@ import { parts } from "./mends.ts";
 export function holdExaminations(fleet: OpenFleet): readonly Examination[] {
   const { client, store, controlDatabaseName } = fleet;
   const control = controlOf(fleet);
-  const isOther = (holder: string) => !isHolderOf(controlDatabaseName, holder);
+  const goneOf = async (holders: readonly string[]) => {
+    const others = holders.filter((holder) => !isHolderOf(controlDatabaseName, holder));
+    const registered = await registeredControls(client, others.map(fleetOfHolder));
+    return others.filter((holder) => !registered.includes(fleetOfHolder(holder).toLowerCase()));
+  };
+  const othersOf = async (holders: readonly string[]) => {
+    const gone = await goneOf(holders);
+    return holders.filter((each) => !isHolderOf(controlDatabaseName, each) && !gone.includes(each));
+  };
   const examination = <Held>(
     name: string,
     read: () => Promise<Held>,
@@ -34,7 +43,7 @@ export function holdExaminations(fleet: OpenFleet): readonly Examination[] {
       parts.writeBlock,
       async () => ({
         holder: (await readHeld(control, documentIds.writeBlock))?.holder ?? null,
-        others: (await readBlockHolders(client)).filter(isOther),
+        others: await othersOf(await readBlockHolders(client)),
         // A user that may not ask sees the record alone.
         isBlocked: await isSetBlocked(client).catch(() => null),
       }),
@@ -42,12 +51,18 @@ export function holdExaminations(fleet: OpenFleet): readonly Examination[] {
     ),
     examination(
       parts.deletions,
-      () => readDeletions(client),
+      async () => {
+        const held = await readDeletions(client);
+        return { ...held, gone: await goneOf(held.holders) };
+      },
       (held, upgradeId) => judgeDeletions(held, upgradeId, controlDatabaseName),
     ),
     examination(
       parts.historyHold,
-      () => readHistoryRecord(client),
+      async () => {
+        const record = await readHistoryRecord(client);
+        return { ...record, gone: await goneOf(record.holders.map(({ holder }) => holder)) };
+      },
       (held, upgradeId) => judgeHistoryHold(held, upgradeId, controlDatabaseName),
     ),
   ];
