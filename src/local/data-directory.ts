@@ -1,5 +1,6 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
+import { counted } from "../counted.ts";
 import { LockstepError } from "../errors.ts";
 import { asFileTrouble, readJsonFile, writeFileAtomic } from "../ports/files.ts";
 import { lockFolder } from "../ports/folder-lock.ts";
@@ -67,7 +68,11 @@ export async function takeDataDirectory(path: string, members: number): Promise<
     }
     if (found.members !== members) {
       const next = `or use --members ${found.members}`;
-      throw refused(path, `a set of ${members} members`, `one of ${found.members}, ${next}`);
+      throw refused(
+        path,
+        `a set of ${counted(members, "member")}`,
+        `one of ${found.members}, ${next}`,
+      );
     }
     return { isNew: false, release: lock.release };
   } catch (error) {

@@ -1,3 +1,4 @@
+import { counted } from "../counted.ts";
 import { LockstepError } from "../errors.ts";
 import { withClient } from "./ask.ts";
 import type { Member } from "./mongod-process.ts";
@@ -49,7 +50,10 @@ export async function initiateSet(
       throw otherSet(directory, `the set "${setName}", found the set "${kept._id}"`);
     const { members, version } = kept;
     if (members.length !== hosts.length) {
-      throw otherSet(directory, `a set of ${hosts.length} members, found one of ${members.length}`);
+      throw otherSet(
+        directory,
+        `a set of ${counted(hosts.length, "member")}, found one of ${members.length}`,
+      );
     }
     if (members.every(({ host }, index) => host === hosts[index])) return;
     const moved = members.map((member, index) => ({ ...member, host: hosts[index] }));

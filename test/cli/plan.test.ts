@@ -54,9 +54,9 @@ test("plan, apply, and the refusal of a plan that is older than an upgrade", asy
   );
   expect(planned.code, planned.text).toBe(0);
   expect(planned.out).toContain("plan: things from 1.0.0 to 1.1.0\n");
-  expect(planned.out).toMatch(/passed {2}the version and the agents: 3 state servers are there/);
+  expect(planned.out).toMatch(/passed {2}the version and the agents: 3 state servers, and each/);
   expect(planned.out).toMatch(
-    /passed {2}a majority of the members: 3 healthy members with data, 2 are needed/,
+    /passed {2}a majority of the members: 3 healthy members with data; a majority needs 2/,
   );
   expect(planned.out).toMatch(
     /passed {2}the disks of the agents: each needs \d+ MB; free: a1 \d+ MB/,

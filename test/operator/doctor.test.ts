@@ -226,7 +226,7 @@ describe("databases of Lockstep", () => {
     const names = ["shop", "lockstep", "lockstep_A", "lockstep_A_scratch_3", "lockstep_b"];
     expect(controlsOf(names)).toEqual(["lockstep_A", "lockstep_b"]);
     expect(judgeStrays(["lockstep_A"], ["lockstep_a"])).toMatchObject({
-      ...{ ...none, figure: "1 other fleets are registered" },
+      ...{ ...none, figure: "1 other fleet is registered" },
     });
     const many = Array.from({ length: 12 }, (_, index) => `lockstep_${index}`);
     expect(judgeStrays(many, ["lockstep_0"])).toMatchObject({

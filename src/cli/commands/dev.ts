@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import type { Command } from "commander";
+import { counted } from "../../counted.ts";
 import { LockstepError } from "../../errors.ts";
 import { limits } from "../../limits.ts";
 import type { DevSet } from "../../local/dev-set.ts";
@@ -49,7 +50,7 @@ function setLines({ members, url, directory, isNew }: DevSet, isKept: boolean): 
   const stay = isKept ? "where it stays" : "and is deleted at the end";
   const next = isNew ? "init 1.0.0 --new-database" : "status";
   return [
-    `a replica set of ${members.length === 1 ? "one member" : `${members.length} members`} is up; its data is in ${directory}, ${stay}`,
+    `a replica set of ${counted(members.length, "member")} is up; its data is in ${directory}, ${stay}`,
     ...members.map(({ name, host }) => `  ${name}  ${host}`),
     `next, in another terminal, with the name of your database in place of "${database}":`,
     `  export LOCKSTEP_MONGO_URL="${url(database)}"`,

@@ -1,3 +1,4 @@
+import { counted } from "../../counted.ts";
 import type { ListedActors } from "../../operator/actors/list.ts";
 import type { ActorWhy, ShownActor } from "../../operator/actors/look.ts";
 import type { SentByHand } from "../../operator/actors/send-event.ts";
@@ -9,10 +10,6 @@ import { clockTime } from "./fleet.ts";
 function moment(at: Date, nowMs: number): string {
   const ms = at.getTime() - nowMs;
   return `${clockTime(at.getTime())} (${ms < 0 ? `${timeSpan(-ms)} ago` : `in ${timeSpan(ms)}`})`;
-}
-
-function counted(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? "" : "s"}`;
 }
 
 /** When a worker has to do something for an actor of a list. */

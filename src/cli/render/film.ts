@@ -1,3 +1,4 @@
+import { counted } from "../../counted.ts";
 import { cutTo } from "../../errors.ts";
 import { limits } from "../../limits.ts";
 import type { Film, FilmStep } from "../../operator/film/film.ts";
@@ -62,7 +63,7 @@ export function renderFilmHead(film: Film): string {
   const agents = film.lanes.length - 1;
   const kind = film.restoreOf === null ? "upgrade" : "restore";
   const took = film.final ? `took ${timeSpan(until - from)}` : "goes on";
-  return `${kind} ${film.upgradeId}  ${film.from} → ${film.to}  ${clockTime(from)}, ${took}, ${agents === 1 ? "1 agent" : `${agents} agents`}`;
+  return `${kind} ${film.upgradeId}  ${film.from} → ${film.to}  ${clockTime(from)}, ${took}, ${counted(agents, "agent")}`;
 }
 
 /** The longest name of a state of Lockstep's machines. */

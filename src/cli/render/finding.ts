@@ -1,3 +1,4 @@
+import { counted } from "../../counted.ts";
 import type { Finding, Outcome } from "../../operator/doctor/examine.ts";
 import { printableLine } from "../../printable.ts";
 import { docsLinkOf } from "./docs-link.ts";
@@ -23,6 +24,5 @@ export function renderFinding({ name, outcome, figure, code, mend }: Finding): s
 
 /** The last line of an examination. Pure. */
 export function renderCounts({ ok, warning, trouble }: Counts): string {
-  const plural = (count: number, word: string) => `${count} ${word}${count === 1 ? "" : "s"}`;
-  return `${ok} ok, ${plural(warning, "warning")}, ${plural(trouble, "trouble")}`;
+  return `${ok} ok, ${counted(warning, "warning")}, ${counted(trouble, "trouble")}`;
 }

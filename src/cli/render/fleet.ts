@@ -1,3 +1,4 @@
+import { counted } from "../../counted.ts";
 import { cutTo } from "../../errors.ts";
 import { limits } from "../../limits.ts";
 import { type Condition, conditionsOf } from "../../operator/conditions.ts";
@@ -63,8 +64,8 @@ function savedText({ agent, path, documents, deletions }: SavedWrites): string {
   const saved =
     path === null
       ? []
-      : [`${documents} documents of others, taken back and kept in ${path} on ${agent}`];
-  const undone = deletions === 0 ? [] : [`${deletions} deletions of others taken back`];
+      : [`${counted(documents, "document")} of others, taken back and kept in ${path} on ${agent}`];
+  const undone = deletions === 0 ? [] : [`${counted(deletions, "deletion")} of others taken back`];
   return [...saved, ...undone].join(", ");
 }
 
@@ -102,12 +103,13 @@ function renderUpgrade(
     `  ${sayWord(condition.word).padEnd(12)} ${condition.what}${condition.todo === null ? "" : `: ${condition.todo}`}`,
   ];
   if (upgrade.progress) lines.push(`  progress     ${progressText(upgrade.progress)}`);
-  else if (upgrade.batches > 0) lines.push(`  progress     ${upgrade.batches} batches committed`);
+  else if (upgrade.batches > 0)
+    lines.push(`  progress     ${counted(upgrade.batches, "batch", "batches")} committed`);
   if (upgrade.rehearsedMs !== null) {
     const grown = upgrade.growthBytes ? `, ${bytesText(upgrade.growthBytes)} more` : "";
     lines.push(`  rehearsed in ${timeSpan(upgrade.rehearsedMs)}${grown}`);
     for (const { step, durationMs, documents } of upgrade.rehearsed) {
-      lines.push(`    ${step}  ${timeSpan(durationMs)}, ${documents} documents changed`);
+      lines.push(`    ${step}  ${timeSpan(durationMs)}, ${counted(documents, "document")} changed`);
     }
   }
   if (upgrade.copies) lines.push(`  copied       ${copiesText(upgrade.copies)}`);

@@ -1,4 +1,5 @@
 import { MongoServerError, ReadConcern } from "mongodb";
+import { counted } from "../../counted.ts";
 import { LockstepError, messageOf } from "../../errors.ts";
 import { limits } from "../../limits.ts";
 import type { TypedBytes } from "../../mongo/bson/elements.ts";
@@ -179,7 +180,7 @@ export async function blameDocuments(
   const named = documents.map(({ id, error }) => `${id} (${error})`).join(", ");
   return new LockstepError(
     "step-failed",
-    `it fails on ${isOver(look) ? "at least " : ""}${documents.length} documents of "${collection}": ${named}`,
+    `it fails on ${isOver(look) ? "at least " : ""}${counted(documents.length, "document")} of "${collection}": ${named}`,
     { collection, documents },
     { cause },
   );

@@ -1,4 +1,5 @@
 import type { MongoClient, UUID } from "mongodb";
+import { counted } from "../../counted.ts";
 import { LockstepError, messageOf } from "../../errors.ts";
 import { limits } from "../../limits.ts";
 import type { Clock } from "../../ports/clock.ts";
@@ -57,7 +58,7 @@ export async function insertRaw(
       if (first) {
         throw new LockstepError(
           "restore-failed",
-          `${errors.length} documents of "${into.name}" cannot be inserted: ${first.errmsg}: correct the data, or use another copy`,
+          `${counted(errors.length, "document")} of "${into.name}" cannot be inserted: ${first.errmsg}: correct the data, or use another copy`,
           { collection: into.name, errors: errors.slice(0, limits.offendingDocumentsMax) },
         );
       }

@@ -1,3 +1,4 @@
+import { counted } from "../../counted.ts";
 import { namesShown } from "../names-shown.ts";
 import { type Finding, ok, warning } from "./finding.ts";
 import { parts } from "./mends.ts";
@@ -74,7 +75,7 @@ export function judgeClaims(pool: readonly string[], claims: readonly FoundClaim
  */
 export function judgeStrays(others: readonly string[], registered: readonly string[]): Finding {
   const strays = others.filter((name) => !registered.includes(name.toLowerCase()));
-  const figure = `${others.length - strays.length} other fleets are registered`;
+  const figure = `${counted(others.length - strays.length, "other fleet is", "other fleets are")} registered`;
   if (strays.length === 0) return ok(parts.strays, figure);
   return warning(
     parts.strays,

@@ -1,3 +1,4 @@
+import { counted } from "../../counted.ts";
 import type { Visit } from "../../engine/read.ts";
 import type { ExplainFacts } from "./facts.ts";
 
@@ -27,7 +28,7 @@ export function triedForUpgrade({ status, context, visits }: ExplainFacts): read
       ? [`the copies were begun again ${times(context.momentsGone)}`]
       : []),
     ...(rehearsed ? ["the steps passed their rehearsal on a copy"] : []),
-    ...(batches > 0 ? [`${batches} batches of the migration were committed`] : []),
+    ...(batches > 0 ? [`committed of the migration: ${counted(batches, "batch", "batches")}`] : []),
     ...(paused > 0 ? [`an operator has paused it ${times(paused)}`] : []),
     ...(retried > 0 ? [`an operator has let it try again ${times(retried)}`] : []),
     ...(context?.touched && context.restored ? ["the data was put back"] : []),

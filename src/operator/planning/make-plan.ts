@@ -3,6 +3,7 @@ import { lte } from "semver";
 import type { Deadlines } from "../../../machines/vocabulary.ts";
 import { type AgentRecord, readAgents } from "../../control/agents.ts";
 import { requireSemver } from "../../control/versions.ts";
+import { counted } from "../../counted.ts";
 import { isLockstepError, LockstepError, messageOf } from "../../errors.ts";
 import { silentLog } from "../../log.ts";
 import { type Catalogue, readCatalogue } from "../../mongo/catalogue/catalogue.ts";
@@ -62,7 +63,7 @@ function acceptanceCheck(
     name: "the version and the agents",
     async run() {
       const { required } = decideAcceptance({ ...options, agents, between: [] });
-      const words = `${required.length} state servers are there, and each can start ${options.wanted.to}`;
+      const words = `${counted(required.length, "state server")}, and each can start ${options.wanted.to}`;
       return { figure: words, warning: null };
     },
   };

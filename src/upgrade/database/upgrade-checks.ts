@@ -1,4 +1,5 @@
 import { type AgentRecord, readAgents } from "../../control/agents.ts";
+import { counted } from "../../counted.ts";
 import { refuseUnsupported } from "../../database/backup/supported.ts";
 import { historySecondsNeeded, requireHistory } from "../../database/history/history.ts";
 import { LockstepError } from "../../errors.ts";
@@ -129,7 +130,7 @@ function serverChecks(
         const others = (await keepers()).filter(({ agent }) => agent !== own?.agent);
         const warning = requireAgentRights([...asked, ...others]);
         return passed(
-          `${asked.length + others.length} state servers have all that they need`,
+          `nothing is missing on ${counted(asked.length + others.length, "state server")}`,
           warning,
         );
       },
@@ -138,7 +139,9 @@ function serverChecks(
       name: checkNames.majority,
       async run() {
         const { healthy, needed } = await checkMajority(client);
-        return passed(`${healthy} healthy members with data, ${needed} are needed`);
+        return passed(
+          `${counted(healthy, "healthy member")} with data; a majority needs ${needed}`,
+        );
       },
     },
     {
@@ -149,7 +152,7 @@ function serverChecks(
         requireDefinitionsFit(found);
         requireNamesFit(found, scratchDatabaseNames(options.controlDatabaseName));
         return passed(
-          `${found.collections.length} collections and views can be copied and restored`,
+          `${counted(found.collections.length, "collection or view", "collections and views")} to copy and restore`,
         );
       },
     },
@@ -169,7 +172,7 @@ function memberChecks(
         const { members, feature } = await checkServerVersions(options);
         const releases = [...new Set(members.map(({ version }) => version))].toSorted();
         return passed(
-          `MongoDB ${releases.join(" and ")} on ${members.length} members, featureCompatibilityVersion ${feature}`,
+          `MongoDB ${releases.join(" and ")} on ${counted(members.length, "member")}, featureCompatibilityVersion ${feature}`,
         );
       },
     },
@@ -180,7 +183,7 @@ function memberChecks(
         // The rehearsal's copy, then a restore; and a backup that is put in place twice more.
         const addedFiles = 2 * liveFiles + 2 * extra.files;
         await requireFilesForCopy(options, { liveFiles, addedFiles });
-        return passed(`each can open ${addedFiles} files more`);
+        return passed(`each can open ${counted(addedFiles, "more file")}`);
       },
     },
     {
@@ -205,7 +208,7 @@ function hostChecks(options: CheckOptions, { keepers, size }: Facts): readonly U
       async run() {
         const found = await keepers();
         requireOwnMembers(found);
-        return passed(`${found.length} state servers can read theirs`);
+        return passed(`readable from ${counted(found.length, "state server")}`);
       },
     },
     {

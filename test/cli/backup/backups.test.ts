@@ -232,7 +232,7 @@ describe("lockstep rehearse", () => {
       await context.addIndex("things", { b: 1 }, { name: "by-b" });`;
     const answer = await run("rehearse", "1.1.0", ...on, ...(await steps(body)));
     expect(answer.code, answer.text).toBe(0);
-    expect(answer.text).toMatch(/one {2}\d.*2 documents changed in 1 batches/);
+    expect(answer.text).toMatch(/one {2}\d.*2 documents changed in 1 batch/);
     expect(answer.text).toMatch(/applyToCollection things {2}\d.*about \d+/);
     expect(answer.text).toContain('"things" has other indexes');
     expect(answer.text).toMatch(/to go\n.*more on each member's disk/s);

@@ -193,7 +193,7 @@ test("the history", () => {
     [
       "u000002  1.0.0 → 1.1.0  rolled-back  2026-01-02 03:04:05 UTC, took 3.0 s, down 4.0 s, epochs 1, 2",
       "  waiting 3.0 s → rolled-back",
-      "  2 documents of others, taken back and kept in /saved/u000002-41 on a1, 1 deletions of others taken back",
+      "  2 documents of others, taken back and kept in /saved/u000002-41 on a1, 1 deletion of others taken back",
       "  timeout: too late",
       '  {"agent":"a3"}',
       "  see docs/errors.md#timeout",

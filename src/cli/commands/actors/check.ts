@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { counted } from "../../../counted.ts";
 import { limits } from "../../../limits.ts";
 import type { MachineCheck } from "../../../operator/check-machines.ts";
 import { importModule } from "../../../ports/import-module.ts";
@@ -54,7 +55,7 @@ function textLines({
   isSafe,
 }: MachineCheck): readonly string[] {
   const count = troubles.length + omitted;
-  const found = isSafe ? "each goes on with all that it has" : `${count} troubles`;
+  const found = isSafe ? "each goes on with all that it has" : counted(count, "trouble");
   const head = `${machine} ${version}: ${actors} living actors in "${database}": ${actors === 0 ? "nothing to check" : found}`;
   const shown = troubles.slice(0, limits.checkTroublesShownMax);
   const lines = shown.map(({ id, version: from, state, trouble, what, message }) =>

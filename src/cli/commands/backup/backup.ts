@@ -1,3 +1,4 @@
+import { counted } from "../../../counted.ts";
 import {
   type BackupSummary,
   backupFolder,
@@ -35,7 +36,7 @@ function line({
 }: BackupSummary): string {
   const of = version === "" ? "" : `, version ${version}`;
   return printableLine(
-    `${id}  ${database}${of}  ${time}  ${collections} collections, ${documents} documents, ${bytesText(bytes)}`,
+    `${id}  ${database}${of}  ${time}  ${counted(collections, "collection")}, ${counted(documents, "document")}, ${bytesText(bytes)}`,
   );
 }
 
@@ -117,7 +118,8 @@ export async function show(
   const summary = summaryOf(manifest);
   terminal.out(options.json ? jsonLine({ type: "backup", ...summary }) : line(summary));
   for (const { name, type, documents, bytes, indexes } of manifest.collections) {
-    const what = type === "view" ? "view" : `${documents} documents, ${bytesText(bytes)}`;
+    const what =
+      type === "view" ? "view" : `${counted(documents, "document")}, ${bytesText(bytes)}`;
     terminal.out(
       options.json
         ? jsonLine({ type: "collection", name, kind: type, documents, bytes, indexes })

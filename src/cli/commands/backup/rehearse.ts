@@ -1,3 +1,4 @@
+import { counted } from "../../../counted.ts";
 import { LockstepError } from "../../../errors.ts";
 import { rehearseByHand } from "../../../operator/by-hand/data-by-hand.ts";
 import { timeSpan } from "../../../time-span.ts";
@@ -44,7 +45,7 @@ export async function rehearseCommand(
   terminal.out(`${from} → ${to} passed on a copy; the live data was not touched`);
   for (const { step, durationMs, documents, batches, operations } of result.figures) {
     terminal.out(
-      `  ${step}  ${timeSpan(durationMs)}, ${documents} documents changed in ${batches} batches`,
+      `  ${step}  ${timeSpan(durationMs)}, ${counted(documents, "document")} changed in ${counted(batches, "batch", "batches")}`,
     );
     for (const { operation, estimatedBytes, durationMs: tookMs } of operations) {
       terminal.out(`    ${operation}  ${timeSpan(tookMs)}, about ${bytesText(estimatedBytes)}`);

@@ -1,3 +1,4 @@
+import { counted } from "../../../counted.ts";
 import { backupFolder, summaryOf } from "../../../operator/by-hand/backup-files.ts";
 import {
   checkRestore,
@@ -52,7 +53,7 @@ async function restoreBesideLive(
     );
     return exitCodes.done;
   }
-  const what = `${plan.collections} collections, ${plan.documents} documents, ${bytesText(plan.bytes)}`;
+  const what = `${counted(plan.collections, "collection")}, ${counted(plan.documents, "document")}, ${bytesText(plan.bytes)}`;
   terminal.out(
     dryRun
       ? `would restore ${what} into "${to}"; nothing was written`
@@ -80,7 +81,7 @@ async function restoreLive(
             ...{ type: "restore-plan", backupId: id, to: database, version },
             ...{ collections, documents, bytes },
           })
-        : `would put "${database}" back on ${collections} collections, ${bytesText(bytes)}, version ${version}; nothing was written`,
+        : `would put "${database}" back on ${counted(collections, "collection")}, ${bytesText(bytes)}, version ${version}; nothing was written`,
     );
     return exitCodes.done;
   }
