@@ -82,6 +82,7 @@ const leaves = [
   "src/errors.ts",
   "src/limits.ts",
   "src/log.ts",
+  "src/counted.ts",
   "src/printable.ts",
   "src/time-span.ts",
   "src/shape.ts",

@@ -5,7 +5,7 @@ import {
   masterRole,
   participantPrefix,
   participantsPrefix,
-} from "../control/names.ts";
+} from "../control/ids.ts";
 import { createEngine, type Engine } from "../engine/engine.ts";
 import { isFileTrouble, isLockstepError, LockstepError, messageOf } from "../errors.ts";
 import { collections, type Entry } from "../journal/store.ts";

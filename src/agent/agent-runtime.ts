@@ -3,7 +3,7 @@ import type { MongoClient } from "mongodb";
 import { awaitName } from "../control/agent-name.ts";
 import { register } from "../control/agents.ts";
 import { nameOf, registerFleet, requireFleet } from "../control/fleet-registry.ts";
-import { connectionNames } from "../control/names.ts";
+import { connectionNames } from "../control/ids.ts";
 import { initializeVersions, readVersions } from "../control/versions.ts";
 import { checkWriteBlock } from "../database/isolation/write-block.ts";
 import { isAway, isLockstepError, LockstepError, messageOf } from "../errors.ts";

@@ -4,7 +4,7 @@ import { isAtEnd } from "../journal/entry-shape.ts";
 import { collections, type Store, type Write } from "../journal/store.ts";
 import { limits } from "../limits.ts";
 import { count, fields, text } from "../shape.ts";
-import { coordinatorId } from "./names.ts";
+import { coordinatorId } from "./ids.ts";
 
 /** The head of a stored value. The text itself is in numbered parts beside it. */
 interface Head {

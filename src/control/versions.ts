@@ -8,7 +8,7 @@ import {
   type Versions,
   type Write,
 } from "../journal/store.ts";
-import { generationOf, upgradeIdOf } from "./names.ts";
+import { generationOf, upgradeIdOf } from "./ids.ts";
 
 /** The database version in transition. It equals no version, so no gate opens while it stands. */
 export function inTransition(from: string, to: string, upgradeId: string): string {

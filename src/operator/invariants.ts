@@ -2,7 +2,7 @@ import { valid } from "semver";
 import { agentInvariants, upgradeInvariants } from "../../machines/invariants.ts";
 import type { ParticipantContext } from "../../machines/participant-context.ts";
 import type { UpgradeContext } from "../../machines/upgrade-context.ts";
-import { coordinatorId, coordinatorPrefix } from "../control/names.ts";
+import { coordinatorId, coordinatorPrefix } from "../control/ids.ts";
 import { inTransition } from "../control/versions.ts";
 import type { Entry, Versions } from "../journal/store.ts";
 import { contextOf, isFinal, unreadable } from "../upgrade/fleet-journal.ts";

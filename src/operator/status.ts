@@ -13,7 +13,7 @@ import {
   isStarting,
   readAgents,
 } from "../control/agents.ts";
-import { coordinatorId, coordinatorPrefix, upgradeOfCoordinator } from "../control/names.ts";
+import { coordinatorId, coordinatorPrefix, upgradeOfCoordinator } from "../control/ids.ts";
 import { noVersionError, readVersions, requireRecords } from "../control/versions.ts";
 import { dueAt, headsUpTo, type Visit, visitsOf } from "../engine/read.ts";
 import { type LockstepError, reasonOf } from "../errors.ts";

@@ -1,4 +1,4 @@
-import { participantPrefix } from "../control/names.ts";
+import { participantPrefix } from "../control/ids.ts";
 import type { Store } from "../journal/store.ts";
 import { isFinal } from "./fleet-journal.ts";
 import { isOpenPart, type OpenPart } from "./protocol/accept.ts";

@@ -1,5 +1,5 @@
 import type { StepFigures, UpgradeContext } from "../../machines/upgrade-context.ts";
-import { coordinatorId, coordinatorPrefix, isUpgradeId } from "../control/names.ts";
+import { coordinatorId, coordinatorPrefix, isUpgradeId } from "../control/ids.ts";
 import type { EngineSpans } from "../engine/effect-runner.ts";
 import { headsUpTo, isFinal, visitsOf } from "../engine/read.ts";
 import { messageOf } from "../errors.ts";

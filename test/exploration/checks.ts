@@ -1,6 +1,6 @@
 import { copyHoldersOf } from "../../machines/upgrade-context.ts";
 import { protocol } from "../../machines/vocabulary.ts";
-import { coordinatorId, participantId } from "../../src/control/names.ts";
+import { coordinatorId, participantId } from "../../src/control/ids.ts";
 import type { Entry } from "../../src/journal/store.ts";
 import { fleetInvariants } from "../../src/operator/invariants.ts";
 import { endBreaks } from "./actions/coordinator-effects.ts";

@@ -4,7 +4,7 @@
 // journal by hand while the schema step runs, or while every process is dead; taken out again, it is the build that can.
 import type { Document } from "mongodb";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { coordinatorId } from "../../src/control/names.ts";
+import { coordinatorId } from "../../src/control/ids.ts";
 import { signalProcess } from "../../src/ports/process.ts";
 import { startTestFleet, type TestFleet } from "../support/fleet.ts";
 

@@ -3,7 +3,7 @@ import type { AgentEvent } from "../../machines/participant-context.ts";
 import type { UpgradeContext } from "../../machines/upgrade-context.ts";
 import type { Moved } from "../../src/agent/lifecycle.ts";
 import { readAgents } from "../../src/control/agents.ts";
-import { coordinatorId, participantId } from "../../src/control/names.ts";
+import { coordinatorId, participantId } from "../../src/control/ids.ts";
 import { readVersions } from "../../src/control/versions.ts";
 import {
   collections,

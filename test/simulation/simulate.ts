@@ -1,6 +1,6 @@
 import type { UpgradeContext } from "../../machines/upgrade-context.ts";
+import { coordinatorId } from "../../src/control/ids.ts";
 import { type FleetRequest, fileRequest, readAnswer } from "../../src/control/inbox.ts";
-import { coordinatorId } from "../../src/control/names.ts";
 import { initializeVersions, readVersions } from "../../src/control/versions.ts";
 import { messageOf } from "../../src/errors.ts";
 import { createMemoryStore } from "../../src/journal/memory-store.ts";

@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
+import { isUpgradeId } from "../../control/ids.ts";
 import type { FleetRequest } from "../../control/inbox.ts";
-import { isUpgradeId } from "../../control/names.ts";
 import { readVersions } from "../../control/versions.ts";
 import { createBackup } from "../../database/backup/backup.ts";
 import { reportTenths } from "../../database/backup/load-progress.ts";

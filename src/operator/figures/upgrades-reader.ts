@@ -1,4 +1,4 @@
-import { coordinatorPrefix } from "../../control/names.ts";
+import { coordinatorPrefix } from "../../control/ids.ts";
 import { headsUpTo } from "../../engine/read.ts";
 import type { Store } from "../../journal/store.ts";
 import { noUpgrades, runningSince, sumOf, totalsOf, type UpgradeTotals } from "./upgrade-totals.ts";

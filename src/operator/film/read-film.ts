@@ -1,6 +1,6 @@
 import type { UpgradeContext } from "../../../machines/upgrade-context.ts";
 import { readAgents } from "../../control/agents.ts";
-import { coordinatorId, generationOf, isUpgradeId, participantId } from "../../control/names.ts";
+import { coordinatorId, generationOf, isUpgradeId, participantId } from "../../control/ids.ts";
 import { isFinal } from "../../engine/read.ts";
 import { LockstepError } from "../../errors.ts";
 import { collections, type Entry, type Store } from "../../journal/store.ts";
@@ -9,7 +9,7 @@ import { contextOf, isOver, unreadable } from "../../upgrade/fleet-journal.ts";
 import type { Film, Lane } from "./film.ts";
 import { laneOf, nothingProjected, type Projected, projected, shippedCharts } from "./project.ts";
 
-export { isUpgradeId } from "../../control/names.ts";
+export { isUpgradeId } from "../../control/ids.ts";
 
 type Readable = Pick<Store, "entries" | "entriesAt" | "list" | "now">;
 

@@ -1,6 +1,6 @@
 import type { UpgradeContext } from "../../../machines/upgrade-context.ts";
 import { type AgentRecord, isSilent } from "../../control/agents.ts";
-import { generationOf, participantId } from "../../control/names.ts";
+import { generationOf, participantId } from "../../control/ids.ts";
 import { collections, type Entry, type Store } from "../../journal/store.ts";
 import type { Opening } from "../../upgrade/participant/openings.ts";
 

@@ -1,7 +1,7 @@
 import type { UpgradeContext } from "../../../machines/upgrade-context.ts";
 import { type AgentRecord, isSilent, readAgents } from "../../control/agents.ts";
 import type { FailureDetector } from "../../control/failure-detector.ts";
-import { coordinatorId } from "../../control/names.ts";
+import { coordinatorId } from "../../control/ids.ts";
 import { readVersions } from "../../control/versions.ts";
 import type { Store } from "../../journal/store.ts";
 import { isFinal, viewOf } from "../fleet-journal.ts";

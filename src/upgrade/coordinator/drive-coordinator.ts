@@ -1,6 +1,6 @@
 import type { ParticipantContext } from "../../../machines/participant-context.ts";
 import { isSilent } from "../../control/agents.ts";
-import { participantId } from "../../control/names.ts";
+import { participantId } from "../../control/ids.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { fenceOf } from "../../journal/fence.ts";
 import type { Store } from "../../journal/store.ts";

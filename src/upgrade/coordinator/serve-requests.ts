@@ -7,6 +7,7 @@ import {
 import type { Deadlines, ForeignWritesPolicy } from "../../../machines/vocabulary.ts";
 import { type AgentRecord, isSilent, readAgents } from "../../control/agents.ts";
 import type { FailureDetector } from "../../control/failure-detector.ts";
+import { coordinatorId, coordinatorPrefix, masterRole } from "../../control/ids.ts";
 import {
   type Answer,
   answerWrite,
@@ -18,7 +19,6 @@ import {
   tooManyRequests,
   withdrawWrite,
 } from "../../control/inbox.ts";
-import { coordinatorId, coordinatorPrefix, masterRole } from "../../control/names.ts";
 import { noVersionError, readVersions } from "../../control/versions.ts";
 import type { Engine, SendResult } from "../../engine/engine.ts";
 import { isLockstepError, LockstepError, messageOf, reasonOf } from "../../errors.ts";

@@ -1,7 +1,7 @@
 import { statfs } from "node:fs/promises";
 import type { MongoClient } from "mongodb";
 import type { BackupsHeld } from "../../control/agents.ts";
-import { backupDirectory, backupsDirectory, isUpgradeId } from "../../control/names.ts";
+import { backupDirectory, backupsDirectory, isUpgradeId } from "../../control/ids.ts";
 import { dumpDatabase } from "../../database/backup/dump.ts";
 import { measureBackups } from "../../database/backup/measure-backups.ts";
 import { backupsIn, sweepBackups } from "../../database/backup/retention.ts";

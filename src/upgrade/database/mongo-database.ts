@@ -1,4 +1,4 @@
-import { backupDirectory } from "../../control/names.ts";
+import { backupDirectory } from "../../control/ids.ts";
 import { dataDatabase } from "../../database/data-database.ts";
 import { createPartialCopy } from "../../database/rehearsal/partial-copy.ts";
 import { loadDatabase } from "../../database/restore/load-database.ts";

@@ -1,4 +1,4 @@
-import { savedDirectory } from "../../control/names.ts";
+import { savedDirectory } from "../../control/ids.ts";
 import { chooseBackupTime } from "../../database/backup/backup-time.ts";
 import { holdHistory, releaseHistory } from "../../database/history/history.ts";
 import { endEarlierOperations } from "../../database/isolation/end-earlier-operations.ts";

@@ -2,7 +2,7 @@ import { lt } from "semver";
 import type { ParticipantInput } from "../../../machines/participant-context.ts";
 import type { UpgradeContext } from "../../../machines/upgrade-context.ts";
 import { protocol } from "../../../machines/vocabulary.ts";
-import { coordinatorPrefix, participantId, provisionId } from "../../control/names.ts";
+import { coordinatorPrefix, participantId, provisionId } from "../../control/ids.ts";
 import { notInstalled } from "../../control/versions.ts";
 import type { Entry, Versions } from "../../journal/store.ts";
 import { contextOf } from "../fleet-journal.ts";

@@ -2,7 +2,7 @@ import type { ParticipantParams } from "../../../machines/effect-params.ts";
 import type { AgentEvent } from "../../../machines/participant-context.ts";
 import type { UpgradeContext } from "../../../machines/upgrade-context.ts";
 import type { Deadlines } from "../../../machines/vocabulary.ts";
-import { coordinatorId, isProvision, participantId } from "../../control/names.ts";
+import { coordinatorId, isProvision, participantId } from "../../control/ids.ts";
 import type { EffectContext } from "../../engine/engine.ts";
 import { LockstepError } from "../../errors.ts";
 import type { Entry } from "../../journal/store.ts";

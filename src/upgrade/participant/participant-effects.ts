@@ -2,7 +2,7 @@ import type { ParticipantParams } from "../../../machines/effect-params.ts";
 import type { AgentEvent } from "../../../machines/participant-context.ts";
 import type { UpgradeContext } from "../../../machines/upgrade-context.ts";
 import type { Deadlines, Reason } from "../../../machines/vocabulary.ts";
-import { coordinatorId } from "../../control/names.ts";
+import { coordinatorId } from "../../control/ids.ts";
 import { notInstalled } from "../../control/versions.ts";
 import { effectFailed } from "../../engine/effect-failed.ts";
 import type { EffectContext } from "../../engine/engine.ts";

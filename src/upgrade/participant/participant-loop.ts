@@ -1,12 +1,7 @@
 import type { ParticipantContext } from "../../../machines/participant-context.ts";
 import type { UpgradeContext } from "../../../machines/upgrade-context.ts";
 import type { Reason } from "../../../machines/vocabulary.ts";
-import {
-  coordinatorId,
-  isProvision,
-  participantId,
-  participantPrefix,
-} from "../../control/names.ts";
+import { coordinatorId, isProvision, participantId, participantPrefix } from "../../control/ids.ts";
 import { noVersionError, readVersions } from "../../control/versions.ts";
 import { isLockstepError, type LockstepError, messageOf, reasonOf } from "../../errors.ts";
 import { collections, documentIds, type Entry, type Versions } from "../../journal/store.ts";

@@ -1,6 +1,6 @@
 import type { ParticipantInput } from "../../../machines/participant-context.ts";
 import type { Reason } from "../../../machines/vocabulary.ts";
-import { participantId } from "../../control/names.ts";
+import { participantId } from "../../control/ids.ts";
 import type { Engine } from "../../engine/engine.ts";
 import type { AgentIdentity, AgentPorts, HostVersions } from "../agent-identity.ts";
 import type { Gate } from "./gate.ts";

@@ -1,5 +1,5 @@
 import type { UpgradeInput } from "../../../machines/upgrade-context.ts";
-import { coordinatorPrefix, upgradeOfCoordinator } from "../../control/names.ts";
+import { coordinatorPrefix, upgradeOfCoordinator } from "../../control/ids.ts";
 import { contextOf, isFinal, unreadable } from "../fleet-journal.ts";
 import type { World } from "../world.ts";
 

@@ -1,7 +1,7 @@
 // Aim: the counters of upgrades come from the journals, so that a restart loses none; a reading costs little. Method: real
 // journals of upgrades in a store that counts what is read.
 import { expect, test } from "vitest";
-import { coordinatorId, upgradeIdOf } from "../../../src/control/names.ts";
+import { coordinatorId, upgradeIdOf } from "../../../src/control/ids.ts";
 import { createMemoryStore } from "../../../src/journal/memory-store.ts";
 import type { Entry, EntryHead, Store } from "../../../src/journal/store.ts";
 import { totalsOf } from "../../../src/operator/figures/upgrade-totals.ts";

@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { participantMachine } from "../../../machines/participant.ts";
 import { upgradeMachine } from "../../../machines/upgrade.ts";
 import type { UpgradeEvent } from "../../../machines/upgrade-context.ts";
-import { participantId } from "../../../src/control/names.ts";
+import { participantId } from "../../../src/control/ids.ts";
 import { chartOf } from "../../../src/diagram/chart.ts";
 import { countableEdges, edgeKey } from "../../../src/diagram/edge-counts.ts";
 import { takeoverTransition } from "../../../src/engine/transition.ts";

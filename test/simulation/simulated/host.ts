@@ -3,7 +3,7 @@ import type { Reason } from "../../../machines/vocabulary.ts";
 import { createLifecycle, type Moved } from "../../../src/agent/lifecycle.ts";
 import { type Runtime, runAgent } from "../../../src/agent/run-agent.ts";
 import { register } from "../../../src/control/agents.ts";
-import { coordinatorId } from "../../../src/control/names.ts";
+import { coordinatorId } from "../../../src/control/ids.ts";
 import { readVersions } from "../../../src/control/versions.ts";
 import { isLockstepError, LockstepError } from "../../../src/errors.ts";
 import { collections, type Store } from "../../../src/journal/store.ts";

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { MongoClient } from "mongodb";
 import { expect, inject, onTestFinished, test } from "vitest";
-import { connectionNames } from "../../../src/control/names.ts";
+import { connectionNames } from "../../../src/control/ids.ts";
 import { createAgent, createLog } from "../../../src/index.ts";
 import { createMongoStore } from "../../../src/journal/mongo-store.ts";
 import { collections, type Write } from "../../../src/journal/store.ts";

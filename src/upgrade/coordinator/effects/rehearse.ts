@@ -1,7 +1,7 @@
 import type { WorkParams } from "../../../../machines/effect-params.ts";
 import type { UpgradeContext } from "../../../../machines/upgrade-context.ts";
+import { coordinatorId } from "../../../control/ids.ts";
 import { keepCatalogue } from "../../../control/kept-catalogues.ts";
-import { coordinatorId } from "../../../control/names.ts";
 import { type Rehearsed, rehearseSteps } from "../../../database/rehearsal/rehearse-steps.ts";
 import type { EffectContext } from "../../../engine/engine.ts";
 import { assert, messageOf } from "../../../errors.ts";

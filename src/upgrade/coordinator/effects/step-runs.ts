@@ -1,7 +1,7 @@
 import type { WorkParams } from "../../../../machines/effect-params.ts";
 import type { UpgradeInput } from "../../../../machines/upgrade-context.ts";
 import { isSilent, readAgents } from "../../../control/agents.ts";
-import { coordinatorId } from "../../../control/names.ts";
+import { coordinatorId } from "../../../control/ids.ts";
 import type { StepsRun } from "../../../database/migration/runner.ts";
 import type { EffectContext } from "../../../engine/engine.ts";
 import { limits } from "../../../limits.ts";

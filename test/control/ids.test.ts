@@ -8,7 +8,7 @@ import {
   participantId,
   participantPrefix,
   upgradeIdOf,
-} from "../../src/control/names.ts";
+} from "../../src/control/ids.ts";
 
 test("ids of actors, of upgrades, of the control database", () => {
   expect(masterRole).toBe("master");
