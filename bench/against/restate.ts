@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { freePort } from "../../src/local/mongod-process.ts";
-import { counterRates, rawCeilings } from "../engine/transitions.ts";
+import { counterRates, rawCeiling } from "../engine/transitions.ts";
 import type { Run } from "../figures.ts";
 import { withMaterial } from "../material.ts";
 import { pathOfPeer, versionsOf } from "./install-peers.ts";
@@ -58,12 +58,12 @@ export async function restate(): Promise<Run> {
   const versions = await versionsOf(packages.map((name) => `@restatedev/${name}`));
   const { raw, ours } = await withMaterial(async ({ client }) => {
     const rates = await counterRates(client, workload);
-    return { ours: rates, raw: await rawCeilings(client, workload.transitions) };
+    return { ours: rates, raw: await rawCeiling(client, workload.transitions) };
   });
   return {
     value: ours.transitions,
     against: theirs.transitions,
-    parts: { "created/s": ours.created, "raw inserts/s": raw.plain },
+    parts: { "created/s": ours.created, "raw inserts/s": raw },
     partsAgainst: { "created/s": theirs.created },
     comparison: {
       compared: `${workload.actors} actors of the identical machine, one event of each on its way: events/s`,

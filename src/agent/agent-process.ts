@@ -358,7 +358,7 @@ export class AgentProcess implements Runtime {
     // An application that cannot begin keeps no upgrade away: that may bring the mended build.
     const notServing = this.gate.why;
     const starting = found.isProvisioning ?? false;
-    // Before the first whole look it says nothing: the gate may have opened while a heartbeat was on its way.
+    // Before the first whole look it says nothing: the record has said since its registration that this process starts.
     const isSeen = this.#isReady || !("failed" in found);
     this.#why = { blocked, notServing, ...(isSeen ? { starting } : {}) };
     const why = blocked ?? notServing;

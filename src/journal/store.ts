@@ -159,7 +159,7 @@ export interface Store {
   heads(actor: string): Promise<readonly EntryHead[]>;
   /** An actor's entries from a revision on, in order: all of them, or so many at most. */
   entries(actor: string, fromRevision?: number, limit?: number): Promise<readonly Entry[]>;
-  /** The entries at these places, in any order. A place without one is left out; At most `limits.listMax` places. */
+  /** The entries at these places, in any order. A place without one is left out. There may be `limits.listMax` places. */
   entriesAt(places: readonly Place[]): Promise<readonly Entry[]>;
   get(collection: string, id: string): Promise<ControlDocument | undefined>;
   /**

@@ -40,24 +40,30 @@ describe("what an upgrade holds back", () => {
   });
 
   test("TTL deletion that rests without an upgrade is a warning that names the members", () => {
-    const held = { hosts: ["h1:1", "h2:2"], holders: [`${control}/upgrade/u000001`], gone: [] };
-    const nothing = { hosts: [], holders: [], gone: [] };
-    expect(judgeDeletions(nothing, null, control)).toMatchObject(none);
-    expect(judgeDeletions({ ...held, hosts: [] }, null, control)).toMatchObject(none);
-    expect(judgeDeletions(held, active, control)).toMatchObject({
+    const held = {
+      hosts: ["h1:1", "h2:2"],
+      holders: [`${control}/upgrade/u000001`],
+      others: [],
+      gone: [],
+    };
+    const nothing = { hosts: [], holders: [], others: [], gone: [] };
+    expect(judgeDeletions(nothing, null)).toMatchObject(none);
+    expect(judgeDeletions({ ...held, hosts: [] }, null)).toMatchObject(none);
+    expect(judgeDeletions(held, active)).toMatchObject({
       ...{ ...none, figure: "it rests on h1:1, h2:2, until the end of u000002" },
     });
-    const ofOther = { ...held, holders: ["lockstep_other/upgrade/u000004"] };
-    expect(judgeDeletions(ofOther, null, control)).toMatchObject({
+    const others = ["lockstep_other/upgrade/u000004"];
+    const ofOther = { ...held, holders: others, others };
+    expect(judgeDeletions(ofOther, null)).toMatchObject({
       ...{ ...none, figure: says("for lockstep_other/upgrade/u000004") },
     });
-    expect(judgeDeletions({ ...held, holders: [] }, null, control).outcome).toBe("warning");
-    const ofGone = judgeDeletions({ ...ofOther, gone: ofOther.holders }, null, control);
+    expect(judgeDeletions({ ...held, holders: [] }, null).outcome).toBe("warning");
+    const ofGone = judgeDeletions({ ...ofOther, others: [], gone: others }, null);
     expect(ofGone).toMatchObject({
       outcome: "warning",
       mend: says("where it is gone for good, run"),
     });
-    const left = judgeDeletions(held, null, control);
+    const left = judgeDeletions(held, null);
     expect(left).toMatchObject({ outcome: "warning", figure: says("h1:1, h2:2, and no upgrade") });
     expect(left.mend).toContain("a state server lifts it by itself");
     expect(left.mend).toContain("ttlMonitorEnabled: true");

@@ -9,6 +9,13 @@ import { parts } from "./mends.ts";
 
 const startServer = "a state server lifts it by itself: start one where none runs";
 
+/** The holders that are of other fleets. */
+export interface OtherHolders {
+  /** Those whose fleets are registered. */
+  readonly others: readonly string[];
+  readonly gone: readonly string[];
+}
+
 /** The words before what a person has to do. No state server lifts the hold of a fleet that is gone. */
 function whereLeft(gone: readonly string[]): string {
   return gone.length === 0
@@ -17,11 +24,9 @@ function whereLeft(gone: readonly string[]): string {
 }
 
 /** The block of writers: what the fleet has recorded, and what the server does. */
-export interface FoundBlock {
+export interface FoundBlock extends Pick<OtherHolders, "others"> {
   /** The upgrade's effect that has asked for it, or null without a record. */
   readonly holder: string | null;
-  /** The upgrades of other fleets that block them. */
-  readonly others: readonly string[];
   /** Whether the set refuses what its users write. Null where this user may not know. */
   readonly isBlocked: boolean | null;
 }
@@ -54,22 +59,17 @@ export function judgeWriteBlock(
 }
 
 /** The members where TTL deletion rests, and the upgrades of all fleets that need it. */
-export interface FoundDeletions extends HeldDeletions {
-  /** The holders whose fleets are not registered. */
-  readonly gone: readonly string[];
-}
+export type FoundDeletions = HeldDeletions & OtherHolders;
 
 /** Judges the rest of TTL deletion during an upgrade. Pure. */
 export function judgeDeletions(
-  { hosts, holders, gone }: FoundDeletions,
+  { hosts, holders, others, gone }: FoundDeletions,
   upgradeId: string | null,
-  control: string,
 ): Finding {
   const { deletions: name } = parts;
   if (hosts.length === 0) return ok(name, "no upgrade lets it rest");
   const where = namesShown(hosts);
   if (upgradeId !== null) return ok(name, `it rests on ${where}, until the end of ${upgradeId}`);
-  const others = holders.filter((each) => !isHolderOf(control, each) && !gone.includes(each));
   if (others.length > 0) return ok(name, `it rests on ${where}, for ${namesShown(others)}`);
   const record = `db.getSiblingDB("${sharedDatabaseName}").fences.deleteOne({_id: "deletions"})`;
   const left = holders.length === 0 ? "" : ` (${namesShown(holders)})`;
@@ -81,10 +81,7 @@ export function judgeDeletions(
 }
 
 /** The holds of history. */
-export interface FoundHistory extends HistoryRecord {
-  /** The holders whose fleets are not registered. */
-  readonly gone: readonly string[];
-}
+export type FoundHistory = HistoryRecord & Pick<OtherHolders, "gone">;
 
 /** Judges the longer history of the members during an upgrade, or a backup by hand. Pure. */
 export function judgeHistoryHold(

@@ -8,7 +8,12 @@ import { documentIds } from "../../journal/store.ts";
 import { controlOf, readHeld } from "../../leadership/fences.ts";
 import type { OpenFleet } from "../open-fleet.ts";
 import type { Examination, Finding } from "./finding.ts";
-import { judgeDeletions, judgeHistoryHold, judgeWriteBlock } from "./left-holds.ts";
+import {
+  judgeDeletions,
+  judgeHistoryHold,
+  judgeWriteBlock,
+  type OtherHolders,
+} from "./left-holds.ts";
 import { parts } from "./mends.ts";
 
 /**
@@ -18,14 +23,11 @@ import { parts } from "./mends.ts";
 export function holdExaminations(fleet: OpenFleet): readonly Examination[] {
   const { client, store, controlDatabaseName } = fleet;
   const control = controlOf(fleet);
-  const goneOf = async (holders: readonly string[]) => {
+  const othersIn = async (holders: readonly string[]): Promise<OtherHolders> => {
     const others = holders.filter((holder) => !isHolderOf(controlDatabaseName, holder));
     const registered = await registeredControls(client, others.map(fleetOfHolder));
-    return others.filter((holder) => !registered.includes(fleetOfHolder(holder).toLowerCase()));
-  };
-  const othersOf = async (holders: readonly string[]) => {
-    const gone = await goneOf(holders);
-    return holders.filter((each) => !isHolderOf(controlDatabaseName, each) && !gone.includes(each));
+    const isThere = (holder: string) => registered.includes(fleetOfHolder(holder).toLowerCase());
+    return { others: others.filter(isThere), gone: others.filter((each) => !isThere(each)) };
   };
   const examination = <Held>(
     name: string,
@@ -43,7 +45,7 @@ export function holdExaminations(fleet: OpenFleet): readonly Examination[] {
       parts.writeBlock,
       async () => ({
         holder: (await readHeld(control, documentIds.writeBlock))?.holder ?? null,
-        others: await othersOf(await readBlockHolders(client)),
+        ...(await othersIn(await readBlockHolders(client))),
         // A user that may not ask sees the record alone.
         isBlocked: await isSetBlocked(client).catch(() => null),
       }),
@@ -53,15 +55,16 @@ export function holdExaminations(fleet: OpenFleet): readonly Examination[] {
       parts.deletions,
       async () => {
         const held = await readDeletions(client);
-        return { ...held, gone: await goneOf(held.holders) };
+        return { ...held, ...(await othersIn(held.holders)) };
       },
-      (held, upgradeId) => judgeDeletions(held, upgradeId, controlDatabaseName),
+      judgeDeletions,
     ),
     examination(
       parts.historyHold,
       async () => {
         const record = await readHistoryRecord(client);
-        return { ...record, gone: await goneOf(record.holders.map(({ holder }) => holder)) };
+        const names = record.holders.map(({ holder }) => holder);
+        return { ...record, ...(await othersIn(names)) };
       },
       (held, upgradeId) => judgeHistoryHold(held, upgradeId, controlDatabaseName),
     ),

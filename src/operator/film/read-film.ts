@@ -62,6 +62,8 @@ export class FilmReader {
   }
 
   #grow(actor: string, entries: readonly Entry[]): void {
+    // Of thousands of agents most have nothing new, and a projection copies all steps.
+    if (entries.length === 0) return;
     this.#known.set(actor, projected(this.#known.get(actor) ?? nothingProjected, entries));
   }
 
@@ -137,8 +139,9 @@ export class FilmReader {
     // One upgrade at a time is kept: a reader that goes through all of them does not hold all of them.
     if (this.#upgradeId !== upgradeId) this.#known.clear();
     this.#upgradeId = upgradeId;
-    await this.#readCoordinator(coordinatorId(upgradeId));
-    const { tail, ...coordinator } = this.#known.get(coordinatorId(upgradeId)) ?? nothingProjected;
+    const leader = coordinatorId(upgradeId);
+    await this.#readCoordinator(leader);
+    const { tail, ...coordinator } = this.#known.get(leader) ?? nothingProjected;
     if (tail === null) throw noSuchUpgrade(upgradeId);
     const context = unreadable(tail) ? null : contextOf<UpgradeContext>(tail);
     const required = new Set(context?.required.map(({ agent }) => agent) ?? []);
