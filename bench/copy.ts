@@ -1,8 +1,8 @@
 import { join } from "node:path";
 import type { MongoClient } from "mongodb";
 import { chooseBackupTime } from "../src/database/backup/backup-time.ts";
-import { dumpDatabase } from "../src/database/backup/dump.ts";
-import { verifyDump } from "../src/database/backup/verify-dump.ts";
+import { dumpDatabase } from "../src/database/backup/dump/dump.ts";
+import { verifyDump } from "../src/database/backup/dump/verify-dump.ts";
 import { loadCollection } from "../src/database/restore/load.ts";
 import { silentLog } from "../src/log.ts";
 import { readCatalogue } from "../src/mongo/catalogue/catalogue.ts";

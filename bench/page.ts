@@ -3,7 +3,7 @@ import type { Page } from "playwright-core";
 import { startDashboard } from "../src/dashboard/serve.ts";
 import type { FleetClient } from "../src/index.ts";
 import { systemClock } from "../src/ports/clock.ts";
-import { untilAborted } from "../src/ports/until-aborted.ts";
+import { untilAborted } from "../src/ports/waiting/until-aborted.ts";
 import { agentStatus, fleetStatus } from "../test/support/fleet-status.ts";
 import { openBrowser } from "../test/support/open-browser.ts";
 import { median, type Run } from "./figures.ts";

@@ -47,7 +47,7 @@ export type { AgentStatus, FleetStatus, HistoryItem, UpgradeStatus } from "./ope
 export type { Clock } from "./ports/clock.ts";
 export type { FaultPoints } from "./ports/fault-point.ts";
 export type { Random } from "./ports/random.ts";
-export type { GateListener } from "./upgrade/participant/gate.ts";
+export type { GateListener } from "./upgrade/participant/gate/gate.ts";
 export type { DescribedStep, DescribedSteps } from "./upgrade/protocol/described-steps.ts";
 export {
   defineSteps,

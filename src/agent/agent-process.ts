@@ -17,8 +17,8 @@ import {
 import { createLeadership, type Leadership } from "../leadership/leadership.ts";
 import type { Mastership } from "../leadership/mastership.ts";
 import { limits } from "../limits.ts";
-import { linkController } from "../ports/linked-controller.ts";
-import { createWakeUp, type WakeUp } from "../ports/wake-up.ts";
+import { linkController } from "../ports/waiting/linked-controller.ts";
+import { createWakeUp, type WakeUp } from "../ports/waiting/wake-up.ts";
 import {
   type ActiveUpgrade,
   mayBeMaster,
@@ -27,8 +27,8 @@ import {
 import { driveCoordinator } from "../upgrade/coordinator/drive-coordinator.ts";
 import { type MasterWorld, serveInbox } from "../upgrade/coordinator/serve-requests.ts";
 import { fleetMachines } from "../upgrade/fleet-machines.ts";
-import { createGate, type Gate } from "../upgrade/participant/gate.ts";
-import { Openings } from "../upgrade/participant/openings.ts";
+import { createGate, type Gate } from "../upgrade/participant/gate/gate.ts";
+import { Openings } from "../upgrade/participant/gate/openings.ts";
 import { reconcile, shutGateIfAway } from "../upgrade/participant/participant-loop.ts";
 import type { World } from "../upgrade/world.ts";
 import { Heartbeats } from "./heartbeats.ts";

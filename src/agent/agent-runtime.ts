@@ -21,7 +21,7 @@ import { readMemberTrouble } from "../mongo/own-member.ts";
 import { checkDeployment } from "../mongo/preflight.ts";
 import { asUnreachable } from "../mongo/transient.ts";
 import { createMongoDatabase } from "../upgrade/database/mongo-database.ts";
-import { createLocalJournal } from "../upgrade/participant/local-journal.ts";
+import { createLocalJournal } from "../upgrade/participant/local/local-journal.ts";
 import { findUpgradeSpans } from "../upgrade/upgrade-spans.ts";
 import { awaitVersion } from "./await-version.ts";
 import { type OwnDirectory, takeDirectory } from "./own-directory.ts";

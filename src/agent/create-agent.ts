@@ -23,7 +23,7 @@ import { controlDatabaseName } from "../mongo/database-names.ts";
 import { type Clock, systemClock } from "../ports/clock.ts";
 import { type FaultPoints, noFaults } from "../ports/fault-point.ts";
 import { type Random, systemRandom } from "../ports/random.ts";
-import type { GateListener } from "../upgrade/participant/gate.ts";
+import type { GateListener } from "../upgrade/participant/gate/gate.ts";
 import { defineSteps, type Step } from "../upgrade/protocol/steps.ts";
 import { startAgent } from "./agent-runtime.ts";
 import { describeIfAsked } from "./describe-if-asked.ts";

@@ -2,7 +2,7 @@ import { type AgentRecord, type Holdings, heartbeat } from "../control/agents.ts
 import type { FailureDetector } from "../control/failure-detector.ts";
 import { messageOf } from "../errors.ts";
 import { limits } from "../limits.ts";
-import { createWakeUp, type WakeUp } from "../ports/wake-up.ts";
+import { createWakeUp, type WakeUp } from "../ports/waiting/wake-up.ts";
 import type { AgentProcessOptions, RunPorts } from "./run-agent.ts";
 
 /** Tells the fleet that this process lives, and the facts of its host. */

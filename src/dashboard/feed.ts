@@ -5,7 +5,7 @@ import type { Film } from "../operator/film/film.ts";
 import type { FleetClient } from "../operator/fleet-client.ts";
 import type { FleetStatus } from "../operator/status.ts";
 import type { Clock } from "../ports/clock.ts";
-import { createWakeUp } from "../ports/wake-up.ts";
+import { createWakeUp } from "../ports/waiting/wake-up.ts";
 import { type Frame, frameBetween } from "./frames.ts";
 import { emptyView, type FleetView, viewOf, type WholeView } from "./view.ts";
 

@@ -4,7 +4,7 @@ import { limits } from "../limits.ts";
 import type { Log } from "../log.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Batcher } from "./batcher.ts";
-import { type EffectEvent, type EngineSpans, runEffect } from "./effect-runner.ts";
+import { type EffectEvent, type EngineSpans, runEffect } from "./effects/effect-runner.ts";
 import type { EngineMachine, Ownership, SendResult } from "./engine-types.ts";
 import { type EventKey, effectKey, timerKey } from "./event-key.ts";
 import { lookAgain } from "./look-again.ts";

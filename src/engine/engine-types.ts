@@ -1,6 +1,6 @@
 import type { Entry, Owner, Timer, Write } from "../journal/store.ts";
-import type { EffectEvent, EffectHandler } from "./effect-runner.ts";
-import type { Readable } from "./readable.ts";
+import type { EffectEvent, EffectHandler } from "./effects/effect-runner.ts";
+import type { Readable } from "./read/readable.ts";
 import type { Definition } from "./transition.ts";
 
 /** The right to append to the actors of one owner. */

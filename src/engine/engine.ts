@@ -5,16 +5,16 @@ import type { Log } from "../log.ts";
 import type { Clock } from "../ports/clock.ts";
 import { Actor, type ActorPorts, notOwned } from "./actor.ts";
 import { createBatcher } from "./batcher.ts";
-import type { EngineSpans } from "./effect-runner.ts";
+import type { EngineSpans } from "./effects/effect-runner.ts";
 import type { Engine, EngineMachine, Ownership, SendResult } from "./engine-types.ts";
 import { callerKey } from "./event-key.ts";
 import { fireTimers } from "./fire-timers.ts";
 import { lookAgain, whileOwned } from "./look-again.ts";
-import { findMachine, notReadable, readEntry } from "./readable.ts";
+import { findMachine, notReadable, readEntry } from "./read/readable.ts";
 import { refuseMachine } from "./refuse-machine.ts";
 import { firstTransition, type Transition, writerOf } from "./transition.ts";
 
-export type { EffectContext, EffectHandler } from "./effect-runner.ts";
+export type { EffectContext, EffectHandler } from "./effects/effect-runner.ts";
 export type { Engine, EngineMachine, Ownership, SendResult } from "./engine-types.ts";
 
 /** The machines of one process, and its means. */

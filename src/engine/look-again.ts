@@ -2,7 +2,7 @@ import { isLockstepError, messageOf } from "../errors.ts";
 import { limits } from "../limits.ts";
 import type { Log } from "../log.ts";
 import type { Clock } from "../ports/clock.ts";
-import { linkController } from "../ports/linked-controller.ts";
+import { linkController } from "../ports/waiting/linked-controller.ts";
 import type { Ownership } from "./engine-types.ts";
 
 /** Acts until the act ends, the ownership is lost, or the engine stops. */

@@ -2,10 +2,10 @@ import type { AnyStateMachine, EventObject } from "xstate";
 import { assert, cutTo, isLockstepError, LockstepError, messageOf, reasonOf } from "../errors.ts";
 import type { Effect, Entry, Owner, Timer, Write } from "../journal/store.ts";
 import { limits } from "../limits.ts";
-import { effectFailed, isEffectFailed } from "./effect-failed.ts";
+import { effectFailed, isEffectFailed } from "./effects/effect-failed.ts";
 import { tooLarge } from "./entry-size.ts";
 import { type EventKey, effectKey, timerKey } from "./event-key.ts";
-import { notReadable } from "./readable.ts";
+import { notReadable } from "./read/readable.ts";
 import {
   type Asked,
   firstOutcome,

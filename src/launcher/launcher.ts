@@ -7,7 +7,7 @@ import { readJsonFile, writeFileAtomic } from "../ports/files.ts";
 import { lockFolder } from "../ports/folder-lock.ts";
 import { type ChildProcess, startProcess } from "../ports/process.ts";
 import { readSecretFile } from "../ports/secret-file.ts";
-import type { WakeUp } from "../ports/wake-up.ts";
+import type { WakeUp } from "../ports/waiting/wake-up.ts";
 import { launcherFiles } from "./agent-side.ts";
 import { afterKeeping, decide, type LauncherEvent, type LauncherState } from "./decide.ts";
 import { describeVariable } from "./describe-mode.ts";

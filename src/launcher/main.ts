@@ -5,7 +5,7 @@ import { isLockstepError, messageOf } from "../errors.ts";
 import { createLog } from "../log.ts";
 import { systemClock } from "../ports/clock.ts";
 import { packageVersion } from "../ports/package-version.ts";
-import { createWakeUp } from "../ports/wake-up.ts";
+import { createWakeUp } from "../ports/waiting/wake-up.ts";
 import { runLauncher } from "./launcher.ts";
 
 interface Options {

@@ -2,7 +2,7 @@ import { messageOf } from "../errors.ts";
 import { limits } from "../limits.ts";
 import type { Log } from "../log.ts";
 import type { ChildProcess } from "../ports/process.ts";
-import type { WakeUp } from "../ports/wake-up.ts";
+import type { WakeUp } from "../ports/waiting/wake-up.ts";
 import type { VersionsFile } from "./versions-file.ts";
 
 /**

@@ -4,7 +4,7 @@ import { limits } from "../limits.ts";
 import type { Log } from "../log.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Random } from "../ports/random.ts";
-import { createWakeUp, type WakeUp } from "../ports/wake-up.ts";
+import { createWakeUp, type WakeUp } from "../ports/waiting/wake-up.ts";
 import type { LeaseDocument, LeaseStore } from "./lease.ts";
 import type { Mastership } from "./mastership.ts";
 

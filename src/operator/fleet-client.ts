@@ -18,7 +18,7 @@ import { requireRights } from "../mongo/requirements/rights.ts";
 import { type Clock, systemClock } from "../ports/clock.ts";
 import { noFaults } from "../ports/fault-point.ts";
 import { type Random, systemRandom } from "../ports/random.ts";
-import { createWakeUp } from "../ports/wake-up.ts";
+import { createWakeUp } from "../ports/waiting/wake-up.ts";
 import { type Accepted, askMaster, undefinedIfUnreachable } from "./ask-master.ts";
 import { requireDeclared } from "./declared.ts";
 import { type Explanation, explain } from "./explanation/explain.ts";

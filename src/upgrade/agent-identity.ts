@@ -4,7 +4,7 @@ import type { Log } from "../log.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { FaultPoints } from "../ports/fault-point.ts";
 import type { UpgradeDatabase } from "./database/upgrade-database.ts";
-import type { LocalJournal } from "./participant/local-journal.ts";
+import type { LocalJournal } from "./participant/local/local-journal.ts";
 import type { Step } from "./protocol/steps.ts";
 import type { UpgradeSpans } from "./upgrade-spans.ts";
 

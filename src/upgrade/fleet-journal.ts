@@ -1,10 +1,10 @@
 import { participantMachine } from "../../machines/participant.ts";
 import { upgradeMachine } from "../../machines/upgrade.ts";
 import { protocol } from "../../machines/vocabulary.ts";
-import { JournalReader } from "../engine/read.ts";
-import type { Readable } from "../engine/readable.ts";
+import { JournalReader } from "../engine/read/read.ts";
+import type { Readable } from "../engine/read/readable.ts";
 
-export { isFinal } from "../engine/read.ts";
+export { isFinal } from "../engine/read/read.ts";
 
 import { inspect } from "../engine/xstate-adapter.ts";
 import { participantContextShape, upgradeContextShape } from "./protocol/context-shapes.ts";

@@ -1,14 +1,14 @@
 import type { StepFigures, UpgradeContext } from "../../machines/upgrade-context.ts";
 import { coordinatorId, coordinatorPrefix, isUpgradeId } from "../control/ids.ts";
-import type { EngineSpans } from "../engine/effect-runner.ts";
-import { headsUpTo, isFinal, visitsOf } from "../engine/read.ts";
+import type { EngineSpans } from "../engine/effects/effect-runner.ts";
+import { headsUpTo, isFinal, visitsOf } from "../engine/read/read.ts";
 import { messageOf } from "../errors.ts";
 import type { Entry, Store } from "../journal/store.ts";
 import { limits } from "../limits.ts";
 import type { Log } from "../log.ts";
 import { type Clock, inTime } from "../ports/clock.ts";
-import { findTracing, traceOf } from "../ports/open-telemetry.ts";
-import type { Tracing } from "../ports/tracing.ts";
+import { findTracing, traceOf } from "../ports/tracing/open-telemetry.ts";
+import type { Tracing } from "../ports/tracing/tracing.ts";
 import { contextOf, unreadable } from "./fleet-journal.ts";
 
 /** The means of the spans of upgrades. */

@@ -2,7 +2,7 @@ import type { ForeignWritesPolicy } from "../../machines/vocabulary.ts";
 import type { FailureDetector } from "../control/failure-detector.ts";
 import type { Mastership } from "../leadership/mastership.ts";
 import type { AgentIdentity, AgentPorts, HostVersions } from "./agent-identity.ts";
-import type { Gate } from "./participant/gate.ts";
+import type { Gate } from "./participant/gate/gate.ts";
 import type { ReadinessCheck } from "./participant/readiness.ts";
 
 /** The means of the effects of both machines: one process of one agent. */

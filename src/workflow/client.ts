@@ -4,7 +4,7 @@ import { isLockstepError, LockstepError } from "../errors.ts";
 import { limits } from "../limits.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Random } from "../ports/random.ts";
-import type { Tracing } from "../ports/tracing.ts";
+import type { Tracing } from "../ports/tracing/tracing.ts";
 import {
   type Actors,
   type Applied,

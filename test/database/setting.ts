@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { type MongoClient, MongoNetworkError } from "mongodb";
 import { inject, onTestFinished } from "vitest";
 import { chooseBackupTime } from "../../src/database/backup/backup-time.ts";
-import { dumpDatabase } from "../../src/database/backup/dump.ts";
+import { dumpDatabase } from "../../src/database/backup/dump/dump.ts";
 import type { Manifest } from "../../src/database/backup/manifest.ts";
 import type { SchemaRunOptions } from "../../src/database/migration/runner.ts";
 import type { Mastership } from "../../src/leadership/mastership.ts";

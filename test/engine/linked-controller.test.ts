@@ -2,7 +2,7 @@
 // signals that live longer than it. Method: the listeners that Node counts.
 import { getEventListeners } from "node:events";
 import { expect, test } from "vitest";
-import { linkController } from "../../src/ports/linked-controller.ts";
+import { linkController } from "../../src/ports/waiting/linked-controller.ts";
 
 const two = () => [new AbortController(), new AbortController()] as const;
 const listeners = (...sources: readonly AbortController[]) =>

@@ -5,7 +5,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type AnyStateMachine, setup } from "xstate";
 import { createEngine, type EngineMachine } from "../../src/engine/engine.ts";
-import { readEntry } from "../../src/engine/readable.ts";
+import { readEntry } from "../../src/engine/read/readable.ts";
 import { LockstepError } from "../../src/errors.ts";
 import { createMemoryStore } from "../../src/journal/memory-store.ts";
 import type { Entry } from "../../src/journal/store.ts";

@@ -9,7 +9,7 @@ import { silentLog } from "../../src/log.ts";
 import { systemClock } from "../../src/ports/clock.ts";
 import { lockFolder } from "../../src/ports/folder-lock.ts";
 import { runCommand } from "../../src/ports/process.ts";
-import { createWakeUp } from "../../src/ports/wake-up.ts";
+import { createWakeUp } from "../../src/ports/waiting/wake-up.ts";
 import { until } from "../support/until.ts";
 
 async function prepare(behaviours: Readonly<Record<string, string>>) {

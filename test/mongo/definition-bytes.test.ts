@@ -6,13 +6,13 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { BSON } from "mongodb";
 import { expect, test } from "vitest";
+import { verifyDump } from "../../src/database/backup/dump/verify-dump.ts";
 import {
   type Manifest,
   manifestDigest,
   metadataOf,
   sealed,
 } from "../../src/database/backup/manifest.ts";
-import { verifyDump } from "../../src/database/backup/verify-dump.ts";
 import { loadDatabase } from "../../src/database/restore/load-database.ts";
 import { restoreDatabase } from "../../src/database/restore/restore.ts";
 import { readStockDump } from "../../src/database/restore/stock-dump.ts";

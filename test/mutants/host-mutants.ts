@@ -37,7 +37,7 @@ export const hostMutants: readonly Mutant[] = [
         replace: "const stepsVersion = (await world.localJournal.stepsVersion()) ?? world.version;",
       },
       {
-        file: "src/upgrade/participant/host-version.ts",
+        file: "src/upgrade/participant/local/host-version.ts",
         find: "if (stepsVersion !== undefined && !lt(stepsVersion, to)) return false;",
         replace: "if (stepsVersion === undefined || !lt(stepsVersion, to)) return false;",
       },

@@ -21,7 +21,7 @@ export interface Mutant {
   }[];
 }
 
-const gate = "src/upgrade/participant/gate.ts";
+const gate = "src/upgrade/participant/gate/gate.ts";
 const actor = "src/engine/actor.ts";
 const step = "src/engine/transition.ts";
 const versions = "src/control/versions.ts";

@@ -34,7 +34,7 @@ export const rehearsalMutants: readonly Mutant[] = [
     says: /AssertionError/,
     edits: [
       {
-        file: "src/database/backup/verify-dump.ts",
+        file: "src/database/backup/dump/verify-dump.ts",
         find: 'isTaken && hash?.digest("hex") === expected',
         replace: "isTaken",
       },

@@ -7,7 +7,7 @@ import { assign, fromPromise, setup } from "xstate";
 import { silentLog } from "../../src/log.ts";
 import { systemClock } from "../../src/ports/clock.ts";
 import { systemRandom } from "../../src/ports/random.ts";
-import type { Tracing } from "../../src/ports/tracing.ts";
+import type { Tracing } from "../../src/ports/tracing/tracing.ts";
 import { startEngine } from "../../src/workflow/create-engine.ts";
 import { durable } from "../../src/workflow/definition/durable.ts";
 import { createMemoryWorkflowStore } from "../../src/workflow/journal/memory-store.ts";

@@ -9,8 +9,8 @@ import {
   type SpanProcessor,
 } from "@opentelemetry/sdk-trace-base";
 import { onTestFinished } from "vitest";
-import { findTracing } from "../../src/ports/open-telemetry.ts";
-import type { Tracing } from "../../src/ports/tracing.ts";
+import { findTracing } from "../../src/ports/tracing/open-telemetry.ts";
+import type { Tracing } from "../../src/ports/tracing/tracing.ts";
 
 /**
  * Registers a provider as an application does, for the rest of a test. It gives the spans that have ended.

@@ -4,7 +4,7 @@ import { SpanStatusCode, trace } from "@opentelemetry/api";
 import { BatchSpanProcessor, InMemorySpanExporter } from "@opentelemetry/sdk-trace-base";
 import { expect, test } from "vitest";
 import { LockstepError } from "../../src/errors.ts";
-import { findTracing, traceOf } from "../../src/ports/open-telemetry.ts";
+import { findTracing, traceOf } from "../../src/ports/tracing/open-telemetry.ts";
 import { registered } from "./exported.ts";
 
 test("without a provider there is no tracing", async () => {

@@ -4,15 +4,15 @@ import { readFile } from "node:fs/promises";
 import { SpanStatusCode } from "@opentelemetry/api";
 import type { ReadableSpan } from "@opentelemetry/sdk-trace-base";
 import { expect, test } from "vitest";
-import { tracedEffect } from "../../src/engine/effect-runner.ts";
+import { tracedEffect } from "../../src/engine/effects/effect-runner.ts";
 import { takeoverTransition } from "../../src/engine/transition.ts";
 import { createMemoryStore } from "../../src/journal/memory-store.ts";
 import type { Entry } from "../../src/journal/store.ts";
 import { limits } from "../../src/limits.ts";
 import { silentLog } from "../../src/log.ts";
 import { controlDatabaseName as controlNameOf } from "../../src/mongo/database-names.ts";
-import { traceOf } from "../../src/ports/open-telemetry.ts";
-import type { Tracing } from "../../src/ports/tracing.ts";
+import { traceOf } from "../../src/ports/tracing/open-telemetry.ts";
+import type { Tracing } from "../../src/ports/tracing/tracing.ts";
 import { findUpgradeSpans, UpgradeSpans } from "../../src/upgrade/upgrade-spans.ts";
 import { createVirtualClock } from "../support/virtual-clock.ts";
 import { coordinator, reason, upgradeId, ways } from "../upgrade/protocol/facts.ts";
@@ -178,7 +178,7 @@ test("a journal that cannot be read costs a span, and nothing else", async () =>
 
 test("the page has each span and each attribute, and no other", async () => {
   const files = [
-    ...["src/engine/effect-runner.ts", "src/upgrade/upgrade-spans.ts"],
+    ...["src/engine/effects/effect-runner.ts", "src/upgrade/upgrade-spans.ts"],
     ...["src/workflow/actor/trace-transition.ts", "src/workflow/worker/trace-attempt.ts"],
   ];
   const source = (await Promise.all(files.map((file) => readFile(file, "utf8")))).join();

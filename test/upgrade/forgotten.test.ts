@@ -5,7 +5,7 @@ import { heartbeat, readAgents } from "../../src/control/agents.ts";
 import { initializeVersions } from "../../src/control/versions.ts";
 import { createMemoryStore } from "../../src/journal/memory-store.ts";
 import { collections } from "../../src/journal/store.ts";
-import { gateWrites } from "../../src/upgrade/participant/gate.ts";
+import { gateWrites } from "../../src/upgrade/participant/gate/gate.ts";
 import { from, join } from "./protocol/facts.ts";
 
 const facts = { blocked: null, freeBytes: 1, backups: [], memberTrouble: null };

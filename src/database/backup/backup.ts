@@ -27,7 +27,7 @@ import { historyError } from "../history/history-error.ts";
 import { loadDatabase } from "../restore/load-database.ts";
 import { type Scratch, withScratch } from "../restore/scratch.ts";
 import { chooseBackupTime, parseBackupTime } from "./backup-time.ts";
-import { dumpDatabase, dumpError } from "./dump.ts";
+import { dumpDatabase, dumpError } from "./dump/dump.ts";
 import { type Manifest, manifestName, sealed } from "./manifest.ts";
 import { partialEnding } from "./retention.ts";
 import { refuseUnsupported } from "./supported.ts";

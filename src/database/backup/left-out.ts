@@ -1,7 +1,7 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { endingsOf } from "./dump-files.ts";
-import { folderOf } from "./file-names.ts";
+import { endingsOf } from "./dump/dump-files.ts";
+import { folderOf } from "./dump/file-names.ts";
 import { type Manifest, manifestName, markerName } from "./manifest.ts";
 
 const namesIn = (folder: string): Promise<readonly string[]> =>

@@ -5,7 +5,7 @@ import { rawFields } from "../../mongo/bson/raw-bson.ts";
 import { type CollectionEntry, dataCollection } from "../../mongo/catalogue/catalogue.ts";
 import { bytesOfDefinition } from "../../mongo/catalogue/definition.ts";
 import { isDatabaseName } from "../../mongo/database-names.ts";
-import { fileNameOf } from "./file-names.ts";
+import { fileNameOf } from "./dump/file-names.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
 

@@ -1,8 +1,8 @@
 import { access, lstat, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { limits } from "../../limits.ts";
+import { readManifest } from "./dump/verify-dump.ts";
 import { manifestName } from "./manifest.ts";
-import { readManifest } from "./verify-dump.ts";
 
 /** The ending of a dump's folder until the dump is complete. */
 export const partialEnding = ".partial";

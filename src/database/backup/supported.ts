@@ -13,7 +13,7 @@ import {
   indexName,
 } from "../../mongo/catalogue/definition.ts";
 import { isOddExpiry, keyOddities } from "../../mongo/catalogue/legacy-definition.ts";
-import { fileNameOf, isCut } from "./file-names.ts";
+import { fileNameOf, isCut } from "./dump/file-names.ts";
 
 /** The options that a backup carries, by type. The fixture of the tests has each of them. */
 const carriedOptions: Readonly<Record<CollectionEntry["type"], readonly string[]>> = {

@@ -3,7 +3,7 @@ import { limits } from "../../limits.ts";
 import { fieldAt } from "../../mongo/bson/elements.ts";
 import { idText } from "../../mongo/bson/typed-bytes.ts";
 import { hasCode, serverErrors } from "../../mongo/server-errors.ts";
-import { batchSizeOf } from "../documents/read-batch.ts";
+import { batchSizeOf } from "../documents/batches/read-batch.ts";
 import type { Runner } from "../migration/runner.ts";
 import type { IndexOptions } from "../migration/schema-context.ts";
 import { type Duplicate, pathsTo } from "./index-duplicates.ts";

@@ -4,9 +4,9 @@ import type { TypedBytes } from "../../mongo/bson/elements.ts";
 import { idText } from "../../mongo/bson/typed-bytes.ts";
 import { conflict } from "../definitions/define.ts";
 import type { Runner } from "../migration/runner.ts";
+import { type Batch, batchSizeOf, readBatch } from "./batches/read-batch.ts";
 import type { DocumentChange } from "./collection-change.ts";
 import { FieldRefused, removalOf, renamingOf } from "./move-field.ts";
-import { type Batch, batchSizeOf, readBatch } from "./read-batch.ts";
 
 /** Searches a collection for documents that a change refuses. It writes nothing. */
 async function refusedBy(

@@ -9,9 +9,9 @@ import {
 import { bsonType } from "../../mongo/bson/raw-bson.ts";
 import type { Application, StepDocument } from "../migration/schema-context.ts";
 import type { DocumentChange } from "./collection-change.ts";
-import { fieldsOf, originalsOf } from "./fields-of.ts";
 import { DocumentReading } from "./read-document.ts";
-import { heldIn, writeValue } from "./write-value.ts";
+import { fieldsOf, originalsOf } from "./values/fields-of.ts";
+import { heldIn, writeValue } from "./values/write-value.ts";
 
 type Change = (document: StepDocument) => UpdateFilter<Document> | null;
 

@@ -7,9 +7,9 @@ import { idText, sentAs } from "../../mongo/bson/typed-bytes.ts";
 import { isEndedByServer, isNetworkTrouble } from "../../mongo/transient.ts";
 import { lastOf } from "../migration/progress.ts";
 import type { Runner } from "../migration/runner.ts";
-import { ChangeFailed, changeOf, type Unit, writeUnits } from "./batch-work.ts";
+import { ChangeFailed, changeOf, type Unit, writeUnits } from "./batches/batch-work.ts";
+import { type Batch, batchSizeOf, readBatch } from "./batches/read-batch.ts";
 import type { CollectionChange } from "./collection-change.ts";
-import { type Batch, batchSizeOf, readBatch } from "./read-batch.ts";
 
 /** A document on which an operation fails, and why. */
 interface Offender {

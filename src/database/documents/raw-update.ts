@@ -2,7 +2,7 @@ import { BSON, type ClientSession, type Db, MongoServerError } from "mongodb";
 import { limits } from "../../limits.ts";
 import { rawSequence } from "../../mongo/bson/raw-sequence.ts";
 import { sentAs } from "../../mongo/bson/typed-bytes.ts";
-import type { Unit } from "./batch-work.ts";
+import type { Unit } from "./batches/batch-work.ts";
 
 interface UpdateAnswer {
   readonly n: number;

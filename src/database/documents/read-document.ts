@@ -10,7 +10,7 @@ import {
   type Span,
   textIn,
   type ValueTypes,
-} from "./read-value.ts";
+} from "./values/read-value.ts";
 
 /** The bytes behind a property that reports when it is read. */
 interface Guarded {

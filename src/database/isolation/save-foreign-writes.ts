@@ -11,8 +11,8 @@ import {
   syncPath,
   writeFileAtomic,
 } from "../../ports/files.ts";
-import { endingsOf } from "../backup/dump-files.ts";
-import { fileNameOf } from "../backup/file-names.ts";
+import { endingsOf } from "../backup/dump/dump-files.ts";
+import { fileNameOf } from "../backup/dump/file-names.ts";
 import { isOfRestore } from "../restore/restore-names.ts";
 import { type ForeignWritesOptions, foreignEvents } from "./foreign-writes.ts";
 

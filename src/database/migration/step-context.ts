@@ -12,7 +12,7 @@ import {
   setValidator,
 } from "../definitions/define-collection.ts";
 import { addIndex, dropIndex } from "../definitions/define-index.ts";
-import { applyBatches } from "../documents/apply-batches.ts";
+import { applyBatches } from "../documents/batches/apply-batches.ts";
 import { fieldRemoval, fieldRenaming } from "../documents/change-fields.ts";
 import type { CollectionChange } from "../documents/collection-change.ts";
 import { documentChange } from "../documents/document-change.ts";

@@ -18,7 +18,7 @@ import type { Described } from "../../mongo/catalogue/catalogue.ts";
 import { hasCode, serverErrors } from "../../mongo/server-errors.ts";
 import { conflict, requirePlain } from "../definitions/define.ts";
 import { DocumentReading } from "../documents/read-document.ts";
-import { TypesRead } from "../documents/types-read.ts";
+import { TypesRead } from "../documents/values/types-read.ts";
 import type { StepCollection, StepDatabase } from "./schema-context.ts";
 import { requireCollectionName } from "./step-arguments.ts";
 import { joinedBy, requireRead } from "./step-reads.ts";

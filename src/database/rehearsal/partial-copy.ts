@@ -1,7 +1,7 @@
 import type { MongoClient } from "mongodb";
 import { dataCollection } from "../../mongo/catalogue/catalogue.ts";
+import type { VerifiedDump } from "../backup/dump/verify-dump.ts";
 import type { DumpedCollection, Manifest } from "../backup/manifest.ts";
-import type { VerifiedDump } from "../backup/verify-dump.ts";
 import { haveUniqueKeys, uniqueIndexes } from "../definitions/unique-keys.ts";
 import type { Reach } from "../migration/runner.ts";
 import { dropExactly, dropIfThere } from "../restore/load.ts";

@@ -1,6 +1,6 @@
 import { LockstepError, reasonOf } from "../../errors.ts";
 import { limits } from "../../limits.ts";
-import { linkController } from "../../ports/linked-controller.ts";
+import { linkController } from "../../ports/waiting/linked-controller.ts";
 import type { StepsResult } from "../migration/run-steps.ts";
 import type { Reach, StepsRun } from "../migration/runner.ts";
 

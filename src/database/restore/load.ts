@@ -26,9 +26,9 @@ import { hasCode, serverErrors } from "../../mongo/server-errors.ts";
 import { isNetworkTrouble, isTransient } from "../../mongo/transient.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { FaultPoints } from "../../ports/fault-point.ts";
-import { documentRuns } from "../backup/dump-documents.ts";
-import { endingsOf } from "../backup/dump-files.ts";
-import { folderOf } from "../backup/file-names.ts";
+import { documentRuns } from "../backup/dump/dump-documents.ts";
+import { endingsOf } from "../backup/dump/dump-files.ts";
+import { folderOf } from "../backup/dump/file-names.ts";
 import type { DumpedCollection, Manifest } from "../backup/manifest.ts";
 import { othersInTheWay } from "./in-place.ts";
 

@@ -9,9 +9,9 @@ import { dataCollection, isCapped, ownIndexes } from "../../mongo/catalogue/cata
 import { bytesOfDefinition, definitionField, indexName } from "../../mongo/catalogue/definition.ts";
 import { bytesOfText } from "../../mongo/catalogue/definition-text.ts";
 import { renewedIndex, renewedOptions } from "../../mongo/catalogue/legacy-definition.ts";
-import { documentRuns } from "../backup/dump-documents.ts";
-import { endingsOf, readDumpText } from "../backup/dump-files.ts";
-import { collectionOfFile, fileNameOf, isCut } from "../backup/file-names.ts";
+import { documentRuns } from "../backup/dump/dump-documents.ts";
+import { endingsOf, readDumpText } from "../backup/dump/dump-files.ts";
+import { collectionOfFile, fileNameOf, isCut } from "../backup/dump/file-names.ts";
 import {
   type DumpedCollection,
   type Manifest,

@@ -1,4 +1,4 @@
-import { endingsOf } from "../backup/dump-files.ts";
+import { endingsOf } from "../backup/dump/dump-files.ts";
 
 /** An entry of a folder. A link or a device is `other`. */
 export interface FoundFile {

@@ -1,11 +1,11 @@
 import { join, resolve } from "node:path";
+import { readManifest, verifyDump } from "../../database/backup/dump/verify-dump.ts";
 import { leftOut } from "../../database/backup/left-out.ts";
 import { reportTenths } from "../../database/backup/load-progress.ts";
 import { lookAlikes } from "../../database/backup/look-alikes.ts";
 import type { Manifest } from "../../database/backup/manifest.ts";
 import { backupsIn } from "../../database/backup/retention.ts";
 import { unsupportedIn } from "../../database/backup/supported.ts";
-import { readManifest, verifyDump } from "../../database/backup/verify-dump.ts";
 import { requireName } from "../../entity-names.ts";
 import { LockstepError, messageOf } from "../../errors.ts";
 import type { LoadProgress } from "../../journal/fence.ts";

@@ -1,7 +1,7 @@
 import type { ParticipantContext } from "../../../machines/participant-context.ts";
 import type { UpgradeContext } from "../../../machines/upgrade-context.ts";
 import { coordinatorId, participantId } from "../../control/ids.ts";
-import { headsUpTo, type Visit, visitsOf } from "../../engine/read.ts";
+import { headsUpTo, type Visit, visitsOf } from "../../engine/read/read.ts";
 import type { Reason } from "../../errors.ts";
 import type { Store } from "../../journal/store.ts";
 import { contextOf, unreadable } from "../../upgrade/fleet-journal.ts";

@@ -1,7 +1,7 @@
 import type { UpgradeContext } from "../../../machines/upgrade-context.ts";
 import { readAgents } from "../../control/agents.ts";
 import { coordinatorId, generationOf, isUpgradeId, participantId } from "../../control/ids.ts";
-import { isFinal } from "../../engine/read.ts";
+import { isFinal } from "../../engine/read/read.ts";
 import { LockstepError } from "../../errors.ts";
 import { collections, type Entry, type Store } from "../../journal/store.ts";
 import { limits } from "../../limits.ts";

@@ -2,7 +2,7 @@ import type { UpgradeContext } from "../../../machines/upgrade-context.ts";
 import { type AgentRecord, isSilent } from "../../control/agents.ts";
 import { generationOf, participantId } from "../../control/ids.ts";
 import { collections, type Entry, type Store } from "../../journal/store.ts";
-import type { Opening } from "../../upgrade/participant/openings.ts";
+import type { Opening } from "../../upgrade/participant/gate/openings.ts";
 
 /** A required agent that has not served since the end of an upgrade, and why. */
 export interface NotServing {

@@ -1,6 +1,6 @@
 import type { Holdings } from "../../control/agents.ts";
+import type { VerifiedDump } from "../../database/backup/dump/verify-dump.ts";
 import type { Manifest } from "../../database/backup/manifest.ts";
-import type { VerifiedDump } from "../../database/backup/verify-dump.ts";
 import type { DataDatabase } from "../../database/data-database.ts";
 import type { SavedWrites } from "../../database/isolation/save-foreign-writes.ts";
 import type { PartialCopy } from "../../database/rehearsal/partial-copy.ts";

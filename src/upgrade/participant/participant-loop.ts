@@ -15,7 +15,7 @@ import {
   returnToFleetVersion,
   settleHostVersion,
   whyNoPart,
-} from "./host-version.ts";
+} from "./local/host-version.ts";
 import { ensureParticipant, type GateWorld, type ParticipantWorld } from "./participant-world.ts";
 
 /** The result of a pass of the loop. */

@@ -3,7 +3,7 @@ import type { Reason } from "../../../machines/vocabulary.ts";
 import { participantId } from "../../control/ids.ts";
 import type { Engine } from "../../engine/engine.ts";
 import type { AgentIdentity, AgentPorts, HostVersions } from "../agent-identity.ts";
-import type { Gate } from "./gate.ts";
+import type { Gate } from "./gate/gate.ts";
 
 /** The means of the participant's loop. */
 export interface ParticipantWorld

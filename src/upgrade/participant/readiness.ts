@@ -2,8 +2,8 @@ import type { AgentEvent } from "../../../machines/participant-context.ts";
 import type { Reason } from "../../../machines/vocabulary.ts";
 import { messageOf } from "../../errors.ts";
 import { limits } from "../../limits.ts";
-import { attemptAfter, type LocalRun, newRecord } from "./local-steps.ts";
-import { noteTimeOut } from "./time-out.ts";
+import { attemptAfter, type LocalRun, newRecord } from "./local/local-steps.ts";
+import { noteTimeOut } from "./local/time-out.ts";
 
 /** The application's own trial of the new build. It rejects where the build cannot serve. */
 export type ReadinessCheck = (signal: AbortSignal) => Promise<void>;

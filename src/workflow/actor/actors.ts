@@ -3,7 +3,7 @@ import { limits } from "../../limits.ts";
 import type { Log } from "../../log.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Random } from "../../ports/random.ts";
-import type { Tracing } from "../../ports/tracing.ts";
+import type { Tracing } from "../../ports/tracing/tracing.ts";
 import type { Registry } from "../definition/registry.ts";
 import { type Entry, isLater, type Place } from "../journal/entry.ts";
 import type { Appended, Fence, WorkflowStore } from "../journal/store.ts";

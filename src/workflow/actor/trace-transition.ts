@@ -1,4 +1,4 @@
-import type { Span, Tracing } from "../../ports/tracing.ts";
+import type { Span, Tracing } from "../../ports/tracing/tracing.ts";
 import type { RunStamp } from "../system/outcome.ts";
 import type { Applied, Way } from "./actors.ts";
 

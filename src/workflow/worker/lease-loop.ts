@@ -3,7 +3,7 @@ import { limits } from "../../limits.ts";
 import type { Log } from "../../log.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Random } from "../../ports/random.ts";
-import { createWakeUp } from "../../ports/wake-up.ts";
+import { createWakeUp } from "../../ports/waiting/wake-up.ts";
 import type { DatabaseClock } from "../actor/database-clock.ts";
 import type { Fence, PartitionRecord, WorkerRecord, WorkflowStore } from "../journal/store.ts";
 import { decideAssignment, nameAndVersion } from "./assignment.ts";

@@ -1,4 +1,4 @@
-import type { Tracing } from "../../ports/tracing.ts";
+import type { Tracing } from "../../ports/tracing/tracing.ts";
 import type { WorkRecord } from "../journal/entry.ts";
 import type { WorkResult } from "./run-work.ts";
 

@@ -4,7 +4,7 @@ import { assert, isPassing, LockstepError, messageOf } from "../../errors.ts";
 import { limits } from "../../limits.ts";
 import type { Log } from "../../log.ts";
 import type { Clock } from "../../ports/clock.ts";
-import type { Tracing } from "../../ports/tracing.ts";
+import type { Tracing } from "../../ports/tracing/tracing.ts";
 import type { Actors, Way } from "../actor/actors.ts";
 import type { DatabaseClock } from "../actor/database-clock.ts";
 import type { Intent } from "../actor/step.ts";

@@ -4,7 +4,7 @@ import { limits } from "../../limits.ts";
 import type { Log } from "../../log.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Random } from "../../ports/random.ts";
-import type { Tracing } from "../../ports/tracing.ts";
+import type { Tracing } from "../../ports/tracing/tracing.ts";
 import type { Actors, Way } from "../actor/actors.ts";
 import { type Appender, createAppender } from "../actor/appender.ts";
 import type { DatabaseClock } from "../actor/database-clock.ts";

@@ -3,8 +3,8 @@
 import { mkdir, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { readManifest } from "../../../src/database/backup/dump/verify-dump.ts";
 import { manifestDigest, sealed } from "../../../src/database/backup/manifest.ts";
-import { readManifest } from "../../../src/database/backup/verify-dump.ts";
 import { digestDatabase } from "../../../src/mongo/catalogue/digest.ts";
 import { fillWithEverything } from "../../database/everything.ts";
 import { urlOf } from "../../support/database.ts";

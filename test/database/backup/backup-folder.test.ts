@@ -4,7 +4,7 @@ import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { createBackup } from "../../../src/database/backup/backup.ts";
-import { verifyDump } from "../../../src/database/backup/verify-dump.ts";
+import { verifyDump } from "../../../src/database/backup/dump/verify-dump.ts";
 import { silentLog } from "../../../src/log.ts";
 import { systemClock } from "../../../src/ports/clock.ts";
 import { type FaultPoints, noFaults } from "../../../src/ports/fault-point.ts";

@@ -2,8 +2,8 @@
 // the server takes it back. Method: every kind of collection on the real set; documents that an insert would change.
 import { Binary, BSON, Double, Int32, Long, MinKey, Timestamp } from "mongodb";
 import { expect, test } from "vitest";
+import { compareDump, verifyDump } from "../../../src/database/backup/dump/verify-dump.ts";
 import { type Manifest, manifestDigest, sealed } from "../../../src/database/backup/manifest.ts";
-import { compareDump, verifyDump } from "../../../src/database/backup/verify-dump.ts";
 import { isTakenBack } from "../../../src/mongo/bson/insertable.ts";
 import { isCapped } from "../../../src/mongo/catalogue/catalogue.ts";
 import { writeFileAtomic } from "../../../src/ports/files.ts";

@@ -18,7 +18,8 @@ import { gzipSync } from "node:zlib";
 import fc from "fast-check";
 import { BSON } from "mongodb";
 import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
-import { readDumpText } from "../../../src/database/backup/dump-files.ts";
+import { readDumpText } from "../../../src/database/backup/dump/dump-files.ts";
+import { readManifest, verifyDump } from "../../../src/database/backup/dump/verify-dump.ts";
 import {
   earlierMetadataOf,
   manifestName,
@@ -26,7 +27,6 @@ import {
 } from "../../../src/database/backup/manifest.ts";
 import { manifestProblem } from "../../../src/database/backup/manifest-shape.ts";
 import { sweepBackups } from "../../../src/database/backup/retention.ts";
-import { readManifest, verifyDump } from "../../../src/database/backup/verify-dump.ts";
 import { limits } from "../../../src/limits.ts";
 import { definitionOf } from "../../../src/mongo/catalogue/definition.ts";
 import { verifyBackup } from "../../../src/operator/by-hand/backup-files.ts";

@@ -2,7 +2,11 @@
 // are mongodump's. Method: one manifest, one field changed at a time.
 import { createHash } from "node:crypto";
 import { expect, test } from "vitest";
-import { collectionOfFile, fileNameOf, isCut } from "../../../src/database/backup/file-names.ts";
+import {
+  collectionOfFile,
+  fileNameOf,
+  isCut,
+} from "../../../src/database/backup/dump/file-names.ts";
 import {
   type DumpedCollection,
   type Manifest,

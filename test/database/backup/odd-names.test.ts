@@ -5,8 +5,8 @@
 import { readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
+import { verifyDump } from "../../../src/database/backup/dump/verify-dump.ts";
 import type { Manifest } from "../../../src/database/backup/manifest.ts";
-import { verifyDump } from "../../../src/database/backup/verify-dump.ts";
 import { loadDatabase } from "../../../src/database/restore/load-database.ts";
 import { readStockDump } from "../../../src/database/restore/stock-dump.ts";
 import { digestDatabase } from "../../../src/mongo/catalogue/digest.ts";

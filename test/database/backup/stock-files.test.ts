@@ -6,7 +6,7 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { BSON } from "mongodb";
 import { expect, onTestFinished, test } from "vitest";
-import { documentRuns } from "../../../src/database/backup/dump-documents.ts";
+import { documentRuns } from "../../../src/database/backup/dump/dump-documents.ts";
 import {
   type FoundFile,
   sortStockFiles,

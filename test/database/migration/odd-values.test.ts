@@ -2,8 +2,8 @@
 // `_id` and beside it; a walk whose every batch begins at each of them; copies, restores and strangers.
 
 import { describe, expect, test } from "vitest";
+import { readBatch } from "../../../src/database/documents/batches/read-batch.ts";
 import { updateRaw } from "../../../src/database/documents/raw-update.ts";
-import { readBatch } from "../../../src/database/documents/read-batch.ts";
 import { findForeignWrites } from "../../../src/database/isolation/foreign-writes.ts";
 import type { Runner, SchemaRunOptions } from "../../../src/database/migration/runner.ts";
 import { runSchemaSteps } from "../../../src/database/migration/schema-steps.ts";

@@ -2,7 +2,11 @@
 // real set; a fault points that dies at each durable write in turn; successors with higher epochs.
 import { Binary, Double, Long, ObjectId } from "mongodb";
 import { describe, expect, test } from "vitest";
-import { type Batch, batchSizeOf, readBatch } from "../../../src/database/documents/read-batch.ts";
+import {
+  type Batch,
+  batchSizeOf,
+  readBatch,
+} from "../../../src/database/documents/batches/read-batch.ts";
 import type { Runner, SchemaRunOptions } from "../../../src/database/migration/runner.ts";
 import { runSchemaSteps } from "../../../src/database/migration/schema-steps.ts";
 import { limits } from "../../../src/limits.ts";

@@ -6,7 +6,7 @@ import {
   batchAfterCommit,
   firstBatchSize,
   smallerBatch,
-} from "../../../src/database/documents/batch-size.ts";
+} from "../../../src/database/documents/batches/batch-size.ts";
 import { readProgress } from "../../../src/database/migration/progress.ts";
 import type { SchemaRunOptions } from "../../../src/database/migration/runner.ts";
 import { runSchemaSteps } from "../../../src/database/migration/schema-steps.ts";

@@ -1,4 +1,4 @@
-import { compareDump } from "../../../src/database/backup/verify-dump.ts";
+import { compareDump } from "../../../src/database/backup/dump/verify-dump.ts";
 import { dataDatabase } from "../../../src/database/data-database.ts";
 import type { StepsRun, StepToRun } from "../../../src/database/migration/runner.ts";
 import {

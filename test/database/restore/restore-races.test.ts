@@ -3,7 +3,7 @@
 // meanwhile, a user writes, and the held one goes on. One that is held does not renew its claim, as a stopped
 // process does not.
 import { describe, expect, onTestFinished, test } from "vitest";
-import { verifyDump } from "../../../src/database/backup/verify-dump.ts";
+import { verifyDump } from "../../../src/database/backup/dump/verify-dump.ts";
 import {
   type RestoreBesideOptions,
   restoreBeside,

@@ -1,4 +1,4 @@
-import { gateWrites } from "../../../src/upgrade/participant/gate.ts";
+import { gateWrites } from "../../../src/upgrade/participant/gate/gate.ts";
 import { fromCoordinator } from "../derived.ts";
 import { agentOf, applyWrites, type Model, nameOf, spent, withAgent } from "../model.ts";
 import type { State } from "../state.ts";

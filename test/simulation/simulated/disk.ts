@@ -1,5 +1,8 @@
 import type { SchemaContext } from "../../../src/database/migration/schema-context.ts";
-import type { LocalJournal, LocalRecord } from "../../../src/upgrade/participant/local-journal.ts";
+import type {
+  LocalJournal,
+  LocalRecord,
+} from "../../../src/upgrade/participant/local/local-journal.ts";
 import type { Step } from "../../../src/upgrade/protocol/steps.ts";
 import type { Scheduler } from "../scheduler.ts";
 import { batchesOfStep, batchName, hasSchemaStep, minorOf, type SimulatedCopy } from "./data.ts";

@@ -10,7 +10,7 @@ import { collections } from "../../../src/journal/store.ts";
 import { silentLog } from "../../../src/log.ts";
 import { systemClock } from "../../../src/ports/clock.ts";
 import { noFaults } from "../../../src/ports/fault-point.ts";
-import { createGate } from "../../../src/upgrade/participant/gate.ts";
+import { createGate } from "../../../src/upgrade/participant/gate/gate.ts";
 import { freshDatabaseName, openClient } from "../../support/database.ts";
 import { drainPorts } from "../../support/drain-ports.ts";
 

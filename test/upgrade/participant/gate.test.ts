@@ -13,7 +13,7 @@ import {
 import { createMemoryStore } from "../../../src/journal/memory-store.ts";
 import { collections, documentIds, type Store, type Write } from "../../../src/journal/store.ts";
 import { silentLog } from "../../../src/log.ts";
-import { createGate } from "../../../src/upgrade/participant/gate.ts";
+import { createGate } from "../../../src/upgrade/participant/gate/gate.ts";
 import { drainPorts } from "../../support/drain-ports.ts";
 
 const [from, to, upgradeId] = ["1.0.0", "1.1.0", "u000002"];

@@ -5,7 +5,7 @@ import { silentLog } from "../../../src/log.ts";
 import {
   returnToFleetVersion,
   settleHostVersion,
-} from "../../../src/upgrade/participant/host-version.ts";
+} from "../../../src/upgrade/participant/local/host-version.ts";
 import type { ParticipantWorld } from "../../../src/upgrade/participant/participant-world.ts";
 import { defineSteps } from "../../../src/upgrade/protocol/steps.ts";
 

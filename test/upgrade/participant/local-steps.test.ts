@@ -6,12 +6,12 @@ import { join } from "node:path";
 import { beforeEach, expect, onTestFinished, test } from "vitest";
 import { silentLog } from "../../../src/log.ts";
 import { type FaultPoints, noFaults } from "../../../src/ports/fault-point.ts";
-import { createLocalJournal } from "../../../src/upgrade/participant/local-journal.ts";
+import { createLocalJournal } from "../../../src/upgrade/participant/local/local-journal.ts";
 import {
   localStepsOf,
   runLocalSteps,
   undoLocalSteps,
-} from "../../../src/upgrade/participant/local-steps.ts";
+} from "../../../src/upgrade/participant/local/local-steps.ts";
 import type { LocalStep } from "../../../src/upgrade/protocol/steps.ts";
 
 let root = "";

@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { createMemoryStore } from "../../../src/journal/memory-store.ts";
 import { limits } from "../../../src/limits.ts";
 import { silentLog } from "../../../src/log.ts";
-import { localWork } from "../../../src/upgrade/participant/local-work.ts";
+import { localWork } from "../../../src/upgrade/participant/local/local-work.ts";
 import { deadlinesDefault } from "../../../src/upgrade/protocol/accept.ts";
 import type { World } from "../../../src/upgrade/world.ts";
 import { createScheduler } from "../../simulation/scheduler.ts";

@@ -2,7 +2,7 @@
 // Method: virtual time.
 import { expect, test } from "vitest";
 import { limits } from "../../../src/limits.ts";
-import { OpeningHold } from "../../../src/upgrade/participant/opening-hold.ts";
+import { OpeningHold } from "../../../src/upgrade/participant/gate/opening-hold.ts";
 import { createVirtualClock } from "../../support/virtual-clock.ts";
 
 const error = new Error("its key is not set");

@@ -10,8 +10,8 @@ import { noFaults } from "../../../src/ports/fault-point.ts";
 import {
   beforeAllVersions,
   createLocalJournal,
-} from "../../../src/upgrade/participant/local-journal.ts";
-import { undoLocalSteps } from "../../../src/upgrade/participant/local-steps.ts";
+} from "../../../src/upgrade/participant/local/local-journal.ts";
+import { undoLocalSteps } from "../../../src/upgrade/participant/local/local-steps.ts";
 import { participantEffects } from "../../../src/upgrade/participant/participant-effects.ts";
 import { checkReadiness } from "../../../src/upgrade/participant/readiness.ts";
 import type { World } from "../../../src/upgrade/world.ts";

@@ -1,4 +1,4 @@
-import { untilAborted } from "../../../ports/until-aborted.ts";
+import { untilAborted } from "../../../ports/waiting/until-aborted.ts";
 import type { World } from "../../world.ts";
 import { actingOf, attempt, hasBegun } from "./acting.ts";
 import type { CoordinatorEffects } from "./coordinator-effects.ts";

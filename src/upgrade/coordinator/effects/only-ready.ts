@@ -1,7 +1,7 @@
-import { effectFailed } from "../../../engine/effect-failed.ts";
+import { effectFailed } from "../../../engine/effects/effect-failed.ts";
 import type { EffectHandler } from "../../../engine/engine.ts";
 import { LockstepError } from "../../../errors.ts";
-import { untilAborted } from "../../../ports/until-aborted.ts";
+import { untilAborted } from "../../../ports/waiting/until-aborted.ts";
 import { goesForward, isRequired } from "../../protocol/master-eligibility.ts";
 import { otherStepsHere } from "../../protocol/other-steps.ts";
 import type { World } from "../../world.ts";

@@ -2,7 +2,7 @@ import { isAway, isDeposed, isLockstepError, isPassing, messageOf } from "../../
 import { limits } from "../../../limits.ts";
 import type { Log } from "../../../log.ts";
 import type { Clock } from "../../../ports/clock.ts";
-import { createWakeUp } from "../../../ports/wake-up.ts";
+import { createWakeUp } from "../../../ports/waiting/wake-up.ts";
 import type { Actors, Decision, Way } from "../../actor/actors.ts";
 import type { DatabaseClock } from "../../actor/database-clock.ts";
 import type { HintHub } from "../../actor/hint-hub.ts";

@@ -1,6 +1,6 @@
-import { LockstepError } from "../errors.ts";
-import { isAtEnd } from "../journal/entry-shape.ts";
-import type { Entry, EntryHead, Store } from "../journal/store.ts";
+import { LockstepError } from "../../errors.ts";
+import { isAtEnd } from "../../journal/entry-shape.ts";
+import type { Entry, EntryHead, Store } from "../../journal/store.ts";
 import { type Readable, readEntry } from "./readable.ts";
 
 /** An actor as its latest entry shows it. */

@@ -1,6 +1,6 @@
-import { messageOf } from "../../errors.ts";
-import { limits } from "../../limits.ts";
-import type { Clock } from "../../ports/clock.ts";
+import { messageOf } from "../../../errors.ts";
+import { limits } from "../../../limits.ts";
+import type { Clock } from "../../../ports/clock.ts";
 
 /** Keeps a gate shut although the versions agree: in safe mode, and in the pause after an opening that has failed. */
 export class OpeningHold {

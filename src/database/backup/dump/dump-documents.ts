@@ -1,5 +1,5 @@
-import { LockstepError } from "../../errors.ts";
-import { limits } from "../../limits.ts";
+import { LockstepError } from "../../../errors.ts";
+import { limits } from "../../../limits.ts";
 import { readDumpFile } from "./dump-files.ts";
 
 /** Whole documents, one after another. */

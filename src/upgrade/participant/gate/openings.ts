@@ -1,5 +1,5 @@
-import { readVersions } from "../../control/versions.ts";
-import { collections, type Store } from "../../journal/store.ts";
+import { readVersions } from "../../../control/versions.ts";
+import { collections, type Store } from "../../../journal/store.ts";
 import type { GateListener } from "./gate.ts";
 
 /** The first time that an agent served in a generation of its fleet: a document of the `openings` collection. */

@@ -1,5 +1,5 @@
-import { elementsOf, type RawElement, type TypedBytes } from "../../mongo/bson/elements.ts";
-import { bsonType } from "../../mongo/bson/raw-bson.ts";
+import { elementsOf, type RawElement, type TypedBytes } from "../../../mongo/bson/elements.ts";
+import { bsonType } from "../../../mongo/bson/raw-bson.ts";
 
 const textOf = (name: Uint8Array) => Buffer.from(name).toString("utf8");
 

@@ -1,16 +1,16 @@
-import type { ParticipantParams } from "../../../machines/effect-params.ts";
-import type { AgentEvent } from "../../../machines/participant-context.ts";
-import type { UpgradeContext } from "../../../machines/upgrade-context.ts";
-import type { Deadlines } from "../../../machines/vocabulary.ts";
-import { coordinatorId, isProvision, participantId } from "../../control/ids.ts";
-import type { EffectContext } from "../../engine/engine.ts";
-import { LockstepError } from "../../errors.ts";
-import type { Entry } from "../../journal/store.ts";
-import { exitForStuckEffect } from "../../launcher/agent-side.ts";
-import { limits } from "../../limits.ts";
-import { contextOf } from "../fleet-journal.ts";
-import { deadlinesDefault } from "../protocol/accept.ts";
-import type { World } from "../world.ts";
+import type { ParticipantParams } from "../../../../machines/effect-params.ts";
+import type { AgentEvent } from "../../../../machines/participant-context.ts";
+import type { UpgradeContext } from "../../../../machines/upgrade-context.ts";
+import type { Deadlines } from "../../../../machines/vocabulary.ts";
+import { coordinatorId, isProvision, participantId } from "../../../control/ids.ts";
+import type { EffectContext } from "../../../engine/engine.ts";
+import { LockstepError } from "../../../errors.ts";
+import type { Entry } from "../../../journal/store.ts";
+import { exitForStuckEffect } from "../../../launcher/agent-side.ts";
+import { limits } from "../../../limits.ts";
+import { contextOf } from "../../fleet-journal.ts";
+import { deadlinesDefault } from "../../protocol/accept.ts";
+import type { World } from "../../world.ts";
 import type { LocalRun } from "./local-steps.ts";
 
 /**

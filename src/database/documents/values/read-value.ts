@@ -1,7 +1,7 @@
 import { BSON, ObjectId } from "mongodb";
-import { messageOf } from "../../errors.ts";
-import { documentOf, type TypedBytes } from "../../mongo/bson/elements.ts";
-import { bsonType } from "../../mongo/bson/raw-bson.ts";
+import { messageOf } from "../../../errors.ts";
+import { documentOf, type TypedBytes } from "../../../mongo/bson/elements.ts";
+import { bsonType } from "../../../mongo/bson/raw-bson.ts";
 
 /** "plain": values as the driver promotes them. "bson": its wrappers, which keep the types of numbers. */
 export type ValueTypes = "plain" | "bson";

@@ -2,20 +2,20 @@ import { createHash } from "node:crypto";
 import { rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { type Document, type MongoClient, MongoServerError, UUID } from "mongodb";
-import { LockstepError, messageOf } from "../../errors.ts";
-import { limits } from "../../limits.ts";
-import type { Log } from "../../log.ts";
+import { LockstepError, messageOf } from "../../../errors.ts";
+import { limits } from "../../../limits.ts";
+import type { Log } from "../../../log.ts";
 import {
   type Catalogue,
   type CollectionEntry,
   dataCollection,
   isCapped,
-} from "../../mongo/catalogue/catalogue.ts";
-import type { Digests } from "../../mongo/catalogue/digest.ts";
-import type { WithMember } from "../../mongo/members.ts";
-import { hasCode, serverErrors } from "../../mongo/server-errors.ts";
-import { isNetworkTrouble } from "../../mongo/transient.ts";
-import type { FaultPoints } from "../../ports/fault-point.ts";
+} from "../../../mongo/catalogue/catalogue.ts";
+import type { Digests } from "../../../mongo/catalogue/digest.ts";
+import type { WithMember } from "../../../mongo/members.ts";
+import { hasCode, serverErrors } from "../../../mongo/server-errors.ts";
+import { isNetworkTrouble } from "../../../mongo/transient.ts";
+import type { FaultPoints } from "../../../ports/fault-point.ts";
 import {
   createPrivateFolder,
   isFull,
@@ -23,11 +23,9 @@ import {
   readJsonFile,
   syncPath,
   writeFileAtomic,
-} from "../../ports/files.ts";
-import { historyError } from "../history/history-error.ts";
-import { parseBackupTime } from "./backup-time.ts";
-import { appendDumpFile, endingsOf } from "./dump-files.ts";
-import { fileNameOf } from "./file-names.ts";
+} from "../../../ports/files.ts";
+import { historyError } from "../../history/history-error.ts";
+import { parseBackupTime } from "../backup-time.ts";
 import {
   type DumpedCollection,
   type Manifest,
@@ -37,8 +35,10 @@ import {
   markerName,
   metadataOf,
   sealed,
-} from "./manifest.ts";
-import { partialEnding } from "./retention.ts";
+} from "../manifest.ts";
+import { partialEnding } from "../retention.ts";
+import { appendDumpFile, endingsOf } from "./dump-files.ts";
+import { fileNameOf } from "./file-names.ts";
 import { verifyDump } from "./verify-dump.ts";
 
 export interface DumpOptions {

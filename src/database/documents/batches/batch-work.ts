@@ -1,12 +1,12 @@
 import type { ClientSession } from "mongodb";
-import { assert, messageOf } from "../../errors.ts";
-import { limits } from "../../limits.ts";
-import type { TypedBytes } from "../../mongo/bson/elements.ts";
-import { sentAs } from "../../mongo/bson/typed-bytes.ts";
-import type { Clock } from "../../ports/clock.ts";
-import type { Runner } from "../migration/runner.ts";
-import type { CollectionChange, DocumentChange } from "./collection-change.ts";
-import { updateRaw } from "./raw-update.ts";
+import { assert, messageOf } from "../../../errors.ts";
+import { limits } from "../../../limits.ts";
+import type { TypedBytes } from "../../../mongo/bson/elements.ts";
+import { sentAs } from "../../../mongo/bson/typed-bytes.ts";
+import type { Clock } from "../../../ports/clock.ts";
+import type { Runner } from "../../migration/runner.ts";
+import type { CollectionChange, DocumentChange } from "../collection-change.ts";
+import { updateRaw } from "../raw-update.ts";
 import type { Batch } from "./read-batch.ts";
 
 /** One document's part in a batch: its `_id`, and its update where the step's function made one. */

@@ -1,14 +1,14 @@
 import { lt } from "semver";
-import type { ParticipantInput } from "../../../machines/participant-context.ts";
-import type { UpgradeContext } from "../../../machines/upgrade-context.ts";
-import { protocol } from "../../../machines/vocabulary.ts";
-import { coordinatorPrefix, participantId, provisionId } from "../../control/ids.ts";
-import { notInstalled } from "../../control/versions.ts";
-import type { Entry, Versions } from "../../journal/store.ts";
-import { contextOf } from "../fleet-journal.ts";
+import type { ParticipantInput } from "../../../../machines/participant-context.ts";
+import type { UpgradeContext } from "../../../../machines/upgrade-context.ts";
+import { protocol } from "../../../../machines/vocabulary.ts";
+import { coordinatorPrefix, participantId, provisionId } from "../../../control/ids.ts";
+import { notInstalled } from "../../../control/versions.ts";
+import type { Entry, Versions } from "../../../journal/store.ts";
+import { contextOf } from "../../fleet-journal.ts";
+import { ensureParticipant, type ParticipantWorld } from "../participant-world.ts";
 import { beforeAllVersions } from "./local-journal.ts";
 import { localStepsOf } from "./local-steps.ts";
-import { ensureParticipant, type ParticipantWorld } from "./participant-world.ts";
 
 /**
  * Where the host does not know which version its files match, notes the version of this build, if the host was declared

@@ -7,13 +7,13 @@ import {
   LockstepError,
   messageOf,
   reasonOf,
-} from "../errors.ts";
-import type { Effect, Entry } from "../journal/store.ts";
-import { limits } from "../limits.ts";
-import type { Log } from "../log.ts";
-import type { Clock } from "../ports/clock.ts";
-import { linkController } from "../ports/linked-controller.ts";
-import type { Tracing } from "../ports/tracing.ts";
+} from "../../errors.ts";
+import type { Effect, Entry } from "../../journal/store.ts";
+import { limits } from "../../limits.ts";
+import type { Log } from "../../log.ts";
+import type { Clock } from "../../ports/clock.ts";
+import type { Tracing } from "../../ports/tracing/tracing.ts";
+import { linkController } from "../../ports/waiting/linked-controller.ts";
 import { effectFailed } from "./effect-failed.ts";
 
 /** The context of a running effect. */

@@ -1,7 +1,7 @@
-import { LockstepError, messageOf } from "../../errors.ts";
-import { limits } from "../../limits.ts";
-import type { Log } from "../../log.ts";
-import type { Clock } from "../../ports/clock.ts";
+import { LockstepError, messageOf } from "../../../errors.ts";
+import { limits } from "../../../limits.ts";
+import type { Log } from "../../../log.ts";
+import type { Clock } from "../../../ports/clock.ts";
 
 /** The limit of a drain, the parties that hear of it, and the way out where it is not kept. */
 export interface DrainPorts {

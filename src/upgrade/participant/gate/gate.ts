@@ -1,6 +1,6 @@
-import { drainingWrite } from "../../control/agents.ts";
-import { collections, documentIds, type Store, type Write } from "../../journal/store.ts";
-import type { Log } from "../../log.ts";
+import { drainingWrite } from "../../../control/agents.ts";
+import { collections, documentIds, type Store, type Write } from "../../../journal/store.ts";
+import type { Log } from "../../../log.ts";
 import { createDrain, type DrainPorts } from "./drain.ts";
 import { OpeningHold } from "./opening-hold.ts";
 

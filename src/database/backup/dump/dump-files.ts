@@ -3,8 +3,8 @@ import type { FileHandle } from "node:fs/promises";
 import { pipeline, type Readable } from "node:stream";
 import { promisify } from "node:util";
 import { createGunzip, gzip } from "node:zlib";
-import { LockstepError } from "../../errors.ts";
-import { limits } from "../../limits.ts";
+import { LockstepError } from "../../../errors.ts";
+import { limits } from "../../../limits.ts";
 
 const compress = promisify(gzip);
 

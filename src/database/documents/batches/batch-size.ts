@@ -1,4 +1,4 @@
-import { limits } from "../../limits.ts";
+import { limits } from "../../../limits.ts";
 
 /** The number of documents of the next batch, and the most that any batch takes. */
 export interface BatchSize {

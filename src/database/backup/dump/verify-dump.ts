@@ -2,14 +2,11 @@ import { createHash } from "node:crypto";
 import { lstat, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
-import { LockstepError, messageOf } from "../../errors.ts";
-import { limits } from "../../limits.ts";
-import { isTakenBack } from "../../mongo/bson/insertable.ts";
-import { createServerHash } from "../../mongo/catalogue/server-hash.ts";
-import { readJsonFile, writeFileAtomic } from "../../ports/files.ts";
-import { createDocumentCutter, type DocumentRun } from "./dump-documents.ts";
-import { endingsOf, readDumpFile, readDumpText } from "./dump-files.ts";
-import { earlierFolderOf, folderOf } from "./file-names.ts";
+import { LockstepError, messageOf } from "../../../errors.ts";
+import { limits } from "../../../limits.ts";
+import { isTakenBack } from "../../../mongo/bson/insertable.ts";
+import { createServerHash } from "../../../mongo/catalogue/server-hash.ts";
+import { readJsonFile, writeFileAtomic } from "../../../ports/files.ts";
 import {
   type DumpedCollection,
   earlierMetadataOf,
@@ -20,8 +17,11 @@ import {
   manifestName,
   metadataOf,
   sealOf,
-} from "./manifest.ts";
-import { manifestProblem } from "./manifest-shape.ts";
+} from "../manifest.ts";
+import { manifestProblem } from "../manifest-shape.ts";
+import { createDocumentCutter, type DocumentRun } from "./dump-documents.ts";
+import { endingsOf, readDumpFile, readDumpText } from "./dump-files.ts";
+import { earlierFolderOf, folderOf } from "./file-names.ts";
 
 /**
  * Hashes a file. It ends with the first bytes that are too many, since a small zipped file may hold terabytes.

@@ -1,9 +1,9 @@
 import type { Stats } from "node:fs";
 import { lstat, readFile, rm, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { assert, LockstepError } from "../../errors.ts";
-import type { FaultPoints } from "../../ports/fault-point.ts";
-import { asFileTrouble, type Owned, readJsonFile, writeFileAtomic } from "../../ports/files.ts";
+import { assert, LockstepError } from "../../../errors.ts";
+import type { FaultPoints } from "../../../ports/fault-point.ts";
+import { asFileTrouble, type Owned, readJsonFile, writeFileAtomic } from "../../../ports/files.ts";
 
 /** A before-image: where a file was, and its copy, or null when there was no file. */
 interface Kept {

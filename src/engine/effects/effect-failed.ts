@@ -1,5 +1,5 @@
 import type { EventObject } from "xstate";
-import type { Reason } from "../errors.ts";
+import type { Reason } from "../../errors.ts";
 
 const type = "effectFailed";
 

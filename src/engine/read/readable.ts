@@ -1,9 +1,9 @@
 import type { AnyStateMachine } from "xstate";
-import { LockstepError } from "../errors.ts";
-import { entryShape } from "../journal/entry-shape.ts";
-import type { Entry } from "../journal/store.ts";
-import { described, type Shape } from "../shape.ts";
-import { readSnapshot, takesEvent } from "./xstate-adapter.ts";
+import { LockstepError } from "../../errors.ts";
+import { entryShape } from "../../journal/entry-shape.ts";
+import type { Entry } from "../../journal/store.ts";
+import { described, type Shape } from "../../shape.ts";
+import { readSnapshot, takesEvent } from "../xstate-adapter.ts";
 
 /** The facts of a machine that a build needs to read its entries. */
 export interface Readable {

@@ -1,11 +1,11 @@
 import { BSON, DBRef } from "mongodb";
-import { LockstepError } from "../../errors.ts";
-import { documentOf, elementsOf, type TypedBytes } from "../../mongo/bson/elements.ts";
-import { ownValue } from "../../mongo/bson/own-values.ts";
-import { bsonType } from "../../mongo/bson/raw-bson.ts";
-import { isEqual } from "../../mongo/bson/typed-bytes.ts";
+import { LockstepError } from "../../../errors.ts";
+import { documentOf, elementsOf, type TypedBytes } from "../../../mongo/bson/elements.ts";
+import { ownValue } from "../../../mongo/bson/own-values.ts";
+import { bsonType } from "../../../mongo/bson/raw-bson.ts";
+import { isEqual } from "../../../mongo/bson/typed-bytes.ts";
+import { type DocumentReading, typeOfNumber } from "../read-document.ts";
 import { fieldsOf, inOrder, objectOrder, originalsOf } from "./fields-of.ts";
-import { type DocumentReading, typeOfNumber } from "./read-document.ts";
 import { readByDriver, readValue } from "./read-value.ts";
 
 /** The place of a written value. */

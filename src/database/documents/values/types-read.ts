@@ -1,14 +1,14 @@
 import { BSON, type Document } from "mongodb";
-import type { TypedBytes } from "../../mongo/bson/elements.ts";
-import { ownValues } from "../../mongo/bson/own-values.ts";
+import type { TypedBytes } from "../../../mongo/bson/elements.ts";
+import { ownValues } from "../../../mongo/bson/own-values.ts";
 import {
   bsonType,
   fieldOfBytes,
   numberTypes,
   RawValue,
   rawFields,
-} from "../../mongo/bson/raw-bson.ts";
-import { type DocumentReading, typeOfNumber } from "./read-document.ts";
+} from "../../../mongo/bson/raw-bson.ts";
+import { type DocumentReading, typeOfNumber } from "../read-document.ts";
 import { readValue } from "./read-value.ts";
 
 /** Types that a plain value of JavaScript loses. */

@@ -1,12 +1,12 @@
 import { type ClientSession, type Document, type Filter, type FindCursor, MaxKey } from "mongodb";
-import { limits } from "../../limits.ts";
-import { fieldAt, type TypedBytes } from "../../mongo/bson/elements.ts";
-import { bsonType } from "../../mongo/bson/raw-bson.ts";
-import { isEqual, sentAs } from "../../mongo/bson/typed-bytes.ts";
-import { hasCode, serverErrors } from "../../mongo/server-errors.ts";
-import type { Runner } from "../migration/runner.ts";
+import { limits } from "../../../limits.ts";
+import { fieldAt, type TypedBytes } from "../../../mongo/bson/elements.ts";
+import { bsonType } from "../../../mongo/bson/raw-bson.ts";
+import { isEqual, sentAs } from "../../../mongo/bson/typed-bytes.ts";
+import { hasCode, serverErrors } from "../../../mongo/server-errors.ts";
+import type { Runner } from "../../migration/runner.ts";
+import type { CollectionChange } from "../collection-change.ts";
 import { type BatchSize, firstBatchSize } from "./batch-size.ts";
-import type { CollectionChange } from "./collection-change.ts";
 
 /**
  * The documents of a batch in `_id` order, each with its bytes. The bytes are whole where documents change one by

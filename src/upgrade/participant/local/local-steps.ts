@@ -1,12 +1,12 @@
 import { createHash } from "node:crypto";
 import { lt } from "semver";
-import type { AgentEvent } from "../../../machines/participant-context.ts";
-import type { Reason, Role } from "../../../machines/vocabulary.ts";
-import { isLockstepError, messageOf } from "../../errors.ts";
-import { limits } from "../../limits.ts";
-import type { Log } from "../../log.ts";
-import type { LocalStep, LocalStepContext, Step } from "../protocol/steps.ts";
-import { planOf } from "../protocol/steps.ts";
+import type { AgentEvent } from "../../../../machines/participant-context.ts";
+import type { Reason, Role } from "../../../../machines/vocabulary.ts";
+import { isLockstepError, messageOf } from "../../../errors.ts";
+import { limits } from "../../../limits.ts";
+import type { Log } from "../../../log.ts";
+import type { LocalStep, LocalStepContext, Step } from "../../protocol/steps.ts";
+import { planOf } from "../../protocol/steps.ts";
 import { beforeAllVersions, type LocalJournal, type LocalRecord } from "./local-journal.ts";
 import { noteTimeOut } from "./time-out.ts";
 

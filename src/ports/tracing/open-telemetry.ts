@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type * as Api from "@opentelemetry/api";
-import { isLockstepError } from "../errors.ts";
+import { isLockstepError } from "../../errors.ts";
 import type { Span, SpanFacts, SpanOptions, Tracing } from "./tracing.ts";
 
 const traceparent = /^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/;

@@ -1,21 +1,21 @@
 import { Binary, MongoServerError } from "mongodb";
-import { isLockstepError, LockstepError } from "../../errors.ts";
-import { fencedTransaction } from "../../leadership/fenced-transaction.ts";
-import { type TypedBytes, wrapValue } from "../../mongo/bson/elements.ts";
-import { idText } from "../../mongo/bson/typed-bytes.ts";
-import { isNetworkTrouble } from "../../mongo/transient.ts";
-import { lastOf, type Progress } from "../migration/progress.ts";
+import { isLockstepError, LockstepError } from "../../../errors.ts";
+import { fencedTransaction } from "../../../leadership/fenced-transaction.ts";
+import { type TypedBytes, wrapValue } from "../../../mongo/bson/elements.ts";
+import { idText } from "../../../mongo/bson/typed-bytes.ts";
+import { isNetworkTrouble } from "../../../mongo/transient.ts";
+import { lastOf, type Progress } from "../../migration/progress.ts";
 import {
   moved,
   pauseIfAsked,
   type Runner,
   shownNext,
   startedByAfterCommit,
-} from "../migration/runner.ts";
+} from "../../migration/runner.ts";
+import type { CollectionChange } from "../collection-change.ts";
+import { blameDocuments } from "../offenders.ts";
 import { type BatchSize, batchAfterCommit, smallerBatch } from "./batch-size.ts";
 import { ChangeFailed, workOf, writeUnits } from "./batch-work.ts";
-import type { CollectionChange } from "./collection-change.ts";
-import { blameDocuments } from "./offenders.ts";
 import { batchSizeOf, readBatch } from "./read-batch.ts";
 
 /** True for a failure for which some documents of the batch may be to blame. */

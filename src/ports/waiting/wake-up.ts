@@ -1,4 +1,4 @@
-import type { Clock } from "./clock.ts";
+import type { Clock } from "../clock.ts";
 
 /** Wakes a loop by a hint, or by a slow poll when no hint comes. */
 export interface WakeUp {

@@ -1,4 +1,4 @@
-import { messageOf } from "../../errors.ts";
+import { messageOf } from "../../../errors.ts";
 import type { LocalRun } from "./local-steps.ts";
 
 /**
