@@ -5,8 +5,8 @@ export default defineConfig({
   // The examples import the package as a user does.
   resolve: {
     alias: {
-      "lockstep/engine": resolve("src/workflow/index.ts"),
-      "lockstep/testing": resolve("src/workflow/testing/index.ts"),
+      "lockstep/engine": resolve("src/engine/index.ts"),
+      "lockstep/testing": resolve("src/engine/testing/index.ts"),
     },
   },
   test: {

@@ -6,7 +6,7 @@ export default defineConfig({
     include: [
       "test/machines/*.test.ts",
       "test/diagram/{diagram,edge-counter}.test.ts",
-      "test/engine/{transition,xstate-adapter}.test.ts",
+      "test/fleet-engine/{transition,xstate-adapter}.test.ts",
       "test/upgrade/protocol/{accept,derive,derive-table,steps}.test.ts",
       "test/upgrade/participant/gate.test.ts",
       "test/control/{names,versions}.test.ts",

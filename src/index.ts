@@ -13,7 +13,7 @@ export {
 } from "./agent/create-agent.ts";
 export type { LifecycleEvents, Moved } from "./agent/lifecycle.ts";
 export type { AgentDashboard } from "./agent/page.ts";
-export type { Readiness, ReadinessContext, ReadOnlyDatabase } from "./agent/readiness.ts";
+export type { Readiness, ReadinessContext, ReadOnlyDatabase } from "./agent/read-only-database.ts";
 export type { Answer, FleetRequest } from "./control/inbox.ts";
 export type {
   Application,

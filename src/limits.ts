@@ -1,11 +1,11 @@
-import { workflowLimits } from "./workflow-limits.ts";
+import { engineLimits } from "./engine-limits.ts";
 
 /**
  * Every limit of the system, in one place. Units are last in the names.
  * A loop, queue, retry or wait that is not bounded by one of these is a bug.
  */
 export const limits = {
-  ...workflowLimits,
+  ...engineLimits,
 
   /** Leadership. The lease lives at most one second longer than the set's election timeout. */
   leaseTtlMsDefault: 10_000,

@@ -32,8 +32,8 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   "src/ports": [],
   "src/mongo": ["src/ports"],
   "src/journal": ["src/mongo", "src/ports"],
-  "src/engine": ["src/journal", "src/ports"],
-  "src/workflow": ["src/mongo", "src/ports"],
+  "src/fleet-engine": ["src/journal", "src/ports"],
+  "src/engine": ["src/mongo", "src/ports"],
   "src/leadership": ["src/journal", "src/mongo", "src/ports"],
   "src/control": ["machines", "src/journal", "src/mongo", "src/leadership", "src/ports"],
   "src/database": ["machines", "src/leadership", "src/journal", "src/mongo", "src/ports"],
@@ -41,27 +41,41 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   "src/local": ["src/ports"],
   "src/diagram": ["machines", "src/ports"],
   "src/upgrade/protocol": [
-    ...["machines", "src/control", "src/database", "src/engine", "src/journal", "src/mongo"],
+    ...["machines", "src/control", "src/database", "src/fleet-engine", "src/journal", "src/mongo"],
   ],
   "src/upgrade": [
-    ...["machines", "src/engine", "src/journal", "src/leadership", "src/control", "src/database"],
+    ...[
+      "machines",
+      "src/fleet-engine",
+      "src/journal",
+      "src/leadership",
+      "src/control",
+      "src/database",
+    ],
     ...["src/mongo", "src/launcher", "src/ports", "src/upgrade/protocol"],
   ],
   "src/agent": [
-    ...["machines", "src/engine", "src/journal", "src/leadership", "src/control", "src/database"],
+    ...[
+      "machines",
+      "src/fleet-engine",
+      "src/journal",
+      "src/leadership",
+      "src/control",
+      "src/database",
+    ],
     ...["src/mongo", "src/launcher", "src/ports", "src/upgrade", "src/upgrade/protocol"],
     "src/dashboard",
   ],
   "src/operator": [
     ...[
       "machines",
-      "src/engine",
+      "src/fleet-engine",
       "src/journal",
       "src/leadership",
       "src/control",
       "src/database",
       "src/mongo",
-      "src/workflow",
+      "src/engine",
     ],
     ...["src/ports", "src/launcher", "src/upgrade", "src/upgrade/protocol", "src/diagram"],
   ],
@@ -73,7 +87,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   demo: ["src/index.ts", "src/local", "src/ports", "src/dashboard"],
   bench: [
     ...["src/index.ts", "src/database", "src/leadership", "src/mongo", "src/local", "src/ports"],
-    ...["src/workflow", "src/dashboard", "demo"],
+    ...["src/engine", "src/dashboard", "demo"],
     ...["test/support/fleet-status.ts", "test/support/open-browser.ts"],
   ],
 };
@@ -210,7 +224,7 @@ describe("the house", () => {
     // The measurements of the engine, and its test kit, which drives a live XState beside it, are the edge of the house too.
     // So is the page of the dashboard, which runs in a browser.
     const exempt = [
-      ...["src/ports/", "src/local/", "src/workflow/testing/", "bench/engine/"],
+      ...["src/ports/", "src/local/", "src/engine/testing/", "bench/engine/"],
       "src/dashboard/page/",
     ];
     const wrong = product
@@ -222,10 +236,19 @@ describe("the house", () => {
 
   test("the rooms that work on a fleet take the time from their clock port alone", () => {
     const rooms = [
-      ...["engine", "journal", "workflow", "mongo", "leadership", "control", "database", "upgrade"],
+      ...[
+        "engine",
+        "fleet-engine",
+        "journal",
+        "mongo",
+        "leadership",
+        "control",
+        "database",
+        "upgrade",
+      ],
     ];
     const bypass = /systemClock|performance\.|\bset(Timeout|Interval|Immediate)\b|timers\/promises/;
-    const edge = ["src/workflow/create-engine.ts", "src/workflow/testing/"];
+    const edge = ["src/engine/create-engine.ts", "src/engine/testing/"];
     const wrong = product
       .filter(({ file }) => rooms.some((room) => file.startsWith(`src/${room}/`)))
       .filter(({ file }) => !edge.some((start) => file.startsWith(start)))

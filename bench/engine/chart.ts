@@ -1,5 +1,5 @@
 import { assign, fromPromise, setup } from "xstate";
-import { durable } from "../../src/workflow/definition/durable.ts";
+import { durable } from "../../src/engine/definition/durable.ts";
 import { counterMachine } from "./counter-machine.ts";
 
 export const counter = durable(counterMachine({ assign, setup }), {

@@ -1,6 +1,6 @@
 import type { Document, IndexDescription, MongoClient } from "mongodb";
+import { createEngine } from "../../src/engine/create-engine.ts";
 import { silentLog } from "../../src/log.ts";
-import { createEngine } from "../../src/workflow/create-engine.ts";
 import type { Run } from "../figures.ts";
 import { inParallel, perSecond } from "../in-parallel.ts";
 import { withMaterial } from "../material.ts";

@@ -1,6 +1,6 @@
 import { MongoClient } from "mongodb";
+import { createEngine } from "../../src/engine/create-engine.ts";
 import { silentLog } from "../../src/log.ts";
-import { createEngine } from "../../src/workflow/create-engine.ts";
 import { sleeper } from "./chart.ts";
 
 /** A worker in a process of its own. It reports its memory when it is asked, and once it owns partitions. */

@@ -6,8 +6,8 @@ import {
   participantPrefix,
   participantsPrefix,
 } from "../control/ids.ts";
-import { createEngine, type Engine } from "../engine/engine.ts";
 import { isFileTrouble, isLockstepError, LockstepError, messageOf } from "../errors.ts";
+import { createEngine, type Engine } from "../fleet-engine/engine.ts";
 import { collections, type Entry } from "../journal/store.ts";
 import {
   exitForStuckEffect,

@@ -25,7 +25,7 @@ import { createLocalJournal } from "../upgrade/participant/local/local-journal.t
 import { findUpgradeSpans } from "../upgrade/upgrade-spans.ts";
 import { awaitVersion } from "./await-version.ts";
 import { type OwnDirectory, takeDirectory } from "./own-directory.ts";
-import { type Readiness, readinessOf } from "./readiness.ts";
+import { type Readiness, readinessOf } from "./read-only-database.ts";
 import { type AgentProcessOptions, type RunPorts, type Runtime, runAgent } from "./run-agent.ts";
 
 export interface RuntimeOptions

@@ -29,7 +29,7 @@ import { startAgent } from "./agent-runtime.ts";
 import { describeIfAsked } from "./describe-if-asked.ts";
 import { createLifecycle, type LifecycleEvents } from "./lifecycle.ts";
 import { type AgentDashboard, createPage } from "./page.ts";
-import type { Readiness } from "./readiness.ts";
+import type { Readiness } from "./read-only-database.ts";
 import type { Runtime } from "./run-agent.ts";
 
 export interface AgentOptions {

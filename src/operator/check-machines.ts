@@ -1,11 +1,11 @@
+import { createMongoEngineStore } from "../engine/journal/mongo-store.ts";
+import { type CheckResult, checkNext } from "../engine/migration/check.ts";
 import { LockstepError } from "../errors.ts";
 import { connect } from "../mongo/connect.ts";
 import { databaseNameOf } from "../mongo/database-name.ts";
 import { requireApplicationDatabaseName } from "../mongo/database-names.ts";
 import { systemClock } from "../ports/clock.ts";
 import { noFaults } from "../ports/fault-point.ts";
-import { createMongoWorkflowStore } from "../workflow/journal/mongo-store.ts";
-import { type CheckResult, checkNext } from "../workflow/migration/check.ts";
 import { durableMachinesOf } from "./machines-of.ts";
 
 /** The check of one machine. */
@@ -39,7 +39,7 @@ export async function checkMachines(options: {
   }
   requireApplicationDatabaseName(database);
   const client = await connect(mongoUrl, "lockstep-check", timeoutMs);
-  const store = createMongoWorkflowStore({
+  const store = createMongoEngineStore({
     ...{ client, databaseName: database, clock: systemClock, faultPoints: noFaults },
   });
   try {

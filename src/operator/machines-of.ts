@@ -1,7 +1,7 @@
 import { rcompare } from "semver";
 import type { AnyStateMachine } from "xstate";
-import { type DurableMachine, isDurable } from "../workflow/definition/durable.ts";
-import { isMachine } from "../workflow/system/xstate-internals.ts";
+import { type DurableMachine, isDurable } from "../engine/definition/durable.ts";
+import { isMachine } from "../engine/system/xstate-internals.ts";
 
 type Exports = Readonly<Record<string, unknown>>;
 

@@ -15,8 +15,8 @@ import {
 } from "../control/agents.ts";
 import { coordinatorId, coordinatorPrefix, upgradeOfCoordinator } from "../control/ids.ts";
 import { noVersionError, readVersions, requireRecords } from "../control/versions.ts";
-import { dueAt, headsUpTo, type Visit, visitsOf } from "../engine/read/read.ts";
 import { type LockstepError, reasonOf } from "../errors.ts";
+import { dueAt, headsUpTo, type Visit, visitsOf } from "../fleet-engine/read/read.ts";
 import { type Fence, fenceOf, type LoadProgress } from "../journal/fence.ts";
 import {
   collections,

@@ -1,12 +1,12 @@
 import { participantMachine } from "../../machines/participant.ts";
 import { upgradeMachine } from "../../machines/upgrade.ts";
 import { protocol } from "../../machines/vocabulary.ts";
-import { JournalReader } from "../engine/read/read.ts";
-import type { Readable } from "../engine/read/readable.ts";
+import { JournalReader } from "../fleet-engine/read/read.ts";
+import type { Readable } from "../fleet-engine/read/read-entry.ts";
 
-export { isFinal } from "../engine/read/read.ts";
+export { isFinal } from "../fleet-engine/read/read.ts";
 
-import { inspect } from "../engine/xstate-adapter.ts";
+import { inspect } from "../fleet-engine/xstate-adapter.ts";
 import { participantContextShape, upgradeContextShape } from "./protocol/context-shapes.ts";
 
 /** Both machines, in each protocol that this build can go on with. */

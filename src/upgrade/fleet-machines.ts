@@ -1,4 +1,4 @@
-import type { EngineMachine } from "../engine/engine.ts";
+import type { EngineMachine } from "../fleet-engine/engine.ts";
 import { asUnreachable } from "../mongo/transient.ts";
 import { controlWrites } from "./coordinator/control-writes.ts";
 import {

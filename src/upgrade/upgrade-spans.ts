@@ -1,8 +1,8 @@
 import type { StepFigures, UpgradeContext } from "../../machines/upgrade-context.ts";
 import { coordinatorId, coordinatorPrefix, isUpgradeId } from "../control/ids.ts";
-import type { EngineSpans } from "../engine/effects/effect-runner.ts";
-import { headsUpTo, isFinal, visitsOf } from "../engine/read/read.ts";
 import { messageOf } from "../errors.ts";
+import type { EngineSpans } from "../fleet-engine/effects/effect-runner.ts";
+import { headsUpTo, isFinal, visitsOf } from "../fleet-engine/read/read.ts";
 import type { Entry, Store } from "../journal/store.ts";
 import { limits } from "../limits.ts";
 import type { Log } from "../log.ts";

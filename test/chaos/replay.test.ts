@@ -4,13 +4,13 @@ import { describe, expect, test } from "vitest";
 import { upgradeMachine } from "../../machines/upgrade.ts";
 import type { UpgradeEvent, UpgradeInput } from "../../machines/upgrade-context.ts";
 import { protocol } from "../../machines/vocabulary.ts";
-import { callerKey } from "../../src/engine/event-key.ts";
+import { callerKey } from "../../src/fleet-engine/event-key.ts";
 import {
   type Definition,
   firstTransition,
   nextTransition,
   takeoverTransition,
-} from "../../src/engine/transition.ts";
+} from "../../src/fleet-engine/transition.ts";
 import type { Entry } from "../../src/journal/store.ts";
 import { replay } from "./replay.ts";
 

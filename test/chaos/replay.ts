@@ -1,12 +1,12 @@
-import { eventKeyOf } from "../../src/engine/event-key.ts";
+import { LockstepError } from "../../src/errors.ts";
+import { eventKeyOf } from "../../src/fleet-engine/event-key.ts";
 import {
   type Definition,
   firstTransition,
   nextTransition,
   rejectedStep,
   takeoverTransition,
-} from "../../src/engine/transition.ts";
-import { LockstepError } from "../../src/errors.ts";
+} from "../../src/fleet-engine/transition.ts";
 import type { Entry } from "../../src/journal/store.ts";
 import { fleetMachines } from "../../src/upgrade/fleet-machines.ts";
 import type { World } from "../../src/upgrade/world.ts";

@@ -2,7 +2,7 @@
 // given in order, twice, with a gap, and of a machine that nobody draws.
 import { expect, test } from "vitest";
 import { participantMachine } from "../../machines/participant.ts";
-import { firstTransition, nextTransition } from "../../src/engine/transition.ts";
+import { firstTransition, nextTransition } from "../../src/fleet-engine/transition.ts";
 import type { Entry } from "../../src/journal/store.ts";
 import { createEdgeCounter } from "../support/edge-counts.ts";
 

@@ -3,13 +3,13 @@ import { participantMachine } from "../../machines/participant.ts";
 import { upgradeMachine } from "../../machines/upgrade.ts";
 import { forwardStates, silenceTimer } from "../../machines/upgrade-context.ts";
 import { protocol } from "../../machines/vocabulary.ts";
-import { type EventKey, effectKey, timerKey } from "../../src/engine/event-key.ts";
+import { type EventKey, effectKey, timerKey } from "../../src/fleet-engine/event-key.ts";
 import {
   type Definition,
   firstTransition,
   nextTransition,
   type Transition,
-} from "../../src/engine/transition.ts";
+} from "../../src/fleet-engine/transition.ts";
 import type { Entry, Write } from "../../src/journal/store.ts";
 import { controlWrites } from "../../src/upgrade/coordinator/control-writes.ts";
 import { contextOf } from "../../src/upgrade/fleet-journal.ts";

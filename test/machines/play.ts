@@ -4,7 +4,7 @@ import {
   firstOutcome,
   nextOutcome,
   rehydrate,
-} from "../../src/engine/xstate-adapter.ts";
+} from "../../src/fleet-engine/xstate-adapter.ts";
 
 /** Where a machine stands after events, and what the last one did. */
 export interface Played {

@@ -1,6 +1,6 @@
 import { expect } from "vitest";
 import { chartOf } from "../../src/diagram/chart.ts";
-import { createEngine, type EngineMachine } from "../../src/engine/engine.ts";
+import { createEngine, type EngineMachine } from "../../src/fleet-engine/engine.ts";
 import type { Entry, Store } from "../../src/journal/store.ts";
 import { silentLog } from "../../src/log.ts";
 import { systemClock } from "../../src/ports/clock.ts";

@@ -1,11 +1,11 @@
 import type { Mutant } from "./mutants.ts";
 
-const records = "src/workflow/journal/mongo/worker-records.ts";
-const append = "src/workflow/journal/mongo/append.ts";
-const starter = "src/workflow/worker/work-starter.ts";
-const fences = "test/workflow/faults/fences.test.ts";
-const store = "test/workflow/journal/mongo-store.test.ts";
-const simulation = ["test/workflow/worker/workers.test.ts", "-t", "from seed 1 on"];
+const records = "src/engine/journal/mongo/worker-records.ts";
+const append = "src/engine/journal/mongo/append.ts";
+const starter = "src/engine/worker/work-starter.ts";
+const fences = "test/engine/faults/fences.test.ts";
+const store = "test/engine/journal/mongo-store.test.ts";
+const simulation = ["test/engine/worker/workers.test.ts", "-t", "from seed 1 on"];
 
 /** Ways to get the engine for any machine wrong. */
 export const engineMutants: readonly Mutant[] = [
@@ -25,11 +25,11 @@ export const engineMutants: readonly Mutant[] = [
   {
     name: "results without the fence of their worker",
     layer: "tests",
-    files: ["test/workflow/faults/stopped-clock.test.ts", "-t", "call"],
+    files: ["test/engine/faults/stopped-clock.test.ts", "-t", "call"],
     says: /the refusal/,
     edits: [
       {
-        file: "src/workflow/worker/worker.ts",
+        file: "src/engine/worker/worker.ts",
         find: "createAppender(this.#ports.store, () => fence)",
         replace: "createAppender(this.#ports.store)",
       },
@@ -42,7 +42,7 @@ export const engineMutants: readonly Mutant[] = [
     says: /AssertionError/,
     edits: [
       {
-        file: "src/workflow/journal/mongo-store.ts",
+        file: "src/engine/journal/mongo-store.ts",
         find: "await this.#workers.raiseFences(worker, epoch);",
         replace: "",
       },
@@ -100,11 +100,11 @@ export const engineMutants: readonly Mutant[] = [
   {
     name: "a timer of a state that was left counts",
     layer: "tests",
-    files: ["test/workflow/differential/differential.test.ts", "-t", "of seed 1 "],
+    files: ["test/engine/differential/differential.test.ts", "-t", "of seed 1 "],
     says: /step \d+: /,
     edits: [
       {
-        file: "src/workflow/system/timer-table.ts",
+        file: "src/engine/system/timer-table.ts",
         find: "this.#timers = this.#timers.filter(\n      (timer) => !(timer.cancellable && timer.source === source && timer.sendId === sendId),\n    );",
         replace: "this.#release(source, sendId);",
       },
@@ -113,11 +113,11 @@ export const engineMutants: readonly Mutant[] = [
   {
     name: "a restart that forgets the timers",
     layer: "tests",
-    files: ["test/workflow/system/xstate-traps-restore.test.ts"],
+    files: ["test/engine/system/xstate-traps-restore.test.ts"],
     says: /AssertionError/,
     edits: [
       {
-        file: "src/workflow/system/live-system.ts",
+        file: "src/engine/system/live-system.ts",
         find: "system.#timers = new TimerTable(timers);",
         replace: "system.#timers = new TimerTable(timers.slice(0, 0));",
       },
@@ -126,11 +126,11 @@ export const engineMutants: readonly Mutant[] = [
   {
     name: "a revived child says again what it said at its start",
     layer: "tests",
-    files: ["test/workflow/differential/differential.test.ts", "-t", "whole engine"],
+    files: ["test/engine/differential/differential.test.ts", "-t", "whole engine"],
     says: /step \d+: /,
     edits: [
       {
-        file: "src/workflow/system/live-system.ts",
+        file: "src/engine/system/live-system.ts",
         find: "system._relay = () => {};\n    this.#rootActor.start();",
         replace: "this.#rootActor.start();",
       },
@@ -156,7 +156,7 @@ export const engineMutants: readonly Mutant[] = [
     says: /AssertionError/,
     edits: [
       {
-        file: "src/workflow/journal/mongo/journal-collection.ts",
+        file: "src/engine/journal/mongo/journal-collection.ts",
         find: "unique: true,",
         replace: "unique: false,",
       },
@@ -165,11 +165,11 @@ export const engineMutants: readonly Mutant[] = [
   {
     name: "an attempt that is not saved",
     layer: "tests",
-    files: ["test/workflow/worker/attempts.test.ts"],
+    files: ["test/engine/worker/attempts.test.ts"],
     says: /AssertionError/,
     edits: [
       {
-        file: "src/workflow/worker/run-work.ts",
+        file: "src/engine/worker/run-work.ts",
         find: "await persistently(attempting, () => host.saveAttempt(attempted));",
         replace: "void attempted;",
       },
@@ -195,7 +195,7 @@ export const engineMutants: readonly Mutant[] = [
     says: /two owners|appended without a right/,
     edits: [
       {
-        file: "src/workflow/worker/lease-loop.ts",
+        file: "src/engine/worker/lease-loop.ts",
         find: "beganMs + leaseTtlMs - limits.workerLeaseMarginMs;",
         replace: "beganMs + leaseTtlMs + 4 * limits.workerLeaseMarginMs;",
       },
@@ -204,12 +204,12 @@ export const engineMutants: readonly Mutant[] = [
   {
     name: "a mark that passes entries on their way",
     layer: "tests",
-    files: ["test/workflow/journal/mongo-server.test.ts", "-t", "transaction was open"],
+    files: ["test/engine/journal/mongo-server.test.ts", "-t", "transaction was open"],
     says: /AssertionError/,
     edits: [
       {
-        file: "src/workflow/journal/mongo/journal-collection.ts",
-        find: "Math.max(0, nowSeconds - limits.workflowSweepMarginSeconds);",
+        file: "src/engine/journal/mongo/journal-collection.ts",
+        find: "Math.max(0, nowSeconds - limits.engineSweepMarginSeconds);",
         replace: "Math.max(0, nowSeconds + 1);",
       },
     ],
@@ -221,7 +221,7 @@ export const engineMutants: readonly Mutant[] = [
     says: /AssertionError/,
     edits: [
       {
-        file: "src/workflow/journal/mongo/actor-rows.ts",
+        file: "src/engine/journal/mongo/actor-rows.ts",
         find: '{ $and: [isSameLife, { $lt: ["$revision", revision] }] },',
         replace: "isSameLife,",
       },
@@ -230,11 +230,11 @@ export const engineMutants: readonly Mutant[] = [
   {
     name: "an actor that goes on without its migration",
     layer: "tests",
-    files: ["test/workflow/migration/migration-engine.test.ts"],
+    files: ["test/engine/migration/migration-engine.test.ts"],
     says: /AssertionError|LockstepError/,
     edits: [
       {
-        file: "src/workflow/actor/actors.ts",
+        file: "src/engine/actor/actors.ts",
         find: "if (migrated) return { step: migrated, live: undefined };",
         replace: "if (migrated && nowMs < 0) return { step: migrated, live: undefined };",
       },
@@ -247,7 +247,7 @@ export const engineMutants: readonly Mutant[] = [
     says: /AssertionError/,
     edits: [
       {
-        file: "src/workflow/journal/mongo/retention.ts",
+        file: "src/engine/journal/mongo/retention.ts",
         find: "filter: { ...entryIds(actor, from, below), startedAtMs },",
         replace: "filter: { ...entryIds(actor, from, below + 1), startedAtMs },",
       },
@@ -256,7 +256,7 @@ export const engineMutants: readonly Mutant[] = [
   {
     name: "a report of live work without a key",
     layer: "tests",
-    files: ["test/workflow/worker/live-work.test.ts"],
+    files: ["test/engine/worker/live-work.test.ts"],
     says: /expected the condition to hold/,
     edits: [
       { file: starter, find: "return intent && { ...intent, key };", replace: "return intent;" },
@@ -265,11 +265,11 @@ export const engineMutants: readonly Mutant[] = [
   {
     name: "a change stream that says nothing is waited for",
     layer: "tests",
-    files: ["test/workflow/journal/silent-stream.test.ts"],
+    files: ["test/engine/journal/silent-stream.test.ts"],
     says: /the gap is told/,
     edits: [
       {
-        file: "src/workflow/journal/mongo/watch-journal.ts",
+        file: "src/engine/journal/mongo/watch-journal.ts",
         find: "await Promise.race([this.#follow(stream), silent]);",
         replace: "await Promise.all([this.#follow(stream), silent]);",
       },
@@ -278,11 +278,11 @@ export const engineMutants: readonly Mutant[] = [
   {
     name: "a worker that came after the look at the workers counts as gone",
     layer: "tests",
-    files: ["test/workflow/worker/lease.test.ts", "-t", "takes nothing"],
+    files: ["test/engine/worker/lease.test.ts", "-t", "takes nothing"],
     says: /AssertionError/,
     edits: [
       {
-        file: "src/workflow/worker/lease-loop.ts",
+        file: "src/engine/worker/lease-loop.ts",
         find: "const partitions = await store.partitions();\n    const workers = await this.#workers();",
         replace:
           "const workers = await this.#workers();\n    const partitions = await store.partitions();",
@@ -296,7 +296,7 @@ export const engineMutants: readonly Mutant[] = [
     says: /in vain for: the append/,
     edits: [
       {
-        file: "src/workflow/journal/mongo-store.ts",
+        file: "src/engine/journal/mongo-store.ts",
         find: "this.#transactions = new Sessions(means);",
         replace: "this.#transactions = this.#appends;",
       },

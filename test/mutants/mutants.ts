@@ -22,8 +22,8 @@ export interface Mutant {
 }
 
 const gate = "src/upgrade/participant/gate/gate.ts";
-const actor = "src/engine/actor.ts";
-const step = "src/engine/transition.ts";
+const actor = "src/fleet-engine/actor.ts";
+const step = "src/fleet-engine/transition.ts";
 const versions = "src/control/versions.ts";
 const store = "src/journal/mongo-store.ts";
 
@@ -245,7 +245,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: "a deposed owner retries on top",
     layer: "tests",
-    files: ["test/engine"],
+    files: ["test/fleet-engine"],
     says: /AssertionError/,
     edits: [
       {
@@ -263,9 +263,9 @@ export const mutants: readonly Mutant[] = [
   {
     name: "two entries of an actor in a batch",
     layer: "tests",
-    files: ["test/engine/batcher.test.ts"],
+    files: ["test/fleet-engine/batcher.test.ts"],
     says: /AssertionError|LockstepError/,
-    edits: [{ file: "src/engine/batcher.ts", find: " && !actors.has(actor);", replace: ";" }],
+    edits: [{ file: "src/fleet-engine/batcher.ts", find: " && !actors.has(actor);", replace: ";" }],
   },
   {
     name: "a scratch database mistaken for the live one",

@@ -1,12 +1,12 @@
 // Aim: a page of the actors costs the same, however many actors there are. Method: 100,000 rows on the real set; the
 // server's profiler says how many of them each question has examined.
 import { expect, onTestFinished, test } from "vitest";
+import { createMongoEngineStore } from "../../src/engine/journal/mongo-store.ts";
 import { limits } from "../../src/limits.ts";
 import { silentLog } from "../../src/log.ts";
 import { createActorsClient } from "../../src/operator/actors/actors-client.ts";
 import { systemClock } from "../../src/ports/clock.ts";
 import { noFaults } from "../../src/ports/fault-point.ts";
-import { createMongoWorkflowStore } from "../../src/workflow/journal/mongo-store.ts";
 import { freshDatabaseName, openClient } from "../support/database.ts";
 
 const count = 100_000;
@@ -16,7 +16,7 @@ test("a page of 100,000 actors examines no more than it shows", async () => {
   const client = await openClient();
   const database = freshDatabaseName();
   const db = client.db(database);
-  const store = createMongoWorkflowStore({
+  const store = createMongoEngineStore({
     ...{ client, databaseName: database, clock: systemClock, faultPoints: noFaults },
     log: silentLog,
   });

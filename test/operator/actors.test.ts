@@ -3,6 +3,7 @@
 // module. Method: engines on one memory store, in virtual time.
 import { expect, test } from "vitest";
 import { fromPromise } from "xstate";
+import { encode } from "../../src/engine/values/encode.ts";
 import { limits } from "../../src/limits.ts";
 import { type JournalPage, journalOf } from "../../src/operator/actors/journal.ts";
 import { keptJsonOf, keptValuesOf } from "../../src/operator/actors/kept-text.ts";
@@ -11,9 +12,8 @@ import { lookAtActor, showActor, whyActor } from "../../src/operator/actors/look
 import { keepingLog } from "../../src/operator/actors/open-engine.ts";
 import { tailOf } from "../../src/operator/actors/reading.ts";
 import { machinesOfModule, receiverOf } from "../../src/operator/actors/send-event.ts";
-import { encode } from "../../src/workflow/values/encode.ts";
-import { createWorld } from "../workflow/engine/engines.ts";
-import { chart, version } from "../workflow/migration/migrating.ts";
+import { createWorld } from "../engine/api/engines.ts";
+import { chart, version } from "../engine/migration/migrating.ts";
 
 const failing = fromPromise(async () => {
   throw new Error("no bank");

@@ -3,11 +3,11 @@
 import { expect, test } from "vitest";
 import { createMachine } from "xstate";
 import { typedChartOf } from "../../src/diagram/edges-between.ts";
+import { rowOf } from "../../src/engine/journal/entry.ts";
 import { limits } from "../../src/limits.ts";
 import { grownWay, noWay, TakenReader } from "../../src/operator/actors/taken-reader.ts";
-import { rowOf } from "../../src/workflow/journal/entry.ts";
-import { createWorld } from "../workflow/engine/engines.ts";
-import { version } from "../workflow/migration/migrating.ts";
+import { createWorld } from "../engine/api/engines.ts";
+import { version } from "../engine/migration/migrating.ts";
 
 const machine = createMachine({
   initial: "open",

@@ -21,7 +21,7 @@ async function packagesOf(path: string, seen: Set<string>): Promise<readonly str
   return found;
 }
 
-test.each(["index", "workflow/index", "workflow/testing/index"])("%s", async (entry) => {
+test.each(["index", "engine/index", "engine/testing/index"])("%s", async (entry) => {
   const seen = new Set<string>();
   const packages = await packagesOf(resolve(`dist/src/${entry}.d.ts`), seen);
   expect(seen.size).toBeGreaterThan(3);

@@ -4,13 +4,13 @@ import { SpanStatusCode, trace } from "@opentelemetry/api";
 import type { ReadableSpan } from "@opentelemetry/sdk-trace-base";
 import { expect, onTestFinished, test } from "vitest";
 import { assign, fromPromise, setup } from "xstate";
+import { startEngine } from "../../src/engine/create-engine.ts";
+import { durable } from "../../src/engine/definition/durable.ts";
+import { createMemoryEngineStore } from "../../src/engine/journal/memory-store.ts";
 import { silentLog } from "../../src/log.ts";
 import { systemClock } from "../../src/ports/clock.ts";
 import { systemRandom } from "../../src/ports/random.ts";
 import type { Tracing } from "../../src/ports/tracing/tracing.ts";
-import { startEngine } from "../../src/workflow/create-engine.ts";
-import { durable } from "../../src/workflow/definition/durable.ts";
-import { createMemoryWorkflowStore } from "../../src/workflow/journal/memory-store.ts";
 import { until } from "../support/until.ts";
 import { registered } from "./exported.ts";
 
@@ -61,7 +61,7 @@ const order = durable(machine, {
 
 /** A process that works, and one that only sends, on one store. */
 async function engines(tracing: Tracing | null) {
-  const store = createMemoryWorkflowStore({ nowMs: () => Date.now() });
+  const store = createMemoryEngineStore({ nowMs: () => Date.now() });
   const ports = { store, clock: systemClock, random: systemRandom, log: silentLog, tracing };
   const start = (work: boolean, pid: number) =>
     startEngine({ machines: [order], work }, { ...ports, host: "h", pid });

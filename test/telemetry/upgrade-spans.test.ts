@@ -4,8 +4,8 @@ import { readFile } from "node:fs/promises";
 import { SpanStatusCode } from "@opentelemetry/api";
 import type { ReadableSpan } from "@opentelemetry/sdk-trace-base";
 import { expect, test } from "vitest";
-import { tracedEffect } from "../../src/engine/effects/effect-runner.ts";
-import { takeoverTransition } from "../../src/engine/transition.ts";
+import { tracedEffect } from "../../src/fleet-engine/effects/effect-runner.ts";
+import { takeoverTransition } from "../../src/fleet-engine/transition.ts";
 import { createMemoryStore } from "../../src/journal/memory-store.ts";
 import type { Entry } from "../../src/journal/store.ts";
 import { limits } from "../../src/limits.ts";
@@ -178,8 +178,8 @@ test("a journal that cannot be read costs a span, and nothing else", async () =>
 
 test("the page has each span and each attribute, and no other", async () => {
   const files = [
-    ...["src/engine/effects/effect-runner.ts", "src/upgrade/upgrade-spans.ts"],
-    ...["src/workflow/actor/trace-transition.ts", "src/workflow/worker/trace-attempt.ts"],
+    ...["src/fleet-engine/effects/effect-runner.ts", "src/upgrade/upgrade-spans.ts"],
+    ...["src/engine/actor/trace-transition.ts", "src/engine/worker/trace-attempt.ts"],
   ];
   const source = (await Promise.all(files.map((file) => readFile(file, "utf8")))).join();
   const names = (text: string, sign: RegExp) =>

@@ -1,10 +1,10 @@
 import type { MongoClient } from "mongodb";
 import { type Chart, chartOf } from "../../diagram/chart.ts";
 import { type TypedChart, typedChartOf } from "../../diagram/edges-between.ts";
+import type { DurableMachine } from "../../engine/definition/durable.ts";
+import { createRegistry } from "../../engine/definition/registry.ts";
 import { LockstepError } from "../../errors.ts";
 import { limits } from "../../limits.ts";
-import type { DurableMachine } from "../../workflow/definition/durable.ts";
-import { createRegistry } from "../../workflow/definition/registry.ts";
 import { type JournalPage, journalOf } from "./journal.ts";
 import { type ActorsQuery, type ListedActors, listActors, machineNames } from "./list.ts";
 import { type ActorLook, lookAtActor } from "./look.ts";

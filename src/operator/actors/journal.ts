@@ -1,5 +1,5 @@
-import type { Entry, EntryReason, PastEntry } from "../../workflow/journal/entry.ts";
-import type { WorkflowStore } from "../../workflow/journal/store.ts";
+import type { Entry, EntryReason, PastEntry } from "../../engine/journal/entry.ts";
+import type { EngineStore } from "../../engine/journal/store.ts";
 import { keptJsonOf, keptTextOf } from "./kept-text.ts";
 import { type Reading, tailOf } from "./reading.ts";
 
@@ -35,7 +35,7 @@ export interface JournalPage {
 
 /** The entries of an actor from a revision on, before another one. Each page of the store has bounds of its own. */
 export async function* entriesBetween(
-  store: Pick<WorkflowStore, "entries">,
+  store: Pick<EngineStore, "entries">,
   id: string,
   first: number,
   end: number,
@@ -57,7 +57,7 @@ function transitionOf(entry: PastEntry): Transition {
 
 /** The transitions of an actor from a revision on, before another one. */
 export async function transitionsBetween(
-  store: Pick<WorkflowStore, "entries">,
+  store: Pick<EngineStore, "entries">,
   id: string,
   first: number,
   end: number,

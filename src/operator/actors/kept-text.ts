@@ -1,7 +1,7 @@
 import { inspect } from "node:util";
+import type { StoredTree } from "../../engine/system/tree.ts";
+import { decode } from "../../engine/values/decode.ts";
 import { limits } from "../../limits.ts";
-import type { StoredTree } from "../../workflow/system/tree.ts";
-import { decode } from "../../workflow/values/decode.ts";
 
 /** A value of an actor, in both of its forms. */
 export interface KeptValue {

@@ -1,7 +1,7 @@
+import type { List, ListPage } from "../../engine/engine-api.ts";
+import type { EngineStore } from "../../engine/journal/store.ts";
 import { LockstepError } from "../../errors.ts";
 import { limits } from "../../limits.ts";
-import type { List, ListPage } from "../../workflow/engine-api.ts";
-import type { WorkflowStore } from "../../workflow/journal/store.ts";
 import { type Reading, readerOf } from "./reading.ts";
 
 /** The actors of one page, and how far they may be behind. */
@@ -45,12 +45,12 @@ export async function listActors(
 }
 
 /** The names of all machines. Each engine makes the partitions of its machines before it starts an actor. */
-export async function machineNames(store: WorkflowStore): Promise<readonly string[]> {
+export async function machineNames(store: EngineStore): Promise<readonly string[]> {
   return [...new Set((await store.partitions()).map((each) => each.machine))].toSorted();
 }
 
 async function requireMachine(
-  store: WorkflowStore,
+  store: EngineStore,
   machine: string,
   database: string,
 ): Promise<void> {

@@ -1,9 +1,9 @@
+import type { DurableMachine } from "../../engine/definition/durable.ts";
+import type { Why } from "../../engine/engine-api.ts";
+import type { Entry, EntryReason } from "../../engine/journal/entry.ts";
+import type { EngineStore } from "../../engine/journal/store.ts";
 import { isLockstepError } from "../../errors.ts";
 import { limits } from "../../limits.ts";
-import type { DurableMachine } from "../../workflow/definition/durable.ts";
-import type { Why } from "../../workflow/engine-api.ts";
-import type { Entry, EntryReason } from "../../workflow/journal/entry.ts";
-import type { WorkflowStore } from "../../workflow/journal/store.ts";
 import { type ShownEvent, transitionsBetween } from "./journal.ts";
 import { type KeptValues, keptValuesOf } from "./kept-text.ts";
 import { type Reading, readerOf, tailOf } from "./reading.ts";
@@ -50,7 +50,7 @@ export interface ShownActor extends Standing {
   readonly history: readonly ShownEvent[];
 }
 
-async function workerOf(store: WorkflowStore, partition: string): Promise<OwningWorker | null> {
+async function workerOf(store: EngineStore, partition: string): Promise<OwningWorker | null> {
   const owned = (await store.partitions()).find((each) => each.partition === partition);
   const found = (await store.workers()).find(({ worker }) => worker === owned?.worker);
   if (found === undefined) return null;

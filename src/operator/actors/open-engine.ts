@@ -1,4 +1,7 @@
 import type { MongoClient } from "mongodb";
+import { engineCollections } from "../../engine/journal/mongo/records.ts";
+import { createMongoEngineStore } from "../../engine/journal/mongo-store.ts";
+import type { EngineStore } from "../../engine/journal/store.ts";
 import { LockstepError } from "../../errors.ts";
 import { limits } from "../../limits.ts";
 import { type Log, silentLog } from "../../log.ts";
@@ -7,11 +10,8 @@ import { databaseNameOf } from "../../mongo/database-name.ts";
 import { checkDeployment } from "../../mongo/preflight.ts";
 import { systemClock } from "../../ports/clock.ts";
 import { noFaults } from "../../ports/fault-point.ts";
-import { workflowCollections } from "../../workflow/journal/mongo/records.ts";
-import { createMongoWorkflowStore } from "../../workflow/journal/mongo-store.ts";
-import type { WorkflowStore } from "../../workflow/journal/store.ts";
 
-const { journal, actors } = workflowCollections;
+const { journal, actors } = engineCollections;
 
 /** The place of an engine. */
 export interface EnginePlace {
@@ -24,7 +24,7 @@ export interface EnginePlace {
 
 /** An engine that is open for reading. */
 export interface OpenEngine {
-  readonly store: WorkflowStore;
+  readonly store: EngineStore;
   readonly database: string;
   readonly signal: AbortSignal;
   readonly log: Log;
@@ -59,7 +59,7 @@ export async function withEngine<Result>(
     await checkDeployment(client, database);
     await requireEngine(client, database);
     const { log, notices } = keepingLog();
-    const store = createMongoWorkflowStore({
+    const store = createMongoEngineStore({
       ...{ client, databaseName: database, clock: systemClock, faultPoints: noFaults, log },
     });
     try {

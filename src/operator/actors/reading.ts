@@ -1,12 +1,12 @@
+import { unknownActor } from "../../engine/actor/actors.ts";
+import { checkedId } from "../../engine/actor/checked-names.ts";
+import type { DurableMachine } from "../../engine/definition/durable.ts";
+import type { Entry } from "../../engine/journal/entry.ts";
+import type { EngineStore } from "../../engine/journal/store.ts";
+import { openReader } from "../../engine/open-reader.ts";
+import type { Reader } from "../../engine/reader.ts";
 import { systemClock } from "../../ports/clock.ts";
 import { systemRandom } from "../../ports/random.ts";
-import { unknownActor } from "../../workflow/actor/actors.ts";
-import { checkedId } from "../../workflow/actor/checked-names.ts";
-import type { DurableMachine } from "../../workflow/definition/durable.ts";
-import type { Entry } from "../../workflow/journal/entry.ts";
-import type { WorkflowStore } from "../../workflow/journal/store.ts";
-import { openReader } from "../../workflow/open-reader.ts";
-import type { Reader } from "../../workflow/reader.ts";
 import type { OpenEngine } from "./open-engine.ts";
 
 /** The means of a look at actors. */
@@ -24,7 +24,7 @@ export function readerOf(
  * The latest entry of an actor.
  * @throws LockstepError `unknown-actor`, `bad-argument`, `record-broken`
  */
-export async function tailOf(store: WorkflowStore, id: string): Promise<Entry> {
+export async function tailOf(store: EngineStore, id: string): Promise<Entry> {
   const tail = await store.tail(checkedId(id));
   if (tail === undefined) throw unknownActor(id);
   return tail;

@@ -1,11 +1,11 @@
 import type { MongoClient } from "mongodb";
+import { createEngine } from "../../engine/create-engine.ts";
+import type { DurableMachine } from "../../engine/definition/durable.ts";
+import { createRegistry } from "../../engine/definition/registry.ts";
+import type { Sent } from "../../engine/engine-api.ts";
+import type { Entry } from "../../engine/journal/entry.ts";
 import { LockstepError } from "../../errors.ts";
 import { limits } from "../../limits.ts";
-import { createEngine } from "../../workflow/create-engine.ts";
-import type { DurableMachine } from "../../workflow/definition/durable.ts";
-import { createRegistry } from "../../workflow/definition/registry.ts";
-import type { Sent } from "../../workflow/engine-api.ts";
-import type { Entry } from "../../workflow/journal/entry.ts";
 import { durableMachinesOf } from "../machines-of.ts";
 import { keepingLog, type OpenEngine } from "./open-engine.ts";
 import { tailOf } from "./reading.ts";

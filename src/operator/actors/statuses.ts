@@ -1,1 +1,1 @@
-export { actorStatuses } from "../../workflow/journal/entry.ts";
+export { actorStatuses } from "../../engine/journal/entry.ts";

@@ -1,7 +1,7 @@
 import { edgesBetween, type TypedChart } from "../../diagram/edges-between.ts";
+import type { PastEntry } from "../../engine/journal/entry.ts";
+import type { EngineStore } from "../../engine/journal/store.ts";
 import { limits } from "../../limits.ts";
-import type { PastEntry } from "../../workflow/journal/entry.ts";
-import type { WorkflowStore } from "../../workflow/journal/store.ts";
 import { entriesBetween } from "./journal.ts";
 import type { ShownActor } from "./look.ts";
 import { activeStatesOf } from "./state-names.ts";
@@ -49,10 +49,10 @@ export function grownWay({ tail, ...way }: Way, entry: PastEntry, chart: TypedCh
 
 /** Reads the ways of actors. What was read once is not read again, so that a page can ask each second. */
 export class TakenReader {
-  readonly #store: Pick<WorkflowStore, "entries">;
+  readonly #store: Pick<EngineStore, "entries">;
   readonly #known = new Map<string, Way>();
 
-  constructor(store: Pick<WorkflowStore, "entries">) {
+  constructor(store: Pick<EngineStore, "entries">) {
     this.#store = store;
   }
 

@@ -1,8 +1,8 @@
 import type { ParticipantContext } from "../../../machines/participant-context.ts";
 import type { UpgradeContext } from "../../../machines/upgrade-context.ts";
 import { coordinatorId, participantId } from "../../control/ids.ts";
-import { headsUpTo, type Visit, visitsOf } from "../../engine/read/read.ts";
 import type { Reason } from "../../errors.ts";
+import { headsUpTo, type Visit, visitsOf } from "../../fleet-engine/read/read.ts";
 import type { Store } from "../../journal/store.ts";
 import { contextOf, unreadable } from "../../upgrade/fleet-journal.ts";
 import { type FleetStatus, readStatus } from "../status.ts";

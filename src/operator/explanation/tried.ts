@@ -1,5 +1,5 @@
 import { counted } from "../../counted.ts";
-import type { Visit } from "../../engine/read/read.ts";
+import type { Visit } from "../../fleet-engine/read/read.ts";
 import type { ExplainFacts } from "./facts.ts";
 
 const times = (count: number) => (count === 1 ? "once" : `${count} times`);

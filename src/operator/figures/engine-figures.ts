@@ -1,6 +1,6 @@
+import type { CountedActors } from "../../engine/journal/mongo/actor-counts.ts";
+import type { PartitionRecord, WorkerRecord } from "../../engine/journal/store.ts";
 import { limits } from "../../limits.ts";
-import type { CountedActors } from "../../workflow/journal/mongo/actor-counts.ts";
-import type { PartitionRecord, WorkerRecord } from "../../workflow/journal/store.ts";
 
 /** One machine of an engine. */
 export interface MachineFigures {

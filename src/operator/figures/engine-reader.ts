@@ -1,12 +1,12 @@
 import type { MongoClient } from "mongodb";
+import { ActorCounts } from "../../engine/journal/mongo/actor-counts.ts";
+import { createMongoEngineStore } from "../../engine/journal/mongo-store.ts";
+import type { EngineStore } from "../../engine/journal/store.ts";
 import { isAway, messageOf } from "../../errors.ts";
 import { limits } from "../../limits.ts";
 import { hasCode, serverErrors } from "../../mongo/server-errors.ts";
 import type { Clock } from "../../ports/clock.ts";
 import { noFaults } from "../../ports/fault-point.ts";
-import { ActorCounts } from "../../workflow/journal/mongo/actor-counts.ts";
-import { createMongoWorkflowStore } from "../../workflow/journal/mongo-store.ts";
-import type { WorkflowStore } from "../../workflow/journal/store.ts";
 import { hasEngine } from "../actors/open-engine.ts";
 import {
   type CountedMachine,
@@ -29,7 +29,7 @@ export class EngineReader {
   readonly #database: string;
   readonly #clock: Clock;
   readonly #counts: ActorCounts;
-  readonly #store: Pick<WorkflowStore, "workers" | "partitions" | "nowMs" | "close">;
+  readonly #store: Pick<EngineStore, "workers" | "partitions" | "nowMs" | "close">;
   #isThere = false;
   #lastTry: CountTry | null = null;
   #counted: { readonly machines: readonly CountedMachine[]; readonly atMs: number } | null = null;
@@ -39,7 +39,7 @@ export class EngineReader {
     this.#database = database;
     this.#clock = clock;
     this.#counts = new ActorCounts(client, database);
-    this.#store = createMongoWorkflowStore({
+    this.#store = createMongoEngineStore({
       ...{ client, databaseName: database, clock, faultPoints: noFaults },
     });
   }

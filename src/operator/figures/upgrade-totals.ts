@@ -1,5 +1,5 @@
-import { effectKey } from "../../engine/event-key.ts";
-import { visitsOf } from "../../engine/read/read.ts";
+import { effectKey } from "../../fleet-engine/event-key.ts";
+import { visitsOf } from "../../fleet-engine/read/read.ts";
 import type { EntryHead } from "../../journal/store.ts";
 
 /** All effects of one name that have ended. */

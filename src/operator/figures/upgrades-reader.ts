@@ -1,5 +1,5 @@
 import { coordinatorPrefix } from "../../control/ids.ts";
-import { headsUpTo } from "../../engine/read/read.ts";
+import { headsUpTo } from "../../fleet-engine/read/read.ts";
 import type { Store } from "../../journal/store.ts";
 import { noUpgrades, runningSince, sumOf, totalsOf, type UpgradeTotals } from "./upgrade-totals.ts";
 

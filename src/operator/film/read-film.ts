@@ -1,8 +1,8 @@
 import type { UpgradeContext } from "../../../machines/upgrade-context.ts";
 import { readAgents } from "../../control/agents.ts";
 import { coordinatorId, generationOf, isUpgradeId, participantId } from "../../control/ids.ts";
-import { isFinal } from "../../engine/read/read.ts";
 import { LockstepError } from "../../errors.ts";
+import { isFinal } from "../../fleet-engine/read/read.ts";
 import { collections, type Entry, type Store } from "../../journal/store.ts";
 import { limits } from "../../limits.ts";
 import { contextOf, isOver, unreadable } from "../../upgrade/fleet-journal.ts";

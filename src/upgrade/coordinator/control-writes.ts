@@ -4,7 +4,7 @@ import {
   endRollBackWrites,
   turnBackWrite,
 } from "../../control/versions.ts";
-import type { ActionWrites } from "../../engine/transition.ts";
+import type { ActionWrites } from "../../fleet-engine/transition.ts";
 
 type Params = Readonly<Record<string, unknown>>;
 

@@ -1,7 +1,7 @@
 import type { ParticipantContext } from "../../../machines/participant-context.ts";
 import { isSilent } from "../../control/agents.ts";
 import { participantId } from "../../control/ids.ts";
-import type { Engine } from "../../engine/engine.ts";
+import type { Engine } from "../../fleet-engine/engine.ts";
 import { fenceOf } from "../../journal/fence.ts";
 import type { Store } from "../../journal/store.ts";
 import { unreadable, viewOf } from "../fleet-journal.ts";

@@ -20,8 +20,8 @@ import {
   withdrawWrite,
 } from "../../control/inbox.ts";
 import { noVersionError, readVersions } from "../../control/versions.ts";
-import type { Engine, SendResult } from "../../engine/engine.ts";
 import { isLockstepError, LockstepError, messageOf, reasonOf } from "../../errors.ts";
+import type { Engine, SendResult } from "../../fleet-engine/engine.ts";
 import { collections, type Store, type Versions, type Write } from "../../journal/store.ts";
 import { limits } from "../../limits.ts";
 import type { Log } from "../../log.ts";

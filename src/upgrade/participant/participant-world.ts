@@ -1,7 +1,7 @@
 import type { ParticipantInput } from "../../../machines/participant-context.ts";
 import type { Reason } from "../../../machines/vocabulary.ts";
 import { participantId } from "../../control/ids.ts";
-import type { Engine } from "../../engine/engine.ts";
+import type { Engine } from "../../fleet-engine/engine.ts";
 import type { AgentIdentity, AgentPorts, HostVersions } from "../agent-identity.ts";
 import type { Gate } from "./gate/gate.ts";
 

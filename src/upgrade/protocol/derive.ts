@@ -6,11 +6,11 @@ import {
   type UpgradeEvent,
 } from "../../../machines/upgrade-context.ts";
 import type { AgentRecord } from "../../control/agents.ts";
-import type { ActorView } from "../../engine/read/read.ts";
+import type { ActorView } from "../../fleet-engine/read/read.ts";
 
 import { otherSteps } from "./other-steps.ts";
 
-export type { ActorView } from "../../engine/read/read.ts";
+export type { ActorView } from "../../fleet-engine/read/read.ts";
 
 /** An event with the key that makes it count once. */
 export interface Derived<Event> {

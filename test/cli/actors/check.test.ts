@@ -7,10 +7,10 @@ import { join, resolve } from "node:path";
 import { MongoClient } from "mongodb";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createMachine } from "xstate";
+import { createEngine } from "../../../src/engine/create-engine.ts";
+import { durable } from "../../../src/engine/definition/durable.ts";
 import { silentLog } from "../../../src/log.ts";
 import { runCommand } from "../../../src/ports/process.ts";
-import { createEngine } from "../../../src/workflow/create-engine.ts";
-import { durable } from "../../../src/workflow/definition/durable.ts";
 import { freshDatabaseName, openClient, urlOf } from "../../support/database.ts";
 import { writeMachineModule } from "../machine-module.ts";
 

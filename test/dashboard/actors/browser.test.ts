@@ -8,6 +8,9 @@ import { MongoClient } from "mongodb";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { startDashboard } from "../../../src/dashboard/serve.ts";
+import { createEngine } from "../../../src/engine/create-engine.ts";
+import type { Engine } from "../../../src/engine/engine-api.ts";
+import { createMongoEngineStore } from "../../../src/engine/journal/mongo-store.ts";
 import type { FleetClient } from "../../../src/index.ts";
 import { freePort } from "../../../src/local/mongod-process.ts";
 import { silentLog } from "../../../src/log.ts";
@@ -15,9 +18,6 @@ import { createActorsClient } from "../../../src/operator/actors/actors-client.t
 import { systemClock } from "../../../src/ports/clock.ts";
 import { noFaults } from "../../../src/ports/fault-point.ts";
 import { type ChildProcess, exited, startProcess } from "../../../src/ports/process.ts";
-import { createEngine } from "../../../src/workflow/create-engine.ts";
-import type { Engine } from "../../../src/workflow/engine-api.ts";
-import { createMongoWorkflowStore } from "../../../src/workflow/journal/mongo-store.ts";
 import { expectFitting, isActiveSeen, openPage, violationsOf } from "../../support/browser.ts";
 import { freshDatabaseName, urlOf } from "../../support/database.ts";
 import { openBrowser } from "../../support/open-browser.ts";
@@ -314,7 +314,7 @@ describe("the actors of an engine in a browser", () => {
       },
       history: async () => [],
     };
-    const store = createMongoWorkflowStore({
+    const store = createMongoEngineStore({
       ...{ client, databaseName: database, clock: systemClock, faultPoints: noFaults },
       log: silentLog,
     });

@@ -3,7 +3,7 @@ import { writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { createMachine } from "xstate";
-import { durable } from "../../../src/workflow/definition/durable.ts";
+import { durable } from "../../../src/engine/definition/durable.ts";
 
 const orderChart = {
   id: "order",
@@ -48,7 +48,7 @@ export const trip = durable(createMachine(tripChart as any), {
 /** Writes the machines as a module of a user. */
 export async function writeModule(folder: string): Promise<string> {
   const path = join(folder, "machines.mjs");
-  const from = pathToFileURL(resolve("dist/src/workflow/index.js")).href;
+  const from = pathToFileURL(resolve("dist/src/engine/index.js")).href;
   const xstate = pathToFileURL(resolve("node_modules/xstate/dist/xstate.esm.js")).href;
   const guard = 'guards: { broken: () => { throw new Error("the guard is broken"); } }';
   await writeFile(

@@ -3,7 +3,7 @@
 import * as ownDriver from "mongodb";
 import { BSON, ReadConcern } from "mongodb";
 import { describe, expect, test } from "vitest";
-import { readOnly } from "../../../src/agent/readiness.ts";
+import { readOnly } from "../../../src/agent/read-only-database.ts";
 import type { SchemaRunOptions } from "../../../src/database/migration/runner.ts";
 import type { SchemaContext } from "../../../src/database/migration/schema-context.ts";
 import { runSchemaSteps } from "../../../src/database/migration/schema-steps.ts";

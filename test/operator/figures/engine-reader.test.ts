@@ -3,14 +3,14 @@
 import { MongoClient } from "mongodb";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createMachine } from "xstate";
+import { createEngine } from "../../../src/engine/create-engine.ts";
+import { durable } from "../../../src/engine/definition/durable.ts";
+import type { Engine } from "../../../src/engine/engine-api.ts";
 import { limits } from "../../../src/limits.ts";
 import { silentLog } from "../../../src/log.ts";
 import { isCountDue } from "../../../src/operator/figures/engine-figures.ts";
 import { EngineReader } from "../../../src/operator/figures/engine-reader.ts";
 import type { Clock } from "../../../src/ports/clock.ts";
-import { createEngine } from "../../../src/workflow/create-engine.ts";
-import { durable } from "../../../src/workflow/definition/durable.ts";
-import type { Engine } from "../../../src/workflow/engine-api.ts";
 import { freshDatabaseName, urlOf } from "../../support/database.ts";
 import { until } from "../../support/until.ts";
 import { createVirtualClock } from "../../support/virtual-clock.ts";

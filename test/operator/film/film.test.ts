@@ -7,7 +7,7 @@ import type { UpgradeEvent } from "../../../machines/upgrade-context.ts";
 import { participantId } from "../../../src/control/ids.ts";
 import { chartOf } from "../../../src/diagram/chart.ts";
 import { countableEdges, edgeKey } from "../../../src/diagram/edge-counts.ts";
-import { takeoverTransition } from "../../../src/engine/transition.ts";
+import { takeoverTransition } from "../../../src/fleet-engine/transition.ts";
 import type { Entry, Place } from "../../../src/journal/store.ts";
 import { limits } from "../../../src/limits.ts";
 import type { Film } from "../../../src/operator/film/film.ts";

@@ -3,7 +3,7 @@
 import { expect, test } from "vitest";
 import type { AgentEvent } from "../../../machines/participant-context.ts";
 import type { UpgradeContext } from "../../../machines/upgrade-context.ts";
-import type { Engine } from "../../../src/engine/engine.ts";
+import type { Engine } from "../../../src/fleet-engine/engine.ts";
 import { createMemoryStore } from "../../../src/journal/memory-store.ts";
 import type { Entry } from "../../../src/journal/store.ts";
 import { driveCoordinator } from "../../../src/upgrade/coordinator/drive-coordinator.ts";

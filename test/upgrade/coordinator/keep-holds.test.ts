@@ -1,8 +1,8 @@
 // Aim: while an upgrade is paused, TTL deletion rests, disks are watched, and writes from outside are found, as beside a
 // step that works. Method: the effect over the memory store, in virtual time, and a database that notes each call.
 import { describe, expect, test } from "vitest";
-import type { EffectContext } from "../../../src/engine/engine.ts";
 import { LockstepError } from "../../../src/errors.ts";
+import type { EffectContext } from "../../../src/fleet-engine/engine.ts";
 import { createMemoryStore } from "../../../src/journal/memory-store.ts";
 import { collections, documentIds } from "../../../src/journal/store.ts";
 import { limits } from "../../../src/limits.ts";

@@ -2,7 +2,7 @@
 // member lets it. Method: the effect over the memory store, and a database that answers each call alike.
 import { expect, test } from "vitest";
 import { acceptWrite, initializeVersions } from "../../../src/control/versions.ts";
-import type { EffectContext } from "../../../src/engine/engine.ts";
+import type { EffectContext } from "../../../src/fleet-engine/engine.ts";
 import { createMemoryStore } from "../../../src/journal/memory-store.ts";
 import { liftHolds } from "../../../src/upgrade/coordinator/effects/lift-holds.ts";
 import type { World } from "../../../src/upgrade/world.ts";

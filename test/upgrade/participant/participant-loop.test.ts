@@ -3,7 +3,7 @@
 import { expect, test } from "vitest";
 import type { AgentEvent } from "../../../machines/participant-context.ts";
 import { acceptWrite, initializeVersions } from "../../../src/control/versions.ts";
-import type { Engine } from "../../../src/engine/engine.ts";
+import type { Engine } from "../../../src/fleet-engine/engine.ts";
 import { createMemoryStore } from "../../../src/journal/memory-store.ts";
 import { collections, type Store } from "../../../src/journal/store.ts";
 import { reconcile, shutGateIfAway } from "../../../src/upgrade/participant/participant-loop.ts";

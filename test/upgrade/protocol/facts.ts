@@ -5,12 +5,12 @@ import type { UpgradeEvent } from "../../../machines/upgrade-context.ts";
 import type { BackupPoint, RestoreOf } from "../../../machines/vocabulary.ts";
 import { type AgentRecord, register } from "../../../src/control/agents.ts";
 import { inTransition } from "../../../src/control/versions.ts";
-import { callerKey } from "../../../src/engine/event-key.ts";
+import { callerKey } from "../../../src/fleet-engine/event-key.ts";
 import {
   type Definition,
   firstTransition,
   nextTransition,
-} from "../../../src/engine/transition.ts";
+} from "../../../src/fleet-engine/transition.ts";
 import type { Entry, Store } from "../../../src/journal/store.ts";
 import type { FleetFacts } from "../../../src/operator/fleet-facts.ts";
 import { planOf } from "../../../src/upgrade/protocol/steps.ts";

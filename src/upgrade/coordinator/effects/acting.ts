@@ -1,6 +1,6 @@
 import type { BackupPoint } from "../../../../machines/vocabulary.ts";
-import type { EffectContext } from "../../../engine/engine.ts";
 import { isLockstepError, isPassing, LockstepError, reasonOf } from "../../../errors.ts";
+import type { EffectContext } from "../../../fleet-engine/engine.ts";
 import { requireRecord } from "../../../journal/broken-record.ts";
 import { fenceOf } from "../../../journal/fence.ts";
 import { collections, documentIds } from "../../../journal/store.ts";

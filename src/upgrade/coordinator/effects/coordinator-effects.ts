@@ -1,6 +1,6 @@
 import type { CoordinatorParams } from "../../../../machines/effect-params.ts";
 import type { UpgradeEvent } from "../../../../machines/upgrade-context.ts";
-import type { EffectContext } from "../../../engine/engine.ts";
+import type { EffectContext } from "../../../fleet-engine/engine.ts";
 import type { World } from "../../world.ts";
 import { chooseBackupTime } from "./choose-backup-time.ts";
 import { keepHolds } from "./keep-holds.ts";

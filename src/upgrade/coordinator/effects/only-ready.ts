@@ -1,6 +1,6 @@
-import { effectFailed } from "../../../engine/effects/effect-failed.ts";
-import type { EffectHandler } from "../../../engine/engine.ts";
 import { LockstepError } from "../../../errors.ts";
+import { effectFailed } from "../../../fleet-engine/effects/effect-failed.ts";
+import type { EffectHandler } from "../../../fleet-engine/engine.ts";
 import { untilAborted } from "../../../ports/waiting/until-aborted.ts";
 import { goesForward, isRequired } from "../../protocol/master-eligibility.ts";
 import { otherStepsHere } from "../../protocol/other-steps.ts";

@@ -3,7 +3,7 @@ import type { UpgradeInput } from "../../../../machines/upgrade-context.ts";
 import { isSilent, readAgents } from "../../../control/agents.ts";
 import { coordinatorId } from "../../../control/ids.ts";
 import type { StepsRun } from "../../../database/migration/runner.ts";
-import type { EffectContext } from "../../../engine/engine.ts";
+import type { EffectContext } from "../../../fleet-engine/engine.ts";
 import { limits } from "../../../limits.ts";
 import { contextOf } from "../../fleet-journal.ts";
 import { planOf } from "../../protocol/steps.ts";

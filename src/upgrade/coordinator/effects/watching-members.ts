@@ -1,5 +1,5 @@
-import type { EffectContext } from "../../../engine/engine.ts";
 import { isLockstepError, messageOf } from "../../../errors.ts";
+import type { EffectContext } from "../../../fleet-engine/engine.ts";
 import { limits } from "../../../limits.ts";
 import { spaceNeeded } from "../../../mongo/requirements/space.ts";
 import type { World } from "../../world.ts";

@@ -1,0 +1,84 @@
+// Aim: an event or a value of live work counts once where the answer of its append is lost. Method: an engine on a memory
+// store that takes each such entry and throws once.
+import { expect, onTestFinished, test } from "vitest";
+import { assign, fromCallback, fromObservable, setup } from "xstate";
+import { startEngine } from "../../../src/engine/create-engine.ts";
+import { durable } from "../../../src/engine/definition/durable.ts";
+import { createMemoryEngineStore } from "../../../src/engine/journal/memory-store.ts";
+import type { EngineStore } from "../../../src/engine/journal/store.ts";
+import { LockstepError } from "../../../src/errors.ts";
+import { silentLog } from "../../../src/log.ts";
+import { systemClock } from "../../../src/ports/clock.ts";
+import { systemRandom } from "../../../src/ports/random.ts";
+
+/** Three values, each in a turn of its own, and no end. */
+const three = {
+  subscribe(observer: { next: (value: number) => void }) {
+    for (const value of [1, 2, 3]) setImmediate(() => observer.next(value));
+    return { unsubscribe() {} };
+  },
+};
+
+test("events of a callback and values of an observable count once, also where an answer is lost", async () => {
+  const machine = setup({
+    types: {} as {
+      context: { ticks: number; values: readonly unknown[] };
+      events: { type: "TICK" };
+    },
+    actors: {
+      ticks: fromCallback(({ sendBack }) => {
+        for (let sent = 0; sent < 3; sent += 1) sendBack({ type: "TICK" });
+      }),
+      values: fromObservable(() => three as never),
+    },
+  }).createMachine({
+    context: { ticks: 0, values: [] },
+    invoke: [
+      { src: "ticks" },
+      {
+        src: "values",
+        onSnapshot: {
+          actions: assign({
+            // XState reports the snapshot before the first value as well.
+            values: ({ context, event }) => [...context.values, event.snapshot.context ?? 0],
+          }),
+        },
+      },
+    ],
+    on: { TICK: { actions: assign({ ticks: ({ context }) => context.ticks + 1 }) } },
+  });
+  const live = durable(machine, { name: "live", version: "1.0.0" });
+  const inner = createMemoryEngineStore({ nowMs: () => Date.now() }) as EngineStore<unknown>;
+  const lost = new Set<string>();
+  const append: EngineStore["append"] = async (entries, options) => {
+    const answer = await inner.append(entries, options);
+    const said = entries
+      .filter(({ kind, eventType }) => kind === "child" || eventType.startsWith("xstate.snapshot"))
+      .map(({ actor, revision }) => `${actor}/${revision}`)
+      .filter((place) => !lost.has(place));
+    for (const place of said) lost.add(place);
+    if (said.length === 0) return answer;
+    throw new LockstepError("database-unreachable", "the answer is lost");
+  };
+  const store = new Proxy(inner, {
+    get: (target, name) => (name === "append" ? append : Reflect.get(target, name).bind(target)),
+  });
+  const engine = await startEngine(
+    { machines: [live] },
+    {
+      ...{ store, clock: systemClock, random: systemRandom, log: silentLog },
+      ...{ host: "here", pid: 1 },
+    },
+  );
+  onTestFinished(() => engine.close());
+  await engine.start(live, { id: "a" });
+  const all = await engine.waitFor(
+    live,
+    "a",
+    ({ context }) => context.ticks >= 3 && context.values.includes(3),
+    { timeoutMs: 20_000 },
+  );
+  expect(all.context).toEqual({ ticks: 3, values: [0, 1, 2, 3] });
+  expect(lost.size).toBeGreaterThanOrEqual(6);
+  expect((await engine.history("a")).length).toBe(7);
+});
