@@ -86,6 +86,10 @@ async function upgrade(stage: Stage, { end, at, kind }: Job): Promise<string | n
   }
   stage.fleet ??= await startTestFleet();
   const { fleet } = stage;
+  // A host whose disk failed at the end of the upgrade before is stuck until it has tried again.
+  await fleet.until("no agent stuck", ({ agents }) =>
+    agents.every(({ blocked }) => blocked === null),
+  );
   runs += 1;
   stage.begun += 1;
   const order: InterruptionOrder = { run: runs, at, kind };
