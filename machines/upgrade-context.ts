@@ -213,8 +213,15 @@ export function copiesImpossible(context: UpgradeContext): boolean {
   return new Set(held).size > 1 || (missing > 0 && servers - missing < copiesNeeded(servers));
 }
 
-/** The longest time without a committed batch: the operator's, or three times the longest step of the rehearsal. */
-export function noProgressMs({ deadlines, rehearsed }: UpgradeContext): number {
+/**
+ * How long a deadline is. The longest time without a committed batch is the operator's, or three times the longest step of
+ * the rehearsal.
+ */
+export function deadlineMs(
+  { deadlines, rehearsed }: UpgradeContext,
+  name: keyof Deadlines,
+): number {
+  if (name !== "noProgressMs") return deadlines[name];
   const longestMs = Math.max(0, ...rehearsed.map(({ durationMs }) => durationMs));
   return Math.max(deadlines.noProgressMs, 3 * longestMs);
 }
@@ -229,12 +236,15 @@ export function mayCommit(context: UpgradeContext): boolean {
   return context.verified && everyoneVoted(context);
 }
 
-/** The name of the timer of a silent agent. */
+/** The id of the one deadline of the whole upgrade. */
+export const deadlineTimer = "deadline";
+
+/** The id of the timer of a silent agent. */
 export function silenceTimer(agent: string): string {
   return `silence/${agent}`;
 }
 
-/** True for the name of such a timer. */
+/** True for the id of such a timer. */
 export function isSilenceTimer(name: string): boolean {
   return name.startsWith(silenceTimer(""));
 }

@@ -1,4 +1,4 @@
-import { assign, setup } from "xstate";
+import { assign, cancel, enqueueActions, setup } from "xstate";
 import type { CoordinatorParams } from "./effect-params.ts";
 import {
   anotherCopyLeft,
@@ -6,12 +6,15 @@ import {
   copiesAgain,
   copiesAgree,
   copiesImpossible,
+  deadlineMs,
+  deadlineTimer,
   everyoneSettled,
   everyoneVoted,
   foreignWrites,
   mayCommit,
   momentGone,
   readiness,
+  silenceTimer,
   type UpgradeContext,
   type UpgradeEvent,
   type UpgradeInput,
@@ -27,7 +30,7 @@ import {
   readinessTooLate,
   silentTooLong,
 } from "./upgrade-reasons.ts";
-import type { CancelEffectsParams, CancelTimerParams, ScheduleTimerParams } from "./vocabulary.ts";
+import type { CancelEffectsParams, Deadlines } from "./vocabulary.ts";
 
 /** The actions and guards of the coordinator's states. Its effects have no implementation here. */
 export const upgradeSetup = setup({
@@ -37,8 +40,24 @@ export const upgradeSetup = setup({
     input: {} as UpgradeInput,
   },
   actions: {
-    scheduleTimer: (_, _params: ScheduleTimerParams) => {},
-    cancelTimer: (_, _params: CancelTimerParams) => {},
+    /** Arms the one deadline of the upgrade. An earlier one no longer counts. */
+    armDeadline: enqueueActions(
+      ({ context, enqueue }, { deadline }: { deadline: keyof Deadlines }) => {
+        enqueue.cancel(deadlineTimer);
+        const delay = deadlineMs(context, deadline);
+        enqueue.raise({ type: "deadlinePassed" }, { id: deadlineTimer, delay });
+      },
+    ),
+    disarmDeadline: cancel(deadlineTimer),
+    /** A required agent that has become silent has a deadline of its own, until it is heard again. */
+    armSilence: enqueueActions(({ context, enqueue, event }) => {
+      if (event.type !== "participantSilent") return;
+      const { agent } = event;
+      enqueue.cancel(silenceTimer(agent));
+      const delay = context.deadlines.silentMs;
+      enqueue.raise({ type: "silentTooLong", agent }, { id: silenceTimer(agent), delay });
+    }),
+    disarmSilence: cancel(({ event }) => silenceTimer("agent" in event ? event.agent : "")),
     cancelEffects: (_, _params: CancelEffectsParams) => {},
     /** Transaction one: the versions are in transition from here on. */
     accept: (_, _params: { upgradeId: string; from: string; to: string }) => {},

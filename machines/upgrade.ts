@@ -1,27 +1,8 @@
-import {
-  copyHoldersOf,
-  holdersOf,
-  noProgressMs,
-  silenceTimer,
-  type UpgradeContext,
-  type UpgradeEvent,
-} from "./upgrade-context.ts";
+import { copyHoldersOf, holdersOf, type UpgradeContext } from "./upgrade-context.ts";
 import { upgradeSetup } from "./upgrade-setup.ts";
-import type { CancelTimerParams, ScheduleTimerParams } from "./vocabulary.ts";
+import type { Deadlines } from "./vocabulary.ts";
 
-const schedule = (
-  deadline: keyof UpgradeContext["deadlines"],
-): {
-  type: "scheduleTimer";
-  params: (args: { context: UpgradeContext }) => ScheduleTimerParams;
-} => ({
-  type: "scheduleTimer",
-  params: ({ context }) => ({
-    name: "deadline",
-    afterMs: deadline === "noProgressMs" ? noProgressMs(context) : context.deadlines[deadline],
-    event: { type: "deadlinePassed" },
-  }),
-});
+const arm = (deadline: keyof Deadlines) => ({ type: "armDeadline", params: { deadline } }) as const;
 
 /** Work is done on the copy first, and then on the live data. */
 const workOf = ({ context }: { context: UpgradeContext }) => {
@@ -29,27 +10,9 @@ const workOf = ({ context }: { context: UpgradeContext }) => {
   return { upgradeId, from, to, backup, restoreOf, growthBytes, holders: holdersOf(context) };
 };
 
-type Args = { readonly context: UpgradeContext; readonly event: UpgradeEvent };
-const timerOf = ({ event }: Args): string => silenceTimer("agent" in event ? event.agent : "");
-
-const cancelSilence: { type: "cancelTimer"; params: (args: Args) => CancelTimerParams } = {
-  type: "cancelTimer",
-  params: (args) => ({ name: timerOf(args) }),
-};
-
-const scheduleSilence: { type: "scheduleTimer"; params: (args: Args) => ScheduleTimerParams } = {
-  type: "scheduleTimer",
-  params: (args) => ({
-    name: timerOf(args),
-    afterMs: args.context.deadlines.silentMs,
-    event: { type: "silentTooLong", agent: "agent" in args.event ? args.event.agent : "" },
-  }),
-};
-
-/** A required agent that has become silent has a deadline of its own, until it is heard again. */
 const silence = {
-  participantSilent: { actions: ["noteSilent", scheduleSilence] },
-  participantHeard: { actions: ["noteHeard", cancelSilence] },
+  participantSilent: { actions: ["noteSilent", "armSilence"] },
+  participantHeard: { actions: ["noteHeard", "disarmSilence"] },
   silentTooLong: { target: "rolling-back", actions: "noteSilentTooLong" },
 } as const;
 
@@ -98,7 +61,7 @@ export const upgradeMachine = upgradeSetup.createMachine({
     foreignWritesAccepted: false,
   }),
   initial: "waiting",
-  on: { agentForgotten: { actions: ["noteForgotten", cancelSilence] } },
+  on: { agentForgotten: { actions: ["noteForgotten", "disarmSilence"] } },
   states: {
     waiting: {
       description:
@@ -108,7 +71,7 @@ export const upgradeMachine = upgradeSetup.createMachine({
           type: "accept",
           params: ({ context: { upgradeId, from, to } }) => ({ upgradeId, from, to }),
         },
-        schedule("waitingMs"),
+        arm("waitingMs"),
       ],
       always: [
         nobodyLeft,
@@ -135,7 +98,7 @@ export const upgradeMachine = upgradeSetup.createMachine({
       description:
         "Waits for earlier operations to end, for the time T, and for equal verified copies on the state servers. Leaves when the copies agree, something fails, an agent is silent for too long, an operator aborts, or the deadline passes.",
       entry: [
-        schedule("backingUpMs"),
+        arm("backingUpMs"),
         {
           type: "chooseBackupTime",
           params: ({ context: { upgradeId, to } }) => ({ upgradeId, to }),
@@ -191,7 +154,7 @@ export const upgradeMachine = upgradeSetup.createMachine({
         "Waits for the schema steps on the live data, batch by fenced batch. Leaves when they end or fail, they have stopped for a pause, the data had changed before the first batch (for a new time T), an agent is silent for too long, an operator aborts, or no batch is committed for too long.",
       entry: [
         "noteTouched",
-        schedule("noProgressMs"),
+        arm("noProgressMs"),
         {
           type: "migrate",
           params: workOf,
@@ -203,7 +166,7 @@ export const upgradeMachine = upgradeSetup.createMachine({
           { guard: "anotherMomentLeft", target: "backing-up", actions: "noteMomentGone" },
           { target: "rolling-back", actions: "noteFailure" },
         ],
-        progressSeen: { actions: schedule("noProgressMs") },
+        progressSeen: { actions: arm("noProgressMs") },
         // Once a pause is asked for, nothing goes forward before it is resumed.
         migrationDone: [{ guard: "pauseAsked", target: "paused" }, { target: "awaiting-peers" }],
         // The steps may have stopped just before the pause was withdrawn.
@@ -224,7 +187,7 @@ export const upgradeMachine = upgradeSetup.createMachine({
       description:
         "Waits for an operator to resume it, between two batches of the schema steps, with all gates shut. Leaves when an operator resumes or aborts it, somebody else writes, a disk fills, an agent fails or is silent for too long, or the deadline passes.",
       entry: [
-        schedule("pausedMs"),
+        arm("pausedMs"),
         {
           type: "keepHolds",
           params: ({ context: { upgradeId, to, backup } }) => ({ upgradeId, to, backup }),
@@ -247,7 +210,7 @@ export const upgradeMachine = upgradeSetup.createMachine({
     "awaiting-peers": {
       description:
         "Waits for every required agent to run its local steps and its readiness check and to vote, and then for a last look at the live data. Leaves when the upgrade commits, something fails, an agent is silent for too long, an operator aborts, or the deadline passes.",
-      entry: [schedule("peersMs")],
+      entry: [arm("peersMs")],
       always: [
         nobodyLeft,
         { guard: "mayCommit", target: "done" },
@@ -270,7 +233,7 @@ export const upgradeMachine = upgradeSetup.createMachine({
       ],
       on: {
         liveDataVerified: { actions: "noteVerified" },
-        participantVoted: { actions: ["noteVoted", "noteHeard", cancelSilence] },
+        participantVoted: { actions: ["noteVoted", "noteHeard", "disarmSilence"] },
         participantFailed: { target: "rolling-back", actions: "noteFailure" },
         effectFailed: { target: "rolling-back", actions: "noteFailure" },
         ...silence,
@@ -287,7 +250,7 @@ export const upgradeMachine = upgradeSetup.createMachine({
           type: "turnBack",
           params: ({ context: { upgradeId, from, to } }) => ({ upgradeId, from, to }),
         },
-        schedule("rollingBackMs"),
+        arm("rollingBackMs"),
         {
           type: "restore",
           params: ({ context: { upgradeId, backup, touched, copies, foreignWritesAccepted } }) => ({
@@ -321,7 +284,7 @@ export const upgradeMachine = upgradeSetup.createMachine({
     blocked: {
       description:
         "Waits for an operator with the slot taken and all gates shut, since the way back could not be finished. Leaves when the operator retries, in the same direction.",
-      entry: [{ type: "cancelTimer", params: { name: "deadline" } }],
+      entry: ["disarmDeadline"],
       on: {
         participantUndone: { actions: "noteUndone" },
         participantAbsent: { actions: "noteAbsent" },

@@ -71,15 +71,7 @@ export interface Deadlines {
   readonly rollingBackMs: number;
 }
 
-/** Parameters of the actions that the engine itself understands. */
-export interface ScheduleTimerParams {
-  readonly name: string;
-  readonly afterMs: number;
-  readonly event: { readonly type: string; readonly [field: string]: unknown };
-}
-export interface CancelTimerParams {
-  readonly name: string;
-}
+/** Parameters of the action that the engine itself understands. */
 export interface CancelEffectsParams {
   readonly name?: string;
 }

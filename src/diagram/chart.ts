@@ -80,7 +80,7 @@ export function edgesOf(from: string, event: string, transition: TransitionLike)
   return targets.map((target) => ({ from, to: pathOf(target), event, guard, leaves: true }));
 }
 
-const engineActions = ["scheduleTimer", "cancelTimer", "cancelEffects"];
+const engineActions = ["armDeadline", "disarmDeadline", "cancelEffects"];
 
 /** The name of invoked logic. Logic that is written in place has XState's own name. */
 function sourceOf(src: unknown): string {
@@ -101,7 +101,7 @@ function stateOf(node: NodeLike): ChartState {
         !engineActions.includes(name) && !name.startsWith("note") && !name.startsWith("xstate."),
     ),
     invokes: node.invoke.map(({ src }) => sourceOf(src)),
-    deadline: entries.includes("scheduleTimer"),
+    deadline: entries.includes("armDeadline"),
   };
 }
 

@@ -12,10 +12,11 @@ import {
   nextOutcome,
   type Outcome,
   rehydrate,
+  timerActions,
 } from "./xstate-adapter.ts";
 
 /** The actions that the engine carries out by itself. */
-export const reservedActions = ["scheduleTimer", "cancelTimer", "cancelEffects"] as const;
+export const reservedActions = ["cancelEffects"] as const;
 
 /** Control writes of a named action, joined to its entry's transaction. */
 export type ActionWrites = (
@@ -47,6 +48,13 @@ export interface Transition {
   readonly writes: readonly Write[];
 }
 
+/** The parameters of XState's raise with a delay, in milliseconds. */
+interface DelayedRaise {
+  readonly id?: string;
+  readonly delay: number;
+  readonly event: Timer["event"];
+}
+
 interface Demands {
   timers: Timer[];
   effects: Effect[];
@@ -63,24 +71,18 @@ function carryOut(
   asked.forEach(({ name, params }, index) => {
     const id = `${where.actor}/${where.revision}/${index}`;
     switch (name) {
-      case "scheduleTimer": {
-        const {
-          name: timer,
-          afterMs,
-          event,
-        } = params as unknown as {
-          name: string;
-          afterMs: number;
-          event: Timer["event"];
-        };
-        assert(afterMs >= 0, "a timer lies in the future", { id, afterMs });
-        demands.timers = demands.timers.filter((armed) => armed.name !== timer);
-        demands.timers.push({ id, name: timer, event, dueAt: where.at + afterMs });
+      case timerActions.arm: {
+        const { id: sendId, delay, event } = params as unknown as DelayedRaise;
+        assert(delay >= 0, "a timer lies in the future", { id, delay });
+        demands.timers.push({ id, name: sendId ?? id, event, dueAt: where.at + delay });
         break;
       }
-      case "cancelTimer":
-        demands.timers = demands.timers.filter((armed) => armed.name !== params["name"]);
+      case timerActions.disarm: {
+        // As in XState: of two timers with one id the last is disarmed.
+        const at = demands.timers.findLastIndex(({ name: armed }) => armed === params["sendId"]);
+        demands.timers = demands.timers.filter((_, index) => index !== at);
         break;
+      }
       case "cancelEffects": {
         const { name: only } = params;
         demands.effects = demands.effects.filter(

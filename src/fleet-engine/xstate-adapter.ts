@@ -31,11 +31,16 @@ interface ActionObject {
   readonly params?: unknown;
 }
 
-function assertNamed(actions: readonly ActionObject[]): readonly Asked[] {
+/** XState's own actions that arm and disarm a timer: a raise with a delay, also that of `after`, and a cancel. */
+export const timerActions = { arm: "xstate.raise", disarm: "xstate.cancel" } as const;
+
+function askedOf(actions: readonly ActionObject[]): readonly Asked[] {
   return actions.flatMap(({ type, params }) => {
     // XState has processed a raise without delay in this very step. It asks for nothing more.
-    if (type === "xstate.raise" && (params as { delay?: unknown }).delay === undefined) return [];
-    if (type.startsWith("xstate.") || type === "(anonymous)") {
+    const isRaise = type === timerActions.arm;
+    if (isRaise && (params as { delay?: unknown }).delay === undefined) return [];
+    const isOfXState = type.startsWith("xstate.") && !isRaise && type !== timerActions.disarm;
+    if (isOfXState || type === "(anonymous)") {
       throw new LockstepError(
         "machine-not-supported",
         `the machine asks for "${type}", which the engine does not run: use named actions`,
@@ -62,7 +67,7 @@ function outcomeOf(
     snapshot: JSON.stringify(machine.getPersistedSnapshot(snapshot)),
     state: stateOf(snapshot.value),
     status: snapshot.status,
-    asked: assertNamed(actions),
+    asked: askedOf(actions),
     taken,
   };
 }
@@ -172,7 +177,6 @@ interface NodeLike {
   readonly id: string;
   readonly states: Readonly<Record<string, NodeLike>>;
   readonly invoke: readonly unknown[];
-  readonly after: readonly unknown[];
   readonly entry: readonly unknown[];
   readonly exit: readonly unknown[];
   readonly transitions: ReadonlyMap<string, readonly { readonly actions: readonly unknown[] }[]>;
@@ -185,6 +189,15 @@ function nameOf(action: unknown): string {
   return (action as { type?: string }).type ?? "(anonymous)";
 }
 
+/** True for an action that XState carries out in the transition itself, or that arms or disarms a timer. */
+function isCarriedOut(action: unknown): boolean {
+  const { type } = (action ?? {}) as { readonly type?: unknown };
+  return [
+    ...["xstate.assign", "xstate.enqueueActions"],
+    ...Object.values<unknown>(timerActions),
+  ].includes(type);
+}
+
 /** The action names of a machine, and the features that the engine does not support, by name. */
 export function inspect(machine: AnyStateMachine): {
   readonly actions: readonly string[];
@@ -192,22 +205,15 @@ export function inspect(machine: AnyStateMachine): {
 } {
   const actions = new Set<string>();
   const refused: string[] = [];
-  const isAssign = (name: string) => {
-    const implementation = machine.implementations.actions[name] as { type?: string } | undefined;
-    return implementation?.type === "xstate.assign";
-  };
   const look = (action: unknown, where: string) => {
     const name = nameOf(action);
     if (typeof action === "function") {
-      if (!("type" in action && action.type === "xstate.assign")) refused.push(`${where}: ${name}`);
-    } else if (!isAssign(name)) actions.add(name);
+      if (!isCarriedOut(action)) refused.push(`${where}: ${name}`);
+    } else if (!isCarriedOut(machine.implementations.actions[name])) actions.add(name);
   };
   const visit = (node: NodeLike) => {
     if (node.invoke.length > 0) refused.push(`${node.id}: invoke`);
-    if (node.after.length > 0) refused.push(`${node.id}: after`);
-    for (const action of [...node.entry, ...node.exit]) {
-      if (node.after.length === 0) look(action, node.id);
-    }
+    for (const action of [...node.entry, ...node.exit]) look(action, node.id);
     const transitions = [...node.transitions.values(), node.always ?? []].flat();
     for (const { actions: asked } of transitions) {
       for (const action of asked) look(action, node.id);

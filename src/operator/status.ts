@@ -1,4 +1,5 @@
 import {
+  deadlineTimer,
   forwardStates,
   type Pause,
   type StepFigures,
@@ -202,7 +203,7 @@ function upgradeStatus(
     silent: forwardStates.includes(tail.state)
       ? context.silent.map((agent) => ({ agent, until: dueAt(tail, silenceTimer(agent)) }))
       : [],
-    until: dueAt(tail, "deadline"),
+    until: dueAt(tail, deadlineTimer),
     next: nextOf(tail.state, context, facts.notServing.length > 0),
     howToPause: pauseCommand(tail.state, context),
     howToStop: forwardStates.includes(tail.state)

@@ -18,7 +18,7 @@ import { countEdges } from "../support/edge-counts.ts";
 
 const machine = setup({
   types: { events: {} as { type: "go" | "stop" | "note" | "everywhere" } },
-  actions: { scheduleTimer: () => {}, work: () => {}, noteIt: () => {} },
+  actions: { armDeadline: () => {}, work: () => {}, noteIt: () => {} },
   guards: { enough: () => true },
 }).createMachine({
   id: "small",
@@ -31,7 +31,7 @@ const machine = setup({
     },
     busy: {
       description: "the work",
-      entry: ["scheduleTimer", "work"],
+      entry: ["armDeadline", "work"],
       always: { guard: "enough", target: "over" },
       on: { stop: "over", go: { guard: "enough", target: "at-rest" } },
     },

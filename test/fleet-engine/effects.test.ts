@@ -17,7 +17,7 @@ test("an effect's result is one entry, keyed by the effect", async () => {
   await until("done", async () => (await store.tail("job/1"))?.state === "done");
   const entries = await store.entries("job/1");
   expect(entries.map(({ event }) => event.type)).toEqual(["lockstep.created", "worked"]);
-  expect(entries[1]?.eventKey).toBe("effect:job/1/0/1");
+  expect(entries[1]?.eventKey).toBe("effect:job/1/0/2");
   expect(entries[1]?.timers).toEqual([]);
   await one.stop();
 });
@@ -227,5 +227,5 @@ test("a cancelled effect that ignores its signal is told as stuck", async () => 
     await clock.advance(1_000);
     return stuck.length > 0;
   });
-  expect(stuck).toEqual(["job/1/0/1"]);
+  expect(stuck).toEqual(["job/1/0/2"]);
 });

@@ -1,7 +1,7 @@
 // Aim: a caller's key is a caller's, whatever text it is; an event counts as ignored only where the machine did
 // nothing. Method: small machines on the memory store.
 import { expect, test } from "vitest";
-import { setup } from "xstate";
+import { raise, setup } from "xstate";
 import { createEngine } from "../../src/fleet-engine/engine.ts";
 import { createMemoryStore } from "../../src/journal/memory-store.ts";
 import type { Write } from "../../src/journal/store.ts";
@@ -12,18 +12,12 @@ import { createVirtualClock } from "../support/virtual-clock.ts";
 
 const machine = setup({
   types: { events: {} as { type: string } },
-  actions: { work: (_, _params: object) => {}, scheduleTimer: (_, _params: object) => {} },
+  actions: { work: (_, _params: object) => {} },
   guards: { never: () => false },
 }).createMachine({
   id: "any",
   initial: "a",
-  entry: [
-    { type: "work", params: {} },
-    {
-      type: "scheduleTimer",
-      params: { name: "t", afterMs: 10, event: { type: "late" } },
-    },
-  ],
+  entry: [{ type: "work", params: {} }, raise({ type: "late" }, { id: "t", delay: 10 })],
   states: {
     a: {
       on: {

@@ -1,4 +1,4 @@
-import { setup } from "xstate";
+import { enqueueActions, setup } from "xstate";
 import { createEngine, type EffectHandler, type Ownership } from "../../src/fleet-engine/engine.ts";
 import { createMemoryStore } from "../../src/journal/memory-store.ts";
 import type { Owner, Store } from "../../src/journal/store.ts";
@@ -13,8 +13,10 @@ const machine = setup({
     input: {} as { deadlineMs: number } | undefined,
   },
   actions: {
-    scheduleTimer: (_, _params: { name: string; afterMs: number; event: { type: string } }) => {},
-    cancelTimer: (_, _params: { name: string }) => {},
+    arm: enqueueActions(({ context, enqueue }) => {
+      enqueue.cancel("deadline");
+      enqueue.raise({ type: "late" }, { id: "deadline", delay: context.deadlineMs });
+    }),
     cancelEffects: () => {},
     work: () => {},
     undo: () => {},
@@ -30,17 +32,7 @@ const machine = setup({
   initial: "working",
   states: {
     working: {
-      entry: [
-        {
-          type: "scheduleTimer",
-          params: ({ context }) => ({
-            name: "deadline",
-            afterMs: context.deadlineMs,
-            event: { type: "late" },
-          }),
-        },
-        { type: "work" },
-      ],
+      entry: ["arm", "work"],
       on: {
         worked: "done",
         effectFailed: "failed",

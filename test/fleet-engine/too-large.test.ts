@@ -2,7 +2,7 @@
 // error, the journal says what was rejected and why, and a result becomes the failure of its effect. Method: a
 // machine that keeps what it is sent, on the memory store.
 import { expect, test } from "vitest";
-import { assign, setup } from "xstate";
+import { assign, raise, setup } from "xstate";
 import { createEngine, type EffectHandler } from "../../src/fleet-engine/engine.ts";
 import { createMemoryStore } from "../../src/journal/memory-store.ts";
 import type { Entry } from "../../src/journal/store.ts";
@@ -23,7 +23,6 @@ const machine = setup({
     input: {} as { text: string },
   },
   actions: {
-    scheduleTimer: (_, _params: object) => {},
     keep: assign(({ context, event }) => ({ kept: context.kept + (event.text ?? "") })),
     note: assign(({ event }) => ({ last: event.reason?.code ?? event.type })),
     double: assign(({ context }) => ({ kept: context.kept + context.kept })),
@@ -43,12 +42,7 @@ const machine = setup({
         grown: { actions: "keep" },
         effectFailed: { actions: "note" },
         double: { actions: "double" },
-        wind: {
-          actions: {
-            type: "scheduleTimer",
-            params: { name: "t", afterMs: 1, event: { type: "double" } },
-          },
-        },
+        wind: { actions: raise({ type: "double" }, { id: "t", delay: 1 }) },
         end: "ended",
       },
     },

@@ -1,8 +1,9 @@
 // Aim: the pure step: what an entry holds, which timers and effects stay pending, which writes join it.
 // Method: small machines, every field of the next entry.
 import { describe, expect, test } from "vitest";
-import { setup } from "xstate";
+import { cancel, enqueueActions, raise, setup } from "xstate";
 import { callerKey, type EventKey, effectKey, timerKey } from "../../src/fleet-engine/event-key.ts";
+import { readEntry } from "../../src/fleet-engine/read/read-entry.ts";
 import { refuseMachine } from "../../src/fleet-engine/refuse-machine.ts";
 import {
   type Definition,
@@ -13,10 +14,8 @@ import {
 import type { Entry } from "../../src/journal/store.ts";
 
 const machine = setup({
-  types: { events: {} as { type: string; afterMs?: number; name?: string } },
+  types: { events: {} as { type: string; delayMs?: number; name?: string } },
   actions: {
-    scheduleTimer: (_, _params: object) => {},
-    cancelTimer: (_, _params: object) => {},
     cancelEffects: (_, _params: object) => {},
     work: (_, _params: object) => {},
     other: (_, _params: object) => {},
@@ -33,24 +32,17 @@ const machine = setup({
   states: {
     working: {
       entry: [
-        {
-          type: "scheduleTimer",
-          params: { name: "deadline", afterMs: 5, event: { type: "late" } },
-        },
+        raise({ type: "late" }, { id: "deadline", delay: 5 }),
         { type: "work", params: { n: 1 } },
       ],
       on: {
         arm: {
-          actions: {
-            type: "scheduleTimer",
-            params: ({ event }) => ({
-              name: event.name,
-              afterMs: event.afterMs,
-              event: { type: "late" },
-            }),
-          },
+          actions: enqueueActions(({ enqueue, event }) => {
+            enqueue.raise({ type: "late" }, { id: event.name ?? "", delay: event.delayMs ?? 0 });
+          }),
         },
-        disarm: { actions: { type: "cancelTimer", params: ({ event }) => ({ name: event.name }) } },
+        armUnnamed: { actions: raise({ type: "late" }, { delay: 3 }) },
+        disarm: { actions: cancel(({ event }) => event.name ?? "") },
         more: { actions: { type: "other", params: {} } },
         stop: { actions: { type: "cancelEffects", params: {} } },
         stopOne: {
@@ -126,27 +118,62 @@ test("the next entry, with its key", () => {
 });
 
 describe("timers", () => {
-  test("another one is armed beside; one of the same name replaces", () => {
-    const armed = after({ type: "arm", name: "second", afterMs: 0 });
+  test("another one is armed beside, also one of the same id, as in XState", () => {
+    const armed = after({ type: "arm", name: "second", delayMs: 0 });
     expect(armed.timers).toEqual([
       deadline,
       { id: "job/1/1/0", name: "second", event: { type: "late" }, dueAt: 110 },
     ]);
-    const again = after({ type: "arm", name: "deadline", afterMs: 7 });
-    expect(again.timers).toEqual([{ ...deadline, id: "job/1/1/0", dueAt: 117 }]);
+    const again = after({ type: "arm", name: "deadline", delayMs: 7 });
+    expect(again.timers).toEqual([deadline, { ...deadline, id: "job/1/1/0", dueAt: 117 }]);
+  });
+  test("one without an id has that of its place", () => {
+    const id = "job/1/1/0";
+    const { timers } = after({ type: "armUnnamed" });
+    expect(timers).toEqual([deadline, { id, name: id, event: { type: "late" }, dueAt: 113 }]);
   });
   test("one in the past is refused", () => {
-    expect(() => after({ type: "arm", name: "second", afterMs: -1 })).toThrow(
+    expect(() => after({ type: "arm", name: "second", delayMs: -1 })).toThrow(
       expect.objectContaining({ code: "invariant-broken" }),
     );
   });
-  test("one is disarmed by its name; one that fired is spent", () => {
+  test("one is disarmed by its id, the last of two; one that fired is spent", () => {
     expect(after({ type: "disarm", name: "deadline" }).timers).toEqual([]);
+    const twice = after(
+      { type: "arm", name: "deadline", delayMs: 7 },
+      { type: "disarm", name: "deadline" },
+    );
+    expect(twice.timers).toEqual([deadline]);
     expect(after({ type: "disarm", name: "another" }).timers).toEqual([deadline]);
     expect(after({ type: "note", key: timerKey(deadline.id) })).toMatchObject({
       timers: [],
       effects: [work],
     });
+  });
+});
+
+test("`after` is armed with its state, and disarmed when the state is left", () => {
+  const waiting = setup({
+    types: {} as { context: { waitMs: number }; input: number },
+    delays: { wait: ({ context }) => context.waitMs },
+  }).createMachine({
+    id: "waiting",
+    context: ({ input }) => ({ waitMs: input }),
+    initial: "at-rest",
+    states: { "at-rest": { after: { wait: "late" }, on: { go: "going" } }, late: {}, going: {} },
+  });
+  const waits: Definition = { machine: waiting, protocol: 1 };
+  expect(() => refuseMachine("waiting", waits, {})).not.toThrow();
+  const { entry } = firstTransition(waits, base, 5, { epoch: 1, at: 100 });
+  const type = "xstate.after.wait.waiting.at-rest";
+  expect(entry.timers).toEqual([{ id: "job/1/0/0", name: type, event: { type }, dueAt: 105 }]);
+  const stamp = { epoch: 1, at: 105, eventKey: timerKey("job/1/0/0") };
+  const fired = nextTransition(waits, entry, { type }, stamp).entry;
+  expect(fired).toMatchObject({ state: "late", timers: [] });
+  const left = nextTransition(waits, entry, { type: "go" }, { epoch: 1, at: 101 }).entry;
+  expect(left).toMatchObject({ state: "going", timers: [] });
+  expect(readEntry({ job: { ...waits, effects: {} } }, entry)).toEqual({
+    context: { waitMs: 5 },
   });
 });
 

@@ -1,7 +1,7 @@
 // Aim: what the adapter makes of XState: the outcome of an event, and what it refuses by name. Method:
 // small machines, each with one thing in it.
 import { describe, expect, test } from "vitest";
-import { assign, createMachine, raise, setup } from "xstate";
+import { assign, cancel, createMachine, raise, setup } from "xstate";
 import { refuseMachine } from "../../src/fleet-engine/refuse-machine.ts";
 import {
   firstOutcome,
@@ -72,8 +72,13 @@ test("a nested state is told as JSON, an end as such", () => {
   expect(next("end")).toMatchObject({ state: "off", status: "done" });
 });
 
-test.each(["wait", "inline"])("what the engine does not run is refused: %s", (type) => {
-  expect(() => next(type)).toThrow(expect.objectContaining({ code: "machine-not-supported" }));
+test("an event that is raised later is asked for", () => {
+  const params = { event: { type: "up" }, id: undefined, delay: 5 };
+  expect(next("wait").asked).toEqual([{ name: "xstate.raise", params }]);
+});
+
+test("an action without a name is refused", () => {
+  expect(() => next("inline")).toThrow(expect.objectContaining({ code: "machine-not-supported" }));
 });
 
 test("what a guard throws is thrown, on the first step too", () => {
@@ -126,7 +131,8 @@ describe("what a machine is made of", () => {
 
   test.each<[string, object, readonly string[]]>([
     ["invoke", { invoke: { src: "x" } }, ["m.s: invoke"]],
-    ["after", { after: { 10: "t" } }, ["m.s: after"]],
+    ["after", { after: { 10: "t" } }, []],
+    ["a timer of its own", { entry: raise({ type: "go" }, { delay: 5 }), exit: cancel("x") }, []],
     ["an inline entry", { entry: () => {} }, ["m.s: entry"]],
     ["an inline exit", { exit: () => {} }, ["m.s: exit"]],
     ["a function without a name", { entry: [() => {}] }, ["m.s: (anonymous)"]],

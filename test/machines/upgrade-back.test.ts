@@ -8,6 +8,7 @@ import {
   back,
   blocked,
   deadline,
+  disarm,
   effectFailed,
   ends,
   event,
@@ -57,6 +58,7 @@ const backwards: readonly Row[] = [
     "who is not back in time owes it",
     [...back, of("participantUndone", "a1")],
     deadline,
+
     "rolling-back",
     { debtors: ["a2"] },
   ],
@@ -106,7 +108,7 @@ const backwards: readonly Row[] = [
     event("copyLost", { agent: "a2", reason }),
     "blocked",
     { blockedReason: reason },
-    [ask("cancelTimer", { name: "deadline" })],
+    [disarm("deadline")],
   ],
   [
     "a restore that failed",
@@ -114,7 +116,7 @@ const backwards: readonly Row[] = [
     event("restoreFailed", { reason }),
     "blocked",
     { blockedReason: reason },
-    [ask("cancelTimer", { name: "deadline" })],
+    [disarm("deadline")],
   ],
   [
     "an effect that failed",
@@ -122,7 +124,7 @@ const backwards: readonly Row[] = [
     effectFailed,
     "blocked",
     { blockedReason: reason },
-    [ask("cancelTimer", { name: "deadline" })],
+    [disarm("deadline")],
   ],
   ["back while blocked", blocked, of("participantUndone", "a1"), "blocked", { undone: ["a1"] }],
   ["away while blocked", blocked, of("participantAbsent", "a1"), "blocked", { debtors: ["a1"] }],

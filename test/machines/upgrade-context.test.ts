@@ -7,10 +7,10 @@ import {
   copiesAgree,
   copiesImpossible,
   copyHoldersOf,
+  deadlineMs,
   everyoneSettled,
   holdersOf,
   mayCommit,
-  noProgressMs,
   readiness,
   type UpgradeContext,
 } from "../../machines/upgrade-context.ts";
@@ -121,10 +121,12 @@ test("the migration may go without a batch for as long as was asked, or three lo
   const figures = (...durations: readonly number[]) =>
     durations.map((durationMs) => ({ step: "s", durationMs, documents: 1, batches: 1 }));
   const deadlines = { ...base.deadlines, noProgressMs: 50 };
-  expect(noProgressMs(context({ deadlines }))).toBe(50);
-  expect(noProgressMs(context({ deadlines, rehearsed: figures(10, 16) }))).toBe(50);
-  expect(noProgressMs(context({ deadlines, rehearsed: figures(20, 10) }))).toBe(60);
-  expect(noProgressMs(context({ deadlines: { ...deadlines, noProgressMs: -5 } }))).toBe(0);
+  expect(deadlineMs(context({ deadlines }), "noProgressMs")).toBe(50);
+  expect(deadlineMs(context({ deadlines, rehearsed: figures(10, 16) }), "noProgressMs")).toBe(50);
+  expect(deadlineMs(context({ deadlines, rehearsed: figures(20, 10) }), "noProgressMs")).toBe(60);
+  expect(
+    deadlineMs(context({ deadlines: { ...deadlines, noProgressMs: -5 } }), "noProgressMs"),
+  ).toBe(0);
 });
 
 test.each<[Partial<UpgradeContext>, boolean]>([

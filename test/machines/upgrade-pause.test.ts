@@ -42,10 +42,10 @@ const stopped = event("migrationPaused");
 const asked = [...migrating, pause];
 const paused = [...asked, stopped];
 const why = { pause: { why: "a look" } };
-const keepHolds = [timer(8), ask("keepHolds", { upgradeId, to: versions.to, backup })];
+const keepHolds = [...timer(8), ask("keepHolds", { upgradeId, to: versions.to, backup })];
 const goesOn = [
   ask("cancelEffects", { name: "keepHolds" }),
-  timer(6),
+  ...timer(6),
   ask("migrate", work(7, ["a1", "a2"])),
 ];
 
@@ -60,7 +60,7 @@ const rows: readonly Row[] = [
     passed,
     "migrating",
     expect.objectContaining({ touched: true }),
-    [timer(6), ask("migrate", work(7, ["a1", "a2"]))],
+    [...timer(6), ask("migrate", work(7, ["a1", "a2"]))],
   ],
   [
     "without schema steps there is nothing to pause",
@@ -68,7 +68,7 @@ const rows: readonly Row[] = [
     event("gatesShut"),
     "awaiting-peers",
     { gatesShut: true, verified: true, pause: null },
-    [timer(4)],
+    [...timer(4)],
   ],
   ["in migrating: it works on to a safe point", migrating, pause, "migrating", why],
   ["the steps have stopped", asked, stopped, "paused", {}, keepHolds],
@@ -80,7 +80,7 @@ const rows: readonly Row[] = [
     {},
     keepHolds,
   ],
-  ["a batch before the safe point", asked, event("progressSeen"), "migrating", {}, [timer(6)]],
+  ["a batch before the safe point", asked, event("progressSeen"), "migrating", {}, [...timer(6)]],
   ["no safe point in time", asked, deadline, "rolling-back", { reason: timeout({}) }, wayBack()],
   [
     "the live data had changed before the first batch: a new time, and still a pause",
@@ -136,7 +136,7 @@ const rows: readonly Row[] = [
     of("participantSilent", "a2"),
     "paused",
     { silent: ["a2"] },
-    [silence("a2")],
+    [...silence("a2")],
   ],
   [
     "for too long",

@@ -51,18 +51,18 @@ export const awaiting = [...migrating, event("migrationDone")];
 export const back = [...migrating, event("migrationFailed", { reason })];
 export const blocked = [...back, event("restoreFailed", { reason })];
 
-export const timer = (afterMs: number) => ({
-  name: "scheduleTimer",
-  params: { name: "deadline", afterMs, event: { type: "deadlinePassed" } },
-});
 export const ask = (name: string, params: object) => ({ name, params });
-export const choose = [timer(2), ask("chooseBackupTime", { upgradeId, to: versions.to })];
-/** The timer of a silent agent is set, or cancelled. */
-export const silence = (agent: string) => ({
-  name: "scheduleTimer",
-  params: { name: `silence/${agent}`, afterMs: 7, event: { type: "silentTooLong", agent } },
-});
-export const heard = (agent: string) => ask("cancelTimer", { name: `silence/${agent}` });
+export const disarm = (sendId: string) => ask("xstate.cancel", { sendId });
+const armed = (id: string, delay: number, event: object) => [
+  disarm(id),
+  ask("xstate.raise", { event, id, delay }),
+];
+export const timer = (delay: number) => armed("deadline", delay, { type: "deadlinePassed" });
+export const choose = [...timer(2), ask("chooseBackupTime", { upgradeId, to: versions.to })];
+/** The timer of a silent agent is armed, or disarmed. */
+export const silence = (agent: string) =>
+  armed(`silence/${agent}`, 7, { type: "silentTooLong", agent });
+export const heard = (agent: string) => disarm(`silence/${agent}`);
 export const work = (growthBytes: number | null, holders: readonly string[]) => ({
   ...versions,
   ...{ backup, restoreOf: null, growthBytes, holders },
@@ -73,7 +73,7 @@ export const verify = (expected: unknown, of_: unknown) => [
 export const wayBack = (more: object = {}) => [
   ask("cancelEffects", {}),
   ask("turnBack", versions),
-  timer(5),
+  ...timer(5),
   ask("restore", {
     upgradeId,
     ...{ backup, touched: true, acceptForeignWrites: false, holders: names },

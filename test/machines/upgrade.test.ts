@@ -46,7 +46,7 @@ import {
 test("at first it accepts, and knows nothing", () => {
   expect(play(upgradeMachine, input, [])).toMatchObject({
     state: "waiting",
-    asked: [ask("accept", versions), timer(1)],
+    asked: [ask("accept", versions), ...timer(1)],
     context: {
       ...input,
       ...{ ready: {}, gatesShut: false, backup: null, copies: {}, momentsGone: 0 },
@@ -96,7 +96,7 @@ const forward: readonly Row[] = [
     event("gatesShut"),
     "awaiting-peers",
     { gatesShut: true, verified: true },
-    [timer(4)],
+    [...timer(4)],
   ],
   ["the time", backingUp, event("backupTimeChosen", { backup }), "backing-up", { backup }],
   ["a copy", chosen, copy("a1"), "backing-up", { copies: { a1: { digest: "d", reason: null } } }],
@@ -131,9 +131,9 @@ const forward: readonly Row[] = [
     passed,
     "migrating",
     { expected: "e", rehearsed: figures, growthBytes: 7, touched: true },
-    [timer(6), ask("migrate", work(7, names))],
+    [...timer(6), ask("migrate", work(7, names))],
   ],
-  ["progress", migrating, event("progressSeen", { sequence: 1 }), "migrating", {}, [timer(6)]],
+  ["progress", migrating, event("progressSeen", { sequence: 1 }), "migrating", {}, [...timer(6)]],
   [
     "the live data had changed: a new time",
     migrating,
@@ -142,7 +142,7 @@ const forward: readonly Row[] = [
     { backup: null, copies: {}, momentsGone: 1, touched: false, differed: reason },
     choose,
   ],
-  ["migrated", migrating, event("migrationDone"), "awaiting-peers", {}, [timer(4)]],
+  ["migrated", migrating, event("migrationDone"), "awaiting-peers", {}, [...timer(4)]],
   [
     "a vote",
     awaiting,
@@ -199,7 +199,7 @@ const forward: readonly Row[] = [
     of("participantSilent", "a2"),
     "migrating",
     { silent: ["a2"] },
-    [silence("a2")],
+    [...silence("a2")],
   ],
   [
     "it is heard again",
@@ -375,5 +375,5 @@ test("the live data had changed three times: no new time", () => {
 test("a restore by hand works on the backup that its holders have", () => {
   const restoreOf = { backupId: "b", digest: "d", holders: ["a2"] };
   const played = play(upgradeMachine, { ...input, restoreOf }, migrating);
-  expect(played.asked[1]?.params).toMatchObject({ restoreOf, holders: ["a2"] });
+  expect(played.asked.at(-1)?.params).toMatchObject({ restoreOf, holders: ["a2"] });
 });

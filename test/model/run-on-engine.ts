@@ -11,7 +11,7 @@ import { sharedPathsOf } from "./paths.ts";
 /** The actions of a machine, as effects that never answer: the path's events are the answers. */
 function effectsOf(model: Case): EngineMachine["effects"] {
   const names = Object.keys(model.machine.implementations.actions).filter(
-    (name) => !["scheduleTimer", "cancelTimer", "cancelEffects"].includes(name),
+    (name) => name !== "cancelEffects",
   );
   const never = (_params: unknown, { signal }: { signal: AbortSignal }) =>
     new Promise<never>((_, reject) => {

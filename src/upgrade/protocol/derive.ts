@@ -1,7 +1,7 @@
 import type { AgentEvent, ParticipantContext } from "../../../machines/participant-context.ts";
 import {
+  deadlineMs,
   forwardStates,
-  noProgressMs,
   type UpgradeContext,
   type UpgradeEvent,
 } from "../../../machines/upgrade-context.ts";
@@ -157,7 +157,7 @@ export function fromProgress(
   nowMs: number,
 ): readonly Derived<UpgradeEvent>[] {
   if (coordinator.state !== "migrating") return [];
-  const isRecent = nowMs - coordinator.at < noProgressMs(coordinator.context) / 4;
+  const isRecent = nowMs - coordinator.at < deadlineMs(coordinator.context, "noProgressMs") / 4;
   if (isRecent || step + operation + batches === 0) return [];
   const key = `progress:${step}/${operation}/${batches}`;
   return [{ event: { type: "progressSeen", sequence: batches }, key }];
