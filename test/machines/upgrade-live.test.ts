@@ -3,11 +3,12 @@
 import { expect, test } from "vitest";
 import { createActor, type EventObject, SimulatedClock } from "xstate";
 import { upgradeMachine } from "../../machines/upgrade.ts";
+import type { UpgradeInput } from "../../machines/upgrade-context.ts";
 import { event, input, migrating, of } from "./upgrade-ways.ts";
 
 function live(...events: readonly EventObject[]) {
   const clock = new SimulatedClock();
-  const actor = createActor(upgradeMachine, { input, clock }).start();
+  const actor = createActor(upgradeMachine, { input: input as UpgradeInput, clock }).start();
   const send = (each: EventObject) => actor.send(each as never);
   for (const each of events) send(each);
   return {
