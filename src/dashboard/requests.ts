@@ -47,6 +47,12 @@ export function fleetRequestOf(
     }
     return { kind, agent };
   }
+  if (upgradeId === undefined) {
+    throw new LockstepError(
+      "bad-argument",
+      "expected the `upgradeId` of the upgrade that the person saw, found none: name it",
+    );
+  }
   if (upgrade === null || upgrade.upgradeId !== upgradeId) {
     const found = upgrade === null ? "none" : `${upgrade.upgradeId} in ${upgrade.state}`;
     throw new LockstepError(
