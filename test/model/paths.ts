@@ -24,6 +24,16 @@ function reachedIn({ machine, input, events, project }: Case) {
   }));
 }
 
+/** The shortest way to each state of the chart. */
+export function waysOf(model: Case): ReadonlyMap<string, Path> {
+  const ways = new Map<string, Path>();
+  for (const { state, way } of reachedIn(model)) {
+    const name = String(state.value);
+    if (way.length < (ways.get(name)?.length ?? Number.POSITIVE_INFINITY)) ways.set(name, way);
+  }
+  return ways;
+}
+
 /** To every state that can be told apart, and from there by every event there is. */
 export function pathsOf(model: Case): readonly Path[] {
   return reachedIn(model).flatMap(({ way }) => model.events.map((event) => [...way, event]));
