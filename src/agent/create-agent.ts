@@ -15,6 +15,7 @@ import {
   reportOpening,
   reportReady,
   reportWaiting,
+  requireHearing,
 } from "../launcher/agent-side.ts";
 import { limits } from "../limits.ts";
 import { createLog, type Log } from "../log.ts";
@@ -23,6 +24,7 @@ import { controlDatabaseName } from "../mongo/database-names.ts";
 import { type Clock, systemClock } from "../ports/clock.ts";
 import { type FaultPoints, noFaults } from "../ports/fault-point.ts";
 import { type Random, systemRandom } from "../ports/random.ts";
+import { ownStanding } from "../ports/standing.ts";
 import type { GateListener } from "../upgrade/participant/gate/gate.ts";
 import { defineSteps, type Step } from "../upgrade/protocol/steps.ts";
 import { startAgent } from "./agent-runtime.ts";
@@ -178,8 +180,12 @@ const launcherChannel = {
   reportOpening,
 };
 
-/** Leaves once the launcher has ended: nobody else could end a process that hangs, and the next launcher starts another. */
+/**
+ * Leaves once the launcher has ended: nobody else could end a process that hangs, and the next launcher starts another.
+ * @throws LockstepError `bad-argument`
+ */
 function leaveWithLauncher(signal: AbortSignal, log: Log, leave: () => void): void {
+  requireHearing(ownStanding());
   const unsubscribe = onLauncherGone(() => {
     log.warn({}, "the launcher has ended: leaving");
     leave();

@@ -1,7 +1,8 @@
 import { join } from "node:path";
-import type { Reason } from "../errors.ts";
+import { LockstepError, type Reason } from "../errors.ts";
 import type { FaultPoints } from "../ports/fault-point.ts";
 import { readJsonFile, writeFileAtomic } from "../ports/files.ts";
+import type { Standing } from "../ports/standing.ts";
 
 /** The exit code of an agent that wants its launcher to start another version. */
 export const exitForVersionChange = 75;
@@ -50,6 +51,27 @@ export function readLauncherEnvironment(
     ...(cannotStart ? { cannotStart: JSON.parse(cannotStart) as Reason } : {}),
     ...(safeMode ? { safeMode: JSON.parse(safeMode) as Reason } : {}),
   };
+}
+
+/**
+ * Refuses to be the agent of a launcher that would never hear of it: after a minute that launcher would give this version
+ * up, and go on with another one beside this process. Pure.
+ * @throws LockstepError `bad-argument`
+ */
+export function requireHearing({ isMainThread, isClusterWorker, hasChannel }: Standing): void {
+  const refuse = (expected: string, found: string, next: string) => {
+    throw new LockstepError("bad-argument", `expected ${expected}, found ${found}: ${next}`);
+  };
+  const started = "an agent in the process that its launcher has started";
+  if (!isMainThread) refuse(started, "a worker thread", "call createAgent in the main thread");
+  if (isClusterWorker) {
+    const next = "call createAgent in the primary, and start and end the workers in its gate";
+    refuse(started, "a worker of node:cluster", next);
+  }
+  if (hasChannel) return;
+  const next =
+    'let the versions file start node itself, as ["node", "main.js"]: npm, npx and sudo, for example, do not pass the channel on';
+  refuse("a channel to the launcher of this process", "none", next);
 }
 
 /**

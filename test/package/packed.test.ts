@@ -236,10 +236,9 @@ describe("the README's example", () => {
     const text = await until("the example's answer", async () => (await answer())?.text());
     expect(text).toBe("the catalogue, 1.0.0");
     const again = async () => {
-      const stdio = ["ignore", "ignore", "pipe"] as const;
       const other = startProcess(process.execPath, ["example.js"], {
         cwd: home,
-        stdio: [...stdio],
+        stdio: ["ignore", "ignore", "pipe", "ipc"],
         env,
       });
       assert(other.stderr, "the words of the other process can be read");

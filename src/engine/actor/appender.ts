@@ -1,5 +1,6 @@
 import { isLockstepError } from "../../errors.ts";
 import { limits } from "../../limits.ts";
+import { soon } from "../../ports/soon.ts";
 import type { Entry } from "../journal/entry.ts";
 import type { Appended, EngineStore, Fence } from "../journal/store.ts";
 
@@ -77,7 +78,7 @@ export function createAppender(store: EngineStore, fence?: () => Fence): Appende
         waiting.push({ entry, resolve, reject });
       });
       // Entries that are made in the same turn go into one group.
-      if (waiting.length === 1) queueMicrotask(flush);
+      if (waiting.length === 1) soon(flush);
       return answered;
     },
     async idle() {

@@ -1,5 +1,6 @@
 import { isAway } from "../../errors.ts";
 import { limits } from "../../limits.ts";
+import { soon } from "../../ports/soon.ts";
 import type { Entry } from "../journal/entry.ts";
 import type { EngineStore } from "../journal/store.ts";
 
@@ -42,7 +43,7 @@ export class TailReader {
    */
   read(actor: string, known?: number): Promise<Entry | undefined> {
     return new Promise((resolve, reject) => {
-      if (this.#waiting.size === 0) queueMicrotask(() => this.#flush());
+      if (this.#waiting.size === 0) soon(() => this.#flush());
       const same = this.#waiting.get(actor) ?? [];
       same.push({ known, resolve, reject });
       this.#waiting.set(actor, same);

@@ -1,5 +1,6 @@
 import { assert } from "../../errors.ts";
 import { limits } from "../../limits.ts";
+import { soon } from "../../ports/soon.ts";
 import { type ActorRow, type Entry, isLater, lifeOf } from "./entry.ts";
 import { MemoryJournal } from "./memory/memory-journal.ts";
 import { MemoryWorkers } from "./memory/memory-workers.ts";
@@ -261,7 +262,7 @@ class MemoryEngineStore implements EngineStore<MemorySession> {
   watch(listener: WatchListener): Watch {
     let isOpen = false;
     this.#watchers.add(listener);
-    queueMicrotask(() => {
+    soon(() => {
       isOpen = this.#watchers.has(listener);
       if (isOpen) listener.onAppended(null);
     });
@@ -308,7 +309,7 @@ class MemoryEngineStore implements EngineStore<MemorySession> {
     for (const watcher of this.#watchers) {
       const { except, onAppended } = watcher;
       if (except !== undefined && nonce.startsWith(except)) continue;
-      queueMicrotask(() => {
+      soon(() => {
         if (this.#watchers.has(watcher)) onAppended({ actor, partition, revision });
       });
     }

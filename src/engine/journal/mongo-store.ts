@@ -1,12 +1,5 @@
-import {
-  type ClientSession,
-  type Db,
-  MongoClient,
-  ReadConcern,
-  Timestamp,
-  WriteConcern,
-} from "mongodb";
-import { LockstepError } from "../../errors.ts";
+import type { ClientSession, Db, MongoClient } from "mongodb";
+import { ReadConcern, Timestamp, WriteConcern } from "mongodb";
 import { limits } from "../../limits.ts";
 import { type Log, silentLog } from "../../log.ts";
 import { databaseNowMs } from "../../mongo/database-now.ts";
@@ -20,6 +13,7 @@ import { BrokenRecords } from "./mongo/broken-records.ts";
 import { JournalCollection } from "./mongo/journal-collection.ts";
 import { compact, expireEnded, expireHistory } from "./mongo/retention.ts";
 import { endSessions, Sessions } from "./mongo/sessions.ts";
+import { requireOwnClient } from "./mongo/usable-client.ts";
 import { JournalWatch } from "./mongo/watch-journal.ts";
 import { WorkAttempts } from "./mongo/work-attempts.ts";
 import { WorkerRecords } from "./mongo/worker-records.ts";
@@ -39,7 +33,7 @@ export interface MongoEngineStoreOptions {
 
 /**
  * The store of workflows on a MongoDB replica set.
- * @throws LockstepError `driver-not-supported`
+ * @throws LockstepError `driver-not-supported`, `bad-argument`
  */
 export function createMongoEngineStore(
   options: MongoEngineStoreOptions,
@@ -80,12 +74,7 @@ class MongoEngineStore implements EngineStore<ClientSession> {
 
   constructor(options: MongoEngineStoreOptions) {
     const { client, databaseName, clock, faultPoints } = options;
-    if (!(client instanceof MongoClient)) {
-      throw new LockstepError(
-        "driver-not-supported",
-        'expected a client of the same copy of the package "mongodb" that Lockstep uses, found another one: install one copy for both (npm ls mongodb)',
-      );
-    }
+    requireOwnClient(client);
     const writeConcern = new WriteConcern("majority", limits.engineMajorityMs, true);
     const database = databaseOf(client, databaseName, writeConcern);
     const broken = new BrokenRecords(options.log ?? silentLog);
