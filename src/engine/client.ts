@@ -13,7 +13,7 @@ import {
   type Way,
 } from "./actor/actors.ts";
 import type { Appender } from "./actor/appender.ts";
-import { checkedId, checkedKey, checkMachine } from "./actor/checked-names.ts";
+import { checkedId, checkedKey, checkMachine, isCallersType } from "./actor/checked-names.ts";
 import type { DatabaseClock } from "./actor/database-clock.ts";
 import type { HintHub } from "./actor/hint-hub.ts";
 import { partitionOf } from "./actor/partition.ts";
@@ -272,10 +272,10 @@ function checkEvent(event: { readonly type: string }): void {
     typeof type === "string" &&
     type.length > 0 &&
     type.length <= limits.eventTypeLengthMax &&
-    !/^(xstate|lockstep)\./.test(type);
+    isCallersType(type);
   if (isFine) return;
   throw new LockstepError(
     "bad-argument",
-    `expected an event with a type of its own of 1 to ${limits.eventTypeLengthMax} characters, found ${JSON.stringify(String(type).slice(0, 100))}: types that begin with "xstate." or "lockstep." belong to XState and the engine`,
+    `expected an event with a type of its own of 1 to ${limits.eventTypeLengthMax} characters, found ${JSON.stringify(String(type).slice(0, 100))}: types that begin with "xstate." or "lockstep." belong to XState and the engine, except for "xstate.route"`,
   );
 }

@@ -5,7 +5,7 @@ import type { Clock } from "../ports/clock.ts";
 import { type LinkedController, linkController } from "../ports/waiting/linked-controller.ts";
 import { createWakeUp } from "../ports/waiting/wake-up.ts";
 import { type Actors, unknownActor } from "./actor/actors.ts";
-import { checkedFigure, checkedId, checkMachine } from "./actor/checked-names.ts";
+import { checkedFigure, checkedId, checkMachine, isCallersType } from "./actor/checked-names.ts";
 import type { HintHub } from "./actor/hint-hub.ts";
 import { News } from "./actor/news.ts";
 import { reasonFor } from "./actor/step.ts";
@@ -181,7 +181,7 @@ export class Reader {
         readonly _nodes: readonly NodeLike[];
       };
       const own = nodes.flatMap(({ ownEvents }) => ownEvents);
-      const events = [...new Set(own)].filter((type) => !type.startsWith("xstate.")).toSorted();
+      const events = [...new Set(own)].filter(isCallersType).toSorted();
       return { events };
     } catch (error) {
       return { events: [], reason: reasonFor(error) };

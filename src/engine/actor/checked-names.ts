@@ -38,6 +38,11 @@ export function checkedKey(key: string): string {
   );
 }
 
+/** True for a type of events that callers send. Of XState's own types, `xstate.route` is one: it leads to a state with a `route`. */
+export function isCallersType(type: string): boolean {
+  return type === "xstate.route" || !/^(xstate|lockstep)\./.test(type);
+}
+
 /**
  * A whole number of an option.
  * @throws LockstepError `bad-argument`

@@ -4,15 +4,27 @@ import type { AnyActorLogic, AnyStateMachine } from "xstate";
 import { limits } from "../../limits.ts";
 import { isMachine, isPureLogic } from "../system/xstate-internals.ts";
 
+interface TransitionLike {
+  readonly actions: readonly unknown[];
+  readonly guard?: unknown;
+}
+
+interface InvokeLike {
+  readonly id: string;
+  readonly src: unknown;
+}
+
 interface NodeLike {
   readonly id: string;
-  readonly config: Readonly<Record<string, unknown>>;
+  readonly type: string;
+  readonly config: { readonly invoke?: InvokeLike | readonly InvokeLike[] };
   readonly states: Readonly<Record<string, NodeLike>>;
-  readonly invoke: readonly { readonly src: unknown }[];
+  readonly initial: TransitionLike;
+  readonly invoke: readonly InvokeLike[];
   readonly entry: readonly unknown[];
   readonly exit: readonly unknown[];
-  readonly transitions: ReadonlyMap<string, readonly { readonly actions: readonly unknown[] }[]>;
-  readonly always?: readonly { readonly actions: readonly unknown[] }[];
+  readonly transitions: ReadonlyMap<string, readonly TransitionLike[]>;
+  readonly always?: readonly TransitionLike[];
 }
 
 interface Names {
@@ -27,12 +39,18 @@ interface BuiltIn {
   readonly type: string;
   readonly src?: unknown;
   readonly id?: unknown;
+  readonly delay?: unknown;
 }
 
 function builtInOf(action: unknown): BuiltIn | null {
   return typeof action === "function" && "resolve" in action
     ? (action as unknown as BuiltIn)
     : null;
+}
+
+/** The name of an action or a guard that is not a function. */
+function nameOf(reference: unknown): string {
+  return typeof reference === "string" ? reference : (reference as { readonly type: string }).type;
 }
 
 const namePattern = /^[\p{L}\p{N}][\p{L}\p{N}._-]*$/u;
@@ -59,6 +77,8 @@ class Inspection {
   readonly seen = new Set<AnyStateMachine>();
   readonly sources = new Set<string>();
   readonly actions = new Set<string>();
+  /** Each guard once a state: one can name itself by way of others. */
+  readonly #guards = new Set<string>();
   readonly #names: Names;
 
   constructor(names: Names) {
@@ -78,10 +98,37 @@ class Inspection {
   #node(machine: AnyStateMachine, node: NodeLike, where: string): void {
     const here = `${where}: state ${node.id}`;
     for (const { src } of node.invoke) this.#source(machine, src, here);
-    const transitions = [...node.transitions.values(), node.always ?? []].flat();
+    for (const [index, { src }] of [node.config.invoke ?? []].flat().entries()) {
+      if (isMachine(src)) this.machine(src, `${where} › ${node.invoke[index]?.id}`);
+    }
+    const entering = node.type === "compound" ? [node.initial] : [];
+    const transitions = [...node.transitions.values(), node.always ?? [], entering].flat();
+    for (const { guard } of transitions) this.#guard(machine, guard, here);
     const asked = [node.entry, node.exit, ...transitions.map(({ actions }) => actions)].flat();
     for (const action of asked) this.#action(machine, action, here);
     for (const child of Object.values(node.states)) this.#node(machine, child, where);
+  }
+
+  /** A guard that XState could not evaluate: it would fail at each event of its transition. */
+  #guard(machine: AnyStateMachine, guard: unknown, here: string): void {
+    if (guard === undefined || guard === null) return;
+    if (typeof guard === "function") {
+      const { guards = [] } = guard as { readonly guards?: readonly unknown[] };
+      for (const inner of guards) this.#guard(machine, inner, here);
+      return;
+    }
+    const name = nameOf(guard);
+    if (this.#guards.has(`${here} ${name}`)) return;
+    this.#guards.add(`${here} ${name}`);
+    const own: unknown = machine.implementations.guards[name];
+    if (own === undefined) this.#missingGuard(name, here);
+    else this.#guard(machine, own, here);
+  }
+
+  #missingGuard(name: string, here: string): void {
+    this.troubles.push(
+      `${here} asks for the guard "${name}", which nothing implements: add it to \`setup({ guards })\``,
+    );
   }
 
   #source(machine: AnyStateMachine, src: unknown, here: string): void {
@@ -104,7 +151,7 @@ class Inspection {
       return;
     }
     if (typeof action === "function") return;
-    const name = typeof action === "string" ? action : (action as { type: string }).type;
+    const name = nameOf(action);
     if (name.startsWith("xstate.")) return;
     this.actions.add(name);
     const own: unknown = machine.implementations.actions[name];
@@ -123,7 +170,12 @@ class Inspection {
     if (ownBuiltIn) this.#builtIn(machine, ownBuiltIn, here);
   }
 
-  #builtIn(machine: AnyStateMachine, { type, src, id }: BuiltIn, here: string): void {
+  #builtIn(machine: AnyStateMachine, { type, src, id, delay }: BuiltIn, here: string): void {
+    if (typeof delay === "string" && machine.implementations.delays[delay] === undefined) {
+      this.troubles.push(
+        `${here} asks for the delay "${delay}", which nothing implements, so that XState would not wait: add it to \`setup({ delays })\``,
+      );
+    }
     if (type !== "xstate.spawnChild") return;
     if (typeof src !== "string") {
       this.troubles.push(
@@ -138,17 +190,19 @@ class Inspection {
   }
 }
 
-function unusedTroubles(inspection: Inspection, machine: AnyStateMachine, names: Names): string[] {
+function unusedTroubles(inspection: Inspection, names: Names): string[] {
   const { sources, actions, seen } = inspection;
   const unknown = [...names.tasks.keys()].filter((name) => !sources.has(name));
   const declared = new Set([...seen].flatMap((each) => Object.keys(each.implementations.actions)));
   const unasked = [...names.actions.keys()].filter(
     (name) => !actions.has(name) && !declared.has(name),
   );
-  const notTasks = [...names.tasks.keys()].filter((name) => {
-    const logic = machine.implementations.actors[name] as AnyActorLogic | undefined;
-    return logic !== undefined && (isMachine(logic) || isPureLogic(logic));
-  });
+  const notTasks = [...names.tasks.keys()].filter((name) =>
+    [...seen].some(({ implementations }) => {
+      const logic = implementations.actors[name] as AnyActorLogic | undefined;
+      return logic !== undefined && (isMachine(logic) || isPureLogic(logic));
+    }),
+  );
   return [
     ...unknown.map((name) => `\`tasks.${name}\`: no state invokes "${name}": take it out`),
     ...unasked.map(
@@ -195,7 +249,7 @@ export function inspectMachine(
   const troubles = [
     ...nameTroubles(names),
     ...inspection.troubles,
-    ...unusedTroubles(inspection, machine, names),
+    ...unusedTroubles(inspection, names),
   ];
   const declared = [names.tasks, names.actions].map((each) => [...each.keys()].toSorted());
   const text = [JSON.stringify(declared), ...charts].join("\n");

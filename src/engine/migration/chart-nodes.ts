@@ -1,4 +1,5 @@
 import type { AnyActorLogic, AnyStateMachine } from "xstate";
+import { stateOfId } from "../system/xstate-internals.ts";
 
 /** A state of a chart, with what the migration of an actor needs of it. */
 export interface ChartNode {
@@ -31,8 +32,7 @@ export function nodeAt(root: ChartNode, path: readonly string[]): ChartNode | un
 }
 
 export function nodeOfId(machine: AnyStateMachine, id: string): ChartNode | undefined {
-  const { idMap } = machine as unknown as { readonly idMap: ReadonlyMap<string, ChartNode> };
-  return idMap.get(id);
+  return stateOfId(machine, id) as ChartNode | undefined;
 }
 
 /** A path as text: `paying.card`. A dot or a backslash in a key has a backslash before it, as in XState's targets. */

@@ -1,4 +1,5 @@
 import type { AnyStateMachine } from "xstate";
+import { stateOfId } from "./xstate-internals.ts";
 
 interface ActiveNode {
   readonly id: string;
@@ -13,7 +14,7 @@ interface WithNodes {
 }
 
 interface WithHistory extends WithNodes {
-  readonly historyValue: Readonly<Record<string, readonly unknown[]>>;
+  readonly historyValue: Readonly<Record<string, readonly { readonly id: string }[]>>;
 }
 
 /** One leaf with everything above it: its order says nothing. */
@@ -50,20 +51,37 @@ function givenBy(machine: AnyStateMachine, value: unknown): readonly ActiveNode[
   }
 }
 
-/** Lets the machine restore the active states that `activeNodesOf` gave, and histories that remember none. It has to be a copy of the user's machine. */
+/** Lets the machine restore the active states that `activeNodesOf` gave, and its histories. It has to be a copy of the user's machine. */
 export function withActiveNodes(copy: AnyStateMachine): AnyStateMachine {
   const restore = copy.restoreSnapshot;
   copy.restoreSnapshot = (stored, scope) => {
     const { nodes, ...plain } = stored as unknown as WithHistory & { nodes?: readonly string[] };
-    const restored = restore(plain as never, scope);
+    const historyValue = rememberedBy(copy, plain.historyValue);
+    const restored = restore({ ...plain, historyValue } as never, scope);
     // XState forgets a history that remembers no state, so that it would lead to its default.
-    const empty = Object.entries(plain.historyValue).filter(([, states]) => states.length === 0);
+    const empty = Object.entries(historyValue).filter(([, states]) => states.length === 0);
     Object.assign(restored.historyValue, Object.fromEntries(empty));
     if (nodes === undefined) return restored;
-    const active = nodes.map((id) => copy.getStateNodeById(id));
+    const active = nodes.map((id) => activeNode(copy, id));
     const { value } = plain;
-    const tags = new Set(active.flatMap((node) => (node as unknown as ActiveNode).tags));
+    const tags = new Set(active.flatMap((node) => node.tags));
     return Object.assign(restored, { _nodes: active, value, tags });
   };
   return copy;
+}
+
+function activeNode(copy: AnyStateMachine, id: string): ActiveNode {
+  const node = stateOfId(copy, id) as ActiveNode | undefined;
+  if (node === undefined) throw new Error(`state "${id}" does not exist`);
+  return node;
+}
+
+/** The states that histories remember. XState itself would not find those whose id has a dot. */
+function rememberedBy(copy: AnyStateMachine, stored: WithHistory["historyValue"]) {
+  return Object.fromEntries(
+    Object.entries(stored).map(([id, states]) => [
+      id,
+      states.map((state) => stateOfId(copy, state.id) ?? state),
+    ]),
+  );
 }

@@ -30,6 +30,7 @@ import {
   isActorRef,
   isEndlessError,
   isMachine,
+  isNamed,
   isPureLogic,
   isRunning,
   type LiveActor,
@@ -94,8 +95,7 @@ export class LiveSystem {
     system.#work = entry.work;
     system.#timers = new TimerTable(timers);
     system.#create({ snapshot: persistedOf(tree.root, (workId) => inputs.get(workId)) });
-    const { system: actors } = system.#rootActor;
-    for (const systemId of tree.taken ?? []) actors._set(systemId, new GoneActor(-1));
+    for (const id of tree.taken ?? []) system.#rootActor.system._set(id, new GoneActor(-1));
     for (const { birth, put } of references)
       put(system.#births.actors.get(birth) ?? new GoneActor(birth));
     const found = system.snapshot as { readonly status: string; readonly error: unknown };
@@ -332,7 +332,7 @@ export class LiveSystem {
   #interceptedAction(actor: LiveActor, action: ExecutableAction): ExecutableAction {
     const { type, exec, info, params } = action;
     if (type.startsWith("xstate.")) return action;
-    if (this.#options.chart.actions.has(type)) {
+    if (this.#options.chart.actions.has(type) && isNamed(actor, action)) {
       return { ...action, exec: () => this.#begin(this.#nextId(), "action", actor, type, params) };
     }
     if (exec === undefined) return action;

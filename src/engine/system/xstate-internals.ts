@@ -112,6 +112,14 @@ export function isPureLogic(logic: AnyActorLogic): boolean {
   return !isMachine(logic) && typeof logic.start !== "function";
 }
 
+/**
+ * The state of a machine by its whole id, or undefined. XState's `getStateNodeById` takes a dot in an id for a step of
+ * a path, so it does not find the states of a machine whose id has one.
+ */
+export function stateOfId(machine: AnyStateMachine, id: string): object | undefined {
+  return (machine as unknown as { readonly idMap: ReadonlyMap<string, object> }).idMap.get(id);
+}
+
 /** Gives the machine an end to cycles of transitions without events. It has to be a copy of the user's machine. */
 export function withBound(copy: AnyStateMachine): AnyStateMachine {
   const own = copy.options?.maxIterations ?? Number.POSITIVE_INFINITY;
@@ -126,6 +134,12 @@ export function withBound(copy: AnyStateMachine): AnyStateMachine {
 export function takenSystemIds(root: LiveActor): readonly string[] {
   const named = Object.entries(root.system.getAll());
   return named.flatMap(([systemId, actor]) => (isRunning(asLive(actor)) ? [] : [systemId]));
+}
+
+/** False for a function that a chart writes inline: XState gives its action the name of the function. */
+export function isNamed({ logic }: LiveActor, { type, exec }: ExecutableAction): boolean {
+  if (exec === undefined || !isMachine(logic)) return true;
+  return logic.implementations.actions[type] === exec;
 }
 
 /** True for the error that ends a cycle of transitions without events. */

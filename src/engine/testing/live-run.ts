@@ -60,10 +60,7 @@ export class LiveRun {
       ...{ id: "root", clock: this.#clock, input, logger: () => {} },
       inspect: (event: InspectionEvent) => {
         if (event.type === "@xstate.event") this.#noteResult(event);
-        if (event.type === "@xstate.actor") {
-          const actor = event.actorRef as AnyActorRef;
-          actor.on("*", (emitted) => void this.#emitted.push(textOf(emitted)));
-        }
+        if (event.type === "@xstate.actor") this.#adopt(event.actorRef as AnyActorRef);
       },
     } as never);
     // XState throws an error of the root into the process where nobody listens.
@@ -110,6 +107,14 @@ export class LiveRun {
     (this.#actor as unknown as { stop(): void }).stop();
   }
 
+  /** XState runs nothing of a new actor before this, so that a child machine gets its tasks and actions, named or inline. */
+  #adopt(actor: AnyActorRef): void {
+    const live = asLive(actor);
+    if (live._parent !== undefined && isMachine(live.logic))
+      live.logic = this.#provided(live.logic);
+    actor.on("*", (emitted) => void this.#emitted.push(textOf(emitted)));
+  }
+
   /** Notes the end of whatever would be a worker's work: the engine records it as a result. */
   #noteResult({ event, sourceRef }: InspectedEventEvent): void {
     if (sourceRef === undefined || !/^xstate\.(done|error)\.actor\./.test(event.type)) return;
@@ -120,12 +125,9 @@ export class LiveRun {
     this.#results.push(resultText(isDone ? { kind: "done", output } : { kind: "error", error }));
   }
 
-  /** The machine with the tasks and actions of its declaration, also in the machines that it invokes. */
+  /** The machine with the tasks and actions of its declaration. */
   #provided(machine: AnyStateMachine): AnyStateMachine {
     const { tasks, actions } = this.#durable;
-    const children = Object.entries(machine.implementations.actors).flatMap(([name, logic]) =>
-      isMachine(logic) ? [[name, this.#provided(logic)] as const] : [],
-    );
     const promises = [...tasks].flatMap(([name, task]) => {
       const own: unknown = machine.implementations.actors[name];
       const run = task.run ?? null;
@@ -140,7 +142,7 @@ export class LiveRun {
       },
     ]);
     return machine.provide({
-      actors: Object.fromEntries([...children, ...promises]),
+      actors: Object.fromEntries(promises),
       actions: Object.fromEntries(effects),
     } as never) as AnyStateMachine;
   }

@@ -275,10 +275,11 @@ export class WorkStarter {
 
   async #logicOf(
     actor: string,
-    { name, birth }: WorkRecord,
+    { name, birth, parent }: WorkRecord,
     machine: AnyStateMachine,
   ): Promise<AnyActorLogic> {
-    const named: unknown = machine.implementations.actors[name];
+    // A child machine may have other logic of the same name.
+    const named: unknown = parent === 0 ? machine.implementations.actors[name] : undefined;
     if (named !== undefined) return named as AnyActorLogic;
     const tail = await this.#ports.actors.tail(actor);
     const logic = tail && this.#ports.actors.read(tail).ownLogicOf(birth);

@@ -1,6 +1,6 @@
 // Aim: the rows of docs/engine-bad-input.md on tasks, charts and the surroundings are true. Method: as in bad-input.test.ts.
 import { describe, expect, onTestFinished, test } from "vitest";
-import { type AnyStateMachine, assign, raise, setup } from "xstate";
+import { type AnyStateMachine, assign, fromPromise, raise, setup } from "xstate";
 import { startEngine } from "../../../src/engine/create-engine.ts";
 import { type DurableMachine, durable } from "../../../src/engine/definition/durable.ts";
 import { createMemoryEngineStore } from "../../../src/engine/journal/memory-store.ts";
@@ -215,6 +215,47 @@ describe("a chart", () => {
     await expect(host.ask((engine) => engine.why("a"))).rejects.toMatchObject({
       code: "unknown-actor",
     });
+  });
+
+  row("a guard, a delay or an action that a state names, and nothing implements", () => {
+    const missing = {
+      guard: { on: { DO: { target: "b", guard: "nobody" } } },
+      delay: { after: { nobody: "b" } },
+      action: { initial: { target: "c", actions: "nobody" }, states: { c: {} } },
+    };
+    for (const [kind, state] of Object.entries(missing)) {
+      const src = setup({}).createMachine({ initial: "a", states: { a: state, b: {} } } as never);
+      const parent = setup({}).createMachine({ invoke: { id: "kid", src } } as never);
+      expect(() => durable(parent as unknown as AnyStateMachine, names)).toThrow(
+        expect.objectContaining({
+          code: "machine-not-supported",
+          message: expect.stringContaining(`m › kid: state (machine).a asks for the ${kind} "no`),
+        }),
+      );
+    }
+  });
+
+  row("a second child with the id of one that still runs", async () => {
+    const machine = setup({ actors: { wait: fromPromise(() => new Promise(() => {})) } });
+    const { send, get } = await actorOf(
+      durable(
+        machine.createMachine({
+          initial: "open",
+          states: {
+            // XState enters the state again without leaving it, since the history remembers nothing.
+            open: { invoke: { src: "wait" }, on: { DO: "back", FINE: "fine" } },
+            ...{ back: { type: "history" }, fine: {} },
+          },
+        }) as unknown as AnyStateMachine,
+        names,
+      ),
+    );
+    expect(await send({ type: "DO" })).toMatchObject({
+      ...{ outcome: "rejected", status: "active" },
+      reason: { code: "value-not-kept", message: expect.stringContaining("one child of this id") },
+    });
+    expect((await get()).value).toBe("open");
+    expect(await send({ type: "FINE" })).toMatchObject({ outcome: "applied", state: "fine" });
   });
 
   row("an endless `always`, or actors that answer each other without end", async () => {
