@@ -247,9 +247,9 @@ describe("the README's example", () => {
     return { child, again };
   };
 
-  test("serves, and ends in good order on SIGTERM", async () => {
+  test.each(["SIGTERM", "SIGINT"] as const)("serves, and ends in good order on %s", async (by) => {
     const { child } = await start({ isLaunched: false });
-    child.kill("SIGTERM");
+    child.kill(by);
     expect(await exited(child)).toEqual({ code: 0, signal: null });
   });
 

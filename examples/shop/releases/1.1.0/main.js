@@ -56,7 +56,7 @@ const agent = createAgent({
   },
 });
 const end = () => agent.stop().finally(() => process.exit(0));
-process.once("SIGTERM", end);
+for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, end);
 await agent.start().catch(({ code, message }) => {
   console.error(`${code}: ${message}`); // such as name-taken
   process.exit(1);
