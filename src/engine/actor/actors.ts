@@ -8,7 +8,7 @@ import type { Registry } from "../definition/registry.ts";
 import { type Entry, isLater, type Place } from "../journal/entry.ts";
 import type { Appended, EngineStore, Fence } from "../journal/store.ts";
 import { toLatest } from "../migration/to-latest.ts";
-import { LiveSystem } from "../system/live-system.ts";
+import { LiveSystem, type SystemOptions } from "../system/live-system.ts";
 import type { RunStamp } from "../system/outcome.ts";
 import type { Appender } from "./appender.ts";
 import type { DatabaseClock } from "./database-clock.ts";
@@ -163,10 +163,10 @@ export class Actors {
     return true;
   }
 
-  /** The system of an entry, for reading, in the version in which it would go on. What is sent to it goes nowhere. */
-  read(entry: Entry): LiveSystem {
+  /** The system of an entry, for reading, in the version in which it would go on. Without `onOutside`, what is sent to it goes nowhere. */
+  read(entry: Entry, onOutside: SystemOptions["onOutside"] = () => {}): LiveSystem {
     const migrated = toLatest(this.#ports.registry, entry, { nowMs: entry.atMs, nonce: "" });
-    return this.#revive(migrated?.entry ?? entry, () => {});
+    return this.#revive(migrated?.entry ?? entry, onOutside);
   }
 
   async #applyShared(

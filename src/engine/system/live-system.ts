@@ -96,8 +96,7 @@ export class LiveSystem {
     system.#timers = new TimerTable(timers);
     system.#create({ snapshot: persistedOf(tree.root, (workId) => inputs.get(workId)) });
     for (const id of tree.taken ?? []) system.#rootActor.system._set(id, new GoneActor(-1));
-    for (const { birth, put } of references)
-      put(system.#births.actors.get(birth) ?? new GoneActor(birth));
+    for (const { birth, put } of references) put(system.actorOf(birth) ?? new GoneActor(birth));
     const found = system.snapshot as { readonly status: string; readonly error: unknown };
     if (found.status === "error" && tree.root.snapshot["status"] !== "error") {
       throw notReadable(entry.actor, messageOf(found.error));
@@ -130,8 +129,7 @@ export class LiveSystem {
   /** A value that was written down. Actors that are gone become references to nobody. */
   decode(text: string): unknown {
     return decode(text, {
-      later: (birth, put) =>
-        put(this.#births.actors.get(Number(birth)) ?? new GoneActor(Number(birth))),
+      later: (birth, put) => put(this.actorOf(Number(birth)) ?? new GoneActor(Number(birth))),
     });
   }
 
@@ -168,6 +166,9 @@ export class LiveSystem {
       }
       case "carried-out":
         this.#work = this.#work.filter(({ id }) => id !== cause.workId);
+        return true;
+      case "emitted":
+        this.#run?.emitted.push(cause.event);
         return true;
     }
   }
@@ -276,7 +277,11 @@ export class LiveSystem {
     const relay = system._relay;
     system._relay = (source, target, event) => {
       const run = this.#run;
-      if (run === undefined) return this.#outside(target, event);
+      if (run === undefined) {
+        const birth = this.#births.find(target);
+        if (birth !== undefined) this.#options.onOutside(birth, event);
+        return;
+      }
       run.relays += 1;
       run.isEndless ||= run.relays > limits.messagesPerTransitionMax;
       if (!run.isEndless) relay(source, target, event);
@@ -292,11 +297,6 @@ export class LiveSystem {
     system._relay = () => {};
     this.#rootActor.start();
     system._relay = relay;
-  }
-
-  #outside(target: LiveActor, event: object): void {
-    const birth = this.#births.find(target);
-    if (birth !== undefined) this.#options.onOutside(birth, event);
   }
 
   /** Numbers an actor at its creation, and takes over what would leave the process. XState has not run any of it yet. */

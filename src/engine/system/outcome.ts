@@ -16,6 +16,8 @@ export type Cause =
   | { readonly kind: "event"; readonly birth: number; readonly event: object }
   | { readonly kind: "timer"; readonly id: string }
   | { readonly kind: "settled"; readonly workId: string; readonly settled: Settled }
+  /** Live work emits an event. */
+  | { readonly kind: "emitted"; readonly event: object }
   /** An action or a message that was carried out. */
   | { readonly kind: "carried-out"; readonly workId: string };
 

@@ -6,6 +6,7 @@ export interface LiveReports {
   settled(settled: Settled): void;
   /** The child sends an event to its parent. */
   event(event: EventObject): void;
+  emitted(event: EventObject): void;
 }
 
 /** A promise, callback or observable that runs in this process. */
@@ -49,6 +50,7 @@ export function startLive(logic: AnyActorLogic, input: unknown, reports: LiveRep
     syncSnapshot: true,
     input,
   } as never) as unknown as AnyActorRef & { _stop(): void };
+  child.on("*", (event) => reports.emitted(event));
   child.start();
   let stopped = false;
   return {

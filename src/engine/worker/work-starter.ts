@@ -119,7 +119,7 @@ export class WorkStarter {
         isNoted = true;
         return this.#calls.run(() => store.saveAttempt(attempt));
       },
-      input: () => this.#inputOf(actor, record),
+      input: () => this.#inputOf(actor, record, signal),
       inTurn: (act, signal) => this.#turns[record.kind]?.run(act, signal) ?? act(),
       record: ({ settled, transaction }) => this.#record(actor, record, settled, transaction),
     });
@@ -161,7 +161,7 @@ export class WorkStarter {
   }
 
   /** The input as the system has it, with references to actors. Only those need the actor. */
-  async #inputOf(actor: string, { input }: WorkRecord): Promise<unknown> {
+  async #inputOf(actor: string, { input }: WorkRecord, signal: AbortSignal): Promise<unknown> {
     let hasReferences = false;
     const later = () => {
       hasReferences = true;
@@ -170,7 +170,9 @@ export class WorkStarter {
     if (!hasReferences) return value;
     const tail = await this.#ports.actors.tail(actor);
     assert(tail, "an actor with work has a tail", { actor });
-    return this.#ports.actors.read(tail).decode(input);
+    const send = (birth: number, event: object) =>
+      void this.#report(actor, outsideIntent(birth, event as EventObject), signal);
+    return this.#ports.actors.read(tail, send).decode(input);
   }
 
   #policyOf(
@@ -231,6 +233,7 @@ export class WorkStarter {
           else report(settledIntent(record, settled));
         },
         event: (event) => report(parentIntent(record, event)),
+        emitted: (event) => report(emittedIntent(record, event)),
       });
       started?.(child);
       const stop = () => {
@@ -345,15 +348,25 @@ function settledIntent(record: WorkRecord, result: Settled): (tail: Entry) => In
 }
 
 /** An event that live work sends to the actor that invoked it. */
-function parentIntent(
-  { id, parent }: WorkRecord,
-  event: EventObject,
-): (tail: Entry) => Intent | null {
-  return (tail) =>
+function parentIntent(record: WorkRecord, event: EventObject): (tail: Entry) => Intent | null {
+  return whileAsked(record, event, { kind: "event", birth: record.parent, event });
+}
+
+function emittedIntent(record: WorkRecord, event: EventObject): (tail: Entry) => Intent | null {
+  return whileAsked(record, event, { kind: "emitted", event });
+}
+
+function whileAsked({ id }: WorkRecord, event: EventObject, cause: Intent["cause"]) {
+  return (tail: Entry): Intent | null =>
     tail.work.some((pending) => pending.id === id)
-      ? {
-          ...{ kind: "child", eventType: event.type, event },
-          cause: { kind: "event", birth: parent, event },
-        }
+      ? { kind: "child", eventType: event.type, event, cause }
+      : null;
+}
+
+/** An event that work sends to an actor of its input. */
+function outsideIntent(birth: number, event: EventObject) {
+  return ({ status }: Entry): Intent | null =>
+    status === "active"
+      ? { kind: "child", eventType: event.type, event, cause: { kind: "event", birth, event } }
       : null;
 }

@@ -1,15 +1,31 @@
-// Aim: an event or a value of live work counts once where the answer of its append is lost. Method: an engine on a memory
-// store that takes each such entry and throws once.
+// Aim: an event or a value of live work counts once where the answer of its append is lost; what it sends to other actors
+// and what it emits is not lost. Method: an engine on a memory store that takes each such entry and throws once; hosts in
+// virtual time.
 import { expect, onTestFinished, test } from "vitest";
-import { assign, fromCallback, fromObservable, setup } from "xstate";
+import {
+  type AnyActorLogic,
+  type AnyActorRef,
+  assign,
+  fromCallback,
+  fromObservable,
+  fromPromise,
+  type PromiseActorLogic,
+  setup,
+} from "xstate";
 import { startEngine } from "../../../src/engine/create-engine.ts";
-import { durable } from "../../../src/engine/definition/durable.ts";
+import { type DurableMachine, durable } from "../../../src/engine/definition/durable.ts";
 import { createMemoryEngineStore } from "../../../src/engine/journal/memory-store.ts";
 import type { EngineStore } from "../../../src/engine/journal/store.ts";
+import { crashAnywhere } from "../../../src/engine/testing/crash-anywhere.ts";
+import { EngineHost } from "../../../src/engine/testing/engine-host.ts";
 import { LockstepError } from "../../../src/errors.ts";
 import { silentLog } from "../../../src/log.ts";
 import { systemClock } from "../../../src/ports/clock.ts";
 import { systemRandom } from "../../../src/ports/random.ts";
+
+interface WithRoot {
+  readonly root: AnyActorRef;
+}
 
 /** Three values, each in a turn of its own, and no end. */
 const three = {
@@ -81,4 +97,46 @@ test("events of a callback and values of an observable count once, also where an
   expect(all.context).toEqual({ ticks: 3, values: [0, 1, 2, 3] });
   expect(lost.size).toBeGreaterThanOrEqual(6);
   expect((await engine.history("a")).length).toBe(7);
+});
+
+/** A machine with one live child, which gets the root. */
+function withChild(logic: AnyActorLogic) {
+  const machine = setup({
+    types: {} as { context: { heard: readonly string[] }; events: { type: "HI" } },
+    actors: { live: logic as PromiseActorLogic<unknown, WithRoot> },
+  }).createMachine({
+    context: { heard: [] },
+    invoke: { src: "live", input: ({ self }) => ({ root: self }) },
+    on: {
+      HI: { actions: assign({ heard: ({ context, event }) => [...context.heard, event.type] }) },
+    },
+  });
+  return durable(machine, { name: "live", version: "1.0.0" });
+}
+
+test.each([
+  ["promise", fromPromise(async ({ input }) => (input as WithRoot).root.send({ type: "HI" }))],
+  ["callback", fromCallback(({ input }) => (input as WithRoot).root.send({ type: "HI" }))],
+])("an event that a %s sends to an actor of its input arrives", async (_kind, logic) => {
+  const machine = withChild(logic);
+  const host = new EngineHost({ machines: [machine as DurableMachine] });
+  onTestFinished(() => host.dispose());
+  await host.ask((engine) => engine.start(machine, { id: "a" }));
+  await host.settle();
+  const { context } = await host.ask((engine) => engine.get(machine, "a"));
+  expect(context).toEqual({ heard: ["HI"] });
+});
+
+test.each([
+  ["promise", fromPromise(async ({ emit }) => emit({ type: "news", n: 1 } as never))],
+  ["callback", fromCallback(({ emit }) => emit({ type: "news", n: 1 } as never))],
+])("what a %s emits is in the history, as live XState emits it", async (_kind, logic) => {
+  const machine = withChild(logic);
+  await crashAnywhere(machine, [], { faults: [] });
+  const host = new EngineHost({ machines: [machine as DurableMachine] });
+  onTestFinished(() => host.dispose());
+  await host.ask((engine) => engine.start(machine, { id: "a" }));
+  await host.settle();
+  const history = await host.ask((engine) => engine.history("a"));
+  expect(history.flatMap(({ emitted }) => emitted)).toEqual([{ type: "news", n: 1 }]);
 });
