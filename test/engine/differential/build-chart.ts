@@ -9,6 +9,7 @@ import {
   enqueueActions,
   log,
   not,
+  or,
   raise,
   sendParent,
   sendTo,
@@ -16,7 +17,17 @@ import {
   stateIn,
   stopChild,
 } from "xstate";
-import { childOf, counter, messageOf, values } from "./chart-parts.ts";
+import {
+  childOf,
+  counter,
+  delaysMs,
+  forbidden,
+  idNames,
+  messageOf,
+  type OutsideLogic,
+  values,
+  type World,
+} from "./chart-parts.ts";
 import {
   type ActionSpec,
   type ChartSpec,
@@ -28,22 +39,6 @@ import {
   type TransitionSpec,
 } from "./chart-spec.ts";
 
-/** The world that the own actions of a chart change. */
-export interface World {
-  /** Called by the chart's own action functions. */
-  did(what: string, context: unknown): void;
-  /** Called by the durable action where XState runs it. */
-  mail?(params: unknown): void;
-}
-
-/** The logic of a chart that lives outside the machine. */
-export interface OutsideLogic {
-  readonly task: AnyActorLogic;
-  readonly ears: AnyActorLogic;
-}
-
-const delaysMs = [0, 1, 2, 3, 5, 10, 10, 20, 3_000_000_000] as const;
-const idNames = ["a", "b.c", "__proto__x"] as const;
 /** So many raises without a delay, and turns of `always`, one actor may take: a chart has to end. */
 const fuelMax = 20;
 
@@ -135,12 +130,15 @@ class Builder {
     const initial = children[spec.initial % Math.max(1, children.length)];
     return {
       ...(isRoot ? {} : { id }),
+      ...(spec.isRoutable && !isRoot ? { route: {} } : {}),
       ...(kind === "parallel" ? { type: "parallel" } : {}),
-      ...(kind === "compound" && initial ? { initial: initial.id } : {}),
+      ...(kind === "compound" && initial
+        ? { initial: { target: initial.id, actions: this.#actions(spec.entering) } }
+        : {}),
       ...(children.length > 0 ? { states } : {}),
       entry: this.#actions(spec.entry),
       exit: this.#actions(spec.exit),
-      on: this.#on(spec.on),
+      on: { ...forbidden(spec.forbids), ...this.#on(spec.on) },
       ...(spec.always ? { always: this.#fuelled(spec.always) } : {}),
       after: this.#after(spec.after),
       invoke: spec.invoke.map((invoke, index) =>
@@ -178,14 +176,17 @@ class Builder {
     return index === 6 ? "fixed" : (delaysMs[index] as number);
   }
 
-  #target(target: number | null): any {
-    if (target === null || this.#ids.length === 0) return {};
-    return { target: `#${this.#ids[target % this.#ids.length]}` };
+  #target(...targets: readonly (number | null)[]): any {
+    if (targets[0] === null || this.#ids.length === 0) return {};
+    const ids = targets.flatMap((each) =>
+      each === null ? [] : [`#${this.#ids[each % this.#ids.length]}`],
+    );
+    return { target: ids.length === 1 ? ids[0] : ids };
   }
 
-  #transition({ target, reenter, guard, actions }: TransitionSpec): any {
+  #transition({ target, also, reenter, guard, actions }: TransitionSpec): any {
     return {
-      ...this.#target(target),
+      ...this.#target(target, also),
       ...(reenter ? { reenter } : {}),
       ...(guard ? { guard: this.#guard(guard) } : {}),
       actions: [{ type: "own" }, ...this.#actions(actions)].slice(actions.length > 0 ? 1 : 0),
@@ -211,6 +212,11 @@ class Builder {
         return { type: "rest", params: { of: guard.of, is: guard.is } };
       case "not":
         return not(this.#guard(guard.guard));
+      case "and":
+      case "or": {
+        const guards = guard.guards.map((each) => this.#guard(each));
+        return guard.if === "and" ? and(guards) : or(guards);
+      }
       case "in": {
         const ids = this.#ids.filter((id) => !id.startsWith("h-"));
         return ids.length === 0 ? "hasFuel" : stateIn(`#${ids[guard.state % ids.length]}`);
@@ -355,6 +361,7 @@ class Builder {
     const naming = (context: any) => ({
       id: `w${context.spawned}`,
       ...(action.isKnown ? { systemId: `system ${this.#isChild}-${context.spawned}` } : {}),
+      ...(action.isSynced ? { syncSnapshot: true } : {}),
     });
     return this.#burning((enqueue, { context }) => {
       enqueue.assign({ spawned: context.spawned + 1 });

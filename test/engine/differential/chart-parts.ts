@@ -1,5 +1,23 @@
 // biome-ignore-all lint/suspicious/noExplicitAny: a generated chart has no types of its own.
-import { fromTransition } from "xstate";
+import { type AnyActorLogic, fromTransition } from "xstate";
+import { eventNames } from "./chart-spec.ts";
+
+export const delaysMs = [0, 1, 2, 3, 5, 10, 10, 20, 3_000_000_000] as const;
+export const idNames = ["a", "b.c", "__proto__x"] as const;
+
+/** The world that the own actions of a chart change. */
+export interface World {
+  /** Called by the chart's own action functions. */
+  did(what: string, context: unknown): void;
+  /** Called by the durable action where XState runs it. */
+  mail?(params: unknown): void;
+}
+
+/** The logic of a chart that lives outside the machine. */
+export interface OutsideLogic {
+  readonly task: AnyActorLogic;
+  readonly ears: AnyActorLogic;
+}
 
 /** Values whose type plain JSON would lose. */
 export const values: readonly ((n: number) => unknown)[] = [
@@ -16,6 +34,11 @@ export const values: readonly ((n: number) => unknown)[] = [
   (n) => [n, null, { deep: [undefined, n] }],
   () => JSON.parse('{"__proto__": 1, "constructor": 2}'),
 ];
+
+/** The transitions of a state that keeps an event from the states above. */
+export function forbidden(event: number | null): object {
+  return event === null ? {} : { [eventNames[event] as string]: undefined };
+}
 
 /** One of the children that an actor had at the last step. */
 export function childOf(self: any, which: number): any {

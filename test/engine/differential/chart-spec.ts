@@ -12,7 +12,13 @@ export type ActionSpec =
       readonly id: number | null;
     }
   | { readonly do: "cancel"; readonly id: number }
-  | { readonly do: "spawn" | "assignSpawn"; readonly source: number; readonly isKnown: boolean }
+  | {
+      readonly do: "spawn" | "assignSpawn";
+      readonly source: number;
+      readonly isKnown: boolean;
+      /** Its snapshots are events of its parent. */
+      readonly isSynced: boolean;
+    }
   | { readonly do: "stop"; readonly which: number }
   | {
       readonly do: "tell";
@@ -25,12 +31,15 @@ export type ActionSpec =
 export type GuardSpec =
   | { readonly if: "rest"; readonly of: number; readonly is: number }
   | { readonly if: "not"; readonly guard: GuardSpec }
+  | { readonly if: "and" | "or"; readonly guards: readonly GuardSpec[] }
   | { readonly if: "in"; readonly state: number };
 
 export interface TransitionSpec {
-  /** An event, or "*". */
+  /** An event, "*", or the beginning of events. */
   readonly event: number;
   readonly target: number | null;
+  /** A second target, which need not fit the first one. */
+  readonly also: number | null;
   readonly reenter: boolean;
   readonly guard: GuardSpec | null;
   readonly actions: readonly ActionSpec[];
@@ -48,10 +57,16 @@ export interface NodeSpec {
   readonly kind: "atomic" | "compound" | "parallel" | "final";
   readonly states: readonly NodeSpec[];
   readonly initial: number;
+  /** The actions of the initial transition. */
+  readonly entering: readonly ActionSpec[];
   readonly history: "shallow" | "deep" | null;
   readonly entry: readonly ActionSpec[];
   readonly exit: readonly ActionSpec[];
   readonly on: readonly TransitionSpec[];
+  /** An event that the state keeps from the states above, where it has no transition for it. */
+  readonly forbids: number | null;
+  /** The event `xstate.route` leads to it. */
+  readonly isRoutable: boolean;
   readonly always: TransitionSpec | null;
   readonly after: readonly { readonly delay: number; readonly transition: TransitionSpec }[];
   readonly invoke: readonly InvokeSpec[];
@@ -66,14 +81,15 @@ export interface ChartSpec {
 
 export type StepSpec =
   | { readonly do: "event"; readonly event: number; readonly data: number }
+  | { readonly do: "route"; readonly state: number }
   | { readonly do: "elapse"; readonly ms: number }
   | { readonly do: "settle"; readonly which: number; readonly isDone: boolean }
   | { readonly do: "callback"; readonly which: number; readonly event: number };
 
-export const eventNames = ["E0", "E1", "E2", "E3", "*"] as const;
+export const eventNames = ["E0", "E1", "part.two", "part.three", "*", "part.*"] as const;
 export const sourceNames = ["task", "counter", "ears", "child0", "child1"] as const;
 
-const event = fc.nat({ max: eventNames.length - 2 });
+const event = fc.nat({ max: 3 });
 const delay = fc.nat({ max: 9 });
 
 const plainAction: fc.Arbitrary<ActionSpec> = fc.oneof(
@@ -91,6 +107,7 @@ const plainAction: fc.Arbitrary<ActionSpec> = fc.oneof(
     do: fc.constantFrom("spawn", "assignSpawn" as const),
     source: fc.nat({ max: 4 }),
     isKnown: fc.boolean(),
+    isSynced: fc.boolean(),
   }),
   fc.record({ do: fc.constant("stop" as const), which: fc.nat({ max: 5 }) }),
   fc.record({
@@ -120,11 +137,16 @@ const guard: fc.Arbitrary<GuardSpec> = fc.oneof(
   rest,
   fc.record({ if: fc.constant("not" as const), guard: rest }),
   fc.record({ if: fc.constant("in" as const), state: fc.nat({ max: 11 }) }),
+  fc.record({ if: fc.constantFrom("and", "or" as const), guards: fc.tuple(rest, rest) }),
 );
 
 const transition: fc.Arbitrary<TransitionSpec> = fc.record({
-  event: fc.oneof({ weight: 8, arbitrary: event }, { weight: 1, arbitrary: fc.constant(4) }),
+  event: fc.oneof({ weight: 8, arbitrary: event }, { weight: 1, arbitrary: fc.constantFrom(4, 5) }),
   target: fc.option(fc.nat({ max: 11 }), { freq: 4 }),
+  also: fc.oneof(
+    { weight: 9, arbitrary: fc.constant(null) },
+    { weight: 1, arbitrary: fc.nat({ max: 11 }) },
+  ),
   reenter: fc.boolean(),
   guard: fc.option(guard, { freq: 1 }),
   actions,
@@ -144,10 +166,12 @@ const invoke: fc.Arbitrary<InvokeSpec> = fc.record({
 
 const nothing = {
   ...{ states: fc.constant([]), initial: fc.constant(0), history: fc.constant(null) },
-  ...{ onDone: fc.constant(null), isTagged: fc.boolean() },
+  ...{ onDone: fc.constant(null), isTagged: fc.boolean(), entering: fc.constant([]) },
+  isRoutable: fc.boolean(),
 };
 const behaviour = {
   ...{ entry: actions, exit: actions, on: fc.array(transition, { maxLength: 3 }) },
+  forbids: seldom(event),
   always: seldom(transition, 12),
   after: fc.array(fc.record({ delay, transition }), { maxLength: 2 }),
   invoke: fc.array(invoke, { maxLength: 1 }),
@@ -159,6 +183,7 @@ const atomic: fc.Arbitrary<NodeSpec> = fc.record({
 const final: fc.Arbitrary<NodeSpec> = fc.record({
   ...{ kind: fc.constant("final" as const), ...nothing, entry: actions, exit: actions },
   ...{ on: fc.constant([]), always: fc.constant(null), after: fc.constant([]) },
+  forbids: fc.constant(null),
   invoke: fc.constant([]),
 });
 
@@ -166,6 +191,7 @@ function branch(inner: fc.Arbitrary<NodeSpec>): fc.Arbitrary<NodeSpec> {
   const parts = {
     history: fc.oneof(fc.constant(null), fc.constantFrom("shallow" as const, "deep" as const)),
     ...{ initial: fc.nat({ max: 2 }), onDone: maybe(transition), isTagged: fc.boolean() },
+    ...{ entering: actions, isRoutable: fc.boolean() },
     ...behaviour,
   };
   return fc.oneof(
@@ -208,6 +234,10 @@ const step: fc.Arbitrary<StepSpec> = fc.oneof(
       event,
       data: fc.nat({ max: 11 }),
     }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({ do: fc.constant("route" as const), state: fc.nat({ max: 9 }) }),
   },
   {
     weight: 3,

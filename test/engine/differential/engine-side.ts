@@ -14,7 +14,7 @@ import { buildChart } from "./build-chart.ts";
 import { type ChartSpec, eventNames, type StepSpec } from "./chart-spec.ts";
 import type { Side } from "./compare.ts";
 import { idsOf } from "./live-side.ts";
-import { copyOf, dataOf, errorOf, noDeeds, outputOf, type Seen } from "./seen.ts";
+import { copyOf, errorOf, eventOf, noDeeds, outputOf, type Seen } from "./seen.ts";
 
 /** Where the engine of a run dies. */
 export interface Crashes {
@@ -116,12 +116,11 @@ export class EngineSide implements Side {
     if (this.#beforeSteps.has(this.#steps)) await this.#run.kill();
     this.#steps += 1;
     switch (step.do) {
-      case "event": {
+      case "event":
+      case "route":
         this.#events += 1;
-        const event = { data: dataOf(step.data), serial: this.#events };
-        await this.#run.send({ type: eventNames[step.event] as string, ...event });
+        await this.#run.send(eventOf(step, this.#events));
         break;
-      }
       case "elapse":
         await this.#run.elapse(step.ms);
         break;

@@ -3,9 +3,10 @@ import { isRunning, type LiveActor } from "../../../src/engine/system/xstate-int
 import { SteppedClock } from "../../../src/engine/testing/live-run.ts";
 import { observe, textOf } from "../../../src/engine/testing/observation.ts";
 import { turn } from "../../../src/engine/testing/settle.ts";
-import { buildChart, type OutsideLogic } from "./build-chart.ts";
+import { buildChart } from "./build-chart.ts";
+import type { OutsideLogic } from "./chart-parts.ts";
 import { type ChartSpec, eventNames, type StepSpec } from "./chart-spec.ts";
-import { copyOf, dataOf, errorOf, noDeeds, outputOf, type Seen } from "./seen.ts";
+import { copyOf, errorOf, eventOf, noDeeds, outputOf, type Seen } from "./seen.ts";
 
 interface Task {
   readonly who: string;
@@ -89,12 +90,9 @@ export class LiveSide {
   async #play(step: StepSpec): Promise<void> {
     switch (step.do) {
       case "event":
+      case "route":
         this.#serial += 1;
-        this.#actor.send({
-          type: eventNames[step.event],
-          data: dataOf(step.data),
-          serial: this.#serial,
-        } as never);
+        this.#actor.send(eventOf(step, this.#serial) as never);
         break;
       case "elapse":
         this.#elapse(step.ms);

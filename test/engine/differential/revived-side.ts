@@ -15,7 +15,7 @@ import { decode } from "../../../src/engine/values/decode.ts";
 import { buildChart } from "./build-chart.ts";
 import { type ChartSpec, eventNames, type StepSpec } from "./chart-spec.ts";
 import type { Side } from "./compare.ts";
-import { copyOf, dataOf, errorOf, noDeeds, outputOf, type Seen } from "./seen.ts";
+import { copyOf, errorOf, eventOf, noDeeds, outputOf, type Seen } from "./seen.ts";
 
 /** A generated chart that is written down and revived between any two events, without an engine. */
 export class RevivedSide implements Side {
@@ -51,13 +51,10 @@ export class RevivedSide implements Side {
 
   play(step: StepSpec): void {
     switch (step.do) {
-      case "event": {
+      case "event":
+      case "route": {
         this.#serial += 1;
-        const event = {
-          type: eventNames[step.event] as string,
-          data: dataOf(step.data),
-          serial: this.#serial,
-        };
+        const event = eventOf(step, this.#serial);
         this.#apply({
           ...{ kind: "caller", cause: { kind: "event", birth: 0, event } },
           ...{ eventType: event.type, event },

@@ -1,4 +1,5 @@
 import { differenceOf, type ObservedActor } from "../../../src/engine/testing/observation.ts";
+import { eventNames, type StepSpec } from "./chart-spec.ts";
 
 /** The deeds of a generated chart so far. */
 interface Deeds {
@@ -31,13 +32,23 @@ export interface Seen extends Deeds {
 }
 
 /** The data of an event of a script: values that JSON would lose. */
-export function dataOf(kind: number): unknown {
+function dataOf(kind: number): unknown {
   const all = [
     ...[kind, "text", null, undefined, -0, Number.NaN, 12n ** 20n, new Date(kind)],
     ...[new Map([[{ a: 1 }, new Set([1])]]), new Uint8Array([kind]), { "a.$b": [undefined] }],
     new RangeError("far"),
   ];
   return all[kind % all.length];
+}
+
+/** The event that a caller sends in a step. */
+export function eventOf(
+  step: Extract<StepSpec, { readonly do: "event" | "route" }>,
+  serial: number,
+): { readonly type: string } & Readonly<Record<string, unknown>> {
+  return step.do === "route"
+    ? { type: "xstate.route", to: `#s${step.state}`, serial }
+    : { type: eventNames[step.event] as string, data: dataOf(step.data), serial };
 }
 
 export function outputOf(who: string): unknown {
