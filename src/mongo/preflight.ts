@@ -46,6 +46,24 @@ export async function requireExistingDatabase(
 }
 
 /**
+ * Refuses members whose storage engine has no journal and no snapshots, as the one that mongodb-memory-server takes by
+ * default for MongoDB 6. What the user may not read is not judged.
+ */
+async function requireMajorityReads(client: MongoClient, databaseName: string): Promise<void> {
+  const readConcern = { level: "majority" } as const;
+  try {
+    await client.db(databaseName).collection("lockstep_journal").findOne({}, { readConcern });
+  } catch (error) {
+    if (hasCode(error, serverErrors.unauthorized)) return;
+    if (!hasCode(error, serverErrors.majorityReadsOff)) throw error;
+    throw new LockstepError(
+      "database-not-supported",
+      `expected members that keep a journal and snapshots, got: ${messageOf(error)} Start them with the storage engine wiredTiger; for mongodb-memory-server that is \`replSet: { storageEngine: "wiredTiger" }\``,
+    );
+  }
+}
+
+/**
  * Refuses a deployment that cannot keep the promises. A standalone or a mongos lacks the necessary transactions and
  * snapshots, and an old server lacks preconditions.
  * @throws LockstepError `not-a-replica-set`, `database-not-supported`, `bad-argument`
@@ -64,6 +82,7 @@ export async function checkDeployment(client: MongoClient, databaseName: string)
   }
   requireApplicationDatabaseName(databaseName);
   await requireExactName(client, databaseName);
+  await requireMajorityReads(client, databaseName);
 }
 
 interface MemberHealth {

@@ -25,6 +25,7 @@ export const serverErrors = {
   writeConflict: 112,
   documentValidationFailure: 121,
   cappedPositionLost: 136,
+  majorityReadsOff: 148,
   viewDepthLimitExceeded: 165,
   commandNotSupportedOnView: 166,
   optionNotSupportedOnView: 167,
