@@ -26,7 +26,7 @@ export interface ApplicationOptions {
   /** Answers a scrape. */
   readonly metrics: () => Promise<MetricsAnswer>;
   readonly page: ReadonlyMap<string, PageFile>;
-  /** The actors of an engine of any machines, or null where none is shown. */
+  /** The actors of the public engine, or null where none is shown. */
   readonly actors: ActorsClient | null;
   readonly clock: Clock;
   readonly databaseName: string;

@@ -19,7 +19,7 @@ export interface DashboardOptions {
   readonly fleet: FleetClient;
   /** The application's database, which a person types as confirmation. */
   readonly databaseName: string;
-  /** The actors of an engine of any machines. Default: none are shown. */
+  /** The actors of the public engine. Default: none are shown. */
   readonly actors?: ActorsClient;
   /** The fleet's name, as the page shows it. */
   readonly name: string;

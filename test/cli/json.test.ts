@@ -201,7 +201,7 @@ test("an upgrade that needs a person", async () => {
   expect((await runOn(fleet.url, "retry")).lines).toMatchObject([{ upgradeId: "u000002" }]);
 });
 
-test("an engine of any machines", async () => {
+test("the actors of the public engine", async () => {
   const database = freshDatabaseName();
   const client = await openClient();
   const config = {

@@ -1,4 +1,4 @@
-// Aim: the engine's promises, each by itself. Method: small machines on the memory store, a virtual
+// Aim: the promises of the fleet's engine, each by itself. Method: small machines on the memory store, a virtual
 // clock, two engines on one store where a takeover is meant.
 import { describe, expect, test } from "vitest";
 import { createMachine } from "xstate";
@@ -11,7 +11,7 @@ import { until } from "../support/until.ts";
 import { createVirtualClock } from "../support/virtual-clock.ts";
 import { forever, owner, world } from "./job.ts";
 
-describe("engine", () => {
+describe("the fleet's engine", () => {
   test("a duplicate key counts once; creating twice is a success", async () => {
     const { engine, ownership } = world();
     const one = engine(forever);

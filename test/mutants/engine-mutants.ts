@@ -7,7 +7,7 @@ const fences = "test/engine/faults/fences.test.ts";
 const store = "test/engine/journal/mongo-store.test.ts";
 const simulation = ["test/engine/worker/workers.test.ts", "-t", "from seed 1 on"];
 
-/** Ways to get the engine for any machine wrong. */
+/** Ways to get the public engine wrong. */
 export const engineMutants: readonly Mutant[] = [
   {
     name: "a fence that is not touched in the transaction",

@@ -32,7 +32,7 @@ export interface MongoEngineStoreOptions {
 }
 
 /**
- * The store of workflows on a MongoDB replica set.
+ * The engine's store on a MongoDB replica set.
  * @throws LockstepError `driver-not-supported`, `bad-argument`
  */
 export function createMongoEngineStore(

@@ -11,7 +11,7 @@ import type { SendOptions } from "./send.ts";
 const reading = () => import("./read.ts");
 const sending = () => import("./send.ts");
 
-/** Adds `lockstep actors list`, `show`, `why` and `send`, for engines of any machines. */
+/** Adds `lockstep actors list`, `show`, `why` and `send`, for the actors of the public engine. */
 export function addActorsCommands(program: Command, terminal: Terminal, settle: Settle): void {
   const actors = program
     .command("actors")

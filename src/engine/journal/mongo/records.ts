@@ -25,7 +25,7 @@ import {
 } from "../entry.ts";
 import type { PartitionRecord, WorkAttempt, WorkerRecord } from "../store.ts";
 
-/** The collections of workflows in the application's database. */
+/** The engine's collections in the application's database. */
 export const engineCollections = {
   journal: "lockstep_journal",
   actors: "lockstep_actors",
