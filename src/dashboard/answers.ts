@@ -1,4 +1,5 @@
-import type { FleetStatus, UpgradeStatus } from "../operator/status.ts";
+import type { FleetStatus } from "../operator/status.ts";
+import type { UpgradeStatus } from "../operator/upgrade-status.ts";
 
 /** One answer: a few words, a sentence, and the moment to which it counts. */
 export interface Answer {

@@ -2,7 +2,8 @@ import { limits } from "../limits.ts";
 import { type Condition, conditionsOf } from "../operator/conditions.ts";
 import type { Explanation } from "../operator/explanation/explain.ts";
 import type { Film } from "../operator/film/film.ts";
-import type { FleetStatus, HistoryItem } from "../operator/status.ts";
+import type { HistoryItem } from "../operator/history.ts";
+import type { FleetStatus } from "../operator/status.ts";
 import { type Answers, answersOf } from "./answers.ts";
 
 /** An agent as a tile shows it. */

@@ -1,5 +1,6 @@
 import { limits } from "../limits.ts";
-import type { AgentStatus, FleetStatus, UpgradeStatus } from "./status.ts";
+import type { AgentStatus, FleetStatus } from "./status.ts";
+import type { UpgradeStatus } from "./upgrade-status.ts";
 
 /** The condition of an agent or an upgrade, in one word. Slow is not blocked: only a person ends `blocked`. */
 export const conditionWords = ["active", "working", "waiting", "blocked"] as const;

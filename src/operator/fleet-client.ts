@@ -27,6 +27,7 @@ import { FiguresReader, type FleetFigures } from "./figures/figures-reader.ts";
 import type { Film } from "./film/film.ts";
 import { FilmReader } from "./film/read-film.ts";
 import { readFleetFacts } from "./fleet-facts.ts";
+import { type HistoryItem, readHistory } from "./history.ts";
 import { fleetInvariants } from "./invariants.ts";
 import { type OpenFleet, openFleet } from "./open-fleet.ts";
 import {
@@ -37,7 +38,7 @@ import {
 } from "./planning/compare-plans.ts";
 import { makePlan, type StepSource } from "./planning/make-plan.ts";
 import type { FleetPlan } from "./planning/plan-shape.ts";
-import { type FleetStatus, type HistoryItem, readHistory, readStatus } from "./status.ts";
+import { type FleetStatus, readStatus } from "./status.ts";
 
 export interface WatchOptions {
   /** How long to watch, in milliseconds. Default: 24 hours. */

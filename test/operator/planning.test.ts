@@ -1,6 +1,7 @@
 // Aim: a plan's file is taken only as it was written, and only while the fleet is as it was planned.
 import { describe, expect, test } from "vitest";
 import { LockstepError } from "../../src/errors.ts";
+import type { HistoryItem } from "../../src/operator/history.ts";
 import {
   planDifferences,
   requireChecks,
@@ -10,7 +11,6 @@ import {
 import { estimateStates } from "../../src/operator/planning/estimates.ts";
 import { planned } from "../../src/operator/planning/make-plan.ts";
 import { planOfText, planText } from "../../src/operator/planning/plan-shape.ts";
-import type { HistoryItem } from "../../src/operator/status.ts";
 import { fleetPlan } from "../support/fleet-plan.ts";
 
 const plan = fleetPlan();

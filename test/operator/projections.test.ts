@@ -4,7 +4,8 @@ import { expect, test } from "vitest";
 import { initializeVersions } from "../../src/control/versions.ts";
 import { createMemoryStore } from "../../src/journal/memory-store.ts";
 import type { Store } from "../../src/journal/store.ts";
-import { readHistory, readStatus } from "../../src/operator/status.ts";
+import { readHistory } from "../../src/operator/history.ts";
+import { readStatus } from "../../src/operator/status.ts";
 import { coordinator, ways } from "../upgrade/protocol/facts.ts";
 
 const refused = () => Promise.reject(new Error("all of a journal was read"));

@@ -1,14 +1,10 @@
 import type { Conditions } from "../../operator/conditions.ts";
 import type { Finding } from "../../operator/doctor/examine.ts";
 import type { Cause, Explanation } from "../../operator/explanation/explain.ts";
+import type { HistoryItem } from "../../operator/history.ts";
 import type { FleetPlan } from "../../operator/planning/plan-shape.ts";
-import type {
-  FleetStatus,
-  HistoryItem,
-  NotServing,
-  UpgradeStatus,
-  Versions,
-} from "../../operator/status.ts";
+import type { FleetStatus, NotServing, Versions } from "../../operator/status.ts";
+import type { UpgradeStatus } from "../../operator/upgrade-status.ts";
 import type { Goal } from "../input/goals.ts";
 import type { Counts } from "../render/finding.ts";
 import type { Versioned } from "./format.ts";

@@ -2,17 +2,17 @@ import { counted } from "../../counted.ts";
 import { cutTo } from "../../errors.ts";
 import { limits } from "../../limits.ts";
 import { type Condition, conditionsOf } from "../../operator/conditions.ts";
+import type { HistoryItem } from "../../operator/history.ts";
 import type {
   AgentStatus,
   CopiesMade,
   Downtime,
   FleetStatus,
-  HistoryItem,
   LoadProgress,
   SavedWrites,
   StepsProgress,
-  UpgradeStatus,
 } from "../../operator/status.ts";
+import type { UpgradeStatus } from "../../operator/upgrade-status.ts";
 import { timeSpan } from "../../time-span.ts";
 import { docsLinkOf } from "./docs-link.ts";
 import { type SayWord, sayPlainly } from "./words.ts";

@@ -1,5 +1,6 @@
 import { isStateServerHeard, startServer } from "../conditions.ts";
-import type { AgentStatus, UpgradeStatus } from "../status.ts";
+import type { AgentStatus } from "../status.ts";
+import type { UpgradeStatus } from "../upgrade-status.ts";
 import type { ExplainFacts } from "./facts.ts";
 
 /** A command that is of use now, or work without one. */

@@ -1,5 +1,5 @@
 import { limits } from "../../limits.ts";
-import type { HistoryItem } from "../status.ts";
+import type { HistoryItem } from "../history.ts";
 import type { StateEstimate } from "./plan-shape.ts";
 
 /** The states through which an upgrade goes, with and without schema steps. All gates are shut in them. */

@@ -16,8 +16,8 @@ import { deadlinesDefault, decideAcceptance } from "../../upgrade/protocol/accep
 import { type DescribedSteps, describeSteps } from "../../upgrade/protocol/described-steps.ts";
 import type { Step } from "../../upgrade/protocol/steps.ts";
 import { requireDeclared } from "../declared.ts";
+import { readHistory } from "../history.ts";
 import type { OpenFleet } from "../open-fleet.ts";
-import { readHistory } from "../status.ts";
 import { estimateStates } from "./estimates.ts";
 import type { FleetPlan, PlannedCheck } from "./plan-shape.ts";
 

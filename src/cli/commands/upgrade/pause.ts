@@ -1,4 +1,4 @@
-import type { UpgradeStatus } from "../../../operator/status.ts";
+import type { UpgradeStatus } from "../../../operator/upgrade-status.ts";
 import { timeSpan } from "../../../time-span.ts";
 import { exitCodes } from "../../exit-codes.ts";
 import { requireYes } from "../../input/confirmation.ts";

@@ -1,4 +1,4 @@
-import type { HistoryItem } from "../../../operator/status.ts";
+import type { HistoryItem } from "../../../operator/history.ts";
 import type { WholeView } from "../../view.ts";
 import { span } from "../figures/format.ts";
 import { go } from "../state/place.ts";
