@@ -25,7 +25,8 @@ import {
   readActiveUpgrade,
 } from "../upgrade/coordinator/active-upgrade.ts";
 import { driveCoordinator } from "../upgrade/coordinator/drive-coordinator.ts";
-import { type MasterWorld, serveInbox } from "../upgrade/coordinator/serve-requests.ts";
+import type { MasterWorld } from "../upgrade/coordinator/requests/master-world.ts";
+import { serveInbox } from "../upgrade/coordinator/requests/serve-requests.ts";
 import { fleetMachines } from "../upgrade/fleet-machines.ts";
 import { createGate, type Gate } from "../upgrade/participant/gate/gate.ts";
 import { Openings } from "../upgrade/participant/gate/openings.ts";

@@ -19,7 +19,8 @@ import { collections, type Entry, type Plain, type Store } from "../../src/journ
 import { silentLog } from "../../src/log.ts";
 import { readStatus } from "../../src/operator/status.ts";
 import { hasBegun } from "../../src/upgrade/coordinator/effects/acting.ts";
-import { type MasterWorld, serveInbox } from "../../src/upgrade/coordinator/serve-requests.ts";
+import type { MasterWorld } from "../../src/upgrade/coordinator/requests/master-world.ts";
+import { serveInbox } from "../../src/upgrade/coordinator/requests/serve-requests.ts";
 import { viewOf } from "../../src/upgrade/fleet-journal.ts";
 import { reconcile, shutGateIfAway } from "../../src/upgrade/participant/participant-loop.ts";
 import type { ParticipantWorld } from "../../src/upgrade/participant/participant-world.ts";

@@ -3,6 +3,7 @@ import { type AgentRecord, isSilent, readAgents } from "../../control/agents.ts"
 import type { FailureDetector } from "../../control/failure-detector.ts";
 import { coordinatorId } from "../../control/ids.ts";
 import { readVersions } from "../../control/versions.ts";
+import { LockstepError } from "../../errors.ts";
 import type { Store } from "../../journal/store.ts";
 import { isFinal, viewOf } from "../fleet-journal.ts";
 import type { ActorView } from "../protocol/derive.ts";
@@ -11,7 +12,7 @@ import { isEligible } from "../protocol/master-eligibility.ts";
 /** The upgrade that holds the slot, as its coordinator stands. */
 export type Coordinator = ActorView<UpgradeContext> & {
   readonly final: boolean;
-  /** In which it began. */
+  /** The protocol in which it began. */
   readonly protocol: number;
 };
 
@@ -65,4 +66,9 @@ export function mayBeMaster(
     ...{ agent, version },
     versionOf: (other) => versions.get(other) ?? null,
   });
+}
+
+/** The refusal of a request that only an active upgrade can fulfil. */
+export function noUpgrade(what: string): LockstepError {
+  return new LockstepError("no-upgrade", `expected an active upgrade to ${what}, there is none`);
 }

@@ -1,0 +1,20 @@
+import type { ForeignWritesPolicy } from "../../../../machines/vocabulary.ts";
+import type { FailureDetector } from "../../../control/failure-detector.ts";
+import type { Engine } from "../../../fleet-engine/engine.ts";
+import type { Store } from "../../../journal/store.ts";
+import type { Log } from "../../../log.ts";
+import type { ExtraCopy } from "../../database/upgrade-database.ts";
+import type { Step } from "../../protocol/steps.ts";
+
+/** The means by which a master serves requests. */
+export interface MasterWorld {
+  readonly store: Store;
+  readonly engine: Engine;
+  readonly failureDetector: FailureDetector;
+  readonly foreignWrites: ForeignWritesPolicy;
+  /** The steps of this build. */
+  readonly steps: readonly Step[];
+  readonly log: Log;
+  /** Refuses by name what cannot be upgraded here: deployment, database, space. */
+  preflight(extra: ExtraCopy): Promise<readonly string[]>;
+}
