@@ -1,16 +1,16 @@
 import { type AnyActorLogic, createActor, type EventObject } from "xstate";
 import { assert, messageOf } from "../../errors.ts";
-import { limits } from "../../limits.ts";
-import { type Entry, lifeOf, type WorkRecord } from "../journal/entry.ts";
+import type { Entry, WorkRecord } from "../journal/entry.ts";
 import { decode } from "../values/decode.ts";
 import { encode } from "../values/encode.ts";
 import { Births } from "./births.ts";
-import { type Collected, collecting } from "./collected.ts";
 import { GoneActor } from "./gone-actor.ts";
-import { pathOf, type RootSnapshot, takes, workOf } from "./look.ts";
+import { Interceptor } from "./interceptor.ts";
+import { type RootSnapshot, takes, workOf } from "./look.ts";
 import type { Cause, Chart, Outcome, RunStamp } from "./outcome.ts";
 import { prepared } from "./prepared.ts";
-import { SettledEvent, stubLogic } from "./stub-logic.ts";
+import { Run } from "./run.ts";
+import { SettledEvent } from "./stub-logic.ts";
 import { endless, notReadable, replaced } from "./system-refusals.ts";
 import { TimerTable } from "./timer-table.ts";
 import {
@@ -25,17 +25,13 @@ import {
 import {
   asLive,
   childOf,
-  type ExecutableAction,
   inspectOnlyCreations,
   isActorRef,
   isEndlessError,
   isMachine,
-  isNamed,
-  isPureLogic,
   isRunning,
   type LiveActor,
   onActorCreated,
-  type Scheduler,
 } from "./xstate-internals.ts";
 
 /** The means of a system. */
@@ -46,21 +42,27 @@ export interface SystemOptions {
 }
 
 /**
- * One root actor with all its children, run by XState itself: the engine takes over only what would leave the process.
- * Delayed events go into a table, the work of children and the actions are written down, and time stands still during a run.
+ * One root actor with all its children, run by XState itself: an interceptor takes over only what would leave the
+ * process. Time stands still during a run.
  */
 export class LiveSystem {
   readonly #options: SystemOptions;
   readonly #births = new Births();
-  readonly #ownLogic = new WeakMap<LiveActor, AnyActorLogic>();
+  readonly #interceptor: Interceptor;
   #root: LiveActor | undefined;
   #timers = new TimerTable([]);
   /** Actions and messages that wait, and the work of children with their inputs. */
   #work: readonly WorkRecord[] = [];
-  #run: Collected | undefined;
+  #run: Run | undefined;
 
   private constructor(options: SystemOptions) {
     this.#options = options;
+    this.#interceptor = new Interceptor({
+      ...{ chart: options.chart, births: this.#births },
+      run: () => this.#run,
+      timers: () => this.#timers,
+      encode: (value, where) => this.encode(value, where),
+    });
   }
 
   /** A new system, and its first outcome. */
@@ -118,7 +120,7 @@ export class LiveSystem {
   /** The logic that the machine gives a child whose work runs outside the system. */
   ownLogicOf(birth: number): AnyActorLogic | undefined {
     const actor = this.#births.actors.get(birth);
-    return actor && this.#ownLogic.get(actor);
+    return actor && this.#interceptor.ownLogicOf(actor);
   }
 
   /** A value in the form in which it is written down, with its references to actors of this system. */
@@ -190,7 +192,7 @@ export class LiveSystem {
   }
 
   #collect(stamp: RunStamp, act: () => boolean): Outcome {
-    const run = collecting(stamp);
+    const run = new Run(stamp);
     this.#run = run;
     try {
       const taken = act();
@@ -200,7 +202,7 @@ export class LiveSystem {
     }
   }
 
-  #outcomeOf(run: Collected, taken: boolean): Outcome {
+  #outcomeOf(run: Run, taken: boolean): Outcome {
     if (run.refusal) throw run.refusal.error;
     const root = this.snapshot as RootSnapshot;
     const { status } = root;
@@ -216,7 +218,7 @@ export class LiveSystem {
           ? { error: root.error }
           : null;
     return {
-      taken: taken || run.index > 0,
+      taken: taken || run.hasAsked,
       failure,
       snapshot: this.encode(stored, "snapshot"),
       state: stateText(root.value),
@@ -234,7 +236,7 @@ export class LiveSystem {
   }
 
   /** Adds the work that a run has begun, and ends what nothing waits for any more. A root that has ended is null. */
-  #keepWork({ started }: Collected, root: StoredActor | null): void {
+  #keepWork({ started }: Run, root: StoredActor | null): void {
     if (this.#work.length + started.length === 0) return;
     const running = new Set(root === null ? [] : workOf(root));
     this.#work = [...this.#work, ...started].filter(
@@ -273,7 +275,7 @@ export class LiveSystem {
     this.#root = asLive(root);
     const { system } = this.#root;
     inspectOnlyCreations(system, (actor) => this.#adopt(actor));
-    system.scheduler = this.#scheduler();
+    system.scheduler = this.#interceptor.scheduler();
     const relay = system._relay;
     system._relay = (source, target, event) => {
       const run = this.#run;
@@ -282,9 +284,7 @@ export class LiveSystem {
         if (birth !== undefined) this.#options.onOutside(birth, event);
         return;
       }
-      run.relays += 1;
-      run.isEndless ||= run.relays > limits.messagesPerTransitionMax;
-      if (!run.isEndless) relay(source, target, event);
+      if (run.countMessage()) relay(source, target, event);
     };
     // XState throws an error of the root into the process where nobody listens.
     root.subscribe({ error() {} });
@@ -299,102 +299,9 @@ export class LiveSystem {
     system._relay = relay;
   }
 
-  /** Numbers an actor at its creation, and takes over what would leave the process. XState has not run any of it yet. */
+  /** Numbers an actor at its creation. */
   #adopt(actor: LiveActor): void {
     this.#births.add(actor);
-    const { chart } = this.#options;
-    if (isMachine(actor.logic)) actor.logic = prepared(actor.logic, chart);
-    const isTask = typeof actor.src === "string" && chart.tasks.has(actor.src);
-    if (isTask || !(isMachine(actor.logic) || isPureLogic(actor.logic))) {
-      this.#ownLogic.set(actor, actor.logic);
-      actor.logic = stubLogic({
-        nextId: () => this.#nextId(),
-        begin: (child, id, input) =>
-          this.#begin(
-            id,
-            isTask ? "task" : "live",
-            asLive(child),
-            String(asLive(child).src),
-            input,
-          ),
-        // A promise takes no events.
-        message: (child, event) => {
-          if (!isTask) this.#begin(this.#nextId(), "message", asLive(child), "", event);
-        },
-      });
-    }
-    const scope = actor._actorScope;
-    const execute = scope.actionExecutor;
-    scope.actionExecutor = (action) => execute(this.#interceptedAction(actor, action));
-    scope.emit = (event) => void this.#run?.emitted.push(event);
-  }
-
-  #interceptedAction(actor: LiveActor, action: ExecutableAction): ExecutableAction {
-    const { type, exec, info, params } = action;
-    if (type.startsWith("xstate.")) return action;
-    if (this.#options.chart.actions.has(type) && isNamed(actor, action)) {
-      return { ...action, exec: () => this.#begin(this.#nextId(), "action", actor, type, params) };
-    }
-    if (exec === undefined) return action;
-    return { ...action, exec: () => void this.#run?.closures.push(() => exec(info, params)) };
-  }
-
-  /** Writes work down, in the order in which live XState would begin it. */
-  #begin(
-    id: string,
-    kind: WorkRecord["kind"],
-    actor: LiveActor,
-    name: string,
-    input: unknown,
-  ): void {
-    const run = this.#run;
-    // A revived child begins nothing: its work was written down when it really began.
-    if (run === undefined) return;
-    const path = pathOf(actor);
-    const text = this.#kept(run, input, `the input of ${name || path}`);
-    const parent = actor._parent ? this.#births.of(actor._parent) : 0;
-    const birth = this.#births.of(actor);
-    const { nowMs: askedAtMs, traced } = run.stamp;
-    run.started.push({ id, kind, name, birth, parent, path, askedAtMs, input: text, ...traced });
-  }
-
-  /** A value as text. XState would make an error of the child out of a refusal, so that it is kept for the end of the run. */
-  #kept(run: Collected, value: unknown, where: string): string {
-    try {
-      return this.encode(value, where);
-    } catch (error) {
-      run.refusal ??= { error };
-      throw error;
-    }
-  }
-
-  /** An id that names the transition: see `WorkRecord.id`. */
-  #nextId(): string {
-    const run = this.#run;
-    assert(run, "work and timers are asked for in a run", {});
-    const { actor, startedAtMs, revision } = run.stamp;
-    run.index += 1;
-    return `${lifeOf(actor, startedAtMs)}${revision}/${run.index - 1}`;
-  }
-
-  #scheduler(): Scheduler {
-    return {
-      schedule: (source, target, event, delayMs, sendId) => {
-        const run = this.#run;
-        assert(run, "a delayed event is asked for in a run", {});
-        const id = this.#nextId();
-        this.#timers.arm({
-          ...{ id, sendId: sendId ?? id, event, eventType: event.type },
-          ...{ source: this.#births.of(source), target: this.#births.of(target) },
-          // As the timers of JavaScript do, except that those cannot wait longer than 24.8 days. An infinite delay never ends.
-          dueAtMs: Math.min(
-            run.stamp.nowMs + Math.max(0, Number.isNaN(delayMs) ? 0 : delayMs),
-            limits.timeMsMax,
-          ),
-        });
-      },
-      cancel: (source, sendId) => this.#timers.cancel(this.#births.of(source), sendId),
-      cancelAll: (source) => this.#timers.cancelAll(this.#births.of(source)),
-    };
+    this.#interceptor.adopt(actor);
   }
 }
