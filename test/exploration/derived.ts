@@ -1,6 +1,6 @@
 import {
   fromCoordinator as coordinatorSays,
-  type Hearing,
+  type Liveness,
   fromParticipant as participantSays,
   fromRecords as recordsSay,
 } from "../../src/upgrade/protocol/derive.ts";
@@ -46,8 +46,8 @@ export function fromParticipant(state: State, index: number): Events {
 }
 
 /** The coordinator's news from the records when a master judges the agents so: remembered. */
-export function fromRecords(state: State, hear: (index: number) => Hearing): Events {
-  const seen = state.agents.map(({ gate }, index) => `${gate} ${hear(index)}`).join();
+export function fromRecords(state: State, livenessOf: (index: number) => Liveness): Events {
+  const seen = state.agents.map(({ gate }, index) => `${gate} ${livenessOf(index)}`).join();
   const key = `${state.coordinator}/${seen}`;
   const known = heard.get(key);
   if (known) return known;
@@ -56,7 +56,7 @@ export function fromRecords(state: State, hear: (index: number) => Hearing): Eve
     recordsSay(
       view,
       recordsOf(state, () => false),
-      ({ agent }) => hear(agentNames.indexOf(agent as "a1")),
+      ({ agent }) => livenessOf(agentNames.indexOf(agent as "a1")),
     ),
   );
   heard.set(key, events);

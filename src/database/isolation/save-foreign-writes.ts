@@ -1,5 +1,6 @@
 import { rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import type { SavedWrites } from "../../../machines/vocabulary.ts";
 import { isLockstepError } from "../../errors.ts";
 import { limits } from "../../limits.ts";
 import type { Log } from "../../log.ts";
@@ -16,14 +17,8 @@ import { fileNameOf } from "../backup/dump/file-names.ts";
 import { isOfRestore } from "../restore/restore-names.ts";
 import { type ForeignWritesOptions, foreignEvents } from "./foreign-writes.ts";
 
-/** Writes of others that a restore takes back. */
-export interface SavedWrites {
-  /** The folder of the documents in mongodump's form, or null where there were none. */
-  readonly path: string | null;
-  readonly documents: number;
-  /** How many deletions the restore takes back. Nothing can be saved of them. */
-  readonly deletions: number;
-}
+/** The saved writes on the host of this agent, which the caller names. */
+type SavedHere = Omit<SavedWrites, "agent">;
 
 /** The last state of each document, by its collection and its `_id`; null for one that was deleted. */
 type Found = Map<string, Map<string, Uint8Array | null>>;
@@ -103,10 +98,10 @@ async function writeCollection(
  */
 export async function saveForeignWrites(
   options: ForeignWritesOptions & { readonly directory: string; readonly log: Log },
-): Promise<SavedWrites> {
+): Promise<SavedHere> {
   const { directory, databaseName, signal, log } = options;
   const record = `${directory}.json`;
-  const before = await readJsonFile<SavedWrites>(record);
+  const before = await readJsonFile<SavedHere>(record);
   if (before) return before;
   const found = await findDocuments(options);
   if (found === null)
@@ -130,7 +125,7 @@ export async function saveForeignWrites(
   const deleted = [...(found?.values() ?? [])].flatMap((ofCollection) => [
     ...ofCollection.values(),
   ]);
-  const saved: SavedWrites = {
+  const saved: SavedHere = {
     path: documents > 0 ? directory : null,
     documents,
     deletions: deleted.filter((document) => document === null).length,

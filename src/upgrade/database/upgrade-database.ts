@@ -1,8 +1,8 @@
+import type { SavedWrites } from "../../../machines/vocabulary.ts";
 import type { Holdings } from "../../control/agents.ts";
 import type { VerifiedDump } from "../../database/backup/dump/verify-dump.ts";
 import type { Manifest } from "../../database/backup/manifest.ts";
 import type { DataDatabase } from "../../database/data-database.ts";
-import type { SavedWrites } from "../../database/isolation/save-foreign-writes.ts";
 import type { PartialCopy } from "../../database/rehearsal/partial-copy.ts";
 import type { Mastership } from "../../leadership/mastership.ts";
 import type { Catalogued } from "../protocol/backup-point.ts";
@@ -73,7 +73,7 @@ export interface UpgradeDatabase {
    * Saves the documents that others have written since the time T into this agent's data directory.
    * @throws LockstepError `disk-full`, `file-trouble`
    */
-  saveForeignWrites(acting: Acting, time: string): Promise<SavedWrites>;
+  saveForeignWrites(acting: Acting, time: string): Promise<Omit<SavedWrites, "agent">>;
 
   /** Stops TTL deletion on each member that can be reached. */
   pauseDeletions(acting: Acting): Promise<void>;

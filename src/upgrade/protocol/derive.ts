@@ -92,13 +92,13 @@ export function fromParticipant(
 }
 
 /** A master's judgement of another agent. It is unknown while the master has not listened long enough. */
-export type Hearing = "heard" | "absent" | "unknown";
+export type Liveness = "heard" | "absent" | "unknown";
 
 /** The required agents that have become silent, or are heard again, while the fleet goes forward. */
 function silences(
   { actor, revision, state, context: known }: ActorView<UpgradeContext>,
   records: readonly AgentRecord[],
-  hear: (record: AgentRecord) => Hearing,
+  livenessOf: (record: AgentRecord) => Liveness,
 ): readonly Derived<UpgradeEvent>[] {
   // An agent that has voted has done its part.
   const awaited = known.required.filter(
@@ -106,12 +106,12 @@ function silences(
   );
   return awaited.flatMap(({ agent }): readonly Derived<UpgradeEvent>[] => {
     const record = records.find((candidate) => candidate.agent === agent);
-    const heard = record === undefined ? "absent" : hear(record);
-    const key = `${actor}@${revision}:${heard}:${agent}`;
+    const liveness = record === undefined ? "absent" : livenessOf(record);
+    const key = `${actor}@${revision}:${liveness}:${agent}`;
     const wasSilent = known.silent.includes(agent);
-    if (!wasSilent && heard === "absent")
+    if (!wasSilent && liveness === "absent")
       return [{ event: { type: "participantSilent", agent }, key }];
-    if (wasSilent && heard === "heard")
+    if (wasSilent && liveness === "heard")
       return [{ event: { type: "participantHeard", agent }, key }];
     return [];
   });
@@ -121,21 +121,23 @@ function silences(
 export function fromRecords(
   coordinator: ActorView<UpgradeContext>,
   records: readonly AgentRecord[],
-  hear: (record: AgentRecord) => Hearing,
+  livenessOf: (record: AgentRecord) => Liveness,
 ): readonly Derived<UpgradeEvent>[] {
   const known = coordinator.context;
   if (forwardStates.includes(coordinator.state)) {
-    const shut = records.every((record) => record.gate === "shut" || hear(record) === "absent");
+    const shut = records.every(
+      (record) => record.gate === "shut" || livenessOf(record) === "absent",
+    );
     const isNews = coordinator.state === "waiting" && !known.gatesShut && shut;
     return [
       ...(isNews ? [{ event: { type: "gatesShut" as const }, key: "gatesShut" }] : []),
-      ...silences(coordinator, records, hear),
+      ...silences(coordinator, records, livenessOf),
     ];
   }
   if (coordinator.state !== "rolling-back" && coordinator.state !== "blocked") return [];
   return known.required.flatMap(({ agent }) => {
     const record = records.find((candidate) => candidate.agent === agent);
-    const absent = record === undefined || hear(record) === "absent";
+    const absent = record === undefined || livenessOf(record) === "absent";
     const settled = known.undone.includes(agent) || known.debtors.includes(agent);
     if (!absent || settled) return [];
     const event = { type: "participantAbsent" as const, agent };

@@ -3,6 +3,14 @@ import type { State } from "../state.ts";
 import { type Answered, eventId, type ModelEvent, move, tailOf } from "../tails.ts";
 import { failure, newVersion } from "../vocabulary.ts";
 
+/** A pending effect of one agent's process, at its place in the tail that this process knows. */
+export interface PendingEffect {
+  readonly model: Model;
+  readonly state: State;
+  readonly index: number;
+  readonly place: number;
+}
+
 /** The place of a pending effect in a tail, or undefined. */
 export function placeOf(tail: number, effect: string): number | undefined {
   if (tail === 0) return undefined;

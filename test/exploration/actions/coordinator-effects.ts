@@ -12,66 +12,69 @@ import {
   staleWrites,
   withMaster,
 } from "./append-coordinator.ts";
-import { placeOf } from "./append-participant.ts";
+import { type PendingEffect, placeOf } from "./append-participant.ts";
 
 const dataRestored: ModelEvent = { type: "dataRestored", digest: "d" };
 
-interface Running {
-  readonly model: Model;
-  readonly state: State;
-  readonly index: number;
+/** A pending effect of the coordinator, in the process of a master. */
+interface CoordinatorEffect extends PendingEffect {
   readonly master: Mastership;
-  readonly place: number;
   /** The coordinator's tail as this process knows it. */
   readonly known: number;
 }
 
-function report({ model, state, index, master, place }: Running, event: ModelEvent): void {
+function report(
+  { model, state, index, master, place }: CoordinatorEffect,
+  event: ModelEvent,
+): void {
   const answered = master.believed === 0 ? { effect: place } : null;
   appendToCoordinator(model, state, index, event, answered);
 }
 
-function failing({ model, state, index, master, place }: Running, event: ModelEvent): void {
+function failed(
+  { model, state, index, master, place }: CoordinatorEffect,
+  event: ModelEvent,
+): void {
   const left = spent(state, "failures");
   if (!left) return;
   const answered = master.believed === 0 ? { effect: place } : null;
   appendToCoordinator(model, left, index, event, answered, { fault: true });
 }
 
-function chooseBackupTime(running: Running): void {
+function chooseBackupTime(effect: CoordinatorEffect): void {
   const backup = { time: "1:1", foreignWrites: "only detected", digest: "d", catalogue: "c" };
-  report(running, { type: "backupTimeChosen", backup });
+  report(effect, { type: "backupTimeChosen", backup });
 }
 
 /** An agent that holds no copy gives the holders time to lead: it goes on only when none of them is there. */
-function holdsOrNobodyIsThere({ state, index }: Running): "holds" | "alone" | "waits" {
+function holdsOrNobodyIsThere({ state, index }: CoordinatorEffect): "holds" | "alone" | "waits" {
   if (agentOf(state, index).copy) return "holds";
   return state.agents.some(({ up, copy }) => up && copy) ? "waits" : "alone";
 }
 
-function rehearse(running: Running): void {
-  const holds = holdsOrNobodyIsThere(running);
-  const believed = copyHoldersOf(tailOf(running.state.coordinator).context.copies);
+function rehearse(effect: CoordinatorEffect): void {
+  const holds = holdsOrNobodyIsThere(effect);
+  const believed = copyHoldersOf(tailOf(effect.state.coordinator).context.copies);
   // One that is believed to hold a copy, and has lost it, does not wait for other holders.
-  if (holds === "waits" && !isHolder(nameOf(running.index), believed)) return;
+  if (holds === "waits" && !isHolder(nameOf(effect.index), believed)) return;
   if (holds !== "holds") {
-    report(running, { type: "rehearsalFailed", reason: failure });
+    report(effect, { type: "rehearsalFailed", reason: failure });
     return;
   }
-  report(running, { type: "rehearsalPassed", expected: "e", figures: [], growthBytes: 0 });
-  failing(running, { type: "rehearsalFailed", reason: failure });
+  report(effect, { type: "rehearsalPassed", expected: "e", figures: [], growthBytes: 0 });
+  failed(effect, { type: "rehearsalFailed", reason: failure });
 }
 
 /** A look at the progress; the batch itself is a transaction of its own (see `commitBatch`). */
-function migrate(running: Running): void {
-  const { model, state, index } = running;
+function migrate(effect: CoordinatorEffect): void {
+  const { model, state, index } = effect;
   const done = state.progress ?? -1;
-  if (tailOf(running.known).context.pause !== null) {
-    stopAtSafePoint(running, done + 1);
+  if (tailOf(effect.known).context.pause !== null) {
+    stopAtSafePoint(effect, done + 1);
     return;
   }
   if (done >= batchesMax) {
-    report(running, { type: "migrationDone" });
+    report(effect, { type: "migrationDone" });
     return;
   }
   commitBatch(model, state, index, done + 1);
@@ -81,21 +84,21 @@ function migrate(running: Running): void {
     const working = withMaster(paused, index, { working: done + 1 });
     model.actions.push({ label, state: working, fault: true, broken: [] });
   }
-  failing(running, { type: "migrationFailed", reason: failure });
+  failed(effect, { type: "migrationFailed", reason: failure });
 }
 
 /** Between two batches the steps see that a pause is asked for. */
-function stopAtSafePoint(running: Running, next: number): void {
-  const { model, state, index } = running;
+function stopAtSafePoint(effect: CoordinatorEffect, next: number): void {
+  const { model, state, index } = effect;
   // A step that only says so has its next batch under way.
   const works = model.mutant === "paused-step-works-on" && next <= batchesMax;
   const stopped = works ? withMaster(state, index, { working: next }) : state;
-  report({ ...running, state: stopped }, { type: "migrationPaused" });
+  report({ ...effect, state: stopped }, { type: "migrationPaused" });
 }
 
 /** It goes on until it is cancelled, or finds somebody else at work. */
-function keepHolds(running: Running): void {
-  failing(running, { type: "migrationFailed", reason: failure });
+function keepHolds(effect: CoordinatorEffect): void {
+  failed(effect, { type: "migrationFailed", reason: failure });
 }
 
 /** Begins the steps (0) or commits one batch: data, progress and fence change together or not at all. */
@@ -132,29 +135,29 @@ function pausedWrites({ coordinator }: State): readonly string[] {
   return isPaused ? ["S4: a batch took effect in paused"] : [];
 }
 
-function verifyLiveData(running: Running): void {
-  const complete = running.state.applied.every((times) => times === 1);
-  if (complete) report(running, { type: "liveDataVerified" });
-  else report(running, { type: "effectFailed", effect: "verifyLiveData", reason: failure });
+function verifyLiveData(effect: CoordinatorEffect): void {
+  const complete = effect.state.applied.every((times) => times === 1);
+  if (complete) report(effect, { type: "liveDataVerified" });
+  else report(effect, { type: "effectFailed", effect: "verifyLiveData", reason: failure });
 }
 
-function restore(running: Running): void {
-  const { model, state, index } = running;
+function restore(effect: CoordinatorEffect): void {
+  const { model, state, index } = effect;
   const { context } = tailOf(state.coordinator);
   if (wayBack(context, state.progress !== null) !== "restore") {
-    report(running, { type: "dataRestored", digest: null });
+    report(effect, { type: "dataRestored", digest: null });
     return;
   }
-  const holds = holdsOrNobodyIsThere(running);
+  const holds = holdsOrNobodyIsThere(effect);
   const believed = copyHoldersOf(context.copies);
   // One that is believed to hold a copy (after a retry every agent is) does not wait for other holders.
   if (holds === "waits" && !isHolder(nameOf(index), believed)) return;
   if (holds !== "holds") {
-    report(running, withoutCopy(nameOf(index), believed, failure));
+    report(effect, withoutCopy(nameOf(index), believed, failure));
     return;
   }
   if (state.applied.every((times) => times === 0)) {
-    report(running, dataRestored);
+    report(effect, dataRestored);
   } else {
     if (isRefused(model, state, index)) {
       deposed(model, state, index, "the restore");
@@ -164,13 +167,13 @@ function restore(running: Running): void {
     const restored = { ...state, applied: state.applied.map(() => 0) };
     const { crashes, deaths, failovers } = state.budget;
     // Restoring and reporting are told apart only by what comes in between.
-    if (crashes + deaths + failovers === 0) report({ ...running, state: restored }, dataRestored);
+    if (crashes + deaths + failovers === 0) report({ ...effect, state: restored }, dataRestored);
     else {
       const label = `${nameOf(index)} restores the data`;
       model.actions.push({ label, state: restored, fault: false, broken });
     }
   }
-  failing(running, withoutCopy(nameOf(index), copyHoldersOf(context.copies), failure));
+  failed(effect, withoutCopy(nameOf(index), copyHoldersOf(context.copies), failure));
 }
 
 const effects = {
@@ -201,9 +204,9 @@ export function coordinatorEffects(
   for (const [name, run] of Object.entries(effects)) {
     const place = placeOf(known, name);
     if (place === undefined) continue;
-    const running = { model, state, index, master, place, known };
-    if (canGoForward || name === "restore") run(running);
-    else report(running, { type: "effectFailed", effect: name, reason: failure });
+    const effect = { model, state, index, master, place, known };
+    if (canGoForward || name === "restore") run(effect);
+    else report(effect, { type: "effectFailed", effect: name, reason: failure });
   }
 }
 

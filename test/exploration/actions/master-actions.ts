@@ -169,8 +169,9 @@ function readOthers(model: Model, state: State, index: number): void {
   // An agent that stands still or starts anew for too long is taken for silent, too.
   state.agents.forEach(({ gone }, other) => {
     if (gone) return;
-    const hear = (one: number) => (one === other ? "absent" : isGone(one) ? "unknown" : "heard");
-    for (const event of fromRecords(state, hear)) {
+    const livenessOf = (one: number) =>
+      one === other ? "absent" : isGone(one) ? "unknown" : "heard";
+    for (const event of fromRecords(state, livenessOf)) {
       appendToCoordinator(model, paused, index, event, null, { fault: true });
     }
   });

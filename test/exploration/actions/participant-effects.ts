@@ -2,24 +2,20 @@ import { agentOf, type Model, nameOf, spent, withAgent } from "../model.ts";
 import type { Agent, State } from "../state.ts";
 import { type ModelEvent, tailOf } from "../tails.ts";
 import { failure, newVersion, oldVersion } from "../vocabulary.ts";
-import { appendToParticipant, placeOf } from "./append-participant.ts";
+import { appendToParticipant, type PendingEffect, placeOf } from "./append-participant.ts";
 
-/** One pending effect of an agent's participant, as that agent's process believes it. */
-interface Running {
-  readonly model: Model;
-  readonly state: State;
-  readonly index: number;
+/** A pending effect of an agent's participant. */
+interface ParticipantEffect extends PendingEffect {
   readonly agent: Agent;
-  readonly place: number;
 }
 
-function report({ model, state, index, agent, place }: Running, event: ModelEvent): void {
+function report({ model, state, index, agent, place }: ParticipantEffect, event: ModelEvent): void {
   // Answers an effect of the tail it knows: in a later one that effect has no place any more.
   const answered = agent.believed === 0 ? { effect: place } : null;
   appendToParticipant(model, state, index, event, answered);
 }
 
-function failed({ model, state, index, agent, place }: Running, event: ModelEvent): void {
+function failed({ model, state, index, agent, place }: ParticipantEffect, event: ModelEvent): void {
   const left = spent(state, "failures");
   if (!left) return;
   const answered = agent.believed === 0 ? { effect: place } : null;
@@ -27,17 +23,26 @@ function failed({ model, state, index, agent, place }: Running, event: ModelEven
   appendToParticipant(model, left, index, event, answered, { fault: true, label });
 }
 
-function change({ model, state, index }: Running, what: string, changed: Partial<Agent>): void {
+function change(
+  { model, state, index }: ParticipantEffect,
+  what: string,
+  changed: Partial<Agent>,
+): void {
   const label = `${nameOf(index)} ${what}`;
   const after = withAgent(state, index, changed);
   model.actions.push({ label, state: after, fault: false, broken: [] });
 }
 
 /** Work that is done and work that is reported differ only where a crash comes in between. */
-function act(running: Running, what: string, changed: Partial<Agent>, then: ModelEvent): void {
-  const { crashes, deaths } = running.state.budget;
-  if (crashes + deaths > 0) change(running, what, changed);
-  else report({ ...running, state: withAgent(running.state, running.index, changed) }, then);
+function act(
+  effect: ParticipantEffect,
+  what: string,
+  changed: Partial<Agent>,
+  then: ModelEvent,
+): void {
+  const { crashes, deaths } = effect.state.budget;
+  if (crashes + deaths > 0) change(effect, what, changed);
+  else report({ ...effect, state: withAgent(effect.state, effect.index, changed) }, then);
 }
 
 const gateShut: ModelEvent = { type: "gateShut" };
@@ -48,32 +53,32 @@ const undone: ModelEvent = { type: "undone" };
 const versionKept: ModelEvent = { type: "versionKept" };
 
 /** Draining, shutting and reporting are one: between them nothing opens it again. */
-function shutGate(running: Running): void {
-  const state = withAgent(running.state, running.index, { writing: false, gate: "shut" });
-  report({ ...running, state }, gateShut);
+function shutGate(effect: ParticipantEffect): void {
+  const state = withAgent(effect.state, effect.index, { writing: false, gate: "shut" });
+  report({ ...effect, state }, gateShut);
 }
 
 /** A master restores before it goes back itself (as `untilRestored`). */
-function waitsForRestore({ state, agent }: Running): boolean {
+function waitsForRestore({ state, agent }: ParticipantEffect): boolean {
   if (!agent.master || state.coordinator === 0) return false;
   const { context, state: where } = tailOf(state.coordinator);
   return where === "rolling-back" && !context.restored;
 }
 
-function changeVersion(running: Running): void {
-  const { model, state, index, agent, place } = running;
-  const effect = tailOf(agent.believed || agent.participant).effects[place];
-  const version = String(effect?.params["version"]);
+function changeVersion(effect: ParticipantEffect): void {
+  const { model, state, index, agent, place } = effect;
+  const pending = tailOf(agent.believed || agent.participant).effects[place];
+  const version = String(pending?.params["version"]);
   if (version === agent.version) {
-    report(running, { type: "versionReached" });
+    report(effect, { type: "versionReached" });
     return;
   }
-  if (waitsForRestore(running)) return;
+  if (waitsForRestore(effect)) return;
   const left: Partial<Agent> = {
     ...{ up: false, gate: "shut", writing: false, opening: false, master: null },
     believed: 0,
   };
-  change(running, `leaves for ${version}`, { ...left, version, fellBack: false });
+  change(effect, `leaves for ${version}`, { ...left, version, fellBack: false });
   const failing = spent(state, "failures");
   if (!failing) return;
   const label = `${nameOf(index)} leaves for ${version}, which does not come up`;
@@ -81,51 +86,51 @@ function changeVersion(running: Running): void {
   model.actions.push({ label, state: fallen, fault: true, broken: [] });
 }
 
-function dumpCopy(running: Running): void {
-  if (!running.agent.copy) act(running, "dumps its copy", { copy: true }, copyMade);
-  else report(running, copyMade);
-  failed(running, { type: "copyFailed", reason: failure });
+function dumpCopy(effect: ParticipantEffect): void {
+  if (!effect.agent.copy) act(effect, "dumps its copy", { copy: true }, copyMade);
+  else report(effect, copyMade);
+  failed(effect, { type: "copyFailed", reason: failure });
 }
 
-function runLocalSteps(running: Running): void {
-  const { version, recorded, changed, stepsVersion } = running.agent;
+function runLocalSteps(effect: ParticipantEffect): void {
+  const { version, recorded, changed, stepsVersion } = effect.agent;
   if (version !== newVersion) {
-    report(running, { type: "localStepFailed", reason: failure });
+    report(effect, { type: "localStepFailed", reason: failure });
     return;
   }
   if (!recorded || !changed || stepsVersion !== newVersion) {
     const done = { recorded: true, changed: true, stepsVersion: newVersion };
-    act(running, "runs its local step", done, localStepsDone);
-    failed(running, { type: "localStepFailed", reason: failure });
-  } else report(running, localStepsDone);
+    act(effect, "runs its local step", done, localStepsDone);
+    failed(effect, { type: "localStepFailed", reason: failure });
+  } else report(effect, localStepsDone);
 }
 
 /** The application looks at the migrated data, and changes nothing. */
-function checkReadiness(running: Running): void {
-  report(running, readinessPassed);
-  failed(running, { type: "readinessFailed", reason: failure });
+function checkReadiness(effect: ParticipantEffect): void {
+  report(effect, readinessPassed);
+  failed(effect, { type: "readinessFailed", reason: failure });
 }
 
-function undoLocalSteps(running: Running): void {
-  if (!running.agent.recorded) report(running, undone);
+function undoLocalSteps(effect: ParticipantEffect): void {
+  if (!effect.agent.recorded) report(effect, undone);
   else {
     const before = { changed: false, stepsVersion: oldVersion, recorded: false };
-    act(running, "undoes its local step", before, undone);
-    failed(running, { type: "undoFailed", reason: failure });
+    act(effect, "undoes its local step", before, undone);
+    failed(effect, { type: "undoFailed", reason: failure });
   }
 }
 
-function keepVersion(running: Running): void {
-  const { agent } = running;
+function keepVersion(effect: ParticipantEffect): void {
+  const { agent } = effect;
   const kept = tailOf(agent.participant).state === "done" ? newVersion : oldVersion;
   if (agent.stepsVersion !== kept || agent.recorded) {
     const unknown = agent.unknown && !(agent.recorded && kept === newVersion);
     const changed = { stepsVersion: kept, unknown, recorded: false, owes: false };
-    act(running, "keeps its version", changed, versionKept);
+    act(effect, "keeps its version", changed, versionKept);
     return;
   }
-  if (agent.owes) change(running, "pays its debt", { owes: false });
-  report(running, versionKept);
+  if (agent.owes) change(effect, "pays its debt", { owes: false });
+  report(effect, versionKept);
 }
 
 const effects = {

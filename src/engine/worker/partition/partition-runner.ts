@@ -19,6 +19,7 @@ import { type Due, DueHeap } from "./due-heap.ts";
 import { Expiry } from "./expiry.ts";
 import { HintedActors } from "./hinted-actors.ts";
 import { SetAside } from "./set-aside.ts";
+import { Sweeper } from "./sweeper.ts";
 
 /** The ports of a partition's runner. */
 export interface RunnerPorts {
@@ -58,6 +59,7 @@ export class PartitionRunner {
   readonly #due = new DueHeap();
   readonly #work = new Map<string, ActorWork>();
   readonly #hinted: HintedActors;
+  readonly #sweeper: Sweeper;
   readonly #aside = new SetAside();
   readonly #wake;
   readonly #wakeSweep;
@@ -66,14 +68,8 @@ export class PartitionRunner {
   #horizonMs = 0;
   /** No row is due between the horizon and this time, by the database's clock. */
   #nextMs = 0;
-  /** By this process's clock: when the rows were read, and when an entry was noted. */
+  /** When the rows were read, by this process's clock. */
   #readAtMs = Number.NEGATIVE_INFINITY;
-  #notedAtMs = Number.NEGATIVE_INFINITY;
-  #mark: string | null;
-  /** The next mark, until this process has heard of all that was appended before it. */
-  #nextMark: string | null = null;
-  /** The first sweep begins where the last owner stopped. */
-  #isToSweep = true;
   readonly #sinceMs: number;
 
   /** @param sinceMs since when the worker owns the partition, by the database's clock */
@@ -81,13 +77,16 @@ export class PartitionRunner {
     this.#ports = ports;
     this.#sinceMs = sinceMs;
     this.#record = record;
-    this.#mark = record.mark;
     this.#wake = createWakeUp(ports.clock);
     this.#wakeSweep = createWakeUp(ports.clock);
     this.#hinted = new HintedActors({
       ...{ store: ports.store, clock: ports.clock },
       onUnreadable: (error) =>
         this.#trouble(error, "an actor could not be read, and is left alone"),
+    });
+    this.#sweeper = new Sweeper(ports, record, {
+      ...{ hinted: this.#hinted, signal: this.#closing.signal },
+      note: (row) => this.#note(row),
     });
     const expiry = new Expiry(ports, record);
     const expire = () => expiry.run(this.#closing.signal);
@@ -113,7 +112,7 @@ export class PartitionRunner {
 
   /** Hints may have been missed. */
   sweep(): void {
-    this.#isToSweep = true;
+    this.#sweeper.requestSweep();
     this.#wakeSweep.hint();
   }
 
@@ -127,7 +126,7 @@ export class PartitionRunner {
 
   #note(row: ActorRow): void {
     const { actor, dueAtMs, revision } = row;
-    this.#notedAtMs = this.#ports.clock.monotonicMs();
+    this.#sweeper.noted();
     if (dueAtMs !== null) this.#nextMs = Math.min(this.#nextMs, dueAtMs);
     const isNew = this.#ports.rows.note(row);
     // An older row may say less than is known: it only wakes the actor.
@@ -269,39 +268,9 @@ export class PartitionRunner {
 
   /** The horizon moves on first, so that a head which a sweep finds is either in memory or in the next refill. */
   async #lookAfter(): Promise<void> {
-    const { store, clock } = this.#ports;
-    const isQuiet = clock.monotonicMs() - this.#notedAtMs > limits.markQuietMs;
-    // Where nothing was appended for long, a sweep from the old mark finds nothing either.
-    this.#nextMark ??= isQuiet ? null : await store.mark(this.#record.partition);
+    await this.#sweeper.takeMark();
     await this.#refill();
-    if (this.#isToSweep) {
-      this.#isToSweep = false;
-      await this.#sweep().catch((error: unknown) => {
-        this.#isToSweep = true;
-        throw error;
-      });
-      return;
-    }
-    const mark = this.#nextMark;
-    if (mark === null || this.#hinted.isOneLate || !this.#ports.hints.hasPassed(mark)) return;
-    await this.#saveMark(mark);
-    this.#nextMark = null;
-  }
-
-  /** Finds what was appended since the mark: at the beginning, and where hints may have been missed. */
-  async #sweep(): Promise<void> {
-    const { store, rows } = this.#ports;
-    const { partition } = this.#record;
-    let mark = this.#mark;
-    for (let from = mark, isLast = false; !isLast; ) {
-      if (this.#closing.signal.aborted) return;
-      const page = await store.sweep(partition, from);
-      for (const head of page.heads) this.#note(head);
-      if (rows.isFull) await rows.flush(partition);
-      [from, mark, isLast] = [page.next, page.mark ?? mark, page.next === null];
-    }
-    // The rows are not written yet: those timers which are due go first.
-    this.#nextMark ??= mark;
+    await this.#sweeper.run();
   }
 
   /**
@@ -348,15 +317,6 @@ export class PartitionRunner {
       if (page.length < limit) return;
       after = page.at(-1);
     }
-  }
-
-  async #saveMark(mark: string | null): Promise<void> {
-    const { partition, epoch } = this.#record;
-    if (mark === null || mark === this.#mark) return;
-    // The mark says that the rows have all that came before it.
-    await this.#ports.rows.flush(partition);
-    await this.#ports.store.saveMarks(partition, epoch, { mark });
-    this.#mark = mark;
   }
 
   /** True where only the work of an actor is due, and runs here. */
