@@ -222,7 +222,7 @@ export const limits = {
   launcherReadyTimeoutMs: 60_000,
   launcherSettledMs: 10_000,
   launcherAwayDelayMs: 1_000,
-  launcherAwaysMax: 60,
+  launcherAwayEndsMax: 60,
   launcherStopGraceMs: 10_000,
   /** How long after the limit of a drain the launcher ends the process: later than the process itself. */
   launcherDrainGraceMs: 5_000,

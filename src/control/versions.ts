@@ -17,7 +17,7 @@ export function inTransition(from: string, to: string, upgradeId: string): strin
 
 const document = { collection: collections.versions, id: documentIds.versions } as const;
 
-/** Transaction one. */
+/** Transaction one: an upgrade is accepted. */
 export function acceptWrite(from: string, to: string, upgradeId: string): Write {
   return {
     ...document,
@@ -32,7 +32,7 @@ export function acceptWrite(from: string, to: string, upgradeId: string): Write 
   };
 }
 
-/** Transaction two. */
+/** Transaction two: the fleet turns back. */
 export function turnBackWrite(from: string, to: string, upgradeId: string): Write {
   return {
     ...document,

@@ -10,8 +10,8 @@ export interface LauncherState {
   readonly previous: string;
   /** The number of starts of `version` in a row that did not report ready, or died soon after. */
   readonly failures: number;
-  /** The number of ends of `version` in a row for want of a database. */
-  readonly aways: number;
+  /** The number of times in a row that `version` ended while it waited for the database or for others. */
+  readonly awayEnds: number;
   /** True once this process has reported ready. */
   readonly ready: boolean;
   readonly cannotStart: Reason | null;
@@ -91,7 +91,7 @@ function afterFailure(state: LauncherState, why: string): Decision {
       version: state.previous,
       previous: state.previous,
       failures: 0,
-      aways: 0,
+      awayEnds: 0,
       ready: false,
       cannotStart: cannotStart(state.version, why),
       safeMode: null,
@@ -133,7 +133,7 @@ export function decide(state: LauncherState, event: LauncherEvent): Decision {
             // A version that has handed over is no version to fall back to.
             previous: event.because ? event.wanted : state.version,
             failures: 0,
-            aways: 0,
+            awayEnds: 0,
             ready: false,
             cannotStart: event.because ?? null,
             safeMode: null,
@@ -150,9 +150,9 @@ export function decide(state: LauncherState, event: LauncherEvent): Decision {
       }
       if (event.code === 0) return { state, action: { kind: "exit", code: 0 } };
       // Only for a while: time alone tells an outage from a version that can never connect.
-      if (event.isAway && state.aways < limits.launcherAwaysMax) {
+      if (event.isAway && state.awayEnds < limits.launcherAwayEndsMax) {
         return {
-          state: { ...state, ready: false, aways: state.aways + 1 },
+          state: { ...state, ready: false, awayEnds: state.awayEnds + 1 },
           action: { kind: "start", delayMs: limits.launcherAwayDelayMs },
         };
       }
@@ -161,7 +161,7 @@ export function decide(state: LauncherState, event: LauncherEvent): Decision {
         return {
           state: {
             ...state,
-            ...{ ready: false, failures: 0, aways: 0, cannotStart: null },
+            ...{ ready: false, failures: 0, awayEnds: 0, cannotStart: null },
             // Where a person had it begin, and it served, it is in safe mode no longer.
             safeMode: event.hasServed ? null : state.safeMode,
           },

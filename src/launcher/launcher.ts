@@ -133,7 +133,7 @@ class Launcher {
     const wanted = await this.#readVersion(launcherFiles.wanted);
     return {
       ...{ version: wanted?.version ?? previous, previous, cannotStart: null, safeMode: null },
-      ...{ failures: 0, aways: 0, ready: false },
+      ...{ failures: 0, awayEnds: 0, ready: false },
     };
   }
 
@@ -182,12 +182,9 @@ class Launcher {
     const log = () => this.#log;
     const read = () => this.#readVersionsFile();
     void tellVersions({ child, read, versions, wakeUp, log, signal: ended.signal });
-    const life = await new ChildWatch(child, clock, (agent) => this.#hear(agent)).life(
-      readyTimeoutMs,
-      signal,
-    );
+    const watch = new ChildWatch(child, clock, (agent) => this.#hear(agent));
+    const { isTimedOut, wasReady, ...end } = await watch.untilEnded(readyTimeoutMs, signal);
     ended.abort();
-    const { isTimedOut, wasReady, ...end } = life;
     if (isTimedOut) return { event: { type: "timed-out" }, wasReady: false };
     const asked = await this.#readVersion(launcherFiles.wanted);
     const wanted = asked?.version ?? state.version;

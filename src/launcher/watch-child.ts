@@ -3,8 +3,8 @@ import type { Clock } from "../ports/clock.ts";
 import { type ChildProcess, exited } from "../ports/process.ts";
 import { exitForUndrained } from "./agent-side.ts";
 
-/** The life of one child, once it has ended. */
-export interface Life {
+/** One child, once it has ended. */
+export interface EndedChild {
   readonly code: number | null;
   readonly signal: string | null;
   /** It was ended, since it had not reported ready in time. */
@@ -14,7 +14,7 @@ export interface Life {
   readonly isSettled: boolean;
   /** Its application has begun. */
   readonly hasServed: boolean;
-  /** Its application had begun to begin, and had not ended that. */
+  /** Its application was about to begin. */
   readonly isOpening: boolean;
   /** It has reported that it waits for the database, an operator or another agent. */
   readonly isAway: boolean;
@@ -53,7 +53,7 @@ export class ChildWatch {
     child.on("message", (message: Message) => this.#hear(message));
   }
 
-  async life(readyTimeoutMs: number, signal: AbortSignal): Promise<Life> {
+  async untilEnded(readyTimeoutMs: number, signal: AbortSignal): Promise<EndedChild> {
     // The listener is added first, since a missing program ends at once.
     const exit = exited(this.#child).finally(() => {
       this.#gone.abort();

@@ -14,7 +14,7 @@ const state: LauncherState = {
   version: "1.1.0",
   previous: "1.0.0",
   failures: 0,
-  aways: 0,
+  awayEnds: 0,
   ready: false,
   ...{ cannotStart: null, safeMode: null },
 };
@@ -27,7 +27,7 @@ const away: LauncherEvent = { ...ended(1), isSettled: false, isAway: true };
 const running = { ...state, ready: true };
 const start = (delayMs: number) => ({ kind: "start", delayMs });
 const fallback = (why: string) => ({
-  ...{ version: "1.0.0", previous: "1.0.0", failures: 0, aways: 0, ready: false },
+  ...{ version: "1.0.0", previous: "1.0.0", failures: 0, awayEnds: 0, ready: false },
   cannotStart: {
     code: "cannot-start",
     message: `1.1.0 does not come up on this host: ${why}`,
@@ -53,7 +53,7 @@ test.each<[string, LauncherState, LauncherEvent, LauncherState, object]>([
   ],
   [
     "a crash after it has settled",
-    { ...running, failures: 2, aways: 7 },
+    { ...running, failures: 2, awayEnds: 7 },
     ended(9),
     state,
     start(300),
@@ -98,12 +98,12 @@ test.each<[string, LauncherState, LauncherEvent, LauncherState, object]>([
     "no database: that is not its fault",
     { ...state, failures: 2 },
     away,
-    { ...state, failures: 2, aways: 1 },
+    { ...state, failures: 2, awayEnds: 1 },
     start(1_000),
   ],
   [
     "no database for so long that it may never have one",
-    { ...state, failures: 2, aways: limits.launcherAwaysMax },
+    { ...state, failures: 2, awayEnds: limits.launcherAwayEndsMax },
     away,
     fallback("it ended with code 1"),
     start(0),

@@ -16,13 +16,13 @@ function world() {
   const names: string[] = [];
   const watch = new ChildWatch(child as unknown as ChildProcess, clock, (name) => names.push(name));
   const stopping = new AbortController();
-  const life = watch.life(10_000, stopping.signal);
+  const ended = watch.untilEnded(10_000, stopping.signal);
   const say = (message: object) => child.emit("message", message);
-  return { clock, kills, names, life, say, stopping, end: () => child.emit("exit", 0, null) };
+  return { clock, kills, names, ended, say, stopping, end: () => child.emit("exit", 0, null) };
 }
 
 test("a child that waits for others has its full time again, as often as it says so", async () => {
-  const { clock, kills, names, life, say, end } = world();
+  const { clock, kills, names, ended, say, end } = world();
   say({ type: "agent", agent: "a1" });
   for (let count = 0; count < 20; count += 1) {
     say({ type: "waiting" });
@@ -32,17 +32,17 @@ test("a child that waits for others has its full time again, as often as it says
   await clock.advance(10_000);
   expect(kills).toEqual(["SIGTERM at 190000"]);
   end();
-  expect(await life).toMatchObject({ isTimedOut: true, wasReady: false });
+  expect(await ended).toMatchObject({ isTimedOut: true, wasReady: false });
 });
 
 test("a child that ends as it opens has not settled, however long it was ready", async () => {
-  const { clock, life, say, end } = world();
+  const { clock, ended, say, end } = world();
   say({ type: "ready" });
   await clock.advance(60_000);
   say({ type: "opening", state: "begun" });
   await clock.advance(60_000);
   end();
-  expect(await life).toMatchObject({ isSettled: false, hasServed: false });
+  expect(await ended).toMatchObject({ isSettled: false, hasServed: false });
 });
 
 test("a child settles once it has served for a while; an opening that failed takes nothing away", async () => {
@@ -56,12 +56,12 @@ test("a child settles once it has served for a while; an opening that failed tak
     await clock.advance(limits.launcherSettledMs);
     end();
   }
-  expect(await one.life).toMatchObject({ isSettled: true, hasServed: true });
-  expect(await other.life).toMatchObject({ isSettled: true, hasServed: false });
+  expect(await one.ended).toMatchObject({ isSettled: true, hasServed: true });
+  expect(await other.ended).toMatchObject({ isSettled: true, hasServed: false });
 });
 
 test("a drain has its limit, and none once it has ended", async () => {
-  const { clock, kills, life, say, end } = world();
+  const { clock, kills, ended, say, end } = world();
   say({ type: "ready" });
   say({ type: "draining", limitMs: 1_000 });
   say({ type: "drained" });
@@ -71,11 +71,11 @@ test("a drain has its limit, and none once it has ended", async () => {
   await clock.advance(1_000 + limits.launcherDrainGraceMs);
   expect(kills).toEqual([`SIGKILL at ${61_000 + limits.launcherDrainGraceMs}`]);
   end();
-  expect(await life).toMatchObject({ code: 71, signal: null, isSettled: true });
+  expect(await ended).toMatchObject({ code: 71, signal: null, isSettled: true });
 });
 
 test("a stop waits for a drain, and ends by force what neither drains nor ends", async () => {
-  const { clock, kills, say, stopping, life, end } = world();
+  const { clock, kills, say, stopping, ended, end } = world();
   say({ type: "ready" });
   say({ type: "draining", limitMs: 40_000 });
   stopping.abort();
@@ -85,5 +85,5 @@ test("a stop waits for a drain, and ends by force what neither drains nor ends",
   await clock.advance(limits.launcherStopGraceMs);
   expect(kills).toEqual(["SIGTERM at 0", "SIGKILL at 50000"]);
   end();
-  await life;
+  await ended;
 });

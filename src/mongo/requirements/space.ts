@@ -11,7 +11,7 @@ export interface DatabaseSize {
   readonly indexSizeBytes: number;
 }
 
-/** The bytes that have to be free before anything is written. Pure. */
+/** The bytes that have to be free before anything is written. */
 export interface SpaceNeeded {
   /** Bytes on each agent's disk, for its copy. */
   readonly agentBytes: number;

@@ -13,7 +13,7 @@ import { readAgentRights } from "./agent-rights.ts";
 import type { MongoDatabaseOptions } from "./mongo-options.ts";
 import type { UpgradeDatabase } from "./upgrade-database.ts";
 
-/** Holdings are asked for with each heartbeat: what changes seldom, and costs commands, is read less often. */
+/** Reads again only after a while. Each heartbeat asks for holdings, and some of them cost commands and change seldom. */
 function seldom<Found>(clock: Clock, read: () => Promise<Found>): () => Promise<Found> {
   let known: { readonly found: Found; readonly atMs: number } | undefined;
   return async () => {
@@ -25,7 +25,7 @@ function seldom<Found>(clock: Clock, read: () => Promise<Found>): () => Promise<
   };
 }
 
-/** Measures backups again only where others are there: one that is complete does not change. */
+/** Measures backups again only where their names have changed, since a complete backup stays as it is. */
 function measured(root: string) {
   let known: { readonly names: string; readonly figures: BackupsHeld } | undefined;
   return async (names: readonly string[]): Promise<BackupsHeld> => {

@@ -51,7 +51,7 @@ export interface CheckOptions extends Omit<Connections, "memberClient"> {
 
 /** The names of the checks. Doctor has a mend for each. */
 export const checkNames = {
-  /** After this one a master proves by a write that a majority acknowledges one. */
+  /** After this check a master makes a write, and so proves that a majority acknowledges it. */
   majority: "a majority of the members",
   deployment: "the deployment",
   agentRights: "the rights of the agents",
@@ -180,7 +180,7 @@ function memberChecks(
       name: checkNames.openFiles,
       async run() {
         const liveFiles = filesOf(await catalogue());
-        // The rehearsal's copy, then a restore; and a backup that is put in place twice more.
+        // The data is loaded for the rehearsal, and again for a restore. So is a backup that is to be restored.
         const addedFiles = 2 * liveFiles + 2 * extra.files;
         await requireFilesForCopy(options, { liveFiles, addedFiles });
         return passed(`each can open ${counted(addedFiles, "more file")}`);

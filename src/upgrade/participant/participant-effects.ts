@@ -21,7 +21,7 @@ import { localWork } from "./local/local-work.ts";
 import { checkReadiness } from "./readiness.ts";
 import { sweepCopies } from "./sweep-copies.ts";
 
-/** A master restores before it goes back itself: nobody else need start over. */
+/** Waits, where this agent is master, until it has restored the data: another master would begin the restore again. */
 async function untilRestored(world: World, upgradeId: string, signal: AbortSignal): Promise<void> {
   for (let look = 0; look < limits.looksMax && world.isMaster() && !signal.aborted; look += 1) {
     const tail = await world.store.tail(coordinatorId(upgradeId));
@@ -95,7 +95,7 @@ export function participantEffects(world: World): ParticipantEffects {
     async keepVersion({ version, upgradeId }) {
       try {
         await world.writeDefaultVersion(version);
-        // An earlier upgrade may have left another wish, which a start after a hanging drain would follow.
+        // An earlier upgrade may have left another wanted version, which the launcher would start after a hanging drain.
         await world.writeWantedVersion(version);
         await world.localJournal.forget(upgradeId);
         world.cannotEnd(null);
@@ -104,7 +104,7 @@ export function participantEffects(world: World): ParticipantEffects {
         throw error;
       }
       await sweepCopies(world, upgradeId).catch((error: unknown) => {
-        // Old copies that stay take room: that must not keep an agent from paying its debt.
+        // Old copies only take room. They must not keep an agent from noting that it owes no undo any more.
         world.log.warn({ error: messageOf(error) }, "old backups could not be deleted");
       });
       const refused = await world.store.write([
@@ -123,7 +123,7 @@ export function participantEffects(world: World): ParticipantEffects {
   };
 }
 
-/** The launcher may have fallen back meanwhile: the work of the new version is not for another build. */
+/** The refusal of another build, to which the launcher may have fallen back, to do the work of the new version. */
 function otherVersion({ version }: World, to: string): Reason {
   return {
     code: "cannot-start",
@@ -150,7 +150,10 @@ function readinessChecked(world: World): ParticipantEffects["checkReadiness"] {
   };
 }
 
-/** An agent that was not asked whether it is ready, or that comes after the commit, may run the steps that it has. */
+/**
+ * Why this build has other steps than those agreed on, or null. An agent that was not asked whether it is ready, or that
+ * comes after the commit, may run the steps that it has.
+ */
 function otherThanAgreed(world: World, coordinator: Entry | undefined): Reason | null {
   if (!coordinator || isFinal(coordinator)) return null;
   const known = contextOf<UpgradeContext>(coordinator);

@@ -26,7 +26,7 @@ export interface Reconciled {
   readonly isProvisioning?: boolean;
 }
 
-/** A launcher goes on reporting its last fall-back. That says nothing of another upgrade. */
+/** True where the fall-back is from a version of this upgrade. A launcher also goes on reporting an earlier one. */
 function isAbout(cannotStart: Reason | null, { from, to }: ParticipantContext): boolean {
   return [from, to].some((version) => cannotStart?.details["version"] === version);
 }
@@ -216,7 +216,7 @@ export async function reconcile(world: ParticipantWorld): Promise<Reconciled> {
     if (!versions) throw noVersionError();
     return await act(world, versions);
   } catch (error) {
-    // The gate is shut by its guard.
+    // The gate's own loop shuts it: see `shutGateIfAway`.
     const isUnknown =
       isLockstepError(error, "record-broken") || isLockstepError(error, "no-version");
     if (isUnknown) return { blocked: error.message };
@@ -240,7 +240,7 @@ async function requireReadable(
   }
 }
 
-/** Creates what is missing, drives what is ours, tends the gate. */
+/** Creates missing participants, sends ours their events, and opens or shuts the gate. */
 async function act(world: ParticipantWorld, versions: Versions): Promise<Reconciled> {
   const { store } = world;
   await settleHostVersion(world);
@@ -269,12 +269,12 @@ async function act(world: ParticipantWorld, versions: Versions): Promise<Reconci
   const away = tails.every(isOver) && versions.upgradeId === null;
   const takeRetry = retry === null ? null : () => consumeRetry(world, retry);
   const stranded = away ? await returnToFleetVersion(world, versions, takeRetry) : null;
-  // A participant that has only just heard of this process may still look stuck. The next look asks it.
-  const isTold = (tail: Entry) =>
+  // A participant that has only just heard of this process may still look stuck. The next pass asks it.
+  const knowsThisProcess = (tail: Entry) =>
     contextOf<ParticipantContext>(tail).incarnation === world.incarnation;
-  if (mine.every(isTold)) await takeRetry?.();
+  if (mine.every(knowsThisProcess)) await takeRetry?.();
   if (stranded !== null) return { blocked: stranded };
-  // It says so before the slot is free again, so that no upgrade is accepted with it.
+  // An agent without a part says so before the slot is free again, so that no upgrade is accepted with it.
   if (versions.upgradeId !== null && mine.length === 0) {
     return { blocked: await whyNoPart(world, versions.upgradeId) };
   }

@@ -13,7 +13,7 @@ export interface Candidate {
   versionOf(agent: string): string | null;
 }
 
-/** An agent that holds the files that are needed goes first. Where no holder could lead, any agent may say so. */
+/** True for a holder of the files that are needed. Where no holder could lead, any agent may lead, and reports that. */
 function holdsOrNobodyDoes(
   agent: string,
   holders: readonly string[],
@@ -22,7 +22,7 @@ function holdsOrNobodyDoes(
   return holders.includes(agent) || !holders.some(couldLead);
 }
 
-/** Between readiness and the commit point the upgrade is for a build to drive that was ready with its steps. */
+/** True for an agent that may drive the upgrade between readiness and the commit point: its build was ready for that. */
 export function goesForward(
   context: UpgradeContext,
   { agent, version }: { readonly agent: string; readonly version: string | null },
@@ -31,7 +31,7 @@ export function goesForward(
   return version === to && ready[agent] !== undefined && isRequired(context, agent);
 }
 
-/** False for one that came later, or was forgotten: the upgrade is not for it. */
+/** True for an agent that the upgrade is for. It is not for one that came later, or was forgotten. */
 export function isRequired({ required }: UpgradeContext, agent: string): boolean {
   return required.some((other) => other.agent === agent);
 }

@@ -8,8 +8,8 @@ import type { PlanSummary, Reason } from "../../../machines/vocabulary.ts";
 import { planOf, type Step } from "./steps.ts";
 
 /**
- * S5 after everybody was ready: why this agent's process must not go on with the upgrade, its build bringing
- * other steps than those agreed on (somebody has installed another one since), or null. Pure.
+ * S5 after everybody was ready: why this agent's process must not go on with the upgrade, or null. Its build has other
+ * steps than those agreed on, since somebody has installed another build meanwhile. Pure.
  */
 export function otherSteps(
   { ready, to }: UpgradeContext,
@@ -31,7 +31,7 @@ export function otherSteps(
   };
 }
 
-/** The same of the very process that is about to run them. Pure. */
+/** The same for this process, which is about to run its steps. Pure. */
 export function otherStepsHere(
   context: UpgradeContext,
   { agent, steps }: { readonly agent: string; readonly steps: readonly Step[] },

@@ -105,7 +105,7 @@ export function createHost(name: string, version: string, around: Surroundings):
   let incarnations = 0;
   let current: Process | undefined;
   let launcher: LauncherState = {
-    ...{ version, previous: version, failures: 0, aways: 0, ready: false },
+    ...{ version, previous: version, failures: 0, awayEnds: 0, ready: false },
     ...{ cannotStart: null, safeMode: null },
   };
 
@@ -120,7 +120,7 @@ export function createHost(name: string, version: string, around: Surroundings):
     const again = decision.action.kind === "exit";
     void scheduler.sleep(delayMs).then(() => {
       if (gone || current) return;
-      if (again) launcher = { ...launcher, failures: 0, aways: 0, ready: false };
+      if (again) launcher = { ...launcher, failures: 0, awayEnds: 0, ready: false };
       launch(launcher.version, launcher.cannotStart);
     });
   };

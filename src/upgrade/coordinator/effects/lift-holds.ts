@@ -9,7 +9,7 @@ export function liftHolds({ database, store }: World): CoordinatorEffects["liftH
     const isFree = async () => !(await readVersions(store))?.upgradeId;
     if (!(await isFree())) return { type: "holdsLifted" };
     await database.allowWrites(isFree);
-    // One member that is away keeps neither of them from the others.
+    // Both are tried, so that a member that is away for one of them does not prevent the other.
     const lifted = await Promise.allSettled([
       database.resumeDeletions(isFree),
       database.releaseHistory(isFree),

@@ -34,7 +34,7 @@ const paused = { type: "migrationPaused" } as const;
 /** Runs the schema steps on the live data, or goes on where a predecessor stopped. */
 export function migrate(world: World): CoordinatorEffects["migrate"] {
   const { database, store, log } = world;
-  /** Before the first batch: is the live data that of T, and is there room? A successor does not ask again. */
+  /** Checks before the first batch that the live data is that of T, and that there is room. A successor does not check again. */
   const judgeBeginning = async (
     { upgradeId, growthBytes }: WorkParams,
     point: BackupPoint,

@@ -23,7 +23,7 @@ async function copyToRehearse(world: World, params: WorkParams): Promise<HeldCop
   return copyOf(world, params.upgradeId, params.backup);
 }
 
-/** The copies are made: what is rewritten from here on would fill the members' disks with its history. */
+/** Lets the members drop history. The copies are made, and the history of later rewrites would fill the disks. */
 async function releaseHistory(world: World, { epoch }: EffectContext): Promise<void> {
   const isMaster = async () => world.mastership(epoch) !== undefined;
   await world.database.releaseHistory(isMaster).catch((error: unknown) => {
@@ -31,7 +31,7 @@ async function releaseHistory(world: World, { epoch }: EffectContext): Promise<v
   });
 }
 
-/** The way back hangs on fewer hosts than the operator may believe. */
+/** Warns that fewer hosts hold a copy for the way back than the operator may believe. */
 async function warnOfMissingCopies({ store, log }: World, upgradeId: string): Promise<void> {
   const tail = await store.tail(coordinatorId(upgradeId));
   const copies = tail && copiesMade(contextOf<UpgradeContext>(tail));

@@ -13,7 +13,7 @@ import { watchingMembers } from "./watching-members.ts";
 const beforeRetry =
   "the backup and the live data are both kept: stop what wrote (a client outside the fleet, a local step, or a readiness check, which must not write), then `lockstep retry` saves these documents to a file and restores the backup";
 
-/** Nothing of others is taken back before it is saved. */
+/** Saves what others have written, before the restore takes it back. */
 async function saveWritesOfOthers(
   { agent, database, log }: World,
   acting: Acting,
@@ -64,7 +64,7 @@ export function restore(world: World): CoordinatorEffects["restore"] {
         ? await saveWritesOfOthers(world, acting, point)
         : null;
       const wanted = await cataloguedAt(store, upgradeId, point);
-      // Room for it was kept. A member that has less than its reserve all the same would soon be none.
+      // Room for the restore was kept. The disk of a member with less than its reserve would soon be full.
       const digest = await watchingMembers(
         world,
         context,

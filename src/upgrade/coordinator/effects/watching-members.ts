@@ -24,7 +24,7 @@ export async function watchingMembers<Result>(
   const over = new AbortController();
   const either = AbortSignal.any([context.signal, over.signal]);
   const look = async () => {
-    // Beside the work itself: a member that is away, as the primary that has just died, costs a time-out.
+    // This runs beside the work, since a member that is away, as a primary that has just died, costs a time-out.
     if (world.mastership(context.epoch)) await database.pauseDeletions(actingOf(world, context));
     const { restoreBytes } = spaceNeeded(await database.live.size());
     await database.requireRoom(neededBytes ?? restoreBytes);

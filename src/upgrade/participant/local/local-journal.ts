@@ -54,7 +54,7 @@ export interface LocalJournal {
   forgetStepsVersion(): Promise<void>;
 }
 
-/** Where the local steps of a host begin whose files match no known version. No version is lower. */
+/** The version from which a host whose files match no known version runs its local steps. No version is lower. */
 export const beforeAllVersions = "0.0.0-0";
 
 /**
@@ -77,7 +77,7 @@ async function requireFile(path: string): Promise<void> {
   throw new LockstepError("bad-argument", `expected a file or nothing at ${path}, it is ${what}`);
 }
 
-/** With its owner and its mode: what only some may read stays theirs. False where there is no file. */
+/** Copies a file with its owner and its mode, so that nobody else can read the copy. False where there is no file. */
 async function copyDurably(from: string, to: string): Promise<boolean> {
   let found: { readonly content: Uint8Array; readonly owned: Owned };
   try {

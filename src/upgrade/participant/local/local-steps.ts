@@ -184,7 +184,7 @@ async function runStep(
   return record;
 }
 
-/** Runs what this host has not run yet; each step at least once, its before-images durable first. */
+/** Runs the steps that this host has not run yet, each at least once. Its before-images are durable first. */
 export async function runLocalSteps(run: LocalRun): Promise<AgentEvent> {
   const { journal, upgradeId, from, to } = run;
   const known = await journal.stepsVersion();
@@ -205,7 +205,7 @@ export async function runLocalSteps(run: LocalRun): Promise<AgentEvent> {
   return { type: "localStepsDone" };
 }
 
-/** The files match the version from before again, but for a host that was provisioned at the later one. */
+/** Notes that the files match the version from before again, unless this host was provisioned at the later one. */
 async function setBack(
   journal: LocalJournal,
   { from, to }: Pick<LocalRecord, "from" | "to">,
@@ -216,7 +216,7 @@ async function setBack(
   else await journal.setStepsVersion(from);
 }
 
-/** Undoes what this host has done for the upgrade; somebody having done it already is a success. */
+/** Undoes what this host has done for the upgrade; what is undone already is a success. */
 export async function undoLocalSteps(run: LocalRun, running: string): Promise<AgentEvent> {
   const { journal, upgradeId, from, to } = run;
   let record = await journal.read(upgradeId);
