@@ -17,29 +17,17 @@ import {
 import { createLeadership, type Leadership } from "../leadership/leadership.ts";
 import type { Mastership } from "../leadership/mastership.ts";
 import { limits } from "../limits.ts";
-import { linkController } from "../ports/waiting/linked-controller.ts";
 import { createWakeUp, type WakeUp } from "../ports/waiting/wake-up.ts";
-import {
-  type ActiveUpgrade,
-  mayBeMaster,
-  readActiveUpgrade,
-} from "../upgrade/coordinator/active-upgrade.ts";
-import { driveCoordinator } from "../upgrade/coordinator/drive-coordinator.ts";
 import type { MasterWorld } from "../upgrade/coordinator/requests/master-world.ts";
-import { serveInbox } from "../upgrade/coordinator/requests/serve-requests.ts";
 import { fleetMachines } from "../upgrade/fleet-machines.ts";
 import { createGate, type Gate } from "../upgrade/participant/gate/gate.ts";
 import { Openings } from "../upgrade/participant/gate/openings.ts";
 import { reconcile, shutGateIfAway } from "../upgrade/participant/participant-loop.ts";
 import type { World } from "../upgrade/world.ts";
 import { Heartbeats } from "./heartbeats.ts";
+import { runMasterLoop } from "./master-loop.ts";
 import type { AgentProcessOptions, RunPorts, Runtime } from "./run-agent.ts";
-
-/** The active upgrade as this process reads it, and whether this process may lead it. */
-interface Slot {
-  readonly activeUpgrade?: ActiveUpgrade | undefined;
-  readonly mayLead: boolean;
-}
+import { SlotReader } from "./slot-reader.ts";
 
 /** One process of one agent. It owns its loops: participant, gate, heartbeat, and mastership. */
 export class AgentProcess implements Runtime {
@@ -57,12 +45,11 @@ export class AgentProcess implements Runtime {
   readonly #world: World;
   readonly #engine: Engine;
   readonly #leadership: Leadership;
+  readonly #slot: SlotReader;
   #mastership: Mastership | undefined;
   #blocked: string | null = null;
   #why: Parameters<Heartbeats["beat"]>[0] = { blocked: null, notServing: null };
   #unended: string | null = null;
-  /** Why this build cannot read the active upgrade, or null. */
-  #notRead: string | null = null;
   #isLeaving = false;
   #isReady = false;
   #loops: readonly Promise<void>[] = [];
@@ -75,6 +62,7 @@ export class AgentProcess implements Runtime {
     this.#failureDetector = createFailureDetector(clock, nowMs);
     this.#wakeUp = createWakeUp(clock);
     this.#gateWakeUp = createWakeUp(clock);
+    this.#slot = new SlotReader(options, ports, this.#failureDetector);
     this.#heartbeats = new Heartbeats(options, ports, this.#failureDetector);
     this.#openings = new Openings({ ...options, store: ports.store });
     this.gate = this.#createGate();
@@ -245,28 +233,8 @@ export class AgentProcess implements Runtime {
     return createLeadership({
       ...{ leases, agent, incarnation, leaseTtlMs, appName, clock, random, log },
       endPredecessor: this.#ports.endPredecessor,
-      eligible: async () => !this.#isLeaving && (await this.#readSlot()).mayLead,
+      eligible: async () => !this.#isLeaving && (await this.#slot.read()).mayLead,
     });
-  }
-
-  /**
-   * Reads the active upgrade, and whether this process may be master. It may not where this build cannot read that
-   * upgrade. An older upgrade that it cannot read does not matter.
-   */
-  async #readSlot(): Promise<Slot> {
-    try {
-      const activeUpgrade = await readActiveUpgrade(this.#ports.store, this.#failureDetector);
-      this.#notRead = null;
-      return { activeUpgrade, mayLead: mayBeMaster(activeUpgrade, this.#options) };
-    } catch (error) {
-      const isUnread = isLockstepError(error, "entry-not-readable");
-      if (!isUnread && !isLockstepError(error, "record-broken")) throw error;
-      if (this.#notRead !== error.message) {
-        this.#ports.log.warn({ error: error.message }, "this build cannot lead the active upgrade");
-      }
-      this.#notRead = error.message;
-      return { mayLead: false };
-    }
   }
 
   async #pass(name: string, act: () => Promise<void>): Promise<void> {
@@ -296,33 +264,17 @@ export class AgentProcess implements Runtime {
       mayFire: ({ name }, storeMs) =>
         !isSilenceTimer(name) || this.#failureDetector.canJudgeSilence(storeMs),
     });
-    const masterWorld: MasterWorld = {
+    const world: MasterWorld = {
       ...{ store, log, engine: this.#engine, failureDetector: this.#failureDetector },
       foreignWrites: this.#world.foreignWrites,
       steps: this.#options.steps,
       preflight: (extra) => database.preflight(extra),
     };
-    let passedOver = 0;
-    const masterWakeUp = createWakeUp(clock);
-    const unsubscribe = store.watch(() => masterWakeUp.hint());
-    const { controller, unlink } = linkController([held.signal, this.#stopping.signal]);
-    while (!controller.signal.aborted) {
-      await this.#pass("inbox", async () => {
-        const served = await serveInbox(masterWorld, passedOver);
-        passedOver = served.passedOver;
-        // The upgrade has its turn between two passes, so that no number of requests delays it.
-        if (served.isMore) masterWakeUp.hint();
-      });
-      await this.#pass("master", async () => {
-        const { activeUpgrade, mayLead } = await this.#readSlot();
-        // A master that may not lead the upgrade in its present state gives the lease up.
-        if (!mayLead) await this.#leadership.release();
-        else if (activeUpgrade) await driveCoordinator(masterWorld, activeUpgrade);
-      });
-      await masterWakeUp.wait(limits.masterPollMs, controller.signal);
-    }
-    unlink();
-    unsubscribe();
+    await runMasterLoop(held, {
+      ...{ world, clock, slot: this.#slot, stopping: this.#stopping.signal },
+      pass: (name, act) => this.#pass(name, act),
+      release: () => this.#leadership.release(),
+    });
     this.#mastership = undefined;
     this.#options.lifecycle.emit("lostMastership", { epoch: held.epoch });
   }
