@@ -4,7 +4,7 @@ import type { VerifiedDump } from "../backup/dump/verify-dump.ts";
 import type { DumpedCollection, Manifest } from "../backup/manifest.ts";
 import { haveUniqueKeys, uniqueIndexes } from "../definitions/unique-keys.ts";
 import type { Reach } from "../migration/runner.ts";
-import { dropExactly, dropIfThere } from "../restore/load.ts";
+import { dropExactly, dropIfThere } from "../restore/drop.ts";
 import {
   createDefinitions,
   type LoadDatabaseOptions,

@@ -12,7 +12,7 @@ import {
 import { hasCode, serverErrors } from "../../mongo/server-errors.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { FaultPoints } from "../../ports/fault-point.ts";
-import { dropExactly, dropIfThere } from "./load.ts";
+import { dropExactly, dropIfThere } from "./drop.ts";
 
 /** A claimed database and its owner. */
 export interface ClaimedDatabase {

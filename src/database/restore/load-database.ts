@@ -14,13 +14,8 @@ import {
 } from "../../mongo/catalogue/catalogue.ts";
 import { type Digests, digestDatabase } from "../../mongo/catalogue/digest.ts";
 import type { DumpedCollection, Manifest } from "../backup/manifest.ts";
-import {
-  createEmpty,
-  type Identity,
-  type LoadTarget,
-  loadCollection,
-  releaseExpiry,
-} from "./load.ts";
+import { createEmpty, type LoadTarget, loadCollection } from "./load.ts";
+import { type Identity, releaseExpiry } from "./load-definitions.ts";
 
 /** True when a collection has the documents of a file: in the file's order, or in any order where that is unknown. */
 async function hasDocumentsOf(

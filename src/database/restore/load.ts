@@ -1,14 +1,6 @@
 import { join } from "node:path";
-import { type Document, Int32, type MongoClient, MongoServerError, UUID } from "mongodb";
-import { LockstepError, messageOf } from "../../errors.ts";
+import { type Document, type MongoClient, UUID } from "mongodb";
 import { limits } from "../../limits.ts";
-import {
-  fieldOf,
-  rawArray,
-  rawDocument,
-  rawFields,
-  rawOptions,
-} from "../../mongo/bson/raw-bson.ts";
 import { anotherCollection, insertRaw } from "../../mongo/bson/raw-insert.ts";
 import {
   type CollectionEntry,
@@ -16,22 +8,16 @@ import {
   isCapped,
   listCollections,
 } from "../../mongo/catalogue/catalogue.ts";
-import {
-  bytesOfDefinition,
-  type Definition,
-  definitionField,
-  definitionFields,
-} from "../../mongo/catalogue/definition.ts";
-import { hasCode, serverErrors } from "../../mongo/server-errors.ts";
-import { isNetworkTrouble, isTransient } from "../../mongo/transient.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { FaultPoints } from "../../ports/fault-point.ts";
 import { documentRuns } from "../backup/dump/dump-documents.ts";
 import { endingsOf } from "../backup/dump/dump-files.ts";
 import { folderOf } from "../backup/dump/file-names.ts";
 import type { DumpedCollection, Manifest } from "../backup/manifest.ts";
-import { othersInTheWay } from "./in-place.ts";
+import { dropIfThere } from "./drop.ts";
+import { buildIndexes, create, defineView, type Identity } from "./load-definitions.ts";
 
+/** The means of a load, and its target. */
 export interface LoadTarget {
   readonly client: MongoClient;
   readonly databaseName: string;
@@ -52,9 +38,6 @@ export interface LoadTarget {
   readonly holdExpiry?: boolean;
 }
 
-/** The longest expiry, so that nothing expires. */
-const neverSeconds = fieldOf("expireAfterSeconds", new Int32(2_147_483_647));
-
 /** Whole documents of a dump file, in batches of bytes. */
 async function* batches(path: string): AsyncGenerator<Uint8Array> {
   for await (const { bytes, lengths } of documentRuns(path)) {
@@ -72,161 +55,6 @@ async function* batches(path: string): AsyncGenerator<Uint8Array> {
     }
     if (end > start) yield bytes.subarray(start, end);
   }
-}
-
-/** The specification of an index. A simple index must name its collation where the collection has one. */
-export function indexSpecification(
-  index: Definition,
-  from: DumpedCollection,
-  holdExpiry: boolean,
-): Uint8Array {
-  const fields = rawFields(bytesOfDefinition(index)).map((field) =>
-    holdExpiry && field.name === "expireAfterSeconds" ? neverSeconds : field,
-  );
-  const inherits = definitionField(from.options, "collation") !== undefined;
-  if (inherits && !fields.some(({ name }) => name === "collation")) {
-    fields.push(fieldOf("collation", { locale: "simple" }));
-  }
-  return rawDocument(fields);
-}
-
-/** Builds the indexes of a copy. An index that exists is a success. */
-async function buildIndexes(
-  target: LoadTarget,
-  name: string,
-  from: DumpedCollection,
-  identity: Identity,
-): Promise<void> {
-  if (from.indexes.length === 0) return;
-  const command: Document = {
-    createIndexes: name,
-    indexes: rawArray(
-      from.indexes.map((index) => indexSpecification(index, from, target.holdExpiry === true)),
-    ),
-    commitQuorum: "majority",
-    maxTimeMS: limits.indexBuildTimeMsMax,
-    ...identity,
-    writeConcern: { w: "majority" },
-  };
-  await target.faultPoints.write("load-indexes", () =>
-    target.client
-      .db(target.databaseName)
-      .command(command)
-      .catch((error: unknown) => {
-        if (hasCode(error, serverErrors.collectionUuidMismatch)) throw anotherCollection(name);
-        if (!(error instanceof MongoServerError) || isNetworkTrouble(error)) throw error;
-        throw new LockstepError(
-          "restore-failed",
-          `the indexes of "${from.name}" cannot be built on the restored data: ${messageOf(error)}: correct the data or the definition in the backup's metadata, or restore by hand`,
-          { collection: from.name },
-          { cause: error },
-        );
-      }),
-  );
-}
-
-/** The identity of a collection for writes to it, so that another one of its name stays untouched. */
-export interface Identity {
-  readonly collectionUUID?: UUID;
-}
-
-/** Adds the collection's name to the server's refusal of a definition. Other errors stay as they are. */
-function uncreated(from: DumpedCollection, error: unknown): unknown {
-  // The caller handles the refusal of a view that depends on other views.
-  const isOther = hasCode(error, serverErrors.unauthorized, ...othersInTheWay);
-  if (!(error instanceof MongoServerError) || isOther) return error;
-  if (isNetworkTrouble(error) || isTransient(error)) return error;
-  return new LockstepError(
-    "restore-failed",
-    `"${from.name}" cannot be created: ${messageOf(error)}: correct its definition in the backup's metadata, or restore by hand`,
-    { collection: from.name },
-    { cause: error },
-  );
-}
-
-/** Creates a collection with exactly the options that it had. */
-async function create(
-  target: LoadTarget,
-  from: DumpedCollection,
-  name: string,
-): Promise<string | null> {
-  const options = definitionFields(from.options).filter(
-    (field) => !(target.holdExpiry && field.name === "expireAfterSeconds"),
-  );
-  const command = { create: name, ...rawOptions(options) };
-  const creating = target.create
-    ? target.create(command, from.type)
-    : createPlainly(target, command);
-  return creating.catch((error: unknown) => {
-    if (!hasCode(error, serverErrors.namespaceExists)) throw uncreated(from, error);
-    if (target.isFresh) throw anotherCollection(name);
-    return null;
-  });
-}
-
-/** Creates a collection or view by one command. */
-export async function createPlainly(
-  {
-    client,
-    databaseName,
-    faultPoints,
-  }: Pick<LoadTarget, "client" | "databaseName" | "faultPoints">,
-  command: Document,
-): Promise<null> {
-  await faultPoints.write("load-create", () =>
-    client.db(databaseName).command({ ...command, writeConcern: { w: "majority" } }),
-  );
-  return null;
-}
-
-/** Lets everything that `holdExpiry` has held back expire as it was backed up. */
-export async function releaseExpiry(
-  target: LoadTarget,
-  from: DumpedCollection,
-  identity: Identity,
-): Promise<void> {
-  const expiryOf = (definition: Definition, ...names: readonly string[]) =>
-    rawOptions(definitionFields(definition).filter(({ name }) => names.includes(name)));
-  const changes: Document[] = [
-    expiryOf(from.options, "expireAfterSeconds"),
-    ...from.indexes
-      .filter((index) => definitionField(index, "expireAfterSeconds"))
-      .map((index) => ({ index: expiryOf(index, "name", "expireAfterSeconds") })),
-  ].filter((change) => Object.keys(change).length > 0);
-  for (const change of changes) {
-    await target.faultPoints.write("load-expiry", () =>
-      target.client
-        .db(target.databaseName)
-        .command({ collMod: from.name, ...change, ...identity, writeConcern: { w: "majority" } })
-        .catch((error: unknown) => {
-          throw hasCode(error, serverErrors.collectionUuidMismatch)
-            ? anotherCollection(from.name)
-            : error;
-        }),
-    );
-  }
-}
-
-/** Defines a view as it was, also where it exists. A late or second call changes nothing. */
-async function defineView(target: LoadTarget, from: DumpedCollection, name: string): Promise<void> {
-  const { client, databaseName } = target;
-  if (target.isFresh) {
-    await create(target, from, name);
-    return;
-  }
-  const [there] = await listCollections(client, databaseName, { name });
-  const isCollated = (options: Definition) => definitionField(options, "collation") !== undefined;
-  if (there?.type === "view" && !isCollated(from.options) && !isCollated(there.options)) {
-    const change = {
-      collMod: name,
-      ...rawOptions(definitionFields(from.options)),
-      writeConcern: { w: "majority" },
-    };
-    await target.faultPoints.write("load-view", () => client.db(databaseName).command(change));
-    return;
-  }
-  await target.faultPoints.write("load-drop", () => dropIfThere(client, databaseName, name));
-  await create(target, from, name);
 }
 
 /**
@@ -325,34 +153,4 @@ export async function createEmpty(target: LoadTarget, from: DumpedCollection): P
   const identity = await identityOf(target, data, await create(target, from, name));
   await buildIndexes(target, name, from, identity);
   return identity;
-}
-
-/** Drops exactly the collection of this UUID. Another one of its name stays. */
-export async function dropExactly(
-  client: MongoClient,
-  databaseName: string,
-  { name, uuid }: { readonly name: string; readonly uuid: string },
-): Promise<void> {
-  const drop = { drop: name, collectionUUID: new UUID(uuid), writeConcern: { w: "majority" } };
-  await client
-    .db(databaseName)
-    .command(drop)
-    .catch((error: unknown) => {
-      if (!hasCode(error, serverErrors.namespaceNotFound, serverErrors.collectionUuidMismatch))
-        throw error;
-    });
-}
-
-/** Drops a collection or view. A missing one is a success. */
-export async function dropIfThere(
-  client: MongoClient,
-  databaseName: string,
-  name: string,
-): Promise<void> {
-  await client
-    .db(databaseName)
-    .dropCollection(name, { writeConcern: { w: "majority" } })
-    .catch((error: unknown) => {
-      if (!hasCode(error, serverErrors.namespaceNotFound)) throw error;
-    });
 }

@@ -16,8 +16,10 @@ import { type Digests, digestDatabase, digestOf } from "../../mongo/catalogue/di
 import { majority } from "../../mongo/majority.ts";
 import { reportTenths } from "../backup/load-progress.ts";
 import type { DumpedCollection, Manifest } from "../backup/manifest.ts";
+import { dropExactly } from "./drop.ts";
 import { makeInPlace } from "./in-place.ts";
-import { createPlainly, dropExactly, type LoadTarget, loadCollection } from "./load.ts";
+import { type LoadTarget, loadCollection } from "./load.ts";
+import { createPlainly } from "./load-definitions.ts";
 import { epochOfRestore, isOfRestore, loadedPrefix, replacedPrefix } from "./restore-names.ts";
 import { type Swap, swap } from "./swap.ts";
 

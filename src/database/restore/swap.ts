@@ -12,7 +12,7 @@ import { isNetworkTrouble } from "../../mongo/transient.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { FaultPoints } from "../../ports/fault-point.ts";
 import { endIndexBuilds } from "../isolation/index-builds.ts";
-import { dropIfThere } from "./load.ts";
+import { dropIfThere } from "./drop.ts";
 
 export interface SwapTarget {
   readonly client: MongoClient;
