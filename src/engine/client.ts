@@ -7,10 +7,10 @@ import type { Random } from "../ports/random.ts";
 import type { Tracing } from "../ports/tracing/tracing.ts";
 import {
   type Actors,
+  type Appending,
   type Applied,
   type Decision,
   unknownActor,
-  type Way,
 } from "./actor/actors.ts";
 import type { Appender } from "./actor/appender.ts";
 import { checkedId, checkedKey, checkMachine, isCallersType } from "./actor/checked-names.ts";
@@ -211,8 +211,8 @@ export class Client implements Engine {
     decide: (tail: Entry) => Decision,
   ): Promise<Applied> {
     const { actors, appender } = this.#ports;
-    const way: Way = session === undefined ? { appender } : { appender, session };
-    return actors.apply(checkedId(id), way, decide);
+    const appending: Appending = session === undefined ? { appender } : { appender, session };
+    return actors.apply(checkedId(id), appending, decide);
   }
 
   #checkOpen(): void {

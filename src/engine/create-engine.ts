@@ -38,11 +38,11 @@ export interface EngineOptions {
   readonly work?: boolean;
   /** Default: pino, to standard output. */
   readonly log?: Log;
-  /** How long a worker that has died keeps its actors. Default: 2 s; at least 1 s. */
+  /** The time, in milliseconds, for which a worker that has died keeps its actors. Default: 2,000; at least 1,000. */
   readonly leaseTtlMs?: number;
-  /** How many tasks, and as many actions, run in this process at the same time. Default: 1,000. The others wait for their turn. */
+  /** The number of tasks, and that of actions, which run in this process at the same time. Default: 1,000. The others wait for their turn. */
   readonly tasksAtOnce?: number;
-  /** How long this process's share of the journal is kept. Default: for ever. Large superseded snapshots always go. */
+  /** The time for which this process's share of the journal is kept. Default: for ever. Large superseded snapshots always go. */
   readonly retain?: Retain;
 }
 

@@ -68,13 +68,13 @@ export interface Listed {
   readonly state: string;
   readonly tags: readonly string[];
   readonly status: Entry["status"];
-  /** When it entered its state. */
+  /** The moment at which it entered its state. */
   readonly since: Date;
-  /** When it needs a worker next: a deadline, or at once while work waits. */
+  /** The moment at which it needs a worker next: a deadline, or at once while work waits. */
   readonly due: Date | null;
 }
 
-/** Which actors a list has, and which page of them. */
+/** A page of a list of actors. */
 export interface ListPage {
   readonly status?: Entry["status"];
   /** Only actors that have been in their state since this time or longer. */
@@ -152,7 +152,7 @@ export interface SendOptions {
   readonly session?: ClientSession;
 }
 
-/** How an actor starts. Its input is needed where the machine declares one. */
+/** The options of a start. The input is needed where the machine declares one. */
 export type StartOptions<TMachine extends AnyStateMachine> = SendOptions & {
   /** Default: made from the key, or else random. */
   readonly id?: string;

@@ -91,7 +91,7 @@ export const engineMutants: readonly Mutant[] = [
     says: /a result that nobody asked for|left alone/,
     edits: [
       {
-        file: starter,
+        file: "src/engine/worker/work-intents.ts",
         find: "tail.work.find((waiting) => waiting.id === id);",
         replace: 'tail.work.find((waiting) => waiting.id.split("/")[0] === id.split("/")[0]);',
       },

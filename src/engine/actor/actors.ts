@@ -18,7 +18,7 @@ import { TailReader } from "./tail-reader.ts";
 import { tracedApply } from "./trace-transition.ts";
 
 /**
- * Null: nothing. `migrate`: nothing but the migration to a newer version, where there is one. `stop`: the end of the
+ * The decision on an actor. Null: nothing is done. `migrate`: nothing but the migration to a newer version, where there is one. `stop`: the end of the
  * actor, for which it is not migrated.
  */
 export type Decision = Intent | "migrate" | "stop" | null;
@@ -31,7 +31,7 @@ export type Applied =
       /** Has to be called once the caller's transaction has committed. Absent where the entry is durable already. */
       readonly committed?: () => void;
     }
-  /** The event's key was there already. */
+  /** An earlier entry has the event's key. */
   | { readonly kind: "duplicate"; readonly tail: Entry }
   /** The intent had nothing to do any more. */
   | { readonly kind: "void"; readonly tail: Entry };
@@ -49,8 +49,8 @@ export interface ActorsPorts {
   readonly onLargeReplaced: (entry: Entry) => void;
 }
 
-/** How entries are appended, and in which transaction. */
-export interface Way {
+/** The means of an append, and the transaction in which it is made. */
+export interface Appending {
   readonly appender: Pick<Appender, "append">;
   /** Reads the tail in the caller's transaction, and keeps nothing of it. */
   readonly session?: unknown;
@@ -115,32 +115,32 @@ export class Actors {
    */
   apply(
     actor: string,
-    way: Way,
+    appending: Appending,
     decide: (tail: Entry) => Decision,
     revision?: number,
   ): Promise<Applied> {
     const { tracing } = this.#ports;
-    if (!tracing) return this.#apply(actor, way, decide, revision);
-    return tracedApply(tracing, actor, way, (traced) =>
+    if (!tracing) return this.#apply(actor, appending, decide, revision);
+    return tracedApply(tracing, actor, appending, (traced) =>
       this.#apply(actor, traced, decide, revision),
     );
   }
 
   #apply(
     actor: string,
-    way: Way,
+    appending: Appending,
     decide: (tail: Entry) => Decision,
     revision: number | undefined,
   ): Promise<Applied> {
     return this.#alone(actor, (handle) =>
-      way.session === undefined
-        ? this.#applyShared(actor, handle, way, decide, revision)
-        : this.#applyInSession(actor, handle, way, decide),
+      appending.session === undefined
+        ? this.#applyShared(actor, handle, appending, decide, revision)
+        : this.#applyInSession(actor, handle, appending, decide),
     );
   }
 
   /** Appends the first entry of an actor. */
-  start(step: Step, live: LiveSystem, appender: Way["appender"]): Promise<Appended> {
+  start(step: Step, live: LiveSystem, appender: Appending["appender"]): Promise<Appended> {
     return this.#alone(step.entry.actor, async (handle) => {
       const result = await this.#append(appender, step.entry);
       if (result.kind === "appended") {
@@ -172,7 +172,7 @@ export class Actors {
   async #applyShared(
     actor: string,
     handle: Handle,
-    way: Way,
+    appending: Appending,
     decide: (tail: Entry) => Decision,
     revision: number | undefined,
   ): Promise<Applied> {
@@ -181,9 +181,9 @@ export class Actors {
       const tail = known ?? (await this.#load(actor, revision));
       const nowMs = this.#ports.databaseClock.nowMs();
       const atMs = typeof nowMs === "number" ? nowMs : await nowMs;
-      const made = this.#make(tail, handle.live, decide, atMs, way);
+      const made = this.#make(tail, handle.live, decide, atMs, appending);
       if (made === null) {
-        // Nothing would notice that an old entry has decided this.
+        // A decision not to append meets no conflict, so nothing would show that the known entry is old.
         if (known !== undefined) {
           this.#drop(handle);
           continue;
@@ -194,7 +194,7 @@ export class Actors {
       const { step, live } = made;
       // The system has gone on. It is right again only once the entry is durable.
       this.#drop(handle);
-      const result = await this.#append(way.appender, step.entry);
+      const result = await this.#append(appending.appender, step.entry);
       if (result.kind === "appended") {
         this.#keep(handle, step.entry, live);
         this.#committed(step);
@@ -220,10 +220,10 @@ export class Actors {
   async #applyInSession(
     actor: string,
     handle: Handle,
-    way: Way,
+    appending: Appending,
     decide: (tail: Entry) => Decision,
   ): Promise<Applied> {
-    const { session, fence } = way;
+    const { session, fence } = appending;
     const { store } = this.#ports;
     const steps: Step[] = [];
     this.#drop(handle);
@@ -232,7 +232,7 @@ export class Actors {
       const tail = await store.tail(actor, session);
       if (tail === undefined) throw unknownActor(actor);
       const atMs = await this.#ports.databaseClock.nowMs();
-      const made = this.#make(tail, undefined, decide, atMs, way);
+      const made = this.#make(tail, undefined, decide, atMs, appending);
       if (made === null) return { kind: "void", tail };
       const { entry } = made.step;
       await store.append([entry], fence === undefined ? { session } : { session, fence });
@@ -251,7 +251,7 @@ export class Actors {
     known: LiveSystem | undefined,
     decide: (tail: Entry) => Decision,
     atMs: number,
-    { session, traced }: Way,
+    { session, traced }: Appending,
   ): { readonly step: Step; readonly live: LiveSystem | undefined } | null {
     const intent = decide(tail);
     if (intent === null) return null;
@@ -302,7 +302,7 @@ export class Actors {
     return tail;
   }
 
-  async #append(appender: Way["appender"], entry: Entry): Promise<Appended> {
+  async #append(appender: Appending["appender"], entry: Entry): Promise<Appended> {
     try {
       return await appender.append(entry);
     } catch (error) {

@@ -35,7 +35,7 @@ export class HintHub {
     };
   }
 
-  /** Whether the listeners have heard of all that was appended before a mark, or of a gap instead. */
+  /** True where the listeners have heard of all that was appended before a mark, or of a gap instead. */
   hasPassed(mark: string): boolean {
     return this.#watch?.hasPassed(mark) ?? false;
   }

@@ -1,6 +1,6 @@
 import type { Span, Tracing } from "../../ports/tracing/tracing.ts";
 import type { RunStamp } from "../system/outcome.ts";
-import type { Applied, Way } from "./actors.ts";
+import type { Appending, Applied } from "./actors.ts";
 
 /** The span of a transition, for the work that the transition asks for. */
 function tracedBy({ trace }: Span): RunStamp["traced"] {
@@ -25,12 +25,12 @@ export function tracedStart(
 export function tracedApply(
   tracing: Tracing,
   actor: string,
-  way: Way,
-  apply: (way: Way) => Promise<Applied>,
+  appending: Appending,
+  apply: (appending: Appending) => Promise<Applied>,
 ): Promise<Applied> {
   const facts = { "lockstep.actor": actor };
-  return tracing.inSpan("lockstep.transition", { facts, under: way.under }, async (span) => {
-    const applied = await apply({ ...way, traced: tracedBy(span) });
+  return tracing.inSpan("lockstep.transition", { facts, under: appending.under }, async (span) => {
+    const applied = await apply({ ...appending, traced: tracedBy(span) });
     if (applied.kind === "void") span.drop();
     else if (applied.kind === "duplicate") span.set({ "lockstep.outcome": "duplicate" });
     else {

@@ -33,7 +33,7 @@ export interface WorkContext {
   transaction<Result>(act: (session: ClientSession) => Promise<Result>): Promise<Result>;
 }
 
-/** How a task or an action is tried again. */
+/** The policy by which a task or an action is tried again. */
 export interface RetryPolicy {
   /** Attempts in all. Default: 1 for a task, as a promise rejects once in XState; actions are tried until they are done. */
   readonly attempts?: number;
@@ -57,7 +57,7 @@ export interface TaskDefinition<Input = any, Output = any> {
 export type ActionDefinition<Params = any> = (params: Params, effect: WorkContext) => Promise<void>;
 
 /**
- * How an actor of an earlier version becomes one of this version. Pure. No action runs; timers and children follow their
+ * The way of an actor from an earlier version to this one. Pure. No action runs; timers and children follow their
  * states. A version that stays in `machines` beside the new one lets more of them be found.
  */
 export interface Migration<Context = any> {

@@ -3,14 +3,14 @@ import { limits } from "../../limits.ts";
 import type { Duration } from "./durable.ts";
 import { parseDuration } from "./durations.ts";
 
-/** How long the journal keeps entries. What is not given is kept for ever. At least an hour. */
+/** The times for which the journal keeps entries, of at least an hour each. Without a time they are kept for ever. */
 export interface Retain {
   /**
    * Entries that a later one has replaced, from then on. The first entry of an actor stays as long as the actor.
    */
   readonly history?: Duration;
   /**
-   * How long the key of a caller's event counts, from that event on: after this time the same key is another event. By
+   * The time for which the key of a caller's event counts, from that event on: after this time the same key is another event. By
    * default it goes with its entry. It is at least as long as `history`.
    */
   readonly keys?: Duration;

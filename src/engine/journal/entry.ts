@@ -35,7 +35,7 @@ export interface WorkRecord {
   readonly parent: number;
   /** That child's or actor's ids from the root down, for people: `""` is the root. */
   readonly path: string;
-  /** When the transition asked for it, by the database's clock. */
+  /** The time at which the transition asked for it, by the database's clock. */
   readonly askedAtMs: number;
   /** The input of a task, the parameters of an action or the event of a message, encoded. */
   readonly input: string;
@@ -43,7 +43,7 @@ export interface WorkRecord {
   readonly trace?: string;
 }
 
-/** How an event came to an actor. */
+/** The origin of an event. */
 export type EventKind =
   | "created"
   | "caller"
@@ -114,7 +114,7 @@ export function isEndOf(row: Place, { status, startedAtMs, revision }: Entry): b
   return status !== "active" && startedAtMs === row.startedAtMs && revision === row.revision;
 }
 
-/** The ids of the work and the timers of one life of an actor begin so. */
+/** The beginning of the ids of the work and the timers of one life of an actor. */
 export function lifeOf(actor: string, startedAtMs: number): string {
   return `${actor}/${startedAtMs.toString(36)}/`;
 }
@@ -124,7 +124,7 @@ export function nextTimerMs(timers: Entry["timers"]): number | null {
   return timers.length === 0 ? null : Math.min(...timers.map(({ dueAtMs }) => dueAtMs));
 }
 
-/** When an actor needs a worker: 0 while work waits, the next deadline, or null. */
+/** The time at which an actor needs a worker: 0 while work waits, the next deadline, or null. */
 export function dueOf({ timers, work }: Pick<Entry, "timers" | "work">): number | null {
   return work.length > 0 ? 0 : nextTimerMs(timers);
 }

@@ -37,12 +37,12 @@ export interface WorkerRecord extends WorkerSelf {
 export interface WorkAttempt {
   /** The id of the work. */
   readonly work: string;
-  /** How often it was begun. */
+  /** The number of times that it was begun. */
   readonly attempt: number;
-  /** How many attempts failed. The others died with their worker. */
+  /** The number of attempts that failed. The others died with their worker. */
   readonly failures: number;
   readonly lastError: string;
-  /** When it is tried again, by the database's clock. Null: at once. */
+  /** The time of the next attempt, by the database's clock. Null: at once. */
   readonly nextAtMs: number | null;
 }
 
@@ -55,9 +55,9 @@ export interface PartitionRecord {
   readonly worker: string | null;
   /** Grows with each change of the owner. */
   readonly epoch: number;
-  /** Where a sweep of the journal goes on: the rows have all that was appended before. Null: from the beginning. */
+  /** The mark from which a sweep of the journal goes on: the rows have all that was appended before. Null: from the beginning. */
   readonly mark: string | null;
-  /** Where the next `expireHistory` goes on. Null: at the beginning. */
+  /** The place from which the next `expireHistory` goes on. Null: from the beginning. */
   readonly expired: string | null;
 }
 
@@ -85,11 +85,11 @@ export interface Sweep {
   /** The latest head of each actor among the entries of this page. */
   readonly heads: readonly EntryHead[];
   /**
-   * Where a later sweep begins, once the heads of this page are saved. It stays behind by the longest time for which
+   * The mark from which a later sweep begins, once the heads of this page are saved. It stays behind by the longest time for which
    * an entry may be on its way, so that the later sweep finds such an entry. Null: nothing was ever appended.
    */
   readonly mark: string | null;
-  /** Where this sweep goes on, or null at its end. */
+  /** The mark from which this sweep goes on, or null at its end. */
   readonly next: string | null;
 }
 
@@ -111,7 +111,7 @@ export interface WatchListener {
 
 export interface Watch {
   stop(): void;
-  /** Whether the listener has heard of all that was appended before a mark, or of a gap instead. */
+  /** True where the listener has heard of all that was appended before a mark, or of a gap instead. */
   hasPassed(mark: string): boolean;
 }
 

@@ -17,7 +17,7 @@ export function workOf({ snapshot, children = {} }: StoredActor): readonly strin
   return [...own, ...Object.values(children).flatMap(workOf)];
 }
 
-/** Whether a state takes the event, though the machine is as it was. */
+/** True where a state takes the event, though the machine is as it was. */
 export function takes(machine: AnyStateMachine, before: unknown, event: object): boolean {
   try {
     return machine

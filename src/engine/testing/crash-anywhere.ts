@@ -16,7 +16,7 @@ export type ScriptStep<TMachine extends AnyStateMachine = AnyStateMachine> =
   /** The world changes: what a task waits for happens. It runs once a run, and not again after a crash. */
   | { readonly act: () => void | Promise<void> };
 
-/** How a script is played. */
+/** The options by which a script is played. */
 export interface CrashOptions<TMachine extends AnyStateMachine = AnyStateMachine> {
   readonly input?: InputFrom<TMachine>;
   /** Called before each run: it puts back what tasks and actions have changed outside. */
@@ -25,7 +25,7 @@ export interface CrashOptions<TMachine extends AnyStateMachine = AnyStateMachine
   readonly faults?: readonly FaultKind[];
 }
 
-/** Where a durable actor and live XState differed. */
+/** The place at which a durable actor and live XState differed. */
 export interface CrashDifference extends Difference {
   /** As `killed before write 7: actor/3 (timer xstate.after.50.order.paid)`. */
   readonly point: string;

@@ -156,7 +156,7 @@ export class DurableRun {
     }
   }
 
-  /** When the time of an attempt is over, or its next heartbeat is expected. */
+  /** The time at which an attempt is over, or its next heartbeat is expected. */
   #nextMoment(nowMs: number): number | null {
     const moments = [...this.#attempts].flatMap(({ startMs, task, signal }) => {
       if (signal.aborted) return [];

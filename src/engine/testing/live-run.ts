@@ -34,7 +34,7 @@ export class SteppedClock extends SimulatedClock {
     super.clearTimeout(id);
   }
 
-  /** When the next timer is due, or null. */
+  /** The time of the next timer, or null. */
   get nextMs(): number | null {
     return this.#due.size === 0 ? null : Math.min(...this.#due.values());
   }

@@ -89,7 +89,7 @@ export function observe(snapshot: unknown): ObservedActor {
   };
 }
 
-/** Where two observations differ first, or null. */
+/** The first difference of two observations. */
 export interface Difference {
   /** As `value`, `context` or `children.worker.status`. */
   readonly where: string;

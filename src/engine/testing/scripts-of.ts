@@ -4,7 +4,7 @@ import { limits } from "../../limits.ts";
 import type { DurableMachine } from "../definition/durable.ts";
 import type { ScriptStep } from "./crash-anywhere.ts";
 
-/** How the chart of a machine is walked. */
+/** The options by which the chart of a machine is walked. */
 export interface ScriptsOptions<TMachine extends AnyStateMachine = AnyStateMachine> {
   /** The events that somebody sends: one of each kind that matters. Deadlines and results of tasks need not be named. */
   readonly events: readonly EventFromLogic<TMachine>[];

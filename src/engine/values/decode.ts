@@ -3,7 +3,7 @@ import { limits } from "../../limits.ts";
 import { brokenValue, placeOwn, tag } from "./kind.ts";
 import { createReader } from "./reader.ts";
 
-/** How `decode` makes a value. */
+/** The options of `decode`. */
 export interface DecodeOptions {
   /**
    * Is called for each object that was kept by reference. `put(value)` puts the object in its place once it exists.

@@ -4,7 +4,7 @@ import { pack } from "./pack.ts";
 import { isPlain } from "./scan.ts";
 import { isEachObjectChanged, refused, tooLarge, type Walk } from "./walk.ts";
 
-/** How `encode` treats a value. */
+/** The options of `encode`. */
 export interface EncodeOptions {
   /** Gives the text for an object that is kept by reference (an actor), or null. It is not asked for plain objects and arrays. */
   readonly reference?: (value: object) => string | null;

@@ -32,7 +32,7 @@ export interface Unpack {
 export interface Kind {
   readonly name: string;
   readonly prototype: object;
-  /** Whether its objects have no enumerable properties unless the application adds some. */
+  /** True where its objects have no enumerable properties unless the application adds some. */
   readonly isBare: boolean;
   readonly parts: (value: object, pack: Pack) => readonly unknown[];
   readonly make: (parts: readonly unknown[], unpack: Unpack) => unknown;

@@ -35,7 +35,7 @@ function eligibleWorkers(
   );
 }
 
-/** How many partitions a worker has to own. The shares differ by at most one, and the workers that own most keep the remainder. */
+/** The number of partitions that a worker has to own. The shares differ by at most one, and the workers that own most keep the remainder. */
 function shareOf(
   me: string,
   able: ReadonlySet<string>,

@@ -63,9 +63,9 @@ export class LeaseLoop {
   #validUntilMs = 0;
   /** The workers at the last look at the partitions, which found each worker with its share. Null: look again. */
   #settled: string | null = null;
-  /** By this process's clock: when it has read the partitions. */
+  /** The time at which it has read the partitions, by this process's clock. */
   #lookedAtMs = 0;
-  /** By the database's clock: when the first lease of another worker runs out, unless it is renewed. */
+  /** The time at which the first lease of another worker runs out unless it is renewed, by the database's clock. */
   #nextExpiryMs = Number.POSITIVE_INFINITY;
   #sharing: Promise<unknown> = Promise.resolve();
   #keeping: Promise<unknown> = Promise.resolve();
@@ -130,7 +130,7 @@ export class LeaseLoop {
     while (!signal.aborted) {
       let waitMs = leaseTtlMs / limits.workerRenewFraction;
       await this.#guarded(async () => {
-        if (this.#isRegistered) await this.#lookAround();
+        if (this.#isRegistered) await this.#reconcile();
         waitMs = Math.min(waitMs, await this.#untilExpiryMs());
       });
       await this.#wakeShare.wait(waitMs, signal);
@@ -223,7 +223,7 @@ export class LeaseLoop {
   }
 
   /** Looks at the partitions where a worker came or went, and now and then. An idle worker reads only the workers. */
-  async #lookAround(): Promise<void> {
+  async #reconcile(): Promise<void> {
     const { store, clock } = this.#ports;
     const { worker: me } = this.#fence;
     const isFresh = clock.monotonicMs() - this.#lookedAtMs < limits.workerLookFloorMs;
@@ -296,7 +296,7 @@ export class LeaseLoop {
     this.#events.onOwned(record, sinceMs);
   }
 
-  /** Whether the lease still runs by this process's own clock. */
+  /** True while the lease runs by this process's own clock. */
   get #isValid(): boolean {
     return this.#ports.clock.monotonicMs() < this.#validUntilMs;
   }

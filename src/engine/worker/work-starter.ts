@@ -5,13 +5,12 @@ import { limits } from "../../limits.ts";
 import type { Log } from "../../log.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Tracing } from "../../ports/tracing/tracing.ts";
-import type { Actors, Way } from "../actor/actors.ts";
+import type { Actors, Appending } from "../actor/actors.ts";
 import type { DatabaseClock } from "../actor/database-clock.ts";
 import type { Intent } from "../actor/step.ts";
 import type { Registered, Registry } from "../definition/registry.ts";
 import type { Entry, WorkRecord } from "../journal/entry.ts";
 import type { EngineStore, WorkAttempt } from "../journal/store.ts";
-import { keptError } from "../system/kept-error.ts";
 import type { Settled } from "../system/stub-logic.ts";
 import { isActorRef, isMachine } from "../system/xstate-internals.ts";
 import { decode } from "../values/decode.ts";
@@ -22,6 +21,7 @@ import { type LiveChild, startLive } from "./live-logic.ts";
 import type { Ownership } from "./partition/partition-runner.ts";
 import { type Running, runWork, type WorkPolicy } from "./run-work.ts";
 import { Slots } from "./slots.ts";
+import { emittedIntent, outsideIntent, parentIntent, settledIntent } from "./work-intents.ts";
 
 /** The ports of the start of work. */
 export interface StarterPorts {
@@ -32,11 +32,11 @@ export interface StarterPorts {
   readonly databaseClock: DatabaseClock;
   readonly log: Log;
   readonly tracing?: Tracing | null | undefined;
-  readonly fenced: Way;
+  readonly fenced: Appending;
   /** See `EngineOptions.tasksAtOnce`. */
   readonly tasksAtOnce: number;
-  /** The way of an entry in a transaction, with the worker's fence. */
-  inTransaction(session: ClientSession): Way;
+  /** The append of an entry in a transaction, with the worker's fence. */
+  inTransaction(session: ClientSession): Appending;
 }
 
 /** An action is tried until it is done: nobody waits for its failure. */
@@ -301,9 +301,9 @@ export class WorkStarter {
   ): Promise<void> {
     const { actors, fenced } = this.#ports;
     const plain = transaction ? this.#ports.inTransaction(transaction.session) : fenced;
-    const way = record.trace === undefined ? plain : { ...plain, under: record.trace };
+    const appending = record.trace === undefined ? plain : { ...plain, under: record.trace };
     try {
-      const applied = await actors.apply(actor, way, settledIntent(record, settled));
+      const applied = await actors.apply(actor, appending, settledIntent(record, settled));
       if (applied.kind === "appended") {
         await transaction?.commit();
         applied.committed?.();
@@ -322,51 +322,4 @@ export class WorkStarter {
 function kept(output: unknown): unknown {
   encode(output, { where: "output", reference: (object) => (isActorRef(object) ? "" : null) });
   return output;
-}
-
-function settledIntent(record: WorkRecord, result: Settled): (tail: Entry) => Intent | null {
-  const { id } = record;
-  const settled: Settled =
-    result.kind === "error" ? { kind: "error", error: keptError(result.error) } : result;
-  return (tail) => {
-    // A migration may have changed its names since it began.
-    const pending = tail.work.find((waiting) => waiting.id === id);
-    if (pending === undefined) return null;
-    const { kind, name, path } = pending;
-    if (kind === "action" || kind === "message") {
-      const event = { type: "lockstep.carried-out", [kind]: name, workId: id };
-      const cause = { kind: "carried-out", workId: id } as const;
-      return { ...{ kind: "result", cause, key: `work:${id}` }, eventType: event.type, event };
-    }
-    const child = path.slice(path.lastIndexOf("/") + 1);
-    const type = settled.kind === "value" ? "snapshot" : `${settled.kind}.actor`;
-    const event = { type: `xstate.${type}.${child}`, ...settled };
-    const key = settled.kind === "value" ? {} : { key: `work:${id}` };
-    const cause = { kind: "settled", workId: id, settled } as const;
-    return { ...{ kind: "result", cause, ...key }, eventType: event.type, event };
-  };
-}
-
-/** An event that live work sends to the actor that invoked it. */
-function parentIntent(record: WorkRecord, event: EventObject): (tail: Entry) => Intent | null {
-  return whileAsked(record, event, { kind: "event", birth: record.parent, event });
-}
-
-function emittedIntent(record: WorkRecord, event: EventObject): (tail: Entry) => Intent | null {
-  return whileAsked(record, event, { kind: "emitted", event });
-}
-
-function whileAsked({ id }: WorkRecord, event: EventObject, cause: Intent["cause"]) {
-  return (tail: Entry): Intent | null =>
-    tail.work.some((pending) => pending.id === id)
-      ? { kind: "child", eventType: event.type, event, cause }
-      : null;
-}
-
-/** An event that work sends to an actor of its input. */
-function outsideIntent(birth: number, event: EventObject) {
-  return ({ status }: Entry): Intent | null =>
-    status === "active"
-      ? { kind: "child", eventType: event.type, event, cause: { kind: "event", birth, event } }
-      : null;
 }

@@ -5,7 +5,7 @@ import type { Log } from "../../log.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Random } from "../../ports/random.ts";
 import type { Tracing } from "../../ports/tracing/tracing.ts";
-import type { Actors, Way } from "../actor/actors.ts";
+import type { Actors, Appending } from "../actor/actors.ts";
 import { type Appender, createAppender } from "../actor/appender.ts";
 import type { DatabaseClock } from "../actor/database-clock.ts";
 import type { HintHub } from "../actor/hint-hub.ts";
@@ -41,7 +41,7 @@ export interface WorkerPorts {
 interface Lane {
   readonly fence: Fence;
   readonly appender: Appender;
-  readonly fenced: Way;
+  readonly fenced: Appending;
   readonly starter: WorkStarter;
 }
 
@@ -55,7 +55,7 @@ export class Worker {
   readonly #stopping = new AbortController();
   readonly #rows: RowWriter;
   readonly #leftAlone: LeftAlone;
-  /** How this worker appends under its present lease. Work of an earlier lease goes on with that one's, and is refused. */
+  /** The means by which this worker appends under its present lease. Work of an earlier lease goes on with that one's, and is refused. */
   #lane: Lane | undefined;
   #stopListening: () => void = () => {};
 
@@ -138,7 +138,7 @@ export class Worker {
     const known = this.#lane;
     if (known?.fence.worker === fence.worker) return known;
     const appender = createAppender(this.#ports.store, () => fence);
-    const fenced: Way = { appender };
+    const fenced: Appending = { appender };
     const starter = new WorkStarter({
       ...{ ...this.#ports, fenced },
       inTransaction: (session) => ({ appender, session, fence }),

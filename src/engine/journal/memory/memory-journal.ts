@@ -17,7 +17,7 @@ interface Actor {
 }
 
 interface Logged extends Pick<Entry, "actor" | "revision"> {
-  /** When it was appended, by the store's clock. */
+  /** The time of its append, by the store's clock. */
   readonly appendedAtMs: number;
 }
 

@@ -41,7 +41,7 @@ export class ActorCounts {
     return this.#reaching(() => this.#journal.estimatedDocumentCount());
   }
 
-  /** When the earliest timer that is due at a time was due, or null. It reads one key of an index for each partition. */
+  /** The deadline of the earliest timer that is due by a time, or null. It reads one key of an index for each partition. */
   async earliestTimerMs(partitions: readonly string[], untilMs: number): Promise<number | null> {
     // 0 stands for work.
     const filter = { partition: { $in: [...partitions] }, dueAtMs: { $gt: 0, $lte: untilMs } };

@@ -43,7 +43,7 @@ export interface EntryId {
 export type StoredEntry = Omit<Entry, "actor" | "revision"> & {
   readonly _id: EntryId;
   readonly dueAtMs?: number;
-  /** Where only the key of the entry is left: when the server deletes it. */
+  /** The time at which the server deletes the entry, where only its key is left. */
   readonly keyUntil?: Date;
   /** The server's time of the insert. It grows with each entry. */
   readonly ts: Timestamp;

@@ -3,7 +3,7 @@ import { limits } from "../../../limits.ts";
 import type { Log } from "../../../log.ts";
 import type { Clock } from "../../../ports/clock.ts";
 import { createWakeUp } from "../../../ports/waiting/wake-up.ts";
-import type { Actors, Decision, Way } from "../../actor/actors.ts";
+import type { Actors, Appending, Decision } from "../../actor/actors.ts";
 import type { DatabaseClock } from "../../actor/database-clock.ts";
 import type { HintHub } from "../../actor/hint-hub.ts";
 import { pauseAfter } from "../../definition/durations.ts";
@@ -34,7 +34,7 @@ export interface RunnerPorts {
   readonly retention: Retention;
   readonly leftAlone: LeftAlone;
   /** Results and timers are appended with the worker's fence. */
-  readonly fenced: Way;
+  readonly fenced: Appending;
   startWork(entry: Entry, ownership: Ownership): ActorWork;
 }
 
