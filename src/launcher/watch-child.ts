@@ -36,7 +36,7 @@ export class ChildWatch {
   /** Aborts once the child is ready, or has ended. */
   readonly #ready = new AbortController();
   #readyAtMs: number | null = null;
-  /** When its application had begun. */
+  /** The time at which its application had begun, by the monotonic clock. */
   #servesAtMs: number | null = null;
   #isOpening = false;
   #isAway = false;

@@ -25,7 +25,7 @@ import { type Explanation, explain } from "./explanation/explain.ts";
 import { readExplainFacts } from "./explanation/facts.ts";
 import { FiguresReader, type FleetFigures } from "./figures/figures-reader.ts";
 import type { Film } from "./film/film.ts";
-import { FilmReader } from "./film/read-film.ts";
+import { FilmReader } from "./film/film-reader.ts";
 import { readFleetFacts } from "./fleet-facts.ts";
 import { type HistoryItem, readHistory } from "./history.ts";
 import { fleetInvariants } from "./invariants.ts";

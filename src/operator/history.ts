@@ -10,7 +10,7 @@ import { type Downtime, downtimeOf, readDowntimeFacts } from "./upgrade-facts/do
 
 /** One stay of an upgrade in a state. */
 export interface StateTime extends Visit {
-  /** How long it lasted, in milliseconds; null for the state that it is in. */
+  /** The time that it lasted; null for the state that it is in. */
   readonly lastedMs: number | null;
 }
 
@@ -22,6 +22,7 @@ function stateTimes(visits: readonly Visit[]): readonly StateTime[] {
   });
 }
 
+/** One upgrade of the fleet. All moments are milliseconds since 1970 by the database's clock. */
 export interface HistoryItem {
   readonly upgradeId: string;
   readonly from: string;

@@ -30,6 +30,7 @@ export type { CopiesMade } from "../upgrade/protocol/copies-made.ts";
 export type { Downtime, NotServing } from "./upgrade-facts/downtime.ts";
 export type { StepsProgress } from "./upgrade-facts/progress.ts";
 
+/** One agent as its record shows it. */
 export interface AgentStatus {
   readonly agent: string;
   readonly role: Role;
@@ -57,6 +58,7 @@ export interface AgentStatus {
  * The state of a fleet: its upgrade, its master, the agents for which it waits, what comes next, and how to stop it.
  */
 export interface FleetStatus {
+  /** Milliseconds since 1970 by the database's clock. */
   readonly now: number;
   readonly versions: Versions;
   readonly master: MasterStatus | null;

@@ -29,14 +29,14 @@ export interface UpgradeStatus {
   /** The backup that replaces the live data, or null for a plain upgrade. */
   readonly restoreOf: string | null;
   readonly state: string;
-  /** Milliseconds since the epoch by the database's clock. */
+  /** The moment at which it entered the state. All moments are milliseconds since 1970 by the database's clock. */
   readonly since: number;
   readonly waitingFor: readonly string[];
   /** The pause that an operator has asked for, whether or not it has begun, or null. */
   readonly pause: Pause | null;
-  /** Required agents that are silent, and when the fleet turns back for each. */
+  /** Required agents that are silent, each with the moment at which the fleet turns back for it. */
   readonly silent: readonly { readonly agent: string; readonly until: number | null }[];
-  /** When the state's deadline passes, or null. */
+  /** The moment at which the state's deadline passes, or null. */
   readonly until: number | null;
   readonly next: string;
   readonly howToStop: string;
@@ -44,7 +44,7 @@ export interface UpgradeStatus {
   readonly howToPause: "lockstep pause" | "lockstep resume" | null;
   readonly reason: Reason | null;
   readonly batches: number;
-  /** How far the schema steps are, or null while there is nothing to show. */
+  /** The progress of the schema steps, or null while there is nothing to show. */
   readonly progress: StepsProgress | null;
   /** The progress of a restore, or null. */
   readonly restoring: LoadProgress | null;
@@ -54,13 +54,13 @@ export interface UpgradeStatus {
   readonly copiedAgain: string | null;
   /** The writes of others that were saved and taken back, or null. */
   readonly saved: SavedWrites | null;
-  /** How foreign writers are treated, or null before the copies. */
+  /** The policy on foreign writers, or null before the copies. */
   readonly foreignWrites: ForeignWritesPolicy | null;
-  /** How long the schema steps took in the rehearsal, or null before that. */
+  /** The time of the schema steps in the rehearsal, or null before that. */
   readonly rehearsedMs: number | null;
-  /** The time of each step, and how many documents it changed. */
+  /** The time of each step in the rehearsal, and the number of documents that it changed. */
   readonly rehearsed: readonly StepFigures[];
-  /** By how many bytes the database grew in the rehearsal, or null before that. */
+  /** The bytes by which the database grew in the rehearsal, or null before that. */
   readonly growthBytes: number | null;
   /** The time in which not every required agent served. */
   readonly downtime: Downtime;

@@ -3,8 +3,8 @@
 import { resolve } from "node:path";
 import { expect, test } from "vitest";
 import { waitForGoal } from "../../src/cli/commands/show/wait.ts";
+import type { Goal } from "../../src/cli/commands/show/wait-goals.ts";
 import { watchFleet } from "../../src/cli/commands/show/watch.ts";
-import type { Goal } from "../../src/cli/input/goals.ts";
 import type { Terminal } from "../../src/cli/run.ts";
 import type { FleetClient, FleetStatus } from "../../src/index.ts";
 import { exited, runCommand, startProcess } from "../../src/ports/process.ts";

@@ -3,7 +3,7 @@ import type { Rehearsal } from "../../operator/by-hand/rehearse.ts";
 import type { LoadProgress } from "../../operator/status.ts";
 import type { Versioned } from "./format.ts";
 
-/** How far a copy or a load is. */
+/** The progress of a copy or a load. */
 export interface ProgressLine extends LoadProgress, Versioned {
   readonly type: "progress";
 }

@@ -5,7 +5,7 @@ import type { HistoryItem } from "../../operator/history.ts";
 import type { FleetPlan } from "../../operator/planning/plan-shape.ts";
 import type { FleetStatus, NotServing, Versions } from "../../operator/status.ts";
 import type { UpgradeStatus } from "../../operator/upgrade-status.ts";
-import type { Goal } from "../input/goals.ts";
+import type { Goal } from "../commands/show/wait-goals.ts";
 import type { Counts } from "../render/finding.ts";
 import type { Versioned } from "./format.ts";
 
@@ -84,7 +84,7 @@ export interface FindingLine extends Omit<Finding, "code">, Versioned {
   readonly docs: string | null;
 }
 
-/** How many findings have each outcome. */
+/** The number of findings with each outcome. */
 export interface DoctorLine extends Counts, Versioned {
   readonly type: "doctor";
 }
@@ -105,7 +105,7 @@ export interface PlanFileLine extends Versioned {
   readonly path: string;
 }
 
-/** Whether writers that an upgrade had blocked were let in. */
+/** The answer to the request to let blocked writers in. */
 export interface AllowWritesLine extends Versioned {
   readonly type: "allow-writes";
   readonly lifted: boolean;

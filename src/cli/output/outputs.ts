@@ -1,4 +1,4 @@
-import type { FilmFile } from "../../operator/film/film-text.ts";
+import type { FilmFile } from "../../operator/film/read-film-file.ts";
 import type { PlanFile } from "../../operator/planning/plan-shape.ts";
 import type * as Actor from "./actor-lines.ts";
 import type * as Data from "./data-lines.ts";

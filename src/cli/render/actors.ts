@@ -12,7 +12,7 @@ function moment(at: Date, nowMs: number): string {
   return `${clockTime(at.getTime())} (${ms < 0 ? `${timeSpan(-ms)} ago` : `in ${timeSpan(ms)}`})`;
 }
 
-/** When a worker has to do something for an actor of a list. */
+/** The time at which a worker has to do something for an actor of a list, in words. */
 function dueText(due: Date | null, nowMs: number): string {
   if (due === null) return "";
   if (due.getTime() === 0) return "work waits";

@@ -44,7 +44,7 @@ function reasonText({ reason }: FilmStep): string {
   return `: ${reason.code}: ${cutTo(reason.message, limits.shownReasonLengthMax)}`;
 }
 
-/** When the state that was entered has its deadline, on the film's own time. */
+/** The deadline of the state that was entered, on the film's own time. */
 function deadlineText({ enters, deadlines }: FilmStep, from: number): string {
   const deadline = enters ? deadlines.find(({ name }) => name === "deadline") : undefined;
   return deadline === undefined ? "" : `, until ${relative(deadline.dueAt - from)}`;
@@ -69,7 +69,7 @@ export function renderFilmHead(film: Film): string {
 /** The longest name of a state of Lockstep's machines. */
 const stateWidth = "checking-readiness".length;
 
-/** How to write one line of a film, with the time since its beginning. Pure. */
+/** A function that writes one line of a film, with the time since its beginning. Pure. */
 export function filmLineRenderer(film: Film): (line: FilmLine) => string {
   const { from } = spanOf(film);
   const lengths = film.lanes.map((lane) => nameOf(lane).length);

@@ -3,7 +3,7 @@ import type { Finding, Outcome } from "../../operator/doctor/examine.ts";
 import { printableLine } from "../../printable.ts";
 import { docsLinkOf } from "./docs-link.ts";
 
-/** How many findings have each outcome. */
+/** The number of findings with each outcome. */
 export type Counts = Readonly<Record<Outcome, number>>;
 
 /** Counts findings. Pure. */

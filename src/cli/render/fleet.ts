@@ -39,7 +39,7 @@ function restoringText({ doneBytes, totalBytes, etaMs }: LoadProgress): string {
   return `${bytesText(doneBytes)} of ${bytesText(totalBytes)} loaded, about ${timeSpan(etaMs)} to go`;
 }
 
-/** How far the schema steps are: `step 1 of 2 titles, 3 of 9 batches, …`. */
+/** The progress of the schema steps: `step 1 of 2 titles, 3 of 9 batches, …`. */
 function progressText(progress: StepsProgress): string {
   const { step, steps, stepName, batches, documents, operation, documentsPerSecond } = progress;
   const of = (done: number, total: number | null) =>

@@ -31,7 +31,7 @@ function withColours(text: string): string {
   });
 }
 
-/** How texts are shown on an output. */
+/** The way in which an output shows texts. */
 export interface Look {
   readonly sayWord: SayWord;
   /** Takes out what may do harm on a terminal, and the passwords of URLs. */
@@ -40,7 +40,7 @@ export interface Look {
   coloured(text: string): string;
 }
 
-/** How texts are shown, with colours or without. Pure. */
+/** The look of an output with colours, or of one without. Pure. */
 export function lookOf(isColoured: boolean): Look {
   return {
     sayWord: isColoured ? sayMarked : sayPlainly,

@@ -59,7 +59,7 @@ export interface SchemaRunOptions extends StepsRun, Fenced {
 export interface RunnerOf<Options extends StepsRun> {
   readonly options: Options;
   progress: Progress;
-  /** When the progress moved last, by the monotonic clock. */
+  /** The time of the last progress, by the monotonic clock. */
   movedAtMs: number;
   /** The operations of the present step by this process. */
   operations: OperationFigures[];

@@ -58,7 +58,7 @@ function agentFinding(condition: AgentCondition, status: FleetStatus): Finding |
   return warning(name, figure, "wait while it restarts; if it does not, start it on its host");
 }
 
-/** How many agents are in each condition: `2 active, 1 working`. */
+/** The number of agents in each condition: `2 active, 1 working`. */
 function counts(conditions: readonly AgentCondition[]): string {
   const parted = (["active", "working", "waiting"] as const).flatMap((word) => {
     const count = conditions.filter((condition) => condition.word === word).length;

@@ -27,7 +27,7 @@ function whereLeft(gone: readonly string[]): string {
 export interface FoundBlock extends Pick<OtherHolders, "others"> {
   /** The upgrade's effect that has asked for it, or null without a record. */
   readonly holder: string | null;
-  /** Whether the set refuses what its users write. Null where this user may not know. */
+  /** True where the set refuses what its users write. Null where this user may not know. */
   readonly isBlocked: boolean | null;
 }
 

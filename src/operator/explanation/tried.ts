@@ -4,7 +4,7 @@ import type { ExplainFacts } from "./facts.ts";
 
 const times = (count: number) => (count === 1 ? "once" : `${count} times`);
 
-/** How often one state was entered from another. */
+/** The number of times that one state was entered from another. */
 function turns(visits: readonly Visit[], from: string, to: string): number {
   return visits.filter(({ state }, index) => state === to && visits[index - 1]?.state === from)
     .length;

@@ -10,13 +10,13 @@ export interface MachineFigures {
   /** Its partitions with a living owner. */
   readonly held: number;
   readonly unowned: number;
-  /** How late its earliest timer is. */
+  /** The delay of its earliest timer. */
   readonly timerLagMs: number;
 }
 
 /** One machine at the last count. */
 export interface CountedMachine extends Pick<CountedActors, "machine" | "statuses" | "working"> {
-  /** How long its longest work had waited when it was counted. */
+  /** The longest time for which its work had waited when it was counted. */
   readonly workAgeMs: number;
 }
 

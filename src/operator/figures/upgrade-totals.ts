@@ -12,9 +12,9 @@ export interface EffectTotals {
 
 /** Figures of the journals of upgrades. Each of them only grows, but for `lastMs`. */
 export interface UpgradeTotals {
-  /** How often an upgrade has entered each state. */
+  /** The number of times that an upgrade has entered each state. */
   readonly entered: ReadonlyMap<string, number>;
-  /** How often another master went on with an upgrade. */
+  /** The number of times that another master went on with an upgrade. */
   readonly takeovers: number;
   readonly effects: ReadonlyMap<string, EffectTotals>;
 }
@@ -66,7 +66,7 @@ export function sumOf(earlier: UpgradeTotals, later: UpgradeTotals): UpgradeTota
   return { entered, takeovers: earlier.takeovers + later.takeovers, effects };
 }
 
-/** When each effect that is pending was asked for, the earliest of each name. Pure. */
+/** The moment at which each pending effect was asked for, the earliest of each name. Pure. */
 export function runningSince(heads: readonly EntryHead[]): ReadonlyMap<string, number> {
   const asked = askedIn(heads);
   const since = new Map<string, number>();

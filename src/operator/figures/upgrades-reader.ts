@@ -6,7 +6,7 @@ import { noUpgrades, runningSince, sumOf, totalsOf, type UpgradeTotals } from ".
 /** The figures of all upgrades of a fleet. */
 export interface UpgradesFigures {
   readonly totals: UpgradeTotals;
-  /** How long each effect that is pending has run, in milliseconds, by its name. */
+  /** The milliseconds for which each pending effect has run, by its name. */
   readonly running: ReadonlyMap<string, number>;
 }
 

@@ -8,7 +8,7 @@ import {
   filmFormat,
   filmFormatVersion,
   parsedFilmFile,
-} from "./film-text.ts";
+} from "./read-film-file.ts";
 
 const digestOf = (film: unknown) => createHash("sha256").update(JSON.stringify(film)).digest("hex");
 

@@ -19,7 +19,7 @@ export interface LaneMoment {
   readonly agent: string | null;
   /** Null before the actor began. All that follows is null or empty then. */
   readonly state: string | null;
-  /** When it entered the state. */
+  /** The moment at which it entered the state. */
   readonly since: number | null;
   /** Its last entry so far. */
   readonly step: FilmStep | null;

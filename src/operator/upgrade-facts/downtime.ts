@@ -10,11 +10,11 @@ export interface NotServing {
   readonly why: string;
 }
 
-/** The time in which not every required agent served. Both moments are by the database's clock. */
+/** The time in which not every required agent served. Both moments are milliseconds since 1970 by the database's clock. */
 export interface Downtime {
-  /** When the first agent began to shut its gate, in milliseconds since the epoch; null before that. */
+  /** The moment at which the first agent began to shut its gate; null before that. */
   readonly from: number | null;
-  /** When the last required agent served again, or null where that is not known, or has not come yet. */
+  /** The moment at which the last required agent served again, or null where it is not known, or has not come yet. */
   readonly until: number | null;
 }
 

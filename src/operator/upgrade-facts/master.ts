@@ -6,9 +6,9 @@ export interface MasterStatus {
   readonly epoch: number;
   /** True while its lease lasts. */
   readonly live: boolean;
-  /** When its lease ends or has ended, by the database's clock; null where it has given the mastership up. */
+  /** Milliseconds by the database's clock at which its lease ends or has ended; null where it has given it up. */
   readonly leaseUntil: number | null;
-  /** When it renewed its lease, by the database's clock; null where that is not known. */
+  /** Milliseconds by the database's clock at which it renewed its lease; null where that is not known. */
   readonly renewedAt: number | null;
 }
 

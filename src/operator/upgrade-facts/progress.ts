@@ -2,7 +2,7 @@ import type { UpgradeContext } from "../../../machines/upgrade-context.ts";
 import { type Fence, shownOf } from "../../journal/fence.ts";
 import { limits } from "../../limits.ts";
 
-/** How far the schema steps are, in their rehearsal or on the live data. A figure that is not known is null. */
+/** The progress of the schema steps, in their rehearsal or on the live data. A figure that is not known is null. */
 export interface StepsProgress {
   /** The number of the step under way, from 1, and how many there are. */
   readonly step: number;
@@ -25,7 +25,7 @@ export interface StepsProgress {
   readonly etaMs: { readonly least: number; readonly most: number } | null;
 }
 
-/** How much of the rehearsal's time the work takes that is done and that is left, as far as batches tell. Pure. */
+/** The parts of the rehearsal's time for the work that is done and for the work that is left, by their batches. Pure. */
 function rehearsedParts(
   rehearsed: UpgradeContext["rehearsed"],
   step: number,

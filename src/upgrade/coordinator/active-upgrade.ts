@@ -25,7 +25,7 @@ export interface ActiveUpgrade {
   readonly canJudgeSilence: boolean;
 }
 
-/** Whether an agent has been silent for too long, as far as that can be said. Pure. */
+/** True where an agent is known to have been silent for too long. Pure. */
 export function isAbsent({ canJudgeSilence, nowMs }: ActiveUpgrade, record: AgentRecord): boolean {
   return canJudgeSilence && isSilent(record, nowMs);
 }
@@ -52,7 +52,7 @@ export async function readActiveUpgrade(
   return { coordinator, agents, nowMs, canJudgeSilence };
 }
 
-/** Whether this process may be master, as the upgrade under way stands. Pure. */
+/** True where this process may be master in the present state of the upgrade under way. Pure. */
 export function mayBeMaster(
   activeUpgrade: ActiveUpgrade | undefined,
   candidate: { readonly agent: string; readonly version: string },

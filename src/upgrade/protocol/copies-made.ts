@@ -2,9 +2,9 @@ import type { UpgradeContext } from "../../../machines/upgrade-context.ts";
 
 /** The copies of the data as it was before an upgrade. */
 export interface CopiesMade {
-  /** How many state servers hold one. */
+  /** The number of state servers that hold one. */
   readonly made: number;
-  /** How many state servers were to make one. */
+  /** The number of state servers that were to make one. */
   readonly of: number;
   /** The state servers that could make none, or have lost it, and why. */
   readonly missing: readonly { readonly agent: string; readonly why: string }[];

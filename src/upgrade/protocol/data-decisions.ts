@@ -18,7 +18,7 @@ export function isSameData(one: Catalogued, other: Catalogued): boolean {
 const stopThem = "stop those clients, then upgrade again";
 
 /**
- * Whether the live data is still that of T when the first step is about to change it. Pure.
+ * Judges, when the first step is about to change the live data, whether it is still that of T. Pure.
  * @param known the database at T, as it was stored
  * @returns the answer of the effect where it is not, for `withWrites` to complete, else null
  */

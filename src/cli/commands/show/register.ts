@@ -1,5 +1,4 @@
 import { type Command, Option } from "commander";
-import { goals } from "../../input/goals.ts";
 import { addMongoUrlOptions } from "../../input/mongo-url.ts";
 import type { Settle, SharedOptions, Terminal } from "../../run.ts";
 import { doctor } from "./doctor.ts";
@@ -7,6 +6,7 @@ import { explain } from "./explain.ts";
 import { history } from "./history.ts";
 import { status } from "./status.ts";
 import { type WaitForOptions, wait } from "./wait.ts";
+import { goals } from "./wait-goals.ts";
 import { watch } from "./watch.ts";
 
 /** Adds the commands that look at a fleet: `lockstep status`, `watch`, `wait`, `explain`, `doctor` and `history`. */

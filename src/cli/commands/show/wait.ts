@@ -2,11 +2,11 @@ import { LockstepError } from "../../../errors.ts";
 import type { FleetClient } from "../../../operator/fleet-client.ts";
 import type { FleetStatus } from "../../../operator/status.ts";
 import { exitCodes } from "../../exit-codes.ts";
-import { type Goal, judgeServing, judgeState, type Verdict } from "../../input/goals.ts";
 import { parseTimeMs } from "../../input/time-span.ts";
 import { jsonLine } from "../../output/json-line.ts";
 import { type SharedOptions, type Terminal, withFleet } from "../../run.ts";
 import { printChanges } from "../../wait-for-end.ts";
+import { type Goal, judgeServing, judgeState, type Verdict } from "./wait-goals.ts";
 
 /** The goal of a wait, and its limit. */
 interface GoalOptions {

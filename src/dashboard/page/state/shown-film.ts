@@ -2,7 +2,7 @@ import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js";
 import { useEffect } from "preact/hooks";
 import type { Film } from "../../../operator/film/film.ts";
-import { checkedFilm, parsedFilmFile } from "../../../operator/film/film-text.ts";
+import { checkedFilm, parsedFilmFile } from "../../../operator/film/read-film-file.ts";
 import { type Asked, type Shown, shownOf } from "./choose-film.ts";
 import { live } from "./live.ts";
 import { go, place } from "./place.ts";

@@ -41,7 +41,7 @@ export async function heldBackup(
   );
 }
 
-/** How long it took to load a backup once. Pure. */
+/** The figures of one load of a backup. Pure. */
 export function loadFigures({ backupId, collections }: Manifest, durationMs: number): MeasuredStep {
   return {
     step: `restore of ${backupId}`,

@@ -117,7 +117,7 @@ export class FilmReader {
     });
   }
 
-  /** When each agent served for the first time after the upgrade's end. */
+  /** The moment at which each agent served for the first time after the upgrade's end. */
   async #served(upgradeId: string, { state }: Entry): Promise<ReadonlyMap<string, number>> {
     if (state !== "done" && state !== "rolled-back") return new Map();
     // The end of a roll-back makes a generation of its own.

@@ -1,9 +1,9 @@
 // Aim: a wait ends when its goal is reached, and as soon as it cannot be reached any more.
 import { describe, expect, test } from "vitest";
-import { judgeServing, judgeState } from "../../../src/cli/input/goals.ts";
-import type { FleetStatus } from "../../../src/index.ts";
-import { limits } from "../../../src/limits.ts";
-import { agentStatus, fleetStatus, statusNow, upgradeStatus } from "../../support/fleet-status.ts";
+import { judgeServing, judgeState } from "../../src/cli/commands/show/wait-goals.ts";
+import type { FleetStatus } from "../../src/index.ts";
+import { limits } from "../../src/limits.ts";
+import { agentStatus, fleetStatus, statusNow, upgradeStatus } from "../support/fleet-status.ts";
 
 test.each([
   ["done", "done", "reached", 0],

@@ -1,13 +1,13 @@
-import { limits } from "../../limits.ts";
-import { conditionsOf } from "../../operator/conditions.ts";
-import type { FleetStatus } from "../../operator/status.ts";
-import { exitCodeOfState, exitCodes } from "../exit-codes.ts";
+import { limits } from "../../../limits.ts";
+import { conditionsOf } from "../../../operator/conditions.ts";
+import type { FleetStatus } from "../../../operator/status.ts";
+import { exitCodeOfState, exitCodes } from "../../exit-codes.ts";
 
 /** The goals for which `lockstep wait` can wait. */
 export const goals = ["done", "rolled-back", "ended", "paused", "blocked", "serving"] as const;
 export type Goal = (typeof goals)[number];
 
-/** Whether a goal is reached, can no longer be reached, or is still open. */
+/** The judgement of a goal: it is reached, can no longer be reached, or is still open. */
 export interface Verdict {
   readonly kind: "reached" | "lost" | "open";
   /** The exit code, once the wait is over. */
