@@ -7,8 +7,8 @@ import type { Batcher } from "./batcher.ts";
 import { type EffectEvent, type EngineSpans, runEffect } from "./effects/effect-runner.ts";
 import type { EngineMachine, Ownership, SendResult } from "./engine-types.ts";
 import { type EventKey, effectKey, timerKey } from "./event-key.ts";
-import { lookAgain } from "./look-again.ts";
 import { nextTransition, type Stamp, type Transition, takeoverTransition } from "./transition.ts";
+import { untilOutcomeKnown } from "./unknown-outcome.ts";
 
 /** The ports that the actors of one engine share. */
 export interface ActorPorts {
@@ -225,7 +225,7 @@ export class Actor {
           // The journal holds this entry, or another one of its revision. This entry can no longer follow that one.
           return this.#tail.revision >= entry.revision;
         };
-        void lookAgain(this.#ports, ownership, () => this.#serialised(isKnown));
+        void untilOutcomeKnown(this.#ports, ownership, () => this.#serialised(isKnown));
         throw error;
       });
       switch (result.kind) {

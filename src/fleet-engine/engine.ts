@@ -9,10 +9,10 @@ import type { EngineSpans } from "./effects/effect-runner.ts";
 import type { Engine, EngineMachine, Ownership, SendResult } from "./engine-types.ts";
 import { callerKey } from "./event-key.ts";
 import { fireTimers } from "./fire-timers.ts";
-import { lookAgain, whileOwned } from "./look-again.ts";
 import { findMachine, notReadable, readEntry } from "./read/read-entry.ts";
 import { refuseMachine } from "./refuse-machine.ts";
 import { firstTransition, type Transition, writerOf } from "./transition.ts";
+import { untilOutcomeKnown, whileOwned } from "./unknown-outcome.ts";
 
 export type { EffectContext, EffectHandler } from "./effects/effect-runner.ts";
 export type { Engine, EngineMachine, Ownership, SendResult } from "./engine-types.ts";
@@ -176,7 +176,7 @@ class JournalEngine implements Engine {
       const result = await this.#ports.batcher.append({ entry, writes: all });
       return { result, tail: await store.tail(entry.actor) };
     } catch (error) {
-      void lookAgain(this.#ports, ownership, async () => {
+      void untilOutcomeKnown(this.#ports, ownership, async () => {
         const found = await store.tail(entry.actor);
         if (found && !this.#live.has(entry.actor)) await this.#adopt(found, ownership);
         return found !== undefined;

@@ -312,7 +312,7 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: actor,
-        find: "void lookAgain(this.#ports, ownership, () => this.#serialised(isKnown));",
+        find: "void untilOutcomeKnown(this.#ports, ownership, () => this.#serialised(isKnown));",
         replace: "void isKnown;",
       },
     ],

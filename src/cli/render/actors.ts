@@ -1,7 +1,7 @@
 import { counted } from "../../counted.ts";
 import type { ListedActors } from "../../operator/actors/list.ts";
-import type { ActorWhy, ShownActor } from "../../operator/actors/look.ts";
 import type { SentByHand } from "../../operator/actors/send-event.ts";
+import type { ActorWhy, ShownActor } from "../../operator/actors/show-actor.ts";
 import { answerOf, eventWordsOf, sentWords, workerWords } from "../../operator/actors/words.ts";
 import { printableLine } from "../../printable.ts";
 import { timeSpan } from "../../time-span.ts";

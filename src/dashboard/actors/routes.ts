@@ -6,8 +6,8 @@ import type { ActorsClient } from "../../operator/actors/actors-client.ts";
 import { sentWords } from "../../operator/actors/words.ts";
 import type { Clock } from "../../ports/clock.ts";
 import { createDiagrams } from "../diagrams.ts";
-import { createLooks } from "./looks.ts";
 import { actorsQueryOf, beforeOf, readEventRequest, requireSeen } from "./requests.ts";
+import { createSharedReadings } from "./shared-readings.ts";
 import { actorsViewOf, actorViewOf, sentOf } from "./view.ts";
 
 export interface ActorRoutes {
@@ -26,21 +26,21 @@ export function addActors(
   application: Hono<{ Bindings: HttpBindings }>,
   { actors, clock, log, acting }: ActorRoutes,
 ): void {
-  const looks = createLooks(clock);
+  const readings = createSharedReadings(clock);
   const draw = createDiagrams();
   const queried = (context: Context) => (name: string) => context.req.query(name);
   const idOf = (context: Context) => context.req.query("id") ?? "";
 
   application.get("/api/engine/actors", async (context) => {
     const query = actorsQueryOf(queried(context));
-    const view = await looks.ask(`list ${JSON.stringify(query)}`, async () =>
+    const view = await readings.ask(`list ${JSON.stringify(query)}`, async () =>
       actorsViewOf(await actors.list(query), query.machine, actors),
     );
     return context.json(view);
   });
   application.get("/api/engine/actor", async (context) => {
     const id = idOf(context);
-    const view = await looks.ask(`actor ${id}`, async () =>
+    const view = await readings.ask(`actor ${id}`, async () =>
       actorViewOf(await actors.look(id), actors),
     );
     return context.json(view);
@@ -48,7 +48,7 @@ export function addActors(
   application.get("/api/engine/journal", async (context) => {
     const [id, before] = [idOf(context), beforeOf(queried(context))];
     const key = `journal ${before} ${id}`;
-    const page = await looks.ask(key, async () => sentOf(await actors.journal(id, before)));
+    const page = await readings.ask(key, async () => sentOf(await actors.journal(id, before)));
     return context.json(page);
   });
   application.get("/api/engine/diagram", async (context) => {

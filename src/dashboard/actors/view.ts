@@ -3,7 +3,7 @@ import { eventWords } from "../../diagram/words.ts";
 import { limits } from "../../limits.ts";
 import type { ActorsClient } from "../../operator/actors/actors-client.ts";
 import type { JournalPage } from "../../operator/actors/journal.ts";
-import type { ActorLook, ShownActor } from "../../operator/actors/look.ts";
+import type { ActorLook, ShownActor } from "../../operator/actors/show-actor.ts";
 import { activeStatesOf } from "../../operator/actors/state-names.ts";
 import type { Taken } from "../../operator/actors/taken-reader.ts";
 import { answerOf, eventWordsOf, workerWords } from "../../operator/actors/words.ts";

@@ -23,8 +23,8 @@ export interface SwapTarget {
   readonly signal: AbortSignal;
 }
 
-/** The errors after which the catalogue is read again. */
-const lookAgain = [
+/** The errors after which only the catalogue shows the outcome. */
+const unclearOutcomes = [
   serverErrors.namespaceNotFound,
   serverErrors.namespaceExists,
   serverErrors.collectionUuidMismatch,
@@ -114,7 +114,7 @@ export async function swap(target: SwapTarget, wanted: Swap, aside: string): Pro
     try {
       if (await advance(target, wanted, aside)) return;
     } catch (error) {
-      const known = hasCode(error, ...lookAgain);
+      const known = hasCode(error, ...unclearOutcomes);
       if (!known && !isNetworkTrouble(error)) throw error;
       last = error;
       // An index build locks its collection's name. A replaced collection needs no more indexes.

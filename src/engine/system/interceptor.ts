@@ -3,7 +3,6 @@ import { assert } from "../../errors.ts";
 import { limits } from "../../limits.ts";
 import type { WorkRecord } from "../journal/entry.ts";
 import type { Births } from "./births.ts";
-import { pathOf } from "./look.ts";
 import type { Chart } from "./outcome.ts";
 import { prepared } from "./prepared.ts";
 import type { Run } from "./run.ts";
@@ -16,6 +15,7 @@ import {
   isNamed,
   isPureLogic,
   type LiveActor,
+  pathOf,
   type Scheduler,
 } from "./xstate-internals.ts";
 

@@ -1,4 +1,4 @@
-import { type AnyActorLogic, createActor, type EventObject } from "xstate";
+import { type AnyActorLogic, type AnyStateMachine, createActor, type EventObject } from "xstate";
 import { assert, messageOf } from "../../errors.ts";
 import type { Entry, WorkRecord } from "../journal/entry.ts";
 import { decode } from "../values/decode.ts";
@@ -6,7 +6,6 @@ import { encode } from "../values/encode.ts";
 import { Births } from "./births.ts";
 import { GoneActor } from "./gone-actor.ts";
 import { Interceptor } from "./interceptor.ts";
-import { type RootSnapshot, takes, workOf } from "./look.ts";
 import type { Cause, Chart, Outcome, RunStamp } from "./outcome.ts";
 import { prepared } from "./prepared.ts";
 import { Run } from "./run.ts";
@@ -21,6 +20,7 @@ import {
   stateText,
   stoppedTree,
   storeTree,
+  workOf,
 } from "./tree.ts";
 import {
   asLive,
@@ -33,6 +33,13 @@ import {
   type LiveActor,
   onActorCreated,
 } from "./xstate-internals.ts";
+
+interface RootSnapshot {
+  readonly status: Outcome["status"];
+  readonly value: unknown;
+  readonly error: unknown;
+  readonly tags: ReadonlySet<string>;
+}
 
 /** The means of a system. */
 export interface SystemOptions {
@@ -303,5 +310,16 @@ export class LiveSystem {
   #adopt(actor: LiveActor): void {
     this.#births.add(actor);
     this.#interceptor.adopt(actor);
+  }
+}
+
+/** True where a state takes the event, though the machine is as it was. */
+function takes(machine: AnyStateMachine, before: unknown, event: object): boolean {
+  try {
+    return machine
+      .getTransitionData(before as never, event as never)
+      .some(({ target, actions }) => target !== undefined || actions.length > 0);
+  } catch {
+    return true;
   }
 }

@@ -1,7 +1,6 @@
 import { LockstepError } from "../../errors.ts";
 import { limits } from "../../limits.ts";
-import { pathOf } from "./look.ts";
-import type { LiveActor } from "./xstate-internals.ts";
+import { type LiveActor, pathOf } from "./xstate-internals.ts";
 
 export function replaced(actor: LiveActor): LockstepError {
   const path = pathOf(actor);

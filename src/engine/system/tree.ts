@@ -171,3 +171,10 @@ export function persistedOf(
     children: Object.fromEntries(inside),
   };
 }
+
+/** The ids of the work that the active stubs of a tree wait for. What an actor that has ended invoked has ended too. */
+export function workOf({ snapshot, children = {} }: StoredActor): readonly string[] {
+  if (snapshot["status"] !== "active") return [];
+  const own = isStub(snapshot) ? [snapshot.workId] : [];
+  return [...own, ...Object.values(children).flatMap(workOf)];
+}

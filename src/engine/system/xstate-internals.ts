@@ -86,6 +86,11 @@ export function isRunning({ _processingStatus: status }: LiveActor): boolean {
   return status === 1;
 }
 
+/** The ids of an actor and of those above it, below the root. */
+export function pathOf(actor: LiveActor): string {
+  return actor._parent === undefined ? "" : `${pathOf(actor._parent)}/${actor.id}`;
+}
+
 /** The child that a machine's snapshot has under an id. */
 export function childOf(parent: LiveActor, id: string): LiveActor | undefined {
   const { children } = (parent.getSnapshot() ?? {}) as {

@@ -7,7 +7,6 @@ import { LockstepError } from "../../errors.ts";
 import { limits } from "../../limits.ts";
 import { type JournalPage, journalOf } from "./journal.ts";
 import { type ActorsQuery, type ListedActors, listActors, machineNames } from "./list.ts";
-import { type ActorLook, lookAtActor } from "./look.ts";
 import type { OpenEngine } from "./open-engine.ts";
 import {
   type EventByHand,
@@ -16,6 +15,7 @@ import {
   type SentByHand,
   sendByHand,
 } from "./send-event.ts";
+import { type ActorLook, lookAtActor } from "./show-actor.ts";
 import { type Taken, TakenReader } from "./taken-reader.ts";
 
 /** An operator's view of the actors of one engine. */

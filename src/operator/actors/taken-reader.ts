@@ -3,7 +3,7 @@ import type { PastEntry } from "../../engine/journal/entry.ts";
 import type { EngineStore } from "../../engine/journal/store.ts";
 import { limits } from "../../limits.ts";
 import { entriesBetween } from "./journal.ts";
-import type { ShownActor } from "./look.ts";
+import type { ShownActor } from "./show-actor.ts";
 import { activeStatesOf } from "./state-names.ts";
 
 /** The way of an actor through its chart, as far as its journal tells. */

@@ -1,5 +1,5 @@
-import type { ActorWhy } from "./look.ts";
 import type { SentByHand } from "./send-event.ts";
+import type { ActorWhy } from "./show-actor.ts";
 
 /** A sentence, and the moment that belongs to its end, or null. */
 export interface Sentence {

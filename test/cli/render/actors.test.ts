@@ -4,8 +4,8 @@ import { parseSince } from "../../../src/cli/commands/actors/read.ts";
 import { parseEvent } from "../../../src/cli/commands/actors/send.ts";
 import { renderActor, renderList, renderSent, renderWhy } from "../../../src/cli/render/actors.ts";
 import type { ListedActors } from "../../../src/operator/actors/list.ts";
-import type { ActorWhy, ShownActor } from "../../../src/operator/actors/look.ts";
 import type { SentByHand } from "../../../src/operator/actors/send-event.ts";
+import type { ActorWhy, ShownActor } from "../../../src/operator/actors/show-actor.ts";
 
 const nowMs = Date.UTC(2026, 0, 31, 6);
 const ago = (ms: number) => new Date(nowMs - ms);

@@ -2,7 +2,7 @@
 // the application by itself on actors that note each question.
 import { describe, expect, onTestFinished, test } from "vitest";
 import { createMachine } from "xstate";
-import { createLooks } from "../../../src/dashboard/actors/looks.ts";
+import { createSharedReadings } from "../../../src/dashboard/actors/shared-readings.ts";
 import { actorsViewOf, actorViewOf, noChartWords } from "../../../src/dashboard/actors/view.ts";
 import { createApplication } from "../../../src/dashboard/application.ts";
 import { createFeed } from "../../../src/dashboard/feed.ts";
@@ -13,8 +13,8 @@ import { LockstepError } from "../../../src/errors.ts";
 import { limits } from "../../../src/limits.ts";
 import { silentLog } from "../../../src/log.ts";
 import type { ActorsClient } from "../../../src/operator/actors/actors-client.ts";
-import type { ActorLook, ActorWhy } from "../../../src/operator/actors/look.ts";
 import type { Receiver } from "../../../src/operator/actors/send-event.ts";
+import type { ActorLook, ActorWhy } from "../../../src/operator/actors/show-actor.ts";
 import { activeStatesOf } from "../../../src/operator/actors/state-names.ts";
 import type { Taken } from "../../../src/operator/actors/taken-reader.ts";
 import { createVirtualClock } from "../../support/virtual-clock.ts";
@@ -206,7 +206,7 @@ describe("requests", () => {
 describe("readings that pages share", () => {
   test("a question is asked once at a time, and once a second, also where it fails", async () => {
     const clock = createVirtualClock();
-    const looks = createLooks(clock);
+    const readings = createSharedReadings(clock);
     let count = 0;
     let settle = (_answer: number) => {};
     const read = () => {
@@ -215,13 +215,13 @@ describe("readings that pages share", () => {
         settle = resolve;
       });
     };
-    const both = Promise.all([looks.ask("a", read), looks.ask("a", read)]);
+    const both = Promise.all([readings.ask("a", read), readings.ask("a", read)]);
     settle(1);
     expect([await both, count]).toEqual([[1, 1], 1]);
     await clock.advance(limits.dashboardLookAgeMs - 1);
-    expect([await looks.ask("a", read), count]).toEqual([1, 1]);
+    expect([await readings.ask("a", read), count]).toEqual([1, 1]);
     await clock.advance(1);
-    const again = looks.ask("a", read);
+    const again = readings.ask("a", read);
     settle(2);
     expect([await again, count]).toEqual([2, 2]);
     let failures = 0;
@@ -229,18 +229,18 @@ describe("readings that pages share", () => {
       failures += 1;
       return Promise.reject(new Error("away"));
     };
-    for (const _ of [1, 2]) await expect(looks.ask("b", fail)).rejects.toThrow("away");
+    for (const _ of [1, 2]) await expect(readings.ask("b", fail)).rejects.toThrow("away");
     expect(failures).toBe(1);
   });
 
   test("too many different questions at once are refused, and a few old answers are kept", async () => {
-    const looks = createLooks(createVirtualClock());
+    const readings = createSharedReadings(createVirtualClock());
     const waiting: (() => void)[] = [];
     const read = () => new Promise<void>((resolve) => waiting.push(resolve));
     const asked = Array.from({ length: limits.dashboardLooksAtOnce }, (_, at) =>
-      looks.ask(String(at), read),
+      readings.ask(String(at), read),
     );
-    expect(() => looks.ask("one more", read)).toThrow(
+    expect(() => readings.ask("one more", read)).toThrow(
       expect.objectContaining({ code: "too-many-requests" }),
     );
     for (const resolve of waiting) resolve();
@@ -249,8 +249,8 @@ describe("readings that pages share", () => {
     const fast = async () => {
       count += 1;
     };
-    for (let at = 0; at < limits.dashboardLooksKept; at += 1) await looks.ask(`f${at}`, fast);
-    await looks.ask("0", fast);
+    for (let at = 0; at < limits.dashboardLooksKept; at += 1) await readings.ask(`f${at}`, fast);
+    await readings.ask("0", fast);
     expect(count).toBe(limits.dashboardLooksKept + 1);
   });
 });

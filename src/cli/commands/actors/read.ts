@@ -1,9 +1,9 @@
 import { LockstepError } from "../../../errors.ts";
 import { limits } from "../../../limits.ts";
 import { type ListedActors, listActors } from "../../../operator/actors/list.ts";
-import { type ShownActor, showActor, whyActor } from "../../../operator/actors/look.ts";
 import { withEngine } from "../../../operator/actors/open-engine.ts";
 import { machinesOfModule } from "../../../operator/actors/send-event.ts";
+import { type ShownActor, showActor, whyActor } from "../../../operator/actors/show-actor.ts";
 import { importModule } from "../../../ports/import-module.ts";
 import { exitCodes } from "../../exit-codes.ts";
 import { type EngineOptions, placeOf, print } from "../../input/engine-options.ts";

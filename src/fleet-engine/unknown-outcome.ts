@@ -20,7 +20,7 @@ export async function whileOwned(
  * with it. Each look waits twice as long as the one before, two minutes in all, since a write may land long after its
  * sender lost the connection.
  */
-export function lookAgain(
+export function untilOutcomeKnown(
   ports: { readonly clock: Clock; readonly log: Log; readonly stopping: AbortSignal },
   ownership: Ownership,
   isKnown: () => Promise<boolean>,

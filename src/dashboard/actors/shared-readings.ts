@@ -2,14 +2,14 @@ import { LockstepError } from "../../errors.ts";
 import { limits } from "../../limits.ts";
 import type { Clock } from "../../ports/clock.ts";
 
-interface Look {
+interface Reading {
   readonly answer: Promise<unknown>;
   /** When the answer was there. Null: it is still on its way. */
   atMs: number | null;
 }
 
 /** Readings of the engine that all pages share. */
-export interface Looks {
+export interface SharedReadings {
   /**
    * The answer to a question. However many pages ask, the database is asked once at a time, and not again within a second.
    * @param key tells the question from others
@@ -18,8 +18,8 @@ export interface Looks {
   ask<Answer>(key: string, read: () => Promise<Answer>): Promise<Answer>;
 }
 
-export function createLooks(clock: Clock): Looks {
-  const known = new Map<string, Look>();
+export function createSharedReadings(clock: Clock): SharedReadings {
+  const known = new Map<string, Reading>();
   let running = 0;
 
   /** The oldest answers go first. */
@@ -29,7 +29,7 @@ export function createLooks(clock: Clock): Looks {
       if (atMs !== null) known.delete(key);
     }
   };
-  const begin = (key: string, read: () => Promise<unknown>): Look => {
+  const begin = (key: string, read: () => Promise<unknown>): Reading => {
     if (running >= limits.dashboardLooksAtOnce) {
       throw new LockstepError(
         "too-many-requests",
@@ -37,26 +37,26 @@ export function createLooks(clock: Clock): Looks {
       );
     }
     running += 1;
-    const look: Look = {
+    const reading: Reading = {
       answer: read().finally(() => {
         running -= 1;
-        look.atMs = clock.monotonicMs();
+        reading.atMs = clock.monotonicMs();
         forget();
       }),
       atMs: null,
     };
     known.delete(key);
-    known.set(key, look);
-    return look;
+    known.set(key, reading);
+    return reading;
   };
 
   return {
     ask<Answer>(key: string, read: () => Promise<Answer>) {
-      const look = known.get(key);
+      const reading = known.get(key);
       const isGood =
-        look !== undefined &&
-        (look.atMs === null || clock.monotonicMs() - look.atMs < limits.dashboardLookAgeMs);
-      return (isGood ? look : begin(key, read)).answer as Promise<Answer>;
+        reading !== undefined &&
+        (reading.atMs === null || clock.monotonicMs() - reading.atMs < limits.dashboardLookAgeMs);
+      return (isGood ? reading : begin(key, read)).answer as Promise<Answer>;
     },
   };
 }
