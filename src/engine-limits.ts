@@ -45,7 +45,7 @@ export const engineLimits = {
   /** Work that has not reached the database, and work that this process cannot begin for another cause. */
   recordRetryMsMax: 2_000,
   workStuckRetryMsMax: 60_000,
-  /** When to look for an entry whose append had no answer: it may take effect for as long as an entry is on its way. */
+  /** The times of the looks for an entry whose append had no answer: it may take effect for as long as an entry is on its way. */
   uncertainLooksMs: [500, 5_000, 30_000, 120_000],
   /** Hints that have waited longer keep the mark of their partition where it is. */
   hintWaitMsMax: 60_000,
@@ -65,7 +65,7 @@ export const engineLimits = {
   shownValueTextLength: 1_000,
   shownValueWidth: 100,
   shownValueLines: 100,
-  /** How often a watch reads again without a hint. */
+  /** The time after which a watch reads again without a hint. */
   watchFloorMs: 15_000,
   /** Workers: their lease, and how often they try again. */
   workerLeaseTtlMsDefault: 2_000,
@@ -76,7 +76,7 @@ export const engineLimits = {
   workerRetryMs: 500,
   workerRenewPauseMs: 50,
   workerExpiryLookMs: 100,
-  /** How often a worker reads the partitions though no worker came or went. */
+  /** The time after which a worker reads the partitions even though no worker came or went. */
   workerLookFloorMs: 10_000,
   workStopGraceMs: 5_000,
   tasksAtOnceDefault: 1_000,
@@ -106,7 +106,7 @@ export const engineLimits = {
   /** The number of actors whose tails one query reads: the server has a limit for the stages of a pipeline. */
   engineTailsOnce: 100,
   tailReadsAtOnce: 4,
-  /** How long a majority may take for one write. After that its outcome is unknown. */
+  /** The time that a majority may take for one write. After that its outcome is unknown. */
   engineMajorityMs: 30_000,
   /** An append with an unknown outcome is repeated, since its entries tell whether it had taken effect. */
   engineAppendAttemptsMax: 4,

@@ -12,7 +12,7 @@ export const limits = {
   leaseMarginMs: 1_000,
   leaseAheadMs: 5_000,
   leaseAcquirePollMs: 200,
-  /** How long to wait before the lease is read again: the cost of a lost hint that it was given up. */
+  /** The time to wait before the lease is read again: the cost of a lost hint that it was given up. */
   leaseLookMsMax: 1_000,
   leaseRenewFraction: 3,
   leaseSessionsMax: 64,
@@ -58,7 +58,7 @@ export const limits = {
   watchAnswerMs: 1_000,
   watchSilentMsMax: 20_000,
   memberTimeoutMs: 3_000,
-  /** How long a majority may take for one small write, before any work and during a command. */
+  /** The time that a majority may take for one small write, before any work and during a command. */
   majorityAnswerMs: 30_000,
   majorityLateMs: 60_000,
   majorityWatchMs: 5_000,
@@ -73,9 +73,9 @@ export const limits = {
   listMax: 10_000,
   /** The number of looks of a process that holds or releases something, whether that is still wanted. */
   holdLooksMax: 5,
-  /** How long a request is served after its client's wait, since the filing itself may have taken long. */
+  /** The time for which a request is served after its client's wait, since the filing itself may have taken long. */
   requestSlackMs: 30_000,
-  /** How long a request is kept. Its answer is read within seconds. */
+  /** The time for which a request is kept. Its answer is read within seconds. */
   requestKeptMs: 24 * 3_600_000,
   transactionRetryDelayMs: 50,
   /** A larger control document is not read, and a larger request is not filed. */
@@ -91,7 +91,7 @@ export const limits = {
   /** Schema steps. */
   batchDocumentsMax: 1_000,
   batchBytesMax: 4 * 1024 * 1024,
-  /** How long a step's function may compute for one batch. It blocks this process, which has a lease to renew. */
+  /** The time for which a step's function may compute for one batch. It blocks this process, which has a lease to renew. */
   batchComputeMs: 500,
   /** A batch that commits within this time is followed by a larger one. */
   batchQuickMs: 1_000,
@@ -122,7 +122,7 @@ export const limits = {
   /** The server ends a transaction by itself after 60 s, so this is long enough for one that may not be killed. */
   earlierOperationsMs: 90_000,
   dumpBatchDocuments: 5_000,
-  /** How long members keep history for a copy: the server's default, or the time for reading at a low rate. */
+  /** The time for which members keep history for a copy: the server's default, or the time for reading at a low rate. */
   historySecondsMin: 300,
   historySlackSeconds: 60,
   historySecondsMax: 24 * 3_600,
@@ -161,7 +161,7 @@ export const limits = {
   fleetNameBytesMax: 44,
   /** The scratch databases of a fleet, in which copies are proven and steps rehearsed. So many can do so at once. */
   scratchDatabases: 4,
-  /** How long the claim of a killed command lasts. */
+  /** The time for which the claim of a killed command lasts. */
   claimTtlMs: 30_000,
   /** The number of looks at a claimed database until it is empty. */
   emptyLooksMax: 5,
@@ -190,29 +190,29 @@ export const limits = {
   participantPollMs: 2_000,
   passRetryMs: 500,
   leaveGraceMs: 30_000,
-  /** How long an agent waits at its end until its spans are sent. The fleet may be down meanwhile. */
+  /** The time for which an agent waits at its end until its spans are sent. The fleet may be down meanwhile. */
   spansSendMs: 1_000,
-  /** How long an application may drain, by default and at most, and how long after that its process ends. */
+  /** The time for which an application may drain, by default and at most, and the time after that until its process ends. */
   drainTimeoutMsDefault: 30_000,
   drainTimeoutMsMax: 24 * 3_600_000,
   drainGraceMs: 2_000,
-  /** How long a drain waits until the record of its agent shows it. */
+  /** The time for which a drain waits until the record of its agent shows it. */
   drainNoteMs: 1_000,
   /** The pause after an opening that has failed. Each further failure doubles it. */
   openRetryDelayMs: 1_000,
   openRetryDelayMsMax: 60_000,
   heartbeatMs: 1_000,
   heartbeatStaleMs: 5_000,
-  /** How often an agent of a fleet without a version looks for one, and how often it says how to declare it. */
+  /** The pauses of an agent of a fleet without a version: between two looks for one, and between two lines that say how to declare it. */
   versionLookMs: 1_000,
   versionNoteMs: 30_000,
-  /** How often an agent looks whether its earlier process has ended, and how often it says that it waits for that. */
+  /** The pauses of an agent that waits for the end of its earlier process: between two looks, and between two lines that say so. */
   earlierProcessLookMs: 500,
   earlierProcessNoteMs: 30_000,
   /** The looks at a name that another process may hold: longer than until that process counts as silent. */
   nameLookMs: 500,
   nameLooksMax: 20,
-  /** How long a state server relies on its last reading of rights and of its own member. */
+  /** The time for which a state server relies on its last reading of rights and of its own member. */
   holdingsLookMs: 5_000,
   detectorGapMs: 3_000,
   detectorGapsMax: 12,
@@ -224,12 +224,12 @@ export const limits = {
   launcherAwayDelayMs: 1_000,
   launcherAwayEndsMax: 60,
   launcherStopGraceMs: 10_000,
-  /** How long after the limit of a drain the launcher ends the process: later than the process itself. */
+  /** The time after the limit of a drain until the launcher ends the process: later than the process itself. */
   launcherDrainGraceMs: 5_000,
   launcherFileRetryMs: 2_000,
-  /** How often the launcher reads its versions file again. */
+  /** The time after which the launcher reads its versions file again. */
   launcherVersionsLookMs: 2_000,
-  /** How long a build may take to describe itself, the bytes of that, and those of its output that are kept. */
+  /** The time that a build may take to describe itself, the bytes of that, and those of its output that are kept. */
   describeLimitMs: 30_000,
   descriptionBytesMax: 16 * 1024 * 1024,
   buildOutputBytesMax: 8 * 1024,
@@ -266,17 +266,17 @@ export const limits = {
   plannedAgentsShownMax: 50,
   /** A plan's file: its collections and steps are bounded, and each takes some hundred bytes. */
   planFileBytesMax: 16 * 1024 * 1024,
-  /** How often a waiting command prints a line for progress alone. */
+  /** The time after which a waiting command prints a line for progress alone. */
   progressLineMs: 5_000,
   /** The length of a reason within a line. */
   shownReasonLengthMax: 200,
   /** A longer explanation in a line of a wait is printed once. */
   shownAgainLengthMax: 60,
-  /** How long a command waits after the commit until the required agents serve. */
+  /** The time for which a command waits after the commit until the required agents serve. */
   servingWaitMs: 60_000,
   /** Names of databases or fleets in one message. */
   namesShownMax: 10,
-  /** How long a command's process may live after its work: a step that ignores its end may keep it alive. */
+  /** The time for which a command's process may live after its work: a step that ignores its end may keep it alive. */
   exitGraceMs: 1_000,
 
   /** The dashboard. */
@@ -346,7 +346,7 @@ export const limits = {
   mongodConnectTimeoutMs: 8_000,
   mongodDownloadTimeoutMs: 180_000,
   mongodLogLinesShown: 5,
-  /** How long a mongod waits for its clients as it is shut down, and when it is killed. */
+  /** The time for which a mongod waits for its clients as it is shut down, and the time after which it is killed. */
   mongodQuiesceMs: 100,
   mongodStopGraceMs: 10_000,
   /** The first port of the set of `lockstep dev`. */

@@ -12,7 +12,7 @@ export interface Log {
   child(fields: Fields): Log;
 }
 
-/** Where the lines of a log go. No package's types are in ours, so that ours compile with any of its user's settings. */
+/** The destination of a log's lines. No package's types are in ours, so that ours compile with any of its user's settings. */
 export interface LogDestination {
   write(line: string): void;
 }

@@ -55,7 +55,7 @@ export interface AgentOptions {
    * takes too long, or where its process ends in it twice, the fleet turns back. Default: none.
    */
   readonly readiness?: Readiness;
-  /** How long the readiness check may take, in milliseconds. Default: 60,000. */
+  /** The time that the readiness check may take, in milliseconds. Default: 60,000. */
   readonly readinessTimeoutMs?: number;
   /**
    * Declares that this host was provisioned at `version`, where its data directory does not know which version its

@@ -21,7 +21,7 @@ export interface AgentProcessOptions
   readonly safeMode: Reason | null;
   /** Tells the launcher how an opening goes. */
   reportOpening(state: "begun" | "done" | "failed"): Promise<void>;
-  /** Where this host does not know which version its files match: they match this build's. */
+  /** True where the files of a host that does not know their version match this build's. */
   readonly fresh: boolean;
   readonly preventForeignWrites: boolean;
   readonly leaseTtlMs: number;

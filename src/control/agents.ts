@@ -27,7 +27,7 @@ import { roleShape } from "./role-shape.ts";
 export interface BackupsHeld {
   readonly held: number;
   readonly bytes: number;
-  /** When the newest of them was complete, in milliseconds by its host's clock; null where there is none. */
+  /** Milliseconds by its host's clock at which the newest of them was complete; null where there is none. */
   readonly newestAt: number | null;
 }
 

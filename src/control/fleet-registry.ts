@@ -18,7 +18,7 @@ interface FleetDocument extends Fleet {
   readonly _id: string;
   /** The control database in lower case. It is a unique key, too. */
   readonly control: string;
-  /** When it was registered, by the database's clock. */
+  /** The moment of its registration, by the database's clock. */
   readonly since: Date;
 }
 

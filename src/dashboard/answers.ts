@@ -22,13 +22,13 @@ export interface Answers {
   readonly waits: Answer;
   /** The next thing that happens, and when at the latest. */
   readonly next: Answer;
-  /** How to stop it. */
+  /** The way to stop it. */
   readonly stop: Answer;
 }
 
 const plain = { detail: "", since: null, until: null, alarm: false };
 
-/** How many agents serve. The record of one that was killed still has its gate open. */
+/** The number of agents that serve. The record of one that was killed still has its gate open. */
 function servingWords({ agents }: FleetStatus): string {
   const serving = agents.filter(({ gate, silent }) => gate === "open" && !silent).length;
   return `${serving} of ${agents.length} agents serve`;

@@ -37,7 +37,7 @@ export interface Feed {
   readonly view: WholeView;
   /** The latest status, or null before the first. */
   readonly status: FleetStatus | null;
-  /** How long ago the fleet was read, in milliseconds; null before the first reading. */
+  /** The milliseconds since the last reading of the fleet; null before the first. */
   ageMs(): number | null;
   /**
    * Follows from the frame after `lastId`, or from a whole view where that frame is not kept.

@@ -168,7 +168,7 @@ export function readSnapshot(
   return { context };
 }
 
-/** Whether any state of the machine may take an event of this type. */
+/** True where any state of the machine may take an event of this type. */
 export function takesEvent(machine: AnyStateMachine, type: string): boolean {
   return machine.events.some((known: string) => known === type || known.endsWith("*"));
 }

@@ -196,7 +196,7 @@ export const collections = {
   leases: "leases",
   fences: "fences",
   inbox: "inbox",
-  /** When each agent served for the first time after an upgrade. */
+  /** The moments at which each agent served for the first time after an upgrade. */
   openings: "openings",
   catalogues: "catalogues",
   catalogueParts: "catalogue-parts",

@@ -17,7 +17,7 @@ export interface DescribeOptions {
   readonly from: string;
   /** Ends the description, and the build with it. */
   readonly signal: AbortSignal;
-  /** How long the build may take, in milliseconds. Default: 30,000. */
+  /** The time that the build may take, in milliseconds. Default: 30,000. */
   readonly limitMs?: number;
 }
 

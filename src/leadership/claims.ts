@@ -35,9 +35,9 @@ export interface ClaimDocument extends Document {
   readonly pid: number;
   /** Epoch of the master that owns it. It is null for a command, whose claim lives by a lease. */
   readonly epoch: number | null;
-  /** When it was claimed, by the database's clock. */
+  /** The moment of the claim, by the database's clock. */
   readonly since: Date;
-  /** When the lease runs out, in milliseconds by the database's clock. It is null for a master's claim. */
+  /** Milliseconds by the database's clock at which the lease runs out. It is null for a master's claim. */
   readonly expiresAt: number | null;
   readonly created: readonly Created[];
 }

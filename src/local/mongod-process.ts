@@ -33,7 +33,7 @@ export interface Member {
   restart(): Promise<void>;
 }
 
-/** Where a process runs: on this machine's loopback, or in a network of its own. */
+/** The place where a process runs: on this machine's loopback, or in a network of its own. */
 export interface Place {
   readonly address: string;
   /** The words before a command that make it run there: `ip netns exec NAME`. */

@@ -35,7 +35,7 @@ export interface ReplicaSetOptions {
   readonly electionTimeoutMs?: number;
   /** The host by which members and clients reach a member, where something stands before it. */
   readonly front?: (member: Member) => Promise<string>;
-  /** Where a member of this number (from 1) runs; default: on the loopback. */
+  /** The place of the member of this number (from 1). Default: the loopback. */
   readonly place?: (number: number) => Place;
   /** With TLS (PEM files) and a root user, so that clients have to log in. */
   readonly secure?: {

@@ -18,7 +18,7 @@ export type Accepted = Answer & { readonly ok: true };
 export interface Asking {
   readonly store: Store;
   readonly clock: Clock;
-  /** How long to wait for the answer, in milliseconds. */
+  /** The time to wait for the answer, in milliseconds. */
   readonly waitMs: number;
   readonly signal: AbortSignal | undefined;
 }

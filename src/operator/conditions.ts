@@ -14,7 +14,7 @@ export interface Condition {
   /** The agents and others for which it waits. It is empty where it does not wait. */
   readonly waitsFor: readonly string[];
   readonly since: number | null;
-  /** The moment at which something else happens unless the wait ends, or null. */
+  /** Milliseconds since 1970 at which something else happens unless the wait ends, or null. */
   readonly until: number | null;
   /** The work that a person must do, or null where nobody has to do anything. */
   readonly todo: string | null;

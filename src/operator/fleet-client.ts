@@ -41,7 +41,7 @@ import type { FleetPlan } from "./planning/plan-shape.ts";
 import { type FleetStatus, readStatus } from "./status.ts";
 
 export interface WatchOptions {
-  /** How long to watch, in milliseconds. Default: 24 hours. */
+  /** The time to watch, in milliseconds. Default: 24 hours. */
   readonly timeoutMs?: number;
   /** Ends the watch. Default: none. */
   readonly signal?: AbortSignal;
@@ -175,9 +175,9 @@ export async function createFleetClient(options: {
   fleet?: string;
   /** The database of the engine whose figures are read. Default: the application's database. */
   engineDatabase?: string;
-  /** How long to wait for the database, in milliseconds. Default: 30,000. */
+  /** The time to wait for the database, in milliseconds. Default: 30,000. */
   serverSelectionTimeoutMs?: number;
-  /** How long to wait for a master's answer and for a majority, in milliseconds. Default: 30,000. */
+  /** The time to wait for a master's answer and for a majority, in milliseconds. Default: 30,000. */
   answerTimeoutMs?: number;
   /** Ends a wait for an answer. Default: none. */
   signal?: AbortSignal;

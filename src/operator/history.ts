@@ -22,14 +22,16 @@ function stateTimes(visits: readonly Visit[]): readonly StateTime[] {
   });
 }
 
-/** One upgrade of the fleet. All moments are milliseconds since 1970 by the database's clock. */
+/** One upgrade of the fleet. */
 export interface HistoryItem {
   readonly upgradeId: string;
   readonly from: string;
   readonly to: string;
   readonly restoreOf: string | null;
   readonly state: string;
+  /** Milliseconds since 1970, by the database's clock. */
   readonly startedAt: number;
+  /** Milliseconds since 1970, by the database's clock, or null before its end. */
   readonly endedAt: number | null;
   readonly epochs: readonly number[];
   readonly reason: Reason | null;

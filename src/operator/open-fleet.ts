@@ -28,7 +28,7 @@ export interface OpenOptions {
   readonly fleet?: string | undefined;
   readonly appName: string;
   readonly serverSelectionTimeoutMs?: number | undefined;
-  /** How long a write waits for a majority. */
+  /** The time for which a write waits for a majority. */
   readonly writeTimeoutMs: number;
   readonly clock: Clock;
   /** The user of the URL needs every right for this work. Default: no right is asked for. */

@@ -29,14 +29,14 @@ export interface UpgradeStatus {
   /** The backup that replaces the live data, or null for a plain upgrade. */
   readonly restoreOf: string | null;
   readonly state: string;
-  /** The moment at which it entered the state. All moments are milliseconds since 1970 by the database's clock. */
+  /** Milliseconds since 1970, by the database's clock, at which it entered the state. */
   readonly since: number;
   readonly waitingFor: readonly string[];
   /** The pause that an operator has asked for, whether or not it has begun, or null. */
   readonly pause: Pause | null;
-  /** Required agents that are silent, each with the moment at which the fleet turns back for it. */
+  /** Required agents that are silent, each with the milliseconds since 1970 at which the fleet turns back for it. */
   readonly silent: readonly { readonly agent: string; readonly until: number | null }[];
-  /** The moment at which the state's deadline passes, or null. */
+  /** Milliseconds since 1970 at which the state's deadline passes, or null. */
   readonly until: number | null;
   readonly next: string;
   readonly howToStop: string;

@@ -21,8 +21,8 @@ export const hostMutants: readonly Mutant[] = [
     edits: [
       {
         file: "src/upgrade/protocol/derive.ts",
-        find: 'if (!wasSilent && heard === "absent")',
-        replace: 'if (heard === "absent")',
+        find: 'if (!wasSilent && liveness === "absent")',
+        replace: 'if (liveness === "absent")',
       },
     ],
   },

@@ -4,7 +4,7 @@ import type { Clock } from "../../ports/clock.ts";
 
 interface Reading {
   readonly answer: Promise<unknown>;
-  /** When the answer was there. Null: it is still on its way. */
+  /** The time of the answer. Null: it is still on its way. */
   atMs: number | null;
 }
 

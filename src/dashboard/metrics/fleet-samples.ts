@@ -89,7 +89,7 @@ function putMaster(sheet: Sheet, { master, now }: FleetStatus): void {
   if (renewedAt !== null) sheet.put("master_lease_age_seconds", age(now, renewedAt));
 }
 
-/** How long not every required agent has served. It is not known when an agent that was forgotten has served. */
+/** The time in which not every required agent has served. It is not known when an agent that was forgotten has served. */
 function downtimeSeconds({ upgrade, now }: FleetStatus): number {
   if (upgrade === null) return 0;
   const { downtime, final, notServing } = upgrade;

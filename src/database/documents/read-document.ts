@@ -174,7 +174,7 @@ export class DocumentReading {
     });
   }
 
-  /** Whether an Int32 was read matters only where a Long or a Double holds the same number. */
+  /** Notes reads of each Int32 whose number a Long or a Double holds too. Reads of any other Int32 do not matter. */
   #guardTwins(): void {
     for (const { held, name, span, read } of this.#int32Fields) {
       if (this.#lostNumbers.has(read)) this.#guardRead(held, name, span, read, true);

@@ -8,14 +8,14 @@ import type { FaultPoints } from "../../ports/fault-point.ts";
 /** The means to set a parameter of every member for a while, and to put it back. */
 export interface MemberHold {
   readonly client: MongoClient;
-  /** Where the hold is written down. */
+  /** The place of the hold's record. */
   readonly control: Control;
   readonly withMember: WithMember;
   readonly faultPoints: FaultPoints;
   readonly log: Log;
 }
 
-/** Where all holds of a set are written down: its fleets share its members. */
+/** The place of the records of all holds of a set: its fleets share its members. */
 export function setRecords(client: MongoClient): Control {
   return { client, databaseName: sharedDatabaseName };
 }

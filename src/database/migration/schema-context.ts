@@ -7,7 +7,7 @@ export type StepDocument = Readonly<Document>;
 /** A filter of the server. Its `_id` has any type, which the driver's own `Filter` would refuse. */
 export type StepFilter = Readonly<Document>;
 
-/** How `applyToCollection` changes documents: by a pipeline on the server, or one by one. */
+/** The way in which `applyToCollection` changes documents: by a pipeline on the server, or one by one. */
 export type Application =
   | {
       readonly filter?: StepFilter;
@@ -57,15 +57,15 @@ export interface CollectionOptions {
   readonly validator?: Readonly<Document>;
   /** Which writes are checked. Default: "strict", all of them. */
   readonly validationLevel?: "strict" | "moderate" | "off";
-  /** Whether a document that does not match is refused. Default: "error", it is refused. */
+  /** The answer to a document that does not match. Default: "error", it is refused. */
   readonly validationAction?: "error" | "warn";
   /** The rules for comparing texts. Default: none, byte by byte. */
   readonly collation?: Readonly<CollationOptions>;
   /** The clustered index. Default: none, `_id` has an index of its own. */
   readonly clusteredIndex?: Readonly<Document>;
-  /** When documents of a clustered collection expire, in seconds. Default: never. */
+  /** The seconds after which documents of a clustered collection expire. Default: never. */
   readonly expireAfterSeconds?: number;
-  /** Whether change streams get documents before and after a change. Default: they do not. */
+  /** True where change streams get documents before and after a change. Default: they do not. */
   readonly changeStreamPreAndPostImages?: { readonly enabled: boolean };
 }
 
@@ -73,7 +73,7 @@ export interface CollectionOptions {
 export interface ValidatorOptions {
   /** Which writes are checked. Default: "strict". */
   readonly level?: "strict" | "moderate" | "off";
-  /** Whether a document that does not match is refused. Default: "error". */
+  /** The answer to a document that does not match. Default: "error". */
   readonly action?: "error" | "warn";
 }
 
@@ -93,7 +93,7 @@ export interface IndexOptions {
   readonly sparse?: boolean;
   /** Keeps queries from using it. Default: false. */
   readonly hidden?: boolean;
-  /** When documents expire, in seconds. Default: never. */
+  /** The seconds after which documents expire. Default: never. */
   readonly expireAfterSeconds?: number;
   /** The filter for the documents in the index. Default: all documents. */
   readonly partialFilterExpression?: Readonly<Document>;

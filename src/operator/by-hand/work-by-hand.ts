@@ -12,7 +12,7 @@ import { type OpenFleet, openFleet } from "../open-fleet.ts";
 export interface HandOptions {
   readonly mongoUrl: string;
   readonly fleet?: string | undefined;
-  /** How long to wait for the database and for a majority, in milliseconds. */
+  /** The time to wait for the database and for a majority, in milliseconds. */
   readonly timeoutMs?: number | undefined;
   readonly signal: AbortSignal;
   /** Gets what the operator should know, such as rights without which the work goes on less well. */

@@ -34,7 +34,7 @@ export interface ExamineOptions {
   readonly mongoUrl: string;
   /** Name of the fleet. Default: the application's database. */
   readonly fleet?: string | undefined;
-  /** How long to wait for the database, in milliseconds. */
+  /** The time to wait for the database, in milliseconds. */
   readonly timeoutMs?: number | undefined;
   readonly signal: AbortSignal;
 }

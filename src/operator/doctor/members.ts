@@ -9,7 +9,7 @@ export interface SetMember {
   /** The name of its state, such as `SECONDARY`. */
   readonly state: string;
   readonly isHealthy: boolean;
-  /** How far it is behind the primary beyond its configured delay, or null where that is not known. */
+  /** The milliseconds by which it is behind the primary beyond its configured delay, or null where that is not known. */
   readonly lagMs: number | null;
 }
 

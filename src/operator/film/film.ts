@@ -50,7 +50,7 @@ export interface Lane {
   readonly required: boolean;
   readonly machine: string;
   readonly steps: readonly FilmStep[];
-  /** The moment at which the agent served for the first time after the upgrade, or null. */
+  /** Milliseconds since 1970 at which the agent served for the first time after the upgrade, or null. */
   readonly servedAt: number | null;
   /** Why this build could not read the last entry, or null. Then no edge and no reason of the unread ones is known. */
   readonly trouble: string | null;

@@ -10,11 +10,11 @@ export interface NotServing {
   readonly why: string;
 }
 
-/** The time in which not every required agent served. Both moments are milliseconds since 1970 by the database's clock. */
+/** The time in which not every required agent served. Both moments are by the database's clock. */
 export interface Downtime {
-  /** The moment at which the first agent began to shut its gate; null before that. */
+  /** Milliseconds since 1970 at which the first agent began to shut its gate; null before that. */
   readonly from: number | null;
-  /** The moment at which the last required agent served again, or null where it is not known, or has not come yet. */
+  /** Milliseconds since 1970 at which the last required agent served again, or null where that is not known, or has not come yet. */
   readonly until: number | null;
 }
 
@@ -22,7 +22,7 @@ export interface Downtime {
 interface Facts {
   readonly state: string;
   readonly required: UpgradeContext["required"];
-  /** When each participant began. */
+  /** The moment at which each participant began. */
   readonly begun: readonly number[];
   readonly openings: readonly Opening[];
 }

@@ -13,7 +13,7 @@ export interface ParticipantWorld
   readonly engine: Engine;
   readonly gate: Gate;
   readonly cannotStart: Reason | null;
-  /** Where this host does not know which version its files match: they match this build's. */
+  /** True where the files of a host that does not know their version match this build's. */
   readonly fresh: boolean;
   /** Ends this process, for another version. */
   leave(): void;
