@@ -15,7 +15,7 @@ import { firstTransition, type Transition, writerOf } from "./transition.ts";
 import { untilOutcomeKnown, whileOwned } from "./unknown-outcome.ts";
 
 export type { EffectContext, EffectHandler } from "./effects/effect-runner.ts";
-export type { Engine, EngineMachine, Ownership, SendResult } from "./engine-types.ts";
+export type { Engine, EngineMachine, Ownership } from "./engine-types.ts";
 
 /** The machines of one process, and its means. */
 export interface EngineOptions {

@@ -11,8 +11,8 @@ import { sessionId } from "../../../src/engine/journal/mongo/worker-records.ts";
 import { type ReplicaSet, startStandalone } from "../../../src/local/replica-set.ts";
 import { silentLog } from "../../../src/log.ts";
 import { listActors } from "../../../src/operator/actors/list.ts";
-import { showActor, whyActor } from "../../../src/operator/actors/show-actor.ts";
 import { withEngine } from "../../../src/operator/actors/open-engine.ts";
+import { showActor, whyActor } from "../../../src/operator/actors/show-actor.ts";
 import { freshDatabaseName, openClient } from "../../support/database.ts";
 import { startSecureSet } from "../../support/secure.ts";
 
