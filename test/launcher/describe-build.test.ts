@@ -216,8 +216,9 @@ describe("a build that does not describe itself", () => {
 
 describe("a build that is too old for this mode", () => {
   const old = "delete process.env.LOCKSTEP_DESCRIBE;";
-  // The first barrier of the environment falls: what is left has to be enough.
-  const older = `${old} process.env.LOCKSTEP_STARTABLE_VERSIONS = '["1.1.0"]';`;
+  // The first barrier of the environment falls, and it asks for no channel: what is left has to be enough.
+  const older = `${old} process.env.LOCKSTEP_STARTABLE_VERSIONS = '["1.1.0"]';
+    process.send = () => {}; process.connected = true;`;
 
   test.each([
     ["whose directory is the launcher's", old, "", "is not valid JSON"],
