@@ -8,6 +8,7 @@ import type { Running } from "./run-work.ts";
 export class ActorWork {
   readonly #start: (work: WorkRecord, version: string) => Running;
   readonly #onFailed: (work: WorkRecord, error: unknown) => void;
+  readonly #onEnding: (id: string, work: readonly WorkRecord[]) => void;
   readonly #running = new Map<string, Running>();
   #inOrder: Promise<unknown> = Promise.resolve();
   #stopping: Promise<unknown> = Promise.resolve();
@@ -19,13 +20,16 @@ export class ActorWork {
   /**
    * @param start gets also the version of the actor, which a migration changes
    * @param onFailed is called with work that could not be started, and stays pending
+   * @param onEnding is called with the id of work before it ends, and with the work of the entry that ends it
    */
   constructor(
     start: (work: WorkRecord, version: string) => Running,
     onFailed: (work: WorkRecord, error: unknown) => void,
+    onEnding: (id: string, work: readonly WorkRecord[]) => void = () => {},
   ) {
     this.#start = start;
     this.#onFailed = onFailed;
+    this.#onEnding = onEnding;
   }
 
   /** Follows a durable entry. One that comes late, after a later one, says nothing any more. */
@@ -34,7 +38,10 @@ export class ActorWork {
     this.revision = revision;
     this.#wanted = new Set(work.map(({ id }) => id));
     const ended = [...this.#running].filter(([id]) => !this.#wanted.has(id));
-    for (const [id] of ended) this.#running.delete(id);
+    for (const [id] of ended) {
+      this.#running.delete(id);
+      this.#onEnding(id, work);
+    }
     if (ended.length > 0) {
       const stops = ended.map(([, running]) => running.stop());
       // Without its results, which would hold those of all earlier ends.

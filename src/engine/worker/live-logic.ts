@@ -11,7 +11,8 @@ export interface LiveReports {
 
 /** A promise, callback or observable that runs in this process. */
 export interface LiveChild {
-  send(event: EventObject): void;
+  /** Gives it the event of a message, once. */
+  hear(messageId: string, event: EventObject): void;
   stop(): void;
 }
 
@@ -52,9 +53,14 @@ export function startLive(logic: AnyActorLogic, input: unknown, reports: LiveRep
   } as never) as unknown as AnyActorRef & { _stop(): void };
   child.on("*", (event) => reports.emitted(event));
   child.start();
+  const heard = new Set<string>();
   let stopped = false;
   return {
-    send: (event) => child.send(event),
+    hear(messageId, event) {
+      if (heard.has(messageId)) return;
+      heard.add(messageId);
+      child.send(event);
+    },
     stop() {
       if (stopped) return;
       stopped = true;

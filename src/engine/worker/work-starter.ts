@@ -64,6 +64,8 @@ export class WorkStarter {
   readonly #ports: StarterPorts;
   /** The children that run here or are about to. A message waits for its child. */
   readonly #live = new Map<string, Promise<LiveChild | undefined>>();
+  /** By the id of the work of a child that runs here: gives it what it was sent before its end. */
+  readonly #endings = new Map<string, (pending: readonly WorkRecord[]) => void>();
 
   constructor(ports: StarterPorts) {
     this.#ports = ports;
@@ -89,6 +91,7 @@ export class WorkStarter {
           { actor, work: name, workId: id, error: messageOf(error) },
           "work could not be started, and stays pending",
         ),
+      (id, pending) => this.#endings.get(id)?.(pending),
     );
     work.follow(entry);
     return work;
@@ -206,9 +209,9 @@ export class WorkStarter {
     }
   }
 
-  async #deliver(actor: string, { birth }: WorkRecord, event: unknown): Promise<void> {
+  async #deliver(actor: string, { birth, id }: WorkRecord, event: unknown): Promise<void> {
     const child = await this.#live.get(`${actor}/${birth}`);
-    child?.send(event as EventObject);
+    child?.hear(id, event as EventObject);
   }
 
   /** Runs the machine's own logic in this process until it ends. Its events and values go to the actor meanwhile. */
@@ -236,6 +239,7 @@ export class WorkStarter {
         emitted: (event) => report(emittedIntent(record, event)),
       });
       started?.(child);
+      this.#endings.set(record.id, (pending) => hearLast(child, record, pending));
       const stop = () => {
         child.stop();
         reject(signal.reason);
@@ -245,6 +249,7 @@ export class WorkStarter {
     try {
       return await whole;
     } finally {
+      this.#endings.delete(record.id);
       await reported;
     }
   }
@@ -322,4 +327,18 @@ export class WorkStarter {
 function kept(output: unknown): unknown {
   encode(output, { where: "output", reference: (object) => (isActorRef(object) ? "" : null) });
   return output;
+}
+
+/** A message with a reference to an actor comes too late: to look the actor up takes a while. */
+function hearLast(child: LiveChild, { birth }: WorkRecord, pending: readonly WorkRecord[]): void {
+  for (const { kind, birth: target, id, input } of pending) {
+    if (kind !== "message" || target !== birth) continue;
+    let hasReferences = false;
+    const event = decode(input, {
+      later: () => {
+        hasReferences = true;
+      },
+    });
+    if (!hasReferences) child.hear(id, event as EventObject);
+  }
 }

@@ -10,6 +10,7 @@ import {
   fromObservable,
   fromPromise,
   type PromiseActorLogic,
+  sendTo,
   setup,
 } from "xstate";
 import { startEngine } from "../../../src/engine/create-engine.ts";
@@ -139,4 +140,38 @@ test.each([
   await host.settle();
   const history = await host.ask((engine) => engine.history("a"));
   expect(history.flatMap(({ emitted }) => emitted)).toEqual([{ type: "news", n: 1 }]);
+});
+
+test("a callback hears what it was sent by the transition that ends it, in order and once", async () => {
+  const heard: string[] = [];
+  const machine = durable(
+    setup({
+      types: {} as { events: { type: "OFF" } },
+      actors: {
+        ears: fromCallback(({ receive }) => {
+          receive(({ type }) => void heard.push(type));
+          return () => void heard.push("ended");
+        }),
+      },
+    }).createMachine({
+      initial: "on",
+      states: {
+        on: {
+          invoke: { src: "ears", id: "ears" },
+          exit: [sendTo("ears", { type: "LAST" }), sendTo("ears", { type: "CLOSE" })],
+          on: { OFF: "off" },
+        },
+        off: {},
+      },
+    }),
+    { name: "live", version: "1.0.0" },
+  );
+  const host = new EngineHost({ machines: [machine as DurableMachine] });
+  onTestFinished(() => host.dispose());
+  await host.ask((engine) => engine.start(machine, { id: "a" }));
+  await host.settle();
+  await host.ask((engine) => engine.send(machine, "a", { type: "OFF" }));
+  await host.settle();
+  expect(heard).toEqual(["LAST", "CLOSE", "ended"]);
+  expect((await host.ask((engine) => engine.why("a"))).work).toEqual([]);
 });
