@@ -5,9 +5,13 @@ import { describe, expect, test } from "vitest";
 import { LockstepError } from "../../src/errors.ts";
 import { limits } from "../../src/limits.ts";
 import { controlsOf } from "../../src/mongo/database-names.ts";
-import { judgeClaims, judgeScratch, judgeStrays } from "../../src/operator/doctor/databases.ts";
 import { examinationOf, examined } from "../../src/operator/doctor/finding.ts";
-import { judgeFleet } from "../../src/operator/doctor/fleet-state.ts";
+import {
+  judgeClaims,
+  judgeScratch,
+  judgeStrays,
+} from "../../src/operator/doctor/judge-databases.ts";
+import { judgeFleet } from "../../src/operator/doctor/judge-fleet.ts";
 import {
   judgeClocks,
   judgeConnection,
@@ -16,9 +20,9 @@ import {
   judgeWindow,
   type MemberOplog,
   type SetMember,
-} from "../../src/operator/doctor/members.ts";
+} from "../../src/operator/doctor/judge-members.ts";
+import { judgeRights } from "../../src/operator/doctor/judge-rights.ts";
 import { mendOf } from "../../src/operator/doctor/mends.ts";
-import { judgeRights } from "../../src/operator/doctor/rights.ts";
 import { type CheckOptions, upgradeChecks } from "../../src/upgrade/database/upgrade-checks.ts";
 import {
   agentStatus,

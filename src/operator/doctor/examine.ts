@@ -13,19 +13,19 @@ import { requireDeclared } from "../declared.ts";
 import { fleetOn, type OpenFleet } from "../open-fleet.ts";
 import { readStatus } from "../status.ts";
 import { type Examination, examinationOf, examined, type Finding, failed, ok } from "./finding.ts";
-import { judgeFleet } from "./fleet-state.ts";
+import { judgeFleet } from "./judge-fleet.ts";
 import {
   judgeClocks,
   judgeConnection,
   judgeMembers,
   judgeServers,
   judgeWindow,
-} from "./members.ts";
+} from "./judge-members.ts";
+import { judgeRights } from "./judge-rights.ts";
 import { parts } from "./mends.ts";
 import { examineDatabases } from "./read-databases.ts";
 import { holdExaminations } from "./read-holds.ts";
 import { askMembers, askNamedServers, readSetMembers } from "./read-members.ts";
-import { judgeRights } from "./rights.ts";
 
 export type { Finding, Outcome } from "./finding.ts";
 

@@ -5,8 +5,8 @@ import { listCollections, viewsCollection } from "../../mongo/catalogue/catalogu
 import { controlsOf, scratchDatabaseNames } from "../../mongo/database-names.ts";
 import { visibleDatabases } from "../../mongo/preflight.ts";
 import type { OpenFleet } from "../open-fleet.ts";
-import { type FoundClaim, judgeClaims, judgeScratch, judgeStrays } from "./databases.ts";
 import type { Finding } from "./finding.ts";
+import { type FoundClaim, judgeClaims, judgeScratch, judgeStrays } from "./judge-databases.ts";
 
 async function readClaims(fleet: OpenFleet): Promise<readonly FoundClaim[]> {
   const { client, controlDatabaseName } = fleet;

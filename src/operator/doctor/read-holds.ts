@@ -13,7 +13,7 @@ import {
   judgeHistoryHold,
   judgeWriteBlock,
   type OtherHolders,
-} from "./left-holds.ts";
+} from "./judge-holds.ts";
 import { parts } from "./mends.ts";
 
 /**

@@ -5,7 +5,7 @@ import { storageMembers, type WithMember } from "../../mongo/members.ts";
 import { hasCode, serverErrors } from "../../mongo/server-errors.ts";
 import type { Clock } from "../../ports/clock.ts";
 import { whyAway } from "./finding.ts";
-import type { MemberAnswer, MemberOplog, NamedServer, SetMember } from "./members.ts";
+import type { MemberAnswer, MemberOplog, NamedServer, SetMember } from "./judge-members.ts";
 
 interface Asking {
   readonly client: MongoClient;

@@ -5,7 +5,7 @@ import {
   judgeDeletions,
   judgeHistoryHold,
   judgeWriteBlock,
-} from "../../src/operator/doctor/left-holds.ts";
+} from "../../src/operator/doctor/judge-holds.ts";
 
 const none = { outcome: "ok", mend: null };
 const says = (mend: string) => expect.stringContaining(mend);
