@@ -1,7 +1,7 @@
 import { agentInvariants, upgradeInvariants } from "../../machines/invariants.ts";
 import { participantMachine } from "../../machines/participant.ts";
 import { upgradeMachine } from "../../machines/upgrade.ts";
-import { forwardStates, silenceTimer } from "../../machines/upgrade-context.ts";
+import { deadlineTimer, forwardStates, silenceTimer } from "../../machines/upgrade-context.ts";
 import { protocol } from "../../machines/vocabulary.ts";
 import { type EventKey, effectKey, timerKey } from "../../src/fleet-engine/event-key.ts";
 import {
@@ -89,7 +89,7 @@ function internTail(tail: Omit<Tail, "context" | "final">): number {
     }));
   // On the way back nothing listens to the timer of a silent agent any more.
   const timers = tail.timers
-    .filter((name) => name === "deadline" || forwardStates.includes(state))
+    .filter((name) => name === deadlineTimer || forwardStates.includes(state))
     .toSorted();
   const final = persisted.status !== "active";
   return tails.idOf(JSON.stringify([machine, state, snapshot, timers, effects]), () => {

@@ -1,6 +1,6 @@
 import { valid } from "semver";
 import type { AgentEvent } from "../../machines/participant-context.ts";
-import type { UpgradeContext } from "../../machines/upgrade-context.ts";
+import { deadlineTimer, type UpgradeContext } from "../../machines/upgrade-context.ts";
 import type { Moved } from "../../src/agent/lifecycle.ts";
 import { readAgents } from "../../src/control/agents.ts";
 import { coordinatorId, participantId } from "../../src/control/ids.ts";
@@ -39,9 +39,11 @@ function brokenBy(before: Entry | undefined, entry: Entry): string[] {
   const known = new Map(before.timers.map(({ id, dueAt }) => [id, dueAt]));
   const silences = new Set(before.timers.map(({ name }) => name));
   for (const { id, name, dueAt } of entry.timers) {
-    const isNew = name === "deadline" ? isQuiet : entry.event.type !== "participantSilent";
+    const isNew = name === deadlineTimer ? isQuiet : entry.event.type !== "participantSilent";
     if (
-      known.has(id) ? known.get(id) !== dueAt : isNew || (name !== "deadline" && silences.has(name))
+      known.has(id)
+        ? known.get(id) !== dueAt
+        : isNew || (name !== deadlineTimer && silences.has(name))
     ) {
       broken.push(`${entry.actor}: L2: a deadline was moved by nobody's decision`);
     }

@@ -1,3 +1,4 @@
+import { deadlineTimer } from "../../../machines/upgrade-context.ts";
 import { counted } from "../../counted.ts";
 import { cutTo } from "../../errors.ts";
 import { limits } from "../../limits.ts";
@@ -46,7 +47,7 @@ function reasonText({ reason }: FilmStep): string {
 
 /** The deadline of the state that was entered, on the film's own time. */
 function deadlineText({ enters, deadlines }: FilmStep, from: number): string {
-  const deadline = enters ? deadlines.find(({ name }) => name === "deadline") : undefined;
+  const deadline = enters ? deadlines.find(({ name }) => name === deadlineTimer) : undefined;
   return deadline === undefined ? "" : `, until ${relative(deadline.dueAt - from)}`;
 }
 

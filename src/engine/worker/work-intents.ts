@@ -44,18 +44,18 @@ export function emittedIntent(
   return whileAsked(record, event, { kind: "emitted", event });
 }
 
+function childIntent(event: EventObject, cause: Intent["cause"]): Intent {
+  return { kind: "child", eventType: event.type, event, cause };
+}
+
 /** The event, while the actor still waits for this work. */
 function whileAsked({ id }: WorkRecord, event: EventObject, cause: Intent["cause"]) {
   return (tail: Entry): Intent | null =>
-    tail.work.some((pending) => pending.id === id)
-      ? { kind: "child", eventType: event.type, event, cause }
-      : null;
+    tail.work.some((pending) => pending.id === id) ? childIntent(event, cause) : null;
 }
 
 /** An event that work sends to an actor of its input. */
 export function outsideIntent(birth: number, event: EventObject) {
   return ({ status }: Entry): Intent | null =>
-    status === "active"
-      ? { kind: "child", eventType: event.type, event, cause: { kind: "event", birth, event } }
-      : null;
+    status === "active" ? childIntent(event, { kind: "event", birth, event }) : null;
 }

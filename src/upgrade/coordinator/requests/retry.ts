@@ -15,7 +15,6 @@ import { collections } from "../../../journal/store.ts";
 import type { ActorView } from "../../protocol/derive.ts";
 import { noUpgrade } from "../active-upgrade.ts";
 import type { MasterWorld } from "./master-world.ts";
-
 import { sendToCoordinator } from "./send-to-coordinator.ts";
 
 /** @throws LockstepError `foreign-writes` where the way back would discard writes of others, and nobody has said so */

@@ -1,3 +1,8 @@
+import {
+  deadlineTimer,
+  isSilenceTimer,
+  silenceTimer,
+} from "../../../../../machines/upgrade-context.ts";
 import type { Film } from "../../../../operator/film/film.ts";
 import { type LaneMoment, momentAt } from "../../../../operator/film/moment.ts";
 import { countdown, span } from "../../figures/format.ts";
@@ -17,9 +22,8 @@ function chartOf({ lanes, charts }: Film, lane: LaneMoment): Film["charts"][stri
 
 /** The name of a timer for a person. */
 function deadlineName(name: string): string {
-  if (name === "deadline") return "Deadline";
-  const silent = /^silence\/(.*)$/.exec(name)?.[1];
-  return silent === undefined ? name : `Turns back for ${silent}`;
+  if (name === deadlineTimer) return "Deadline";
+  return isSilenceTimer(name) ? `Turns back for ${name.slice(silenceTimer("").length)}` : name;
 }
 
 interface Props {
