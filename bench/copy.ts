@@ -3,7 +3,7 @@ import type { MongoClient } from "mongodb";
 import { chooseBackupTime } from "../src/database/backup/backup-time.ts";
 import { dumpDatabase } from "../src/database/backup/dump/dump.ts";
 import { verifyDump } from "../src/database/backup/dump/verify-dump.ts";
-import { loadCollection } from "../src/database/restore/load.ts";
+import { loadCollection } from "../src/database/restore/load/load.ts";
 import { silentLog } from "../src/log.ts";
 import { readCatalogue } from "../src/mongo/catalogue/catalogue.ts";
 import { digestDatabase } from "../src/mongo/catalogue/digest.ts";

@@ -13,7 +13,7 @@ import {
   metadataOf,
   sealed,
 } from "../../src/database/backup/manifest.ts";
-import { loadDatabase } from "../../src/database/restore/load-database.ts";
+import { loadDatabase } from "../../src/database/restore/load/load-database.ts";
 import { restoreDatabase } from "../../src/database/restore/restore.ts";
 import { readStockDump } from "../../src/database/restore/stock-dump.ts";
 import { silentLog } from "../../src/log.ts";

@@ -24,7 +24,7 @@ import type { FaultPoints } from "../../ports/fault-point.ts";
 import { claimPrivateFolder, createPrivateFolder, writeFileAtomic } from "../../ports/files.ts";
 import { historySecondsNeeded, holdingHistory, requireHistory } from "../history/history.ts";
 import { historyError } from "../history/history-error.ts";
-import { loadDatabase } from "../restore/load-database.ts";
+import { loadDatabase } from "../restore/load/load-database.ts";
 import { type Scratch, withScratch } from "../restore/scratch.ts";
 import { chooseBackupTime, parseBackupTime } from "./backup-time.ts";
 import { dumpDatabase, dumpError } from "./dump/dump.ts";

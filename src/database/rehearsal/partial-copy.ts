@@ -9,7 +9,7 @@ import {
   createDefinitions,
   type LoadDatabaseOptions,
   loadEqual,
-} from "../restore/load-database.ts";
+} from "../restore/load/load-database.ts";
 
 /**
  * A copy in a scratch database. It has all collections, indexes and views from the start, and the documents of a

@@ -4,7 +4,7 @@ import { inheritedCollation } from "../../mongo/catalogue/same-definition.ts";
 import { isTransient } from "../../mongo/transient.ts";
 import type { Manifest } from "../backup/manifest.ts";
 import { tryIndexes } from "../definitions/index-trial.ts";
-import { indexSpecification } from "./load-definitions.ts";
+import { indexSpecification } from "./load/load-definitions.ts";
 
 /**
  * Asks the server for each collection whether it takes the indexes, on an empty collection in a transaction that is

@@ -21,7 +21,7 @@ import type { FaultPoints } from "../../ports/fault-point.ts";
 import type { Manifest } from "../backup/manifest.ts";
 import { type ClaimedDatabase, createClaimed, dropCreated, holdsMore } from "./claimed-database.ts";
 import { requireIndexesTaken } from "./index-trials.ts";
-import { loadDatabase } from "./load-database.ts";
+import { loadDatabase } from "./load/load-database.ts";
 
 function refuse(message: string): LockstepError {
   return new LockstepError("bad-argument", message);

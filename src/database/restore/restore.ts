@@ -18,8 +18,8 @@ import { reportTenths } from "../backup/load-progress.ts";
 import type { DumpedCollection, Manifest } from "../backup/manifest.ts";
 import { dropExactly } from "./drop.ts";
 import { makeInPlace } from "./in-place.ts";
-import { type LoadTarget, loadCollection } from "./load.ts";
-import { createPlainly } from "./load-definitions.ts";
+import { type LoadTarget, loadCollection } from "./load/load.ts";
+import { createPlainly } from "./load/load-definitions.ts";
 import { epochOfRestore, isOfRestore, loadedPrefix, replacedPrefix } from "./restore-names.ts";
 import { type Swap, swap } from "./swap.ts";
 

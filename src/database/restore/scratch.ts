@@ -17,7 +17,7 @@ import { scratchDatabaseNames } from "../../mongo/database-names.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { FaultPoints } from "../../ports/fault-point.ts";
 import { createClaimed, emptyDatabase } from "./claimed-database.ts";
-import type { LoadTarget } from "./load.ts";
+import type { LoadTarget } from "./load/load.ts";
 
 export interface ScratchOptions {
   readonly client: MongoClient;

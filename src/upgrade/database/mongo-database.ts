@@ -1,7 +1,7 @@
 import { backupDirectory } from "../../control/ids.ts";
 import { dataDatabase } from "../../database/data-database.ts";
 import { createPartialCopy } from "../../database/rehearsal/partial-copy.ts";
-import { loadDatabase } from "../../database/restore/load-database.ts";
+import { loadDatabase } from "../../database/restore/load/load-database.ts";
 import { restoreDatabase } from "../../database/restore/restore.ts";
 import { requireSameServer } from "../../database/restore/restore-beside.ts";
 import { restoreOver } from "../../database/restore/restore-over.ts";

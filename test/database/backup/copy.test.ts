@@ -19,7 +19,7 @@ import { dumpDatabase } from "../../../src/database/backup/dump/dump.ts";
 import { verifyDump } from "../../../src/database/backup/dump/verify-dump.ts";
 import { manifestDigest, sealed } from "../../../src/database/backup/manifest.ts";
 import { refuseUnsupported } from "../../../src/database/backup/supported.ts";
-import { loadDatabase } from "../../../src/database/restore/load-database.ts";
+import { loadDatabase } from "../../../src/database/restore/load/load-database.ts";
 import { silentLog } from "../../../src/log.ts";
 import { decodedValue, type RawValue, rawFields } from "../../../src/mongo/bson/raw-bson.ts";
 import { isCapped, readCatalogue } from "../../../src/mongo/catalogue/catalogue.ts";

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { verifyDump } from "../../../src/database/backup/dump/verify-dump.ts";
 import type { Manifest } from "../../../src/database/backup/manifest.ts";
-import { loadDatabase } from "../../../src/database/restore/load-database.ts";
+import { loadDatabase } from "../../../src/database/restore/load/load-database.ts";
 import { readStockDump } from "../../../src/database/restore/stock-dump.ts";
 import { digestDatabase } from "../../../src/mongo/catalogue/digest.ts";
 import { createSetting, takeCopy, targetIn } from "../setting.ts";

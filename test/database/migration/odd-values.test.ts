@@ -7,7 +7,7 @@ import { updateRaw } from "../../../src/database/documents/raw-update.ts";
 import { findForeignWrites } from "../../../src/database/isolation/foreign-writes.ts";
 import type { Runner, SchemaRunOptions } from "../../../src/database/migration/runner.ts";
 import { runSchemaSteps } from "../../../src/database/migration/schema-steps.ts";
-import { loadDatabase } from "../../../src/database/restore/load-database.ts";
+import { loadDatabase } from "../../../src/database/restore/load/load-database.ts";
 import { documentOf, fieldAt, type TypedBytes } from "../../../src/mongo/bson/elements.ts";
 import { insertRaw } from "../../../src/mongo/bson/raw-insert.ts";
 import { noFaults } from "../../../src/ports/fault-point.ts";

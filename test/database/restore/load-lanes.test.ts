@@ -5,7 +5,7 @@ import { readdir, readlink } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import type { DumpedCollection } from "../../../src/database/backup/manifest.ts";
-import { type LoadTarget, loadCollection } from "../../../src/database/restore/load.ts";
+import { type LoadTarget, loadCollection } from "../../../src/database/restore/load/load.ts";
 import { systemClock } from "../../../src/ports/clock.ts";
 import type { FaultPoints } from "../../../src/ports/fault-point.ts";
 import { createSetting, never, takeCopy } from "../setting.ts";

@@ -6,7 +6,7 @@ import { Binary, Decimal128, Double, Int32, Long, ObjectId, Timestamp } from "mo
 import { expect, test } from "vitest";
 import { createBackup } from "../../../src/database/backup/backup.ts";
 import { verifyDump } from "../../../src/database/backup/dump/verify-dump.ts";
-import { loadDatabase } from "../../../src/database/restore/load-database.ts";
+import { loadDatabase } from "../../../src/database/restore/load/load-database.ts";
 import { silentLog } from "../../../src/log.ts";
 import { differences, readCatalogue } from "../../../src/mongo/catalogue/catalogue.ts";
 import { digestDatabase } from "../../../src/mongo/catalogue/digest.ts";

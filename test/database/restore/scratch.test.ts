@@ -3,7 +3,7 @@
 // masters of growing epochs.
 import { describe, expect, test } from "vitest";
 import { runSchemaSteps } from "../../../src/database/migration/schema-steps.ts";
-import { loadDatabase } from "../../../src/database/restore/load-database.ts";
+import { loadDatabase } from "../../../src/database/restore/load/load-database.ts";
 import {
   clearScratch,
   type Scratch,

@@ -1,26 +1,26 @@
 import { type Document, Int32, MongoServerError, type UUID } from "mongodb";
-import { LockstepError, messageOf } from "../../errors.ts";
-import { limits } from "../../limits.ts";
+import { LockstepError, messageOf } from "../../../errors.ts";
+import { limits } from "../../../limits.ts";
 import {
   fieldOf,
   rawArray,
   rawDocument,
   rawFields,
   rawOptions,
-} from "../../mongo/bson/raw-bson.ts";
-import { anotherCollection } from "../../mongo/bson/raw-insert.ts";
-import { listCollections } from "../../mongo/catalogue/catalogue.ts";
+} from "../../../mongo/bson/raw-bson.ts";
+import { anotherCollection } from "../../../mongo/bson/raw-insert.ts";
+import { listCollections } from "../../../mongo/catalogue/catalogue.ts";
 import {
   bytesOfDefinition,
   type Definition,
   definitionField,
   definitionFields,
-} from "../../mongo/catalogue/definition.ts";
-import { hasCode, serverErrors } from "../../mongo/server-errors.ts";
-import { isNetworkTrouble, isTransient } from "../../mongo/transient.ts";
-import type { DumpedCollection } from "../backup/manifest.ts";
-import { dropIfThere } from "./drop.ts";
-import { othersInTheWay } from "./in-place.ts";
+} from "../../../mongo/catalogue/definition.ts";
+import { hasCode, serverErrors } from "../../../mongo/server-errors.ts";
+import { isNetworkTrouble, isTransient } from "../../../mongo/transient.ts";
+import type { DumpedCollection } from "../../backup/manifest.ts";
+import { dropIfThere } from "../drop.ts";
+import { othersInTheWay } from "../in-place.ts";
 import type { LoadTarget } from "./load.ts";
 
 /** The longest expiry, so that nothing expires. */

@@ -1,20 +1,20 @@
 import { join } from "node:path";
 import { type Document, type MongoClient, UUID } from "mongodb";
-import { limits } from "../../limits.ts";
-import { anotherCollection, insertRaw } from "../../mongo/bson/raw-insert.ts";
+import { limits } from "../../../limits.ts";
+import { anotherCollection, insertRaw } from "../../../mongo/bson/raw-insert.ts";
 import {
   type CollectionEntry,
   dataCollection,
   isCapped,
   listCollections,
-} from "../../mongo/catalogue/catalogue.ts";
-import type { Clock } from "../../ports/clock.ts";
-import type { FaultPoints } from "../../ports/fault-point.ts";
-import { documentRuns } from "../backup/dump/dump-documents.ts";
-import { endingsOf } from "../backup/dump/dump-files.ts";
-import { folderOf } from "../backup/dump/file-names.ts";
-import type { DumpedCollection, Manifest } from "../backup/manifest.ts";
-import { dropIfThere } from "./drop.ts";
+} from "../../../mongo/catalogue/catalogue.ts";
+import type { Clock } from "../../../ports/clock.ts";
+import type { FaultPoints } from "../../../ports/fault-point.ts";
+import { documentRuns } from "../../backup/dump/dump-documents.ts";
+import { endingsOf } from "../../backup/dump/dump-files.ts";
+import { folderOf } from "../../backup/dump/file-names.ts";
+import type { DumpedCollection, Manifest } from "../../backup/manifest.ts";
+import { dropIfThere } from "../drop.ts";
 import { buildIndexes, create, defineView, type Identity } from "./load-definitions.ts";
 
 /** The means of a load, and its target. */

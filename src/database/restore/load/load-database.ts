@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
 import type { MongoClient } from "mongodb";
-import { LockstepError } from "../../errors.ts";
-import { limits } from "../../limits.ts";
-import type { Log } from "../../log.ts";
-import { createDocumentSum } from "../../mongo/bson/document-sum.ts";
+import { LockstepError } from "../../../errors.ts";
+import { limits } from "../../../limits.ts";
+import type { Log } from "../../../log.ts";
+import { createDocumentSum } from "../../../mongo/bson/document-sum.ts";
 import {
   type Catalogue,
   dataCollection,
@@ -11,9 +11,9 @@ import {
   findEntry,
   isCapped,
   readCatalogue,
-} from "../../mongo/catalogue/catalogue.ts";
-import { type Digests, digestDatabase } from "../../mongo/catalogue/digest.ts";
-import type { DumpedCollection, Manifest } from "../backup/manifest.ts";
+} from "../../../mongo/catalogue/catalogue.ts";
+import { type Digests, digestDatabase } from "../../../mongo/catalogue/digest.ts";
+import type { DumpedCollection, Manifest } from "../../backup/manifest.ts";
 import { createEmpty, type LoadTarget, loadCollection } from "./load.ts";
 import { type Identity, releaseExpiry } from "./load-definitions.ts";
 
