@@ -112,7 +112,7 @@ test("a definition that has lost one of two equal names is told as another", asy
   expect(differences(before, after, { ignoreUuid: false })).toEqual([
     'collection "oddly" has other options',
     'collection "twice" has other options',
-    'collection "twice" has other indexes',
+    'index "part" of "twice" is missing',
     'collection "view of twice" has other options',
   ]);
 });

@@ -240,6 +240,20 @@ export async function readCatalogue(client: MongoClient, databaseName: string): 
   return { collections };
 }
 
+/** The differences between the indexes of one collection in words. Pure. */
+function indexDifferences(expected: CollectionEntry, found: CollectionEntry): string[] {
+  const named = (index: Definition) => `index "${indexName(index)}" of "${expected.name}"`;
+  const foundByName = new Map(found.indexes.map((index) => [indexName(index), index]));
+  const words = expected.indexes.flatMap((index) => {
+    const other = foundByName.get(indexName(index));
+    foundByName.delete(indexName(index));
+    if (!other) return [`${named(index)} is missing`];
+    const isSame = comparableIndex(other) === comparableIndex(index);
+    return isSame ? [] : [`${named(index)} has another definition`];
+  });
+  return [...words, ...[...foundByName.values()].map((index) => `${named(index)} is new`)];
+}
+
 /** The differences between two catalogues in words, none when they are equal. Pure. */
 export function differences(
   expected: Catalogue,
@@ -264,9 +278,7 @@ export function differences(
     ) {
       words.push(`collection "${entry.name}" has other options`);
     }
-    if (other.indexes.map(comparableIndex).join() !== entry.indexes.map(comparableIndex).join()) {
-      words.push(`collection "${entry.name}" has other indexes`);
-    }
+    words.push(...indexDifferences(entry, other));
   }
   return [...words, ...[...foundByName.keys()].map((name) => `collection "${name}" is new`)];
 }

@@ -234,7 +234,7 @@ describe("lockstep rehearse", () => {
     expect(answer.code, answer.text).toBe(0);
     expect(answer.text).toMatch(/one {2}\d.*2 documents changed in 1 batch/);
     expect(answer.text).toMatch(/applyToCollection things {2}\d.*about \d+/);
-    expect(answer.text).toContain('"things" has other indexes');
+    expect(answer.text).toContain('index "by-b" of "things" is new');
     expect(answer.text).toMatch(/to go\n.*more on each member's disk/s);
     expect([await databases(), await digestDatabase(setting.client, setting.name)]).toEqual(before);
     expect(await readdir(folder)).toEqual(["steps.mjs"]);
