@@ -1,6 +1,6 @@
 import type { MongoClient } from "mongodb";
 import { LockstepError } from "../errors.ts";
-import { hasCode, serverErrors } from "./server-errors.ts";
+import { ifAllowed } from "./server-errors.ts";
 
 /** Opens a client of one member for one act. */
 export type WithMember = <Result>(
@@ -19,13 +19,7 @@ export async function dataMembers(client: MongoClient): Promise<readonly string[
  * to read the set's configuration gets the members of `hello`.
  */
 export async function storageMembers(client: MongoClient): Promise<readonly string[]> {
-  const answer = await client
-    .db("admin")
-    .command({ replSetGetConfig: 1 })
-    .catch((error: unknown) => {
-      if (!hasCode(error, serverErrors.unauthorized)) throw error;
-      return null;
-    });
+  const answer = await ifAllowed(client.db("admin").command({ replSetGetConfig: 1 }));
   if (answer === null) return dataMembers(client);
   const members = answer["config"].members as readonly { host: string; arbiterOnly: boolean }[];
   return members.filter(({ arbiterOnly }) => !arbiterOnly).map(({ host }) => host);

@@ -1,4 +1,4 @@
-import { MongoServerError } from "mongodb";
+import { type Document, MongoServerError } from "mongodb";
 
 /** The server's error codes that we handle, by the server's names. */
 export const serverErrors = {
@@ -57,4 +57,12 @@ export const serverErrors = {
 /** True for an error of the server with one of these codes. */
 export function hasCode(error: unknown, ...codes: readonly number[]): boolean {
   return error instanceof MongoServerError && codes.includes(Number(error.code));
+}
+
+/** The answer of a command, or null where this user may not ask. */
+export async function ifAllowed(command: Promise<Document>): Promise<Document | null> {
+  return command.catch((error: unknown) => {
+    if (!hasCode(error, serverErrors.unauthorized)) throw error;
+    return null;
+  });
 }

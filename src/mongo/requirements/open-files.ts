@@ -1,11 +1,11 @@
-import type { Document, MongoClient } from "mongodb";
+import type { MongoClient } from "mongodb";
 import { LockstepError, messageOf } from "../../errors.ts";
 import { limits } from "../../limits.ts";
 import type { Log } from "../../log.ts";
 import type { Catalogue } from "../catalogue/catalogue.ts";
 import { definitionField } from "../catalogue/definition.ts";
 import { storageMembers, type WithMember } from "../members.ts";
-import { hasCode, serverErrors } from "../server-errors.ts";
+import { ifAllowed } from "../server-errors.ts";
 
 /** The number of files that a member's process may open, and has open. */
 export interface MemberFiles {
@@ -95,21 +95,13 @@ export function requireFiles(
   );
 }
 
-/** Null where this user may not ask. */
-async function allowed(act: Promise<Document>): Promise<Document | null> {
-  return act.catch((error: unknown) => {
-    if (!hasCode(error, serverErrors.unauthorized)) throw error;
-    return null;
-  });
-}
-
 async function askMember(member: MongoClient, host: string): Promise<MemberFiles> {
   const admin = member.db("admin");
-  const info = await allowed(admin.command({ hostInfo: 1 }));
+  const info = await ifAllowed(admin.command({ hostInfo: 1 }));
   const extra = info?.["extra"];
   // Servers report it in different places.
   const maxFiles = Number(extra?.maxOpenFiles ?? extra?.extra?.maxOpenFiles ?? 0);
-  const status = await allowed(admin.command({ serverStatus: 1 }));
+  const status = await ifAllowed(admin.command({ serverStatus: 1 }));
   const openFiles = status?.["wiredTiger"]?.connection?.["files currently open"];
   return {
     host,
@@ -148,13 +140,13 @@ export async function countFiles(client: MongoClient, databaseName: string): Pro
 /** The files of all databases, or infinite where this user may not count them. */
 async function countAllFiles(client: MongoClient): Promise<number> {
   // Without the right to see all databases a server would list only this user's.
-  const listed = await allowed(
+  const listed = await ifAllowed(
     client.db("admin").command({ listDatabases: 1, nameOnly: true, authorizedDatabases: false }),
   );
   if (listed === null) return Number.POSITIVE_INFINITY;
   let files = 0;
   for (const { name } of listed["databases"] as readonly { name: string }[]) {
-    const stats = await allowed(client.db(name).command({ dbStats: 1 }));
+    const stats = await ifAllowed(client.db(name).command({ dbStats: 1 }));
     if (stats === null) return Number.POSITIVE_INFINITY;
     files += Number(stats["collections"]) + Number(stats["indexes"]);
   }

@@ -2,7 +2,7 @@ import type { Document, MongoClient } from "mongodb";
 import { limits } from "../../limits.ts";
 import { namedHosts } from "../../mongo/connect.ts";
 import { storageMembers, type WithMember } from "../../mongo/members.ts";
-import { hasCode, serverErrors } from "../../mongo/server-errors.ts";
+import { ifAllowed } from "../../mongo/server-errors.ts";
 import type { Clock } from "../../ports/clock.ts";
 import { whyAway } from "./finding.ts";
 import type { MemberAnswer, MemberOplog, NamedServer, SetMember } from "./judge-members.ts";
@@ -33,20 +33,12 @@ export async function readSetMembers(client: MongoClient): Promise<readonly SetM
   });
 }
 
-/** Null where this user may not ask. */
-async function allowed(act: Promise<Document>): Promise<Document | null> {
-  return act.catch((error: unknown) => {
-    if (!hasCode(error, serverErrors.unauthorized)) throw error;
-    return null;
-  });
-}
-
 async function readOplog(member: MongoClient): Promise<MemberOplog | null> {
-  const status = await allowed(member.db("admin").command({ serverStatus: 1, oplog: 1 }));
+  const status = await ifAllowed(member.db("admin").command({ serverStatus: 1, oplog: 1 }));
   const { earliestOptime: first, latestOptime: last } = status?.["oplog"] ?? {};
   if (first === undefined || last === undefined) return null;
   const options = { readPreference: "secondaryPreferred" } as const;
-  const stats = await allowed(member.db("local").command({ collStats: "oplog.rs" }, options));
+  const stats = await ifAllowed(member.db("local").command({ collStats: "oplog.rs" }, options));
   return {
     windowMs: 1_000 * (last.getHighBits() - first.getHighBits()),
     usedFraction: stats === null ? null : Number(stats["size"]) / Number(stats["maxSize"]),
