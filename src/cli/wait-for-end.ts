@@ -28,8 +28,8 @@ export interface WaitOptions {
 /** Adds the option by which a command limits its wait until the agents serve. */
 export function addServingTimeout(command: Command): Command {
   return command.option(
-    "--serving-timeout <seconds>",
-    `how long to wait after the end until the required agents serve (default: ${limits.servingWaitMs / 1_000})`,
+    "--serving-timeout <time>",
+    `how long to wait after the end until the required agents serve (default: ${limits.servingWaitMs / 1_000}s)`,
   );
 }
 

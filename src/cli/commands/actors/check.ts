@@ -22,7 +22,7 @@ export function addCheckCommand(program: Command, terminal: Terminal, settle: Se
   )
     .option("--database <name>", "the engine's database (default: the URL's)")
     .option("--json", "print one JSON object a line")
-    .option("--timeout <seconds>", "how long to wait for the database")
+    .option("--timeout <time>", "how long to wait for the database, as 30s")
     .exitOverride()
     .action((path: string, options: CheckOptions) => settle(check(path, options, terminal)));
 }

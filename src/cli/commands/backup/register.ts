@@ -16,7 +16,7 @@ export function addBackupCommands(program: Command, terminal: Terminal, settle: 
   const onBoth = (command: Command) =>
     addMongoUrlOptions(onFiles(command))
       .option("--fleet <name>", "the fleet's name (default: the database's name)")
-      .option("--timeout <seconds>", "how long to wait for the database");
+      .option("--timeout <time>", "how long to wait for the database and for an answer, as 30s");
   const backup = program
     .command("backup")
     .description("copy the application's database, and look after the copies")
