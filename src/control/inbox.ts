@@ -19,6 +19,7 @@ export type FleetRequest =
   | {
       readonly kind: "upgrade";
       readonly to: string;
+      /** Milliseconds, by the names of `Deadlines`. */
       readonly deadlines: Record<string, number>;
       /** The generation of the fleet for which it was planned. It is absent where there is no plan. */
       readonly generation?: number;
@@ -34,6 +35,7 @@ export type FleetRequest =
         /** The number of files in which the server keeps the data: one for each collection and index. */
         readonly files: number;
       };
+      /** Milliseconds, by the names of `Deadlines`. */
       readonly deadlines: Record<string, number>;
     }
   | { readonly kind: "abort"; readonly why: string }

@@ -146,7 +146,7 @@ export interface Why {
 }
 
 export interface SendOptions {
-  /** Makes the event count once in its actor, as long as its entry is kept: see `retain.history` of the engine. */
+  /** Makes the event count once in its actor, as long as the key is kept: see `retain` of the engine. */
   readonly key?: string;
   /** Joins the caller's transaction: both commit, or neither. */
   readonly session?: ClientSession;
@@ -174,7 +174,8 @@ export interface Engine {
   ): Promise<string>;
   /**
    * Sends an event. It resolves after the commit.
-   * @throws LockstepError `unknown-actor`, `entry-not-readable`, `value-not-kept`, `database-unreachable`
+   * @throws LockstepError `unknown-actor`, `entry-not-readable`, `value-not-kept`, `database-unreachable`; `conflict` where
+   *   other writers were always first; with a `session` also `duplicate`
    */
   send<TMachine extends AnyStateMachine>(
     machine: DurableMachine<TMachine>,

@@ -3,8 +3,8 @@ import { LockstepError } from "../errors.ts";
 import { limits } from "../limits.ts";
 
 /**
- * The one database that all fleets of a replica set share, with the collections `fleets` and `claims`. Its name
- * is fixed, so rights can be granted on it.
+ * The one database that all fleets of a replica set share, with the collections `fleets`, `claims` and `fences`.
+ * Its name is fixed, so rights can be granted on it.
  */
 export const sharedDatabaseName = "lockstep";
 
