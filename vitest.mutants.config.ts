@@ -9,7 +9,7 @@ export default defineConfig({
       "test/fleet-engine/{transition,xstate-adapter}.test.ts",
       "test/upgrade/protocol/{accept,derive,derive-table,steps}.test.ts",
       "test/upgrade/participant/gate.test.ts",
-      "test/control/{names,versions}.test.ts",
+      "test/control/{ids,versions}.test.ts",
       "test/operator/invariants.test.ts",
       "test/launcher/decide.test.ts",
       "test/database/backup/manifest.test.ts",

@@ -1,30 +1,8 @@
 // Aim: the house rules hold. Method: every source file is read as text.
-import { access, readdir, readFile } from "node:fs/promises";
 import { dirname, join, relative, resolve } from "node:path";
 import { describe, expect, test } from "vitest";
 import { mutants } from "./mutants/mutants.ts";
-
-const root = resolve(".");
-
-async function filesBelow(folder: string): Promise<string[]> {
-  const entries = await readdir(join(root, folder), { recursive: true, withFileTypes: true });
-  return entries
-    .filter((entry) => entry.isFile() && /\.tsx?$/.test(entry.name))
-    .map((entry) => relative(root, join(entry.parentPath, entry.name)))
-    .filter((path) => !path.includes("node_modules"));
-}
-
-const textOf = (path: string) => readFile(join(root, path), "utf8");
-
-/** The anchors of a page's headings, as GitHub makes them. */
-async function headingIds(page: string): Promise<readonly string[]> {
-  return [...(await textOf(page)).matchAll(/^#+ (.+)$/gm)].map(([, heading = ""]) =>
-    heading
-      .toLowerCase()
-      .replace(/[^\w\- ]/g, "")
-      .replaceAll(" ", "-"),
-  );
-}
+import { filesBelow, root, textOf } from "./support/repository.ts";
 
 /** The rooms, lowest first, and the rooms that each may import from besides itself. What is not listed is refused. */
 const arrows: Readonly<Record<string, readonly string[]>> = {
@@ -111,47 +89,10 @@ function roomOf(file: string): string {
 const files = (
   await Promise.all(["machines", "src", "demo", "bench", "test"].map(filesBelow))
 ).flat();
-const sources = await Promise.all(
-  files.map(async (file) => ({ file, text: await readFile(join(root, file), "utf8") })),
-);
+const sources = await Promise.all(files.map(async (file) => ({ file, text: await textOf(file) })));
 const product = sources.filter(({ file }) => !file.startsWith("test/"));
 
 describe("the house", () => {
-  test("each error code has its heading in docs/errors.md", async () => {
-    const source = await readFile(join(root, "src/errors.ts"), "utf8");
-    const codes = [...source.matchAll(/^ {2}\| "([a-z-]+)"/gm)].map(([, code]) => code);
-    expect(codes.length).toBeGreaterThan(30);
-    const page = await readFile(join(root, "docs/errors.md"), "utf8");
-    const headings = [...page.matchAll(/^## ([a-z-]+)$/gm)].map(([, heading]) => heading);
-    expect(headings).toEqual(codes.toSorted());
-  });
-
-  test("each link between documents leads to a file, and to a heading of it", async () => {
-    // The bytes of a picture can look like a link.
-    const names = (await readdir(join(root, "docs"))).filter((name) => name.endsWith(".md"));
-    const pages = names.map((name) => `docs/${name}`);
-    const wrong: string[] = [];
-    for (const page of [
-      "README.md",
-      "CONTRIBUTING.md",
-      "ARCHITECTURE.md",
-      "CHANGELOG.md",
-      "test/README.md",
-      ...pages,
-    ]) {
-      for (const [, link = ""] of (await textOf(page)).matchAll(/\]\((?!https?:)([^)]+)\)/g)) {
-        const [path = "", anchor] = link.split("#");
-        const target = path === "" ? page : join(dirname(page), path);
-        const isThere = await access(join(root, target)).then(
-          () => anchor === undefined || headingIds(target).then((ids) => ids.includes(anchor)),
-          () => false,
-        );
-        if (!isThere) wrong.push(`${page}: ${link}`);
-      }
-    }
-    expect(wrong).toEqual([]);
-  });
-
   test("imports follow the arrows", () => {
     const wrong: string[] = [];
     for (const { file, text } of product) {
@@ -171,6 +112,22 @@ describe("the house", () => {
     expect(wrong).toEqual([]);
   });
 
+  test("the table of rooms has each room, below all rooms from which it imports", async () => {
+    const page = await textOf("ARCHITECTURE.md");
+    const table = page.slice(page.indexOf("| room |"), page.indexOf("## Where is"));
+    const heads = [...table.matchAll(/^\| (`[^|]*) \|/gm)].map(([, head = ""]) => head);
+    // A room in another one has no row of its own.
+    const rowOf = (room: string) =>
+      heads.findIndex((head) => head.includes(`\`${room.split("/", 2).join("/")}/\``));
+    const wrong = Object.entries(arrows).flatMap(([room, others]) => [
+      ...(rowOf(room) === -1 ? [`${room} has no row`] : []),
+      ...others
+        .filter((other) => other in arrows && rowOf(other) > rowOf(room))
+        .map((other) => `${room} is above ${other}`),
+    ]);
+    expect(wrong).toEqual([]);
+  });
+
   test("each protocol mutant finds the one place that it breaks", async () => {
     const wrong: string[] = [];
     const page = await textOf("test/README.md");
@@ -184,26 +141,6 @@ describe("the house", () => {
         }
       }
       if (!page.includes(`| ${name} |`)) wrong.push(`${name}: not in test/README.md`);
-    }
-    expect(wrong).toEqual([]);
-  });
-
-  test("each source file that a document or a tool's configuration names is there", async () => {
-    const pages = ["ARCHITECTURE.md", "CONTRIBUTING.md", "test/README.md", "stryker.config.json"];
-    const wrong: string[] = [];
-    for (const page of pages) {
-      const braces = (await textOf(page)).replace(
-        /"([^"]*)\{([^}]*)\}([^"]*)"/g,
-        (_, before: string, names: string, after: string) =>
-          names
-            .split(",")
-            .map((each) => `"${before}${each}${after}"`)
-            .join(),
-      );
-      for (const [, path = ""] of braces.matchAll(/[`"]([\w/.-]+(?<!config)\.ts)[`"]/g)) {
-        const isThere = files.some((file) => file === path || file.endsWith(`/${path}`));
-        if (!isThere) wrong.push(`${page}: ${path}`);
-      }
     }
     expect(wrong).toEqual([]);
   });
@@ -276,33 +213,6 @@ describe("the house", () => {
           return isOdd ? [`${file}:${index + 1}: ${line.trim()}`] : [];
         }),
       );
-    expect(wrong).toEqual([]);
-  });
-
-  test("documents have a subject and a verb", async () => {
-    const noun = /(?:^|[.:|] |- )(?:Who|Whoever|Whose|What|Whatever) (?!to do)/;
-    const phrase = /\bbe it\b|nobody's own|\blooked at\b|\btold\b|\bwhoever\b/;
-    const docs = (await readdir(join(root, "docs"))).map((name) => `docs/${name}`);
-    const others = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "test/README.md"];
-    const wrong: string[] = [];
-    for (const page of [...others, "CHANGELOG.md", ...docs]) {
-      for (const [index, line] of (await textOf(page)).split("\n").entries()) {
-        if (noun.test(line) || phrase.test(line)) wrong.push(`${page}:${index + 1}: ${line}`);
-      }
-    }
-    expect(wrong).toEqual([]);
-  });
-
-  test("no document starts a launcher with npx, which keeps a SIGTERM, or installs what is not on npm yet", async () => {
-    const docs = (await readdir(join(root, "docs"))).map((name) => `docs/${name}`);
-    const examples = ["shop", "engine"].map((name) => `examples/${name}/README.md`);
-    const wrong: string[] = [];
-    for (const page of ["README.md", ...examples, ...docs]) {
-      for (const [index, line] of (await textOf(page)).split("\n").entries()) {
-        if (/npx lockstep-launcher|npm install lockstep\b/.test(line))
-          wrong.push(`${page}:${index + 1}`);
-      }
-    }
     expect(wrong).toEqual([]);
   });
 
