@@ -229,6 +229,8 @@ export const limits = {
   launcherFileRetryMs: 2_000,
   /** The time after which the launcher reads its versions file again. */
   launcherVersionsLookMs: 2_000,
+  /** The time after which an agent that is no child of its launcher looks whether that is still there. */
+  launcherAliveLookMs: 1_000,
   /** The time that a build may take to describe itself, the bytes of that, and those of its output that are kept. */
   describeLimitMs: 30_000,
   descriptionBytesMax: 16 * 1024 * 1024,

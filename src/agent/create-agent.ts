@@ -6,7 +6,6 @@ import { isLockstepError, LockstepError, messageOf } from "../errors.ts";
 import {
   createLauncherVersions,
   type LauncherEnvironment,
-  onLauncherGone,
   onStartableVersions,
   readLauncherEnvironment,
   reportAgent,
@@ -17,6 +16,7 @@ import {
   reportWaiting,
   requireHearing,
 } from "../launcher/agent-side.ts";
+import { type Heeding, heedLauncher } from "../launcher/heed-launcher.ts";
 import { limits } from "../limits.ts";
 import { createLog, type Log } from "../log.ts";
 import { databaseNameOf } from "../mongo/database-name.ts";
@@ -184,13 +184,13 @@ const launcherChannel = {
  * Leaves once the launcher has ended: nobody else could end a process that hangs, and the next launcher starts another.
  * @throws LockstepError `bad-argument`
  */
-function leaveWithLauncher(signal: AbortSignal, log: Log, leave: () => void): void {
+function leaveWithLauncher(heeding: Heeding, log: Log): void {
   requireHearing(ownStanding());
-  const unsubscribe = onLauncherGone(() => {
+  const onGone = () => {
     log.warn({}, "the launcher has ended: leaving");
-    leave();
-  });
-  signal.addEventListener("abort", unsubscribe, { once: true });
+    heeding.onGone();
+  };
+  heedLauncher({ ...heeding, onGone });
 }
 
 /**
@@ -237,13 +237,13 @@ export function createAgent(options: AgentOptions): Agent {
       stopping = new AbortController();
       const { signal } = stopping;
       if (launched) {
+        const onGone = () => (running ? running.leave(0) : exit(0));
         const ownLog = log.child({ agent: options.agent });
-        leaveWithLauncher(signal, ownLog, () => (running ? running.leave(0) : exit(0)));
+        leaveWithLauncher({ ...launched, clock, signal, onGone }, ownLog);
       }
       page.start();
       const starting = startAgent({
-        ...{ mongoUrl, databaseName },
-        memberUrl: options.memberUrl,
+        ...{ mongoUrl, databaseName, memberUrl: options.memberUrl },
         controlDatabaseName: controlDatabase,
         ...{ agent: options.agent, version: options.version, steps },
         role: options.role ?? "state-server",

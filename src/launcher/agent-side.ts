@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { LockstepError, type Reason } from "../errors.ts";
 import type { FaultPoints } from "../ports/fault-point.ts";
 import { readJsonFile, writeFileAtomic } from "../ports/files.ts";
+import type { ProcessIdentity } from "../ports/process.ts";
 import type { Standing } from "../ports/standing.ts";
 
 /** The exit code of an agent that wants its launcher to start another version. */
@@ -27,6 +28,8 @@ export interface LauncherEnvironment {
   readonly version: string;
   readonly startableVersions: readonly string[];
   readonly incarnation: number;
+  /** The process of the launcher, where the system tells when that started. */
+  readonly launcher?: ProcessIdentity;
   /** Why the wanted version does not run. */
   readonly cannotStart?: Reason;
   /** Why the application must not begin by itself. */
@@ -43,11 +46,13 @@ export function readLauncherEnvironment(
   if (!dataDirectory || !version || !startable) return undefined;
   const cannotStart = environment["LOCKSTEP_CANNOT_START"];
   const safeMode = environment["LOCKSTEP_SAFE_MODE"];
+  const launcher = environment["LOCKSTEP_LAUNCHER"];
   return {
     dataDirectory,
     version,
     startableVersions: JSON.parse(startable) as string[],
     incarnation: Number(environment["LOCKSTEP_INCARNATION"] ?? 1),
+    ...(launcher ? { launcher: JSON.parse(launcher) as ProcessIdentity } : {}),
     ...(cannotStart ? { cannotStart: JSON.parse(cannotStart) as Reason } : {}),
     ...(safeMode ? { safeMode: JSON.parse(safeMode) as Reason } : {}),
   };
@@ -99,17 +104,6 @@ export function onStartableVersions(listener: (versions: readonly string[]) => v
   return () => void process.off("message", hear);
 }
 
-/**
- * Calls the listener once the launcher has ended, also where it had ended before. A process without a channel to its
- * launcher does not learn of that end.
- * @returns how to stop that
- */
-export function onLauncherGone(listener: () => void): () => void {
-  process.once("disconnect", listener);
-  if (process.send && !process.connected) listener();
-  return () => void process.off("disconnect", listener);
-}
-
 /** Tells the launcher that this version is up. */
 export function reportReady(version: string): void {
   void report({ type: "ready", version });
@@ -120,9 +114,9 @@ export function reportOpening(state: "begun" | "done" | "failed"): Promise<void>
   return report({ type: "opening", state });
 }
 
-/** Tells the launcher the name of this agent, for its log. */
+/** Tells the launcher the name of this agent, for its log, and the process that it is. */
 export function reportAgent(agent: string): void {
-  void report({ type: "agent", agent });
+  void report({ type: "agent", agent, pid: process.pid });
 }
 
 /** Tells the launcher that this process waits for the database, an operator or another agent: its version is not to blame. */

@@ -58,6 +58,7 @@ export function describeEnvironment(
     LOCKSTEP_STARTABLE_VERSIONS: "none: this process only describes its build",
     LOCKSTEP_MONGO_URL: "mongodb://127.0.0.1:1/describe?serverSelectionTimeoutMS=1000",
     LOCKSTEP_INCARNATION: "",
+    LOCKSTEP_LAUNCHER: "",
     LOCKSTEP_SAFE_MODE: "",
     LOCKSTEP_CANNOT_START: "",
   };

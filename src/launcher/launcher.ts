@@ -5,7 +5,7 @@ import type { Log } from "../log.ts";
 import type { Clock } from "../ports/clock.ts";
 import { readJsonFile, writeFileAtomic } from "../ports/files.ts";
 import { lockFolder } from "../ports/folder-lock.ts";
-import { type ChildProcess, startProcess } from "../ports/process.ts";
+import { type ChildProcess, identityOf, startProcess } from "../ports/process.ts";
 import { readSecretFile } from "../ports/secret-file.ts";
 import type { WakeUp } from "../ports/waiting/wake-up.ts";
 import { launcherFiles } from "./agent-side.ts";
@@ -154,6 +154,7 @@ class Launcher {
     }
     this.#mongoUrl = await this.#readMongoUrl();
     const incarnation = await this.#nextIncarnation();
+    const launcher = await identityOf(process.pid);
     this.#log.info({ version: state.version, incarnation }, "starting");
     const child = startProcess(program, words, {
       stdio: ["ignore", "inherit", "inherit", "ipc"],
@@ -167,6 +168,7 @@ class Launcher {
         LOCKSTEP_VERSION: state.version,
         LOCKSTEP_STARTABLE_VERSIONS: JSON.stringify(versions),
         LOCKSTEP_INCARNATION: String(incarnation),
+        LOCKSTEP_LAUNCHER: launcher ? JSON.stringify(launcher) : "",
         LOCKSTEP_SAFE_MODE: state.safeMode ? JSON.stringify(state.safeMode) : "",
         LOCKSTEP_CANNOT_START: state.cannotStart ? JSON.stringify(state.cannotStart) : "",
       },

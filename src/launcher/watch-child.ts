@@ -24,6 +24,7 @@ interface Message {
   readonly type?: string;
   readonly limitMs?: number;
   readonly agent?: string;
+  readonly pid?: number;
   readonly state?: string;
 }
 
@@ -35,6 +36,8 @@ export class ChildWatch {
   readonly #gone = new AbortController();
   /** Aborts once the child is ready, or has ended. */
   readonly #ready = new AbortController();
+  /** A program between the launcher and the agent, such as a shell, is the child. */
+  #isBetween = false;
   #readyAtMs: number | null = null;
   /** The time at which its application had begun, by the monotonic clock. */
   #servesAtMs: number | null = null;
@@ -66,6 +69,8 @@ export class ChildWatch {
     void this.#waitForReady(readyTimeoutMs);
     const { code, signal: by } = await exit;
     signal.removeEventListener("abort", stop);
+    // An agent that was no child has the channel still. Without it the agent leaves.
+    if (this.#child.connected) this.#child.disconnect();
     const sinceMs = this.#servesAtMs ?? this.#readyAtMs;
     const livedMs = sinceMs === null ? 0 : this.#clock.monotonicMs() - sinceMs;
     return {
@@ -79,12 +84,15 @@ export class ChildWatch {
     };
   }
 
-  #hear({ type, limitMs, agent, state }: Message): void {
+  #hear({ type, limitMs, agent, pid, state }: Message): void {
     if (type === "opening") {
       this.#isOpening = state === "begun";
       if (state === "done") this.#servesAtMs = this.#clock.monotonicMs();
     }
-    if (type === "agent" && agent !== undefined) this.#onAgent(agent);
+    if (type === "agent" && agent !== undefined) {
+      this.#isBetween = pid !== undefined && pid !== this.#child.pid;
+      this.#onAgent(agent);
+    }
     if (type === "waiting") this.#isAway = true;
     if (type === "ready") {
       [this.#readyAtMs, this.#isAway] = [this.#clock.monotonicMs(), false];
@@ -118,7 +126,9 @@ export class ChildWatch {
 
   /** Ends the child by SIGTERM, and by SIGKILL where it does not end within its grace. A drain has its own limit. */
   async #end(): Promise<void> {
-    this.#child.kill("SIGTERM");
+    // A shell would end without the agent, and tsx ends an agent by force that is busy for a moment.
+    if (this.#isBetween && this.#child.connected) this.#child.send({ type: "end" }, () => {});
+    else this.#child.kill("SIGTERM");
     await this.#clock.sleep(limits.launcherStopGraceMs, this.#gone.signal);
     if (this.#drain) {
       const signal = AbortSignal.any([this.#drain.signal, this.#gone.signal]);

@@ -1,4 +1,5 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { readFile } from "node:fs/promises";
 import { promisify } from "node:util";
 
 const execute = promisify(execFile);
@@ -46,6 +47,24 @@ export function signalProcess(pid: number, signal: NodeJS.Signals | 0): boolean 
     if ((error as NodeJS.ErrnoException).code === "ESRCH") return false;
     throw error;
   }
+}
+
+/** One process of this host: a later one with its id has another start. */
+export interface ProcessIdentity {
+  readonly pid: number;
+  /** The time at which it started, in ticks since the start of the host. */
+  readonly started: string;
+}
+
+/** The identity of a process, or undefined where there is none, or where the system does not tell. */
+export async function identityOf(pid: number): Promise<ProcessIdentity | undefined> {
+  const stat = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => "");
+  // The name of the program, in parentheses, may contain spaces. The start is the 20th value after it.
+  const started = stat
+    .slice(stat.lastIndexOf(")") + 2)
+    .split(" ")
+    .at(19);
+  return started === undefined ? undefined : { pid, started };
 }
 
 /** Resolves once the child has ended. */
