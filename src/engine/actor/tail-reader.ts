@@ -74,7 +74,9 @@ export class TailReader {
         // A page had no room for it.
         if (isLeft.has(actor))
           this.#waiting.set(actor, [...waiting, ...(this.#waiting.get(actor) ?? [])]);
-        else for (const { resolve } of waiting) resolve(found.get(actor));
+        else if (found.has(actor)) for (const { resolve } of waiting) resolve(found.get(actor));
+        // Only the read of one actor is sure that there is none.
+        else await this.#readOne(actor, group);
       }
     } catch (error) {
       if (isAway(error)) for (const { reject } of [...group.values()].flat()) reject(error);

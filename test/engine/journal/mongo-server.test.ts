@@ -365,3 +365,21 @@ test("a watch outlives a document that is nearly as large as the server allows",
   await until("both hints", () => hints.includes("small"));
   expect(hints).toEqual([null, "large", "small"]);
 });
+
+test("only the present primary says that there is no such actor", async () => {
+  const answers = await Promise.all(
+    inject("memberUrls").map(async (url) => {
+      const client = new MongoClient(url);
+      onTestFinished(() => client.close());
+      const store = createMongoEngineStore({ client, databaseName: freshDatabaseName(), ...means });
+      onTestFinished(() => store.close());
+      return store.tail("nobody").then(
+        (tail) => ({ tail }),
+        ({ code }) => code,
+      );
+    }),
+  );
+  const others = answers.filter((answer) => answer === "database-unreachable");
+  expect(others).toHaveLength(answers.length - 1);
+  expect(answers).toContainEqual({ tail: undefined });
+});

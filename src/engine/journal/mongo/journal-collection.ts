@@ -22,6 +22,12 @@ const partitionIndex = "by-partition";
 const keyIndex = "until-its-key-is-old";
 const eventIndex = "event-once";
 
+/** A read that only the present primary answers. */
+const linearizable = {
+  readConcern: { level: "linearizable" },
+  maxTimeMS: limits.engineMajorityMs,
+} as const;
+
 /** The time before which nothing is on its way any more. */
 function settledBefore(nowSeconds: number): Timestamp {
   const seconds = Math.max(0, nowSeconds - limits.engineSweepMarginSeconds);
@@ -104,11 +110,7 @@ export class JournalCollection {
     revision,
     eventKey,
   }: Entry): Promise<{ byId?: string; byKey?: string }> {
-    const options = {
-      projection: { nonce: 1 },
-      readConcern: { level: "linearizable" },
-      maxTimeMS: limits.engineMajorityMs,
-    } as const;
+    const options = { projection: { nonce: 1 }, ...linearizable } as const;
     const byId = await this.stored.findOne({ _id: entryId(actor, revision) }, options);
     if (byId) return { byId: byId.nonce };
     if (eventKey === undefined) return {};
@@ -138,7 +140,23 @@ export class JournalCollection {
     return found === null ? undefined : fromStored(found);
   }
 
+  /**
+   * The tail of an actor. A former primary answers from its old data until it hears of its successor, so that an actor is
+   * missing only where the present primary says so.
+   */
   async tail(actor: string, session?: ClientSession): Promise<Entry | undefined> {
+    const found = await this.#latest(actor, session);
+    if (found !== undefined || session !== undefined) return found;
+    return (await this.#isThere(actor)) ? this.#latest(actor) : undefined;
+  }
+
+  /** Whether an actor has its first entry, by a read that waits for a majority. */
+  async #isThere(actor: string): Promise<boolean> {
+    const options = { projection: { _id: 1 }, ...linearizable } as const;
+    return (await this.stored.findOne({ _id: entryId(actor, 0) }, options)) !== null;
+  }
+
+  async #latest(actor: string, session?: ClientSession): Promise<Entry | undefined> {
     const [found] = await this.stored
       .find(entryIds(actor), session ? { session } : {})
       .sort({ _id: -1 })
