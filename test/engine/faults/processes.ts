@@ -18,6 +18,8 @@ export interface EngineProcess {
   resume(): void;
   /** kill -9. */
   kill(): Promise<void>;
+  /** Ends its engine in order, and waits until it is gone. */
+  stop(): Promise<void>;
 }
 
 export interface ProcessOptions {
@@ -28,11 +30,14 @@ export interface ProcessOptions {
   readonly held?: readonly Place[];
   /** Called with its id before it connects to anything. */
   readonly onStarted?: (pid: number) => void;
+  /** Called with the end of the process. Default: it ends with the test. */
+  readonly cleanUp?: (end: () => Promise<void>) => void;
 }
 
-/** Starts a process. It ends with the test. */
+/** Starts a process. */
 export async function startEngineProcess(options: ProcessOptions): Promise<EngineProcess> {
   const { url, database, version = "1.0.0", role = "worker", held = [] } = options;
+  const { cleanUp = onTestFinished } = options;
   const program = resolve("dist/test/engine/faults/fixtures/process.js");
   const words = [program, url, database, version, role];
   const child = startProcess(process.execPath, [...words, held.join()], {
@@ -47,7 +52,7 @@ export async function startEngineProcess(options: ProcessOptions): Promise<Engin
     child.kill("SIGKILL");
     await exited(child);
   };
-  onTestFinished(kill);
+  cleanUp(kill);
   await until("the process is ready", () => reached("ready") > 0 || child.exitCode !== null);
   if (child.exitCode !== null) throw new Error(`the process ended with ${child.exitCode}`);
   return {
@@ -60,5 +65,9 @@ export async function startEngineProcess(options: ProcessOptions): Promise<Engin
     pause: () => void child.kill("SIGSTOP"),
     resume: () => void child.kill("SIGCONT"),
     kill,
+    async stop() {
+      order({ stop: true });
+      await exited(child);
+    },
   };
 }
