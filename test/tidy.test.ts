@@ -1,8 +1,9 @@
-// Aim: the house rules hold. Method: every source file is read as text.
+// Aim: the house rules hold, and the documents say what is so. Method: every source file and every page is read as text.
 import { dirname, join, relative, resolve } from "node:path";
 import { describe, expect, test } from "vitest";
 import { mutants } from "./mutants/mutants.ts";
-import { filesBelow, root, textOf } from "./support/repository.ts";
+import { testDocumentedCommands, testDocuments } from "./tidy/documents.ts";
+import { filesBelow, root, textOf } from "./tidy/repository.ts";
 
 /** The rooms, lowest first, and the rooms that each may import from besides itself. What is not listed is refused. */
 const arrows: Readonly<Record<string, readonly string[]>> = {
@@ -227,3 +228,6 @@ describe("the house", () => {
     expect(defaults.map(({ file }) => file)).toEqual([]);
   });
 });
+
+testDocuments();
+testDocumentedCommands();
