@@ -11,6 +11,7 @@ import { exited, runCommand, startProcess } from "../../src/ports/process.ts";
 import { freshDatabaseName, urlOf } from "../support/database.ts";
 import { type Installed, installPacked, ranIn } from "../support/packed.ts";
 import { until } from "../support/until.ts";
+import { completedSamplesOf, samplesOf } from "./samples.ts";
 
 let installed: Installed;
 let folder: string;
@@ -22,15 +23,6 @@ beforeAll(async () => {
   folder = installed.folder;
 });
 afterAll(() => installed?.remove());
-
-/** The samples of a page that use the package, and can run by themselves. */
-async function samplesOf(page: string): Promise<readonly string[]> {
-  const text = await readFile(page, "utf8");
-  const samples = [...text.matchAll(/```[jt]s\n(import [\s\S]*?)```/g)].map(
-    ([, each = ""]) => each,
-  );
-  return samples.filter((sample) => /from "lockstep["/]/.test(sample));
-}
 
 describe("the tarball", () => {
   const inside = (...path: string[]) => join(folder, "node_modules/lockstep", ...path);
@@ -173,12 +165,25 @@ describe("the types", () => {
         sources.set(`engine/${page.replace(/\W/g, "-")}-${index}.mts`, sample);
       }
     }
+    for (const page of ["docs/migration-steps.md", "docs/operations.md", "docs/dashboard.md"]) {
+      const samples = await completedSamplesOf(page);
+      expect(samples.length).toBeGreaterThan(0);
+      for (const [index, sample] of samples.entries()) {
+        sources.set(`completed/${page.replace(/\W/g, "-")}-${index}.mts`, sample);
+      }
+    }
+    for (const [index, sample] of (await samplesOf("examples/engine/README.md")).entries()) {
+      sources.set(
+        `engine/readme-${index}.mts`,
+        sample.replace("/subscription.ts", "/subscription.mjs"),
+      );
+    }
     for (const name of await readdir("examples/engine")) {
       if (!name.endsWith(".ts")) continue;
       const text = await readFile(join("examples/engine", name), "utf8");
       sources.set(join("engine", name.replace(/ts$/, "mts")), text);
     }
-    expect(sources.size).toBeGreaterThan(16);
+    expect(sources.size).toBeGreaterThan(35);
     for (const [path, text] of sources) {
       await mkdir(join(folder, dirname(path)), { recursive: true });
       await writeFile(join(folder, path), text.replaceAll("/steps.js", "/steps.mjs"));
