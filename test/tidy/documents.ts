@@ -184,6 +184,12 @@ export function testDocuments(): void {
       expect(linesWith(new RegExp(`${noun.source}|${phrase.source}`))).toEqual([]);
     });
 
+    test("no page shows a count of one with the noun of many, as the program did once", () => {
+      expect(
+        linesWith(/(?<![\d.,])\b1 (?:batches|collections|documents|indexes|members)\b/),
+      ).toEqual([]);
+    });
+
     test("no page starts a launcher with npx, which keeps a SIGTERM, or installs what is not on npm yet", () => {
       expect(linesWith(/npx lockstep-launcher|npm install lockstep\b/)).toEqual([]);
     });

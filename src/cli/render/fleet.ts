@@ -42,8 +42,8 @@ function restoringText({ doneBytes, totalBytes, etaMs }: LoadProgress): string {
 /** The progress of the schema steps: `step 1 of 2 titles, 3 of 9 batches, …`. */
 function progressText(progress: StepsProgress): string {
   const { step, steps, stepName, batches, documents, operation, documentsPerSecond } = progress;
-  const of = (done: number, total: number | null) =>
-    total === null ? done : `${done} of ${total}`;
+  const of = (done: number, total: number | null, ...noun: [string, string?]) =>
+    total === null ? counted(done, ...noun) : `${done} of ${counted(total, ...noun)}`;
   const { batchesTotal, documentsTotal, operationDocuments, operationTotal, etaMs } = progress;
   const within =
     operation === null || documentsTotal !== null || operationTotal === null
@@ -51,8 +51,8 @@ function progressText(progress: StepsProgress): string {
       : [`${operation}: ${operationDocuments} in a collection of ${operationTotal}`];
   return [
     `step ${step} of ${steps} "${stepName}"`,
-    `${of(batches, batchesTotal)} batches`,
-    `${of(documents, documentsTotal)} documents`,
+    of(batches, batchesTotal, "batch", "batches"),
+    of(documents, documentsTotal, "document"),
     ...within,
     ...(documentsPerSecond === null ? [] : [`${documentsPerSecond} documents a second`]),
     ...(etaMs === null ? [] : [`${timeSpan(etaMs.least)} to ${timeSpan(etaMs.most)} to go`]),

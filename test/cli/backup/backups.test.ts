@@ -53,6 +53,7 @@ describe("lockstep backup and restore", () => {
       collections: Object.keys(before).length + 3,
     });
     expect((await run("backup", "show", "first", ...files)).text).toMatch(/ {2}weather {2}\d+ doc/);
+    expect((await run("backup", "show", "first", ...files)).text).not.toMatch(/ 1 indexes/);
     const verified = await run("backup", "verify", "first", ...files);
     expect([verified.code, verified.text]).toEqual([0, expect.stringMatching(/to go\n/)]);
 

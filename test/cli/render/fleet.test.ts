@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import { exitCodeOf, exitCodeOfState, exitCodeOfTroubles } from "../../../src/cli/exit-codes.ts";
 import { countFindings, renderCounts, renderFinding } from "../../../src/cli/render/finding.ts";
 import { renderChange, renderHistory, renderStatus } from "../../../src/cli/render/fleet.ts";
+import { assert } from "../../../src/errors.ts";
 import type { FleetStatus } from "../../../src/index.ts";
 
 const at = Date.UTC(2026, 0, 2, 3, 4, 5);
@@ -70,6 +71,26 @@ const status: FleetStatus = {
     },
   ],
 };
+
+test("a count of one has a noun of one, also where the total is not known yet", () => {
+  const { upgrade } = status;
+  const progress = upgrade?.progress;
+  assert(progress, "the upgrade has a progress");
+  const shownOf = (batches: number, batchesTotal: number | null) =>
+    renderStatus({
+      ...status,
+      upgrade: {
+        ...upgrade,
+        progress: {
+          ...progress,
+          ...{ batches, batchesTotal, documents: 1, documentsTotal: null, operation: null },
+        },
+      },
+    });
+  expect(shownOf(1, null)).toContain(", 1 batch, 1 document, 800");
+  expect(shownOf(1, 1)).toContain(", 1 of 1 batch, 1 document");
+  expect(shownOf(1, 4)).toContain(", 1 of 4 batches, ");
+});
 
 test("the status says which state since when, who drives, waiting for whom until when, how to stop", () => {
   expect(renderStatus(status)).toBe(

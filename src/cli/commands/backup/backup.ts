@@ -123,7 +123,7 @@ export async function show(
     terminal.out(
       options.json
         ? jsonLine({ type: "collection", name, kind: type, documents, bytes, indexes })
-        : printableLine(`  ${name}  ${what}, ${indexes.length} indexes`),
+        : printableLine(`  ${name}  ${what}, ${counted(indexes.length, "index", "indexes")}`),
     );
   }
   return exitCodes.done;
