@@ -5,7 +5,7 @@ import type { Log } from "../log.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Ownership } from "./engine-types.ts";
 
-/** Fires the timers that are due by the store's clock, until aborted. It asks that clock only when one may be due. */
+/** Fires the timers that are due by the store's clock, until aborted. It asks that clock only while one is armed. */
 export async function fireTimers(options: {
   /** The owned actors. */
   actors(): readonly { readonly tail: Entry; fire(timer: Timer): Promise<void> }[];
