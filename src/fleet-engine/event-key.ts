@@ -1,5 +1,4 @@
 import { LockstepError } from "../errors.ts";
-import type { Entry } from "../journal/store.ts";
 import { limits } from "../limits.ts";
 
 /**
@@ -7,11 +6,6 @@ import { limits } from "../limits.ts";
  * three kinds, so they never collide.
  */
 export type EventKey = `effect:${string}` | `timer:${string}` | `caller:${string}`;
-
-/** The key in a journal entry. */
-export function eventKeyOf({ eventKey }: Entry): { readonly eventKey?: EventKey } {
-  return eventKey === undefined ? {} : { eventKey: eventKey as EventKey };
-}
 
 /** The key of an effect's result. */
 export function effectKey(id: string): EventKey {

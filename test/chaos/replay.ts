@@ -1,5 +1,4 @@
 import { LockstepError } from "../../src/errors.ts";
-import { eventKeyOf } from "../../src/fleet-engine/event-key.ts";
 import {
   type Definition,
   firstTransition,
@@ -10,6 +9,7 @@ import {
 import type { Entry } from "../../src/journal/store.ts";
 import { fleetMachines } from "../../src/upgrade/fleet-machines.ts";
 import type { World } from "../../src/upgrade/world.ts";
+import { eventKeyOf } from "../support/event-key-of.ts";
 
 /** Both machines with their control writes; nothing of them is run here. */
 const definitions: Readonly<Record<string, Definition>> = fleetMachines({} as World);

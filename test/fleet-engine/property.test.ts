@@ -6,7 +6,6 @@ import { describe, expect, test } from "vitest";
 import { setup } from "xstate";
 import { isLockstepError, LockstepError } from "../../src/errors.ts";
 import { createEngine } from "../../src/fleet-engine/engine.ts";
-import { eventKeyOf } from "../../src/fleet-engine/event-key.ts";
 import { type Definition, nextTransition } from "../../src/fleet-engine/transition.ts";
 import { createMemoryStore } from "../../src/journal/memory-store.ts";
 import { createMongoStore } from "../../src/journal/mongo-store.ts";
@@ -15,6 +14,7 @@ import { silentLog } from "../../src/log.ts";
 import { systemClock } from "../../src/ports/clock.ts";
 import { noFaults } from "../../src/ports/fault-point.ts";
 import { freshDatabaseName, openClient } from "../support/database.ts";
+import { eventKeyOf } from "../support/event-key-of.ts";
 import { storeWith } from "../support/store-with.ts";
 
 const machine = setup({
