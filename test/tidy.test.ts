@@ -61,7 +61,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   "src/dashboard": ["machines", "src/ports", "src/operator", "src/diagram"],
   "src/cli": [
     ...["machines", "src/ports", "src/operator", "src/dashboard", "src/local"],
-    ...["src/mongo/database-name.ts", "src/mongo/transient.ts"],
+    ...["src/mongo/database-of-url.ts", "src/mongo/transient.ts"],
   ],
   demo: ["src/index.ts", "src/local", "src/ports", "src/dashboard"],
   bench: [

@@ -19,8 +19,8 @@ import {
 import { type Heeding, heedLauncher } from "../launcher/heed-launcher.ts";
 import { limits } from "../limits.ts";
 import { createLog, type Log } from "../log.ts";
-import { databaseNameOf } from "../mongo/database-name.ts";
 import { controlDatabaseName } from "../mongo/database-names.ts";
+import { databaseNameOf } from "../mongo/database-of-url.ts";
 import { type Clock, systemClock } from "../ports/clock.ts";
 import { type FaultPoints, noFaults } from "../ports/fault-point.ts";
 import { type Random, systemRandom } from "../ports/random.ts";

@@ -1,6 +1,6 @@
 // Aim: a URL whose password is not percent-encoded is refused, and no part of it is in the message. Method: such URLs.
 import { expect, test } from "vitest";
-import { databaseNameOf } from "../../src/mongo/database-name.ts";
+import { databaseNameOf } from "../../src/mongo/database-of-url.ts";
 
 test("the path of the URL is the database's name", () => {
   expect(databaseNameOf("mongodb://u:p@h1,h2/things?replicaSet=rs0")).toBe("things");

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { limits } from "../../limits.ts";
 import { createLog } from "../../log.ts";
-import { databaseNameOf } from "../../mongo/database-name.ts";
+import { databaseNameOf } from "../../mongo/database-of-url.ts";
 import type { ActorsClient } from "../../operator/actors/actors-client.ts";
 import { type ShownEngine, withActors } from "../../operator/actors/with-actors.ts";
 import type { FleetClient } from "../../operator/fleet-client.ts";

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { LockstepError, messageOf } from "../../errors.ts";
-import { databaseNameOf } from "../../mongo/database-name.ts";
+import { databaseNameOf } from "../../mongo/database-of-url.ts";
 import { readSecretFile } from "../../ports/secret-file.ts";
 
 /** Adds the two options by which a command names its database. */

@@ -6,7 +6,7 @@ import { LockstepError } from "../../errors.ts";
 import { limits } from "../../limits.ts";
 import { type Log, silentLog } from "../../log.ts";
 import { connect } from "../../mongo/connect.ts";
-import { databaseNameOf } from "../../mongo/database-name.ts";
+import { databaseNameOf } from "../../mongo/database-of-url.ts";
 import { checkDeployment } from "../../mongo/preflight.ts";
 import { systemClock } from "../../ports/clock.ts";
 import { noFaults } from "../../ports/fault-point.ts";

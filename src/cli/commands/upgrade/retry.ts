@@ -1,4 +1,4 @@
-import { databaseNameOf } from "../../../mongo/database-name.ts";
+import { databaseNameOf } from "../../../mongo/database-of-url.ts";
 import { exitCodes } from "../../exit-codes.ts";
 import { requireConfirmation } from "../../input/confirmation.ts";
 import { type SharedOptions, type Terminal, withFleet } from "../../run.ts";
