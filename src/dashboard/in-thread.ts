@@ -41,8 +41,9 @@ export interface ThreadedDashboard {
   stop(): Promise<void>;
 }
 
+// webpack would copy that file into its output, and its minimizer takes no module there.
 const startOwn = (data: ThreadData): DashboardThread =>
-  startThread(new URL("./thread.js", import.meta.url), {
+  startThread(new URL(/* webpackIgnore: true */ "./thread.js", import.meta.url), {
     ...{ data, megabytesMax: limits.dashboardThreadMegabytesMax },
   });
 
