@@ -164,6 +164,13 @@ export function testDocuments(): void {
       expect(await textOf("docs/verification.md")).toContain(`in ${mutants.length} ways`);
     });
 
+    test("each script of npm that a page names is there", async () => {
+      const { scripts } = JSON.parse(await textOf("package.json")) as { scripts: object };
+      const named = pages.flatMap(({ text }) => [...text.matchAll(/npm run ([a-z][\w:-]*)/g)]);
+      expect(named.length).toBeGreaterThan(20);
+      expect(named.map(([, name = ""]) => name).filter((name) => !(name in scripts))).toEqual([]);
+    });
+
     test("each option of createAgent has its row", async () => {
       const [, options = ""] =
         /export interface AgentOptions \{\n([\s\S]*?)\n\}/.exec(
