@@ -26,6 +26,8 @@ export interface UpgradeInput {
   readonly restoreOf: RestoreOf | null;
   /** Milliseconds by the store's clock. The steps get this time as `now`. */
   readonly acceptedAt: number;
+  /** The digest under which the definitions at the acceptance are stored. An earlier build has not stored them. */
+  readonly catalogue?: string;
 }
 
 export interface Copy {
@@ -81,6 +83,8 @@ export interface UpgradeContext extends UpgradeInput {
   readonly foreignWritesAccepted: boolean;
   /** The writes of others that were saved and taken back. It is absent where there were none. */
   readonly saved?: SavedWrites;
+  /** The changes since the acceptance that no copy precedes, in words. A way back keeps them. Absent before the look. */
+  readonly earlyWrites?: readonly string[];
 }
 
 export type UpgradeEvent =
@@ -95,7 +99,7 @@ export type UpgradeEvent =
     }
   | { type: "gatesShut" }
   | { type: "participantFailed"; agent: string; reason: Reason }
-  | { type: "backupTimeChosen"; backup: BackupPoint }
+  | { type: "backupTimeChosen"; backup: BackupPoint; earlyWrites?: readonly string[] }
   | ({ type: "copyReported"; agent: string; time: string } & Copy)
   | {
       type: "rehearsalPassed";
@@ -114,7 +118,12 @@ export type UpgradeEvent =
   | { type: "participantSilent"; agent: string }
   | { type: "participantHeard"; agent: string }
   | { type: "silentTooLong"; agent: string }
-  | { type: "dataRestored"; digest: string | null; saved?: SavedWrites }
+  | {
+      type: "dataRestored";
+      digest: string | null;
+      saved?: SavedWrites;
+      earlyWrites?: readonly string[];
+    }
   | { type: "restoreFailed"; reason: Reason }
   | { type: "copyLost"; agent: string; reason: Reason }
   | { type: "participantUndone"; agent: string }

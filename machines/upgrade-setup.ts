@@ -88,7 +88,9 @@ export const upgradeSetup = setup({
     noteGates: assign(({ event }) => (event.type === "gatesShut" ? { gatesShut: true } : {})),
     noteDisagreement: assign({ reason: ({ context }) => disagreement(context) }),
     noteBackup: assign(({ event }) =>
-      event.type === "backupTimeChosen" ? { backup: event.backup } : {},
+      event.type === "backupTimeChosen"
+        ? { backup: event.backup, ...(event.earlyWrites && { earlyWrites: event.earlyWrites }) }
+        : {},
     ),
     noteCopy: assign(({ context, event }) => {
       if (event.type !== "copyReported") return {};
@@ -162,7 +164,10 @@ export const upgradeSetup = setup({
     }),
     noteRestored: assign(({ event }) => ({
       ...{ restored: true, blockedReason: null },
-      ...(event.type === "dataRestored" && event.saved && { saved: event.saved }),
+      ...(event.type === "dataRestored" && {
+        ...(event.saved && { saved: event.saved }),
+        ...(event.earlyWrites && { earlyWrites: event.earlyWrites }),
+      }),
     })),
     noteForgotten: assign(({ context, event }) => {
       if (event.type !== "agentForgotten") return {};

@@ -174,6 +174,8 @@ export const limits = {
   spaceReserveBytesMax: 2 * 1024 * 1024 * 1024,
   memberWatchMs: 5_000,
   changeStreamWaitMs: 200,
+  /** The look for documents that were written before the copies takes no longer: it must not slow an upgrade. */
+  earlyWritesLookMs: 2_000,
   /** A manifest has about a kilobyte for each collection. */
   manifestBytesMax: 128 * 1024 * 1024,
   /** A metadata file holds one collection's options and 64 indexes, each at most a document of 16 MB. */

@@ -266,9 +266,11 @@ export class AgentProcess implements Runtime {
     });
     const world: MasterWorld = {
       ...{ store, log, engine: this.#engine, failureDetector: this.#failureDetector },
+      fence: held.fence,
       foreignWrites: this.#world.foreignWrites,
       steps: this.#options.steps,
       preflight: (extra) => database.preflight(extra),
+      catalogue: () => database.live.catalogue(),
     };
     await runMasterLoop(held, {
       ...{ world, clock, slot: this.#slot, stopping: this.#stopping.signal },

@@ -110,11 +110,14 @@ export async function readKeptCatalogue(
   );
 }
 
-/** Removes the values of upgrades that have ended: nobody reads them any more. It is idempotent. */
+/**
+ * Removes the values of upgrades that have ended: nobody reads them any more. Those of an upgrade without a journal stay,
+ * since the next one to be accepted has its id. It is idempotent.
+ */
 export async function sweepCatalogues(store: Store): Promise<void> {
   for (const { _id, ...head } of await store.list(collections.catalogues)) {
     const tail = await store.tail(coordinatorId(_id.split("/")[0] ?? ""));
-    if (tail && !isAtEnd(tail)) continue;
+    if (!tail || !isAtEnd(tail)) continue;
     const parts = partIds(_id, Number(head["parts"] ?? 0));
     await store.erase(collections.catalogueParts, parts, "catalogue-sweep");
     await store.erase(collections.catalogues, [_id], "catalogue-sweep");

@@ -7,6 +7,7 @@ import type { Store } from "../journal/store.ts";
 import { contextOf, isFinal, unreadable } from "../upgrade/fleet-journal.ts";
 import { type CopiesMade, copiesMade } from "../upgrade/protocol/copies-made.ts";
 import { type Downtime, downtimeOf, readDowntimeFacts } from "./upgrade-facts/downtime.ts";
+import { earlyWritesOf } from "./upgrade-facts/early-writes.ts";
 
 /** One stay of an upgrade in a state. */
 export interface StateTime extends Visit {
@@ -38,6 +39,8 @@ export interface HistoryItem {
   readonly states: readonly StateTime[];
   /** The writes of others that were saved and taken back, or null. */
   readonly saved: SavedWrites | null;
+  /** The changes since the acceptance that no copy precedes, in words: a way back keeps them. Empty once it is `done`. */
+  readonly earlyWrites: readonly string[];
   /** The copies of the state servers, or null where none was asked for. */
   readonly copies: CopiesMade | null;
   /** The time in which not every required agent served. */
@@ -65,6 +68,7 @@ export async function readHistory(store: Store): Promise<readonly HistoryItem[]>
         states: stateTimes(visitsOf(heads)),
         copies: context && copiesMade(context),
         saved: context?.saved ?? null,
+        earlyWrites: context ? earlyWritesOf(tail.state, context) : [],
         downtime: context
           ? downtimeOf(await readDowntimeFacts(store, tail, context))
           : { from: null, until: null },

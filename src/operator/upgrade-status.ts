@@ -17,6 +17,7 @@ import { contextOf, isFinal, unreadable } from "../upgrade/fleet-journal.ts";
 import { type CopiesMade, copiesMade } from "../upgrade/protocol/copies-made.ts";
 import { pauseCommand } from "../upgrade/protocol/pausing.ts";
 import type { Downtime, NotServing } from "./upgrade-facts/downtime.ts";
+import { earlyWritesOf } from "./upgrade-facts/early-writes.ts";
 import { copiedAgain, nextOf } from "./upgrade-facts/next.ts";
 import { type StepsProgress, stepsProgress } from "./upgrade-facts/progress.ts";
 import { waitingFor } from "./upgrade-facts/waiting-for.ts";
@@ -54,6 +55,8 @@ export interface UpgradeStatus {
   readonly copiedAgain: string | null;
   /** The writes of others that were saved and taken back, or null. */
   readonly saved: SavedWrites | null;
+  /** The changes since the acceptance that no copy precedes, in words: a way back keeps them. Empty once it is `done`. */
+  readonly earlyWrites: readonly string[];
   /** The policy on foreign writers, or null before the copies. */
   readonly foreignWrites: ForeignWritesPolicy | null;
   /** The time of the schema steps in the rehearsal, or null before that. */
@@ -90,6 +93,7 @@ function unreadStatus(tail: Entry, since: number, error: LockstepError): Upgrade
       batches: 0,
       progress: null,
       saved: null,
+      earlyWrites: [],
       restoring: null,
       copies: null,
       copiedAgain: null,
@@ -154,6 +158,7 @@ export function upgradeStatus(
     copies: copiesMade(context),
     copiedAgain: copiedAgain(tail.state, context),
     saved: context.saved ?? null,
+    earlyWrites: earlyWritesOf(tail.state, context),
     foreignWrites: context.backup?.foreignWrites ?? null,
     rehearsedMs:
       context.rehearsed.length === 0

@@ -24,6 +24,13 @@ import {
 
 const backwards: readonly Row[] = [
   ["restored", back, event("dataRestored", { digest: "d" }), "rolling-back", { restored: true }],
+  [
+    "nothing to restore, and early writes",
+    back,
+    event("dataRestored", { digest: null, earlyWrites: ["early"] }),
+    "rolling-back",
+    { restored: true, earlyWrites: ["early"] },
+  ],
   ["one is back", back, of("participantUndone", "a1"), "rolling-back", { undone: ["a1"] }],
   [
     "who is back counts once",

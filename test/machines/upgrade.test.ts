@@ -99,6 +99,13 @@ const forward: readonly Row[] = [
     [...timer(4)],
   ],
   ["the time", backingUp, event("backupTimeChosen", { backup }), "backing-up", { backup }],
+  [
+    "the time, with early writes",
+    backingUp,
+    event("backupTimeChosen", { backup, earlyWrites: ["early"] }),
+    "backing-up",
+    { backup, earlyWrites: ["early"] },
+  ],
   ["a copy", chosen, copy("a1"), "backing-up", { copies: { a1: { digest: "d", reason: null } } }],
   ["a copy of another time", chosen, copy("a1", { time: "0:1" }), "backing-up", {}],
   ["a copy before any time", backingUp, copy("a1"), "backing-up", {}],

@@ -93,6 +93,20 @@ describe("an upgrade", () => {
     expect(commands(explanation).slice(-2)).toEqual([...wanted, "lockstep upgrade 1.1.0"]);
   });
 
+  test("early writes: they are no part of what goes back, and are undone by hand; after a commit they are none", async () => {
+    const early = (type: UpgradeEvent["type"]) => (event: UpgradeEvent) =>
+      event.type === type ? { ...event, earlyWrites: ['collection "seeds" is new'] } : event;
+    const words = 'early writes, which a way back keeps: collection "seeds" is new';
+    const chosen = early("backupTimeChosen");
+    expect((await after(wayTo("migrating").map(chosen))).safe).toContain(words);
+    const back = await after(wayTo("rolled-back").map(chosen));
+    expect(back.safe).toContain(words);
+    expect(back.next.find(({ command }) => command === null)?.why).toMatch(/^undo by hand those/);
+    expect(text(await after(wayTo("done").map(chosen)))).not.toContain("early writes");
+    const uncopied = await after(wayTo("rolled-back").map(early("dataRestored")));
+    expect(uncopied.safe).toContain(words);
+  });
+
   test("rolled-back on request, or for a cause that no rehearsal shows: no rehearsal", async () => {
     for (const event of [
       { type: "abortRequested", why: "lunch" },

@@ -12,6 +12,7 @@ import type {
   SavedWrites,
   StepsProgress,
 } from "../../operator/status.ts";
+import { earlyWritesPage } from "../../operator/upgrade-facts/early-writes.ts";
 import type { UpgradeStatus } from "../../operator/upgrade-status.ts";
 import { timeSpan } from "../../time-span.ts";
 import { docsLinkOf } from "./docs-link.ts";
@@ -69,6 +70,11 @@ function savedText({ agent, path, documents, deletions }: SavedWrites): string {
   return [...saved, ...undone].join(", ");
 }
 
+/** The changes that no copy precedes, and the page that explains them. */
+function earlyWritesText(earlyWrites: readonly string[]): string {
+  return `${earlyWrites.join("; ")}: a way back keeps them, see ${earlyWritesPage}`;
+}
+
 /** True for an explanation that the reader has not seen yet. */
 type IsNews = (text: string) => boolean;
 const allIsNews: IsNews = () => true;
@@ -115,6 +121,9 @@ function renderUpgrade(
   if (upgrade.copies) lines.push(`  copied       ${copiesText(upgrade.copies)}`);
   if (upgrade.copiedAgain) lines.push(`  copied again ${upgrade.copiedAgain}`);
   if (upgrade.saved) lines.push(`  saved        ${savedText(upgrade.saved)}`);
+  if (upgrade.earlyWrites.length > 0) {
+    lines.push(`  early writes ${earlyWritesText(upgrade.earlyWrites)}`);
+  }
   if (upgrade.restoring) lines.push(`  restoring    ${restoringText(upgrade.restoring)}`);
   if (upgrade.foreignWrites !== null && !upgrade.final) {
     lines.push(`  foreign writes are ${upgrade.foreignWrites}`);
@@ -259,6 +268,9 @@ export function renderHistory(history: readonly HistoryItem[]): string {
       }${item.downtime.until === null ? "" : `, down ${downText(item.downtime)}`}, epochs ${item.epochs.join(", ")}`,
       `  ${item.states.map(stateText).join(" → ")}`,
       ...(item.saved === null ? [] : [`  ${savedText(item.saved)}`]),
+      ...(item.earlyWrites.length === 0
+        ? []
+        : [`  early writes: ${earlyWritesText(item.earlyWrites)}`]),
       ...(missingCopies(item) === null ? [] : [`  ${missingCopies(item)}`]),
       ...reasonLines(item, "  "),
     ])

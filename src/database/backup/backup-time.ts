@@ -31,6 +31,11 @@ export async function chooseBackupTime(marking: Marking): Promise<string> {
   return `${time.getHighBits()}:${time.getLowBits()}`;
 }
 
+/** The first cluster time of the second of a moment, by the clock of the primary. Pure. */
+export function clusterTimeAt(ms: number): string {
+  return `${Math.floor(ms / 1_000)}:0`;
+}
+
 /** Reads a cluster time from its text. */
 export function parseBackupTime(text: string): Timestamp {
   const [seconds, increment] = text.split(":").map(Number);

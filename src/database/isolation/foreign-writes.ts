@@ -8,7 +8,7 @@ import { bsonType } from "../../mongo/bson/raw-bson.ts";
 import { idText, printed } from "../../mongo/bson/typed-bytes.ts";
 import { hasCode, serverErrors } from "../../mongo/server-errors.ts";
 import type { FaultPoints } from "../../ports/fault-point.ts";
-import { parseBackupTime, writeMarker } from "../backup/backup-time.ts";
+import { clusterTimeAt, parseBackupTime, writeMarker } from "../backup/backup-time.ts";
 import { isOfRestore } from "../restore/restore-names.ts";
 
 /** A write from outside the upgrade. */
@@ -24,6 +24,8 @@ export interface ForeignWritesOptions {
   readonly control: Control;
   /** The time T of the copies. */
   readonly time: string;
+  /** Conditions on the server's events, beside or in place of the usual ones. */
+  readonly only?: Document;
   readonly faultPoints: FaultPoints;
   readonly signal: AbortSignal;
 }
@@ -133,6 +135,7 @@ export async function* foreignEvents(
   const foreign: Document = {
     operationType: { $in: ["insert", "update", "replace", "delete"] },
     "lsid.id": { $nin: own.map((id) => new UUID(id)) },
+    ...options.only,
   };
   const isOwn = ({ session: by }: WriteEvent) => by !== undefined && own.includes(by);
   try {
@@ -170,13 +173,17 @@ export async function* foreignEvents(
   }
 }
 
+/** Up to ten writes of some, and how many there are. */
+export interface WritesFound {
+  readonly writes: readonly ForeignWrite[];
+  readonly count: number;
+}
+
 /**
  * Up to ten writes from outside, and how many there are.
  * @throws LockstepError `foreign-writes` when the oplog no longer reaches back to T
  */
-export async function findForeignWrites(
-  options: ForeignWritesOptions,
-): Promise<{ readonly writes: readonly ForeignWrite[]; readonly count: number }> {
+export async function findForeignWrites(options: ForeignWritesOptions): Promise<WritesFound> {
   const writes: ForeignWrite[] = [];
   let count = 0;
   for await (const { collection, operation, id } of foreignEvents(options)) {
@@ -185,6 +192,20 @@ export async function findForeignWrites(
     if (count >= limits.foreignWritesCountedMax) break;
   }
   return { writes, count };
+}
+
+/**
+ * The documents that others have written since a moment, by the clock of the primary. Deletions are left out, since TTL
+ * deletion makes some.
+ * @throws LockstepError `foreign-writes` when the oplog no longer reaches back so far
+ */
+export function findWritesSince(
+  options: Omit<ForeignWritesOptions, "time">,
+  ms: number,
+): Promise<WritesFound> {
+  const operationType = { $in: ["insert", "update", "replace"] };
+  const only = { operationType, wallTime: { $gte: new Date(ms) } };
+  return findForeignWrites({ ...options, time: clusterTimeAt(ms), only });
 }
 
 /** `update of 7 in "items", … and 4 more`. Pure. */

@@ -1,5 +1,6 @@
 import { isStateServerHeard, startServer } from "../conditions.ts";
 import type { AgentStatus } from "../status.ts";
+import { earlyWritesPage } from "../upgrade-facts/early-writes.ts";
 import type { UpgradeStatus } from "../upgrade-status.ts";
 import type { ExplainFacts } from "./facts.ts";
 
@@ -52,12 +53,19 @@ function afterBlock({ reason }: UpgradeStatus): readonly NextCommand[] {
       ];
 }
 
+/** The way back has kept what was written before the copies. */
+function afterEarlyWrites({ from, to, earlyWrites }: UpgradeStatus): readonly NextCommand[] {
+  if (earlyWrites.length === 0) return [];
+  const undo = `undo by hand those early writes with which ${from} cannot live`;
+  return [work(`${undo}, and let ${to} write nothing as it starts: ${earlyWritesPage}`)];
+}
+
 function afterEnd(upgrade: UpgradeStatus): readonly NextCommand[] {
   const serving = upgrade.notServing.map(({ agent }) =>
     command(`lockstep explain ${agent}`, `why ${agent} does not serve`),
   );
-  if (upgrade.state === "rolled-back") return [...serving, ...afterRollBack(upgrade)];
-  return serving;
+  if (upgrade.state !== "rolled-back") return serving;
+  return [...serving, ...afterEarlyWrites(upgrade), ...afterRollBack(upgrade)];
 }
 
 function forSilent(agents: readonly AgentStatus[]): readonly NextCommand[] {

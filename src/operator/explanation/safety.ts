@@ -1,5 +1,6 @@
 import { copyHoldersOf, type UpgradeContext } from "../../../machines/upgrade-context.ts";
 import type { AgentStatus } from "../status.ts";
+import type { UpgradeStatus } from "../upgrade-status.ts";
 import type { ExplainFacts } from "./facts.ts";
 
 /** The state of the live data in an upgrade that is under way. */
@@ -15,6 +16,13 @@ function dataText({ touched, restored, copies, restoreOf, from }: UpgradeContext
   return `${what} to change the live data; ${held}: keep those folders`;
 }
 
+/** The changes that are no part of what goes back. */
+function notTakenBack({ earlyWrites }: UpgradeStatus): readonly string[] {
+  return earlyWrites.length === 0
+    ? []
+    : [`early writes, which a way back keeps: ${earlyWrites.join("; ")}`];
+}
+
 /** The state of data, gates and decisions of an upgrade: this says which acts are safe. Pure. */
 export function safetyOfUpgrade({ status, context }: ExplainFacts): readonly string[] {
   const { upgrade, versions } = status;
@@ -25,7 +33,7 @@ export function safetyOfUpgrade({ status, context }: ExplainFacts): readonly str
       upgrade.state === "done"
         ? `${upgrade.to} is committed: no way leads back but a restore`
         : `the fleet is on ${upgrade.from} with the data of ${upgrade.from}`;
-    return [end, "it is safe to stop and start agents"];
+    return [end, ...notTakenBack(upgrade), "it is safe to stop and start agents"];
   }
   const shared = [
     "no decision is lost if any process dies now: the journal has it, and another state server goes on",
@@ -43,7 +51,7 @@ export function safetyOfUpgrade({ status, context }: ExplainFacts): readonly str
     upgrade.state === "paused"
       ? ["the live data stands still between two batches: it is safe to read it"]
       : [];
-  return [dataText(context), ...still, gates, ...shared, ...hands];
+  return [dataText(context), ...notTakenBack(upgrade), ...still, gates, ...shared, ...hands];
 }
 
 /** The acts that are safe on one agent now. Pure. */

@@ -2,7 +2,7 @@ import { savedDirectory } from "../../control/ids.ts";
 import { chooseBackupTime } from "../../database/backup/backup-time.ts";
 import { holdHistory, releaseHistory } from "../../database/history/history.ts";
 import { endEarlierOperations } from "../../database/isolation/end-earlier-operations.ts";
-import { refuseForeignWrites } from "../../database/isolation/foreign-writes.ts";
+import { findWritesSince, refuseForeignWrites } from "../../database/isolation/foreign-writes.ts";
 import { saveForeignWrites } from "../../database/isolation/save-foreign-writes.ts";
 import { pauseDeletions, resumeDeletions } from "../../database/isolation/ttl-hold.ts";
 import { allowWrites, blockWrites } from "../../database/isolation/write-block.ts";
@@ -21,6 +21,7 @@ export function isolationOn(options: MongoDatabaseOptions) {
     endEarlierOperations: () => endEarlierOperations({ client, databaseName, clock, log }),
     refuseForeignWrites: ({ signal }, time, whatNext) =>
       refuseForeignWrites({ ...hold, time, signal }, whatNext),
+    findWritesSince: ({ signal }, ms) => findWritesSince({ ...hold, signal }, ms),
     saveForeignWrites: ({ effect, signal }, time) => {
       const directory = savedDirectory(options.dataDirectory, effect);
       return saveForeignWrites({ ...hold, time, signal, directory, log });

@@ -3,6 +3,7 @@ import type { Holdings } from "../../control/agents.ts";
 import type { VerifiedDump } from "../../database/backup/dump/verify-dump.ts";
 import type { Manifest } from "../../database/backup/manifest.ts";
 import type { DataDatabase } from "../../database/data-database.ts";
+import type { WritesFound } from "../../database/isolation/foreign-writes.ts";
 import type { PartialCopy } from "../../database/rehearsal/partial-copy.ts";
 import type { Mastership } from "../../leadership/mastership.ts";
 import type { Catalogued } from "../protocol/backup-point.ts";
@@ -69,6 +70,11 @@ export interface UpgradeDatabase {
    * @throws LockstepError `foreign-writes`, with up to ten of them and what to do next
    */
   refuseForeignWrites(acting: Acting, time: string, whatNext?: string): Promise<void>;
+  /**
+   * Looks for documents that others have written since a moment by the store's clock. It leaves deletions out.
+   * @throws LockstepError `foreign-writes` where nobody can say any more
+   */
+  findWritesSince(acting: Acting, ms: number): Promise<WritesFound>;
   /**
    * Saves the documents that others have written since the time T into this agent's data directory.
    * @throws LockstepError `disk-full`, `file-trouble`

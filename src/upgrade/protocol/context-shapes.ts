@@ -53,6 +53,7 @@ export const upgradeContextShape = fields<UpgradeContext>({
   deadlines: deadlinesShape,
   restoreOf: nullable(fields<RestoreOf>({ backupId: text, digest: text, holders: list(text) })),
   acceptedAt: figure,
+  catalogue: optional(text),
   ready: record(fields<PlanSummary & { incarnation: number }>({ ...plan, incarnation: count })),
   gatesShut: flag,
   backup,
@@ -80,6 +81,7 @@ export const upgradeContextShape = fields<UpgradeContext>({
   saved: optional(
     fields<SavedWrites>({ agent: text, path: nullable(text), documents: count, deletions: count }),
   ),
+  earlyWrites: optional(list(text)),
 });
 
 /** The fields of a participant's context that others read and decide by. */

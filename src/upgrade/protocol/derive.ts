@@ -117,6 +117,9 @@ function silences(
   });
 }
 
+/** The key of the event that all gates are shut. It comes once in an upgrade. */
+export const gatesShutKey = "gatesShut";
+
 /** The coordinator's news from the agents' records: gates, and agents that are silent or absent. */
 export function fromRecords(
   coordinator: ActorView<UpgradeContext>,
@@ -130,7 +133,7 @@ export function fromRecords(
     );
     const isNews = coordinator.state === "waiting" && !known.gatesShut && shut;
     return [
-      ...(isNews ? [{ event: { type: "gatesShut" as const }, key: "gatesShut" }] : []),
+      ...(isNews ? [{ event: { type: "gatesShut" as const }, key: gatesShutKey }] : []),
       ...silences(coordinator, records, livenessOf),
     ];
   }

@@ -40,6 +40,7 @@ const status: FleetStatus = {
     },
     restoring: null,
     saved: null,
+    earlyWrites: [],
     copiedAgain: null,
     copies: { made: 2, of: 3, missing: [{ agent: "a1", why: "not permitted" }] },
     foreignWrites: "only detected",
@@ -182,6 +183,14 @@ test("the copies that are made again, with the reason", () => {
   );
 });
 
+test("early writes, with the page that explains them", () => {
+  if (!status.upgrade) throw new Error("expected an upgrade");
+  const upgrade = { ...status.upgrade, earlyWrites: ['index "a" of "b" is new', "more"] };
+  expect(renderStatus({ ...status, upgrade })).toContain(
+    '\n  early writes index "a" of "b" is new; more: a way back keeps them, see docs/operations.md#early-writes\n',
+  );
+});
+
 test("the history", () => {
   expect(renderHistory([])).toBe("no upgrade yet");
   const item = {
@@ -199,6 +208,7 @@ test("the history", () => {
       { state: "rolled-back", at: at + 3_000, epoch: 2, lastedMs: null },
     ],
     saved: { agent: "a1", path: "/saved/u000002-41", documents: 2, deletions: 1 },
+    earlyWrites: [],
     copies: { made: 3, of: 3, missing: [] },
     downtime: { from: at + 100, until: at + 4_100 },
   };
@@ -208,6 +218,9 @@ test("the history", () => {
   );
   const lost = { ...item, copies: status.upgrade?.copies ?? null };
   expect(renderHistory([lost])).toContain("\n  2 of 3 copies (a1: not permitted)\n");
+  expect(renderHistory([{ ...item, earlyWrites: ["more"] }])).toContain(
+    "\n  early writes: more: a way back keeps them, see docs/operations.md#early-writes\n",
+  );
   const unknown = { ...item, downtime: { from: at, until: null } };
   expect(renderHistory([unknown])).toContain(", took 3.0 s, epochs");
   expect(renderHistory([item])).toBe(

@@ -13,6 +13,7 @@ import { expect, test } from "vitest";
 import { chooseBackupTime } from "../../../src/database/backup/backup-time.ts";
 import {
   findForeignWrites,
+  findWritesSince,
   refuseForeignWrites,
   writesText,
 } from "../../../src/database/isolation/foreign-writes.ts";
@@ -22,9 +23,11 @@ import { runSchemaSteps } from "../../../src/database/migration/schema-steps.ts"
 import { restoreDatabase } from "../../../src/database/restore/restore.ts";
 import { limits } from "../../../src/limits.ts";
 import { silentLog } from "../../../src/log.ts";
+import { databaseNowMs } from "../../../src/mongo/database-now.ts";
 import { systemClock } from "../../../src/ports/clock.ts";
 import { noFaults } from "../../../src/ports/fault-point.ts";
 import { openClient } from "../../support/database.ts";
+import { until } from "../../support/until.ts";
 import {
   createSetting,
   dyingFaultPoints,
@@ -124,6 +127,35 @@ test("a plain write, one of a transaction, and one between our batches are named
     code: "foreign-writes",
     message: expect.stringContaining('update of 7 in "items"'),
   });
+});
+
+test("since a moment: each document that others have written, and no deletion, as TTL deletion makes some", async () => {
+  const setting = await createSetting();
+  const { name } = setting;
+  await fill(setting);
+  await setting.master(1);
+  const client = await openClient({ appName: "a build" });
+  const { time, ...options } = optionsOf(setting, "");
+  const items = client.db(name).collection<{ _id: number | string; by?: string }>("items");
+  await items.updateOne({ _id: 1 }, { $set: { by: "before" } });
+  const before = await databaseNowMs(client);
+  // A write of the same millisecond as the moment counts, too.
+  await until("a later millisecond", async () => (await databaseNowMs(client)) > before);
+  const moment = await databaseNowMs(client);
+  expect(await findWritesSince(options, moment)).toEqual(none);
+  await items.insertOne({ _id: "seed" });
+  await items.updateOne({ _id: 7 }, { $set: { by: "a build" } });
+  await items.replaceOne({ _id: 8 }, { by: "a build" });
+  await items.deleteMany({ _id: { $gt: 2_000 } });
+  await items.createIndex({ by: 1 });
+  expect((await runSchemaSteps(await runOptions(setting, 2, steps))).kind).toBe("done");
+  const found = await findWritesSince(options, moment);
+  expect(found.writes.map(({ operation, id }) => `${operation} ${id}`)).toEqual([
+    'insert "seed"',
+    "update 7",
+    "replace 8",
+  ]);
+  expect(found.count).toBe(3);
 });
 
 test("where they were not counted to the end, that is said", () => {

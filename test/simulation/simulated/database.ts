@@ -179,6 +179,7 @@ export function createSimulatedDatabase(options: SimulatedDatabaseOptions): Upgr
       if ((await readData(store)).foreign === foreignAt(time)) return;
       throw new LockstepError("foreign-writes", `somebody wrote: ${whatNext}`);
     },
+    findWritesSince: async () => ({ writes: [], count: 0 }),
     saveForeignWrites: async () => ({ path: "saved", documents: 1, deletions: 0 }),
 
     pauseDeletions: ({ effect }) => options.started(effect),

@@ -11,6 +11,7 @@ import { isSameData } from "../../protocol/data-decisions.ts";
 import type { World } from "../../world.ts";
 import { actingOf, foreignWritesSince } from "./acting.ts";
 import type { CoordinatorEffects } from "./coordinator-effects.ts";
+import { lookForEarlyWrites } from "./early-writes.ts";
 import { acceptedInput } from "./step-runs.ts";
 
 /** Reads definitions and hashes of the live database, and refuses what no copy can hold. */
@@ -63,9 +64,15 @@ export function chooseBackupTime(world: World): CoordinatorEffects["chooseBackup
     await database.holdHistory(acting, historySecondsNeeded(dataSizeBytes, capSeconds));
     if (foreignWrites === "prevented") await database.blockWrites(acting);
     await database.endEarlierOperations();
-    const { catalogued, ...chosen } = await chooseQuietTime(world, acting);
+    const quiet = chooseQuietTime(world, acting);
+    const readLive = async () => (await quiet).catalogued.catalogue;
+    const [{ catalogued, ...chosen }, earlyWrites] = await Promise.all([
+      quiet,
+      lookForEarlyWrites(world, acting, upgradeId, readLive),
+    ]);
     const { fence } = actingOf(world, context).mastership;
     const catalogue = await keepCatalogue({ store: world.store, fence }, upgradeId, catalogued);
-    return { type: "backupTimeChosen", backup: { ...chosen, foreignWrites, catalogue } };
+    const backup = { ...chosen, foreignWrites, catalogue };
+    return { type: "backupTimeChosen", backup, earlyWrites };
   };
 }

@@ -7,6 +7,7 @@ import { wayBack, withoutCopy } from "../../protocol/data-decisions.ts";
 import type { World } from "../../world.ts";
 import { actingOf, attempt, foreignWritesSince, hasBegun, untilHoldersHadTime } from "./acting.ts";
 import type { CoordinatorEffects } from "./coordinator-effects.ts";
+import { lookForEarlyWrites } from "./early-writes.ts";
 import { copyOf } from "./held-copies.ts";
 import { watchingMembers } from "./watching-members.ts";
 
@@ -35,7 +36,10 @@ export function restore(world: World): CoordinatorEffects["restore"] {
       await database.clearScratch(acting, `the rehearsal of ${upgradeId}`);
       const way = wayBack(params, params.touched && (await hasBegun(world, upgradeId)));
       if (point === null || way === "nothing-was-copied") {
-        return { type: "dataRestored", digest: null } as const;
+        const earlyWrites = await lookForEarlyWrites(world, acting, upgradeId, () =>
+          database.live.catalogue(),
+        );
+        return { type: "dataRestored", digest: null, earlyWrites } as const;
       }
       if (way === "keep") {
         const digest = digestOf(await database.live.digests());

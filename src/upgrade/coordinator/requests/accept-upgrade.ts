@@ -9,6 +9,7 @@ import {
   type FleetRequest,
   type InboxItem,
 } from "../../../control/inbox.ts";
+import { keepCatalogue } from "../../../control/kept-catalogues.ts";
 import { noVersionError, readVersions } from "../../../control/versions.ts";
 import { LockstepError } from "../../../errors.ts";
 import type { Versions } from "../../../journal/store.ts";
@@ -84,6 +85,8 @@ export async function acceptUpgrade(
   const warnings = await world.preflight(
     request.kind === "restore" ? request.backup : { bytes: 0, files: 0 },
   );
+  // A later look compares with it: a new build may change definitions before there are copies.
+  const catalogue = await keepCatalogue(world, input.upgradeId, await world.catalogue());
   const what = input.restoreOf ? `restore of ${input.restoreOf.backupId},` : "upgrade";
   const answer: Answer = {
     ok: true,
@@ -94,8 +97,10 @@ export async function acceptUpgrade(
       ...warnings,
     ].join("; "),
   };
-  await engine.create(coordinatorId(input.upgradeId), "upgrade", input, {
-    owner,
-    writes: [answerWrite(item.id, answer)],
-  });
+  await engine.create(
+    coordinatorId(input.upgradeId),
+    "upgrade",
+    { ...input, catalogue },
+    { owner, writes: [answerWrite(item.id, answer)] },
+  );
 }

@@ -1,8 +1,9 @@
 import type { ForeignWritesPolicy } from "../../../../machines/vocabulary.ts";
 import type { FailureDetector } from "../../../control/failure-detector.ts";
 import type { Engine } from "../../../fleet-engine/engine.ts";
-import type { Store } from "../../../journal/store.ts";
+import type { Store, Write } from "../../../journal/store.ts";
 import type { Log } from "../../../log.ts";
+import type { Catalogue } from "../../../mongo/catalogue/catalogue.ts";
 import type { ExtraCopy } from "../../database/upgrade-database.ts";
 import type { Step } from "../../protocol/steps.ts";
 
@@ -10,6 +11,8 @@ import type { Step } from "../../protocol/steps.ts";
 export interface MasterWorld {
   readonly store: Store;
   readonly engine: Engine;
+  /** Joins each write of this master outside of the engine. */
+  readonly fence: Write;
   readonly failureDetector: FailureDetector;
   readonly foreignWrites: ForeignWritesPolicy;
   /** The steps of this build. */
@@ -17,4 +20,6 @@ export interface MasterWorld {
   readonly log: Log;
   /** Refuses by name what cannot be upgraded here: deployment, database, space. */
   preflight(extra: ExtraCopy): Promise<readonly string[]>;
+  /** The definitions of the application's database. */
+  catalogue(): Promise<Catalogue>;
 }
