@@ -88,6 +88,7 @@ test("a fleet that nobody has declared is trouble, and the rest is examined all 
   expect(finding("the versions of the members")?.figure).toMatch(/^MongoDB [\d.]+ on 3 members/);
   expect(finding("the clocks of the members")?.figure).toMatch(/^3 clocks, at most [\d.]+ s apart/);
   expect(finding("the window of the oplog")?.figure.split(", ")).toHaveLength(3);
+  expect(finding("the disks of the agents")?.figure).toMatch(/; no state server is there$/);
   expect(findings.filter(({ outcome }) => outcome === "trouble")).toHaveLength(1);
   expect(await lastWrite()).toEqual(before);
 });

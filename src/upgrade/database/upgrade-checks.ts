@@ -217,7 +217,8 @@ function hostChecks(options: CheckOptions, { keepers, size }: Facts): readonly U
         const [found, { agentBytes }] = [await keepers(), spaceNeeded(await size())];
         requireAgentSpace(found, agentBytes);
         const free = found.map(({ agent, freeBytes }) => `${agent} ${megabytes(freeBytes)}`);
-        return passed(`each needs ${megabytes(agentBytes)}; free: ${free.join(", ")}`);
+        const words = free.length === 0 ? "no state server is there" : `free: ${free.join(", ")}`;
+        return passed(`each needs ${megabytes(agentBytes)}; ${words}`);
       },
     },
     {
