@@ -25,7 +25,7 @@ const elsewhere = [
 const namesOfOthers = [
   ...["autoCreate", "autoIndex", "ensureIndexes", "gracefulTerminationTimeout", "onTheWay"],
   ...["stopOnError", "terminationGracePeriodSeconds", "transactionAsyncLocalStorage"],
-  "transformIgnorePatterns",
+  ...["transformIgnorePatterns", "enableShutdownHooks", "resumeAfter", "startAfter"],
 ];
 
 /** The folder and those above it, with a slash at the end. */
