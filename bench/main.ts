@@ -4,6 +4,7 @@ import { mongodbWorld } from "./against/mongodb-world.ts";
 import { restate } from "./against/restate.ts";
 import { backup, restore } from "./copy.ts";
 import { downtime5Of200, downtime21, downtime200 } from "./downtime.ts";
+import { processorTimeOf } from "./engine/processor-time.ts";
 import { engineTakeover, manyActors, timers } from "./engine/sleepers.ts";
 import { sequential, transitionsOf } from "./engine/transitions.ts";
 import { fencedBatches } from "./fenced-batches.ts";
@@ -32,6 +33,18 @@ const benchmarks: Readonly<
     unit: "1/s",
     runs: 3,
     group: "transitions",
+  },
+  "processor-time-1000": {
+    run: processorTimeOf(1_000, 60_000),
+    unit: "us",
+    runs: 3,
+    group: "processor-time",
+  },
+  "processor-time-10000": {
+    run: processorTimeOf(10_000, 60_000),
+    unit: "us",
+    runs: 3,
+    group: "processor-time",
   },
   sequential: { run: sequential, unit: "ms", runs: 3 },
   "engine-takeover": { run: engineTakeover, unit: "s", runs: 3 },

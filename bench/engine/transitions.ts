@@ -8,12 +8,12 @@ import { counter } from "./chart.ts";
 
 const database = "engine";
 
-/** Inserts per second of the same documents in groups, several on their way at once. */
-async function rawInserts(
+/** A new collection, and the inserts of the same documents into it in groups, several on their way at once. */
+export async function rawInserts(
   client: MongoClient,
   documents: readonly Document[],
   indexes: readonly IndexDescription[] = [],
-): Promise<number> {
+): Promise<() => Promise<void>> {
   const groupSize = 500;
   const raw = client.db(database).collection("raw", {
     writeConcern: { w: "majority", j: true },
@@ -22,13 +22,21 @@ async function rawInserts(
   await client.db(database).createCollection("raw");
   if (indexes.length > 0) await raw.createIndexes([...indexes]);
   const groups = Math.ceil(documents.length / groupSize);
-  return perSecond(documents.length, () =>
+  return () =>
     inParallel(groups, 4, (group) =>
       raw.insertMany(documents.slice(group * groupSize, (group + 1) * groupSize), {
         ordered: false,
       }),
-    ),
-  );
+    );
+}
+
+/** So many of the latest entries of the journal, and its indexes but that of `_id`. */
+export async function journalOf(client: MongoClient, count: number) {
+  const journal = client.db(database).collection("lockstep_journal");
+  const documents = await journal.find().sort({ ts: -1 }).limit(count).toArray();
+  const found = await journal.indexes();
+  const indexes = found.filter(({ name }) => name !== "_id_").map(({ v: _, ...index }) => index);
+  return { documents, indexes: indexes as IndexDescription[] };
 }
 
 /** The rates of so many actors: their starts, and events that come to them in turn. */
@@ -58,12 +66,8 @@ export async function rawCeiling(
   count: number,
   isIndexed = false,
 ): Promise<number> {
-  const journal = client.db(database).collection("lockstep_journal");
-  const documents = await journal.find().sort({ ts: -1 }).limit(count).toArray();
-  if (!isIndexed) return rawInserts(client, documents);
-  const found = await journal.indexes();
-  const indexes = found.filter(({ name }) => name !== "_id_").map(({ v: _, ...index }) => index);
-  return rawInserts(client, documents, indexes as IndexDescription[]);
+  const { documents, indexes } = await journalOf(client, count);
+  return perSecond(count, await rawInserts(client, documents, isIndexed ? indexes : []));
 }
 
 /** Transitions per second of so many actors, each with one event on its way, against raw inserts of the same documents. */
