@@ -24,7 +24,7 @@ export async function awaitVersion(options: {
 }): Promise<Versions | undefined> {
   const { store, clock, log, agent, fleet, version, signal } = options;
   const looksPerNote = limits.versionNoteMs / limits.versionLookMs;
-  for (let look = 0; look < limits.looksMax && !signal.aborted; look += 1) {
+  for (let look = 0; !signal.aborted; look += 1) {
     const versions = await readVersions(store);
     if (versions || options.initialize) return versions;
     options.reportWaiting();

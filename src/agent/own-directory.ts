@@ -45,7 +45,7 @@ interface TakeOptions {
 async function lockAgent(options: TakeOptions): Promise<FolderLock> {
   const { dataDirectory, clock, log, signal, reportWaiting } = options;
   const looksPerNote = limits.earlierProcessNoteMs / limits.earlierProcessLookMs;
-  for (let look = 0; look < limits.looksMax && !signal.aborted; look += 1) {
+  for (let look = 0; !signal.aborted; look += 1) {
     try {
       return await lockFolder(dataDirectory, "agent");
     } catch (error) {

@@ -20,10 +20,11 @@ export interface Heeding {
 async function launcherEnded({ launcher, clock, signal }: Heeding): Promise<void> {
   const isThere = async () =>
     launcher !== undefined && (await identityOf(launcher.pid))?.started === launcher.started;
-  if (!(await isThere())) return await new Promise(() => {});
-  for (let look = 0; look < limits.looksMax && !signal.aborted; look += 1) {
+  if (!(await isThere().catch(() => false))) return await new Promise(() => {});
+  while (!signal.aborted) {
     await clock.sleep(limits.launcherAliveLookMs, signal);
-    if (!(await isThere())) return;
+    // A look that failed says nothing: an agent without a free file goes on.
+    if (!(await isThere().catch(() => true))) return;
   }
 }
 

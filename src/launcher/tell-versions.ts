@@ -22,7 +22,7 @@ export async function tellVersions(options: {
   const { child, read, wakeUp, log, signal } = options;
   let known = options.versions.join();
   let trouble = "";
-  for (let look = 0; look < limits.looksMax && !signal.aborted; look += 1) {
+  while (!signal.aborted) {
     await wakeUp.wait(limits.launcherVersionsLookMs, signal);
     if (signal.aborted) return;
     try {

@@ -14,7 +14,7 @@ async function keepMember(
   onEnd: (how: string) => void,
 ): Promise<void> {
   let soonEnds = 0;
-  for (let starts = 0; starts < limits.looksMax; starts += 1) {
+  while (!signal.aborted) {
     const startedAtMs = clock.monotonicMs();
     const ended = new AbortController();
     const stopped = clock.sleep(Number.POSITIVE_INFINITY, AbortSignal.any([signal, ended.signal]));

@@ -56,15 +56,19 @@ export interface ProcessIdentity {
   readonly started: string;
 }
 
-/** The identity of a process, or undefined where there is none, or where the system does not tell. */
+/**
+ * The identity of a process, or undefined where there is none: it never was, has ended, or waits as a zombie for its parent.
+ * It is undefined for all of them where the system does not tell. Throws what else keeps it from being read, as too many open files.
+ */
 export async function identityOf(pid: number): Promise<ProcessIdentity | undefined> {
-  const stat = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => "");
-  // The name of the program, in parentheses, may contain spaces. The start is the 20th value after it.
-  const started = stat
-    .slice(stat.lastIndexOf(")") + 2)
-    .split(" ")
-    .at(19);
-  return started === undefined ? undefined : { pid, started };
+  const stat = await readFile(`/proc/${pid}/stat`, "utf8").catch((error: unknown) => {
+    if (["ENOENT", "ESRCH"].includes(String((error as NodeJS.ErrnoException).code))) return "";
+    throw error;
+  });
+  // The name of the program, in parentheses, may contain spaces. After it come the state, and at the 20th place the start.
+  const values = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  const [state = "", started] = [values[0], values[19]];
+  return started === undefined || "ZX".includes(state) ? undefined : { pid, started };
 }
 
 /** Resolves once the child has ended. */

@@ -36,7 +36,7 @@ async function failWithoutMajority(
   timeoutMs: number,
   over: AbortSignal,
 ): Promise<never> {
-  for (let looks = 0; looks < limits.looksMax && !over.aborted; looks += 1) {
+  while (!over.aborted) {
     await clock.sleep(limits.majorityWatchMs, over);
     if (over.aborted) break;
     try {

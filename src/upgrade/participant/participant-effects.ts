@@ -23,7 +23,7 @@ import { sweepCopies } from "./sweep-copies.ts";
 
 /** Waits, where this agent is master, until it has restored the data: another master would begin the restore again. */
 async function untilRestored(world: World, upgradeId: string, signal: AbortSignal): Promise<void> {
-  for (let look = 0; look < limits.looksMax && world.isMaster() && !signal.aborted; look += 1) {
+  while (world.isMaster() && !signal.aborted) {
     const tail = await world.store.tail(coordinatorId(upgradeId));
     if (tail?.state !== "rolling-back") return;
     if (contextOf<{ restored: boolean }>(tail).restored) return;

@@ -31,7 +31,7 @@ export async function watchingMembers<Result>(
     await alsoLook?.();
   };
   const watching = (async () => {
-    for (let looks = 0; looks < limits.looksMax && !either.aborted; looks += 1) {
+    while (!either.aborted) {
       try {
         await look();
       } catch (error) {
