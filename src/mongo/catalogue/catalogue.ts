@@ -92,17 +92,19 @@ export function ownIndexes(described: readonly Uint8Array[]): readonly Definitio
     .map(({ definition }) => definition);
 }
 
+/** The indexes of a collection, or undefined where it was dropped or renamed since it was listed. */
 async function listIndexes(
   client: MongoClient,
   databaseName: string,
   name: string,
-): Promise<readonly Definition[]> {
+): Promise<readonly Definition[] | undefined> {
   const raw = await client
     .db(databaseName)
     .collection(name)
     .listIndexes({ raw: true })
     .toArray()
     .catch((error: unknown) => {
+      if (hasCode(error, serverErrors.namespaceNotFound)) return undefined;
       if (!hasCode(error, serverErrors.indexNotDescribable)) throw error;
       throw new LockstepError(
         "database-not-supported",
@@ -111,7 +113,7 @@ async function listIndexes(
         { cause: error },
       );
     });
-  return ownIndexes(raw as unknown as Uint8Array[]);
+  return raw && ownIndexes(raw as unknown as Uint8Array[]);
 }
 
 function byName(left: { name: string }, right: { name: string }): number {
@@ -194,13 +196,8 @@ export async function findEntry(
   const found = await findCollection(client, databaseName, name);
   if (found === undefined) return undefined;
   if (found.uuid === "") return { ...found, indexes: [] };
-  try {
-    return { ...found, indexes: await listIndexes(client, databaseName, name) };
-  } catch (error) {
-    // It was dropped or renamed since the first look.
-    if (hasCode(error, serverErrors.namespaceNotFound)) return undefined;
-    throw error;
-  }
+  const indexes = await listIndexes(client, databaseName, name);
+  return indexes && { ...found, indexes };
 }
 
 /** The collection of this UUID without its indexes, or undefined. */
@@ -212,7 +209,10 @@ export async function findByUuid(
   return (await listCollections(client, databaseName, { "info.uuid": new UUID(uuid) }))[0];
 }
 
-/** Reads names, UUIDs, options and indexes of a database, in the order of the names. */
+/**
+ * Reads names, UUIDs, options and indexes of a database, in the order of the names. An application may drop a collection
+ * meanwhile, which then is left out: where that matters, two looks are compared.
+ */
 export async function readCatalogue(client: MongoClient, databaseName: string): Promise<Catalogue> {
   const database = client.db(databaseName);
   const all = (await listAll(client, databaseName)).toSorted(byName);
@@ -228,7 +228,7 @@ export async function readCatalogue(client: MongoClient, databaseName: string): 
     if (name === "system.js" && !(await database.collection(name).findOne())) return [];
     const uuid = uuids.get(dataCollection({ name, type }) ?? "") ?? "";
     const indexes = uuid === "" ? [] : await listIndexes(client, databaseName, name);
-    return [{ name, type, uuid, options, indexes }];
+    return indexes ? [{ name, type, uuid, options, indexes }] : [];
   };
   const kept = all.filter((entry) => !isBookkeeping(entry.name, all));
   const collections: CollectionEntry[] = [];
