@@ -174,7 +174,7 @@ export const limits = {
   spaceReserveBytesMax: 2 * 1024 * 1024 * 1024,
   memberWatchMs: 5_000,
   changeStreamWaitMs: 200,
-  /** The look for documents that were written before the copies takes no longer: it must not slow an upgrade. */
+  /** A look for what was written before the copies takes no longer: it must not slow an upgrade. */
   earlyWritesLookMs: 2_000,
   /** A manifest has about a kilobyte for each collection. */
   manifestBytesMax: 128 * 1024 * 1024,

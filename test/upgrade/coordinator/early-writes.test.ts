@@ -34,8 +34,11 @@ interface Facts {
   readonly state?: string;
   readonly live?: Catalogue;
   readonly isKept?: boolean;
+  /** The early writes that the journal has. */
+  readonly known?: readonly string[];
   readonly foreignWrites?: World["foreignWrites"];
   findWritesSince?(acting: Acting, ms: number): Promise<WritesFound>;
+  readonly catalogueMs?: number;
 }
 
 async function look(facts: Facts) {
@@ -49,6 +52,7 @@ async function look(facts: Facts) {
   for (const entry of coordinator(ways[state] ?? [])) {
     const snapshot = JSON.parse(entry.snapshot);
     if (isKept) snapshot.context.catalogue = catalogue;
+    if (facts.known) snapshot.context.earlyWrites = facts.known;
     const isShut = entry.event.type === "gatesShut";
     const key = isShut ? { eventKey: callerKey("gatesShut") } : {};
     await store.append([{ ...entry, ...key, snapshot: JSON.stringify(snapshot) }]);
@@ -58,21 +62,24 @@ async function look(facts: Facts) {
     asked.push(ms);
     return facts.findWritesSince?.(acting, ms) ?? { writes: [], count: 0 };
   };
+  const readLive = async () => {
+    if (facts.catalogueMs !== undefined) await scheduler.sleep(facts.catalogueMs);
+    return live;
+  };
   const said: unknown[] = [];
   const log = { ...silentLog, warn: (fields: unknown) => said.push(fields) };
   const world = {
-    ...{ store, log, database: { findWritesSince } },
+    ...{ store, log },
+    database: { findWritesSince, live: { catalogue: readLive } },
     foreignWrites: facts.foreignWrites ?? "only detected",
     clock: { monotonicMs: scheduler.nowMs, sleep: scheduler.sleep },
   } as unknown as World;
   const acting = { actor: `upgrade/${upgradeId}`, signal: new AbortController().signal };
   let found: readonly string[] | undefined;
-  const looking = lookForEarlyWrites(world, acting as Acting, upgradeId, async () => live).then(
-    (words) => {
-      found = words;
-    },
-  );
-  await scheduler.run(limits.earlyWritesLookMs, () => found !== undefined);
+  const looking = lookForEarlyWrites(world, acting as Acting, upgradeId).then((words) => {
+    found = words;
+  });
+  await scheduler.run(2 * limits.earlyWritesLookMs, () => found !== undefined);
   await looking;
   return { found, asked, said };
 }
@@ -132,4 +139,29 @@ test("a look that fails, or that goes on for too long, tells nothing, and is end
     'collection "made" is new',
   ]);
   expect(isEnded).toBe(true);
+});
+
+test("definitions that cannot be read in time hold up no way back", async () => {
+  const live = withCollections("items", "made");
+  const catalogueMs = limits.earlyWritesLookMs + 1;
+  const { found } = await look({ live, catalogueMs, findWritesSince: async () => seed });
+  expect(found).toEqual(['while all gates were shut: insert of 7 in "seeds"']);
+});
+
+test("a look that fails keeps what an earlier one has found; one that succeeds says how it is now", async () => {
+  const known = ['while all gates were shut: insert of 1 in "seeds"', 'collection "made" is new'];
+  const live = withCollections("items", "made");
+  const findWritesSince = async () => {
+    throw new LockstepError("foreign-writes", "the oplog no longer reaches back");
+  };
+  expect((await look({ known, live, findWritesSince })).found).toEqual(known);
+  expect((await look({ known })).found).toEqual([]);
+});
+
+test("a name or an _id of any length makes no event that the journal refuses", async () => {
+  const id = "x".repeat(limits.snapshotBytesMax);
+  const found = { writes: [{ collection: "seeds", operation: "insert", id }], count: 1 };
+  const words = (await look({ findWritesSince: async () => found })).found ?? [];
+  expect(words[0]).toMatch(/^while all gates were shut: insert of x+… \(cut: \d+ characters\)$/);
+  expect(words[0]?.length).toBeLessThan(2 * limits.reasonMessageLengthMax);
 });

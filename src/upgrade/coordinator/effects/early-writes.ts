@@ -1,26 +1,35 @@
-import type { UpgradeInput } from "../../../../machines/upgrade-context.ts";
+import type { UpgradeContext } from "../../../../machines/upgrade-context.ts";
+import { coordinatorId } from "../../../control/ids.ts";
 import { readKeptCatalogue } from "../../../control/kept-catalogues.ts";
 import { writesText } from "../../../database/isolation/foreign-writes.ts";
-import { LockstepError, messageOf } from "../../../errors.ts";
+import { cutTo, LockstepError, messageOf } from "../../../errors.ts";
 import { callerKey } from "../../../fleet-engine/event-key.ts";
 import { limits } from "../../../limits.ts";
 import { type Catalogue, differences } from "../../../mongo/catalogue/catalogue.ts";
 import { inTime } from "../../../ports/clock.ts";
 import type { Acting } from "../../database/upgrade-database.ts";
+import { contextOf } from "../../fleet-journal.ts";
 import { gatesShutKey } from "../../protocol/derive.ts";
 import type { World } from "../../world.ts";
-import { acceptedInput } from "./step-runs.ts";
 
 type Words = readonly string[];
 
-/** A look that must keep no upgrade and no way back: where it fails, it has found nothing. */
-async function orNothing({ log }: World, look: () => Promise<Words>): Promise<Words> {
+/** A look that must keep no upgrade and no way back: where it fails, nobody knows what it would have found. */
+async function orUnknown({ log }: World, look: () => Promise<Words>): Promise<Words | undefined> {
   try {
     return await look();
   } catch (error) {
     log.info({ error: messageOf(error) }, "some early writes are not known");
-    return [];
+    return undefined;
   }
+}
+
+/** @throws LockstepError `timeout` where the work goes on for longer than a look may */
+async function inLookTime<Found>({ clock }: World, what: string, work: Promise<Found>) {
+  const found = await inTime(work, limits.earlyWritesLookMs, clock);
+  if (found !== null) return found;
+  const message = `${what} could not be read within ${limits.earlyWritesLookMs} ms`;
+  throw new LockstepError("timeout", message);
 }
 
 /**
@@ -29,11 +38,12 @@ async function orNothing({ log }: World, look: () => Promise<Words>): Promise<Wo
  */
 async function changedDefinitions(
   { store }: World,
-  { upgradeId, catalogue }: UpgradeInput,
+  upgradeId: string,
+  digest: string | undefined,
   readLive: () => Promise<Catalogue>,
 ): Promise<Words> {
-  if (catalogue === undefined) return [];
-  const accepted = (await readKeptCatalogue(store, upgradeId, catalogue)) as Catalogue;
+  if (digest === undefined) return [];
+  const accepted = (await readKeptCatalogue(store, upgradeId, digest)) as Catalogue;
   const words = differences(accepted, await readLive(), { ignoreUuid: false });
   const left = words.length - limits.offendingDocumentsMax;
   const named = words.slice(0, limits.offendingDocumentsMax);
@@ -48,13 +58,9 @@ async function writtenDocuments(world: World, acting: Acting): Promise<Words> {
   const over = new AbortController();
   const signal = AbortSignal.any([acting.signal, over.signal]);
   const look = world.database.findWritesSince({ ...acting, signal }, shut.at);
-  const found = await inTime(look, limits.earlyWritesLookMs, world.clock).finally(() =>
+  const found = await inLookTime(world, "the oplog since the gates were shut", look).finally(() =>
     over.abort(),
   );
-  if (found === null) {
-    const message = `the oplog since the gates were shut is too long to be searched within ${limits.earlyWritesLookMs} ms`;
-    throw new LockstepError("timeout", message);
-  }
   if (found.count === 0) return [];
   return [`while all gates were shut: ${writesText(found.writes, found.count)}`];
 }
@@ -62,26 +68,32 @@ async function writtenDocuments(world: World, acting: Acting): Promise<Words> {
 /**
  * Looks for early writes: what was changed since the acceptance and before there were copies, in words. A way back keeps
  * that. Where writers outside the fleet are prevented, they may write until T, so documents tell nothing of a build.
+ * @param readLive default: reads the definitions now, if that does not take too long
  */
 export async function lookForEarlyWrites(
   world: World,
   acting: Acting,
   upgradeId: string,
-  readLive: () => Promise<Catalogue>,
+  readLive = () => inLookTime(world, "the definitions", world.database.live.catalogue()),
 ): Promise<Words> {
-  const { foreignWrites, log } = world;
+  const { foreignWrites, log, store } = world;
+  const tail = await store.tail(coordinatorId(upgradeId));
+  const context: Partial<UpgradeContext> = tail ? contextOf<UpgradeContext>(tail) : {};
   const looks = await Promise.all([
-    orNothing(world, async () => {
-      const input = await acceptedInput(world, upgradeId);
-      return input ? changedDefinitions(world, input, readLive) : [];
-    }),
-    orNothing(world, async () =>
+    orUnknown(world, () => changedDefinitions(world, upgradeId, context.catalogue, readLive)),
+    orUnknown(world, async () =>
       foreignWrites === "prevented" ? [] : writtenDocuments(world, acting),
     ),
   ]);
   // A process that ends would tell less than its successor finds.
   acting.signal.throwIfAborted();
-  const early = looks.flat();
+  // A look that fails must not hide what an earlier one has found, as before another time T.
+  const known = looks.includes(undefined) ? (context.earlyWrites ?? []) : [];
+  // A name or an `_id` may be longer than the journal takes.
+  const found = looks.flatMap((words = []) => words);
+  const early = [
+    ...new Set([...known, ...found.map((word) => cutTo(word, limits.reasonMessageLengthMax))]),
+  ];
   if (early.length > 0) {
     log.warn({ upgradeId, early }, "there are early writes: a way back keeps them");
   }

@@ -36,9 +36,7 @@ export function restore(world: World): CoordinatorEffects["restore"] {
       await database.clearScratch(acting, `the rehearsal of ${upgradeId}`);
       const way = wayBack(params, params.touched && (await hasBegun(world, upgradeId)));
       if (point === null || way === "nothing-was-copied") {
-        const earlyWrites = await lookForEarlyWrites(world, acting, upgradeId, () =>
-          database.live.catalogue(),
-        );
+        const earlyWrites = await lookForEarlyWrites(world, acting, upgradeId);
         return { type: "dataRestored", digest: null, earlyWrites } as const;
       }
       if (way === "keep") {
