@@ -320,7 +320,9 @@ describe("restore", () => {
   });
 
   test("an index build in the way is ended, also one that has lost its client by a step-down", async () => {
-    const set = await startReplicaSet({ mongodPath: inject("mongodPath") });
+    // With a member away, one late heartbeat of the other would end the primary, too.
+    const means = { mongodPath: inject("mongodPath"), electionTimeoutMs: 60_000 };
+    const set = await startReplicaSet(means);
     onTestFinished(() => set.stop());
     const own = new MongoClient(set.url());
     onTestFinished(() => own.close());
