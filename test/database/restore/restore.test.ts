@@ -321,7 +321,7 @@ describe("restore", () => {
 
   test("an index build in the way is ended, also one that has lost its client by a step-down", async () => {
     // With a member away, one late heartbeat of the other would end the primary, too.
-    const means = { mongodPath: inject("mongodPath"), electionTimeoutMs: 60_000 };
+    const means = { mongodPath: inject("mongodPath"), electionTimeoutMs: 20_000 };
     const set = await startReplicaSet(means);
     onTestFinished(() => set.stop());
     const own = new MongoClient(set.url());
