@@ -1,13 +1,10 @@
 import { readFile } from "node:fs/promises";
 import { assign, createActor, setup } from "xstate";
-import { createEngine } from "../../src/engine/create-engine.ts";
-import { silentLog } from "../../src/log.ts";
 import type { Run } from "../figures.ts";
 import { inParallel } from "../in-parallel.ts";
 import { type Material, withMaterial } from "../material.ts";
-import { counter } from "./chart.ts";
 import { counterMachine } from "./counter-machine.ts";
-import { journalOf, rawInserts } from "./transitions.ts";
+import { countersOf, journalOf, rawInserts } from "./transitions.ts";
 
 /** Linux counts the time of other processes in ticks of 10 ms. */
 const tickUs = 10_000;
@@ -48,14 +45,8 @@ async function costOfEvents(
   material: Material,
   { actors, events, work }: { actors: number; events: number; work: boolean },
 ): Promise<Cost> {
-  const { client } = material;
-  const means = { client, machines: [counter], log: silentLog, work };
-  const engine = await createEngine({ ...means, database: "engine" });
-  const idOf = (index: number) => `c-${index % actors}`;
-  await inParallel(actors, 1_000, (index) =>
-    engine.start(counter, { id: idOf(index), input: { owner: `owner ${index}` } }),
-  );
-  const send = (index: number) => engine.send(counter, idOf(index), { type: "NEXT" });
+  const { engine, start, send } = await countersOf(material.client, actors, work);
+  await start();
   await inParallel(actors, 1_000, send);
   const cost = await costOf(material, events, () =>
     inParallel(events, Math.min(actors, 2_000), send),
@@ -64,7 +55,7 @@ async function costOfEvents(
   return cost;
 }
 
-/** What live XState alone needs for an event and the text of the snapshot after it, in microseconds. */
+/** The processor time of live XState alone for an event and the text of the snapshot after it, in microseconds. */
 function liveUs(events: number): number {
   const actor = createActor(counterMachine({ assign, setup }), { input: { owner: "one" } }).start();
   let length = 0;

@@ -39,19 +39,31 @@ export async function journalOf(client: MongoClient, count: number) {
   return { documents, indexes: indexes as IndexDescription[] };
 }
 
+/** An engine for so many counters, the start of all of them, and an event to each in turn. */
+export async function countersOf(client: MongoClient, actors: number, work = true) {
+  const engine = await createEngine({
+    client,
+    database,
+    machines: [counter],
+    log: silentLog,
+    work,
+  });
+  const idOf = (index: number) => `c-${index % actors}`;
+  const start = () =>
+    inParallel(actors, 1_000, (index) =>
+      engine.start(counter, { id: idOf(index), input: { owner: `owner ${index}` } }),
+    );
+  const send = (index: number) => engine.send(counter, idOf(index), { type: "NEXT" });
+  return { engine, start, send };
+}
+
 /** The rates of so many actors: their starts, and events that come to them in turn. */
 export async function counterRates(
   client: MongoClient,
   { actors, transitions }: { actors: number; transitions: number },
 ): Promise<{ created: number; transitions: number }> {
-  const engine = await createEngine({ client, database, machines: [counter], log: silentLog });
-  const idOf = (index: number) => `c-${index % actors}`;
-  const created = await perSecond(actors, () =>
-    inParallel(actors, 1_000, (index) =>
-      engine.start(counter, { id: idOf(index), input: { owner: `owner ${index}` } }),
-    ),
-  );
-  const send = (index: number) => engine.send(counter, idOf(index), { type: "NEXT" });
+  const { engine, start, send } = await countersOf(client, actors);
+  const created = await perSecond(actors, start);
   await inParallel(actors, 1_000, send);
   const rate = await perSecond(transitions, () =>
     inParallel(transitions, Math.min(actors, 2_000), send),

@@ -15,7 +15,8 @@ export function takeoverTimes(
   );
 }
 
-function countBy(names: readonly string[]): Readonly<Record<string, number>> {
+/** The number of times that each name is there, in the order of the names. Pure. */
+export function countBy(names: readonly string[]): Readonly<Record<string, number>> {
   const counts: Record<string, number> = {};
   for (const name of names.toSorted()) counts[name] = (counts[name] ?? 0) + 1;
   return counts;

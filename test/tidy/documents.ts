@@ -107,7 +107,7 @@ export function testDocuments(): void {
       }));
       const wrong: string[] = [];
       for (const { page, text } of [...pages, ...(await Promise.all(tools))]) {
-        // What a user writes has names of its own.
+        // A user's own files have names of their own.
         const isOurs = !/^(docs|examples)\//.test(page);
         const named = isOurs
           ? /[`"](\w[\w/.-]*(?<!config)(?:\.tsx?|\/))[`"]/g

@@ -3,6 +3,7 @@ import { Command } from "commander";
 import { findMongod } from "../../../src/local/find-mongod.ts";
 import { type ReplicaSet, startReplicaSet } from "../../../src/local/replica-set.ts";
 import { createNetwork, type Network } from "../../chaos/network.ts";
+import { countBy } from "../../chaos/summary.ts";
 import { createDraw, type Draw } from "../../simulation/draw.ts";
 import { endTroubles } from "./checks.ts";
 import { doFaults } from "./faults.ts";
@@ -80,12 +81,6 @@ async function run(
     await rest(world).catch(() => {});
     await world.close();
   }
-}
-
-function countBy(names: readonly string[]): Readonly<Record<string, number>> {
-  const counts: Record<string, number> = {};
-  for (const name of names.toSorted()) counts[name] = (counts[name] ?? 0) + 1;
-  return counts;
 }
 
 async function main(options: { minutes: string; seed: string; run?: string }) {
