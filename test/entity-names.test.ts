@@ -3,9 +3,9 @@
 import { describe, expect, test } from "vitest";
 import { fileRequest } from "../src/control/inbox.ts";
 import { createAgent, defineSteps } from "../src/index.ts";
-import { createMemoryStore } from "../src/journal/memory-store.ts";
 import { controlDatabaseName } from "../src/mongo/database-names.ts";
 import { backupFolder } from "../src/operator/by-hand/backup-files.ts";
+import { createMemoryStore } from "./support/memory-store.ts";
 
 const mongoUrl = "mongodb://127.0.0.1:1/things";
 const dataDirectory = "/tmp/none";

@@ -5,7 +5,7 @@ import { exitCodes } from "./exit-codes.ts";
 const exitUnsettled = 13;
 
 /** The failure of a command whose process ends before it does. Pure. */
-export function earlyEnd(code: number): LockstepError {
+function earlyEnd(code: number): LockstepError {
   const how =
     code === exitUnsettled ? "an await in a module never ends" : `it ended with code ${code}`;
   return new LockstepError(

@@ -5,7 +5,7 @@ import type { Versions } from "../journal/store.ts";
 import type { OpenFleet } from "./open-fleet.ts";
 
 /** The error of a fleet that nobody has declared. It names the fleets that are. Pure. */
-export function notDeclared(wanted: Fleet, registered: readonly Fleet[]): LockstepError {
+function notDeclared(wanted: Fleet, registered: readonly Fleet[]): LockstepError {
   const name = nameOf(wanted);
   const isDefault = name === wanted.databaseName;
   const others = registered

@@ -5,11 +5,11 @@ import { createLifecycle } from "../../src/agent/lifecycle.ts";
 import { type AgentProcessOptions, type RunPorts, runAgent } from "../../src/agent/run-agent.ts";
 import { initializeVersions } from "../../src/control/versions.ts";
 import { LockstepError } from "../../src/errors.ts";
-import { createMemoryStore } from "../../src/journal/memory-store.ts";
 import { collections, type Store } from "../../src/journal/store.ts";
 import { limits } from "../../src/limits.ts";
 import { silentLog } from "../../src/log.ts";
 import { drainPorts } from "../support/drain-ports.ts";
+import { createMemoryStore } from "../support/memory-store.ts";
 import { createVirtualClock } from "../support/virtual-clock.ts";
 import { from, join, participant } from "../upgrade/protocol/facts.ts";
 

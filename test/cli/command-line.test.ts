@@ -5,9 +5,10 @@ import { createServer } from "node:net";
 import { resolve } from "node:path";
 import { BSON, MongoClient } from "mongodb";
 import { describe, expect, inject, onTestFinished, test } from "vitest";
-import { startReplicaSet, startStandalone } from "../../src/local/replica-set.ts";
+import { startReplicaSet } from "../../src/local/replica-set.ts";
 import { exited, runCommand, signalProcess, startProcess } from "../../src/ports/process.ts";
 import { freshDatabaseName, openClient, urlOf } from "../support/database.ts";
+import { startStandalone } from "../support/standalone.ts";
 import { until } from "../support/until.ts";
 
 const main = resolve("dist/src/cli/main.js");

@@ -5,9 +5,9 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { MongoClient } from "mongodb";
 import { beforeAll, describe, expect, inject, onTestFinished, test } from "vitest";
-import { startStandalone } from "../../src/local/replica-set.ts";
 import { runCommand } from "../../src/ports/process.ts";
 import { freshDatabaseName, openClient, urlOf } from "../support/database.ts";
+import { startStandalone } from "../support/standalone.ts";
 
 const main = resolve("dist/src/cli/main.js");
 const run = async (...words: string[]) => {

@@ -14,7 +14,6 @@ import type { UpgradeContext } from "../../machines/upgrade-context.ts";
 import { isSilent, readAgents } from "../../src/control/agents.ts";
 import { fileRequest, readAnswer } from "../../src/control/inbox.ts";
 import { initializeVersions } from "../../src/control/versions.ts";
-import { createMemoryStore } from "../../src/journal/memory-store.ts";
 import { collections, type Entry, type Plain, type Store } from "../../src/journal/store.ts";
 import { silentLog } from "../../src/log.ts";
 import { readStatus } from "../../src/operator/status.ts";
@@ -25,6 +24,7 @@ import { viewOf } from "../../src/upgrade/fleet-journal.ts";
 import { reconcile, shutGateIfAway } from "../../src/upgrade/participant/participant-loop.ts";
 import type { ParticipantWorld } from "../../src/upgrade/participant/participant-world.ts";
 import { fromRecords } from "../../src/upgrade/protocol/derive.ts";
+import { createMemoryStore } from "../support/memory-store.ts";
 import { coordinator, from, join, record, ways } from "../upgrade/protocol/facts.ts";
 
 const nowMs = 100_000;

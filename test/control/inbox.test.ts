@@ -14,12 +14,12 @@ import {
 } from "../../src/control/inbox.ts";
 import { acceptWrite, initializeVersions } from "../../src/control/versions.ts";
 import { LockstepError, reasonOf } from "../../src/errors.ts";
-import { createMemoryStore } from "../../src/journal/memory-store.ts";
 import { collections, type Store, type Write } from "../../src/journal/store.ts";
 import { limits } from "../../src/limits.ts";
 import { silentLog } from "../../src/log.ts";
 import type { MasterWorld } from "../../src/upgrade/coordinator/requests/master-world.ts";
 import { serveInbox } from "../../src/upgrade/coordinator/requests/serve-requests.ts";
+import { createMemoryStore } from "../support/memory-store.ts";
 import { coordinator, from, join, to, upgradeId, ways } from "../upgrade/protocol/facts.ts";
 
 const heard = { observe() {}, canJudgeSilence: () => true };

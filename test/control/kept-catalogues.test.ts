@@ -7,13 +7,13 @@ import {
   readKeptCatalogue,
   sweepCatalogues,
 } from "../../src/control/kept-catalogues.ts";
-import { createMemoryStore } from "../../src/journal/memory-store.ts";
 import { createMongoStore } from "../../src/journal/mongo-store.ts";
 import { collections, documentIds, type Entry, type Store } from "../../src/journal/store.ts";
 import { limits } from "../../src/limits.ts";
 import { systemClock } from "../../src/ports/clock.ts";
 import { noFaults } from "../../src/ports/fault-point.ts";
 import { createSetting } from "../database/setting.ts";
+import { createMemoryStore } from "../support/memory-store.ts";
 
 const fence = (epoch: number) => ({
   ...{ collection: collections.fences, id: documentIds.master },

@@ -13,7 +13,7 @@ import {
   requireSemver,
   turnBackWrite,
 } from "../../src/control/versions.ts";
-import { createMemoryStore } from "../../src/journal/memory-store.ts";
+import { createMemoryStore } from "../support/memory-store.ts";
 
 const [from, to, upgradeId] = ["1.0.0", "1.1.0", "u000002"];
 const document = { collection: "versions", id: "versions" };

@@ -3,8 +3,8 @@
 import { expect, test } from "vitest";
 import { createBatcher } from "../../src/fleet-engine/batcher.ts";
 import type { Transition } from "../../src/fleet-engine/transition.ts";
-import { createMemoryStore } from "../../src/journal/memory-store.ts";
 import type { Entry, Store } from "../../src/journal/store.ts";
+import { createMemoryStore } from "../support/memory-store.ts";
 
 const step = (actor: string, revision: number): Transition => {
   const entry: Entry = {

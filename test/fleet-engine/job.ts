@@ -1,8 +1,8 @@
 import { enqueueActions, setup } from "xstate";
 import { createEngine, type EffectHandler, type Ownership } from "../../src/fleet-engine/engine.ts";
-import { createMemoryStore } from "../../src/journal/memory-store.ts";
 import type { Owner, Store } from "../../src/journal/store.ts";
 import { silentLog } from "../../src/log.ts";
+import { createMemoryStore } from "../support/memory-store.ts";
 import { createVirtualClock } from "../support/virtual-clock.ts";
 
 /** Works until it is told that it is done, late, or stopped: then it undoes. */

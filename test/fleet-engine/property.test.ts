@@ -7,7 +7,6 @@ import { setup } from "xstate";
 import { isLockstepError, LockstepError } from "../../src/errors.ts";
 import { createEngine } from "../../src/fleet-engine/engine.ts";
 import { type Definition, nextTransition } from "../../src/fleet-engine/transition.ts";
-import { createMemoryStore } from "../../src/journal/memory-store.ts";
 import { createMongoStore } from "../../src/journal/mongo-store.ts";
 import type { Entry, Owner, Store } from "../../src/journal/store.ts";
 import { silentLog } from "../../src/log.ts";
@@ -15,6 +14,7 @@ import { systemClock } from "../../src/ports/clock.ts";
 import { noFaults } from "../../src/ports/fault-point.ts";
 import { freshDatabaseName, openClient } from "../support/database.ts";
 import { eventKeyOf } from "../support/event-key-of.ts";
+import { createMemoryStore } from "../support/memory-store.ts";
 import { storeWith } from "../support/store-with.ts";
 
 const machine = setup({

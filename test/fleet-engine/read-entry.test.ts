@@ -7,9 +7,9 @@ import { type AnyStateMachine, setup } from "xstate";
 import { LockstepError } from "../../src/errors.ts";
 import { createEngine, type EngineMachine } from "../../src/fleet-engine/engine.ts";
 import { readEntry } from "../../src/fleet-engine/read/read-entry.ts";
-import { createMemoryStore } from "../../src/journal/memory-store.ts";
 import type { Entry } from "../../src/journal/store.ts";
 import { silentLog } from "../../src/log.ts";
+import { createMemoryStore } from "../support/memory-store.ts";
 import { createVirtualClock } from "../support/virtual-clock.ts";
 
 const owner = { kind: "role", role: "master" } as const;

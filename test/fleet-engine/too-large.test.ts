@@ -4,10 +4,10 @@
 import { expect, test } from "vitest";
 import { assign, raise, setup } from "xstate";
 import { createEngine, type EffectHandler } from "../../src/fleet-engine/engine.ts";
-import { createMemoryStore } from "../../src/journal/memory-store.ts";
 import type { Entry } from "../../src/journal/store.ts";
 import { limits } from "../../src/limits.ts";
 import { silentLog } from "../../src/log.ts";
+import { createMemoryStore } from "../support/memory-store.ts";
 import { until } from "../support/until.ts";
 import { createVirtualClock } from "../support/virtual-clock.ts";
 

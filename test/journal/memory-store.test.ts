@@ -1,6 +1,6 @@
 // Aim: the memory store keeps the contract of the journal. Method: the suite that both stores pass.
 import { describe } from "vitest";
-import { createMemoryStore } from "../../src/journal/memory-store.ts";
+import { createMemoryStore } from "../support/memory-store.ts";
 import { storeContract } from "./store-contract.ts";
 
 describe("memory store", () => {

@@ -1,7 +1,6 @@
 import type { Moved } from "../../src/agent/lifecycle.ts";
 import { fileRequest } from "../../src/control/inbox.ts";
 import { initializeVersions, readVersions } from "../../src/control/versions.ts";
-import { createMemoryStore } from "../../src/journal/memory-store.ts";
 import type { Store, Versions } from "../../src/journal/store.ts";
 import { readFleetFacts } from "../../src/operator/fleet-facts.ts";
 import { fleetInvariants } from "../../src/operator/invariants.ts";
@@ -16,6 +15,7 @@ import {
   readData,
 } from "../simulation/simulated/data.ts";
 import type { Host } from "../simulation/simulated/host.ts";
+import { createMemoryStore } from "../support/memory-store.ts";
 import { createInterruptedHost, createWriteLog, type Interruption } from "./interrupted-host.ts";
 
 const [from, to] = ["1.0.0", "1.1.0"];

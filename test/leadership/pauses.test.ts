@@ -2,12 +2,12 @@
 // leadership on leases in memory, in virtual time; masters whose work fails.
 import { expect, onTestFinished, test } from "vitest";
 import { LockstepError } from "../../src/errors.ts";
-import { createMemoryStore } from "../../src/journal/memory-store.ts";
 import { createLeadership } from "../../src/leadership/leadership.ts";
 import { limits } from "../../src/limits.ts";
 import { silentLog } from "../../src/log.ts";
 import { systemRandom } from "../../src/ports/random.ts";
 import { createSimulatedLeases } from "../simulation/simulated/leases.ts";
+import { createMemoryStore } from "../support/memory-store.ts";
 import { createVirtualClock } from "../support/virtual-clock.ts";
 
 /** The pauses in milliseconds between masterships whose work ends as the list says; null is a good end. */

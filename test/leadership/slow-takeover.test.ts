@@ -2,13 +2,13 @@
 // lose the lease on the way. Method: virtual time, leases in memory; ending the predecessor takes most of the
 // lease's life.
 import { expect, test } from "vitest";
-import { createMemoryStore } from "../../src/journal/memory-store.ts";
 import { createLeadership } from "../../src/leadership/leadership.ts";
 import type { Mastership } from "../../src/leadership/mastership.ts";
 import { silentLog } from "../../src/log.ts";
 import { createDraw } from "../simulation/draw.ts";
 import { createScheduler } from "../simulation/scheduler.ts";
 import { createSimulatedLeases } from "../simulation/simulated/leases.ts";
+import { createMemoryStore } from "../support/memory-store.ts";
 
 test.each([2_500, 7_000])("ending the predecessor takes %i ms of 3,000", async (endMs) => {
   const scheduler = createScheduler();

@@ -2,11 +2,11 @@
 // of xstate/graph, on as few actors as can be, and the invariants after every transition.
 
 import { describe, expect, test } from "vitest";
-import { createMemoryStore } from "../../src/journal/memory-store.ts";
 import { createMongoStore } from "../../src/journal/mongo-store.ts";
 import { systemClock } from "../../src/ports/clock.ts";
 import { noFaults } from "../../src/ports/fault-point.ts";
 import { freshDatabaseName, openClient } from "../support/database.ts";
+import { createMemoryStore } from "../support/memory-store.ts";
 import { cases } from "./cases.ts";
 import { runOnEngine } from "./run-on-engine.ts";
 

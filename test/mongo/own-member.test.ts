@@ -9,8 +9,7 @@ import type { Document } from "mongodb";
 import { MongoClient } from "mongodb";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
 import { createAgent } from "../../src/index.ts";
-import { createMemoryStore } from "../../src/journal/memory-store.ts";
-import { type ReplicaSet, startReplicaSet, startStandalone } from "../../src/local/replica-set.ts";
+import { type ReplicaSet, startReplicaSet } from "../../src/local/replica-set.ts";
 import { silentLog } from "../../src/log.ts";
 import { connect, memberOpener } from "../../src/mongo/connect.ts";
 import { ownMemberUrl } from "../../src/mongo/members.ts";
@@ -18,6 +17,8 @@ import { memberTrouble, readMemberTrouble, type ServerFacts } from "../../src/mo
 import { systemClock } from "../../src/ports/clock.ts";
 import { noFaults } from "../../src/ports/fault-point.ts";
 import { createMongoDatabase } from "../../src/upgrade/database/mongo-database.ts";
+import { createMemoryStore } from "../support/memory-store.ts";
+import { startStandalone } from "../support/standalone.ts";
 import { until } from "../support/until.ts";
 
 const facts = (hello: Document, more: Partial<ServerFacts> = {}): ServerFacts => ({

@@ -4,10 +4,10 @@ import { describe, expect, test } from "vitest";
 import type { AgentEvent } from "../../machines/participant-context.ts";
 import type { UpgradeEvent } from "../../machines/upgrade-context.ts";
 import { initializeVersions } from "../../src/control/versions.ts";
-import { createMemoryStore } from "../../src/journal/memory-store.ts";
 import { collections, type Entry } from "../../src/journal/store.ts";
 import { type Explanation, explain } from "../../src/operator/explanation/explain.ts";
 import { readExplainFacts } from "../../src/operator/explanation/facts.ts";
+import { createMemoryStore } from "../support/memory-store.ts";
 import {
   coordinator,
   hash,

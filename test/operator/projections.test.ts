@@ -2,10 +2,10 @@
 // refuses to answer with all of an actor's entries, or with the tails of all upgrades for the status.
 import { expect, test } from "vitest";
 import { initializeVersions } from "../../src/control/versions.ts";
-import { createMemoryStore } from "../../src/journal/memory-store.ts";
 import type { Store } from "../../src/journal/store.ts";
 import { readHistory } from "../../src/operator/history.ts";
 import { readStatus } from "../../src/operator/status.ts";
+import { createMemoryStore } from "../support/memory-store.ts";
 import { coordinator, ways } from "../upgrade/protocol/facts.ts";
 
 const refused = () => Promise.reject(new Error("all of a journal was read"));

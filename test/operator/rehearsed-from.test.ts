@@ -2,9 +2,9 @@
 // alone, and a fleet in memory with steps that lie elsewhere.
 import { expect, test } from "vitest";
 import { initializeVersions } from "../../src/control/versions.ts";
-import { createMemoryStore } from "../../src/journal/memory-store.ts";
 import { rehearse, rehearsedFrom } from "../../src/operator/by-hand/rehearse.ts";
 import { defineSteps } from "../../src/upgrade/protocol/steps.ts";
+import { createMemoryStore } from "../support/memory-store.ts";
 
 const versions = {
   ...{ agentVersion: "2.4.1", databaseVersion: "2.4.1", upgradeId: null, generation: 3 },

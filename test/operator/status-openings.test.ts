@@ -4,10 +4,10 @@ import { expect, test } from "vitest";
 import type { UpgradeContext } from "../../machines/upgrade-context.ts";
 import { register } from "../../src/control/agents.ts";
 import { initializeVersions } from "../../src/control/versions.ts";
-import { createMemoryStore } from "../../src/journal/memory-store.ts";
 import { collections, type Entry, type Store } from "../../src/journal/store.ts";
 import { readStatus } from "../../src/operator/status.ts";
 import { contextOf } from "../../src/upgrade/fleet-journal.ts";
+import { createMemoryStore } from "../support/memory-store.ts";
 import { coordinator, ways } from "../upgrade/protocol/facts.ts";
 
 test("the records of the agents are not older than their openings", async () => {

@@ -2,9 +2,9 @@
 // rejected, since its entry would have been too large.
 import { expect, test } from "vitest";
 import { initializeVersions } from "../../src/control/versions.ts";
-import { createMemoryStore } from "../../src/journal/memory-store.ts";
 import { limits } from "../../src/limits.ts";
 import { readStatus } from "../../src/operator/status.ts";
+import { createMemoryStore } from "../support/memory-store.ts";
 import { coordinator, reason, ways } from "../upgrade/protocol/facts.ts";
 
 test("the reason of a rejected event, while nothing else has been said", async () => {

@@ -3,7 +3,6 @@ import { coordinatorId } from "../../src/control/ids.ts";
 import { type FleetRequest, fileRequest, readAnswer } from "../../src/control/inbox.ts";
 import { initializeVersions, readVersions } from "../../src/control/versions.ts";
 import { messageOf } from "../../src/errors.ts";
-import { createMemoryStore } from "../../src/journal/memory-store.ts";
 import {
   collections,
   documentIds,
@@ -14,6 +13,7 @@ import {
 import { readFleetFacts } from "../../src/operator/fleet-facts.ts";
 import { fleetInvariants } from "../../src/operator/invariants.ts";
 import { contextOf } from "../../src/upgrade/fleet-journal.ts";
+import { createMemoryStore } from "../support/memory-store.ts";
 import { type Watched, watchStore } from "./checks.ts";
 import { createEnvironment, type Environment } from "./environment.ts";
 import { createVisits, inject, type Visits } from "./inject.ts";

@@ -6,7 +6,6 @@ import type { ReadableSpan } from "@opentelemetry/sdk-trace-base";
 import { expect, test } from "vitest";
 import { tracedEffect } from "../../src/fleet-engine/effects/effect-runner.ts";
 import { takeoverTransition } from "../../src/fleet-engine/transition.ts";
-import { createMemoryStore } from "../../src/journal/memory-store.ts";
 import type { Entry } from "../../src/journal/store.ts";
 import { limits } from "../../src/limits.ts";
 import { silentLog } from "../../src/log.ts";
@@ -14,6 +13,7 @@ import { controlDatabaseName as controlNameOf } from "../../src/mongo/database-n
 import { traceOf } from "../../src/ports/tracing/open-telemetry.ts";
 import type { Tracing } from "../../src/ports/tracing/tracing.ts";
 import { findUpgradeSpans, UpgradeSpans } from "../../src/upgrade/upgrade-spans.ts";
+import { createMemoryStore } from "../support/memory-store.ts";
 import { createVirtualClock } from "../support/virtual-clock.ts";
 import { coordinator, reason, upgradeId, ways } from "../upgrade/protocol/facts.ts";
 import { registered } from "./exported.ts";

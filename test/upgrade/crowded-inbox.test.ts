@@ -3,11 +3,11 @@
 import { expect, test } from "vitest";
 import { fileRequest } from "../../src/control/inbox.ts";
 import { acceptWrite, initializeVersions } from "../../src/control/versions.ts";
-import { createMemoryStore } from "../../src/journal/memory-store.ts";
 import { collections, type Write } from "../../src/journal/store.ts";
 import { limits } from "../../src/limits.ts";
 import type { MasterWorld } from "../../src/upgrade/coordinator/requests/master-world.ts";
 import { serveInbox } from "../../src/upgrade/coordinator/requests/serve-requests.ts";
+import { createMemoryStore } from "../support/memory-store.ts";
 import { coordinator, from, join, to, upgradeId } from "./protocol/facts.ts";
 
 test("an abort has room where others have none, and is served before them", async () => {

@@ -3,9 +3,9 @@
 import { expect, test } from "vitest";
 import { heartbeat, readAgents } from "../../src/control/agents.ts";
 import { initializeVersions } from "../../src/control/versions.ts";
-import { createMemoryStore } from "../../src/journal/memory-store.ts";
 import { collections } from "../../src/journal/store.ts";
 import { gateWrites } from "../../src/upgrade/participant/gate/gate.ts";
+import { createMemoryStore } from "../support/memory-store.ts";
 import { from, join } from "./protocol/facts.ts";
 
 const facts = { blocked: null, freeBytes: 1, backups: [], memberTrouble: null };

@@ -4,7 +4,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { acceptWrite, initializeVersions } from "../../src/control/versions.ts";
-import { createMemoryStore } from "../../src/journal/memory-store.ts";
 import type { Entry } from "../../src/journal/store.ts";
 import { silentLog } from "../../src/log.ts";
 import { readHistory } from "../../src/operator/history.ts";
@@ -14,6 +13,7 @@ import { mayBeMaster, readActiveUpgrade } from "../../src/upgrade/coordinator/ac
 import { unreadable } from "../../src/upgrade/fleet-journal.ts";
 import { reconcile } from "../../src/upgrade/participant/participant-loop.ts";
 import type { ParticipantWorld } from "../../src/upgrade/participant/participant-world.ts";
+import { createMemoryStore } from "../support/memory-store.ts";
 import { coordinator, from, join, participant, to, upgradeId, ways } from "./protocol/facts.ts";
 
 const heard = { observe() {}, canJudgeSilence: () => true };

@@ -29,7 +29,7 @@ function mayHoldNull(field: string): Document {
 }
 
 /** The filter for documents for which an index may hold this value. Pure. */
-export function mayHold(field: string, value: unknown): Document {
+function mayHold(field: string, value: unknown): Document {
   // The server indexes an empty array as undefined, which no filter may name.
   if (value === undefined) return { [field]: { $size: 0 } };
   return value === null ? mayHoldNull(field) : { [field]: { $eq: value } };

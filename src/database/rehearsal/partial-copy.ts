@@ -48,7 +48,7 @@ const hasDocuments = (entry: DumpedCollection, equal: readonly string[]) =>
   entry.type !== "view" && !(entry.documents === 0 && equal.includes(entry.name));
 
 /** The collections that an operation reaches. A view reaches all, since its sources have sources. Pure. */
-export function reached(
+function reached(
   { collections }: Pick<Manifest, "collections">,
   missing: readonly DumpedCollection[],
   reach: Reach,

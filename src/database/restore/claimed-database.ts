@@ -104,7 +104,7 @@ export async function emptyDatabase(database: ClaimedDatabase): Promise<void> {
  * True for a collection that the owner of a claim has created. One that the claim does not yet note as created counts
  * only where it is empty. Pure.
  */
-export function isCreated(
+function isCreated(
   created: readonly Created[],
   found: Found & { readonly isEmpty: boolean },
 ): boolean {

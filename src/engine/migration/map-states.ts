@@ -50,7 +50,7 @@ export const stateName = ({ where }: Pick<Passage, "where">, path: readonly stri
   where === "" ? pathText(path) : `${where}: ${pathText(path)}`;
 
 /** The state of the new chart for a path of the old one. Null: the migration gives none. Undefined: that is a trouble. */
-export function targetOf(
+function targetOf(
   passage: Passage,
   path: readonly string[],
   troubles: Troubles,

@@ -92,7 +92,7 @@ export interface Player {
   ): Promise<{ readonly writes: readonly string[] }>;
 }
 
-export function createPlayer(
+function createPlayer(
   machine: DurableMachine,
   script: readonly ScriptStep[],
   { input, reset }: CrashOptions,

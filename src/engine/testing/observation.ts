@@ -39,7 +39,7 @@ interface WithParent {
 }
 
 /** The ids from the root down to an actor that is there, or "gone". */
-export function pathTo(actor: AnyActorRef): string {
+function pathTo(actor: AnyActorRef): string {
   const { id, _parent: parent } = actor as unknown as WithParent;
   if (parent === undefined) return id.startsWith("gone-") ? "gone" : "root";
   const above = pathTo(parent);

@@ -65,7 +65,7 @@ export function spanOf({ lanes }: Pick<Film, "lanes">): {
  * One actor as it was at a time by the database's clock. One pass over the past steps: a slider asks this of ten thousand
  * lanes for each of its frames. Pure.
  */
-export function laneAt(lane: Lane, timeMs: number): LaneMoment {
+function laneAt(lane: Lane, timeMs: number): LaneMoment {
   const { actor, agent, steps, servedAt } = lane;
   const taken = new Set<string>();
   let [since, last, reason]: [number | null, readonly string[], Reason | null] = [null, [], null];

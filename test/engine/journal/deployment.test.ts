@@ -8,13 +8,14 @@ import { type AnyStateMachine, fromPromise, setup } from "xstate";
 import { createEngine, type DurableMachine, durable } from "../../../src/engine/index.ts";
 import { endSessions } from "../../../src/engine/journal/mongo/sessions.ts";
 import { sessionId } from "../../../src/engine/journal/mongo/worker-records.ts";
-import { type ReplicaSet, startStandalone } from "../../../src/local/replica-set.ts";
+import type { ReplicaSet } from "../../../src/local/replica-set.ts";
 import { silentLog } from "../../../src/log.ts";
 import { listActors } from "../../../src/operator/actors/list.ts";
 import { withEngine } from "../../../src/operator/actors/open-engine.ts";
 import { showActor, whyActor } from "../../../src/operator/actors/show-actor.ts";
 import { freshDatabaseName, openClient } from "../../support/database.ts";
 import { startSecureSet } from "../../support/secure.ts";
+import { startStandalone } from "../../support/standalone.ts";
 
 const order = durable(
   setup({ actors: { charge: fromPromise<number>(async () => 1) } }).createMachine({

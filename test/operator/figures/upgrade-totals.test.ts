@@ -2,10 +2,10 @@
 // journals of upgrades in a store that counts what is read.
 import { expect, test } from "vitest";
 import { coordinatorId, upgradeIdOf } from "../../../src/control/ids.ts";
-import { createMemoryStore } from "../../../src/journal/memory-store.ts";
 import type { Entry, EntryHead, Store } from "../../../src/journal/store.ts";
 import { totalsOf } from "../../../src/operator/figures/upgrade-totals.ts";
 import { UpgradesReader } from "../../../src/operator/figures/upgrades-reader.ts";
+import { createMemoryStore } from "../../support/memory-store.ts";
 import { coordinator, ways } from "../../upgrade/protocol/facts.ts";
 
 const head = (revision: number, more: Partial<EntryHead> = {}): EntryHead => ({

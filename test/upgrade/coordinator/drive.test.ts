@@ -4,10 +4,10 @@ import { expect, test } from "vitest";
 import type { AgentEvent } from "../../../machines/participant-context.ts";
 import type { UpgradeContext } from "../../../machines/upgrade-context.ts";
 import type { Engine } from "../../../src/fleet-engine/engine.ts";
-import { createMemoryStore } from "../../../src/journal/memory-store.ts";
 import type { Entry } from "../../../src/journal/store.ts";
 import { driveCoordinator } from "../../../src/upgrade/coordinator/drive-coordinator.ts";
 import { viewOf } from "../../../src/upgrade/fleet-journal.ts";
+import { createMemoryStore } from "../../support/memory-store.ts";
 import { coordinator, from, participant, record, ways } from "../protocol/facts.ts";
 
 const nowMs = 1_000_000;

@@ -7,7 +7,6 @@ import { keepCatalogue } from "../../../src/control/kept-catalogues.ts";
 import type { WritesFound } from "../../../src/database/isolation/foreign-writes.ts";
 import { LockstepError } from "../../../src/errors.ts";
 import { callerKey } from "../../../src/fleet-engine/event-key.ts";
-import { createMemoryStore } from "../../../src/journal/memory-store.ts";
 import { collections, documentIds } from "../../../src/journal/store.ts";
 import { limits } from "../../../src/limits.ts";
 import { silentLog } from "../../../src/log.ts";
@@ -17,6 +16,7 @@ import { lookForEarlyWrites } from "../../../src/upgrade/coordinator/effects/ear
 import type { Acting } from "../../../src/upgrade/database/upgrade-database.ts";
 import type { World } from "../../../src/upgrade/world.ts";
 import { createScheduler } from "../../simulation/scheduler.ts";
+import { createMemoryStore } from "../../support/memory-store.ts";
 import { coordinator, upgradeId, ways } from "../protocol/facts.ts";
 
 const empty = definitionOf(BSON.serialize({}));

@@ -3,13 +3,13 @@
 import { describe, expect, test } from "vitest";
 import { LockstepError } from "../../../src/errors.ts";
 import type { EffectContext } from "../../../src/fleet-engine/engine.ts";
-import { createMemoryStore } from "../../../src/journal/memory-store.ts";
 import { collections, documentIds } from "../../../src/journal/store.ts";
 import { limits } from "../../../src/limits.ts";
 import { silentLog } from "../../../src/log.ts";
 import { keepHolds } from "../../../src/upgrade/coordinator/effects/keep-holds.ts";
 import type { World } from "../../../src/upgrade/world.ts";
 import { createScheduler } from "../../simulation/scheduler.ts";
+import { createMemoryStore } from "../../support/memory-store.ts";
 import { backup, to, upgradeId } from "../protocol/facts.ts";
 
 async function paused(hasBegun: boolean) {

@@ -3,9 +3,9 @@
 import { expect, test } from "vitest";
 import { acceptWrite, initializeVersions } from "../../../src/control/versions.ts";
 import type { EffectContext } from "../../../src/fleet-engine/engine.ts";
-import { createMemoryStore } from "../../../src/journal/memory-store.ts";
 import { liftHolds } from "../../../src/upgrade/coordinator/effects/lift-holds.ts";
 import type { World } from "../../../src/upgrade/world.ts";
+import { createMemoryStore } from "../../support/memory-store.ts";
 import { from, to, upgradeId } from "../protocol/facts.ts";
 
 test("while an upgrade holds the slot, an earlier one lifts nothing", async () => {

@@ -2,12 +2,12 @@
 // now; the way back is anybody's. Method: the effects as the engine gets them, over handlers that only answer.
 import { expect, test } from "vitest";
 import { acceptWrite, initializeVersions } from "../../../src/control/versions.ts";
-import { createMemoryStore } from "../../../src/journal/memory-store.ts";
 import type { Store } from "../../../src/journal/store.ts";
 import { silentLog } from "../../../src/log.ts";
 import { onlyReady } from "../../../src/upgrade/coordinator/effects/only-ready.ts";
 import { defineSteps, type Step } from "../../../src/upgrade/protocol/steps.ts";
 import type { World } from "../../../src/upgrade/world.ts";
+import { createMemoryStore } from "../../support/memory-store.ts";
 import { coordinator, from, join, to, upgradeId, ways } from "../protocol/facts.ts";
 
 const forward = ["chooseBackupTime", "rehearse", "migrate", "keepHolds", "verifyLiveData"];

@@ -3,11 +3,11 @@
 import { expect, test } from "vitest";
 import { readAgents } from "../../../src/control/agents.ts";
 import { initializeVersions } from "../../../src/control/versions.ts";
-import { createMemoryStore } from "../../../src/journal/memory-store.ts";
 import { limits } from "../../../src/limits.ts";
 import { silentLog } from "../../../src/log.ts";
 import { createGate, type GateListener } from "../../../src/upgrade/participant/gate/gate.ts";
 import { drainPorts } from "../../support/drain-ports.ts";
+import { createMemoryStore } from "../../support/memory-store.ts";
 import { createVirtualClock } from "../../support/virtual-clock.ts";
 import { from, join } from "../protocol/facts.ts";
 

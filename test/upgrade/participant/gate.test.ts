@@ -10,11 +10,11 @@ import {
   readVersions,
   turnBackWrite,
 } from "../../../src/control/versions.ts";
-import { createMemoryStore } from "../../../src/journal/memory-store.ts";
 import { collections, documentIds, type Store, type Write } from "../../../src/journal/store.ts";
 import { silentLog } from "../../../src/log.ts";
 import { createGate } from "../../../src/upgrade/participant/gate/gate.ts";
 import { drainPorts } from "../../support/drain-ports.ts";
+import { createMemoryStore } from "../../support/memory-store.ts";
 
 const [from, to, upgradeId] = ["1.0.0", "1.1.0", "u000002"];
 const writes: Readonly<Record<string, readonly Write[]>> = {

@@ -1,13 +1,13 @@
 // Aim: local steps have a deadline in whatever process runs them: one that is told to stop ends as a typed
 // failure, one that does not listen takes its process along. Method: virtual time, the memory store.
 import { expect, test } from "vitest";
-import { createMemoryStore } from "../../../src/journal/memory-store.ts";
 import { limits } from "../../../src/limits.ts";
 import { silentLog } from "../../../src/log.ts";
 import { localWork } from "../../../src/upgrade/participant/local/local-work.ts";
 import { deadlinesDefault } from "../../../src/upgrade/protocol/accept.ts";
 import type { World } from "../../../src/upgrade/world.ts";
 import { createScheduler } from "../../simulation/scheduler.ts";
+import { createMemoryStore } from "../../support/memory-store.ts";
 import { participant } from "../protocol/facts.ts";
 
 function working(act: (run: Parameters<Parameters<typeof localWork>[4]>[0]) => Promise<void>) {

@@ -4,10 +4,10 @@ import { expect, test } from "vitest";
 import type { AgentEvent } from "../../../machines/participant-context.ts";
 import { acceptWrite, initializeVersions } from "../../../src/control/versions.ts";
 import type { Engine } from "../../../src/fleet-engine/engine.ts";
-import { createMemoryStore } from "../../../src/journal/memory-store.ts";
 import { collections, type Store } from "../../../src/journal/store.ts";
 import { reconcile, shutGateIfAway } from "../../../src/upgrade/participant/participant-loop.ts";
 import type { ParticipantWorld } from "../../../src/upgrade/participant/participant-world.ts";
+import { createMemoryStore } from "../../support/memory-store.ts";
 import { coordinator, from, join, participant, reason, to, upgradeId } from "../protocol/facts.ts";
 
 const cannotStart = (version: string) => ({

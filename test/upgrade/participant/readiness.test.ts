@@ -4,7 +4,6 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeEach, expect, onTestFinished, test } from "vitest";
-import { createMemoryStore } from "../../../src/journal/memory-store.ts";
 import { silentLog } from "../../../src/log.ts";
 import { noFaults } from "../../../src/ports/fault-point.ts";
 import {
@@ -15,6 +14,7 @@ import { undoLocalSteps } from "../../../src/upgrade/participant/local/local-ste
 import { participantEffects } from "../../../src/upgrade/participant/participant-effects.ts";
 import { checkReadiness } from "../../../src/upgrade/participant/readiness.ts";
 import type { World } from "../../../src/upgrade/world.ts";
+import { createMemoryStore } from "../../support/memory-store.ts";
 
 let root = "";
 beforeEach(async () => {

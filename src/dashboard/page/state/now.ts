@@ -2,7 +2,7 @@ import { useEffect, useState } from "preact/hooks";
 import { live } from "./live.ts";
 
 /** The time by the database's clock, as far as this page knows it. */
-export function databaseNow(): number {
+function databaseNow(): number {
   return performance.now() + live.get().offsetMs;
 }
 

@@ -1,5 +1,4 @@
-import { assert } from "../errors.ts";
-import { limits } from "../limits.ts";
+import { assert } from "../../src/errors.ts";
 import {
   type AppendResult,
   type ControlDocument,
@@ -10,8 +9,9 @@ import {
   hintingAgentFields,
   type Store,
   type Write,
-} from "./store.ts";
-import { wholeList } from "./whole-list.ts";
+} from "../../src/journal/store.ts";
+import { wholeList } from "../../src/journal/whole-list.ts";
+import { limits } from "../../src/limits.ts";
 
 type Fields = Record<string, unknown>;
 
