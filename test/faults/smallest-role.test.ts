@@ -1,4 +1,4 @@
-// Aim: the role in docs/operations.md is enough for the whole way, with TLS and SCRAM. Method: the page's own
+// Aim: the role in docs/rights.md is enough for the whole way, with TLS and SCRAM. Method: the page's own
 // script makes the role; a fleet of real processes and the command line log in with nothing else.
 import { cp, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";

@@ -333,7 +333,7 @@ describe("on a set without authorization", () => {
   });
 });
 
-describe("the role in docs/operations.md", () => {
+describe("the role in docs/rights.md", () => {
   const names = { application: "things", restoredBeside: "things_before" };
   const scope = { controlDatabaseName: "lockstep_things", timeSeries: ["weather"], hasViews: true };
 

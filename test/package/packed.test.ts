@@ -165,7 +165,7 @@ describe("the types", () => {
         sources.set(`engine/${page.replace(/\W/g, "-")}-${index}.mts`, sample);
       }
     }
-    for (const page of ["docs/migration-steps.md", "docs/operations.md", "docs/dashboard.md"]) {
+    for (const page of ["docs/migration-steps.md", "docs/agents.md", "docs/dashboard.md"]) {
       const samples = await completedSamplesOf(page);
       expect(samples.length).toBeGreaterThan(0);
       for (const [index, sample] of samples.entries()) {

@@ -9,13 +9,13 @@ export interface RoleNames {
 }
 
 /**
- * The commands that the scripts in docs/operations.md send to the server, for other names than the documented ones:
+ * The commands that the scripts in docs/rights.md send to the server, for other names than the documented ones:
  * so the page cannot differ from what is tried. The first makes the role, the second adds to it.
  */
 export async function documentedRole(
   names: RoleNames,
 ): Promise<{ readonly smallest: Document; readonly more: Document }> {
-  const page = await readFile("docs/operations.md", "utf8");
+  const page = await readFile("docs/rights.md", "utf8");
   const scripts = [...page.matchAll(/```js\n(.*?)```/gs)].map(([, script = ""]) => script);
   const sent = (command: string): Document => {
     const commands: Document[] = [];

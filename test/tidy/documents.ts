@@ -178,7 +178,7 @@ export function testDocuments(): void {
         ) ?? [];
       const names = [...options.matchAll(/^ {2}readonly (\w+)\??:/gm)].map(([, name]) => name);
       expect(names).toContain("mongoUrl");
-      const page = await textOf("docs/operations.md");
+      const page = await textOf("docs/agents.md");
       const isForTests = (name: string | undefined) => name === "ports";
       expect(
         names.filter((name) => !isForTests(name) && !page.includes(`| \`${name}\` |`)),

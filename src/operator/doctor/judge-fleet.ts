@@ -103,7 +103,7 @@ function judgeLaunchers(agents: readonly AgentStatus[]): readonly Finding[] {
     warning(
       parts.launchers,
       `${figure}, and not ${names.join(", ")}${without.length > names.length ? " and others" : ""}`,
-      "start it under `lockstep-launcher` (docs/operations.md#the-launcher): an agent cannot change its version by itself",
+      "start it under `lockstep-launcher` (docs/agents.md#the-launcher): an agent cannot change its version by itself",
     ),
   ];
 }

@@ -10,6 +10,6 @@ export function judgeRights({ missing, optional }: Lacking): Finding {
   return warning(
     name,
     `it has every right that is needed; an upgrade goes less well without ${optional}`,
-    "grant them where that matters: docs/operations.md#more-rights-where-they-are-wanted",
+    "grant them where that matters: docs/rights.md#more-rights-where-they-are-wanted",
   );
 }

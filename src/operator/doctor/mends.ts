@@ -23,7 +23,7 @@ export const parts = {
 } as const;
 
 export const grantRole =
-  "grant the role of docs/operations.md#the-user-in-the-url to each user that is named";
+  "grant the role of docs/rights.md#the-user-in-the-url to each user that is named";
 
 /** A failure of this kind has the same mend wherever it is found. */
 const byCode: Readonly<Partial<Record<ErrorCode, string>>> = {
@@ -40,7 +40,7 @@ const byName: Readonly<Record<string, string>> = {
   [checkNames.deployment]:
     "connect to a replica set of MongoDB 6.0 or newer, and name the database as the server has it",
   [checkNames.agentRights]:
-    "grant the rights to each user that is named; docs/operations.md#more-rights-where-they-are-wanted says which ones an upgrade can do without",
+    "grant the rights to each user that is named; docs/rights.md#more-rights-where-they-are-wanted says which ones an upgrade can do without",
   [checkNames.majority]: "start the members that are away",
   [checkNames.definitions]: "change or drop the collections and views that are named",
   [checkNames.memberVersions]:

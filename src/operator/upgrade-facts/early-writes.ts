@@ -9,4 +9,4 @@ export function earlyWritesOf(
 }
 
 /** The page and heading that explain early writes. */
-export const earlyWritesPage = "docs/operations.md#early-writes";
+export const earlyWritesPage = "docs/agents.md#early-writes";

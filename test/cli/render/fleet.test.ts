@@ -187,7 +187,7 @@ test("early writes, with the page that explains them", () => {
   if (!status.upgrade) throw new Error("expected an upgrade");
   const upgrade = { ...status.upgrade, earlyWrites: ['index "a" of "b" is new', "more"] };
   expect(renderStatus({ ...status, upgrade })).toContain(
-    '\n  early writes index "a" of "b" is new; more: a way back keeps them, see docs/operations.md#early-writes\n',
+    '\n  early writes index "a" of "b" is new; more: a way back keeps them, see docs/agents.md#early-writes\n',
   );
 });
 
@@ -219,7 +219,7 @@ test("the history", () => {
   const lost = { ...item, copies: status.upgrade?.copies ?? null };
   expect(renderHistory([lost])).toContain("\n  2 of 3 copies (a1: not permitted)\n");
   expect(renderHistory([{ ...item, earlyWrites: ["more"] }])).toContain(
-    "\n  early writes: more: a way back keeps them, see docs/operations.md#early-writes\n",
+    "\n  early writes: more: a way back keeps them, see docs/agents.md#early-writes\n",
   );
   const unknown = { ...item, downtime: { from: at, until: null } };
   expect(renderHistory([unknown])).toContain(", took 3.0 s, epochs");
