@@ -142,6 +142,9 @@ const waiting = { answer: null };
 /** Waiting aborts. They are the operator's way out, so other requests neither take their room nor delay them. */
 const waitingAborts = { ...waiting, "request.kind": "abort" };
 
+/** A Date, which the server's TTL index asks for: the `expiresAt` of leases and claims is a number of milliseconds. */
+const keptUntil = (nowMs: number) => new Date(nowMs + limits.requestKeptMs);
+
 /** @throws LockstepError `too-many-requests` */
 async function requireRoom(store: Store, { kind }: FleetRequest): Promise<void> {
   const most = { orderBy: "at", limit: limits.requestsWaitingMax };
@@ -176,7 +179,7 @@ export async function fileRequest(
         request: request as unknown as Plain,
         answer: null,
         begun: false,
-        expiresAt: new Date(at + limits.requestKeptMs),
+        expiresAt: keptUntil(at),
       },
     },
   ]);
@@ -207,8 +210,7 @@ export function refuseWrite({ id, trouble }: InboxItem, nowMs: number): Write {
   );
   const answer: Answer = { ok: false, code: "bad-argument", message, details: {} };
   const write = answerWrite(id, answer);
-  const expiresAt = new Date(nowMs + limits.requestKeptMs);
-  return { ...write, set: { ...write.set, expiresAt }, remove: ["request"] };
+  return { ...write, set: { ...write.set, expiresAt: keptUntil(nowMs) }, remove: ["request"] };
 }
 
 export async function readAnswer(store: Store, id: string): Promise<Answer | null> {

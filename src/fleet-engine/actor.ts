@@ -243,7 +243,7 @@ export class Actor {
           throw new LockstepError("conflict", "a write that belongs to this event is refused", {
             write: result.write - ownership.writes.length,
           });
-        case "conflict":
+        case "revision-taken":
         case "undone":
           await this.#catchUp();
       }

@@ -234,7 +234,7 @@ class MongoStore implements Store {
   async #readBack(entry: Entry): Promise<AppendResult> {
     const found = await this.#journal.entry(entry.actor, entry.revision);
     if (isSame(found, entry)) return { kind: "appended" };
-    if (found !== undefined) return { kind: "conflict" };
+    if (found !== undefined) return { kind: "revision-taken" };
     const { eventKey } = entry;
     const known = eventKey !== undefined && (await this.#journal.holdsKey(entry.actor, eventKey));
     if (known) return { kind: "duplicate" };

@@ -99,7 +99,7 @@ export interface Write {
 export type AppendResult =
   | { readonly kind: "appended" }
   /** Another entry has this actor's revision. */
-  | { readonly kind: "conflict" }
+  | { readonly kind: "revision-taken" }
   /** This actor's journal already holds the event's key. */
   | { readonly kind: "duplicate" }
   /** A write's expectation did not hold, so nothing of this append took effect. */

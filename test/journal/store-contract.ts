@@ -62,11 +62,11 @@ export function storeContract(open: () => Promise<StoreUnderTest>): void {
     return under;
   };
 
-  test("conflict on revision", async () => {
+  test("a revision that is taken", async () => {
     const { store } = await opened();
     expect(await store.append([entry("a", 0)])).toEqual([{ kind: "appended" }]);
     const other = entry("a", 0, { snapshot: "{}", epoch: 2 });
-    expect(await store.append([other])).toEqual([{ kind: "conflict" }]);
+    expect(await store.append([other])).toEqual([{ kind: "revision-taken" }]);
     expect((await store.tail("a"))?.epoch).toBe(1);
   });
 
@@ -139,7 +139,7 @@ export function storeContract(open: () => Promise<StoreUnderTest>): void {
     const { store } = await opened();
     await store.append([entry("a", 0)]);
     const results = await store.append([entry("a", 0, { epoch: 2 }), entry("b", 0)]);
-    expect(results).toEqual([{ kind: "conflict" }, { kind: "appended" }]);
+    expect(results).toEqual([{ kind: "revision-taken" }, { kind: "appended" }]);
   });
 
   test("at most one entry an actor in a batch", async () => {
@@ -159,8 +159,8 @@ export function storeContract(open: () => Promise<StoreUnderTest>): void {
     expect(again).toEqual([{ kind: "refused", write: 1 }]);
     expect((await store.tail("a"))?.revision).toBe(0);
     expect((await store.get("fences", "master"))?.["sequence"]).toBe(1);
-    const conflict = await store.append([entry("a", 0, { epoch: 2 })], [fence(1)]);
-    expect(conflict).toEqual([{ kind: "conflict" }]);
+    const refused = await store.append([entry("a", 0, { epoch: 2 })], [fence(1)]);
+    expect(refused).toEqual([{ kind: "revision-taken" }]);
     expect((await store.get("fences", "master"))?.["sequence"]).toBe(1);
   });
 

@@ -145,7 +145,7 @@ export const engineMutants: readonly Mutant[] = [
       {
         file: append,
         find: "if (!isNetworkTrouble(error) || isOver || closing.aborted) throw error;",
-        replace: 'if (attempt > 0) return entries.map(() => ({ kind: "conflict" }));',
+        replace: 'if (attempt > 0) return entries.map(() => ({ kind: "revision-taken" }));',
       },
     ],
   },
@@ -178,7 +178,7 @@ export const engineMutants: readonly Mutant[] = [
   {
     name: "another process's entry in its place counts as one's own",
     layer: "tests",
-    files: [store, "-t", "is a conflict"],
+    files: [store, "-t", "whose revision is taken"],
     says: /AssertionError/,
     edits: [
       {

@@ -100,7 +100,7 @@ function collectionOf({ documents }: Database, name: string): Map<string, Fields
 
 function check({ journal, keys }: Database, entry: Entry): AppendResult {
   const entries = journal.get(entry.actor) ?? [];
-  if (entry.revision < entries.length) return { kind: "conflict" };
+  if (entry.revision < entries.length) return { kind: "revision-taken" };
   assert(entry.revision === entries.length, "revisions have no gaps", { actor: entry.actor });
   const known = entry.eventKey !== undefined && keys.get(entry.actor)?.has(entry.eventKey);
   return { kind: known ? "duplicate" : "appended" };

@@ -12,7 +12,7 @@ import {
 import { moved, moveProgress, nextOperation, type Runner } from "../migration/runner.ts";
 import type { CollectionOptions, ValidatorOptions } from "../migration/schema-context.ts";
 import { addFiles } from "./added-files.ts";
-import { conflict, define, entryOf, requirePlain, requireUnused } from "./define.ts";
+import { define, entryOf, requirePlain, requireUnused, schemaConflict } from "./define.ts";
 
 /** Creates a collection in a fenced transaction, and ends the operation with it. */
 export async function addCollection(
@@ -31,7 +31,7 @@ export async function addCollection(
       asked.collation && { ...collationOfCreate, ...asked.collation },
     );
     if (!hasOptions(found, bytesOfOptions(asked), collation)) {
-      throw conflict(
+      throw schemaConflict(
         `expected no collection "${name}" or one with the same options, found ${canonicalText(bytesOfDefinition(found))}`,
       );
     }
@@ -82,7 +82,7 @@ export async function renameCollection(runner: Runner, from: string, to: string)
       const there = await entryOf(runner, to);
       if (there && there.uuid === target) return true;
       if (there)
-        throw conflict(
+        throw schemaConflict(
           `expected no collection "${to}", found one: rename to another name, or drop that one first`,
         );
       requirePlain(await entryOf(runner, from), from);

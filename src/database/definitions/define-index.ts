@@ -18,7 +18,7 @@ import { hasCode, serverErrors } from "../../mongo/server-errors.ts";
 import { moveProgress, nextOperation, type Runner } from "../migration/runner.ts";
 import type { IndexKeys, IndexOptions } from "../migration/schema-context.ts";
 import { addFiles } from "./added-files.ts";
-import { conflict, define, entryOf, requirePlain } from "./define.ts";
+import { define, entryOf, requirePlain, schemaConflict } from "./define.ts";
 import { blameForIndex } from "./index-offenders.ts";
 import { isTakenForSame } from "./index-trial.ts";
 
@@ -70,13 +70,13 @@ async function isThere(
   if (named !== undefined) {
     if (isSameIndex(named, asked, wanted)) return true;
     if (await isSpelledOtherwise(runner, inherited, named, asked, wanted)) return true;
-    throw conflict(
+    throw schemaConflict(
       `another index of "${collection}" is named "${name}", with other keys or options: choose another name, or drop that one first`,
     );
   }
   const same = all.find((index) => isSameIndex(index, asked, wanted));
   if (same === undefined) return false;
-  throw conflict(
+  throw schemaConflict(
     `index "${name}" of "${collection}" exists already as "${indexName(same)}": use that name, or drop that one first`,
   );
 }
@@ -113,7 +113,7 @@ export async function addIndex(
     }),
   ).catch(async (error: unknown) => {
     if (hasCode(error, serverErrors.indexOptionsConflict, serverErrors.indexKeySpecsConflict)) {
-      throw conflict(
+      throw schemaConflict(
         `index "${index.name}" of "${collection}" conflicts with another one: ${messageOf(error)}: choose another name, or drop that one first`,
       );
     }

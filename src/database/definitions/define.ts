@@ -12,7 +12,7 @@ import { isNetworkTrouble } from "../../mongo/transient.ts";
 import type { Runner } from "../migration/runner.ts";
 
 /** The error of a database that is not as the step expects it. */
-export function conflict(message: string, details: Readonly<Record<string, unknown>> = {}) {
+export function schemaConflict(message: string, details: Readonly<Record<string, unknown>> = {}) {
   return new LockstepError("schema-conflict", message, details);
 }
 
@@ -27,15 +27,15 @@ export function requirePlain<Entry extends Described>(
   name: string,
 ): Entry {
   if (!entry)
-    throw conflict(
+    throw schemaConflict(
       `expected a collection "${name}", found none: create it in an earlier operation, or correct the name`,
     );
   if (name.startsWith("system.")) {
-    throw conflict(`"${name}" belongs to the server: a step must not touch it`);
+    throw schemaConflict(`"${name}" belongs to the server: a step must not touch it`);
   }
   if (entry.type !== "collection" || isCapped(entry)) {
     const what = entry.type === "collection" ? "a capped collection" : `a ${entry.type}`;
-    throw conflict(
+    throw schemaConflict(
       `"${name}" is ${what}: backups carry it, but a step must not touch it: change it outside an upgrade`,
     );
   }
@@ -45,7 +45,7 @@ export function requirePlain<Entry extends Described>(
 /** Refuses a name that a step has dropped: late commands of a deposed master may name it. */
 export function requireUnused({ progress }: Runner, name: string): void {
   if (progress.dropped.includes(name)) {
-    throw conflict(
+    throw schemaConflict(
       `"${name}" was dropped or renamed by an earlier operation of this upgrade: use another name`,
     );
   }
@@ -69,9 +69,10 @@ export async function define(
     options.signal.throwIfAborted();
     options.mastership.signal.throwIfAborted();
     if (await isDone()) return;
-    if (progress.target === null) throw conflict("expected a collection to act on, found none");
+    if (progress.target === null)
+      throw schemaConflict("expected a collection to act on, found none");
     if (attempt > limits.transactionAttemptsMax) {
-      throw conflict(
+      throw schemaConflict(
         "the server accepts the definition, and does not have it afterwards: end the program that changes it, or ask for the form that the server keeps",
       );
     }

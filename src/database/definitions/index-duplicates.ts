@@ -5,7 +5,7 @@ import { elementsOf, fieldAt } from "../../mongo/bson/elements.ts";
 import { idText } from "../../mongo/bson/typed-bytes.ts";
 import type { Runner } from "../migration/runner.ts";
 import type { IndexOptions } from "../migration/schema-context.ts";
-import { conflict } from "./define.ts";
+import { schemaConflict } from "./define.ts";
 
 /** One value that a unique index would refuse, and the first documents that have it. */
 export interface Duplicate {
@@ -26,7 +26,7 @@ export function notUnique(
   const named = duplicates.map(({ value, documents }) =>
     documents.length === 0 ? textOf(value) : `${textOf(value)} in ${documents.join(", ")}`,
   );
-  return conflict(
+  return schemaConflict(
     `index "${name}" of "${collection}" cannot be unique, these values occur more than once: ${named.join("; ")}: change or remove those documents first`,
     {
       collection,

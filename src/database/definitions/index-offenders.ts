@@ -12,7 +12,7 @@ import { type Batch, batchSizeOf, readBatch } from "../documents/batches/read-ba
 import type { DocumentChange } from "../documents/collection-change.ts";
 import type { Runner } from "../migration/runner.ts";
 import type { IndexOptions } from "../migration/schema-context.ts";
-import { conflict, entryOf } from "./define.ts";
+import { entryOf, schemaConflict } from "./define.ts";
 import { duplicatesOf, notUnique, pathsTo } from "./index-duplicates.ts";
 import { sharedKey } from "./index-holders.ts";
 import { type TrialIndex, tryIndex } from "./index-trial.ts";
@@ -123,7 +123,7 @@ export async function blameForIndex(
     const documents = await documentsRefused(runner, collection, each, filter);
     if (documents.length === 0) return cause;
     const named = documents.map(({ id, error }) => `${id} (${error})`).join(", ");
-    return conflict(
+    return schemaConflict(
       `index "${failed.index.name}" of "${collection}" cannot be built, these documents do not allow it: ${named}: change or remove them first`,
       { collection, documents },
     );

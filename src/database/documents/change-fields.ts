@@ -2,7 +2,7 @@ import { LockstepError } from "../../errors.ts";
 import { limits } from "../../limits.ts";
 import type { TypedBytes } from "../../mongo/bson/elements.ts";
 import { idText } from "../../mongo/bson/typed-bytes.ts";
-import { conflict } from "../definitions/define.ts";
+import { schemaConflict } from "../definitions/define.ts";
 import type { Runner } from "../migration/runner.ts";
 import { type Batch, batchSizeOf, readBatch } from "./batches/read-batch.ts";
 import type { DocumentChange } from "./collection-change.ts";
@@ -55,7 +55,7 @@ async function fieldChange(
     const ids = documents.filter(({ error }) => error === reason).map(({ id }) => id);
     return `${reason}: ${ids.join(", ")}`;
   });
-  throw conflict(
+  throw schemaConflict(
     `"${field}" has no one meaning in documents of "${collection}", which have ${reasons.join("; ")}: change or remove those first, or change them by applyToCollection`,
     { collection, documents },
   );

@@ -16,7 +16,7 @@ import { ownValues } from "../../mongo/bson/own-values.ts";
 import { idText } from "../../mongo/bson/typed-bytes.ts";
 import type { Described } from "../../mongo/catalogue/catalogue.ts";
 import { hasCode, serverErrors } from "../../mongo/server-errors.ts";
-import { conflict, requirePlain } from "../definitions/define.ts";
+import { requirePlain, schemaConflict } from "../definitions/define.ts";
 import { DocumentReading } from "../documents/read-document.ts";
 import { TypesRead } from "../documents/values/types-read.ts";
 import type { StepCollection, StepDatabase } from "./schema-context.ts";
@@ -132,7 +132,7 @@ export function stepDatabase(
         const entry = await find(name);
         if (entry) requirePlain(entry, name);
         if (name.startsWith("system.") || (!entry && dropped.includes(name))) {
-          throw conflict(
+          throw schemaConflict(
             `a step must not use "${name}", since it belongs to the server or was dropped before: use another name`,
           );
         }

@@ -284,11 +284,12 @@ class MemoryEngineStore implements EngineStore<MemorySession> {
       const hasKey =
         entry.eventKey !== undefined && staged.some(({ eventKey }) => eventKey === entry.eventKey);
       if (staged.some(({ revision }) => revision === entry.revision))
-        throw refusedEntry(entry, "conflict");
+        throw refusedEntry(entry, "revision-taken");
       if (hasKey) throw refusedEntry(entry, "duplicate");
       if (staged.length > 0) continue;
       const fate = this.#journal.check(entry);
-      if (fate !== "appended") throw refusedEntry(entry, fate === "duplicate" ? fate : "conflict");
+      if (fate !== "appended")
+        throw refusedEntry(entry, fate === "duplicate" ? fate : "revision-taken");
     }
     session.entries.push(...entries);
     if (fence) session.fences.push(fence);

@@ -5,9 +5,9 @@ import type { Fence } from "./store.ts";
 /** An entry that a caller's transaction cannot hold. */
 export function refusedEntry(
   { actor, revision, eventKey }: Entry,
-  kind: "conflict" | "duplicate",
+  kind: "revision-taken" | "duplicate",
 ): LockstepError {
-  return kind === "conflict"
+  return kind === "revision-taken"
     ? new LockstepError(
         "conflict",
         `expected to append revision ${revision} of the actor "${actor}", found another entry there: begin the transaction again`,

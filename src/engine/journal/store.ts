@@ -5,7 +5,7 @@ export type Appended =
   /** The journal has it, also where an earlier append of this very entry has put it there. */
   | { readonly kind: "appended" }
   /** Another entry has this revision. */
-  | { readonly kind: "conflict" }
+  | { readonly kind: "revision-taken" }
   /** The actor has an entry with this event key already. */
   | { readonly kind: "duplicate" }
   /** Another entry of the same transaction was refused, so this one was taken back. */

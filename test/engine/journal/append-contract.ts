@@ -4,11 +4,11 @@ import { limits } from "../../../src/limits.ts";
 import {
   type AnyStore,
   appended,
-  conflict,
   duplicate,
   entryOf,
   type OpenStore,
   prepared,
+  revisionTaken,
   taskOf,
   timerAt,
   undone,
@@ -51,12 +51,12 @@ export function appendContract(open: OpenStore): void {
     expect(await store.append([])).toEqual([]);
   });
 
-  test("another entry with the revision is a conflict, and the first one stays", async () => {
+  test("an entry whose revision is taken is refused, and the first one stays", async () => {
     const { store, other } = await opened();
     const first = entryOf("a", 0);
     expect(await store.append([first])).toEqual([appended]);
     // Equal in everything that an application knows: two processes took the same event at the same moment.
-    expect(await other.append([{ ...first, nonce: "another" }])).toEqual([conflict]);
+    expect(await other.append([{ ...first, nonce: "another" }])).toEqual([revisionTaken]);
     expect(await other.tail("a")).toStrictEqual(first);
   });
 
@@ -88,7 +88,7 @@ export function appendContract(open: OpenStore): void {
     expect(await store.append([entryOf("a", 1, { eventKey: "k" })], { fence })).toEqual([
       duplicate,
     ]);
-    expect(await store.append([entryOf("a", 1, { eventKey: "other" })])).toEqual([conflict]);
+    expect(await store.append([entryOf("a", 1, { eventKey: "other" })])).toEqual([revisionTaken]);
   });
 
   test("each entry of an append counts by itself", async () => {
@@ -96,7 +96,7 @@ export function appendContract(open: OpenStore): void {
     await store.append([entryOf("a", 0), entryOf("b", 0, { eventKey: "k" })]);
     const group = [entryOf("c", 0), entryOf("a", 0), entryOf("b", 1, { eventKey: "k" })];
     expect(await store.append([...group, entryOf("d", 0)])).toEqual([
-      ...[appended, conflict, duplicate, appended],
+      ...[appended, revisionTaken, duplicate, appended],
     ]);
     const { tails, left } = await store.tails(["d", "c", "a", "unknown", "b", "c"]);
     expect(tails.map(({ actor }) => actor).toSorted()).toEqual(["a", "b", "c", "d"]);
@@ -177,7 +177,7 @@ export function appendContract(open: OpenStore): void {
     expect(await store.append(lost)).toEqual([appended, appended, appended]);
     loseAnswerOf("engine-journal");
     const mixed = [entryOf("a", 1), entryOf("b", 1), entryOf("c", 1, { eventKey: "k" })];
-    expect(await store.append(mixed)).toEqual([conflict, appended, duplicate]);
+    expect(await store.append(mixed)).toEqual([revisionTaken, appended, duplicate]);
     expect(await store.tail("a")).toStrictEqual(lost[0]);
   });
 
@@ -189,7 +189,7 @@ export function appendContract(open: OpenStore): void {
       ...[appended, appended],
     ]);
     const group = [entryOf("a", 1), entryOf("b", 0), entryOf("c", 0)];
-    expect(await store.append(group, { fence })).toEqual([undone, conflict, undone]);
+    expect(await store.append(group, { fence })).toEqual([undone, revisionTaken, undone]);
     expect(await store.tail("c")).toBeUndefined();
     expect((await store.tail("a"))?.revision).toBe(0);
     await store.append([entryOf("a", 1, { eventKey: "k" })]);

@@ -11,7 +11,7 @@ import { systemClock } from "../../../src/ports/clock.ts";
 import { noFaults } from "../../../src/ports/fault-point.ts";
 import { freshDatabaseName, openClient } from "../../support/database.ts";
 import { until } from "../../support/until.ts";
-import { appended, conflict, entryOf, workerOf } from "./store-under-test.ts";
+import { appended, entryOf, revisionTaken, workerOf } from "./store-under-test.ts";
 
 const fence = { worker: "w", epoch: 1 };
 
@@ -50,7 +50,7 @@ test("in a group that meets an application's open transaction, one entry alone i
     entryOf(actor, actor === "held" ? 1 : 0),
   );
   expect(await store.append(group, { fence })).toEqual([
-    ...[appended, appended, conflict, appended, appended],
+    ...[appended, appended, revisionTaken, appended, appended],
   ]);
   release.open();
   await open;

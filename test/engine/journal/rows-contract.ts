@@ -5,10 +5,10 @@ import { until } from "../../support/until.ts";
 import {
   type AnyStore,
   appended,
-  conflict,
   entryOf,
   type OpenStore,
   prepared,
+  revisionTaken,
   storedRow,
   taskOf,
   timerAt,
@@ -212,7 +212,7 @@ export function rowsContract(open: OpenStore): void {
     const second = await store.expireHistory("m/0", first, laterMs, 4);
     expect(await revisions()).toBe("05");
     expect(await store.expireHistory("m/0", second, laterMs, 4)).toBeNull();
-    expect(await store.append([entryOf("a", 0)])).toEqual([conflict]);
+    expect(await store.append([entryOf("a", 0)])).toEqual([revisionTaken]);
     expect(await store.byKey("a", "k1")).toBeUndefined();
     expect((await store.byKey("a", "k5"))?.revision).toBe(5);
     expect(await store.append([entryOf("a", 6, { eventKey: "k1" })])).toEqual([appended]);

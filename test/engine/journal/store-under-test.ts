@@ -63,7 +63,7 @@ export function workerOf(worker: string, epoch = 1) {
 }
 
 export const appended = { kind: "appended" } as const;
-export const conflict = { kind: "conflict" } as const;
+export const revisionTaken = { kind: "revision-taken" } as const;
 export const duplicate = { kind: "duplicate" } as const;
 export const undone = { kind: "undone" } as const;
 

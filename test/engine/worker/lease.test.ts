@@ -355,5 +355,5 @@ test("two first entries of one actor go into two groups, and fail nothing else",
     appender.append(entryOf("a", "2")),
     appender.append(entryOf("b", "3")),
   ]);
-  expect(results.map(({ kind }) => kind)).toEqual(["appended", "conflict", "appended"]);
+  expect(results.map(({ kind }) => kind)).toEqual(["appended", "revision-taken", "appended"]);
 });

@@ -42,7 +42,7 @@ export class MemoryJournal {
     if (known?.entries.get(revision)?.nonce === nonce) return "held";
     const isKnown = eventKey !== undefined && this.byKey(actor, eventKey) !== undefined;
     if (isKnown) return "duplicate";
-    return revision < next ? "conflict" : "appended";
+    return revision < next ? "revision-taken" : "appended";
   }
 
   put(entry: Entry): void {

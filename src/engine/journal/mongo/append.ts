@@ -56,7 +56,7 @@ function refusedPlaces(error: unknown): ReadonlySet<number> | null {
 /** The fate of an entry by what the journal has in its place, or undefined where nothing keeps it out. */
 async function fateOf(journal: JournalCollection, entry: Entry): Promise<Appended | undefined> {
   const { byId, byKey } = await journal.settledNonce(entry);
-  if (byId !== undefined) return byId === entry.nonce ? appended : { kind: "conflict" };
+  if (byId !== undefined) return byId === entry.nonce ? appended : { kind: "revision-taken" };
   return byKey === undefined ? undefined : { kind: "duplicate" };
 }
 
@@ -75,7 +75,7 @@ async function fatesOf(
       const byKey = eventKey === undefined ? undefined : await journal.nonceOf(actor, eventKey);
       if (byId === nonce || byKey === nonce) fates.set(entry, appended);
       else if (byKey !== undefined) fates.set(entry, { kind: "duplicate" });
-      else if (byId !== undefined) fates.set(entry, { kind: "conflict" });
+      else if (byId !== undefined) fates.set(entry, { kind: "revision-taken" });
     }),
   );
   return fates;
@@ -114,7 +114,7 @@ export async function appendEach(
 
 /**
  * Appends all entries and changes the fence in one transaction. Where another transaction, which may stay open for long,
- * has the place of an entry, that entry alone is in conflict.
+ * has the place of an entry, that entry alone is refused.
  */
 export async function appendFenced(
   means: Means,
@@ -131,7 +131,7 @@ export async function appendFenced(
     return entries.map(() => appended);
   } catch (error) {
     if (hasCode(error, serverErrors.writeConflict)) {
-      if (entries.length === 1) return [{ kind: "conflict" }];
+      if (entries.length === 1) return [{ kind: "revision-taken" }];
       const half = Math.ceil(entries.length / 2);
       const parts = [entries.slice(0, half), entries.slice(half)];
       const fates = await Promise.all(parts.map((part) => appendFenced(means, part, fence)));
@@ -171,7 +171,10 @@ export async function appendWithin(
       const fate = await fateOf(journal, entry);
       // Nothing is there outside: this transaction itself has used the key before.
       const isOwn = fate === undefined && entry.eventKey !== undefined;
-      throw refusedEntry(entry, isOwn || fate?.kind === "duplicate" ? "duplicate" : "conflict");
+      throw refusedEntry(
+        entry,
+        isOwn || fate?.kind === "duplicate" ? "duplicate" : "revision-taken",
+      );
     }
   }
   return entries.map(() => appended);
