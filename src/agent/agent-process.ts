@@ -18,12 +18,12 @@ import { createLeadership, type Leadership } from "../leadership/leadership.ts";
 import type { Mastership } from "../leadership/mastership.ts";
 import { limits } from "../limits.ts";
 import { createWakeUp, type WakeUp } from "../ports/waiting/wake-up.ts";
+import type { AgentWorld } from "../upgrade/agent-world.ts";
 import type { MasterWorld } from "../upgrade/coordinator/requests/master-world.ts";
 import { fleetMachines } from "../upgrade/fleet-machines.ts";
 import { createGate, type Gate } from "../upgrade/participant/gate/gate.ts";
 import { Openings } from "../upgrade/participant/gate/openings.ts";
 import { reconcile, shutGateIfAway } from "../upgrade/participant/participant-loop.ts";
-import type { World } from "../upgrade/world.ts";
 import { Heartbeats } from "./heartbeats.ts";
 import { runMasterLoop } from "./master-loop.ts";
 import type { AgentProcessOptions, RunPorts, Runtime } from "./run-agent.ts";
@@ -42,7 +42,7 @@ export class AgentProcess implements Runtime {
   readonly #heartbeats: Heartbeats;
   readonly #openings: Openings;
   readonly #takenOver = new Map<string, number>();
-  readonly #world: World;
+  readonly #world: AgentWorld;
   readonly #engine: Engine;
   readonly #leadership: Leadership;
   readonly #slot: SlotReader;
@@ -66,7 +66,7 @@ export class AgentProcess implements Runtime {
     this.#heartbeats = new Heartbeats(options, ports, this.#failureDetector);
     this.#openings = new Openings({ ...options, store: ports.store });
     this.gate = this.#createGate();
-    this.#world = this.#createWorld();
+    this.#world = this.#createAgentWorld();
     this.#engine = this.#createEngine();
     this.#leadership = this.#createLeadership();
   }
@@ -176,7 +176,7 @@ export class AgentProcess implements Runtime {
     });
   }
 
-  #createWorld(): World {
+  #createAgentWorld(): AgentWorld {
     const { agent, role, incarnation, version, steps, dataDirectory } = this.#options;
     const { store, database, localJournal, clock, faultPoints, log, spans } = this.#ports;
     const heartbeats = this.#heartbeats;

@@ -1,5 +1,6 @@
 import type { EngineMachine } from "../fleet-engine/engine.ts";
 import { asUnreachable } from "../mongo/transient.ts";
+import type { AgentWorld } from "./agent-world.ts";
 import { controlWrites } from "./coordinator/control-writes.ts";
 import {
   type CoordinatorEffects,
@@ -8,7 +9,6 @@ import {
 import { type Handlers, onlyReady, wrapped } from "./coordinator/effects/only-ready.ts";
 import { shipped } from "./fleet-journal.ts";
 import { type ParticipantEffects, participantEffects } from "./participant/participant-effects.ts";
-import type { World } from "./world.ts";
 
 /** Effects that are typed by their machine, as the engine calls them: with what the machine gave them. */
 function handlersOf(effects: CoordinatorEffects | ParticipantEffects): Handlers {
@@ -27,7 +27,7 @@ function withNetwork(handlers: Handlers) {
 }
 
 /** Both machines, with their control writes and effects in this process. */
-export function fleetMachines(world: World): Readonly<Record<string, EngineMachine>> {
+export function fleetMachines(world: AgentWorld): Readonly<Record<string, EngineMachine>> {
   return {
     upgrade: {
       ...shipped.upgrade,

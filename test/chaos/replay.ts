@@ -7,12 +7,12 @@ import {
   takeoverTransition,
 } from "../../src/fleet-engine/transition.ts";
 import type { Entry } from "../../src/journal/store.ts";
+import type { AgentWorld } from "../../src/upgrade/agent-world.ts";
 import { fleetMachines } from "../../src/upgrade/fleet-machines.ts";
-import type { World } from "../../src/upgrade/world.ts";
 import { eventKeyOf } from "../support/event-key-of.ts";
 
 /** Both machines with their control writes; nothing of them is run here. */
-const definitions: Readonly<Record<string, Definition>> = fleetMachines({} as World);
+const definitions: Readonly<Record<string, Definition>> = fleetMachines({} as AgentWorld);
 
 /** As the store gives it back: what was undefined is null or gone, the order of keys means nothing. */
 function plain(value: unknown): unknown {

@@ -12,7 +12,7 @@ import { keepingLog } from "../../src/operator/actors/open-engine.ts";
 import { tailOf } from "../../src/operator/actors/reading.ts";
 import { machinesOfModule, receiverOf } from "../../src/operator/actors/send-event.ts";
 import { lookAtActor, showActor, whyActor } from "../../src/operator/actors/show-actor.ts";
-import { createWorld } from "../engine/api/engines.ts";
+import { createEngineWorld } from "../engine/api/engines.ts";
 import { chart, version } from "../engine/migration/migrating.ts";
 
 const failing = fromPromise(async () => {
@@ -34,7 +34,7 @@ const options = { tasks: { charge: { retry } } } as any;
 const order = version("1.0.0", chart(config, { actors: { charge: failing } }), options);
 
 async function started() {
-  const world = createWorld();
+  const world = createEngineWorld();
   const engine = await world.engine({ machines: [order] });
   await world.clock.advance(2_000);
   for (const id of ["a", "b", "c"]) await engine.start(order, { id });

@@ -6,7 +6,7 @@ import { typedChartOf } from "../../src/diagram/edges-between.ts";
 import { rowOf } from "../../src/engine/journal/entry.ts";
 import { limits } from "../../src/limits.ts";
 import { grownWay, noWay, TakenReader } from "../../src/operator/actors/taken-reader.ts";
-import { createWorld } from "../engine/api/engines.ts";
+import { createEngineWorld } from "../engine/api/engines.ts";
 import { version } from "../engine/migration/migrating.ts";
 
 const machine = createMachine({
@@ -22,7 +22,7 @@ const chart = typedChartOf(machine);
 const order = version("1.0.0", machine);
 
 async function started(events: readonly string[]) {
-  const world = createWorld();
+  const world = createEngineWorld();
   const engine = await world.engine({ machines: [order] });
   await world.clock.advance(2_000);
   await engine.start(order, { id: "a" });

@@ -1,10 +1,10 @@
 import { assert, isLockstepError, reasonOf } from "../../errors.ts";
+import type { AgentWorld } from "../agent-world.ts";
 import { cataloguedAt } from "../protocol/backup-point.ts";
-import type { World } from "../world.ts";
 import type { ParticipantEffects } from "./participant-effects.ts";
 
 /** Takes this state server's copy at the time T. */
-export function dumpCopy({ database, store, log }: World): ParticipantEffects["dumpCopy"] {
+export function dumpCopy({ database, store, log }: AgentWorld): ParticipantEffects["dumpCopy"] {
   return async ({ upgradeId, from, backup }, { signal }) => {
     assert(backup, "a copy is asked for at a time T");
     try {

@@ -11,10 +11,10 @@ import { collections, type Entry } from "../../journal/store.ts";
 import { exitForVersionChange } from "../../launcher/agent-side.ts";
 import { limits } from "../../limits.ts";
 import { untilAborted } from "../../ports/waiting/until-aborted.ts";
+import type { AgentWorld } from "../agent-world.ts";
 import { contextOf, isFinal } from "../fleet-journal.ts";
 import { isRequired } from "../protocol/master-eligibility.ts";
 import { otherStepsHere } from "../protocol/other-steps.ts";
-import type { World } from "../world.ts";
 import { dumpCopy } from "./dump-copy.ts";
 import { runLocalSteps, undoLocalSteps } from "./local/local-steps.ts";
 import { localWork } from "./local/local-work.ts";
@@ -22,7 +22,11 @@ import { checkReadiness } from "./readiness.ts";
 import { sweepCopies } from "./sweep-copies.ts";
 
 /** Waits, where this agent is master, until it has restored the data: another master would begin the restore again. */
-async function untilRestored(world: World, upgradeId: string, signal: AbortSignal): Promise<void> {
+async function untilRestored(
+  world: AgentWorld,
+  upgradeId: string,
+  signal: AbortSignal,
+): Promise<void> {
   while (world.isMaster() && !signal.aborted) {
     const tail = await world.store.tail(coordinatorId(upgradeId));
     if (tail?.state !== "rolling-back") return;
@@ -42,7 +46,7 @@ export type ParticipantEffects = {
 };
 
 /** The effects of a participant, in one process of one agent. */
-export function participantEffects(world: World): ParticipantEffects {
+export function participantEffects(world: AgentWorld): ParticipantEffects {
   return {
     async shutGate() {
       await world.gate.shut();
@@ -124,7 +128,7 @@ export function participantEffects(world: World): ParticipantEffects {
 }
 
 /** The refusal of another build, to which the launcher may have fallen back, to do the work of the new version. */
-function otherVersion({ version }: World, to: string): Reason {
+function otherVersion({ version }: AgentWorld, to: string): Reason {
   return {
     code: "cannot-start",
     message: `expected to run ${to}, this process is ${version}: see why ${to} does not come up on this host`,
@@ -133,7 +137,7 @@ function otherVersion({ version }: World, to: string): Reason {
 }
 
 /** The readiness check within its own limit. An application without one is ready. */
-function readinessChecked(world: World): ParticipantEffects["checkReadiness"] {
+function readinessChecked(world: AgentWorld): ParticipantEffects["checkReadiness"] {
   const { readiness, readinessTimeoutMs } = world;
   return async (params, context) => {
     if (world.version !== params.to) {
@@ -154,7 +158,7 @@ function readinessChecked(world: World): ParticipantEffects["checkReadiness"] {
  * Why this build has other steps than those agreed on, or null. An agent that was not asked whether it is ready, or that
  * comes after the commit, may run the steps that it has.
  */
-function otherThanAgreed(world: World, coordinator: Entry | undefined): Reason | null {
+function otherThanAgreed(world: AgentWorld, coordinator: Entry | undefined): Reason | null {
   if (!coordinator || isFinal(coordinator)) return null;
   const known = contextOf<UpgradeContext>(coordinator);
   return isRequired(known, world.agent) ? otherStepsHere(known, world, coordinator.protocol) : null;

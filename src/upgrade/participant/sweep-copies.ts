@@ -1,10 +1,13 @@
 import type { UpgradeInput } from "../../../machines/upgrade-context.ts";
 import { coordinatorPrefix, upgradeOfCoordinator } from "../../control/ids.ts";
+import type { AgentWorld } from "../agent-world.ts";
 import { contextOf, isFinal, unreadable } from "../fleet-journal.ts";
-import type { World } from "../world.ts";
 
 /** Deletes the oldest copies on this host, but none that an upgrade which has not ended may need. */
-export async function sweepCopies({ database, store }: World, upgradeId: string): Promise<void> {
+export async function sweepCopies(
+  { database, store }: AgentWorld,
+  upgradeId: string,
+): Promise<void> {
   const tails = await store.tails(coordinatorPrefix);
   const needed = tails
     .filter((tail) => !isFinal(tail))

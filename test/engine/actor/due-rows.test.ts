@@ -7,7 +7,7 @@ import { partitionOf } from "../../../src/engine/actor/partition.ts";
 import { type DurableMachine, durable } from "../../../src/engine/index.ts";
 import { LockstepError } from "../../../src/errors.ts";
 import { limits } from "../../../src/limits.ts";
-import { createWorld } from "../api/engines.ts";
+import { createEngineWorld } from "../api/engines.ts";
 
 const order = durable(
   setup({
@@ -41,7 +41,7 @@ function* ids(): Generator<string> {
 }
 
 test("work that runs hides no deadline of another actor, nor one of its own", async () => {
-  const { engine, clock, store } = createWorld();
+  const { engine, clock, store } = createEngineWorld();
   const worker = await engine({ machines: [order] });
   const next = ids();
   const charging: string[] = [];
@@ -61,7 +61,7 @@ test("work that runs hides no deadline of another actor, nor one of its own", as
 });
 
 test("the mark of a partition waits for the rows of what came before it", async () => {
-  const { engine, clock, store } = createWorld();
+  const { engine, clock, store } = createEngineWorld();
   const worker = await engine({ machines: [order] });
   await clock.advance(1_000);
   const id = ids().next().value as string;

@@ -11,7 +11,7 @@ import { limits } from "../../../src/limits.ts";
 import { silentLog } from "../../../src/log.ts";
 import { systemRandom } from "../../../src/ports/random.ts";
 import { freshDatabaseName, openClient } from "../../support/database.ts";
-import { createWorld } from "../api/engines.ts";
+import { createEngineWorld } from "../api/engines.ts";
 
 const order = durable(
   setup({ types: {} as { events: { type: "NOTE" } } }).createMachine({
@@ -49,7 +49,7 @@ function deafStore(inner: EngineStore): { store: EngineStore; mend: () => void }
 }
 
 test("a worker whose watch was broken for long finds what others appended meanwhile", async () => {
-  const world = createWorld();
+  const world = createEngineWorld();
   const { store, mend } = deafStore(world.store);
   const worker = await startEngine(
     { machines: [order] },

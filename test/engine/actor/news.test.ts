@@ -7,7 +7,7 @@ import { News } from "../../../src/engine/actor/news.ts";
 import { type DurableMachine, durable } from "../../../src/engine/index.ts";
 import type { Entry } from "../../../src/engine/journal/entry.ts";
 import type { Hint } from "../../../src/engine/journal/store.ts";
-import { createWorld } from "../api/engines.ts";
+import { createEngineWorld } from "../api/engines.ts";
 
 test("readers of many actors share one listener, and only those of an actor are woken", () => {
   const entries = new Set<(entry: Entry) => void>();
@@ -42,7 +42,7 @@ test("a wait leaves nothing behind at a signal that lives long", async () => {
     setup({}).createMachine({ initial: "open", states: { open: {} } }) as AnyStateMachine,
     { name: "m", version: "1.0.0" },
   ) as DurableMachine;
-  const { engine } = createWorld();
+  const { engine } = createEngineWorld();
   const reader = await engine({ machines: [machine], work: false });
   await reader.start(machine, { id: "a" });
   const { signal } = new AbortController();

@@ -8,7 +8,7 @@ import type { EngineStore } from "../../../src/engine/journal/store.ts";
 import { limits } from "../../../src/limits.ts";
 import { silentLog } from "../../../src/log.ts";
 import { systemRandom } from "../../../src/ports/random.ts";
-import { createWorld } from "../api/engines.ts";
+import { createEngineWorld } from "../api/engines.ts";
 import { chart, version } from "../migration/migrating.ts";
 
 const light = version(
@@ -30,7 +30,7 @@ const light = version(
 );
 
 async function started(...ids: readonly string[]) {
-  const world = createWorld();
+  const world = createEngineWorld();
   const engine = await world.engine({ machines: [light] });
   await world.clock.advance(2_000);
   for (const id of ids) await engine.start(light, { id });
@@ -72,7 +72,7 @@ test("a watch ends with its actor, and one of an ended actor has all", async () 
 });
 
 test("a watch reads no snapshot", async () => {
-  const { store, clock } = createWorld();
+  const { store, clock } = createEngineWorld();
   const past = new Proxy(store, {
     get: (target, name: keyof EngineStore) => {
       if (name === "tail" || name === "tails") throw new Error(`nobody asks for ${name}`);
@@ -125,7 +125,7 @@ test("a list by the value of a state, in any order of its regions", async () => 
     "1.0.0",
     chart({ id: "m", type: "parallel", states: { a: region, b: region } }),
   );
-  const world = createWorld();
+  const world = createEngineWorld();
   const engine = await world.engine({ machines: [lamps] });
   await world.clock.advance(2_000);
   for (const id of ["x", "y"]) await engine.start(lamps, { id });

@@ -22,7 +22,7 @@ import { systemRandom } from "../../../src/ports/random.ts";
 import { freshDatabaseName, openClient } from "../../support/database.ts";
 import { until } from "../../support/until.ts";
 import { createVirtualClock } from "../../support/virtual-clock.ts";
-import { createWorld, type World } from "../api/engines.ts";
+import { createEngineWorld, type EngineWorld } from "../api/engines.ts";
 import { chart, version } from "../migration/migrating.ts";
 
 const hourMs = 3_600_000;
@@ -43,14 +43,14 @@ const counter = version(
 );
 
 /** A worker that lives for a while. */
-async function work(world: World, retain: EngineOptions["retain"] = {}): Promise<void> {
+async function work(world: EngineWorld, retain: EngineOptions["retain"] = {}): Promise<void> {
   const worker = await world.engine({ machines: [counter], retain });
   await world.clock.advance(3 * limits.compactEveryMs + 2_000);
   await world.close(worker);
 }
 
-const sender = (world: World) => world.engine({ machines: [counter], work: false });
-const snapshots = async ({ store }: Pick<World, "store">, actor: string) =>
+const sender = (world: EngineWorld) => world.engine({ machines: [counter], work: false });
+const snapshots = async ({ store }: Pick<EngineWorld, "store">, actor: string) =>
   Promise.all(
     (await store.entries(actor, 0, 100)).map(async ({ revision }) => {
       const { snapshot = null } = (await store.entryOf(actor, revision)) ?? {};
@@ -59,7 +59,7 @@ const snapshots = async ({ store }: Pick<World, "store">, actor: string) =>
   );
 
 test("large superseded snapshots go, and nothing else without `retain`", async () => {
-  const world = createWorld();
+  const world = createEngineWorld();
   const process = await sender(world);
   const large = "x".repeat(limits.keptSnapshotLengthMax);
   await process.start(counter, { id: "a", input: { large } });
@@ -80,7 +80,7 @@ test("large superseded snapshots go, and nothing else without `retain`", async (
 });
 
 test("history goes once it is old, but for the first entry and the latest one", async () => {
-  const world = createWorld();
+  const world = createEngineWorld();
   const process = await sender(world);
   await process.start(counter, { id: "a", input: { x: 1 } });
   for (const key of ["k1", "k2"]) await process.send(counter, "a", { type: "ADD" }, { key });
@@ -106,7 +106,7 @@ test("history goes once it is old, but for the first entry and the latest one", 
 });
 
 test("a key counts longer than its entry is kept, and no longer than `retain.keys`", async () => {
-  const world = createWorld();
+  const world = createEngineWorld();
   const process = await sender(world);
   const retain = { history: "2h", keys: "1d" };
   await process.start(counter, { id: "a" });
@@ -126,7 +126,7 @@ test("a key counts longer than its entry is kept, and no longer than `retain.key
 });
 
 test("`retain.keys` is at least as long as `retain.history`", async () => {
-  const world = createWorld();
+  const world = createEngineWorld();
   for (const retain of [{ keys: "1d" }, { history: "2d", keys: "1d" }]) {
     await expect(world.engine({ machines: [counter], retain })).rejects.toMatchObject({
       code: "bad-argument",
@@ -163,7 +163,7 @@ test("a process that knows only an old entry never appends a deleted revision ag
 });
 
 test("an actor that ended goes as a whole, and can be started anew", async () => {
-  const world = createWorld();
+  const world = createEngineWorld();
   const [process, stale] = [await sender(world), await sender(world)];
   for (const id of ["ended", "alive"]) await process.start(counter, { id });
   await stale.send(counter, "ended", { type: "ADD" });
@@ -204,7 +204,7 @@ test("a second life of an id in the process that has known the first one: rows, 
       tasks: { run: { run: async (_, task) => void done.push(task.id) } },
     },
   );
-  const world = createWorld();
+  const world = createEngineWorld();
   const process = await world.engine({ machines: [job], retain: { done: "1h" } });
   await world.clock.advance(10_000);
   const live = async () => {
@@ -230,7 +230,7 @@ test("a second life of an id in the process that has known the first one: rows, 
 });
 
 test("less than an hour is refused", async () => {
-  const world = createWorld();
+  const world = createEngineWorld();
   for (const retain of [{ history: "59m" }, { done: 5 }, { history: "soon" }]) {
     await expect(world.engine({ machines: [counter], retain })).rejects.toMatchObject({
       code: "bad-argument",

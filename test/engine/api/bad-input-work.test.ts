@@ -10,7 +10,7 @@ import { LockstepError } from "../../../src/errors.ts";
 import { silentLog } from "../../../src/log.ts";
 import { systemClock } from "../../../src/ports/clock.ts";
 import { systemRandom } from "../../../src/ports/random.ts";
-import { createWorld } from "./engines.ts";
+import { createEngineWorld } from "./engines.ts";
 import { actorOf, asking, doing, hostOf, names, pass } from "./failing-actors.ts";
 
 /** A test of one row of the table. */
@@ -323,7 +323,7 @@ describe("the surroundings", () => {
 
   row("a worker that lacks a task or an action for which an actor waits", async () => {
     const whole = asking({ run: () => new Promise(() => {}) });
-    const { engine, clock, warnings } = createWorld();
+    const { engine, clock, warnings } = createEngineWorld();
     const sender = await engine({ machines: [whole], work: false });
     const lacking = await engine({ machines: [durable(whole.machine, names)] });
     await sender.start(whole, { id: "a" });

@@ -9,7 +9,7 @@ import { systemRandom } from "../../../src/ports/random.ts";
 import { createVirtualClock, type VirtualClock } from "../../support/virtual-clock.ts";
 
 /** One database in memory, in virtual time, and the processes on it. */
-export interface World {
+export interface EngineWorld {
   readonly store: EngineStore;
   readonly clock: VirtualClock;
   /** Starts a process. It ends with the test. */
@@ -20,7 +20,7 @@ export interface World {
   readonly warnings: readonly { readonly fields: object; readonly message: string }[];
 }
 
-export function createWorld(): World {
+export function createEngineWorld(): EngineWorld {
   const clock = createVirtualClock();
   const store = createMemoryEngineStore({
     nowMs: () => clock.monotonicMs(),

@@ -1,13 +1,13 @@
 import { until } from "../../support/until.ts";
 import { trip } from "../faults/trip.ts";
 import { tripsTroubles } from "../faults/trips-troubles.ts";
+import type { ChaosWorld, Sender } from "./chaos-world.ts";
 import type { LoadedTrip } from "./load.ts";
 import type { Watcher } from "./watcher.ts";
-import type { Sender, World } from "./world.ts";
 
 /** The writes of the application, against the events of the same transactions. */
 async function ledgerTroubles(
-  { store, databaseName }: World,
+  { store, databaseName }: ChaosWorld,
   { client }: Sender,
   trips: readonly LoadedTrip[],
 ): Promise<readonly string[]> {
@@ -46,7 +46,7 @@ async function listTroubles(
 
 /** Everything that is wrong at the end of a run. It waits for the end of all trips. */
 export async function endTroubles(
-  world: World,
+  world: ChaosWorld,
   reader: Sender,
   { trips, watchers }: { trips: readonly LoadedTrip[]; watchers: readonly Watcher[] },
 ): Promise<readonly string[]> {

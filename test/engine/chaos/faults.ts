@@ -2,16 +2,16 @@ import { setTimeout as wait } from "node:timers/promises";
 import type { Member } from "../../../src/local/mongod-process.ts";
 import type { Direction } from "../../chaos/network.ts";
 import type { Draw } from "../../simulation/draw.ts";
+import type { ChaosWorld, NamedWorker } from "./chaos-world.ts";
 import type { FaultKind, FaultPlan } from "./plan.ts";
-import type { NamedWorker, World } from "./world.ts";
 
 /** Sets a fault, and answers with what ends it. Null: there is nothing to hit at this moment. */
-type Fault = (world: World, draw: Draw) => Promise<(() => Promise<unknown>) | null>;
+type Fault = (world: ChaosWorld, draw: Draw) => Promise<(() => Promise<unknown>) | null>;
 
 const over = async () => {};
 
 const onWorker =
-  (act: (world: World, worker: NamedWorker) => Promise<() => Promise<unknown>>): Fault =>
+  (act: (world: ChaosWorld, worker: NamedWorker) => Promise<() => Promise<unknown>>): Fault =>
   async (world, draw) => {
     if (world.workers.length === 0) return null;
     return act(world, draw.pick(world.workers));
@@ -32,13 +32,13 @@ const cutWorker = (direction: Direction) =>
   });
 
 /** The present primary, or null while there is none. */
-async function primaryOf({ set }: World): Promise<Member | null> {
+async function primaryOf({ set }: ChaosWorld): Promise<Member | null> {
   const primary = await Promise.race([set.primary().catch(() => null), wait(3_000, null)]);
   return primary?.alive ? primary : null;
 }
 
 const onPrimary =
-  (act: (world: World, primary: Member) => Promise<() => Promise<unknown>>): Fault =>
+  (act: (world: ChaosWorld, primary: Member) => Promise<() => Promise<unknown>>): Fault =>
   async (world) => {
     const primary = await primaryOf(world);
     return primary && act(world, primary);
@@ -101,7 +101,7 @@ const faults: Readonly<Record<FaultKind, Fault>> = {
 /** Sets the faults of a plan at the same time, and ends them. Answers with those that could be set. */
 export async function doFaults(
   { kinds, lastsMs }: FaultPlan,
-  world: World,
+  world: ChaosWorld,
   draw: Draw,
 ): Promise<readonly FaultKind[]> {
   const ends: (() => Promise<unknown>)[] = [];

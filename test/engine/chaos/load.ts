@@ -3,8 +3,8 @@ import { isLockstepError } from "../../../src/errors.ts";
 import type { Draw } from "../../simulation/draw.ts";
 import { until } from "../../support/until.ts";
 import { trip, tripOf } from "../faults/trip.ts";
+import type { ChaosWorld, Sender } from "./chaos-world.ts";
 import type { RunPlan } from "./plan.ts";
-import type { Sender, World } from "./world.ts";
 
 /** A trip under load, as its senders know it. */
 export interface LoadedTrip {
@@ -34,7 +34,7 @@ export interface Load {
 const machines = { old: trip, newer: tripOf("2.0.0") };
 
 /** Senders that start trips, send them events and read them, each with connections of its own, until they are stopped. */
-export async function startLoad(world: World, plan: RunPlan, draw: Draw): Promise<Load> {
+export async function startLoad(world: ChaosWorld, plan: RunPlan, draw: Draw): Promise<Load> {
   const { rounds, restMs } = plan;
   const trips: LoadedTrip[] = [];
   const troubles: string[] = [];

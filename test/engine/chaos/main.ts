@@ -5,12 +5,12 @@ import { type ReplicaSet, startReplicaSet } from "../../../src/local/replica-set
 import { createNetwork, type Network } from "../../chaos/network.ts";
 import { countBy } from "../../chaos/summary.ts";
 import { createDraw, type Draw } from "../../simulation/draw.ts";
+import { type ChaosWorld, createChaosWorld } from "./chaos-world.ts";
 import { endTroubles } from "./checks.ts";
 import { doFaults } from "./faults.ts";
 import { startLoad } from "./load.ts";
 import { drawRun, type FaultKind, type RunPlan } from "./plan.ts";
 import { type Watcher, watchTrip } from "./watcher.ts";
-import { createWorld, type World } from "./world.ts";
 
 const say = (text: string) => process.stdout.write(`${text}\n`);
 
@@ -22,7 +22,7 @@ interface RunResult {
 }
 
 /** Lets the network, the members and the workers go on as if nothing had happened. */
-async function rest(world: World): Promise<void> {
+async function rest(world: ChaosWorld): Promise<void> {
   const { set, network, workers } = world;
   network.heal();
   for (const member of set.members) {
@@ -33,7 +33,7 @@ async function rest(world: World): Promise<void> {
   if (workers.every(({ version }) => version !== "1.0.0")) await world.join("1.0.0");
 }
 
-async function play(world: World, plan: RunPlan, draw: Draw): Promise<RunResult> {
+async function play(world: ChaosWorld, plan: RunPlan, draw: Draw): Promise<RunResult> {
   const done: FaultKind[] = [];
   for (let count = 0; count < plan.workers; count += 1) await world.join("1.0.0");
   const load = await startLoad(world, plan, draw.fork("load"));
@@ -69,7 +69,7 @@ async function run(
   const draw = createDraw(seed * 10_007 + number);
   const plan = drawRun(draw.fork("plan"));
   say(`run ${number} of seed ${seed}: ${JSON.stringify(plan)}`);
-  const world = await createWorld(set, network, `chaos_${seed}_${number}`);
+  const world = await createChaosWorld(set, network, `chaos_${seed}_${number}`);
   try {
     const result = await play(world, plan, draw);
     const { answered, transitions, troubles } = result;

@@ -1,6 +1,6 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { tripOf } from "../faults/trip.ts";
-import type { Sender } from "./world.ts";
+import type { Sender } from "./chaos-world.ts";
 
 /** A reader of one actor's transitions, from its start on. */
 export interface Watcher {

@@ -18,6 +18,7 @@ import {
   stopChild,
 } from "xstate";
 import {
+  type ChartWorld,
   childOf,
   counter,
   delaysMs,
@@ -26,7 +27,6 @@ import {
   messageOf,
   type OutsideLogic,
   values,
-  type World,
 } from "./chart-parts.ts";
 import {
   type ActionSpec,
@@ -52,11 +52,11 @@ interface Numbered {
 /** Builds one machine of a spec. */
 class Builder {
   readonly #isChild: boolean;
-  readonly #world: World;
+  readonly #world: ChartWorld;
   readonly #ids: string[] = [];
   #count = 0;
 
-  constructor(isChild: boolean, world: World) {
+  constructor(isChild: boolean, world: ChartWorld) {
     this.#isChild = isChild;
     this.#world = world;
   }
@@ -381,7 +381,11 @@ class Builder {
 }
 
 /** The machine of a spec. */
-export function buildChart(spec: ChartSpec, outside: OutsideLogic, world: World): AnyStateMachine {
+export function buildChart(
+  spec: ChartSpec,
+  outside: OutsideLogic,
+  world: ChartWorld,
+): AnyStateMachine {
   const sources = { ...outside, counter };
   const children = Object.fromEntries(
     spec.children.map((child, index) => [

@@ -6,7 +6,7 @@ export const delaysMs = [0, 1, 2, 3, 5, 10, 10, 20, 3_000_000_000] as const;
 export const idNames = ["a", "b.c", "__proto__x"] as const;
 
 /** The world that the own actions of a chart change. */
-export interface World {
+export interface ChartWorld {
   /** Called by the chart's own action functions. */
   did(what: string, context: unknown): void;
   /** Called by the durable action where XState runs it. */

@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 import { fromPromise } from "xstate";
 import { checkNext } from "../../../src/engine/migration/check.ts";
 import { limits } from "../../../src/limits.ts";
-import { createWorld } from "../api/engines.ts";
+import { createEngineWorld } from "../api/engines.ts";
 import { storedRow } from "../journal/store-under-test.ts";
 import { chart, version } from "./migrating.ts";
 
@@ -28,7 +28,7 @@ const one = version("1.0.0", chart(config(), parts), { tasks });
 const migrate = { "1.0.0": {} };
 
 async function actors() {
-  const world = createWorld();
+  const world = createEngineWorld();
   const engine = await world.engine({ machines: [one], work: false });
   for (const id of ["idle", "busy", "ended"]) await engine.start(one, { id });
   await engine.send(one, "busy", { type: "GO" });

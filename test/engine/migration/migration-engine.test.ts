@@ -3,7 +3,7 @@
 // engines on one memory store, in virtual time.
 import { expect, test } from "vitest";
 import { assign, fromPromise } from "xstate";
-import { createWorld } from "../api/engines.ts";
+import { createEngineWorld } from "../api/engines.ts";
 import { chart, version } from "./migrating.ts";
 
 const tasks = (run: () => Promise<unknown>) => ({ tasks: { work: { run } } });
@@ -52,7 +52,7 @@ const two = version("2.0.0", orders("opened", "count"), {
 });
 
 test("an event migrates the actor first, and an older process leaves it alone", async () => {
-  const { engine, clock } = createWorld();
+  const { engine, clock } = createEngineWorld();
   const old = await engine({ machines: [one], work: false });
   await old.start(one, { id: "a" });
   await old.send(one, "a", { type: "ADD" });
@@ -87,7 +87,7 @@ test("an event migrates the actor first, and an older process leaves it alone", 
 });
 
 test("a migration that is refused changes nothing, and names the actor", async () => {
-  const { engine, warnings, clock } = createWorld();
+  const { engine, warnings, clock } = createEngineWorld();
   const old = await engine({ machines: [one], work: false });
   await old.start(one, { id: "a", input: { fails: true } });
   const fresh = await engine({ machines: [one, two] });
@@ -110,7 +110,7 @@ test("a migration that is refused changes nothing, and names the actor", async (
 });
 
 test("a worker of the newer version alone fires the timers and does the work of older actors", async () => {
-  const { engine, clock } = createWorld();
+  const { engine, clock } = createEngineWorld();
   const old = await engine({ machines: [one], work: false });
   await old.start(one, { id: "waits" });
   await old.start(one, { id: "works" });
@@ -128,7 +128,7 @@ test("a worker of the newer version alone fires the timers and does the work of 
 });
 
 test("work of an older version that a sender adds to a newer worker's actors is done in the newer version", async () => {
-  const { engine, clock } = createWorld();
+  const { engine, clock } = createEngineWorld();
   const old = await engine({ machines: [one], work: false });
   const fresh = await engine({ machines: [two] });
   await clock.advance(2_000);
@@ -139,7 +139,7 @@ test("work of an older version that a sender adds to a newer worker's actors is 
 });
 
 test("work that is under way goes on through a migration, and its result counts once", async () => {
-  const { engine, clock } = createWorld();
+  const { engine, clock } = createEngineWorld();
   const parts = { actors: { work: fromPromise(async () => {}) } };
   const busy = (name: string) =>
     chart(
@@ -182,7 +182,7 @@ test("work that is under way goes on through a migration, and its result counts 
 });
 
 test("the migration and the event of a caller's transaction commit together", async () => {
-  const { engine, store } = createWorld();
+  const { engine, store } = createEngineWorld();
   const process = await engine({ machines: [one, two], work: false });
   await process.start(one, { id: "a" });
   await store.transact(async (session) => {
@@ -196,7 +196,7 @@ test("the migration and the event of a caller's transaction commit together", as
 });
 
 test("an actor that has ended stays in its version", async () => {
-  const { engine } = createWorld();
+  const { engine } = createEngineWorld();
   const process = await engine({ machines: [one, two], work: false });
   await process.start(one, { id: "a" });
   await process.stop("a");
@@ -205,7 +205,7 @@ test("an actor that has ended stays in its version", async () => {
 });
 
 test("ids and keys that are no whole text are refused", async () => {
-  const { engine } = createWorld();
+  const { engine } = createEngineWorld();
   const process = await engine({ machines: [one], work: false });
   const half = "a\ud800";
   await process.start(one, { id: "a\ufffd" });
@@ -225,7 +225,7 @@ test("ids and keys that are no whole text are refused", async () => {
 });
 
 test("a newer version alone ends the actions of an actor that has ended in an older one", async () => {
-  const { engine, clock, store } = createWorld();
+  const { engine, clock, store } = createEngineWorld();
   const ending = () =>
     chart(
       {

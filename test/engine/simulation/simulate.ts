@@ -26,7 +26,7 @@ export interface EngineRun {
   readonly works: number;
 }
 
-class World {
+class SimulatedWorld {
   readonly #draw: Draw;
   readonly #scheduler: Scheduler = createScheduler();
   readonly #checks = new Checks(this.#scheduler);
@@ -217,7 +217,7 @@ class World {
 
 /** Plays the run of a seed. */
 export async function simulateEngine(seed: number): Promise<EngineRun> {
-  const world = new World(seed);
+  const world = new SimulatedWorld(seed);
   const problems = await world.run();
   return { seed, problems, timeline: world.timeline, works: world.works };
 }

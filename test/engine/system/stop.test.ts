@@ -3,7 +3,7 @@
 // Method: engines on one memory store, in virtual time.
 import { expect, test } from "vitest";
 import { fromCallback, fromPromise } from "xstate";
-import { createWorld } from "../api/engines.ts";
+import { createEngineWorld } from "../api/engines.ts";
 import { chart, version } from "../migration/migrating.ts";
 
 const machineOf = (say: () => Promise<void> = async () => {}) =>
@@ -39,7 +39,7 @@ test.each([
   ["of an unknown version", unrelated, "entry-not-readable"],
   ["whose migration fails", failing, "migration-refused"],
 ])("an actor %s can be stopped, and `why` answers without its events", async (_, next, code) => {
-  const world = createWorld();
+  const world = createEngineWorld();
   const old = await world.engine({ machines: [one], work: false });
   await old.start(one, { id: "a" });
   const fresh = await world.engine({ machines: [next] });
@@ -64,7 +64,7 @@ test.each([
 });
 
 test("the timers and the work of a stopped actor end, and its actions are carried out", async () => {
-  const world = createWorld();
+  const world = createEngineWorld();
   let tries = 0;
   const machine = machineOf(async () => {
     tries += 1;

@@ -6,7 +6,7 @@ import { createEngine } from "../../../src/engine/create-engine.ts";
 import { durable } from "../../../src/engine/definition/durable.ts";
 import { silentLog } from "../../../src/log.ts";
 import { freshDatabaseName, openClient } from "../../support/database.ts";
-import { createWorld } from "../api/engines.ts";
+import { createEngineWorld } from "../api/engines.ts";
 
 const sleeper = durable(
   setup({
@@ -23,7 +23,7 @@ const sleeper = durable(
 test.each([Number.POSITIVE_INFINITY, 1e300])(
   "a delay of %s never ends, and holds up no other actor",
   async (ms) => {
-    const world = createWorld();
+    const world = createEngineWorld();
     const first = await world.engine({ machines: [sleeper] });
     const ids = Array.from({ length: 40 }, (_, index) => `s-${index}`);
     await first.start(sleeper, { id: "never", input: { ms } });

@@ -6,7 +6,7 @@ import { createRegistry } from "../../../src/engine/definition/registry.ts";
 import { type DurableMachine, durable } from "../../../src/engine/index.ts";
 import { ActorWork } from "../../../src/engine/worker/actor-work.ts";
 import { limits } from "../../../src/limits.ts";
-import { createWorld } from "../api/engines.ts";
+import { createEngineWorld } from "../api/engines.ts";
 
 const machine = setup({
   types: { events: {} as { type: "STAY" } },
@@ -42,7 +42,7 @@ const waiting = durable(
 
 describe("a task that the worker's machine does not declare", () => {
   test("is left alone with its actor, and both the log and `why` say so", async () => {
-    const { engine, clock, warnings, store } = createWorld();
+    const { engine, clock, warnings, store } = createEngineWorld();
     const sender = await engine({ machines: [whole], work: false });
     const worker = await engine({ machines: [without, waiting] });
     await sender.start(whole, { id: "a" });
@@ -59,7 +59,7 @@ describe("a task that the worker's machine does not declare", () => {
   });
 
   test("goes on with the next worker that declares it", async () => {
-    const { engine, clock, store } = createWorld();
+    const { engine, clock, store } = createEngineWorld();
     const sender = await engine({ machines: [whole], work: false });
     await sender.start(whole, { id: "a" });
     const first = await engine({ machines: [without] });
@@ -71,7 +71,7 @@ describe("a task that the worker's machine does not declare", () => {
   });
 
   test("keeps an actor that moves on alone too, and is said once for all", async () => {
-    const { engine, clock, warnings, store } = createWorld();
+    const { engine, clock, warnings, store } = createEngineWorld();
     const sender = await engine({ machines: [whole], work: false });
     await engine({ machines: [without] });
     await sender.start(whole, { id: "a" });
@@ -120,7 +120,7 @@ test("work that cannot be started ends nothing else of its actor", async () => {
 });
 
 test("an actor that fails for another cause is tried less and less often, until it can be run", async () => {
-  const { engine, clock, warnings, store } = createWorld();
+  const { engine, clock, warnings, store } = createEngineWorld();
   const worker = await engine({ machines: [waiting] });
   await worker.start(waiting, { id: "broken" });
   const byStore = store.tail.bind(store);

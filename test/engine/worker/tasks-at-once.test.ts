@@ -3,7 +3,7 @@
 import { expect, test } from "vitest";
 import { fromCallback, fromPromise, setup } from "xstate";
 import { durable } from "../../../src/engine/definition/durable.ts";
-import { createWorld } from "../api/engines.ts";
+import { createEngineWorld } from "../api/engines.ts";
 
 function visits() {
   const running = new Map<string, () => void>();
@@ -49,7 +49,7 @@ function visits() {
 }
 
 test("two tasks at once: the third begins when one has ended, and its time counts from then on", async () => {
-  const world = createWorld();
+  const world = createEngineWorld();
   const { machine, running, begun } = visits();
   const engine = await world.engine({ machines: [machine], tasksAtOnce: 2 });
   await world.clock.advance(1_000);
@@ -72,7 +72,7 @@ test("two tasks at once: the third begins when one has ended, and its time count
 });
 
 test("a task whose state is left while it waits never begins, and those behind it do", async () => {
-  const world = createWorld();
+  const world = createEngineWorld();
   const { machine, running, begun } = visits();
   const engine = await world.engine({ machines: [machine], tasksAtOnce: 1 });
   await world.clock.advance(1_000);
@@ -90,7 +90,7 @@ test("a task whose state is left while it waits never begins, and those behind i
 });
 
 test.each([0, 1.5, Number.NaN])("%s tasks at once are refused", async (tasksAtOnce) => {
-  const world = createWorld();
+  const world = createEngineWorld();
   const { machine } = visits();
   await expect(world.engine({ machines: [machine], tasksAtOnce })).rejects.toMatchObject({
     code: "bad-argument",
@@ -99,7 +99,7 @@ test.each([0, 1.5, Number.NaN])("%s tasks at once are refused", async (tasksAtOn
 });
 
 test("a task that waits in one worker after another has not begun in any of them", async () => {
-  const world = createWorld();
+  const world = createEngineWorld();
   const { machine, running, begun, attempts } = visits();
   const ids = ["a", "b", "c"];
   for (let workers = 0; workers < 4; workers += 1) {

@@ -12,9 +12,9 @@ import { limits } from "../../../src/limits.ts";
 import { silentLog } from "../../../src/log.ts";
 import type { Catalogue } from "../../../src/mongo/catalogue/catalogue.ts";
 import { definitionOf } from "../../../src/mongo/catalogue/definition.ts";
+import type { AgentWorld } from "../../../src/upgrade/agent-world.ts";
 import { lookForEarlyWrites } from "../../../src/upgrade/coordinator/effects/early-writes.ts";
 import type { Acting } from "../../../src/upgrade/database/upgrade-database.ts";
-import type { World } from "../../../src/upgrade/world.ts";
 import { createScheduler } from "../../simulation/scheduler.ts";
 import { createMemoryStore } from "../../support/memory-store.ts";
 import { coordinator, upgradeId, ways } from "../protocol/facts.ts";
@@ -36,7 +36,7 @@ interface Facts {
   readonly isKept?: boolean;
   /** The early writes that the journal has. */
   readonly known?: readonly string[];
-  readonly foreignWrites?: World["foreignWrites"];
+  readonly foreignWrites?: AgentWorld["foreignWrites"];
   findWritesSince?(acting: Acting, ms: number): Promise<WritesFound>;
   readonly catalogueMs?: number;
 }
@@ -73,7 +73,7 @@ async function look(facts: Facts) {
     database: { findWritesSince, live: { catalogue: readLive } },
     foreignWrites: facts.foreignWrites ?? "only detected",
     clock: { monotonicMs: scheduler.nowMs, sleep: scheduler.sleep },
-  } as unknown as World;
+  } as unknown as AgentWorld;
   const acting = { actor: `upgrade/${upgradeId}`, signal: new AbortController().signal };
   let found: readonly string[] | undefined;
   const looking = lookForEarlyWrites(world, acting as Acting, upgradeId).then((words) => {

@@ -6,8 +6,8 @@ import type { EffectContext } from "../../../src/fleet-engine/engine.ts";
 import { collections, documentIds } from "../../../src/journal/store.ts";
 import { limits } from "../../../src/limits.ts";
 import { silentLog } from "../../../src/log.ts";
+import type { AgentWorld } from "../../../src/upgrade/agent-world.ts";
 import { keepHolds } from "../../../src/upgrade/coordinator/effects/keep-holds.ts";
-import type { World } from "../../../src/upgrade/world.ts";
 import { createScheduler } from "../../simulation/scheduler.ts";
 import { createMemoryStore } from "../../support/memory-store.ts";
 import { backup, to, upgradeId } from "../protocol/facts.ts";
@@ -37,7 +37,7 @@ async function paused(hasBegun: boolean) {
   };
   const clock = { monotonicMs: scheduler.nowMs, sleep: scheduler.sleep };
   const mastership = () => ({ epoch: 1, signal: new AbortController().signal });
-  const world = { store, database, clock, log: silentLog, mastership } as unknown as World;
+  const world = { store, database, clock, log: silentLog, mastership } as unknown as AgentWorld;
   const ending = new AbortController();
   const context: EffectContext = {
     ...{ id: "upgrade/u000002/9/0", actor: "upgrade/u000002", attempt: 1, epoch: 1 },

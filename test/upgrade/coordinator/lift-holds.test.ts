@@ -3,8 +3,8 @@
 import { expect, test } from "vitest";
 import { acceptWrite, initializeVersions } from "../../../src/control/versions.ts";
 import type { EffectContext } from "../../../src/fleet-engine/engine.ts";
+import type { AgentWorld } from "../../../src/upgrade/agent-world.ts";
 import { liftHolds } from "../../../src/upgrade/coordinator/effects/lift-holds.ts";
-import type { World } from "../../../src/upgrade/world.ts";
 import { createMemoryStore } from "../../support/memory-store.ts";
 import { from, to, upgradeId } from "../protocol/facts.ts";
 
@@ -18,7 +18,7 @@ test("while an upgrade holds the slot, an earlier one lifts nothing", async () =
     resumeDeletions: lift("deletions"),
     releaseHistory: lift("history"),
   };
-  const effect = liftHolds({ store, database } as unknown as World);
+  const effect = liftHolds({ store, database } as unknown as AgentWorld);
   const call = () => effect({ upgradeId: "u000001" }, {} as EffectContext);
   expect(await call()).toEqual({ type: "holdsLifted" });
   expect(lifted.toSorted()).toEqual(["deletions", "history", "writes"]);

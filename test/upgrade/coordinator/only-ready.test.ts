@@ -4,9 +4,9 @@ import { expect, test } from "vitest";
 import { acceptWrite, initializeVersions } from "../../../src/control/versions.ts";
 import type { Store } from "../../../src/journal/store.ts";
 import { silentLog } from "../../../src/log.ts";
+import type { AgentWorld } from "../../../src/upgrade/agent-world.ts";
 import { onlyReady } from "../../../src/upgrade/coordinator/effects/only-ready.ts";
 import { defineSteps, type Step } from "../../../src/upgrade/protocol/steps.ts";
-import type { World } from "../../../src/upgrade/world.ts";
 import { createMemoryStore } from "../../support/memory-store.ts";
 import { coordinator, from, join, to, upgradeId, ways } from "../protocol/facts.ts";
 
@@ -39,7 +39,10 @@ function effectsOf(
 ) {
   const answer = async () => done;
   const effects = Object.fromEntries([...forward, ...back].map((name) => [name, answer]));
-  return onlyReady({ agent, version, store, failureDetector, steps } as unknown as World, effects);
+  return onlyReady(
+    { agent, version, store, failureDetector, steps } as unknown as AgentWorld,
+    effects,
+  );
 }
 
 const withAbort = () => {

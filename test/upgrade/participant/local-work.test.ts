@@ -3,9 +3,9 @@
 import { expect, test } from "vitest";
 import { limits } from "../../../src/limits.ts";
 import { silentLog } from "../../../src/log.ts";
+import type { AgentWorld } from "../../../src/upgrade/agent-world.ts";
 import { localWork } from "../../../src/upgrade/participant/local/local-work.ts";
 import { deadlinesDefault } from "../../../src/upgrade/protocol/accept.ts";
-import type { World } from "../../../src/upgrade/world.ts";
 import { createScheduler } from "../../simulation/scheduler.ts";
 import { createMemoryStore } from "../../support/memory-store.ts";
 import { participant } from "../protocol/facts.ts";
@@ -23,7 +23,7 @@ function working(act: (run: Parameters<Parameters<typeof localWork>[4]>[0]) => P
     store: createMemoryStore({ now: scheduler.nowMs }),
     clock: { monotonicMs: scheduler.nowMs, sleep: scheduler.sleep },
     leave: (code: number) => left.push(code),
-  } as unknown as World;
+  } as unknown as AgentWorld;
   const signal = new AbortController().signal;
   const params = { upgradeId: "u000002", from: "1.0.0", to: "1.1.0" };
   const ended = localWork(
@@ -50,7 +50,7 @@ test("a host that is brought to the fleet's version has the time of its part, an
   const world = {
     ...{ store, agent: "a1", leave: () => {} },
     clock: { monotonicMs: scheduler.nowMs, sleep: scheduler.sleep },
-  } as unknown as World;
+  } as unknown as AgentWorld;
   const ended = localWork(
     world,
     ({ peersMs }) => peersMs,

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { beforeEach, expect, onTestFinished, test } from "vitest";
 import { silentLog } from "../../../src/log.ts";
 import { noFaults } from "../../../src/ports/fault-point.ts";
+import type { AgentWorld } from "../../../src/upgrade/agent-world.ts";
 import {
   beforeAllVersions,
   createLocalJournal,
@@ -13,7 +14,6 @@ import {
 import { undoLocalSteps } from "../../../src/upgrade/participant/local/local-steps.ts";
 import { participantEffects } from "../../../src/upgrade/participant/participant-effects.ts";
 import { checkReadiness } from "../../../src/upgrade/participant/readiness.ts";
-import type { World } from "../../../src/upgrade/world.ts";
 import { createMemoryStore } from "../../support/memory-store.ts";
 
 let root = "";
@@ -93,7 +93,7 @@ test("on a host that does not know its version, an undo after the check leaves t
 
 test("a build that is not the new one does not vote, whether it has a check or not", async () => {
   const world = { version: from, readiness: null, store: createMemoryStore({ now: () => 1 }) };
-  const effects = participantEffects(world as unknown as World);
+  const effects = participantEffects(world as unknown as AgentWorld);
   const context = {
     ...{ id: "participant/a1/u000002/7/0", actor: "", attempt: 1, epoch: 1 },
     latest: () => expect.unreachable(),

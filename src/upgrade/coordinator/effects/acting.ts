@@ -5,15 +5,15 @@ import { requireRecord } from "../../../journal/broken-record.ts";
 import { fenceOf } from "../../../journal/fence.ts";
 import { collections, documentIds } from "../../../journal/store.ts";
 import { limits } from "../../../limits.ts";
+import type { AgentWorld } from "../../agent-world.ts";
 import type { Acting } from "../../database/upgrade-database.ts";
 import { isHolder } from "../../protocol/data-decisions.ts";
-import type { World } from "../../world.ts";
 
 /**
  * The proof of being master at the epoch of an effect.
  * @throws LockstepError `lease-lost`
  */
-export function actingOf(world: World, context: EffectContext): Acting {
+export function actingOf(world: AgentWorld, context: EffectContext): Acting {
   const mastership = world.mastership(context.epoch);
   if (!mastership) throw new LockstepError("lease-lost", "this agent is not master any more");
   return { effect: context.id, actor: context.actor, mastership, signal: context.signal };
@@ -38,7 +38,7 @@ export async function attempt<Event, Type extends string>(
  * empty where the oplog names none, as for a definition or a time series.
  */
 export async function foreignWritesSince(
-  { database }: Pick<World, "database">,
+  { database }: Pick<AgentWorld, "database">,
   acting: Acting,
   { time }: Pick<BackupPoint, "time">,
 ): Promise<{ readonly message: string | null; readonly writes: unknown; readonly count: unknown }> {
@@ -54,7 +54,7 @@ export async function foreignWritesSince(
 
 /** True once a schema step of this upgrade has begun on the live data: the fence says so first. */
 export async function hasBegun(
-  { store }: Pick<World, "store">,
+  { store }: Pick<AgentWorld, "store">,
   upgradeId: string,
 ): Promise<boolean> {
   const fence = await fenceOf(store);
@@ -68,7 +68,7 @@ export async function hasBegun(
  * itself to give the mastership up, before it looks whether an operator has put a copy here.
  */
 export async function untilHoldersHadTime(
-  world: World,
+  world: AgentWorld,
   { holders }: { readonly holders: readonly string[] },
   signal: AbortSignal,
 ): Promise<void> {

@@ -5,17 +5,17 @@ import { historySecondsNeeded } from "../../../database/history/history.ts";
 import { LockstepError } from "../../../errors.ts";
 import { limits } from "../../../limits.ts";
 import { digestOf } from "../../../mongo/catalogue/digest.ts";
+import type { AgentWorld } from "../../agent-world.ts";
 import type { Acting } from "../../database/upgrade-database.ts";
 import type { Catalogued } from "../../protocol/backup-point.ts";
 import { isSameData } from "../../protocol/data-decisions.ts";
-import type { World } from "../../world.ts";
 import { actingOf, foreignWritesSince } from "./acting.ts";
 import type { CoordinatorEffects } from "./coordinator-effects.ts";
 import { lookForEarlyWrites } from "./early-writes.ts";
 import { acceptedInput } from "./step-runs.ts";
 
 /** Reads definitions and hashes of the live database, and refuses what no copy can hold. */
-export async function readLive({ database: { live } }: World): Promise<Catalogued> {
+export async function readLive({ database: { live } }: AgentWorld): Promise<Catalogued> {
   const catalogue = await live.catalogue();
   refuseUnsupported(catalogue);
   return { catalogue, digest: await live.digests() };
@@ -30,7 +30,7 @@ interface Chosen extends Pick<BackupPoint, "time" | "digest"> {
  * Chooses a time T at which nobody writes.
  * @throws LockstepError `backup-failed`, `database-not-supported`
  */
-async function chooseQuietTime(world: World, acting: Acting): Promise<Chosen> {
+async function chooseQuietTime(world: AgentWorld, acting: Acting): Promise<Chosen> {
   let named: string | null = null;
   for (let tries = 0; tries < limits.backupTimeTriesMax; tries += 1) {
     const before = await readLive(world);
@@ -53,7 +53,7 @@ async function chooseQuietTime(world: World, acting: Acting): Promise<Chosen> {
 }
 
 /** Makes the live data rest, chooses the time T, and stores what the database holds at it. */
-export function chooseBackupTime(world: World): CoordinatorEffects["chooseBackupTime"] {
+export function chooseBackupTime(world: AgentWorld): CoordinatorEffects["chooseBackupTime"] {
   const { database, foreignWrites } = world;
   return async ({ upgradeId }, context) => {
     const acting = actingOf(world, context);

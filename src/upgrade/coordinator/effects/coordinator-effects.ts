@@ -1,7 +1,7 @@
 import type { CoordinatorParams } from "../../../../machines/effect-params.ts";
 import type { UpgradeEvent } from "../../../../machines/upgrade-context.ts";
 import type { EffectContext } from "../../../fleet-engine/engine.ts";
-import type { World } from "../../world.ts";
+import type { AgentWorld } from "../../agent-world.ts";
 import { chooseBackupTime } from "./choose-backup-time.ts";
 import { keepHolds } from "./keep-holds.ts";
 import { liftHolds } from "./lift-holds.ts";
@@ -19,7 +19,7 @@ export type CoordinatorEffects = {
 };
 
 /** The effects of the coordinator, in one process of one agent. */
-export function coordinatorEffects(world: World): CoordinatorEffects {
+export function coordinatorEffects(world: AgentWorld): CoordinatorEffects {
   return {
     chooseBackupTime: chooseBackupTime(world),
     rehearse: rehearse(world),

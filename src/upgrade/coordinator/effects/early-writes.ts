@@ -7,15 +7,18 @@ import { callerKey } from "../../../fleet-engine/event-key.ts";
 import { limits } from "../../../limits.ts";
 import { type Catalogue, differences } from "../../../mongo/catalogue/catalogue.ts";
 import { inTime } from "../../../ports/clock.ts";
+import type { AgentWorld } from "../../agent-world.ts";
 import type { Acting } from "../../database/upgrade-database.ts";
 import { contextOf } from "../../fleet-journal.ts";
 import { gatesShutKey } from "../../protocol/derive.ts";
-import type { World } from "../../world.ts";
 
 type Words = readonly string[];
 
 /** A look that must keep no upgrade and no way back: where it fails, nobody knows what it would have found. */
-async function orUnknown({ log }: World, look: () => Promise<Words>): Promise<Words | undefined> {
+async function orUnknown(
+  { log }: AgentWorld,
+  look: () => Promise<Words>,
+): Promise<Words | undefined> {
   try {
     return await look();
   } catch (error) {
@@ -25,7 +28,7 @@ async function orUnknown({ log }: World, look: () => Promise<Words>): Promise<Wo
 }
 
 /** @throws LockstepError `timeout` where the work goes on for longer than a look may */
-async function inLookTime<Found>({ clock }: World, what: string, work: Promise<Found>) {
+async function inLookTime<Found>({ clock }: AgentWorld, what: string, work: Promise<Found>) {
   const found = await inTime(work, limits.earlyWritesLookMs, clock);
   if (found !== null) return found;
   const message = `${what} could not be read within ${limits.earlyWritesLookMs} ms`;
@@ -37,7 +40,7 @@ async function inLookTime<Found>({ clock }: World, what: string, work: Promise<F
  * still drained, or by somebody outside. An upgrade that an earlier build accepted tells nothing.
  */
 async function changedDefinitions(
-  { store }: World,
+  { store }: AgentWorld,
   upgradeId: string,
   digest: string | undefined,
   readLive: () => Promise<Catalogue>,
@@ -51,7 +54,7 @@ async function changedDefinitions(
 }
 
 /** The documents that others have written since the master noted that all gates were shut, in words. */
-async function writtenDocuments(world: World, acting: Acting): Promise<Words> {
+async function writtenDocuments(world: AgentWorld, acting: Acting): Promise<Words> {
   const heads = await world.store.heads(acting.actor);
   const shut = heads.find(({ eventKey }) => eventKey === callerKey(gatesShutKey));
   if (shut === undefined) return [];
@@ -71,7 +74,7 @@ async function writtenDocuments(world: World, acting: Acting): Promise<Words> {
  * @param readLive default: reads the definitions now, if that does not take too long
  */
 export async function lookForEarlyWrites(
-  world: World,
+  world: AgentWorld,
   acting: Acting,
   upgradeId: string,
   readLive = () => inLookTime(world, "the definitions", world.database.live.catalogue()),

@@ -2,15 +2,15 @@ import type { BackupPoint, RestoreOf } from "../../../../machines/vocabulary.ts"
 import type { Manifest } from "../../../database/backup/manifest.ts";
 import type { MeasuredStep } from "../../../database/migration/run-steps.ts";
 import { LockstepError } from "../../../errors.ts";
+import type { AgentWorld } from "../../agent-world.ts";
 import type { HeldCopy } from "../../database/upgrade-database.ts";
-import type { World } from "../../world.ts";
 
 /**
  * The copy of an upgrade that this host holds, proven to be the one of the time T.
  * @throws LockstepError `backup-mismatch`
  */
 export async function copyOf(
-  { database }: World,
+  { database }: AgentWorld,
   upgradeId: string,
   point: BackupPoint,
 ): Promise<HeldCopy> {
@@ -28,7 +28,7 @@ export async function copyOf(
  * @throws LockstepError `backup-mismatch`
  */
 export async function heldBackup(
-  { database }: World,
+  { database }: AgentWorld,
   { backupId, digest }: RestoreOf,
 ): Promise<HeldCopy> {
   const copy = await database.verifyCopy(backupId);

@@ -1,5 +1,5 @@
 import { untilAborted } from "../../../ports/waiting/until-aborted.ts";
-import type { World } from "../../world.ts";
+import type { AgentWorld } from "../../agent-world.ts";
 import { actingOf, attempt, hasBegun } from "./acting.ts";
 import type { CoordinatorEffects } from "./coordinator-effects.ts";
 import { watchingMembers } from "./watching-members.ts";
@@ -9,7 +9,7 @@ import { watchingMembers } from "./watching-members.ts";
  * was started again, room for the way back stays free, and nobody else writes. It ends by being cancelled, or where one of
  * these fails.
  */
-export function keepHolds(world: World): CoordinatorEffects["keepHolds"] {
+export function keepHolds(world: AgentWorld): CoordinatorEffects["keepHolds"] {
   return ({ upgradeId, backup }, context) =>
     attempt("migrationFailed", context, () =>
       watchingMembers(world, context, untilAborted, {

@@ -1,10 +1,10 @@
 import { sweepCatalogues } from "../../../control/kept-catalogues.ts";
 import { readVersions } from "../../../control/versions.ts";
-import type { World } from "../../world.ts";
+import type { AgentWorld } from "../../agent-world.ts";
 import type { CoordinatorEffects } from "./coordinator-effects.ts";
 
 /** Gives back what was held for an upgrade that has ended. The next upgrade's holds stay: its end lifts them. */
-export function liftHolds({ database, store }: World): CoordinatorEffects["liftHolds"] {
+export function liftHolds({ database, store }: AgentWorld): CoordinatorEffects["liftHolds"] {
   return async () => {
     const isFree = async () => !(await readVersions(store))?.upgradeId;
     if (!(await isFree())) return { type: "holdsLifted" };

@@ -5,11 +5,11 @@ import type { StepsResult } from "../../../database/migration/run-steps.ts";
 import { assert } from "../../../errors.ts";
 import type { EffectContext } from "../../../fleet-engine/engine.ts";
 import { spaceNeeded } from "../../../mongo/requirements/space.ts";
+import type { AgentWorld } from "../../agent-world.ts";
 import type { Acting } from "../../database/upgrade-database.ts";
 import { contextOf } from "../../fleet-journal.ts";
 import { cataloguedAt } from "../../protocol/backup-point.ts";
 import { judgeLiveData, withWrites } from "../../protocol/data-decisions.ts";
-import type { World } from "../../world.ts";
 import { actingOf, attempt, foreignWritesSince, hasBegun, untilHoldersHadTime } from "./acting.ts";
 import { readLive } from "./choose-backup-time.ts";
 import type { CoordinatorEffects } from "./coordinator-effects.ts";
@@ -19,7 +19,7 @@ import { watchingMembers } from "./watching-members.ts";
 
 /** The work of a restore by hand, which has no schema steps. */
 async function restoreBackup(
-  world: World,
+  world: AgentWorld,
   params: WorkParams,
   context: EffectContext,
 ): Promise<StepsResult> {
@@ -32,7 +32,7 @@ async function restoreBackup(
 const paused = { type: "migrationPaused" } as const;
 
 /** Runs the schema steps on the live data, or goes on where a predecessor stopped. */
-export function migrate(world: World): CoordinatorEffects["migrate"] {
+export function migrate(world: AgentWorld): CoordinatorEffects["migrate"] {
   const { database, store, log } = world;
   /** Checks before the first batch that the live data is that of T, and that there is room. A successor does not check again. */
   const judgeBeginning = async (

@@ -2,9 +2,9 @@ import { LockstepError } from "../../../errors.ts";
 import { effectFailed } from "../../../fleet-engine/effects/effect-failed.ts";
 import type { EffectHandler } from "../../../fleet-engine/engine.ts";
 import { untilAborted } from "../../../ports/waiting/until-aborted.ts";
+import type { AgentWorld } from "../../agent-world.ts";
 import { goesForward, isRequired } from "../../protocol/master-eligibility.ts";
 import { otherStepsHere } from "../../protocol/other-steps.ts";
-import type { World } from "../../world.ts";
 import { mayBeMaster, readActiveUpgrade } from "../active-upgrade.ts";
 
 export type Handlers = Readonly<Record<string, EffectHandler>>;
@@ -26,7 +26,7 @@ const forward = ["chooseBackupTime", "rehearse", "migrate", "keepHolds", "verify
  * master turns the fleet back if no other agent can lead, waits if it is not a required agent, and otherwise gives the
  * mastership up.
  */
-export function onlyReady(world: World, handlers: Handlers) {
+export function onlyReady(world: AgentWorld, handlers: Handlers) {
   const wrap =
     (name: string, handler: EffectHandler): EffectHandler =>
     async (params, context) => {

@@ -6,10 +6,10 @@ import { type Rehearsed, rehearseSteps } from "../../../database/rehearsal/rehea
 import { assert, messageOf } from "../../../errors.ts";
 import type { EffectContext } from "../../../fleet-engine/engine.ts";
 import { limits } from "../../../limits.ts";
+import type { AgentWorld } from "../../agent-world.ts";
 import type { HeldCopy, ScratchDatabase } from "../../database/upgrade-database.ts";
 import { contextOf } from "../../fleet-journal.ts";
 import { copiesMade } from "../../protocol/copies-made.ts";
-import type { World } from "../../world.ts";
 import { actingOf, attempt, untilHoldersHadTime } from "./acting.ts";
 import type { CoordinatorEffects } from "./coordinator-effects.ts";
 import { copyOf, heldBackup, loadFigures } from "./held-copies.ts";
@@ -17,14 +17,14 @@ import { acceptedInput, stepsRun } from "./step-runs.ts";
 import { watchingMembers } from "./watching-members.ts";
 
 /** The copy that is rehearsed on: the upgrade's own, or the backup that is restored by hand. */
-async function copyToRehearse(world: World, params: WorkParams): Promise<HeldCopy> {
+async function copyToRehearse(world: AgentWorld, params: WorkParams): Promise<HeldCopy> {
   if (params.restoreOf) return heldBackup(world, params.restoreOf);
   assert(params.backup, "a rehearsal comes after the time T");
   return copyOf(world, params.upgradeId, params.backup);
 }
 
 /** Lets the members drop history. The copies are made, and the history of later rewrites would fill the disks. */
-async function releaseHistory(world: World, { epoch }: EffectContext): Promise<void> {
+async function releaseHistory(world: AgentWorld, { epoch }: EffectContext): Promise<void> {
   const isMaster = async () => world.mastership(epoch) !== undefined;
   await world.database.releaseHistory(isMaster).catch((error: unknown) => {
     world.log.warn({ error: messageOf(error) }, "history is released when the upgrade ends");
@@ -32,7 +32,7 @@ async function releaseHistory(world: World, { epoch }: EffectContext): Promise<v
 }
 
 /** Warns that fewer hosts hold a copy for the way back than the operator may believe. */
-async function warnOfMissingCopies({ store, log }: World, upgradeId: string): Promise<void> {
+async function warnOfMissingCopies({ store, log }: AgentWorld, upgradeId: string): Promise<void> {
   const tail = await store.tail(coordinatorId(upgradeId));
   const copies = tail && copiesMade(contextOf<UpgradeContext>(tail));
   if (!copies || copies.missing.length === 0) return;
@@ -41,7 +41,7 @@ async function warnOfMissingCopies({ store, log }: World, upgradeId: string): Pr
 
 /** Runs the steps on a copy that was taken with all gates shut: what they do not reach needs no load. */
 async function runOnCopy(
-  world: World,
+  world: AgentWorld,
   params: WorkParams,
   context: EffectContext,
   copy: HeldCopy,
@@ -62,7 +62,7 @@ async function runOnCopy(
 
 /** Proves a backup that is restored by hand: all of it is loaded, and stays as it is, since there are no steps. */
 async function asLoaded(
-  world: World,
+  world: AgentWorld,
   context: EffectContext,
   copy: HeldCopy,
   scratch: ScratchDatabase,
@@ -75,7 +75,7 @@ async function asLoaded(
 }
 
 /** Loads the copy, runs the steps on it, and stores the definitions that the live database must end with. */
-export function rehearse(world: World): CoordinatorEffects["rehearse"] {
+export function rehearse(world: AgentWorld): CoordinatorEffects["rehearse"] {
   const { database, store } = world;
   const onCopy = async (
     params: WorkParams,

@@ -1,10 +1,10 @@
 import type { BackupPoint, SavedWrites } from "../../../../machines/vocabulary.ts";
 import { isLockstepError, reasonOf } from "../../../errors.ts";
 import { digestOf } from "../../../mongo/catalogue/digest.ts";
+import type { AgentWorld } from "../../agent-world.ts";
 import type { Acting, HeldCopy } from "../../database/upgrade-database.ts";
 import { cataloguedAt } from "../../protocol/backup-point.ts";
 import { wayBack, withoutCopy } from "../../protocol/data-decisions.ts";
-import type { World } from "../../world.ts";
 import { actingOf, attempt, foreignWritesSince, hasBegun, untilHoldersHadTime } from "./acting.ts";
 import type { CoordinatorEffects } from "./coordinator-effects.ts";
 import { lookForEarlyWrites } from "./early-writes.ts";
@@ -16,7 +16,7 @@ const beforeRetry =
 
 /** Saves what others have written, before the restore takes it back. */
 async function saveWritesOfOthers(
-  { agent, database, log }: World,
+  { agent, database, log }: AgentWorld,
   acting: Acting,
   { time }: BackupPoint,
 ): Promise<SavedWrites | null> {
@@ -27,7 +27,7 @@ async function saveWritesOfOthers(
 }
 
 /** Takes back what the schema steps have changed, if anything. */
-export function restore(world: World): CoordinatorEffects["restore"] {
+export function restore(world: AgentWorld): CoordinatorEffects["restore"] {
   const { database, store, log } = world;
   return (params, context) =>
     attempt("restoreFailed", context, async () => {

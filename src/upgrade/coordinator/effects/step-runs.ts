@@ -5,14 +5,14 @@ import { coordinatorId } from "../../../control/ids.ts";
 import type { StepsRun } from "../../../database/migration/runner.ts";
 import type { EffectContext } from "../../../fleet-engine/engine.ts";
 import { limits } from "../../../limits.ts";
+import type { AgentWorld } from "../../agent-world.ts";
 import { contextOf } from "../../fleet-journal.ts";
 import { planOf } from "../../protocol/steps.ts";
-import type { World } from "../../world.ts";
 import { actingOf } from "./acting.ts";
 
 /** The input with which an upgrade was accepted; undefined where its journal is gone. */
 export async function acceptedInput(
-  { store }: World,
+  { store }: AgentWorld,
   upgradeId: string,
 ): Promise<UpgradeInput | undefined> {
   const tail = await store.tail(coordinatorId(upgradeId));
@@ -20,7 +20,7 @@ export async function acceptedInput(
 }
 
 /** A process is dead once another one of its agent has registered, or it has been silent for too long. */
-function deathProbe(world: World, signal: AbortSignal): (holder: string) => Promise<boolean> {
+function deathProbe(world: AgentWorld, signal: AbortSignal): (holder: string) => Promise<boolean> {
   return async (holder) => {
     const [agent, incarnation] = holder.split(":");
     for (let look = 1; ; look += 1) {
@@ -38,7 +38,7 @@ function deathProbe(world: World, signal: AbortSignal): (holder: string) => Prom
 
 /** A run of this upgrade's schema steps by this process. */
 export async function stepsRun(
-  world: World,
+  world: AgentWorld,
   { upgradeId, from, to }: Pick<WorkParams, "upgradeId" | "from" | "to">,
   context: EffectContext,
 ): Promise<StepsRun> {

@@ -1,7 +1,7 @@
 import { readKeptCatalogue } from "../../../control/kept-catalogues.ts";
 import { LockstepError } from "../../../errors.ts";
 import { type Catalogue, differences } from "../../../mongo/catalogue/catalogue.ts";
-import type { World } from "../../world.ts";
+import type { AgentWorld } from "../../agent-world.ts";
 import { actingOf } from "./acting.ts";
 import type { CoordinatorEffects } from "./coordinator-effects.ts";
 
@@ -9,7 +9,7 @@ import type { CoordinatorEffects } from "./coordinator-effects.ts";
  * The last look before the commit, after each local step and readiness check: the live definitions are those that the
  * rehearsal ended with, and nothing but the upgrade has written.
  */
-export function verifyLiveData(world: World): CoordinatorEffects["verifyLiveData"] {
+export function verifyLiveData(world: AgentWorld): CoordinatorEffects["verifyLiveData"] {
   const { database, store } = world;
   return async ({ upgradeId, expected, backup }, context) => {
     // Without schema steps nothing was copied, rehearsed or changed.

@@ -2,7 +2,7 @@ import { isLockstepError, messageOf } from "../../../errors.ts";
 import type { EffectContext } from "../../../fleet-engine/engine.ts";
 import { limits } from "../../../limits.ts";
 import { spaceNeeded } from "../../../mongo/requirements/space.ts";
-import type { World } from "../../world.ts";
+import type { AgentWorld } from "../../agent-world.ts";
 import { actingOf } from "./acting.ts";
 
 /**
@@ -13,7 +13,7 @@ import { actingOf } from "./acting.ts";
  * @throws LockstepError `disk-full`, `foreign-writes` in place of the result
  */
 export async function watchingMembers<Result>(
-  world: World,
+  world: AgentWorld,
   context: EffectContext,
   act: (signal: AbortSignal) => Promise<Result>,
   options: { readonly neededBytes?: number; readonly alsoLook?: () => Promise<void> } = {},

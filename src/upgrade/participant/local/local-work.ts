@@ -8,9 +8,9 @@ import type { EffectContext } from "../../../fleet-engine/engine.ts";
 import type { Entry } from "../../../journal/store.ts";
 import { exitForStuckEffect } from "../../../launcher/agent-side.ts";
 import { limits } from "../../../limits.ts";
+import type { AgentWorld } from "../../agent-world.ts";
 import { contextOf } from "../../fleet-journal.ts";
 import { deadlinesDefault } from "../../protocol/accept.ts";
-import type { World } from "../../world.ts";
 import type { LocalRun } from "./local-steps.ts";
 
 /**
@@ -18,7 +18,7 @@ import type { LocalRun } from "./local-steps.ts";
  * agent waits for this one. A step that ignores its signal takes its process along.
  */
 export async function localWork(
-  world: World,
+  world: AgentWorld,
   limitOf: (deadlines: Deadlines) => number,
   { upgradeId, from, to }: ParticipantParams["runLocalSteps"],
   context: EffectContext,

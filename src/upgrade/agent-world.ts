@@ -6,7 +6,7 @@ import type { Gate } from "./participant/gate/gate.ts";
 import type { ReadinessCheck } from "./participant/readiness.ts";
 
 /** The means of the effects of both machines: one process of one agent. */
-export interface World extends AgentIdentity, AgentPorts, HostVersions {
+export interface AgentWorld extends AgentIdentity, AgentPorts, HostVersions {
   readonly foreignWrites: ForeignWritesPolicy;
   /** The application's readiness check, or null where it has none. */
   readonly readiness: ReadinessCheck | null;

@@ -27,7 +27,7 @@ export interface Sender {
 }
 
 /** One engine on a database of its own, behind a network. */
-export interface World {
+export interface ChaosWorld {
   readonly set: ReplicaSet;
   readonly network: Network;
   readonly databaseName: string;
@@ -41,11 +41,11 @@ export interface World {
   close(): Promise<void>;
 }
 
-export async function createWorld(
+export async function createChaosWorld(
   set: ReplicaSet,
   network: Network,
   databaseName: string,
-): Promise<World> {
+): Promise<ChaosWorld> {
   const ends: (() => Promise<unknown>)[] = [];
   const workers: NamedWorker[] = [];
   let started = 0;
