@@ -200,7 +200,7 @@ describe("the house", () => {
     for (const { file } of product) {
       counts.set(dirname(file), (counts.get(dirname(file)) ?? 0) + 1);
     }
-    expect([...counts].filter(([, count]) => count > 15)).toEqual([]);
+    expect([...counts].filter(([, count]) => count > 12)).toEqual([]);
   });
 
   test("comments have a subject and a verb", () => {

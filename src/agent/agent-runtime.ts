@@ -18,15 +18,15 @@ import type { Log } from "../log.ts";
 import { connect, memberOpener } from "../mongo/connect.ts";
 import { ownMemberUrl } from "../mongo/members.ts";
 import { readMemberTrouble } from "../mongo/own-member.ts";
-import { checkDeployment } from "../mongo/preflight.ts";
+import { checkDeployment } from "../mongo/requirements/preflight.ts";
 import { asUnreachable } from "../mongo/transient.ts";
 import { createMongoDatabase } from "../upgrade/database/mongo-database.ts";
 import { createLocalJournal } from "../upgrade/participant/local/local-journal.ts";
 import { findUpgradeSpans } from "../upgrade/upgrade-spans.ts";
-import { awaitVersion } from "./await-version.ts";
-import { type OwnDirectory, takeDirectory } from "./own-directory.ts";
 import { type Readiness, readinessOf } from "./read-only-database.ts";
 import { type AgentProcessOptions, type RunPorts, type Runtime, runAgent } from "./run-agent.ts";
+import { awaitVersion } from "./start/await-version.ts";
+import { type OwnDirectory, takeDirectory } from "./start/own-directory.ts";
 
 export interface RuntimeOptions
   extends Omit<AgentProcessOptions, "incarnation" | "appName" | "leaseTtlMs" | "readiness">,

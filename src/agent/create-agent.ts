@@ -28,11 +28,11 @@ import { ownStanding } from "../ports/standing.ts";
 import type { GateListener } from "../upgrade/participant/gate/gate.ts";
 import { defineSteps, type Step } from "../upgrade/protocol/steps.ts";
 import { startAgent } from "./agent-runtime.ts";
-import { describeIfAsked } from "./describe-if-asked.ts";
 import { createLifecycle, type LifecycleEvents } from "./lifecycle.ts";
 import { type AgentDashboard, createPage } from "./page.ts";
 import type { Readiness } from "./read-only-database.ts";
 import type { Runtime } from "./run-agent.ts";
+import { describeIfAsked } from "./start/describe-if-asked.ts";
 
 export interface AgentOptions {
   /** URL of the replica set; its path is the application's database. Default: LOCKSTEP_MONGO_URL. */

@@ -13,12 +13,12 @@ import type { FleetStatus } from "../operator/status.ts";
 import { type Clock, inTime } from "../ports/clock.ts";
 import { addActors } from "./actors/routes.ts";
 import { createDiagrams } from "./diagrams.ts";
-import { eventStream } from "./event-stream.ts";
 import type { Feed } from "./feed.ts";
-import { refusalOf, rightsRefusal } from "./guards.ts";
+import { eventStream } from "./http/event-stream.ts";
+import { refusalOf, rightsRefusal } from "./http/guards.ts";
+import { fleetRequestOf, readPageRequest } from "./http/requests.ts";
 import type { MetricsAnswer } from "./metrics/metrics.ts";
 import type { PageFile } from "./page-files.ts";
-import { fleetRequestOf, readPageRequest } from "./requests.ts";
 
 export interface ApplicationOptions {
   readonly fleet: Pick<FleetClient, "request" | "status" | "film">;

@@ -11,7 +11,7 @@ import { type Clock, systemClock } from "../ports/clock.ts";
 import { type Random, systemRandom } from "../ports/random.ts";
 import { createApplication } from "./application.ts";
 import { createFeed } from "./feed.ts";
-import { allowedHost } from "./guards.ts";
+import { allowedHost } from "./http/guards.ts";
 import { createMetrics } from "./metrics/metrics.ts";
 import { readPage } from "./page-files.ts";
 

@@ -4,7 +4,7 @@ import type { Explanation } from "../operator/explanation/explain.ts";
 import type { Film } from "../operator/film/film.ts";
 import type { HistoryItem } from "../operator/history.ts";
 import type { FleetStatus } from "../operator/status.ts";
-import { type Answers, answersOf } from "./answers.ts";
+import { type Answers, answersOf } from "./http/answers.ts";
 
 /** An agent as a tile shows it. */
 export interface AgentTile extends Omit<FleetStatus["agents"][number], "lastSeenAt"> {

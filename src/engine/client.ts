@@ -15,7 +15,7 @@ import {
 import type { Appender } from "./actor/appender.ts";
 import { checkedId, checkedKey, checkMachine, isCallersType } from "./actor/checked-names.ts";
 import type { DatabaseClock } from "./actor/database-clock.ts";
-import type { HintHub } from "./actor/hint-hub.ts";
+import type { HintHub } from "./actor/hints/hint-hub.ts";
 import { partitionOf } from "./actor/partition.ts";
 import { createdEvent, firstStep, reasonFor } from "./actor/step.ts";
 import { tracedStart } from "./actor/trace-transition.ts";

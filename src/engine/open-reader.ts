@@ -1,6 +1,6 @@
 import { Actors } from "./actor/actors.ts";
 import { createDatabaseClock } from "./actor/database-clock.ts";
-import { HintHub } from "./actor/hint-hub.ts";
+import { HintHub } from "./actor/hints/hint-hub.ts";
 import type { EnginePorts } from "./create-engine.ts";
 import type { DurableMachine } from "./definition/durable.ts";
 import { createRegistry } from "./definition/registry.ts";

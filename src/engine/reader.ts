@@ -6,8 +6,8 @@ import { type LinkedController, linkController } from "../ports/waiting/linked-c
 import { createWakeUp } from "../ports/waiting/wake-up.ts";
 import { type Actors, unknownActor } from "./actor/actors.ts";
 import { checkedFigure, checkedId, checkMachine, isCallersType } from "./actor/checked-names.ts";
-import type { HintHub } from "./actor/hint-hub.ts";
-import { News } from "./actor/news.ts";
+import type { HintHub } from "./actor/hints/hint-hub.ts";
+import { News } from "./actor/hints/news.ts";
 import { reasonFor } from "./actor/step.ts";
 import type { DurableMachine } from "./definition/durable.ts";
 import type { Registry } from "./definition/registry.ts";

@@ -13,7 +13,7 @@ import type { Versions } from "../journal/store.ts";
 import { controlOf } from "../leadership/fences.ts";
 import { requireMajorityWrite } from "../leadership/majority-write.ts";
 import { limits } from "../limits.ts";
-import { checkMajority, requireExistingDatabase } from "../mongo/preflight.ts";
+import { checkMajority, requireExistingDatabase } from "../mongo/requirements/preflight.ts";
 import { requireRights } from "../mongo/requirements/rights.ts";
 import { type Clock, systemClock } from "../ports/clock.ts";
 import { noFaults } from "../ports/fault-point.ts";

@@ -5,7 +5,7 @@ import { reasonOf } from "../errors.ts";
 import { headsUpTo, type Visit, visitsOf } from "../fleet-engine/read/read.ts";
 import type { Store } from "../journal/store.ts";
 import { contextOf, isFinal, unreadable } from "../upgrade/fleet-journal.ts";
-import { type CopiesMade, copiesMade } from "../upgrade/protocol/copies-made.ts";
+import { type CopiesMade, copiesMade } from "../upgrade/protocol/copies/copies-made.ts";
 import { type Downtime, downtimeOf, readDowntimeFacts } from "./upgrade-facts/downtime.ts";
 import { earlyWritesOf } from "./upgrade-facts/early-writes.ts";
 

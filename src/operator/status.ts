@@ -26,7 +26,7 @@ import { type UpgradeStatus, upgradeStatus } from "./upgrade-status.ts";
 export type { SavedWrites } from "../../machines/vocabulary.ts";
 export type { LoadProgress } from "../journal/fence.ts";
 export type { Versions } from "../journal/store.ts";
-export type { CopiesMade } from "../upgrade/protocol/copies-made.ts";
+export type { CopiesMade } from "../upgrade/protocol/copies/copies-made.ts";
 export type { Downtime, NotServing } from "./upgrade-facts/downtime.ts";
 export type { StepsProgress } from "./upgrade-facts/progress.ts";
 

@@ -14,7 +14,7 @@ import { dueAt, visitsOf } from "../fleet-engine/read/read.ts";
 import type { Fence, LoadProgress } from "../journal/fence.ts";
 import type { Entry, EntryHead } from "../journal/store.ts";
 import { contextOf, isFinal, unreadable } from "../upgrade/fleet-journal.ts";
-import { type CopiesMade, copiesMade } from "../upgrade/protocol/copies-made.ts";
+import { type CopiesMade, copiesMade } from "../upgrade/protocol/copies/copies-made.ts";
 import { pauseCommand } from "../upgrade/protocol/pausing.ts";
 import type { Downtime, NotServing } from "./upgrade-facts/downtime.ts";
 import { earlyWritesOf } from "./upgrade-facts/early-writes.ts";

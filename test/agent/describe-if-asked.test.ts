@@ -4,7 +4,7 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { describeIfAsked } from "../../src/agent/describe-if-asked.ts";
+import { describeIfAsked } from "../../src/agent/start/describe-if-asked.ts";
 
 async function ask(build = { version: "1.1.0", steps: [] }) {
   const folder = await mkdtemp(join(tmpdir(), "lockstep-asked-"));

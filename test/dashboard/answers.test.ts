@@ -1,6 +1,6 @@
 // Aim: the five answers, for each situation in which an operator opens the page.
 import { expect, test } from "vitest";
-import { answersOf } from "../../src/dashboard/answers.ts";
+import { answersOf } from "../../src/dashboard/http/answers.ts";
 import { agentWith, at, statusWith, upgradeWith } from "./fleet-status.ts";
 
 test("a migration under way", () => {

@@ -6,7 +6,7 @@ import {
   isOwnHost,
   refusalOf,
   rightsRefusal,
-} from "../../src/dashboard/guards.ts";
+} from "../../src/dashboard/http/guards.ts";
 
 describe("the Host header", () => {
   test.each([

@@ -1,7 +1,7 @@
 // Aim: the pure parts of the page: the way of an upgrade, the choice of tiles, times, and the stream taken apart.
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { eventText } from "../../src/dashboard/event-stream.ts";
+import { eventText } from "../../src/dashboard/http/event-stream.ts";
 import { agentsShown } from "../../src/dashboard/page/figures/agents-shown.ts";
 import { count, countdown, part, span } from "../../src/dashboard/page/figures/format.ts";
 import { trackOf } from "../../src/dashboard/page/figures/track.ts";

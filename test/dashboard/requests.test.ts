@@ -1,7 +1,7 @@
 // Aim: a request of the page asks the master for no more than the person saw, and a refusal names what is missing.
 // Method: bodies of requests beside a status, pure.
 import { expect, test } from "vitest";
-import { fleetRequestOf, type PageRequest } from "../../src/dashboard/requests.ts";
+import { fleetRequestOf, type PageRequest } from "../../src/dashboard/http/requests.ts";
 import { statusWith } from "./fleet-status.ts";
 
 const status = statusWith();

@@ -2,7 +2,7 @@
 // MongoDB 6. Method: a client whose reads are answered as such a server answers them.
 import { type Db, MongoClient, MongoServerError } from "mongodb";
 import { expect, test } from "vitest";
-import { checkDeployment } from "../../src/mongo/preflight.ts";
+import { checkDeployment } from "../../src/mongo/requirements/preflight.ts";
 
 /** A client of a set whose server refuses reads in this way. */
 function refusing(code: number, errmsg: string): MongoClient {

@@ -8,7 +8,6 @@ import { checkWriteBlock } from "../../src/database/isolation/write-block.ts";
 import type { ReplicaSet } from "../../src/local/replica-set.ts";
 import { silentLog } from "../../src/log.ts";
 import { memberOpener } from "../../src/mongo/connect.ts";
-import { checkMajority } from "../../src/mongo/preflight.ts";
 import {
   missingRights,
   type NeededRight,
@@ -19,8 +18,9 @@ import {
   type Work,
 } from "../../src/mongo/requirements/needed-rights.ts";
 import { requireFilesForCopy } from "../../src/mongo/requirements/open-files.ts";
+import { checkMajority } from "../../src/mongo/requirements/preflight.ts";
 import { readPrivileges, requireRights } from "../../src/mongo/requirements/rights.ts";
-import { checkServerVersions } from "../../src/mongo/server-versions.ts";
+import { checkServerVersions } from "../../src/mongo/requirements/server-versions.ts";
 import { readAgentRights } from "../../src/upgrade/database/agent-rights.ts";
 import { freshDatabaseName } from "../support/database.ts";
 import { documentedRole } from "../support/documented-role.ts";

@@ -12,7 +12,7 @@ import { type ReplicaSet, startReplicaSet } from "../../src/local/replica-set.ts
 import { silentLog } from "../../src/log.ts";
 import { connect, memberOpener } from "../../src/mongo/connect.ts";
 import { controlDatabaseName } from "../../src/mongo/database-names.ts";
-import { requireOneVersion } from "../../src/mongo/server-versions.ts";
+import { requireOneVersion } from "../../src/mongo/requirements/server-versions.ts";
 import { systemClock } from "../../src/ports/clock.ts";
 import { noFaults } from "../../src/ports/fault-point.ts";
 import { runCommand } from "../../src/ports/process.ts";

@@ -2,7 +2,7 @@ import type { Mutant } from "./mutants.ts";
 
 const records = "src/engine/journal/mongo/worker-records.ts";
 const append = "src/engine/journal/mongo/append.ts";
-const starter = "src/engine/worker/work-starter.ts";
+const starter = "src/engine/worker/work/work-starter.ts";
 const fences = "test/engine/faults/fences.test.ts";
 const store = "test/engine/journal/mongo-store.test.ts";
 const simulation = ["test/engine/worker/workers.test.ts", "-t", "from seed 1 on"];
@@ -91,7 +91,7 @@ export const engineMutants: readonly Mutant[] = [
     says: /a result that nobody asked for|left alone/,
     edits: [
       {
-        file: "src/engine/worker/work-intents.ts",
+        file: "src/engine/worker/work/work-intents.ts",
         find: "tail.work.find((waiting) => waiting.id === id);",
         replace: 'tail.work.find((waiting) => waiting.id.split("/")[0] === id.split("/")[0]);',
       },
@@ -169,7 +169,7 @@ export const engineMutants: readonly Mutant[] = [
     says: /AssertionError/,
     edits: [
       {
-        file: "src/engine/worker/run-work.ts",
+        file: "src/engine/worker/work/run-work.ts",
         find: "await persistently(attempting, () => host.saveAttempt(attempted));",
         replace: "void attempted;",
       },

@@ -6,12 +6,12 @@ import { fromPromise } from "xstate";
 import { encode } from "../../src/engine/values/encode.ts";
 import { limits } from "../../src/limits.ts";
 import { type JournalPage, journalOf } from "../../src/operator/actors/journal.ts";
-import { keptJsonOf, keptValuesOf } from "../../src/operator/actors/kept-text.ts";
 import { listActors } from "../../src/operator/actors/list.ts";
 import { keepingLog } from "../../src/operator/actors/open-engine.ts";
 import { tailOf } from "../../src/operator/actors/reading.ts";
 import { machinesOfModule, receiverOf } from "../../src/operator/actors/send-event.ts";
 import { lookAtActor, showActor, whyActor } from "../../src/operator/actors/show-actor.ts";
+import { keptJsonOf, keptValuesOf } from "../../src/operator/actors/texts/kept-text.ts";
 import { createEngineWorld } from "../engine/api/engines.ts";
 import { chart, version } from "../engine/migration/migrating.ts";
 

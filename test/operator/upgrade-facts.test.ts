@@ -7,7 +7,7 @@ import type { Fence, ShownProgress } from "../../src/journal/fence.ts";
 import { limits } from "../../src/limits.ts";
 import { downtimeOf, notServingOf } from "../../src/operator/upgrade-facts/downtime.ts";
 import { stepsProgress } from "../../src/operator/upgrade-facts/progress.ts";
-import { copiesMade } from "../../src/upgrade/protocol/copies-made.ts";
+import { copiesMade } from "../../src/upgrade/protocol/copies/copies-made.ts";
 
 const required = ["a1", "a2"].map((agent) => ({ agent, role: "state-server" as const }));
 const opening = (agent: string, at: number) => ({ agent, generation: 2, at });

@@ -179,7 +179,7 @@ test("a journal that cannot be read costs a span, and nothing else", async () =>
 test("the page has each span and each attribute, and no other", async () => {
   const files = [
     ...["src/fleet-engine/effects/effect-runner.ts", "src/upgrade/upgrade-spans.ts"],
-    ...["src/engine/actor/trace-transition.ts", "src/engine/worker/trace-attempt.ts"],
+    ...["src/engine/actor/trace-transition.ts", "src/engine/worker/work/trace-attempt.ts"],
   ];
   const source = (await Promise.all(files.map((file) => readFile(file, "utf8")))).join();
   const names = (text: string, sign: RegExp) =>

@@ -3,8 +3,8 @@ import type { Command } from "commander";
 import { LockstepError } from "../../errors.ts";
 import type { StepSource } from "../../operator/planning/make-plan.ts";
 import { stepsOfBuild } from "../../operator/planning/steps-of-build.ts";
-import { shellWord } from "../render/shell-word.ts";
 import { readSteps } from "./read-steps.ts";
+import { shellWord } from "./shell-word.ts";
 
 /** The options by which a command finds the steps of a build that does not run yet. */
 export interface StepOptions {

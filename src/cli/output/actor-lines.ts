@@ -1,7 +1,7 @@
 import type { ListedActors } from "../../operator/actors/list.ts";
 import type { Receiver, SentByHand } from "../../operator/actors/send-event.ts";
 import type { ActorWhy, ShownActor } from "../../operator/actors/show-actor.ts";
-import type { MachineCheck } from "../../operator/check-machines.ts";
+import type { MachineCheck } from "../../operator/machines/check-machines.ts";
 import type { Versioned } from "./format.ts";
 
 type Listed = ListedActors["actors"][number];

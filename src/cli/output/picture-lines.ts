@@ -1,5 +1,5 @@
-import type { Drawing } from "../../operator/draw-machine.ts";
 import type { Film, FilmStep } from "../../operator/film/film.ts";
+import type { Drawing } from "../../operator/machines/draw-machine.ts";
 import type { Versioned } from "./format.ts";
 
 /** An upgrade that was written to a file. */

@@ -2,7 +2,12 @@ import { counted } from "../../counted.ts";
 import type { ListedActors } from "../../operator/actors/list.ts";
 import type { SentByHand } from "../../operator/actors/send-event.ts";
 import type { ActorWhy, ShownActor } from "../../operator/actors/show-actor.ts";
-import { answerOf, eventWordsOf, sentWords, workerWords } from "../../operator/actors/words.ts";
+import {
+  answerOf,
+  eventWordsOf,
+  sentWords,
+  workerWords,
+} from "../../operator/actors/texts/words.ts";
 import { printableLine } from "../../printable.ts";
 import { timeSpan } from "../../time-span.ts";
 import { clockTime } from "./fleet.ts";

@@ -3,8 +3,8 @@ import { namedDeadlines } from "../../operator/planning/named-deadlines.ts";
 import type { FleetPlan } from "../../operator/planning/plan-shape.ts";
 import { printableLine } from "../../printable.ts";
 import { timeSpan } from "../../time-span.ts";
+import { shellWord } from "../input/shell-word.ts";
 import { docsLinkOf } from "./docs-link.ts";
-import { shellWord } from "./shell-word.ts";
 
 type PlannedStep = FleetPlan["steps"][number];
 

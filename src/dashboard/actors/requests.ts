@@ -1,9 +1,9 @@
 import { LockstepError } from "../../errors.ts";
 import { limits } from "../../limits.ts";
-import { eventOfText } from "../../operator/actors/event-text.ts";
 import type { ActorsQuery } from "../../operator/actors/list.ts";
 import type { EventByHand, Receiver } from "../../operator/actors/send-event.ts";
 import { actorStatuses } from "../../operator/actors/statuses.ts";
+import { eventOfText } from "../../operator/actors/texts/event-text.ts";
 import { fields, oneOf, optional, text } from "../../shape.ts";
 
 type Queried = (name: string) => string | undefined;

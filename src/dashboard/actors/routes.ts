@@ -3,7 +3,7 @@ import type { Context, Hono, MiddlewareHandler } from "hono";
 import { limits } from "../../limits.ts";
 import type { Log } from "../../log.ts";
 import type { ActorsClient } from "../../operator/actors/actors-client.ts";
-import { sentWords } from "../../operator/actors/words.ts";
+import { sentWords } from "../../operator/actors/texts/words.ts";
 import type { Clock } from "../../ports/clock.ts";
 import { createDiagrams } from "../diagrams.ts";
 import { actorsQueryOf, beforeOf, readEventRequest, requireSeen } from "./requests.ts";

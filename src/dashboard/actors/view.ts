@@ -6,7 +6,7 @@ import type { JournalPage } from "../../operator/actors/journal.ts";
 import type { ActorLook, ShownActor } from "../../operator/actors/show-actor.ts";
 import { activeStatesOf } from "../../operator/actors/state-names.ts";
 import type { Taken } from "../../operator/actors/taken-reader.ts";
-import { answerOf, eventWordsOf, workerWords } from "../../operator/actors/words.ts";
+import { answerOf, eventWordsOf, workerWords } from "../../operator/actors/texts/words.ts";
 
 /** A value in which each date is a number of milliseconds since 1970, as a page gets it. */
 type Sent<Value> = Value extends Date

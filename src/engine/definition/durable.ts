@@ -4,7 +4,7 @@ import { lt, valid } from "semver";
 import type { AnyStateMachine, ContextFrom } from "xstate";
 import { LockstepError } from "../../errors.ts";
 import type { Log } from "../../log.ts";
-import { isMachine } from "../system/xstate-internals.ts";
+import { isMachine } from "../system/xstate/xstate-internals.ts";
 import { parseBackoff, parseDuration } from "./durations.ts";
 import { inspectMachine } from "./inspect-machine.ts";
 import type { ActionsOf, TasksOf } from "./machine-types.ts";

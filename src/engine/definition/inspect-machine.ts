@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { valid } from "semver";
 import type { AnyActorLogic, AnyStateMachine } from "xstate";
 import { limits } from "../../limits.ts";
-import { isMachine, isPureLogic } from "../system/xstate-internals.ts";
+import { isMachine, isPureLogic } from "../system/xstate/xstate-internals.ts";
 
 interface TransitionLike {
   readonly actions: readonly unknown[];

@@ -1,5 +1,5 @@
 import type { AnyActorLogic, AnyStateMachine } from "xstate";
-import { stateOfId } from "../system/xstate-internals.ts";
+import { stateOfId } from "../system/xstate/xstate-internals.ts";
 
 /** A state of a chart, with what the migration of an actor needs of it. */
 export interface ChartNode {

@@ -2,7 +2,7 @@ import type { AnyActorLogic, AnyStateMachine } from "xstate";
 import type { WorkRecord } from "../journal/entry.ts";
 import type { Chart } from "../system/outcome.ts";
 import { isStub, type StoredActor } from "../system/tree.ts";
-import { isMachine, isPureLogic } from "../system/xstate-internals.ts";
+import { isMachine, isPureLogic } from "../system/xstate/xstate-internals.ts";
 import { type ChartNode, isInlineSource, nodeOfId } from "./chart-nodes.ts";
 import type { MappedStates, Passage } from "./map-states.ts";
 import type { Troubles } from "./troubles.ts";

@@ -1,6 +1,6 @@
 import { assert } from "../../errors.ts";
 import type { StoredActor } from "./tree.ts";
-import type { LiveActor } from "./xstate-internals.ts";
+import type { LiveActor } from "./xstate/xstate-internals.ts";
 
 /** The numbers of the actors of one system. An actor gets its number at its birth, and keeps it in each process. */
 export class Births {

@@ -5,11 +5,8 @@ import { decode } from "../values/decode.ts";
 import { encode } from "../values/encode.ts";
 import { Births } from "./births.ts";
 import { GoneActor } from "./gone-actor.ts";
-import { Interceptor } from "./interceptor.ts";
 import type { Cause, Chart, Outcome, RunStamp } from "./outcome.ts";
-import { prepared } from "./prepared.ts";
 import { Run } from "./run.ts";
-import { SettledEvent } from "./stub-logic.ts";
 import { endless, notReadable, replaced } from "./system-refusals.ts";
 import { TimerTable } from "./timer-table.ts";
 import {
@@ -22,6 +19,9 @@ import {
   storeTree,
   workOf,
 } from "./tree.ts";
+import { Interceptor } from "./xstate/interceptor.ts";
+import { prepared } from "./xstate/prepared.ts";
+import { SettledEvent } from "./xstate/stub-logic.ts";
 import {
   asLive,
   childOf,
@@ -32,7 +32,7 @@ import {
   isRunning,
   type LiveActor,
   onActorCreated,
-} from "./xstate-internals.ts";
+} from "./xstate/xstate-internals.ts";
 
 interface RootSnapshot {
   readonly status: Outcome["status"];

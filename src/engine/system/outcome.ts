@@ -1,6 +1,6 @@
 import type { AnyStateMachine } from "xstate";
 import type { TimerRecord, WorkRecord } from "../journal/entry.ts";
-import type { Settled } from "./stub-logic.ts";
+import type { Settled } from "./xstate/stub-logic.ts";
 
 /** The chart of one durable machine, and which of its work runs outside. */
 export interface Chart {

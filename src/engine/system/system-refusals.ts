@@ -1,6 +1,6 @@
 import { LockstepError } from "../../errors.ts";
 import { limits } from "../../limits.ts";
-import { type LiveActor, pathOf } from "./xstate-internals.ts";
+import { type LiveActor, pathOf } from "./xstate/xstate-internals.ts";
 
 export function replaced(actor: LiveActor): LockstepError {
   const path = pathOf(actor);

@@ -1,8 +1,8 @@
 import type { AnyActorRef } from "xstate";
 import { LockstepError } from "../../errors.ts";
-import { activeNodesOf } from "./active-nodes.ts";
 import { keptError } from "./kept-error.ts";
-import type { StubSnapshot } from "./stub-logic.ts";
+import { activeNodesOf } from "./xstate/active-nodes.ts";
+import type { StubSnapshot } from "./xstate/stub-logic.ts";
 import {
   asLive,
   isMachine,
@@ -10,7 +10,7 @@ import {
   isRunning,
   type LiveActor,
   takenSystemIds,
-} from "./xstate-internals.ts";
+} from "./xstate/xstate-internals.ts";
 
 /** One actor of a system as it is written down, with its children. */
 export interface StoredActor {

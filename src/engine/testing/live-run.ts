@@ -11,7 +11,7 @@ import {
 import { silentLog } from "../../log.ts";
 import type { DurableMachine, PreparedTask, WorkContext } from "../definition/durable.ts";
 import { pauseAfter } from "../definition/durations.ts";
-import { asLive, isMachine, isPureLogic } from "../system/xstate-internals.ts";
+import { asLive, isMachine, isPureLogic } from "../system/xstate/xstate-internals.ts";
 import { type Observation, observe, textOf } from "./observation.ts";
 import { turn } from "./settle.ts";
 

@@ -1,6 +1,6 @@
 import { type AnyActorRef, isMachineSnapshot } from "xstate";
 import { messageOf } from "../../errors.ts";
-import { isActorRef } from "../system/xstate-internals.ts";
+import { isActorRef } from "../system/xstate/xstate-internals.ts";
 import { encode } from "../values/encode.ts";
 
 /** One actor as a test compares it. Values are typed text, so that `-0`, Dates and Maps count. */

@@ -1,6 +1,6 @@
 import { isLockstepError, messageOf } from "../../errors.ts";
 import { limits } from "../../limits.ts";
-import { brokenValue, placeOwn, tag } from "./kind.ts";
+import { brokenValue, placeOwn, tag } from "./kinds/kind.ts";
 import { createReader } from "./reader.ts";
 
 /** The options of `decode`. */

@@ -1,7 +1,7 @@
 import { limits } from "../../limits.ts";
-import { valueOfOtherDriver } from "./bson-kinds.ts";
-import { tag } from "./kind.ts";
-import { kindOf, nativeClassOf } from "./kinds.ts";
+import { valueOfOtherDriver } from "./kinds/bson-kinds.ts";
+import { tag } from "./kinds/kind.ts";
+import { kindOf, nativeClassOf } from "./kinds/kinds.ts";
 import { refusedInstance, refusedPrimitive } from "./refusal.ts";
 import { pathAt, refused, refuseProperties, refuseSymbols, spend, type Walk } from "./walk.ts";
 

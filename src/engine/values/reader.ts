@@ -9,8 +9,8 @@ import {
   tag,
   textPart,
   type Unpack,
-} from "./kind.ts";
-import { kindOfName } from "./kinds.ts";
+} from "./kinds/kind.ts";
+import { kindOfName } from "./kinds/kinds.ts";
 
 const constants: ReadonlyMap<unknown, unknown> = new Map<unknown, unknown>([
   ["undefined", undefined],

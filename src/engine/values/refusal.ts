@@ -1,6 +1,6 @@
 import { types } from "node:util";
 import { cutTo, LockstepError } from "../../errors.ts";
-import type { Step } from "./kind.ts";
+import type { Step } from "./kinds/kind.ts";
 
 const index = /^\d+$/;
 const identifier = /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u;

@@ -1,5 +1,5 @@
 import { limits } from "../../limits.ts";
-import { tag } from "./kind.ts";
+import { tag } from "./kinds/kind.ts";
 
 /** The answer for a value that is no plain JSON. */
 const notPlain = -1;

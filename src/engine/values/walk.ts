@@ -1,5 +1,5 @@
 import { limits } from "../../limits.ts";
-import type { Step } from "./kind.ts";
+import type { Step } from "./kinds/kind.ts";
 import { notKept, pathOf, type Refusal } from "./refusal.ts";
 
 /** One walk through a value. */

@@ -8,7 +8,7 @@ import type { Tracing } from "../../ports/tracing/tracing.ts";
 import type { Actors, Appending } from "../actor/actors.ts";
 import { type Appender, createAppender } from "../actor/appender.ts";
 import type { DatabaseClock } from "../actor/database-clock.ts";
-import type { HintHub } from "../actor/hint-hub.ts";
+import type { HintHub } from "../actor/hints/hint-hub.ts";
 import type { Registry } from "../definition/registry.ts";
 import type { Retention } from "../definition/retention.ts";
 import type { Entry } from "../journal/entry.ts";
@@ -17,7 +17,7 @@ import { LeaseLoop } from "./lease-loop.ts";
 import { LeftAlone } from "./left-alone.ts";
 import { PartitionRunner } from "./partition/partition-runner.ts";
 import { RowWriter } from "./row-writer.ts";
-import { WorkStarter } from "./work-starter.ts";
+import { WorkStarter } from "./work/work-starter.ts";
 
 /** The ports of a worker. */
 export interface WorkerPorts {

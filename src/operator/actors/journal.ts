@@ -1,7 +1,7 @@
 import type { Entry, EntryReason, PastEntry } from "../../engine/journal/entry.ts";
 import type { EngineStore } from "../../engine/journal/store.ts";
-import { keptJsonOf, keptTextOf } from "./kept-text.ts";
 import { type Reading, tailOf } from "./reading.ts";
+import { keptJsonOf, keptTextOf } from "./texts/kept-text.ts";
 
 /** One transition of an actor, as the journal has it. */
 interface Transition extends Pick<PastEntry, "revision" | "kind" | "outcome" | "state"> {

@@ -7,7 +7,7 @@ import { limits } from "../../limits.ts";
 import { type Log, silentLog } from "../../log.ts";
 import { connect } from "../../mongo/connect.ts";
 import { databaseNameOf } from "../../mongo/database-of-url.ts";
-import { checkDeployment } from "../../mongo/preflight.ts";
+import { checkDeployment } from "../../mongo/requirements/preflight.ts";
 import { systemClock } from "../../ports/clock.ts";
 import { noFaults } from "../../ports/fault-point.ts";
 

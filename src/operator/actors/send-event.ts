@@ -6,7 +6,7 @@ import type { Sent } from "../../engine/engine-api.ts";
 import type { Entry } from "../../engine/journal/entry.ts";
 import { LockstepError } from "../../errors.ts";
 import { limits } from "../../limits.ts";
-import { durableMachinesOf } from "../machines-of.ts";
+import { durableMachinesOf } from "../machines/machines-of.ts";
 import { keepingLog, type OpenEngine } from "./open-engine.ts";
 import { tailOf } from "./reading.ts";
 

@@ -5,9 +5,9 @@ import type { EngineStore } from "../../engine/journal/store.ts";
 import { isLockstepError } from "../../errors.ts";
 import { limits } from "../../limits.ts";
 import { type ShownEvent, transitionsBetween } from "./journal.ts";
-import { type KeptValues, keptValuesOf } from "./kept-text.ts";
 import { type Reading, readerOf, tailOf } from "./reading.ts";
 import { type Receiver, receiverOf } from "./send-event.ts";
+import { type KeptValues, keptValuesOf } from "./texts/kept-text.ts";
 
 /** The process that runs the timers and the work of an actor. */
 export interface OwningWorker {

@@ -3,7 +3,7 @@ import { claimText, isOver, readFleetClaims } from "../../leadership/claims.ts";
 import { controlOf, readFence } from "../../leadership/fences.ts";
 import { listCollections, viewsCollection } from "../../mongo/catalogue/catalogue.ts";
 import { controlsOf, scratchDatabaseNames } from "../../mongo/database-names.ts";
-import { visibleDatabases } from "../../mongo/preflight.ts";
+import { visibleDatabases } from "../../mongo/requirements/preflight.ts";
 import type { OpenFleet } from "../open-fleet.ts";
 import type { Finding } from "./finding.ts";
 import { type FoundClaim, judgeClaims, judgeScratch, judgeStrays } from "./judge-databases.ts";

@@ -7,10 +7,11 @@ import type { Store } from "../../journal/store.ts";
 import type { Log } from "../../log.ts";
 import { type Catalogue, readCatalogue } from "../../mongo/catalogue/catalogue.ts";
 import { scratchDatabaseNames } from "../../mongo/database-names.ts";
-import { checkDeployment, checkMajority } from "../../mongo/preflight.ts";
 import { requireNamesFit } from "../../mongo/requirements/name-lengths.ts";
 import { filesOf, requireFilesForCopy } from "../../mongo/requirements/open-files.ts";
+import { checkDeployment, checkMajority } from "../../mongo/requirements/preflight.ts";
 import type { Lacking } from "../../mongo/requirements/rights.ts";
+import { checkServerVersions } from "../../mongo/requirements/server-versions.ts";
 import {
   type DatabaseSize,
   databaseSize,
@@ -20,7 +21,6 @@ import {
   requireMemberSpace,
   spaceNeeded,
 } from "../../mongo/requirements/space.ts";
-import { checkServerVersions } from "../../mongo/server-versions.ts";
 import { requireDefinitionsFit } from "../protocol/definitions-size.ts";
 import { requireAgentRights } from "./agent-rights.ts";
 import type { Connections } from "./connections.ts";

@@ -6,7 +6,7 @@ import type { DataDatabase } from "../../database/data-database.ts";
 import type { WritesFound } from "../../database/isolation/foreign-writes.ts";
 import type { PartialCopy } from "../../database/rehearsal/partial-copy.ts";
 import type { Mastership } from "../../leadership/mastership.ts";
-import type { Catalogued } from "../protocol/backup-point.ts";
+import type { Catalogued } from "../protocol/copies/backup-point.ts";
 
 /** The proof that a master's effect hands to each primitive that changes something. */
 export interface Acting {

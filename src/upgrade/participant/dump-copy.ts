@@ -1,6 +1,6 @@
 import { assert, isLockstepError, reasonOf } from "../../errors.ts";
 import type { AgentWorld } from "../agent-world.ts";
-import { cataloguedAt } from "../protocol/backup-point.ts";
+import { cataloguedAt } from "../protocol/copies/backup-point.ts";
 import type { ParticipantEffects } from "./participant-effects.ts";
 
 /** Takes this state server's copy at the time T. */

@@ -2,7 +2,7 @@ import type { UpgradeEvent } from "../../../machines/upgrade-context.ts";
 import type { BackupPoint, Reason } from "../../../machines/vocabulary.ts";
 import { differences } from "../../mongo/catalogue/catalogue.ts";
 import { digestOf } from "../../mongo/catalogue/digest.ts";
-import type { Catalogued } from "./backup-point.ts";
+import type { Catalogued } from "./copies/backup-point.ts";
 
 /** The events that the coordinator's effects may answer with. */
 type Answer<Type extends UpgradeEvent["type"]> = Extract<UpgradeEvent, { type: Type }>;

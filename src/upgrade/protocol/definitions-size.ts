@@ -2,7 +2,7 @@ import { keptBytes } from "../../control/kept-catalogues.ts";
 import { LockstepError } from "../../errors.ts";
 import { limits } from "../../limits.ts";
 import { type Catalogue, dataCollection } from "../../mongo/catalogue/catalogue.ts";
-import type { Catalogued } from "./backup-point.ts";
+import type { Catalogued } from "./copies/backup-point.ts";
 
 /** A digest as long as any: the real ones are not known yet. */
 const anyDigest = { hash: "0".repeat(32), count: Number.MAX_SAFE_INTEGER };

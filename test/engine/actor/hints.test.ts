@@ -2,7 +2,7 @@
 // time, whose watch can break; and resume tokens of a real server.
 import { expect, onTestFinished, test } from "vitest";
 import { setup } from "xstate";
-import { HintHub } from "../../../src/engine/actor/hint-hub.ts";
+import { HintHub } from "../../../src/engine/actor/hints/hint-hub.ts";
 import { startEngine } from "../../../src/engine/create-engine.ts";
 import { durable } from "../../../src/engine/definition/durable.ts";
 import { secondsOfToken } from "../../../src/engine/journal/mongo/watch-journal.ts";

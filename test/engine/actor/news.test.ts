@@ -3,7 +3,7 @@
 import { getEventListeners } from "node:events";
 import { expect, test } from "vitest";
 import { type AnyStateMachine, setup } from "xstate";
-import { News } from "../../../src/engine/actor/news.ts";
+import { News } from "../../../src/engine/actor/hints/news.ts";
 import { type DurableMachine, durable } from "../../../src/engine/index.ts";
 import type { Entry } from "../../../src/engine/journal/entry.ts";
 import type { Hint } from "../../../src/engine/journal/store.ts";

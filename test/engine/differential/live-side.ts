@@ -1,5 +1,5 @@
 import { type AnyActorRef, createActor, fromCallback, fromPromise } from "xstate";
-import { isRunning, type LiveActor } from "../../../src/engine/system/xstate-internals.ts";
+import { isRunning, type LiveActor } from "../../../src/engine/system/xstate/xstate-internals.ts";
 import { SteppedClock } from "../../../src/engine/testing/live-run.ts";
 import { observe, textOf } from "../../../src/engine/testing/observation.ts";
 import { turn } from "../../../src/engine/testing/settle.ts";

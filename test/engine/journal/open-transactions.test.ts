@@ -4,7 +4,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { fromPromise, setup } from "xstate";
 import { createEngine, durable } from "../../../src/engine/index.ts";
 import { createMongoEngineStore } from "../../../src/engine/journal/mongo-store.ts";
-import { holdTransaction } from "../../../src/engine/worker/held-transaction.ts";
+import { holdTransaction } from "../../../src/engine/worker/work/held-transaction.ts";
 import { limits } from "../../../src/limits.ts";
 import { silentLog } from "../../../src/log.ts";
 import { systemClock } from "../../../src/ports/clock.ts";

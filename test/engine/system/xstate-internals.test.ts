@@ -1,6 +1,6 @@
 // biome-ignore-all lint/suspicious/noExplicitAny: charts without declared types.
 // Aim: a new XState that moves a part on which the engine relies fails here, with the name of the part. Method: each part
-// of `src/engine/system/xstate-internals.ts` is used as the engine uses it, on the XState that is installed.
+// of `src/engine/system/xstate/xstate-internals.ts` is used as the engine uses it, on the XState that is installed.
 import { readFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
 import { type AnyActorRef, createActor, emit, fromTransition, raise, spawnChild } from "xstate";
@@ -18,14 +18,14 @@ import {
   onActorCreated,
   takenSystemIds,
   withBound,
-} from "../../../src/engine/system/xstate-internals.ts";
+} from "../../../src/engine/system/xstate/xstate-internals.ts";
 import { chart } from "../migration/migrating.ts";
 
 const xstate = JSON.parse(await readFile("node_modules/xstate/package.json", "utf8"));
 
 /** The message of a check that fails. */
 function moved(part: string): string {
-  return `expected XState ${xstate.version} to have ${part}, as the engine uses it: mend src/engine/system/xstate-internals.ts, and what calls it`;
+  return `expected XState ${xstate.version} to have ${part}, as the engine uses it: mend src/engine/system/xstate/xstate-internals.ts, and what calls it`;
 }
 
 const counter = fromTransition((n: number) => n + 1, 0);

@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { type AnyStateMachine, fromPromise, setup } from "xstate";
 import { createRegistry } from "../../../src/engine/definition/registry.ts";
 import { type DurableMachine, durable } from "../../../src/engine/index.ts";
-import { ActorWork } from "../../../src/engine/worker/actor-work.ts";
+import { ActorWork } from "../../../src/engine/worker/work/actor-work.ts";
 import { limits } from "../../../src/limits.ts";
 import { createEngineWorld } from "../api/engines.ts";
 

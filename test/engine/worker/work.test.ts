@@ -6,13 +6,13 @@ import { durable } from "../../../src/engine/definition/durable.ts";
 import type { WorkRecord } from "../../../src/engine/journal/entry.ts";
 import { createMemoryEngineStore } from "../../../src/engine/journal/memory-store.ts";
 import type { EngineStore, WorkAttempt } from "../../../src/engine/journal/store.ts";
-import { ActorWork } from "../../../src/engine/worker/actor-work.ts";
+import { ActorWork } from "../../../src/engine/worker/work/actor-work.ts";
 import {
   type Running,
   runWork,
   type WorkHost,
   type WorkPolicy,
-} from "../../../src/engine/worker/run-work.ts";
+} from "../../../src/engine/worker/work/run-work.ts";
 import { LockstepError } from "../../../src/errors.ts";
 import { limits } from "../../../src/limits.ts";
 import { silentLog } from "../../../src/log.ts";

@@ -4,7 +4,7 @@ import type { Store, Write } from "../../../src/journal/store.ts";
 import type { Catalogue } from "../../../src/mongo/catalogue/catalogue.ts";
 import { type Definition, definitionOf } from "../../../src/mongo/catalogue/definition.ts";
 import type { Digests } from "../../../src/mongo/catalogue/digest.ts";
-import type { Catalogued } from "../../../src/upgrade/protocol/backup-point.ts";
+import type { Catalogued } from "../../../src/upgrade/protocol/copies/backup-point.ts";
 import { planOf, type Step } from "../../../src/upgrade/protocol/steps.ts";
 
 /** The application's data: how often each batch of each schema step was applied, and what it wrote itself. */

@@ -13,7 +13,7 @@ import type {
   ScratchDatabase,
   UpgradeDatabase,
 } from "../../../src/upgrade/database/upgrade-database.ts";
-import type { Catalogued } from "../../../src/upgrade/protocol/backup-point.ts";
+import type { Catalogued } from "../../../src/upgrade/protocol/copies/backup-point.ts";
 import type { Draw } from "../draw.ts";
 import {
   catalogueOf,

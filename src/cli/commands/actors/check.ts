@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { counted } from "../../../counted.ts";
 import { limits } from "../../../limits.ts";
-import type { MachineCheck } from "../../../operator/check-machines.ts";
+import type { MachineCheck } from "../../../operator/machines/check-machines.ts";
 import { importModule } from "../../../ports/import-module.ts";
 import { printableLine } from "../../../printable.ts";
 import { exitCodes } from "../../exit-codes.ts";
@@ -31,7 +31,7 @@ async function check(path: string, options: CheckOptions, terminal: Terminal): P
   const { mongoUrl, timeoutMs, signal } = fleetOptions(options, terminal);
   const { database, json } = options;
   const exports = await importModule(path, "MODULE");
-  const { checkMachines } = await import("../../../operator/check-machines.ts");
+  const { checkMachines } = await import("../../../operator/machines/check-machines.ts");
   const checks = await checkMachines({ mongoUrl, database, exports, timeoutMs, signal });
   for (const each of checks) {
     for (const line of json ? jsonLines(each) : textLines(each)) terminal.out(line);

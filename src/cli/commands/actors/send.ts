@@ -1,6 +1,6 @@
-import { eventOfText } from "../../../operator/actors/event-text.ts";
 import { withEngine } from "../../../operator/actors/open-engine.ts";
 import { type Receiver, type SentByHand, sendByHand } from "../../../operator/actors/send-event.ts";
+import { eventOfText } from "../../../operator/actors/texts/event-text.ts";
 import { importModule } from "../../../ports/import-module.ts";
 import { printableLine } from "../../../printable.ts";
 import { exitCodes } from "../../exit-codes.ts";

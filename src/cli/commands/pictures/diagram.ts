@@ -1,4 +1,4 @@
-import { type DiagramFormat, drawMachine } from "../../../operator/draw-machine.ts";
+import { type DiagramFormat, drawMachine } from "../../../operator/machines/draw-machine.ts";
 import { writeNamedFile } from "../../../ports/files.ts";
 import { importModule } from "../../../ports/import-module.ts";
 import { exitCodes } from "../../exit-codes.ts";

@@ -1,6 +1,6 @@
 import { type Command, Option } from "commander";
-import { diagramFormats } from "../../../operator/draw-machine.ts";
 import { isUpgradeId } from "../../../operator/film/film-reader.ts";
+import { diagramFormats } from "../../../operator/machines/draw-machine.ts";
 import type { Settle, Terminal } from "../../run.ts";
 import { type DiagramOptions, diagram } from "./diagram.ts";
 import { type ExportOptions, exportCommand, type ReplayOptions, replay } from "./film.ts";

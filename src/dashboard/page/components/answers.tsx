@@ -1,5 +1,5 @@
 import type { ComponentChildren } from "preact";
-import type { Answer } from "../../answers.ts";
+import type { Answer } from "../../http/answers.ts";
 import type { WholeView } from "../../view.ts";
 import {
   abortConfirmation,

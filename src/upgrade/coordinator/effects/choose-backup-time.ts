@@ -7,12 +7,12 @@ import { limits } from "../../../limits.ts";
 import { digestOf } from "../../../mongo/catalogue/digest.ts";
 import type { AgentWorld } from "../../agent-world.ts";
 import type { Acting } from "../../database/upgrade-database.ts";
-import type { Catalogued } from "../../protocol/backup-point.ts";
+import type { Catalogued } from "../../protocol/copies/backup-point.ts";
 import { isSameData } from "../../protocol/data-decisions.ts";
 import { actingOf, foreignWritesSince } from "./acting.ts";
 import type { CoordinatorEffects } from "./coordinator-effects.ts";
 import { lookForEarlyWrites } from "./early-writes.ts";
-import { acceptedInput } from "./step-runs.ts";
+import { acceptedInput } from "./steps/step-runs.ts";
 
 /** Reads definitions and hashes of the live database, and refuses what no copy can hold. */
 export async function readLive({ database: { live } }: AgentWorld): Promise<Catalogued> {

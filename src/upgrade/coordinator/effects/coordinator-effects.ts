@@ -5,9 +5,9 @@ import type { AgentWorld } from "../../agent-world.ts";
 import { chooseBackupTime } from "./choose-backup-time.ts";
 import { keepHolds } from "./keep-holds.ts";
 import { liftHolds } from "./lift-holds.ts";
-import { migrate } from "./migrate.ts";
-import { rehearse } from "./rehearse.ts";
 import { restore } from "./restore.ts";
+import { migrate } from "./steps/migrate.ts";
+import { rehearse } from "./steps/rehearse.ts";
 import { verifyLiveData } from "./verify-live-data.ts";
 
 /** The effects of `machines/upgrade.ts`: each answers with the event that reports it. */

@@ -3,7 +3,7 @@ import { isLockstepError, reasonOf } from "../../../errors.ts";
 import { digestOf } from "../../../mongo/catalogue/digest.ts";
 import type { AgentWorld } from "../../agent-world.ts";
 import type { Acting, HeldCopy } from "../../database/upgrade-database.ts";
-import { cataloguedAt } from "../../protocol/backup-point.ts";
+import { cataloguedAt } from "../../protocol/copies/backup-point.ts";
 import { wayBack, withoutCopy } from "../../protocol/data-decisions.ts";
 import { actingOf, attempt, foreignWritesSince, hasBegun, untilHoldersHadTime } from "./acting.ts";
 import type { CoordinatorEffects } from "./coordinator-effects.ts";

@@ -7,8 +7,8 @@ import { useActorsPlace } from "../../state/place.ts";
 import { hashOf } from "../../state/place-hash.ts";
 import { usePolled } from "../../state/poll.ts";
 import { Odd } from "../small/odd.tsx";
-import { PolledTrouble } from "../small/polled-trouble.tsx";
 import { Moment } from "../small/time.tsx";
+import { PolledTrouble } from "./polled-trouble.tsx";
 
 const counted = (transitions: number) =>
   `${count(transitions)} transition${transitions === 1 ? "" : "s"}`;

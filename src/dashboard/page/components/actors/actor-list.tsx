@@ -3,9 +3,9 @@ import { count, span } from "../../figures/format.ts";
 import { useActorsPlace } from "../../state/place.ts";
 import { hashOf, type Place } from "../../state/place-hash.ts";
 import { usePolled } from "../../state/poll.ts";
-import { PolledTrouble } from "../small/polled-trouble.tsx";
 import { ActorFilters } from "./actor-filters.tsx";
 import { ActorTable } from "./actor-table.tsx";
+import { PolledTrouble } from "./polled-trouble.tsx";
 
 /** Workers write the list behind, so a shorter pause would show hardly anything newer. */
 const everyMs = 3_000;

@@ -2,11 +2,11 @@ import type { ActorView } from "../../../actors/view.ts";
 import { useActorsPlace } from "../../state/place.ts";
 import { hashOf } from "../../state/place-hash.ts";
 import { usePolled } from "../../state/poll.ts";
-import { PolledTrouble } from "../small/polled-trouble.tsx";
 import { ActorChart } from "./actor-chart.tsx";
 import { ActorFacts } from "./actor-facts.tsx";
 import { ActorJournal } from "./actor-journal.tsx";
 import { ActorValues } from "./actor-values.tsx";
+import { PolledTrouble } from "./polled-trouble.tsx";
 
 /** The server reads an actor once a second, for however many pages. */
 const everyMs = 1_000;
