@@ -100,7 +100,7 @@ describe("the house", () => {
       const room = roomOf(file);
       const allowed = arrows[room];
       if (file.startsWith("src/") && file.split("/").length === 2) continue;
-      for (const [, specifier = ""] of text.matchAll(/from "(\.[^"]+)"/g)) {
+      for (const [, specifier = ""] of text.matchAll(/(?:from |import\()"(\.[^"]+)"/g)) {
         const target = relative(root, resolve(dirname(join(root, file)), specifier));
         const targetRoom = roomOf(target);
         const open =
@@ -111,6 +111,23 @@ describe("the house", () => {
       }
     }
     expect(wrong).toEqual([]);
+  });
+
+  test("the command line starts without the driver, the machines and the pages: each command loads its own", () => {
+    const texts = new Map(product.map(({ file, text }) => [file, text]));
+    const loaded = new Set(["src/cli/main.ts"]);
+    const packages = new Set<string>();
+    for (const file of loaded) {
+      const imports = (texts.get(file) ?? "").matchAll(
+        /^(?:import|export)(?! type) [^;]*?from "([^"]+)";/gm,
+      );
+      for (const [, specifier = ""] of imports) {
+        if (specifier.startsWith(".")) {
+          loaded.add(relative(root, resolve(dirname(join(root, file)), specifier)));
+        } else if (!specifier.startsWith("node:")) packages.add(specifier);
+      }
+    }
+    expect([...packages].toSorted()).toEqual(["commander", "pino"]);
   });
 
   test("the table of rooms has each room, below all rooms from which it imports", async () => {

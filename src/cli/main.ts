@@ -3,7 +3,6 @@ import { createInterface } from "node:readline/promises";
 import { Command, CommanderError } from "commander";
 import { isLockstepError } from "../errors.ts";
 import { limits } from "../limits.ts";
-import { asUnreachable } from "../mongo/transient.ts";
 import { asFileTrouble } from "../ports/files.ts";
 import { packageVersion } from "../ports/package-version.ts";
 import { exitAfter } from "../ports/process.ts";
@@ -85,6 +84,12 @@ function build(settle: Settle): Command {
   return program;
 }
 
+/** A failure of the driver in our words. The driver is loaded by then, unless the command has not used it. */
+async function asKnown(error: unknown): Promise<unknown> {
+  const { asUnreachable } = await import("../mongo/transient.ts");
+  return asUnreachable(error);
+}
+
 /** Runs one command line and answers with its exit code. */
 async function main(argv: readonly string[]): Promise<number> {
   let exitCode: number = exitCodes.done;
@@ -101,7 +106,7 @@ async function main(argv: readonly string[]): Promise<number> {
       if (json) sayError(renderFailure(thrown, { json }));
       return exitCodes.usage;
     }
-    const error = asUnreachable(thrown);
+    const error = isLockstepError(thrown) ? thrown : await asKnown(thrown);
     const isInterrupted = interruption.signal.aborted;
     // A request that could not be withdrawn has to be reported.
     if (isInterrupted && !isLockstepError(error, "database-unreachable"))

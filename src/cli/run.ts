@@ -1,5 +1,5 @@
 import type { HandOptions } from "../operator/by-hand/work-by-hand.ts";
-import { createFleetClient, type FleetClient } from "../operator/fleet-client.ts";
+import type { FleetClient } from "../operator/fleet-client.ts";
 import { parseTimeMs } from "./input/time-span.ts";
 import type { Screen } from "./render/screen.ts";
 import type { SayWord } from "./render/words.ts";
@@ -45,6 +45,8 @@ export async function withFleet(
   act: (fleet: FleetClient) => Promise<number>,
 ): Promise<number> {
   const { mongoUrl, fleet: name, timeoutMs, signal } = fleetOptions(options, terminal);
+  // The driver and the machines take most of a start, and a command that only prints its help needs neither.
+  const { createFleetClient } = await import("../operator/fleet-client.ts");
   const fleet = await createFleetClient({
     ...{ mongoUrl, signal },
     ...(options.engineDatabase === undefined ? {} : { engineDatabase: options.engineDatabase }),

@@ -1,4 +1,3 @@
-import type { Command } from "commander";
 import { isLockstepError } from "../errors.ts";
 import { limits } from "../limits.ts";
 import { sayOnce } from "../log.ts";
@@ -23,14 +22,6 @@ export function printAccepted(
 export interface WaitOptions {
   readonly json?: boolean;
   readonly servingTimeout?: string;
-}
-
-/** Adds the option by which a command limits its wait until the agents serve. */
-export function addServingTimeout(command: Command): Command {
-  return command.option(
-    "--serving-timeout <time>",
-    `how long to wait after the end until the required agents serve (default: ${limits.servingWaitMs / 1_000}s)`,
-  );
 }
 
 /**

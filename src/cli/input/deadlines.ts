@@ -44,3 +44,11 @@ export function addDeadlineOption(command: Command): Command {
     `limit a state; the defaults are ${deadlinesText()}`,
   );
 }
+
+/** Adds the option by which a command limits its wait until the agents serve. */
+export function addServingTimeout(command: Command): Command {
+  return command.option(
+    "--serving-timeout <time>",
+    `how long to wait after the end until the required agents serve (default: ${limits.servingWaitMs / 1_000}s)`,
+  );
+}

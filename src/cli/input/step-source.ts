@@ -2,7 +2,6 @@ import { resolve } from "node:path";
 import type { Command } from "commander";
 import { LockstepError } from "../../errors.ts";
 import type { StepSource } from "../../operator/planning/make-plan.ts";
-import { stepsOfBuild } from "../../operator/planning/steps-of-build.ts";
 import { readSteps } from "./read-steps.ts";
 import { shellWord } from "./shell-word.ts";
 
@@ -39,7 +38,9 @@ export async function findStepSource(
   }
   if (steps !== undefined) return readSteps(steps);
   const path = versions ?? environment["LOCKSTEP_VERSIONS"] ?? "";
-  return path === "" ? null : stepsOfBuild({ versionsPath: resolve(path), signal });
+  if (path === "") return null;
+  const { stepsOfBuild } = await import("../../operator/planning/steps-of-build.ts");
+  return stepsOfBuild({ versionsPath: resolve(path), signal });
 }
 
 /** The same for a command that needs them. @throws LockstepError `bad-argument` */

@@ -9,8 +9,6 @@ import { contextOf, isOver, unreadable } from "../../upgrade/fleet-journal.ts";
 import type { Film, Lane } from "./film.ts";
 import { laneOf, nothingProjected, type Projected, projected, shippedCharts } from "./project.ts";
 
-export { isUpgradeId } from "../../control/ids.ts";
-
 type Readable = Pick<Store, "entries" | "entriesAt" | "list" | "now">;
 
 /** @throws LockstepError `no-upgrade` */

@@ -6,11 +6,8 @@ import { mermaidOf } from "../../diagram/mermaid.ts";
 import { svgOf } from "../../diagram/svg/draw.ts";
 import { layoutOf } from "../../diagram/svg/layout.ts";
 import { LockstepError } from "../../errors.ts";
+import type { DiagramFormat } from "./diagram-formats.ts";
 import { machinesOf } from "./machines-of.ts";
-
-/** The forms of a diagram. */
-export const diagramFormats = ["svg", "mermaid"] as const;
-export type DiagramFormat = (typeof diagramFormats)[number];
 
 /** A machine as a picture. */
 export interface Drawing {

@@ -1,10 +1,12 @@
 import type { Command } from "commander";
+import { addServingTimeout } from "../../input/deadlines.ts";
 import { addMongoUrlOptions } from "../../input/mongo-url.ts";
 import type { Settle, Terminal } from "../../run.ts";
-import { addServingTimeout } from "../../wait-for-end.ts";
-import { type CreateOptions, createBackupCommand, list, show, verify } from "./backup.ts";
-import { type RehearseOptions, rehearseCommand } from "./rehearse.ts";
-import { type RestoreOptions, restoreCommand } from "./restore.ts";
+import type { CreateOptions } from "./backup.ts";
+import type { RehearseOptions } from "./rehearse.ts";
+import type { RestoreOptions } from "./restore.ts";
+
+const backups = () => import("./backup.ts");
 
 /** Adds `lockstep backup …`, `restore` and `rehearse`, which work on files of this machine. */
 export function addBackupCommands(program: Command, terminal: Terminal, settle: Settle): void {
@@ -28,18 +30,22 @@ export function addBackupCommands(program: Command, terminal: Terminal, settle: 
   )
     .option("--gzip", "write mongodump's zipped form, which is smaller and slower")
     .action((id: string, options: CreateOptions) =>
-      settle(createBackupCommand(id, options, terminal)),
+      settle(
+        backups().then(({ createBackupCommand }) => createBackupCommand(id, options, terminal)),
+      ),
     );
   onFiles(backup.command("list").description("list the backups in a directory")).action((options) =>
-    settle(list(options, terminal)),
+    settle(backups().then(({ list }) => list(options, terminal))),
   );
   onFiles(
     backup
       .command("verify <id>")
       .description("hash every file again; this reveals accidents, not attackers"),
-  ).action((id: string, options) => settle(verify(id, options, terminal)));
+  ).action((id: string, options) =>
+    settle(backups().then(({ verify }) => verify(id, options, terminal))),
+  );
   onFiles(backup.command("show <id>").description("show the contents of a backup")).action(
-    (id: string, options) => settle(show(id, options, terminal)),
+    (id: string, options) => settle(backups().then(({ show }) => show(id, options, terminal))),
   );
   addServingTimeout(
     onBoth(
@@ -51,7 +57,11 @@ export function addBackupCommands(program: Command, terminal: Terminal, settle: 
     .option("--to-db <name>", "restore into this new database; the live one is not touched")
     .option("--confirm <name>", "confirm with the live database's name, for scripts")
     .option("--dry-run", "check the backup and its target, and write nothing")
-    .action((id: string, options: RestoreOptions) => settle(restoreCommand(id, options, terminal)));
+    .action((id: string, options: RestoreOptions) =>
+      settle(
+        import("./restore.ts").then(({ restoreCommand }) => restoreCommand(id, options, terminal)),
+      ),
+    );
   onBoth(
     program
       .command("rehearse <version>")
@@ -59,6 +69,10 @@ export function addBackupCommands(program: Command, terminal: Terminal, settle: 
   )
     .requiredOption("--steps <module>", "a module that exports `steps`")
     .action((version: string, options: RehearseOptions) =>
-      settle(rehearseCommand(version, options, terminal)),
+      settle(
+        import("./rehearse.ts").then(({ rehearseCommand }) =>
+          rehearseCommand(version, options, terminal),
+        ),
+      ),
     );
 }

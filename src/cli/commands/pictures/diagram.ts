@@ -1,4 +1,5 @@
-import { type DiagramFormat, drawMachine } from "../../../operator/machines/draw-machine.ts";
+import type { DiagramFormat } from "../../../operator/machines/diagram-formats.ts";
+import { drawMachine } from "../../../operator/machines/draw-machine.ts";
 import { writeNamedFile } from "../../../ports/files.ts";
 import { importModule } from "../../../ports/import-module.ts";
 import { exitCodes } from "../../exit-codes.ts";

@@ -1,9 +1,9 @@
 import { type Command, Option } from "commander";
-import { isUpgradeId } from "../../../operator/film/film-reader.ts";
-import { diagramFormats } from "../../../operator/machines/draw-machine.ts";
+import { isUpgradeId } from "../../../operator/film/upgrade-id.ts";
+import { diagramFormats } from "../../../operator/machines/diagram-formats.ts";
 import type { Settle, Terminal } from "../../run.ts";
-import { type DiagramOptions, diagram } from "./diagram.ts";
-import { type ExportOptions, exportCommand, type ReplayOptions, replay } from "./film.ts";
+import type { DiagramOptions } from "./diagram.ts";
+import type { ExportOptions, ReplayOptions } from "./film.ts";
 
 /** True for a command line that reads a file in place of a database. */
 export function readsFileOnly(command: Command): boolean {
@@ -23,7 +23,9 @@ export function addPictureCommands(
       .description("write an upgrade, with all that every agent did, as one file"),
   )
     .option("--out <file>", "the file (default: standard output)")
-    .action((id: string, options: ExportOptions) => settle(exportCommand(id, options, terminal)));
+    .action((id: string, options: ExportOptions) =>
+      settle(import("./film.ts").then(({ exportCommand }) => exportCommand(id, options, terminal))),
+    );
   shared(
     program
       .command("replay <id-or-file>")
@@ -33,7 +35,9 @@ export function addPictureCommands(
       "--speed <factor>",
       "on a terminal, show each line at its time, this many times as fast",
     )
-    .action((from: string, options: ReplayOptions) => settle(replay(from, options, terminal)));
+    .action((from: string, options: ReplayOptions) =>
+      settle(import("./film.ts").then(({ replay }) => replay(from, options, terminal))),
+    );
   program
     .command("diagram [module]")
     .description("draw a machine that a module exports (default: the machines of an upgrade)")
@@ -49,6 +53,6 @@ export function addPictureCommands(
     .option("--json", "print one JSON object a line")
     .exitOverride()
     .action((module: string | undefined, options: DiagramOptions) =>
-      settle(diagram(module, options, terminal)),
+      settle(import("./diagram.ts").then(({ diagram }) => diagram(module, options, terminal))),
     );
 }

@@ -1,13 +1,8 @@
 import { type Command, Option } from "commander";
 import { addMongoUrlOptions } from "../../input/mongo-url.ts";
 import type { Settle, SharedOptions, Terminal } from "../../run.ts";
-import { doctor } from "./doctor.ts";
-import { explain } from "./explain.ts";
-import { history } from "./history.ts";
-import { status } from "./status.ts";
-import { type WaitForOptions, wait } from "./wait.ts";
+import type { WaitForOptions } from "./wait.ts";
 import { goals } from "./wait-goals.ts";
-import { watch } from "./watch.ts";
 
 /** Adds the commands that look at a fleet: `lockstep status`, `watch`, `wait`, `explain`, `doctor` and `history`. */
 export function addLookingCommands(
@@ -17,13 +12,16 @@ export function addLookingCommands(
   shared: (command: Command) => Command,
 ): void {
   shared(program.command("status").description("show the state of the fleet")).action(
-    (options: SharedOptions) => settle(status(options, terminal)),
+    (options: SharedOptions) =>
+      settle(import("./status.ts").then(({ status }) => status(options, terminal))),
   );
   shared(
     program
       .command("watch")
       .description("show the state again at each change, until Ctrl-C, which ends nothing else"),
-  ).action((options: SharedOptions) => settle(watch(options, terminal)));
+  ).action((options: SharedOptions) =>
+    settle(import("./watch.ts").then(({ watch }) => watch(options, terminal))),
+  );
   addMongoUrlOptions(
     program.command("wait").description("wait until an upgrade has ended, or the fleet serves"),
   )
@@ -35,20 +33,25 @@ export function addLookingCommands(
     .option("--fleet <name>", "the fleet's name (default: the database's name)")
     .option("--json", "print one JSON object a line")
     .exitOverride()
-    .action((options: WaitForOptions) => settle(wait(options, terminal)));
+    .action((options: WaitForOptions) =>
+      settle(import("./wait.ts").then(({ wait }) => wait(options, terminal))),
+    );
   shared(
     program
       .command("explain [agent]")
       .description("explain what failed, what was tried, what is safe, and what to do"),
   ).action((agent: string | undefined, options: SharedOptions) =>
-    settle(explain(agent, options, terminal)),
+    settle(import("./explain.ts").then(({ explain }) => explain(agent, options, terminal))),
   );
   shared(
     program
       .command("doctor")
       .description("examine the replica set, the fleet and its agents, and say how to mend them"),
-  ).action((options: SharedOptions) => settle(doctor(options, terminal)));
+  ).action((options: SharedOptions) =>
+    settle(import("./doctor.ts").then(({ doctor }) => doctor(options, terminal))),
+  );
   shared(program.command("history").description("list all upgrades of the fleet")).action(
-    (options: SharedOptions) => settle(history(options, terminal)),
+    (options: SharedOptions) =>
+      settle(import("./history.ts").then(({ history }) => history(options, terminal))),
   );
 }

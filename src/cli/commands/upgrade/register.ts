@@ -1,10 +1,9 @@
 import type { Command } from "commander";
-import { addDeadlineOption } from "../../input/deadlines.ts";
+import { addDeadlineOption, addServingTimeout } from "../../input/deadlines.ts";
 import { addStepOptions } from "../../input/step-source.ts";
 import type { Settle, Terminal } from "../../run.ts";
-import { addServingTimeout } from "../../wait-for-end.ts";
-import { type ApplyOptions, apply, type PlanOptions, plan } from "./plan.ts";
-import { type UpgradeOptions, upgrade } from "./upgrade.ts";
+import type { ApplyOptions, PlanOptions } from "./plan.ts";
+import type { UpgradeOptions } from "./upgrade.ts";
 
 /** Adds the commands that lead to another version: `lockstep plan`, `apply` and `upgrade`. */
 export function addUpgradeCommands(
@@ -24,12 +23,14 @@ export function addUpgradeCommands(
     );
   addDeadlineOption(addStepOptions(shared(planning)))
     .option("--out <file>", "write the plan to this file, for `lockstep apply`")
-    .action((version: string, options: PlanOptions) => settle(plan(version, options, terminal)));
+    .action((version: string, options: PlanOptions) =>
+      settle(import("./plan.ts").then(({ plan }) => plan(version, options, terminal))),
+    );
   const applying = program
     .command("apply <file>")
     .description("ask for the upgrade of a plan, unless the fleet has changed since");
   addStepOptions(following(applying)).action((file: string, options: ApplyOptions) =>
-    settle(apply(file, options, terminal)),
+    settle(import("./plan.ts").then(({ apply }) => apply(file, options, terminal))),
   );
   const upgrading = program
     .command("upgrade <version>")
@@ -39,6 +40,6 @@ export function addUpgradeCommands(
   addDeadlineOption(addStepOptions(following(upgrading)))
     .option("--yes", "ask for no confirmation on a terminal; elsewhere nobody is asked")
     .action((version: string, options: UpgradeOptions) =>
-      settle(upgrade(version, options, terminal)),
+      settle(import("./upgrade.ts").then(({ upgrade }) => upgrade(version, options, terminal))),
     );
 }
