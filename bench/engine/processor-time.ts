@@ -1,5 +1,5 @@
-import { readFile } from "node:fs/promises";
 import { assign, createActor, setup } from "xstate";
+import { statOf } from "../../src/ports/process.ts";
 import type { Run } from "../figures.ts";
 import { inParallel } from "../in-parallel.ts";
 import { type Material, withMaterial } from "../material.ts";
@@ -11,11 +11,7 @@ const tickUs = 10_000;
 
 /** The processor time that a process has used, in microseconds. Linux only. */
 async function usedUs(pid: number): Promise<number> {
-  const text = await readFile(`/proc/${pid}/stat`, "utf8");
-  const [user, system] = text
-    .slice(text.lastIndexOf(")") + 2)
-    .split(" ")
-    .slice(11, 13);
+  const [user, system] = (await statOf(pid)).slice(11, 13);
   return (Number(user) + Number(system)) * tickUs;
 }
 

@@ -57,17 +57,25 @@ export interface ProcessIdentity {
 }
 
 /**
- * The identity of a process, or undefined where there is none: it never was, has ended, or waits as a zombie for its parent.
- * It is undefined for all of them where the system does not tell. Throws what else keeps it from being read, as too many open files.
+ * The fields of a process in Linux's `stat`, from its state on; none where there is no such process.
+ * Throws what else keeps them from being read, as too many open files.
  */
-export async function identityOf(pid: number): Promise<ProcessIdentity | undefined> {
+export async function statOf(pid: number): Promise<readonly string[]> {
   const stat = await readFile(`/proc/${pid}/stat`, "utf8").catch((error: unknown) => {
     if (["ENOENT", "ESRCH"].includes(String((error as NodeJS.ErrnoException).code))) return "";
     throw error;
   });
-  // The name of the program, in parentheses, may contain spaces. After it come the state, and at the 20th place the start.
-  const values = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  const [state = "", started] = [values[0], values[19]];
+  // The name of the program before them, in parentheses, may contain spaces.
+  return stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+}
+
+/**
+ * The identity of a process, or undefined where there is none: it never was, has ended, or waits as a zombie for its parent.
+ * It is undefined for all of them where the system does not tell.
+ */
+export async function identityOf(pid: number): Promise<ProcessIdentity | undefined> {
+  const fields = await statOf(pid);
+  const [state = "", started] = [fields[0], fields[19]];
   return started === undefined || "ZX".includes(state) ? undefined : { pid, started };
 }
 
