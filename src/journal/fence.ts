@@ -32,7 +32,7 @@ export interface ShownProgress {
   readonly operationTotal: number;
   /** Documents that all operations so far have looked through. */
   readonly documents: number;
-  /** The milliseconds for which processes have worked for what is done. The time between two of them is left out. */
+  /** The milliseconds of work on these documents, by all processes. The time between two processes is left out. */
   readonly workedMs: number;
   /** True once all steps are done. */
   readonly finished: boolean;

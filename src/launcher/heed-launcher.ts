@@ -29,8 +29,8 @@ async function launcherEnded({ launcher, clock, signal }: Heeding): Promise<void
 }
 
 /**
- * Hears of the end of the launcher, and of its wish that this process ends: a shell or tsx between the two does not pass
- * each SIGTERM on, so the launcher also says it through the channel. A process without a channel hears neither.
+ * Notices the end of the launcher, and its request that this process end: a shell or tsx between the two does not pass
+ * each SIGTERM on, so the launcher also says it through the channel. A process without a channel gets neither.
  */
 export function heedLauncher(heeding: Heeding): void {
   const { launcher, signal, onGone } = heeding;

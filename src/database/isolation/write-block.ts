@@ -56,7 +56,7 @@ function settleMode(block: WriteBlock): Promise<void> {
   );
 }
 
-/** True where the set refuses what its users write, for whatever cause. It needs the right `serverStatus`. */
+/** True where the set refuses writes of its users, whatever the cause. It needs the right `serverStatus`. */
 export async function isSetBlocked(client: MongoClient): Promise<boolean> {
   const { repl } = await client.db("admin").command({ serverStatus: 1 });
   return Number(repl?.userWriteBlockMode) === blockedMode;

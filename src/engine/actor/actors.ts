@@ -163,7 +163,7 @@ export class Actors {
     return true;
   }
 
-  /** The system of an entry, for reading, in the version in which it would go on. Without `onOutside`, what is sent to it goes nowhere. */
+  /** The system of an entry, for reading, in the version in which it would go on. Without `onOutside`, its events to work outside the system are dropped. */
   read(entry: Entry, onOutside: SystemOptions["onOutside"] = () => {}): LiveSystem {
     const migrated = toLatest(this.#ports.registry, entry, { nowMs: entry.atMs, nonce: "" });
     return this.#revive(migrated?.entry ?? entry, onOutside);

@@ -14,7 +14,7 @@ export type Duration = number | string;
 
 /** The means of a task or an action while it runs. */
 export interface WorkContext {
-  /** The same on each attempt, in whichever process, and of no other work: give it to other systems as an idempotency key. */
+  /** An id of this work alone, the same on each attempt in each process: give it to other systems as an idempotency key. */
   readonly id: string;
   readonly actor: string;
   /** From 1. An attempt that died with its process counts too. */

@@ -172,7 +172,7 @@ export function persistedOf(
   };
 }
 
-/** The ids of the work that the active stubs of a tree wait for. What an actor that has ended invoked has ended too. */
+/** The ids of the work that the active stubs of a tree wait for. The work of an actor that has ended is not among them. */
 export function workOf({ snapshot, children = {} }: StoredActor): readonly string[] {
   if (snapshot["status"] !== "active") return [];
   const own = isStub(snapshot) ? [snapshot.workId] : [];

@@ -47,7 +47,7 @@ export async function requireExistingDatabase(
 
 /**
  * Refuses members whose storage engine has no journal and no snapshots, as the one that mongodb-memory-server takes by
- * default for MongoDB 6. What the user may not read is not judged.
+ * default for MongoDB 6. It passes where the user lacks the right to read.
  */
 async function requireMajorityReads(client: MongoClient, databaseName: string): Promise<void> {
   const readConcern = { level: "majority" } as const;

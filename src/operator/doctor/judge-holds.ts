@@ -16,7 +16,7 @@ export interface OtherHolders {
   readonly gone: readonly string[];
 }
 
-/** The words before what a person has to do. No state server lifts the hold of a fleet that is gone. */
+/** The beginning of a mend, which says when its command is due. No state server lifts the hold of a fleet that is gone. */
 function whereLeft(gone: readonly string[]): string {
   return gone.length === 0
     ? `${startServer}; where none is left,`
@@ -27,7 +27,7 @@ function whereLeft(gone: readonly string[]): string {
 export interface FoundBlock extends Pick<OtherHolders, "others"> {
   /** The upgrade's effect that has asked for it, or null without a record. */
   readonly holder: string | null;
-  /** True where the set refuses what its users write. Null where this user may not know. */
+  /** True where the set refuses writes of its users. Null where this user lacks the right to ask. */
   readonly isBlocked: boolean | null;
 }
 

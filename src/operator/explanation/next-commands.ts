@@ -53,7 +53,7 @@ function afterBlock({ reason }: UpgradeStatus): readonly NextCommand[] {
       ];
 }
 
-/** The way back has kept what was written before the copies. */
+/** The way back has kept the writes before the copies. */
 function afterEarlyWrites({ from, to, earlyWrites }: UpgradeStatus): readonly NextCommand[] {
   if (earlyWrites.length === 0) return [];
   const undo = `undo by hand those early writes with which ${from} cannot live`;

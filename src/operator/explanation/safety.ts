@@ -16,7 +16,7 @@ function dataText({ touched, restored, copies, restoreOf, from }: UpgradeContext
   return `${what} to change the live data; ${held}: keep those folders`;
 }
 
-/** The changes that are no part of what goes back. */
+/** The changes that the way back keeps. */
 function notTakenBack({ earlyWrites }: UpgradeStatus): readonly string[] {
   return earlyWrites.length === 0
     ? []

@@ -16,7 +16,7 @@ export interface Stop {
 const forward = ["waiting", "backing-up", "rehearsing", "migrating", "awaiting-peers"];
 const ends: Readonly<Record<string, Stop["kind"]>> = { done: "good", "rolled-back": "back" };
 
-/** The time that all stays in a state took, or null where it was not entered or is the present one. Pure. */
+/** The total time of all stays in a state, or null where it was not entered or is the present one. Pure. */
 function lasted(visits: readonly Visit[], state: string): number | null {
   const times = visits.flatMap((visit) => (visit.state === state ? (visit.lastedMs ?? []) : []));
   return times.length === 0 ? null : times.reduce((sum, each) => sum + each, 0);

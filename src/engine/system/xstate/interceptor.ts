@@ -30,8 +30,8 @@ interface InterceptedSystem {
 }
 
 /**
- * Takes over what would leave the process. The work of children and the actions are written down, and delayed events go
- * into a table.
+ * Takes over each call that would leave the process. It writes down the work of children and the actions, and puts delayed
+ * events into a table.
  */
 export class Interceptor {
   readonly #system: InterceptedSystem;

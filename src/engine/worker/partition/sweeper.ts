@@ -69,7 +69,7 @@ export class Sweeper {
     this.#nextMark = null;
   }
 
-  /** Finds what was appended since the mark: at the beginning, and where hints may have been missed. */
+  /** Finds the entries after the mark, at the beginning and where hints may have been missed. */
   async #sweep(): Promise<void> {
     const { store, rows } = this.#ports;
     const { partition } = this.#record;

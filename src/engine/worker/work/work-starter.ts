@@ -64,7 +64,7 @@ export class WorkStarter {
   readonly #ports: StarterPorts;
   /** The children that run here or are about to. A message waits for its child. */
   readonly #live = new Map<string, Promise<LiveChild | undefined>>();
-  /** By the id of the work of a child that runs here: gives it what it was sent before its end. */
+  /** For each child that runs here, by the id of its work: hands it the events that were sent to it before its end. */
   readonly #endings = new Map<string, (pending: readonly WorkRecord[]) => void>();
 
   constructor(ports: StarterPorts) {

@@ -14,7 +14,7 @@ import { gatesShutKey } from "../../protocol/derive.ts";
 
 type Words = readonly string[];
 
-/** A look that must keep no upgrade and no way back: where it fails, nobody knows what it would have found. */
+/** A search that must delay neither an upgrade nor its way back: where it fails, its finds stay unknown. */
 async function orUnknown(
   { log }: AgentWorld,
   look: () => Promise<Words>,
@@ -37,7 +37,7 @@ async function inLookTime<Found>({ clock }: AgentWorld, what: string, work: Prom
 
 /**
  * The definitions that have changed since the acceptance, in words: by a build as it started, by an application that
- * still drained, or by somebody outside. An upgrade that an earlier build accepted tells nothing.
+ * still drained, or by somebody outside. For an upgrade that an earlier build accepted there are none.
  */
 async function changedDefinitions(
   { store }: AgentWorld,
@@ -69,8 +69,8 @@ async function writtenDocuments(world: AgentWorld, acting: Acting): Promise<Word
 }
 
 /**
- * Looks for early writes: what was changed since the acceptance and before there were copies, in words. A way back keeps
- * that. Where writers outside the fleet are prevented, they may write until T, so documents tell nothing of a build.
+ * Looks for early writes: the changes since the acceptance that no copy precedes, in words. A way back keeps
+ * them. Where writers outside the fleet are prevented, they may write until T, so no document shows that a build wrote it.
  * @param readLive default: reads the definitions now, if that does not take too long
  */
 export async function lookForEarlyWrites(
@@ -88,9 +88,9 @@ export async function lookForEarlyWrites(
       foreignWrites === "prevented" ? [] : writtenDocuments(world, acting),
     ),
   ]);
-  // A process that ends would tell less than its successor finds.
+  // A process that ends would find less than its successor.
   acting.signal.throwIfAborted();
-  // A look that fails must not hide what an earlier one has found, as before another time T.
+  // A search that fails must not hide the finds of an earlier one, before another time T.
   const known = looks.includes(undefined) ? (context.earlyWrites ?? []) : [];
   // A name or an `_id` may be longer than the journal takes.
   const found = looks.flatMap((words = []) => words);

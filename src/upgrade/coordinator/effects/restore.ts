@@ -14,7 +14,7 @@ import { watchingMembers } from "./watching-members.ts";
 const beforeRetry =
   "the backup and the live data are both kept: stop what wrote (a client outside the fleet, a local step, or a readiness check, which must not write), then `lockstep retry` saves these documents to a file and restores the backup";
 
-/** Saves what others have written, before the restore takes it back. */
+/** Saves the documents that others have written, before the restore takes them back. */
 async function saveWritesOfOthers(
   { agent, database, log }: AgentWorld,
   acting: Acting,

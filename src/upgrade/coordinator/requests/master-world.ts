@@ -18,7 +18,7 @@ export interface MasterWorld {
   /** The steps of this build. */
   readonly steps: readonly Step[];
   readonly log: Log;
-  /** Refuses by name what cannot be upgraded here: deployment, database, space. */
+  /** Refuses an upgrade for which the deployment, the database or the disks are not fit, and names the cause. */
   preflight(extra: ExtraCopy): Promise<readonly string[]>;
   /** The definitions of the application's database. */
   catalogue(): Promise<Catalogue>;

@@ -40,7 +40,7 @@ export async function retry(
 ): Promise<void> {
   const agents = await readAgents(world.store);
   // Heartbeats change these records all the time, so a transaction over many of them would always be in conflict. Each
-  // write joins the request's own record: a master that has overslept finds it answered, and asks nobody.
+  // write joins the request's own record: a master that acts too late finds it answered, and asks nobody.
   const ask = async (asked: readonly AgentRecord[]) => {
     for (const { agent } of asked) {
       const refused = await world.store.write([

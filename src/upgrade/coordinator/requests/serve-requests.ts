@@ -82,7 +82,7 @@ export interface Served {
   readonly passedOver: number;
 }
 
-/** Answers at once what is not to be served; the requests to serve are left, in their order. */
+/** Answers the requests that are not to be served, and returns the others in their order. */
 async function dismiss(
   world: MasterWorld,
   items: readonly InboxItem[],
@@ -109,7 +109,7 @@ async function dismiss(
 /**
  * Serves the first requests that are waiting. A failure is an answer, so that it keeps no later request waiting.
  * @param passedOver as the previous pass answered
- * @throws LockstepError what passes: a request that could not be served is served in a later pass
+ * @throws LockstepError with a code that passes: a later pass serves the request
  */
 export async function serveInbox(world: MasterWorld, passedOver = 0): Promise<Served> {
   const limit = Math.min(2 * limits.requestsWaitingMax + passedOver, limits.listMax);

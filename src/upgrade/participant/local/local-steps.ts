@@ -216,7 +216,7 @@ async function setBack(
   else await journal.setStepsVersion(from);
 }
 
-/** Undoes what this host has done for the upgrade; what is undone already is a success. */
+/** Undoes the work of this host for the upgrade. Work that is undone already is a success. */
 export async function undoLocalSteps(run: LocalRun, running: string): Promise<AgentEvent> {
   const { journal, upgradeId, from, to } = run;
   let record = await journal.read(upgradeId);

@@ -3,7 +3,7 @@ import { LockstepError } from "../../../../errors.ts";
 import { limits } from "../../../../limits.ts";
 
 /**
- * Refuses what is no client of this copy of the driver. An ODM may bring a copy of its own, whose errors this copy would
+ * Refuses a value that is no client of this copy of the driver. An ODM may bring a copy of its own, whose errors this copy would
  * not know.
  * @throws LockstepError `bad-argument`, `driver-not-supported`
  */
