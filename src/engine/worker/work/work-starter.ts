@@ -1,38 +1,32 @@
 import type { ClientSession } from "mongodb";
-import type { AnyActorLogic, AnyStateMachine, EventObject } from "xstate";
-import { assert, isPassing, LockstepError, messageOf } from "../../../errors.ts";
+import type { EventObject } from "xstate";
+import { assert, messageOf } from "../../../errors.ts";
 import { limits } from "../../../limits.ts";
-import type { Log } from "../../../log.ts";
-import type { Clock } from "../../../ports/clock.ts";
 import type { Tracing } from "../../../ports/tracing/tracing.ts";
-import type { Actors, Appending } from "../../actor/actors.ts";
+import type { Appending } from "../../actor/actors.ts";
 import type { DatabaseClock } from "../../actor/database-clock.ts";
-import type { Intent } from "../../actor/step.ts";
 import type { Registered, Registry } from "../../definition/registry.ts";
 import type { Entry, WorkRecord } from "../../journal/entry.ts";
 import type { EngineStore, WorkAttempt } from "../../journal/store.ts";
 import type { Settled } from "../../system/xstate/stub-logic.ts";
-import { isActorRef, isMachine } from "../../system/xstate/xstate-internals.ts";
+import { isActorRef } from "../../system/xstate/xstate-internals.ts";
 import { decode } from "../../values/decode.ts";
 import { encode } from "../../values/encode.ts";
 import type { Ownership } from "../partition/partition-runner.ts";
 import { ActorWork } from "./actor-work.ts";
 import { type HeldTransaction, holdTransaction } from "./held-transaction.ts";
-import { type LiveChild, startLive } from "./live-logic.ts";
+import { type ChildrenPorts, LiveChildren } from "./live-children.ts";
+import type { LiveChild } from "./live-logic.ts";
 import { type Running, runWork, type WorkPolicy } from "./run-work.ts";
 import { Slots } from "./slots.ts";
-import { emittedIntent, outsideIntent, parentIntent, settledIntent } from "./work-intents.ts";
+import { outsideIntent, settledIntent } from "./work-intents.ts";
 
 /** The ports of the start of work. */
-export interface StarterPorts {
+export interface StarterPorts extends ChildrenPorts {
   readonly store: EngineStore;
-  readonly actors: Actors;
   readonly registry: Registry;
-  readonly clock: Clock;
   readonly databaseClock: DatabaseClock;
-  readonly log: Log;
   readonly tracing?: Tracing | null | undefined;
-  readonly fenced: Appending;
   /** See `EngineOptions.tasksAtOnce`. */
   readonly tasksAtOnce: number;
   /** The append of an entry in a transaction, with the worker's fence. */
@@ -48,27 +42,17 @@ const actionPolicy = {
 };
 const livePolicy = { ...actionPolicy, attemptsMax: 1 };
 
-/** One run of the machine's own logic. */
-interface LiveRun {
-  readonly input: unknown;
-  readonly signal: AbortSignal;
-  /** Called with the child at its start. */
-  readonly started: ((child: LiveChild) => void) | undefined;
-}
-
 /** Starts the work of actors in this process. */
 export class WorkStarter {
   /** After a takeover much work begins at once. Its calls must not keep the lease waiting for a connection. */
   readonly #calls = new Slots(limits.workCallsAtOnce);
   readonly #turns: Partial<Record<WorkRecord["kind"], Slots>>;
   readonly #ports: StarterPorts;
-  /** The children that run here or are about to. A message waits for its child. */
-  readonly #live = new Map<string, Promise<LiveChild | undefined>>();
-  /** For each child that runs here, by the id of its work: hands it the events that were sent to it before its end. */
-  readonly #endings = new Map<string, (pending: readonly WorkRecord[]) => void>();
+  readonly #children: LiveChildren;
 
   constructor(ports: StarterPorts) {
     this.#ports = ports;
+    this.#children = new LiveChildren(ports);
     const { tasksAtOnce } = ports;
     // Children that live in the process wait for nothing: they may live for ever.
     this.#turns = { task: new Slots(tasksAtOnce), action: new Slots(tasksAtOnce) };
@@ -91,7 +75,7 @@ export class WorkStarter {
           { actor, work: name, workId: id, error: messageOf(error) },
           "work could not be started, and stays pending",
         ),
-      (id, pending) => this.#endings.get(id)?.(pending),
+      (id, pending) => this.#children.beforeEnd(id, pending),
     );
     work.follow(entry);
     return work;
@@ -104,7 +88,7 @@ export class WorkStarter {
     { signal, fence, sinceMs }: Ownership,
   ): Running {
     const { clock, log, tracing, store, databaseClock } = this.#ports;
-    const announced = record.kind === "live" ? this.#announce(actor, record) : undefined;
+    const announced = record.kind === "live" ? this.#children.announce(actor, record) : undefined;
     const policy = this.#policyOf(actor, record, registered, announced?.started);
     let isNoted = false;
     const running = runWork(record, actor, policy, {
@@ -135,21 +119,6 @@ export class WorkStarter {
     return running;
   }
 
-  /** A live child is known before it runs, since it takes a while to begin. */
-  #announce(actor: string, { birth }: WorkRecord) {
-    const key = `${actor}/${birth}`;
-    let started: (child: LiveChild | undefined) => void = () => {};
-    const child = new Promise<LiveChild | undefined>((resolve) => {
-      started = resolve;
-    });
-    this.#live.set(key, child);
-    const ended = () => {
-      started(undefined);
-      if (this.#live.get(key) === child) this.#live.delete(key);
-    };
-    return { started, ended };
-  }
-
   /** The attempts of work that a worker left behind. The one that it may have begun counts. */
   async #attemptsBefore({ id }: WorkRecord, sinceMs: number): Promise<WorkAttempt> {
     const { store } = this.#ports;
@@ -174,7 +143,7 @@ export class WorkStarter {
     const tail = await this.#ports.actors.tail(actor);
     assert(tail, "an actor with work has a tail", { actor });
     const send = (birth: number, event: object) =>
-      void this.#report(actor, outsideIntent(birth, event as EventObject), signal);
+      void this.#children.report(actor, outsideIntent(birth, event as EventObject), signal);
     return this.#ports.actors.read(tail, send).decode(input);
   }
 
@@ -186,7 +155,7 @@ export class WorkStarter {
   ): WorkPolicy {
     const { name, kind } = record;
     const toEnd = (input: unknown, signal: AbortSignal) =>
-      this.#liveToEnd(actor, record, durable.machine, { input, signal, started });
+      this.#children.run(actor, record, durable.machine, { input, signal, started });
     switch (kind) {
       case "task": {
         const task = durable.tasks.get(name);
@@ -200,101 +169,16 @@ export class WorkStarter {
         return { ...actionPolicy, run: (params, context) => action(params, context) };
       }
       case "message":
-        return { ...actionPolicy, run: async (event) => this.#deliver(actor, record, event) };
+        return {
+          ...actionPolicy,
+          run: async (event) => this.#children.deliver(actor, record, event),
+        };
       case "live":
         return {
           ...livePolicy,
           run: async (input, { signal }) => kept(await toEnd(input, signal)),
         };
     }
-  }
-
-  async #deliver(actor: string, { birth, id }: WorkRecord, event: unknown): Promise<void> {
-    const child = await this.#live.get(`${actor}/${birth}`);
-    child?.hear(id, event as EventObject);
-  }
-
-  /** Runs the machine's own logic in this process until it ends. Its events and values go to the actor meanwhile. */
-  async #liveToEnd(
-    actor: string,
-    record: WorkRecord,
-    machine: AnyStateMachine,
-    { input, signal, started }: LiveRun,
-  ): Promise<unknown> {
-    const logic = await this.#logicOf(actor, record, machine);
-    signal.throwIfAborted();
-    // In their order, and all of them before the end.
-    let reported = Promise.resolve();
-    const report = (decide: (tail: Entry) => Intent | null) => {
-      reported = reported.then(() => this.#report(actor, decide, signal));
-    };
-    const whole = new Promise((resolve, reject) => {
-      const child = startLive(logic, input, {
-        settled(settled) {
-          if (settled.kind === "done") resolve(settled.output);
-          else if (settled.kind === "error") reject(settled.error);
-          else report(settledIntent(record, settled));
-        },
-        event: (event) => report(parentIntent(record, event)),
-        emitted: (event) => report(emittedIntent(record, event)),
-      });
-      started?.(child);
-      this.#endings.set(record.id, (pending) => hearLast(child, record, pending));
-      const stop = () => {
-        child.stop();
-        reject(signal.reason);
-      };
-      signal.addEventListener("abort", stop, { once: true });
-    });
-    try {
-      return await whole;
-    } finally {
-      this.#endings.delete(record.id);
-      await reported;
-    }
-  }
-
-  /**
-   * Appends what live work reports, again while the database is away: the work itself says it once. The key makes a repeat
-   * count once where an append took effect and its answer was lost.
-   */
-  async #report(
-    actor: string,
-    decide: (tail: Entry) => Intent | null,
-    signal: AbortSignal,
-  ): Promise<void> {
-    const { actors, fenced, log, clock } = this.#ports;
-    const key = `live:${actors.nonce()}`;
-    const decideKeyed = (tail: Entry) => {
-      const intent = decide(tail);
-      return intent && { ...intent, key };
-    };
-    while (!signal.aborted) {
-      try {
-        await actors.apply(actor, fenced, decideKeyed);
-        return;
-      } catch (error) {
-        log.warn({ actor, error: messageOf(error) }, "what live work reports is not appended yet");
-        if (!isPassing(error)) return;
-        await clock.sleep(limits.recordRetryMs, signal);
-      }
-    }
-  }
-
-  async #logicOf(
-    actor: string,
-    { name, birth, parent }: WorkRecord,
-    machine: AnyStateMachine,
-  ): Promise<AnyActorLogic> {
-    // A child machine may have other logic of the same name.
-    const named: unknown = parent === 0 ? machine.implementations.actors[name] : undefined;
-    if (named !== undefined) return named as AnyActorLogic;
-    const tail = await this.#ports.actors.tail(actor);
-    const logic = tail && this.#ports.actors.read(tail).ownLogicOf(birth);
-    if (logic === undefined || isMachine(logic)) {
-      throw new LockstepError("machine-not-supported", `expected logic for "${name}", found none`);
-    }
-    return logic;
   }
 
   /** Appends a result, in the transaction of its attempt if it has one. A result that is not asked for any more is dropped. */
@@ -327,18 +211,4 @@ export class WorkStarter {
 function kept(output: unknown): unknown {
   encode(output, { where: "output", reference: (object) => (isActorRef(object) ? "" : null) });
   return output;
-}
-
-/** A message with a reference to an actor comes too late: to look the actor up takes a while. */
-function hearLast(child: LiveChild, { birth }: WorkRecord, pending: readonly WorkRecord[]): void {
-  for (const { kind, birth: target, id, input } of pending) {
-    if (kind !== "message" || target !== birth) continue;
-    let hasReferences = false;
-    const event = decode(input, {
-      later: () => {
-        hasReferences = true;
-      },
-    });
-    if (!hasReferences) child.hear(id, event as EventObject);
-  }
 }
