@@ -9,11 +9,7 @@ import {
 import { isFileTrouble, isLockstepError, LockstepError, messageOf } from "../errors.ts";
 import { createEngine, type Engine } from "../fleet-engine/engine.ts";
 import { collections, type Entry } from "../journal/store.ts";
-import {
-  exitForStuckEffect,
-  exitForUndrained,
-  exitForVersionChange,
-} from "../launcher/agent-side.ts";
+import { exitForStuckEffect, exitForVersionChange } from "../launcher/agent-side.ts";
 import { createLeadership, type Leadership } from "../leadership/leadership.ts";
 import type { Mastership } from "../leadership/mastership.ts";
 import { limits } from "../limits.ts";
@@ -21,9 +17,10 @@ import { createWakeUp, type WakeUp } from "../ports/waiting/wake-up.ts";
 import type { AgentWorld } from "../upgrade/agent-world.ts";
 import type { MasterWorld } from "../upgrade/coordinator/requests/master-world.ts";
 import { fleetMachines } from "../upgrade/fleet-machines.ts";
-import { createGate, type Gate } from "../upgrade/participant/gate/gate.ts";
+import type { Gate } from "../upgrade/participant/gate/gate.ts";
 import { Openings } from "../upgrade/participant/gate/openings.ts";
 import { reconcile, shutGateIfAway } from "../upgrade/participant/participant-loop.ts";
+import { applicationGate } from "./application-gate.ts";
 import { Heartbeats } from "./heartbeats.ts";
 import { runMasterLoop } from "./master-loop.ts";
 import type { AgentProcessOptions, RunPorts, Runtime } from "./run-agent.ts";
@@ -65,7 +62,7 @@ export class AgentProcess implements Runtime {
     this.#slot = new SlotReader(options, ports, this.#failureDetector);
     this.#heartbeats = new Heartbeats(options, ports, this.#failureDetector);
     this.#openings = new Openings({ ...options, store: ports.store });
-    this.gate = this.#createGate();
+    this.gate = applicationGate(options, ports, this.#openings, () => this.#heartbeats.hint());
     this.#world = this.#createAgentWorld();
     this.#engine = this.#createEngine();
     this.#leadership = this.#createLeadership();
@@ -138,42 +135,6 @@ export class AgentProcess implements Runtime {
     void Promise.race([this.stop(), clock.sleep(graceMs)])
       .catch((error) => log.error({ error: messageOf(error) }, "the agent could not stop cleanly"))
       .finally(() => exit(exitCode));
-  }
-
-  #createGate(): Gate {
-    const { agent, incarnation, version, gate, lifecycle, exit } = this.#options;
-    const { drainTimeoutMs, reportDraining, reportDrained, reportOpening } = this.#options;
-    const { store, clock, log } = this.#ports;
-    return createGate({
-      ...{ store, agent, incarnation, version, log },
-      safeMode: this.#options.safeMode?.message ?? null,
-      keepVersion: () => this.#options.writeDefaultVersion(version),
-      drain: {
-        ...{ clock, drainTimeoutMs, reportDraining, reportDrained },
-        leaveUndrained() {
-          lifecycle.emit("leaving", { exitCode: exitForUndrained });
-          exit(exitForUndrained);
-        },
-      },
-      listener: this.#openings.listening({
-        onOpen: async () => {
-          await reportOpening("begun");
-          try {
-            await gate.onOpen();
-          } catch (error) {
-            void reportOpening("failed");
-            throw error;
-          }
-          void reportOpening("done");
-          lifecycle.emit("gateOpened", {});
-          this.#heartbeats.hint();
-        },
-        async onShut(drain) {
-          await gate.onShut(drain);
-          lifecycle.emit("gateShut", {});
-        },
-      }),
-    });
   }
 
   #createAgentWorld(): AgentWorld {

@@ -5,14 +5,9 @@ import { limits } from "../limits.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Random } from "../ports/random.ts";
 import type { Tracing } from "../ports/tracing/tracing.ts";
-import {
-  type Actors,
-  type Appending,
-  type Applied,
-  type Decision,
-  unknownActor,
-} from "./actor/actors.ts";
+import type { Actors } from "./actor/actors.ts";
 import type { Appender } from "./actor/appender.ts";
+import { type Appending, type Applied, type Decision, unknownActor } from "./actor/applying.ts";
 import { checkedId, checkedKey, checkMachine, isCallersType } from "./actor/checked-names.ts";
 import type { DatabaseClock } from "./actor/database-clock.ts";
 import type { HintHub } from "./actor/hints/hint-hub.ts";

@@ -2,7 +2,7 @@ import type { Mutant } from "./mutants.ts";
 
 const records = "src/engine/journal/mongo/worker-records.ts";
 const append = "src/engine/journal/mongo/append.ts";
-const starter = "src/engine/worker/work/work-starter.ts";
+const children = "src/engine/worker/work/live-children.ts";
 const fences = "test/engine/faults/fences.test.ts";
 const store = "test/engine/journal/mongo-store.test.ts";
 const simulation = ["test/engine/worker/workers.test.ts", "-t", "from seed 1 on"];
@@ -259,7 +259,11 @@ export const engineMutants: readonly Mutant[] = [
     files: ["test/engine/worker/live-work.test.ts"],
     says: /expected the condition to hold/,
     edits: [
-      { file: starter, find: "return intent && { ...intent, key };", replace: "return intent;" },
+      {
+        file: children,
+        find: "return intent && { ...intent, key };",
+        replace: "return intent;",
+      },
     ],
   },
   {

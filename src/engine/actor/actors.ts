@@ -6,35 +6,15 @@ import type { Random } from "../../ports/random.ts";
 import type { Tracing } from "../../ports/tracing/tracing.ts";
 import type { Registry } from "../definition/registry.ts";
 import { type Entry, isLater, type Place } from "../journal/entry.ts";
-import type { Appended, EngineStore, Fence } from "../journal/store.ts";
+import type { Appended, EngineStore } from "../journal/store.ts";
 import { toLatest } from "../migration/to-latest.ts";
 import { LiveSystem, type SystemOptions } from "../system/live-system.ts";
-import type { RunStamp } from "../system/outcome.ts";
-import type { Appender } from "./appender.ts";
+import { type Appending, type Applied, type Decision, unknownActor } from "./applying.ts";
 import type { DatabaseClock } from "./database-clock.ts";
 import { type Handle, Handles } from "./handles.ts";
-import { carriedOutStep, type Intent, nextStep, type Step, stoppedStep } from "./step.ts";
+import { carriedOutStep, nextStep, type Step, stoppedStep } from "./step.ts";
 import { TailReader } from "./tail-reader.ts";
 import { tracedApply } from "./trace-transition.ts";
-
-/**
- * The decision on an actor. Null: nothing is done. `migrate`: nothing but the migration to a newer version, where there is one. `stop`: the end of the
- * actor, for which it is not migrated.
- */
-export type Decision = Intent | "migrate" | "stop" | null;
-
-/** The result of an intent. */
-export type Applied =
-  | {
-      readonly kind: "appended";
-      readonly entry: Entry;
-      /** Has to be called once the caller's transaction has committed. Absent where the entry is durable already. */
-      readonly committed?: () => void;
-    }
-  /** An earlier entry has the event's key. */
-  | { readonly kind: "duplicate"; readonly tail: Entry }
-  /** The intent had nothing to do any more. */
-  | { readonly kind: "void"; readonly tail: Entry };
 
 /** The ports of the actors of one process. */
 export interface ActorsPorts {
@@ -47,18 +27,6 @@ export interface ActorsPorts {
   readonly tracing?: Tracing | null | undefined;
   /** Called with an entry that has replaced a large snapshot. */
   readonly onLargeReplaced: (entry: Entry) => void;
-}
-
-/** The means of an append, and the transaction in which it is made. */
-export interface Appending {
-  readonly appender: Pick<Appender, "append">;
-  /** Reads the tail in the caller's transaction, and keeps nothing of it. */
-  readonly session?: unknown;
-  /** Joins that transaction. */
-  readonly fence?: Fence;
-  /** The span above that of the transition. Default: the one around the call. */
-  readonly under?: string | undefined;
-  readonly traced?: RunStamp["traced"];
 }
 
 const nothing = Promise.resolve();
@@ -360,12 +328,4 @@ export class Actors {
     handle.last = last;
     return result;
   }
-}
-
-export function unknownActor(actor: string): LockstepError {
-  return new LockstepError(
-    "unknown-actor",
-    `expected an actor "${actor}", found none: start it first`,
-    { actor },
-  );
 }

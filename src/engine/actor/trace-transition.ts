@@ -1,6 +1,6 @@
 import type { Span, Tracing } from "../../ports/tracing/tracing.ts";
 import type { RunStamp } from "../system/outcome.ts";
-import type { Appending, Applied } from "./actors.ts";
+import type { Appending, Applied } from "./applying.ts";
 
 /** The span of a transition, for the work that the transition asks for. */
 function tracedBy({ trace }: Span): RunStamp["traced"] {

@@ -1,4 +1,4 @@
-import { unknownActor } from "../../engine/actor/actors.ts";
+import { unknownActor } from "../../engine/actor/applying.ts";
 import { checkedId } from "../../engine/actor/checked-names.ts";
 import type { DurableMachine } from "../../engine/definition/durable.ts";
 import type { Entry } from "../../engine/journal/entry.ts";

@@ -3,7 +3,7 @@ import type { EventObject } from "xstate";
 import { assert, messageOf } from "../../../errors.ts";
 import { limits } from "../../../limits.ts";
 import type { Tracing } from "../../../ports/tracing/tracing.ts";
-import type { Appending } from "../../actor/actors.ts";
+import type { Appending } from "../../actor/applying.ts";
 import type { DatabaseClock } from "../../actor/database-clock.ts";
 import type { Registered, Registry } from "../../definition/registry.ts";
 import type { Entry, WorkRecord } from "../../journal/entry.ts";
