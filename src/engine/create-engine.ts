@@ -5,7 +5,6 @@ import { limits } from "../limits.ts";
 import { createLog, type Log } from "../log.ts";
 import { requireApplicationDatabaseName } from "../mongo/database-names.ts";
 import { checkDeployment } from "../mongo/requirements/preflight.ts";
-import { asUnreachable } from "../mongo/transient.ts";
 import { type Clock, systemClock } from "../ports/clock.ts";
 import { noFaults } from "../ports/fault-point.ts";
 import { type Random, systemRandom } from "../ports/random.ts";
@@ -22,7 +21,7 @@ import { createRegistry } from "./definition/registry.ts";
 import { parseRetain, type Retain } from "./definition/retention.ts";
 import type { Engine } from "./engine-api.ts";
 import { requireEngineRights } from "./journal/mongo/requirements/required-rights.ts";
-import { requireUsableClient } from "./journal/mongo/requirements/usable-client.ts";
+import { asCallError, requireUsableClient } from "./journal/mongo/requirements/usable-client.ts";
 import { createMongoEngineStore } from "./journal/mongo-store.ts";
 import type { EngineStore } from "./journal/store.ts";
 import { Worker } from "./worker/worker.ts";
@@ -77,7 +76,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     await checkDeployment(client, database);
     await requireEngineRights(client, database);
   } catch (error) {
-    throw asUnreachable(error);
+    throw asCallError(error);
   }
   return await startEngine(options, {
     ...{ store, clock: systemClock, random: systemRandom, log, tracing: await findTracing() },

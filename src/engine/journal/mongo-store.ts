@@ -3,7 +3,6 @@ import { ReadConcern, Timestamp, WriteConcern } from "mongodb";
 import { limits } from "../../limits.ts";
 import { type Log, silentLog } from "../../log.ts";
 import { databaseNowMs } from "../../mongo/database-now.ts";
-import { asUnreachable, isTransient, isUnknownOutcome } from "../../mongo/transient.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { FaultPoints } from "../../ports/fault-point.ts";
 import type { ActorRow, Entry } from "./entry.ts";
@@ -11,13 +10,18 @@ import { ActorRows } from "./mongo/actor-rows.ts";
 import { appendEach, appendFenced, appendWithin } from "./mongo/append.ts";
 import { BrokenRecords } from "./mongo/broken-records.ts";
 import { JournalCollection } from "./mongo/journal-collection.ts";
-import { requireOwnClient } from "./mongo/requirements/usable-client.ts";
+import {
+  asCallError,
+  asSessionError,
+  requireBegun,
+  requireOwnClient,
+} from "./mongo/requirements/usable-client.ts";
 import { compact, expireEnded, expireHistory } from "./mongo/retention.ts";
 import { endSessions, Sessions } from "./mongo/sessions.ts";
 import { JournalWatch } from "./mongo/watch-journal.ts";
 import { WorkAttempts } from "./mongo/work-attempts.ts";
 import { WorkerRecords } from "./mongo/worker-records.ts";
-import { noTransaction, requireOneAnActor } from "./refusals.ts";
+import { requireOneAnActor } from "./refusals.ts";
 import type { Appended, EngineStore, Fence, Watch, WatchListener, WorkAttempt } from "./store.ts";
 
 /** The means of a store on MongoDB. */
@@ -46,7 +50,7 @@ async function reaching<Result>(act: () => Promise<Result>): Promise<Result> {
   try {
     return await act();
   } catch (error) {
-    throw asUnreachable(error);
+    throw asCallError(error);
   }
 }
 
@@ -256,17 +260,15 @@ class MongoEngineStore implements EngineStore<ClientSession> {
     return reaching(() => this.#options.faultPoints.write(name, act));
   }
 
-  /** Within a transaction, the error that tells the caller to try it again stays as it is. */
   async #inSession<Result>(
     session: ClientSession | undefined,
     act: () => Promise<Result>,
   ): Promise<Result> {
-    if (session?.inTransaction() === false) throw noTransaction();
+    if (session) requireBegun(session);
     try {
       return await act();
     } catch (error) {
-      if (session && (isTransient(error) || isUnknownOutcome(error))) throw error;
-      throw asUnreachable(error);
+      throw session ? asSessionError(error) : asCallError(error);
     }
   }
 }

@@ -117,8 +117,63 @@ test("a session in which no transaction has begun is refused", async () => {
       refused,
     );
   });
+  await expect(
+    engine.send(order, "o-1", { type: "NOTE" }, { session: {} as never }),
+  ).rejects.toMatchObject({
+    ...{ code: "bad-argument", message: expect.stringContaining("found a Object") },
+  });
   await expect(engine.get(order, "o-2")).rejects.toMatchObject({ code: "unknown-actor" });
   expect(await engine.history("o-1")).toHaveLength(1);
+});
+
+test.each([
+  ["of another client", { isOther: true, options: {} }, "ClientSession must be from the same"],
+  [
+    "that reads from a secondary",
+    { isOther: false, options: { readPreference: "secondary" } },
+    "Read preference in a transaction",
+  ],
+] as const)("a session %s is refused", async (_what, { isOther, options }, words) => {
+  const { client, database } = await opened();
+  const order = durable(machine, { name: "order", version: "1.0.0" });
+  const engine = await createEngine({
+    ...{ client, database, machines: [order], work: false, log: silentLog },
+  });
+  onTestFinished(() => engine.close());
+  await engine.start(order, { id: "o-1" });
+  const began = isOther ? await openClient() : client;
+  await began.withSession(async (session) => {
+    const unit = session.withTransaction(
+      () => engine.send(order, "o-1", { type: "NOTE" }, { session }),
+      options,
+    );
+    const message = expect.stringContaining(words);
+    await expect(unit).rejects.toMatchObject({ code: "bad-argument", message });
+  });
+  expect(await engine.history("o-1")).toHaveLength(1);
+});
+
+test("a call says that the application has closed the client", async () => {
+  const { client, database } = await opened();
+  const order = durable(machine, { name: "order", version: "1.0.0" });
+  const engine = await createEngine({
+    ...{ client, database, machines: [order], work: false, log: silentLog },
+  });
+  onTestFinished(() => engine.close());
+  await engine.start(order, { id: "o-1" });
+  await client.close();
+  const aborted = {
+    code: "aborted",
+    message: expect.stringContaining("engine's client to be open"),
+  };
+  const calls = [
+    engine.send(order, "o-1", { type: "NOTE" }),
+    engine.start(order),
+    engine.get(order, "o-1"),
+  ];
+  for (const call of [...calls, engine.list(), engine.history("o-1"), engine.why("o-1")]) {
+    await expect(call).rejects.toMatchObject(aborted);
+  }
 });
 
 test("a task's writes commit with its result, also where its first commit meets another writer", async () => {
