@@ -1,6 +1,6 @@
 import { isAway, messageOf } from "../../errors.ts";
 import { limits } from "../../limits.ts";
-import type { Log } from "../../log.ts";
+import { type Log, sayOnce } from "../../log.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Random } from "../../ports/random.ts";
 import { createWakeUp } from "../../ports/waiting/wake-up.ts";
@@ -65,6 +65,8 @@ export class LeaseLoop {
   #settled: string | null = null;
   /** The time at which it has read the partitions, by this process's clock. */
   #lookedAtMs = 0;
+  /** True for a trouble that the log has not had since the last renewal: each try would say the same again. */
+  #isNewTrouble = sayOnce();
   /** The time at which the first lease of another worker runs out unless it is renewed, by the database's clock. */
   #nextExpiryMs = Number.POSITIVE_INFINITY;
   #sharing: Promise<unknown> = Promise.resolve();
@@ -159,6 +161,7 @@ export class LeaseLoop {
     } catch (error) {
       const { log } = this.#ports;
       const text = messageOf(error);
+      if (!this.#isNewTrouble(text)) return;
       if (isAway(error)) log.info({ error: text }, "a worker could not reach the database");
       else log.warn({ error: text }, "a worker could not look after its lease");
     }
@@ -194,6 +197,7 @@ export class LeaseLoop {
     const isThere = this.#isRegistered || (await store.register(me, leaseTtlMs));
     const beganMs = clock.monotonicMs();
     const isKept = isThere && (await store.renew(me, leaseTtlMs));
+    this.#isNewTrouble = sayOnce();
     if (isKept && !this.#isRegistered) {
       this.#settled = null;
       this.#wakeShare.hint();

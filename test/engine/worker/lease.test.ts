@@ -7,12 +7,12 @@ import type { EngineStore, PartitionRecord } from "../../../src/engine/journal/s
 import { LeaseLoop } from "../../../src/engine/worker/lease-loop.ts";
 import { LockstepError } from "../../../src/errors.ts";
 import { limits } from "../../../src/limits.ts";
-import { silentLog } from "../../../src/log.ts";
+import { type Log, silentLog } from "../../../src/log.ts";
 import { createVirtualClock } from "../../support/virtual-clock.ts";
 
 type Calls = Partial<EngineStore>;
 
-function setUp(change: (store: EngineStore) => Calls = () => ({})) {
+function setUp(change: (store: EngineStore) => Calls = () => ({}), log: Log = silentLog) {
   const clock = createVirtualClock();
   /** The clock of the database is ahead by so much. */
   const ahead = { ms: 0 };
@@ -27,7 +27,7 @@ function setUp(change: (store: EngineStore) => Calls = () => ({})) {
   let names = 0;
   const lease = new LeaseLoop(
     {
-      ...{ store, clock, databaseClock: createDatabaseClock(store, clock), log: silentLog },
+      ...{ store, clock, databaseClock: createDatabaseClock(store, clock), log },
       random: {
         hex() {
           names += 1;
@@ -163,6 +163,35 @@ describe("a lease", () => {
     await clock.advance(4_000);
     expect(owned).toHaveLength(limits.partitionsOfMachine);
     for (const { partition, epoch } of owned) expect(epoch).toBe((before.get(partition) ?? 0) + 1);
+  });
+
+  test("a trouble of the lease that stays is said once, and again after a renewal", async () => {
+    let isAway = false;
+    const said: string[] = [];
+    const log = {
+      ...silentLog,
+      info: (_fields: unknown, message: string) => void said.push(message),
+    };
+    const { inner, clock, lease } = setUp(
+      (store) => ({
+        async renew(...values) {
+          if (isAway) throw away();
+          return store.renew(...values);
+        },
+      }),
+      log,
+    );
+    await inner.prepare(["order"]);
+    lease.start();
+    for (const times of [1, 2]) {
+      await clock.advance(1_000);
+      isAway = true;
+      await clock.advance(60_000);
+      isAway = false;
+      await clock.advance(1_000);
+      expect(said).toEqual(Array(times).fill("a worker could not reach the database"));
+    }
+    await lease.stop();
   });
 
   test("a worker ends in order though it cannot give its partitions back", async () => {
