@@ -75,7 +75,7 @@ export function requireHearing({ isMainThread, isClusterWorker, hasChannel }: St
   }
   if (hasChannel) return;
   const next =
-    'let the versions file start node itself, as ["node", "main.js"]: npm, npx and sudo, for example, do not pass the channel on';
+    'let the versions file start node itself, as ["node", "main.js"]: npm, npx, pnpm, yarn and sudo, for example, do not pass the channel on';
   refuse("a channel to the launcher of this process", "none", next);
 }
 

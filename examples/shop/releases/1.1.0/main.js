@@ -19,6 +19,8 @@ const shop = client.db();
 let greeting = "";
 
 const server = createServer(async (request, response) => {
+  // While it drains, a load balancer would send one request after the other on a connection that is open.
+  if (!server.listening) response.setHeader("connection", "close");
   try {
     const { pathname, searchParams } = new URL(request.url ?? "/", "http://shop");
     const product = await shop.collection("products").findOne({ sku: searchParams.get("sku") });
