@@ -33,7 +33,8 @@ beforeAll(async () => {
   const agent = createAgent({ ...base, dataDirectory, initialize: true });
   await agent.start();
   client = await new MongoClient(inject("mongoUrl")).connect();
-  fleet = await createFleetClient({ mongoUrl: urlOf(name) });
+  // Its answer may be the last of hundreds, on a machine that is busy with other work.
+  fleet = await createFleetClient({ mongoUrl: urlOf(name), answerTimeoutMs: 300_000 });
   await until("a master", async () => (await fleet.status()).master?.live);
   return async () => {
     await fleet.close();

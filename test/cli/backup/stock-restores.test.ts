@@ -19,7 +19,8 @@ describe("lockstep restore of a stock dump", () => {
       const rows = Array.from({ length: 3_000 }, (_, n) => ({ n, text: "x".repeat(n % 300) }));
       await setting.client.db(setting.name).collection("many").insertMany(rows);
       const before = await digestDatabase(setting.client, setting.name);
-      await run("backup", "create", "stock", ...how, ...on);
+      const made = await run("backup", "create", "stock", ...how, ...on);
+      expect(made.code, made.text).toBe(0);
       await asStockDump("stock");
       const target = `${setting.name}_stock`;
       onTestFinished(async () => void (await setting.client.db(target).dropDatabase()));
