@@ -105,6 +105,64 @@ export function afterKeeping(state: LauncherState, kept: string | undefined): La
   return kept === state.version ? { ...state, previous: state.version } : state;
 }
 
+/** Decides the next action after the end of the child. Pure. */
+function afterEnd(
+  state: LauncherState,
+  event: Extract<LauncherEvent, { type: "ended" }>,
+): Decision {
+  const isUndrained = event.code === exitForUndrained;
+  if ((isUndrained || event.code === exitForVersionChange) && event.wanted !== state.version) {
+    return {
+      state: {
+        version: event.wanted,
+        // A version that has handed over is no version to fall back to.
+        previous: event.because ? event.wanted : state.version,
+        failures: 0,
+        awayEnds: 0,
+        ready: false,
+        cannotStart: event.because ?? null,
+        safeMode: null,
+      },
+      action: { kind: "start", delayMs: 0 },
+    };
+  }
+  // It had come up. That its application does not drain is no fault of the version.
+  if (isUndrained) {
+    return {
+      state: { ...state, ready: false },
+      action: { kind: "start", delayMs: limits.launcherRestartDelayMs },
+    };
+  }
+  if (event.code === 0) return { state, action: { kind: "exit", code: 0 } };
+  // Only for a while: time alone tells an outage from a version that can never connect.
+  if (event.isAway && state.awayEnds < limits.launcherAwayEndsMax) {
+    return {
+      state: { ...state, ready: false, awayEnds: state.awayEnds + 1 },
+      action: { kind: "start", delayMs: limits.launcherAwayDelayMs },
+    };
+  }
+  if (state.ready && event.isSettled) {
+    // The reason was reported long ago. A later upgrade tries that version again.
+    return {
+      state: {
+        ...state,
+        ...{ ready: false, failures: 0, awayEnds: 0, cannotStart: null },
+        // Where a person had it begin, and it served, it is in safe mode no longer.
+        safeMode: event.hasServed ? null : state.safeMode,
+      },
+      action: { kind: "start", delayMs: limits.launcherRestartDelayMs },
+    };
+  }
+  // A person had it begin, and it could not: it goes on to lead and to follow as before.
+  if (state.ready && state.safeMode !== null && event.isOpening) {
+    return {
+      state: { ...state, ready: false, failures: 0 },
+      action: { kind: "start", delayMs: limits.launcherRestartDelayMs },
+    };
+  }
+  return afterFailure(state, `it ended with ${event.signal ?? `code ${event.code}`}`);
+}
+
 /** Decides the next action after an event of the child. Pure. */
 export function decide(state: LauncherState, event: LauncherEvent): Decision {
   switch (event.type) {
@@ -124,58 +182,7 @@ export function decide(state: LauncherState, event: LauncherEvent): Decision {
         { ...state, failures: limits.launcherStartsMax },
         "it is not in the versions file: list it there again, then `lockstep retry`",
       );
-    case "ended": {
-      const isUndrained = event.code === exitForUndrained;
-      if ((isUndrained || event.code === exitForVersionChange) && event.wanted !== state.version) {
-        return {
-          state: {
-            version: event.wanted,
-            // A version that has handed over is no version to fall back to.
-            previous: event.because ? event.wanted : state.version,
-            failures: 0,
-            awayEnds: 0,
-            ready: false,
-            cannotStart: event.because ?? null,
-            safeMode: null,
-          },
-          action: { kind: "start", delayMs: 0 },
-        };
-      }
-      // It had come up. That its application does not drain is no fault of the version.
-      if (isUndrained) {
-        return {
-          state: { ...state, ready: false },
-          action: { kind: "start", delayMs: limits.launcherRestartDelayMs },
-        };
-      }
-      if (event.code === 0) return { state, action: { kind: "exit", code: 0 } };
-      // Only for a while: time alone tells an outage from a version that can never connect.
-      if (event.isAway && state.awayEnds < limits.launcherAwayEndsMax) {
-        return {
-          state: { ...state, ready: false, awayEnds: state.awayEnds + 1 },
-          action: { kind: "start", delayMs: limits.launcherAwayDelayMs },
-        };
-      }
-      if (state.ready && event.isSettled) {
-        // The reason was reported long ago. A later upgrade tries that version again.
-        return {
-          state: {
-            ...state,
-            ...{ ready: false, failures: 0, awayEnds: 0, cannotStart: null },
-            // Where a person had it begin, and it served, it is in safe mode no longer.
-            safeMode: event.hasServed ? null : state.safeMode,
-          },
-          action: { kind: "start", delayMs: limits.launcherRestartDelayMs },
-        };
-      }
-      // A person had it begin, and it could not: it goes on to lead and to follow as before.
-      if (state.ready && state.safeMode !== null && event.isOpening) {
-        return {
-          state: { ...state, ready: false, failures: 0 },
-          action: { kind: "start", delayMs: limits.launcherRestartDelayMs },
-        };
-      }
-      return afterFailure(state, `it ended with ${event.signal ?? `code ${event.code}`}`);
-    }
+    case "ended":
+      return afterEnd(state, event);
   }
 }

@@ -106,6 +106,34 @@ async function isOwnAnswer(probe: MongoClient, dataDirectory: string): Promise<b
   }
 }
 
+/** Waits until a member answers. False where its process has ended, or has not answered in time. */
+async function hasComeUp(
+  directUrl: string,
+  member: {
+    readonly port: number;
+    readonly dataDirectory: string;
+    readonly signal: AbortSignal | undefined;
+    alive(): boolean;
+  },
+): Promise<boolean> {
+  const end = systemClock.monotonicMs() + limits.mongodStartTimeoutMs;
+  while (systemClock.monotonicMs() < end && member.alive()) {
+    member.signal?.throwIfAborted();
+    const probe = new MongoClient(directUrl, { serverSelectionTimeoutMS: 500 });
+    try {
+      await probe.db("admin").command({ hello: 1 });
+      if (await isOwnAnswer(probe, member.dataDirectory)) return true;
+      throw portTaken(member.port);
+    } catch (error) {
+      if (isLockstepError(error, "port-taken")) throw error;
+      await systemClock.sleep(50);
+    } finally {
+      await probe.close();
+    }
+  }
+  return false;
+}
+
 /**
  * Starts one mongod and waits until it answers.
  * @throws LockstepError `mongod-does-not-run`, `port-taken`
@@ -134,21 +162,7 @@ export async function startMember(options: MemberOptions): Promise<Member> {
     child = started;
     if (started.pid !== undefined) guard.add(started.pid);
     started.once("exit", () => started.pid !== undefined && guard.remove(started.pid));
-    const end = systemClock.monotonicMs() + limits.mongodStartTimeoutMs;
-    while (systemClock.monotonicMs() < end && alive()) {
-      signal?.throwIfAborted();
-      const probe = new MongoClient(directUrl, { serverSelectionTimeoutMS: 500 });
-      try {
-        await probe.db("admin").command({ hello: 1 });
-        if (await isOwnAnswer(probe, dataDirectory)) return;
-        throw portTaken(port);
-      } catch (error) {
-        if (isLockstepError(error, "port-taken")) throw error;
-        await systemClock.sleep(50);
-      } finally {
-        await probe.close();
-      }
-    }
+    if (await hasComeUp(directUrl, { port, dataDirectory, signal, alive })) return;
     throw new LockstepError(
       "mongod-does-not-run",
       `mongod "${name}" did not come up: ${await lastLines()}`,

@@ -45,6 +45,38 @@ export type ParticipantEffects = {
   >;
 };
 
+/** Writes the end of an upgrade down on this host: its launcher starts that version, and the agent owes no undo any more. */
+function versionKept(world: AgentWorld): ParticipantEffects["keepVersion"] {
+  return async ({ version, upgradeId }) => {
+    try {
+      await world.writeDefaultVersion(version);
+      // An earlier upgrade may have left another wanted version, which the launcher would start after a hanging drain.
+      await world.writeWantedVersion(version);
+      await world.localJournal.forget(upgradeId);
+      world.cannotEnd(null);
+    } catch (error) {
+      world.cannotEnd(`the end of ${upgradeId} cannot be written down: ${messageOf(error)}`);
+      throw error;
+    }
+    await sweepCopies(world, upgradeId).catch((error: unknown) => {
+      // Old copies only take room. They must not keep an agent from noting that it owes no undo any more.
+      world.log.warn({ error: messageOf(error) }, "old backups could not be deleted");
+    });
+    const refused = await world.store.write([
+      {
+        collection: collections.agents,
+        id: world.agent,
+        expect: { incarnation: world.incarnation },
+        set: { owes: null },
+      },
+    ]);
+    if (refused !== null) {
+      throw new LockstepError("fenced", "a newer process of this agent has registered");
+    }
+    return { type: "versionKept" };
+  };
+}
+
 /** The effects of a participant, in one process of one agent. */
 export function participantEffects(world: AgentWorld): ParticipantEffects {
   return {
@@ -96,34 +128,7 @@ export function participantEffects(world: AgentWorld): ParticipantEffects {
       );
     },
 
-    async keepVersion({ version, upgradeId }) {
-      try {
-        await world.writeDefaultVersion(version);
-        // An earlier upgrade may have left another wanted version, which the launcher would start after a hanging drain.
-        await world.writeWantedVersion(version);
-        await world.localJournal.forget(upgradeId);
-        world.cannotEnd(null);
-      } catch (error) {
-        world.cannotEnd(`the end of ${upgradeId} cannot be written down: ${messageOf(error)}`);
-        throw error;
-      }
-      await sweepCopies(world, upgradeId).catch((error: unknown) => {
-        // Old copies only take room. They must not keep an agent from noting that it owes no undo any more.
-        world.log.warn({ error: messageOf(error) }, "old backups could not be deleted");
-      });
-      const refused = await world.store.write([
-        {
-          collection: collections.agents,
-          id: world.agent,
-          expect: { incarnation: world.incarnation },
-          set: { owes: null },
-        },
-      ]);
-      if (refused !== null) {
-        throw new LockstepError("fenced", "a newer process of this agent has registered");
-      }
-      return { type: "versionKept" };
-    },
+    keepVersion: versionKept(world),
   };
 }
 
