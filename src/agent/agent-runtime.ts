@@ -67,11 +67,21 @@ async function requireOwnMember(
   log.warn({ why: trouble.words }, "this agent's own member can give no copy at present");
 }
 
-function sayMemberIsAway(log: Log, error: unknown): void {
-  log.warn(
-    { error: messageOf(error) },
-    "this agent's own member is away, so it reads from the set",
-  );
+/** Opens the member from which this agent reads its copy: the set, where no member is named or that one is away. */
+async function openOwnMember(
+  { memberUrl, log }: RuntimeOptions,
+  client: MongoClient,
+  open: (url: string) => Promise<MongoClient>,
+): Promise<MongoClient> {
+  if (!memberUrl) return client;
+  return open(ownMemberUrl(memberUrl)).catch((error: unknown) => {
+    if (!isLockstepError(error, "database-unreachable")) throw error;
+    log.warn(
+      { error: messageOf(error) },
+      "this agent's own member is away, so it reads from the set",
+    );
+    return client;
+  });
 }
 
 /** Starts one process of one agent: registers it, then drives its loops until it is stopped. */
@@ -96,15 +106,9 @@ export async function startAgent(options: RuntimeOptions): Promise<Runtime> {
     await checkDeployment(client, options.databaseName);
     if (options.preventForeignWrites) await checkWriteBlock(client);
     const renewClient = await open(options.mongoUrl, `${names.own}:renew`);
-    const openMember = (url: string) =>
-      open(url, `${names.own}:member`).catch((error: unknown) => {
-        if (!isLockstepError(error, "database-unreachable")) throw error;
-        sayMemberIsAway(options.log, error);
-        return client;
-      });
-    const memberClient = options.memberUrl
-      ? await openMember(ownMemberUrl(options.memberUrl))
-      : client;
+    const memberClient = await openOwnMember(options, client, (url) =>
+      open(url, `${names.own}:member`),
+    );
     const control = controlOf({ client, controlDatabaseName });
     const store = createMongoStore({ ...control, faultPoints, clock });
     await requireFleet(client, options);

@@ -171,6 +171,25 @@ function launchedFacts(launched: LauncherEnvironment | undefined) {
   };
 }
 
+/** The options of the application, with their defaults. */
+function withDefaults(options: AgentOptions) {
+  return {
+    ...{ agent: options.agent, version: options.version, memberUrl: options.memberUrl },
+    role: options.role ?? "state-server",
+    initialize: options.initialize ?? false,
+    gate: {
+      onOpen: options.gate?.onOpen ?? (() => {}),
+      onShut: options.gate?.onShut ?? (() => {}),
+    },
+    readiness: options.readiness ?? null,
+    readinessTimeoutMs: options.readinessTimeoutMs ?? limits.readinessTimeoutMs,
+    fresh: options.fresh ?? false,
+    drainTimeoutMs: options.drainTimeoutMs ?? limits.drainTimeoutMsDefault,
+    preventForeignWrites: options.preventForeignWrites ?? false,
+    leaseTtlMs: options.leaseTtlMs,
+  };
+}
+
 /** The channel to the launcher of this process, which leads nowhere where there is none. */
 const launcherChannel = {
   onStartableVersions,
@@ -243,23 +262,12 @@ export function createAgent(options: AgentOptions): Agent {
       }
       page.start();
       const starting = startAgent({
-        ...{ mongoUrl, databaseName, memberUrl: options.memberUrl },
+        ...{ mongoUrl, databaseName },
         controlDatabaseName: controlDatabase,
-        ...{ agent: options.agent, version: options.version, steps },
-        role: options.role ?? "state-server",
-        initialize: options.initialize ?? false,
-        gate: {
-          onOpen: options.gate?.onOpen ?? (() => {}),
-          onShut: options.gate?.onShut ?? (() => {}),
-        },
-        readiness: options.readiness ?? null,
-        readinessTimeoutMs: options.readinessTimeoutMs ?? limits.readinessTimeoutMs,
-        fresh: options.fresh ?? false,
+        ...withDefaults(options),
+        steps,
         dataDirectory: directory,
         ...launchedFacts(launched),
-        drainTimeoutMs: options.drainTimeoutMs ?? limits.drainTimeoutMsDefault,
-        preventForeignWrites: options.preventForeignWrites ?? false,
-        leaseTtlMs: options.leaseTtlMs,
         ...{ lifecycle, log, clock, faultPoints, exit },
         random: options.ports?.random ?? systemRandom,
         reportReady: () => reportReady(options.version),
