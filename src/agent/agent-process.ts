@@ -231,7 +231,6 @@ export class AgentProcess implements Runtime {
       foreignWrites: this.#world.foreignWrites,
       steps: this.#options.steps,
       preflight: (extra) => database.preflight(extra),
-      catalogue: () => database.live.catalogue(),
     };
     await runMasterLoop(held, {
       ...{ world, clock, slot: this.#slot, stopping: this.#stopping.signal },

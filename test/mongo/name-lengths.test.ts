@@ -119,10 +119,10 @@ test("a backup: the longest name that fits is carried, one byte more is refused 
 test("an upgrade: a name that fits into no scratch database, also of a time series", async () => {
   const database = setting.client.db(setting.name);
   await database.collection("short").insertOne({ here: true });
-  expect(await preflight()).toEqual(expect.any(Array));
+  expect(await preflight()).toMatchObject({ warnings: expect.any(Array) });
   const roomBytes = roomIn(scratch());
   await database.createCollection("t".repeat(roomBytes - 15), { timeseries: { timeField: "at" } });
-  expect(await preflight()).toEqual(expect.any(Array));
+  expect(await preflight()).toMatchObject({ warnings: expect.any(Array) });
   const series = "t".repeat(roomBytes - 14);
   await database.createCollection(series, { timeseries: { timeField: "at" } });
   await expect(preflight()).rejects.toMatchObject(tooLong(`system.buckets.${series}`));

@@ -10,7 +10,7 @@ import { type Catalogue, readCatalogue } from "../../mongo/catalogue/catalogue.t
 import { comparableIndex, comparableOptions } from "../../mongo/catalogue/comparable.ts";
 import { databaseSize } from "../../mongo/requirements/space.ts";
 import { asUnreachable } from "../../mongo/transient.ts";
-import { type UpgradeCheck, upgradeChecks } from "../../upgrade/database/upgrade-checks.ts";
+import { once, type UpgradeCheck, upgradeChecks } from "../../upgrade/database/upgrade-checks.ts";
 import { readOpenParts } from "../../upgrade/open-parts.ts";
 import { deadlinesDefault, decideAcceptance } from "../../upgrade/protocol/accept.ts";
 import { type DescribedSteps, describeSteps } from "../../upgrade/protocol/described-steps.ts";
@@ -100,12 +100,12 @@ export async function makePlan(fleet: OpenFleet, request: PlanRequest): Promise<
   const hasSchemaSteps = steps.some(({ undo }) => undo === "the copies");
   const [agents, nowMs] = [await readAgents(store), await store.now()];
   const deadlines = { ...deadlinesDefault, ...request.deadlines };
-  const catalogue = await readCatalogue(client, databaseName);
+  const catalogue = once(() => readCatalogue(client, databaseName));
   const { dataSizeBytes } = await databaseSize(client, databaseName);
   const groups = upgradeChecks(
     {
       ...{ client, store, databaseName, controlDatabaseName, withMember },
-      ...{ log: silentLog, own: null },
+      ...{ log: silentLog, own: null, catalogue },
     },
     { bytes: 0, files: 0 },
   );
@@ -120,7 +120,7 @@ export async function makePlan(fleet: OpenFleet, request: PlanRequest): Promise<
     agents: agents.map(({ agent, role, version }) => {
       return { agent, role, version, isRequired: role === "state-server" };
     }),
-    collections: digestsOf(catalogue),
+    collections: digestsOf(await catalogue()),
     estimates: estimateStates(hasSchemaSteps, await readHistory(store), dataSizeBytes),
   };
 }

@@ -3,10 +3,17 @@ import { controlOf } from "../../leadership/fences.ts";
 import { requireMajorityWrite } from "../../leadership/majority-write.ts";
 import { limits } from "../../limits.ts";
 import type { Log } from "../../log.ts";
+import { readCatalogue } from "../../mongo/catalogue/catalogue.ts";
 import { readAgentRights } from "./agent-rights.ts";
 import type { Connections } from "./connections.ts";
-import { type CheckFound, checkNames, type UpgradeCheck, upgradeChecks } from "./upgrade-checks.ts";
-import type { ExtraCopy } from "./upgrade-database.ts";
+import {
+  type CheckFound,
+  checkNames,
+  once,
+  type UpgradeCheck,
+  upgradeChecks,
+} from "./upgrade-checks.ts";
+import type { ExtraCopy, Judged } from "./upgrade-database.ts";
 
 /** The means of a master to judge a database before an upgrade. */
 export interface PreflightOptions extends Connections {
@@ -26,16 +33,16 @@ async function sideBySide(checks: readonly UpgradeCheck[]): Promise<readonly Che
 
 /**
  * Judges the database and the agents before an upgrade is accepted. Nothing has been written yet.
- * @returns what the operator should know and may accept
  * @throws LockstepError `not-a-replica-set`, `rights-missing`, `no-majority`, `database-not-supported`, `disk-full`,
  *   `files-short`, `peers-missing`
  */
 export async function preflightUpgrade(
   options: PreflightOptions,
   extra: ExtraCopy,
-): Promise<readonly string[]> {
+): Promise<Judged> {
   const own = { agent: options.agent, readRights: () => readAgentRights(options) };
-  const groups = upgradeChecks({ ...options, own }, extra);
+  const catalogue = once(() => readCatalogue(options.client, options.databaseName));
+  const groups = upgradeChecks({ ...options, own, catalogue }, extra);
   const found: CheckFound[] = [];
   for (const group of groups) {
     found.push(...(await sideBySide(group)));
@@ -48,5 +55,5 @@ export async function preflightUpgrade(
   for (const warning of warnings) {
     options.log.warn({ why: warning }, "an upgrade can begin, but not as it should");
   }
-  return warnings;
+  return { warnings, catalogue: await catalogue() };
 }

@@ -6,6 +6,7 @@ import type { DataDatabase } from "../../database/data-database.ts";
 import type { WritesFound } from "../../database/isolation/foreign-writes.ts";
 import type { PartialCopy } from "../../database/rehearsal/partial-copy.ts";
 import type { Mastership } from "../../leadership/mastership.ts";
+import type { Catalogue } from "../../mongo/catalogue/catalogue.ts";
 import type { Catalogued } from "../protocol/copies/backup-point.ts";
 
 /** The proof that a master's effect hands to each primitive that changes something. */
@@ -22,6 +23,14 @@ export interface Acting {
 export interface ExtraCopy {
   readonly bytes: number;
   readonly files: number;
+}
+
+/** A database that an upgrade may change. */
+export interface Judged {
+  /** The facts that an operator should know and may accept. */
+  readonly warnings: readonly string[];
+  /** Its definitions at that moment. */
+  readonly catalogue: Catalogue;
 }
 
 /** A copy on this host that was proven whole. */
@@ -94,11 +103,8 @@ export interface UpgradeDatabase {
 
   /** @throws LockstepError `disk-full` where a member has less free than this and its reserve */
   requireRoom(neededBytes: number): Promise<void>;
-  /**
-   * Refuses by name what cannot be upgraded; nothing is written.
-   * @returns what an operator should know
-   */
-  preflight(extra: ExtraCopy): Promise<readonly string[]>;
+  /** Refuses by name what cannot be upgraded; nothing is written. */
+  preflight(extra: ExtraCopy): Promise<Judged>;
 
   /**
    * Bytes free where copies go, the ids of those that are there, the state of the agent's own member, and the rights

@@ -189,7 +189,7 @@ export function createSimulatedDatabase(options: SimulatedDatabaseOptions): Upgr
     blockWrites: async () => {},
     allowWrites: async () => {},
     requireRoom: async () => {},
-    preflight: async () => [],
+    preflight: async () => ({ warnings: [], catalogue: await live.catalogue() }),
 
     holdings: async () => ({ freeBytes: 1, backups: [...copies.keys()], memberTrouble: null }),
     async dump({ backupId, time, signal, ...wanted }) {

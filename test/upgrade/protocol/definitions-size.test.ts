@@ -6,6 +6,7 @@ import { expect, test } from "vitest";
 import { createMongoStore } from "../../../src/journal/mongo-store.ts";
 import { limits } from "../../../src/limits.ts";
 import { silentLog } from "../../../src/log.ts";
+import { readCatalogue } from "../../../src/mongo/catalogue/catalogue.ts";
 import { controlDatabaseName } from "../../../src/mongo/database-names.ts";
 import { systemClock } from "../../../src/ports/clock.ts";
 import { noFaults } from "../../../src/ports/fault-point.ts";
@@ -18,6 +19,7 @@ import {
   requireDefinitionsFit,
 } from "../../../src/upgrade/protocol/definitions-size.ts";
 import { createSetting, withMember } from "../../database/setting.ts";
+import { openClient } from "../../support/database.ts";
 
 const many = (count: number, optionsBytes = 8) => ({
   collections: Array.from({ length: count }, (_, number) => ({
@@ -33,8 +35,9 @@ test("as many collections as are carried at all fit; larger definitions are refu
   expect(() => requireDefinitionsFit(large)).toThrow(figures);
 });
 
-test("collections with validators larger than a journal entry may be", async () => {
-  const { client, name } = await createSetting();
+test("collections with validators larger than a journal entry may be, read once and handed on to be kept", async () => {
+  const { name } = await createSetting();
+  const client = await openClient({ monitorCommands: true });
   const controlName = controlDatabaseName(name);
   const store = createMongoStore({
     client,
@@ -48,6 +51,11 @@ test("collections with validators larger than a journal entry may be", async () 
     const validator = { words: { $nin: ["w".repeat(250_000)] } };
     await client.db(name).createCollection(`c${number}`, { validator });
   }
-  const preflight = preflightUpgrade(whole, { bytes: 0, files: 0 });
-  expect(await preflight).toEqual(expect.any(Array));
+  let looks = 0;
+  client.on("commandStarted", ({ commandName }) => {
+    if (commandName === "listIndexes") looks += 1;
+  });
+  const { catalogue } = await preflightUpgrade(whole, { bytes: 0, files: 0 });
+  expect(looks).toBe(20);
+  expect(catalogue).toEqual(await readCatalogue(client, name));
 });

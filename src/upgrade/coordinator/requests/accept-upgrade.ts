@@ -82,11 +82,11 @@ export async function acceptUpgrade(
     openParts: await readOpenParts(store, agents),
     nowMs,
   });
-  const warnings = await world.preflight(
+  const { warnings, catalogue } = await world.preflight(
     request.kind === "restore" ? request.backup : { bytes: 0, files: 0 },
   );
   // A later look compares with it: a new build may change definitions before there are copies.
-  const catalogue = await keepCatalogue(world, input.upgradeId, await world.catalogue());
+  const digest = await keepCatalogue(world, input.upgradeId, catalogue);
   const what = input.restoreOf ? `restore of ${input.restoreOf.backupId},` : "upgrade";
   const answer: Answer = {
     ok: true,
@@ -100,7 +100,7 @@ export async function acceptUpgrade(
   await engine.create(
     coordinatorId(input.upgradeId),
     "upgrade",
-    { ...input, catalogue },
+    { ...input, catalogue: digest },
     { owner, writes: [answerWrite(item.id, answer)] },
   );
 }

@@ -3,8 +3,7 @@ import type { FailureDetector } from "../../../control/failure-detector.ts";
 import type { Engine } from "../../../fleet-engine/engine.ts";
 import type { Store, Write } from "../../../journal/store.ts";
 import type { Log } from "../../../log.ts";
-import type { Catalogue } from "../../../mongo/catalogue/catalogue.ts";
-import type { ExtraCopy } from "../../database/upgrade-database.ts";
+import type { ExtraCopy, Judged } from "../../database/upgrade-database.ts";
 import type { Step } from "../../protocol/steps.ts";
 
 /** The means by which a master serves requests. */
@@ -19,7 +18,5 @@ export interface MasterWorld {
   readonly steps: readonly Step[];
   readonly log: Log;
   /** Refuses an upgrade for which the deployment, the database or the disks are not fit, and names the cause. */
-  preflight(extra: ExtraCopy): Promise<readonly string[]>;
-  /** The definitions of the application's database. */
-  catalogue(): Promise<Catalogue>;
+  preflight(extra: ExtraCopy): Promise<Judged>;
 }
