@@ -9,6 +9,8 @@ export const limits = {
 
   /** Leadership. The lease lives at most one second longer than the set's election timeout. */
   leaseTtlMsDefault: 10_000,
+  leaseTtlMsMin: 1_000,
+  leaseTtlMsMax: 24 * 3_600_000,
   leaseMarginMs: 1_000,
   leaseAheadMs: 5_000,
   leaseAcquirePollMs: 200,
@@ -342,6 +344,7 @@ export const limits = {
   silentDeadlineMs: 60_000,
   provisionTimeoutMs: 24 * 60 * 60_000,
   readinessTimeoutMs: 60_000,
+  readinessTimeoutMsMax: 24 * 3_600_000,
   rollingBackDeadlineMs: 60 * 60_000,
 
   /** A local replica set. */

@@ -1,4 +1,5 @@
 import { pino } from "pino";
+import { LockstepError } from "./errors.ts";
 import { limits } from "./limits.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -10,6 +11,22 @@ export interface Log {
   warn(fields: Fields, message: string): void;
   error(fields: Fields, message: string): void;
   child(fields: Fields): Log;
+}
+
+/**
+ * Refuses a log of the user that lacks a method, as `console` does: the first call of it would fail in the midst of work.
+ * @throws LockstepError `bad-argument`
+ */
+export function requireLog(log: Log): void {
+  const names = ["debug", "info", "warn", "error", "child"] as const;
+  const missing = names.filter((name) => typeof log?.[name] !== "function");
+  if (missing.length === 0) return;
+  const words = missing.map((name) => `"${name}"`).join(", ");
+  throw new LockstepError(
+    "bad-argument",
+    `log: expected the methods debug, info, warn, error and child, as a logger of pino has them, found none of the name ${words}: give such a logger, or leave the option out`,
+    { missing },
+  );
 }
 
 /** The destination of a log's lines. No package's types are in ours, so that ours compile with any of its user's settings. */

@@ -15,10 +15,12 @@ export function described(value: unknown): string {
     const short = value.length > foundLength ? `${value.slice(0, foundLength)}…` : value;
     return JSON.stringify(short);
   }
+  if (typeof value === "function") return "a function";
   return typeof value === "number" || typeof value === "boolean" ? String(value) : "an object";
 }
 
-function isA(what: string, holds: (value: unknown) => boolean): Shape {
+/** A value for which a condition holds. */
+export function isA(what: string, holds: (value: unknown) => boolean): Shape {
   return (value, path) =>
     holds(value) ? null : `${path}: expected ${what}, found ${described(value)}`;
 }
@@ -29,12 +31,25 @@ function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
 
 export const anything: Shape = () => null;
 export const text = isA("a text", (value) => typeof value === "string");
+export const nonEmpty = isA(
+  "a text that is not empty",
+  (value) => typeof value === "string" && value !== "",
+);
 export const flag = isA("true or false", (value) => typeof value === "boolean");
+export const callable = isA("a function", (value) => typeof value === "function");
 export const figure = isA("a number", Number.isFinite);
 export const count = isA(
   "a whole number from 0",
   (value) => Number.isSafeInteger(value) && (value as number) >= 0,
 );
+
+export function wholeWithin(least: number, most: number): Shape {
+  const isWithin = (value: unknown) => Number(value) >= least && Number(value) <= most;
+  return isA(
+    `a whole number from ${least} to ${most}`,
+    (value) => Number.isSafeInteger(value) && isWithin(value),
+  );
+}
 
 export function oneOf(...values: readonly string[]): Shape {
   return isA(`one of ${values.join(", ")}`, (value) => values.includes(value as string));

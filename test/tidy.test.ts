@@ -76,6 +76,7 @@ const leaves = [
   "src/limits.ts",
   "src/log.ts",
   "src/counted.ts",
+  "src/options.ts",
   "src/printable.ts",
   "src/time-span.ts",
   "src/shape.ts",

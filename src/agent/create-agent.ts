@@ -1,7 +1,5 @@
 import { resolve } from "node:path";
 import type { Role } from "../../machines/vocabulary.ts";
-import { requireSemver } from "../control/versions.ts";
-import { requireName } from "../entity-names.ts";
 import { isLockstepError, LockstepError, messageOf } from "../errors.ts";
 import {
   createLauncherVersions,
@@ -32,6 +30,7 @@ import { createLifecycle, type LifecycleEvents } from "./lifecycle.ts";
 import { type AgentDashboard, createPage } from "./page.ts";
 import type { Readiness } from "./read-only-database.ts";
 import type { Runtime } from "./run-agent.ts";
+import { checkAgentOptions } from "./start/agent-options.ts";
 import { describeIfAsked } from "./start/describe-if-asked.ts";
 
 export interface AgentOptions {
@@ -131,16 +130,6 @@ function withoutCalls(error: unknown): unknown {
 }
 
 /** @throws LockstepError `bad-argument` */
-function requireDrainTimeout(timeoutMs = 0): void {
-  const isWithin = timeoutMs >= 0 && timeoutMs <= limits.drainTimeoutMsMax;
-  if (Number.isInteger(timeoutMs) && isWithin) return;
-  throw new LockstepError(
-    "bad-argument",
-    `expected a drainTimeoutMs of 0 to ${limits.drainTimeoutMsMax} whole milliseconds, got ${String(timeoutMs)}`,
-  );
-}
-
-/** @throws LockstepError `bad-argument` */
 function directoryOf(options: AgentOptions, launched: LauncherEnvironment | undefined): string {
   const dataDirectory = options.dataDirectory ?? launched?.dataDirectory;
   if (dataDirectory === undefined) {
@@ -219,9 +208,7 @@ function leaveWithLauncher(heeding: Heeding, log: Log): void {
 export function createAgent(options: AgentOptions): Agent {
   const exit = options.ports?.exit ?? ((code) => process.exit(code));
   describeIfAsked(options, process.env, exit);
-  requireName("agent", options.agent);
-  requireSemver(options.version);
-  requireDrainTimeout(options.drainTimeoutMs);
+  checkAgentOptions(options);
   const steps = defineSteps(options.steps);
   const launched = readLauncherEnvironment(process.env);
   const directory = directoryOf(options, launched);

@@ -14,6 +14,7 @@ import type { HintHub } from "./actor/hints/hint-hub.ts";
 import { partitionOf } from "./actor/partition.ts";
 import { createdEvent, firstStep, reasonFor } from "./actor/step.ts";
 import { tracedStart } from "./actor/trace-transition.ts";
+import { checkSend, checkStart } from "./call-options.ts";
 import type { DurableMachine } from "./definition/durable.ts";
 import type { Registry } from "./definition/registry.ts";
 import type { AnyListQuery, Change, Engine, List, SendOptions, Sent, Why } from "./engine-api.ts";
@@ -74,6 +75,7 @@ export class Client implements Engine {
     options: { readonly id?: string; readonly input?: unknown } & SendOptions = {},
   ): Promise<string> {
     this.#checkOpen();
+    checkStart(options);
     const { tracing } = this.#ports;
     if (!tracing) return this.#start(durable, options, undefined);
     return tracedStart(tracing, durable.name, (traced) => this.#start(durable, options, traced));
@@ -124,6 +126,7 @@ export class Client implements Engine {
   ): Promise<Sent> {
     this.#checkOpen();
     this.#ports.registry.of(durable);
+    checkSend(options);
     checkEvent(event);
     const key = options.key === undefined ? {} : { key: `caller:${checkedKey(options.key)}` };
     // A value that cannot be kept is refused before the actor is touched.

@@ -2,7 +2,7 @@ import { hostname } from "node:os";
 import type { MongoClient } from "mongodb";
 import { LockstepError } from "../errors.ts";
 import { limits } from "../limits.ts";
-import { createLog, type Log } from "../log.ts";
+import { createLog, type Log, requireLog } from "../log.ts";
 import { requireApplicationDatabaseName } from "../mongo/database-names.ts";
 import { checkDeployment } from "../mongo/requirements/preflight.ts";
 import { type Clock, systemClock } from "../ports/clock.ts";
@@ -15,6 +15,7 @@ import { createAppender } from "./actor/appender.ts";
 import { Compactor } from "./actor/compactor.ts";
 import { createDatabaseClock, type DatabaseClock } from "./actor/database-clock.ts";
 import { HintHub } from "./actor/hints/hint-hub.ts";
+import { checkEngineOptions } from "./call-options.ts";
 import { Client } from "./client.ts";
 import type { DurableMachine } from "./definition/durable.ts";
 import { createRegistry } from "./definition/registry.ts";
@@ -97,9 +98,11 @@ export async function startEngine(
   options: Omit<EngineOptions, "client" | "database" | "log">,
   ports: EnginePorts,
 ): Promise<Engine> {
+  checkEngineOptions(options);
   const { machines, work = true, leaseTtlMs = limits.workerLeaseTtlMsDefault } = options;
   const { tasksAtOnce = limits.tasksAtOnceDefault } = options;
   const { store, clock, log } = ports;
+  requireLog(log);
   // Below the margin of its lease, a worker would be counted among the others, and never claim anything.
   requireWhole("leaseTtlMs", leaseTtlMs, limits.workerLeaseTtlMsMin, " of milliseconds");
   requireWhole("tasksAtOnce", tasksAtOnce, 1);

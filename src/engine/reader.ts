@@ -10,6 +10,7 @@ import { checkedFigure, checkedId, checkMachine, isCallersType } from "./actor/c
 import type { HintHub } from "./actor/hints/hint-hub.ts";
 import { News } from "./actor/hints/news.ts";
 import { reasonFor } from "./actor/step.ts";
+import { checkHistory, checkWait, checkWatch } from "./call-options.ts";
 import type { DurableMachine } from "./definition/durable.ts";
 import type { Registry } from "./definition/registry.ts";
 import type { AnyListQuery, Change, List, Why } from "./engine-api.ts";
@@ -55,8 +56,10 @@ export class Reader {
     durable: DurableMachine<TMachine>,
     id: string,
     condition: (snapshot: SnapshotFrom<TMachine>) => boolean,
-    { timeoutMs, signal }: { readonly timeoutMs?: number; readonly signal?: AbortSignal },
+    options: { readonly timeoutMs?: number; readonly signal?: AbortSignal },
   ): Promise<SnapshotFrom<TMachine>> {
+    checkWait(condition, options);
+    const { timeoutMs, signal } = options;
     const { clock } = this.#ports;
     this.#closing.throwIfAborted();
     const { controller, unlink } = this.#linked(signal);
@@ -90,9 +93,11 @@ export class Reader {
   async *watch(
     durable: DurableMachine,
     id: string,
-    { after, signal }: { readonly after?: number; readonly signal?: AbortSignal },
+    options: { readonly after?: number; readonly signal?: AbortSignal },
   ): AsyncGenerator<Change> {
     this.#closing.throwIfAborted();
+    checkWatch(options);
+    const { after, signal } = options;
     const first = after === undefined ? 0 : checkedFigure("after", after, -1) + 1;
     const { controller, unlink } = this.#linked(signal);
     try {
@@ -141,9 +146,11 @@ export class Reader {
 
   async history(
     id: string,
-    { from = 0, limit = limits.entriesOfPage }: { from?: number; limit?: number } = {},
+    options: { readonly from?: number; readonly limit?: number } = {},
   ): Promise<readonly Change[]> {
     this.#closing.throwIfAborted();
+    checkHistory(options);
+    const { from = 0, limit = limits.entriesOfPage } = options;
     const bounded = Math.min(checkedFigure("limit", limit, 1), limits.entriesOfPage);
     const first = checkedFigure("from", from, 0);
     const entries = await this.#ports.store.entries(checkedId(id), first, bounded);

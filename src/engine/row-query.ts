@@ -2,6 +2,7 @@ import type { StateValue } from "xstate";
 import { LockstepError } from "../errors.ts";
 import { limits } from "../limits.ts";
 import { checkedFigure } from "./actor/checked-names.ts";
+import { checkList } from "./call-options.ts";
 import { type DurableMachine, isDurable } from "./definition/durable.ts";
 import type { AnyListQuery } from "./engine-api.ts";
 import { actorStatuses } from "./journal/entry.ts";
@@ -18,6 +19,7 @@ interface NodeLike {
  * @throws LockstepError `bad-argument`
  */
 export function rowQueryOf(query: AnyListQuery): RowQuery {
+  checkList(query);
   const { state, tag, status, waitingSince, limit = limits.listedActorsMax, after } = query;
   const machine = isDurable(query.machine) ? query.machine : undefined;
   const asked: RowQuery = {

@@ -68,7 +68,8 @@ export function controlsOf(names: readonly string[]): readonly string[] {
  * @throws LockstepError `bad-argument`
  */
 export function requireApplicationDatabaseName(name: string): void {
-  if (!isDatabaseName(name)) {
+  // Callers without types may give anything.
+  if (typeof name !== "string" || !isDatabaseName(name)) {
     throw new LockstepError(
       "bad-argument",
       `expected a database's name, got "${name}": 1 to ${limits.databaseNameBytesMax} bytes without /\\. "$*<>:|?`,

@@ -5,6 +5,7 @@ import type { AnyStateMachine, ContextFrom } from "xstate";
 import { LockstepError } from "../../errors.ts";
 import type { Log } from "../../log.ts";
 import { isMachine } from "../system/xstate/xstate-internals.ts";
+import { checkDeclared } from "./declared-options.ts";
 import { parseBackoff, parseDuration } from "./durations.ts";
 import { inspectMachine } from "./inspect-machine.ts";
 import type { ActionsOf, TasksOf } from "./machine-types.ts";
@@ -124,6 +125,7 @@ export function durable<TMachine extends AnyStateMachine>(
   machine: TMachine,
   options: DurableOptions<NoInfer<TMachine>>,
 ): DurableMachine<TMachine> {
+  checkDeclared(options as DurableOptions<never>);
   const { name, version } = options;
   const tasks = new Map(Object.entries(options.tasks ?? {}) as [string, TaskDefinition][]);
   const actions = new Map(Object.entries(options.actions ?? {}) as [string, ActionDefinition][]);

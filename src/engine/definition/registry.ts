@@ -2,7 +2,7 @@ import { LockstepError } from "../../errors.ts";
 import type { Entry } from "../journal/entry.ts";
 import { type Ways, waysOf } from "../migration/ways.ts";
 import type { Chart } from "../system/outcome.ts";
-import type { DurableMachine } from "./durable.ts";
+import { type DurableMachine, isDurable } from "./durable.ts";
 
 /** A machine that an engine runs. */
 export interface Registered {
@@ -91,10 +91,13 @@ export function createRegistry(machines: readonly DurableMachine[]): Registry {
     of(durable) {
       const found = known.get(`${durable.name}@${durable.version}`);
       if (found) return found;
+      const { name: machine, version } = durable;
+      const isMade = isDurable(durable);
+      const what = isMade ? `"${machine}@${version}"` : "something that `durable` has not made";
       throw new LockstepError(
         "machine-unknown",
-        `expected a machine of this engine, found "${durable.name}@${durable.version}": add it to \`machines\` of createEngine`,
-        { machine: durable.name, version: durable.version },
+        `expected a machine of this engine, found ${what}: ${isMade ? "add it to" : "give what `durable` has returned, which is in"} \`machines\` of createEngine`,
+        isMade ? { machine, version } : {},
       );
     },
   };

@@ -1,5 +1,5 @@
 // Aim: each row of docs/engine-bad-input.md is true. Method: the engine on the memory store, most of it in virtual time.
-// Here are the rows on declarations, calls and values; bad-input-work.test.ts has the others.
+// Here are the rows on declarations, calls and values; bad-input-options.test.ts and bad-input-work.test.ts have the others.
 import { readFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
 import { type AnyStateMachine, assign, setup } from "xstate";
@@ -22,9 +22,12 @@ const row = test;
 test("each row of the table has a test, and each test a row", async () => {
   const page = await readFile("docs/engine-bad-input.md", "utf8");
   const rows = [...page.matchAll(/^\| (?!input|-)(.*?) \|/gm)].map(([, first]) => first);
-  const files = ["api/bad-input", "api/bad-input-work", "journal/deployment"].map(
-    (name) => `test/engine/${name}.test.ts`,
-  );
+  const files = [
+    "api/bad-input",
+    "api/bad-input-options",
+    "api/bad-input-work",
+    "journal/deployment",
+  ].map((name) => `test/engine/${name}.test.ts`);
   const texts = await Promise.all(files.map((file) => readFile(file, "utf8")));
   const tested = [...texts.join("\n").matchAll(/^ {2}row\("(.*?)",/gm)].map(([, name]) => name);
   expect(rows.toSorted()).toEqual(tested.toSorted());
