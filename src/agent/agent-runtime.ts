@@ -18,7 +18,7 @@ import type { Log } from "../log.ts";
 import { connect, memberOpener } from "../mongo/connect.ts";
 import { ownMemberUrl } from "../mongo/members.ts";
 import { readMemberTrouble } from "../mongo/own-member.ts";
-import { checkDeployment } from "../mongo/requirements/preflight.ts";
+import { checkLastingDeployment } from "../mongo/requirements/preflight.ts";
 import { asUnreachable } from "../mongo/transient.ts";
 import { createMongoDatabase } from "../upgrade/database/mongo-database.ts";
 import { createLocalJournal } from "../upgrade/participant/local/local-journal.ts";
@@ -103,7 +103,7 @@ export async function startAgent(options: RuntimeOptions): Promise<Runtime> {
   try {
     own = await takeDirectory(options);
     const client = await open(options.mongoUrl, names.own);
-    await checkDeployment(client, options.databaseName);
+    await checkLastingDeployment(client, options.databaseName);
     if (options.preventForeignWrites) await checkWriteBlock(client);
     const renewClient = await open(options.mongoUrl, `${names.own}:renew`);
     const memberClient = await openOwnMember(options, client, (url) =>

@@ -4,7 +4,7 @@ import { LockstepError } from "../errors.ts";
 import { limits } from "../limits.ts";
 import { createLog, type Log, requireLog } from "../log.ts";
 import { requireApplicationDatabaseName } from "../mongo/database-names.ts";
-import { checkDeployment } from "../mongo/requirements/preflight.ts";
+import { checkLastingDeployment } from "../mongo/requirements/preflight.ts";
 import { type Clock, systemClock } from "../ports/clock.ts";
 import { noFaults } from "../ports/fault-point.ts";
 import { type Random, systemRandom } from "../ports/random.ts";
@@ -74,7 +74,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   });
   requireUsableClient(client, work);
   try {
-    await checkDeployment(client, database);
+    await checkLastingDeployment(client, database);
     await requireEngineRights(client, database);
   } catch (error) {
     throw asCallError(error);

@@ -105,9 +105,9 @@ const troubleOf = async (url: string) => {
 };
 
 /** Starts an agent with this member, which is refused. */
-const startWith = (memberUrl: string) =>
+const startWith = (memberUrl: string, mongoUrl = real.url("things")) =>
   createAgent({
-    mongoUrl: real.url("things"),
+    mongoUrl,
     memberUrl,
     agent: "a1",
     version: "1.0.0",
@@ -160,13 +160,17 @@ test("real members: the primary, an arbiter, hidden, recovering, delayed, remove
   expect(await troubleOf(second.directUrl)).toBeNull();
   expect(await troubleOf(arbiter.directUrl)).toMatchObject({ isLasting: true });
   await expect(startWith(arbiter.directUrl)).rejects.toMatchObject(refusal(/arbiter/));
+  const direct = new URL("/things?directConnection=true", primary.directUrl).href;
+  await expect(startWith(second.directUrl, direct)).rejects.toMatchObject(
+    refusal(/stays with one/),
+  );
 
-  const direct = new MongoClient(second.directUrl);
-  await direct.db("admin").command({ replSetMaintenance: 1 });
+  const secondary = new MongoClient(second.directUrl);
+  await secondary.db("admin").command({ replSetMaintenance: 1 });
   const recovering = { isLasting: false, words: expect.stringMatching(/^RECOVERING/) };
   expect(await troubleOf(second.directUrl)).toEqual(recovering);
-  await direct.db("admin").command({ replSetMaintenance: 0 });
-  await direct.close();
+  await secondary.db("admin").command({ replSetMaintenance: 0 });
+  await secondary.close();
   await until("readable", async () => (await troubleOf(second.directUrl)) === null);
 
   const place = async (more: Document) => {

@@ -85,6 +85,26 @@ export async function checkDeployment(client: MongoClient, databaseName: string)
   await requireMajorityReads(client, databaseName);
 }
 
+/**
+ * The same for a process that lives on through elections. A client that stays with one of several members would not find
+ * the next primary.
+ * @throws LockstepError `not-a-replica-set`, `database-not-supported`, `bad-argument`
+ */
+export async function checkLastingDeployment(
+  client: MongoClient,
+  databaseName: string,
+): Promise<void> {
+  await checkDeployment(client, databaseName);
+  if (!client.options.directConnection) return;
+  const { hosts = [] } = await client.db("admin").command({ hello: 1 });
+  if (hosts.length < 2) return;
+  throw new LockstepError(
+    "bad-argument",
+    `expected a client that follows the primary of ${hosts.join(", ")}, found one that stays with one member (\`directConnection\`): leave that out, and name the set (replicaSet=NAME)`,
+    { hosts },
+  );
+}
+
 interface MemberHealth {
   readonly name: string;
   readonly health: number;

@@ -89,6 +89,16 @@ describe("a deployment", () => {
     await (await starting(narrow, database, false)).close();
   });
 
+  row("a client with `directConnection` to one of several members", async () => {
+    const client = new MongoClient(inject("memberUrls")[0] ?? "");
+    onTestFinished(() => client.close());
+    const database = freshDatabaseName();
+    await expect(starting(client, database, false)).rejects.toMatchObject({
+      ...{ code: "bad-argument", message: expect.stringContaining("(`directConnection`)") },
+    });
+    expect((await client.db(database).collections()).length).toBe(0);
+  });
+
   test("is used by a client with two connections and with options of its own for BSON", async () => {
     const client = await openClient({ raw: true, promoteValues: false, maxPoolSize: 2 });
     const engine = await starting(client, freshDatabaseName());
