@@ -7,7 +7,8 @@ import { requireName } from "../../entity-names.ts";
 import { assert, LockstepError } from "../../errors.ts";
 import { limits } from "../../limits.ts";
 import type { Log } from "../../log.ts";
-import { described } from "../../shape.ts";
+import { checkOptions, type OptionShapes } from "../../options.ts";
+import { anything, described } from "../../shape.ts";
 
 /** The context of a local step. It has no database writes, since a local step changes its own host only. */
 export interface LocalStepContext {
@@ -65,6 +66,12 @@ export interface Plan {
   readonly digests: readonly string[];
 }
 
+/** Each field has a check of its own. */
+const stepShapes: OptionShapes<Omit<SchemaStep, "target"> & LocalStep> = {
+  ...{ name: anything, version: anything, target: anything, description: anything },
+  ...{ reads: anything, run: anything, revert: anything },
+};
+
 const targets: readonly string[] = ["MasterStateServer", "StateServer", "AllMachines"];
 
 /** @throws LockstepError `bad-argument` where a part of a step is missing or misspelt: a program in JavaScript has no types */
@@ -120,7 +127,9 @@ export function defineSteps(steps: readonly Step[]): readonly Step[] {
     );
   }
   const names = new Set<string>();
-  for (const step of steps) {
+  for (const [index, step] of steps.entries()) {
+    // A misspelt `revert` would undo nothing.
+    checkOptions(`steps[${index}]`, step, stepShapes);
     requireName("step", step.name, "rename it");
     if (names.has(step.name)) {
       throw new LockstepError(

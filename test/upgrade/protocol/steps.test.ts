@@ -43,6 +43,8 @@ describe("defineSteps", () => {
       [{ ...good, run: undefined }, "a function `run`"],
       [{ ...good, revert: async () => {} }, "of a local step alone"],
       [{ ...onHosts, revert: "undo" }, "a `revert` that is a function"],
+      [{ ...onHosts, revret: async () => {} }, 'found "revret"'],
+      [null, "steps[0]: expected an object of options, found null"],
     ] as const) {
       refuses([wrong as unknown as Step], "bad-argument", words);
     }
