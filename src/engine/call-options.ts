@@ -4,6 +4,7 @@ import type { EngineOptions } from "./create-engine.ts";
 import { isDurable } from "./definition/durable.ts";
 import type { Retain } from "./definition/retention.ts";
 import type { AnyListQuery, SendOptions } from "./engine-api.ts";
+import type { CheckOptions } from "./migration/check.ts";
 
 interface StartCall extends SendOptions {
   readonly id?: string;
@@ -26,11 +27,12 @@ interface HistoryCall {
 }
 
 const signal = isA("an AbortSignal", (value) => value instanceof AbortSignal);
+const durableMachine = isA("a machine made by `durable`", isDurable);
 
 /** Those of `anything` have a check of their own. */
 const engineShapes: OptionShapes<EngineOptions> = {
   ...{ client: anything, database: text, log: anything, work: flag, retain: anything },
-  machines: list(isA("a machine made by `durable`", isDurable)),
+  machines: list(durableMachine),
   ...{ leaseTtlMs: anything, tasksAtOnce: anything },
 };
 const retainShapes: OptionShapes<Retain> = { history: anything, keys: anything, done: anything };
@@ -59,6 +61,10 @@ export const checkStart: Check<StartCall> = (options) =>
 export function checkWait(condition: unknown, options: WaitCall): void {
   checkOptions("waitFor", options, waitShapes);
   checkOptions("waitFor", { condition }, { condition: callable });
+}
+export function checkCheck(next: unknown, options: CheckOptions): void {
+  checkOptions("check", { next }, { next: durableMachine });
+  checkOptions("check", options, { signal });
 }
 export const checkWatch: Check<WatchCall> = (options) =>
   checkOptions("watch", options, watchShapes);

@@ -14,7 +14,7 @@ import type { HintHub } from "./actor/hints/hint-hub.ts";
 import { partitionOf } from "./actor/partition.ts";
 import { createdEvent, firstStep, reasonFor } from "./actor/step.ts";
 import { tracedStart } from "./actor/trace-transition.ts";
-import { checkSend, checkStart } from "./call-options.ts";
+import { checkCheck, checkSend, checkStart } from "./call-options.ts";
 import type { DurableMachine } from "./definition/durable.ts";
 import type { Registry } from "./definition/registry.ts";
 import type { AnyListQuery, Change, Engine, List, SendOptions, Sent, Why } from "./engine-api.ts";
@@ -188,8 +188,9 @@ export class Client implements Engine {
     return this.#reader.why(id);
   }
 
-  async check(...[next, options]: Parameters<Engine["check"]>): Promise<CheckResult> {
+  async check(...[next, options = {}]: Parameters<Engine["check"]>): Promise<CheckResult> {
     this.#checkOpen();
+    checkCheck(next, options);
     const { store, registry } = this.#ports;
     return checkNext(store, next, registry.machines, options);
   }

@@ -105,6 +105,12 @@ describe("an option", () => {
     await refused("list: expected options of the names machine, state", (engine) =>
       engine.list(given({ sate: "open" })),
     );
+    await refused("check: next: expected a machine made by `durable`, found", (engine) =>
+      engine.check(given([machine])),
+    );
+    await refused("check: expected options of the names signal", (engine) =>
+      engine.check(machine, given({ limit: 1 })),
+    );
     await refused("history: expected options of", (engine) =>
       engine.history("a", given({ to: 1 })),
     );
