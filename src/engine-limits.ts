@@ -95,7 +95,12 @@ export const engineLimits = {
   /** A worker looks again at an actor that it leaves alone: somebody may have mended its entry. */
   leftAloneLookMs: 600_000,
   saidOnceMax: 1_000,
-  dueActorsAtOnce: 1_000,
+  /**
+   * The due actors of a partition that are on their way at once: a process may own 32 partitions of a machine. After an
+   * outage all are due, and with more of them its leases ran out, again and again.
+   */
+  dueActorsAtOnce: 32,
+  hintedActorsAtOnce: 1_000,
   /** The store. */
   /**
    * How long an entry may be on its way from the moment that it carries until it can be read: the server ends a

@@ -52,7 +52,7 @@ export class HintedActors {
 
   /** The tails of the first of them, as many as a page holds. They stay hinted while the database is away. */
   async takeTails(): Promise<readonly Entry[]> {
-    const some = [...this.#hinted.values()].slice(0, limits.dueActorsAtOnce);
+    const some = [...this.#hinted.values()].slice(0, limits.hintedActorsAtOnce);
     if (some.length === 0) return [];
     // Before the read: a hint that comes meanwhile counts again.
     for (const { actor } of some) this.#hinted.delete(actor);
