@@ -192,7 +192,7 @@ export const engineMutants: readonly Mutant[] = [
     name: "a lease that ends later for its worker than for the others",
     layer: "tests",
     files: simulation,
-    says: /two owners|appended without a right/,
+    says: /two owners|appended without a right|fences grow/,
     edits: [
       {
         file: "src/engine/worker/lease-loop.ts",
@@ -236,7 +236,7 @@ export const engineMutants: readonly Mutant[] = [
       {
         file: "src/engine/actor/actors.ts",
         find: "if (migrated) return { step: migrated, live: undefined };",
-        replace: "if (migrated && nowMs < 0) return { step: migrated, live: undefined };",
+        replace: "if (migrated && atMs < 0) return { step: migrated, live: undefined };",
       },
     ],
   },
