@@ -334,7 +334,6 @@ export const mutants: readonly Mutant[] = [
     name: "an agent that missed an upgrade takes part in the next",
     layer: "tests",
     files: ["test/simulation/simulation.test.ts", "-t", "missed an upgrade"],
-    // Its local steps begin at the version of its files, so it only joins too early.
     says: /to include 'upgrade\/u000003 done'/,
     edits: [
       {
