@@ -1,5 +1,5 @@
 import { checkOptions, type OptionShapes } from "../options.ts";
-import { anything, callable, figure, flag, isA, list, text } from "../shape.ts";
+import { anything, callable, flag, isA, list, text } from "../shape.ts";
 import type { EngineOptions } from "./create-engine.ts";
 import { isDurable } from "./definition/durable.ts";
 import type { Retain } from "./definition/retention.ts";
@@ -27,6 +27,11 @@ interface HistoryCall {
 }
 
 const signal = isA("an AbortSignal", (value) => value instanceof AbortSignal);
+/** A wait may have no end. */
+const milliseconds = isA(
+  "a number of milliseconds from 0",
+  (value) => typeof value === "number" && value >= 0,
+);
 const durableMachine = isA("a machine made by `durable`", isDurable);
 
 /** Those of `anything` have a check of their own. */
@@ -38,7 +43,7 @@ const engineShapes: OptionShapes<EngineOptions> = {
 const retainShapes: OptionShapes<Retain> = { history: anything, keys: anything, done: anything };
 const sendShapes: OptionShapes<SendOptions> = { key: anything, session: anything };
 const startShapes: OptionShapes<StartCall> = { ...sendShapes, id: anything, input: anything };
-const waitShapes: OptionShapes<WaitCall> = { timeoutMs: figure, signal };
+const waitShapes: OptionShapes<WaitCall> = { timeoutMs: milliseconds, signal };
 const watchShapes: OptionShapes<WatchCall> = { after: anything, signal };
 const historyShapes: OptionShapes<HistoryCall> = { from: anything, limit: anything };
 const listShapes: OptionShapes<AnyListQuery> = {
@@ -60,10 +65,10 @@ export const checkStart: Check<StartCall> = (options) =>
   checkOptions("start", options, startShapes);
 export function checkWait(condition: unknown, options: WaitCall): void {
   checkOptions("waitFor", options, waitShapes);
-  checkOptions("waitFor", { condition }, { condition: callable });
+  checkOptions("waitFor", { condition: condition ?? null }, { condition: callable });
 }
 export function checkCheck(next: unknown, options: CheckOptions): void {
-  checkOptions("check", { next }, { next: durableMachine });
+  checkOptions("check", { next: next ?? null }, { next: durableMachine });
   checkOptions("check", options, { signal });
 }
 export const checkWatch: Check<WatchCall> = (options) =>

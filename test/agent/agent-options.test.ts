@@ -35,6 +35,18 @@ test.each<[string, object, string]>([
   );
 });
 
+test("a gate may be an instance of a class, with fields of its own; its listeners are checked all the same", () => {
+  class Service {
+    readonly connections = new Set();
+    onOpen() {}
+  }
+  expect(made({ gate: new Service() })).not.toThrow();
+  class Wrong {
+    onShut = "later";
+  }
+  expect(made({ gate: new Wrong() })).toThrow(/gate: onShut: expected a function/);
+});
+
 test("what is left out or undefined has its default", () => {
   const log = createLog({});
   const options = {

@@ -96,8 +96,18 @@ describe("an option", () => {
     await refused('found "idempotencyKey"', (engine) =>
       engine.send(machine, "a", event, given({ idempotencyKey: "k" })),
     );
-    await refused("condition: expected a function", (engine) =>
-      engine.waitFor(machine, "a", given("open")),
+    for (const condition of ["open", undefined]) {
+      await refused("condition: expected a function", (engine) =>
+        engine.waitFor(machine, "a", given(condition)),
+      );
+    }
+    for (const timeoutMs of ["1s", -1, Number.NaN]) {
+      await refused("timeoutMs: expected a number of milliseconds from 0", (engine) =>
+        engine.waitFor(machine, "a", () => true, given({ timeoutMs })),
+      );
+    }
+    await host.ask((engine) =>
+      engine.waitFor(machine, "a", () => true, { timeoutMs: Number.POSITIVE_INFINITY }),
     );
     await refused('found "timeout"', (engine) =>
       engine.waitFor(machine, "a", () => false, given({ timeout: "1s" })),
@@ -105,9 +115,11 @@ describe("an option", () => {
     await refused("list: expected options of the names machine, state", (engine) =>
       engine.list(given({ sate: "open" })),
     );
-    await refused("check: next: expected a machine made by `durable`, found", (engine) =>
-      engine.check(given([machine])),
-    );
+    for (const next of [[machine], undefined]) {
+      await refused("check: next: expected a machine made by `durable`, found", (engine) =>
+        engine.check(given(next)),
+      );
+    }
     await refused("check: expected options of the names signal", (engine) =>
       engine.check(machine, given({ limit: 1 })),
     );

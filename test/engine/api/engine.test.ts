@@ -10,6 +10,7 @@ import { noFaults } from "../../../src/ports/fault-point.ts";
 import { systemRandom } from "../../../src/ports/random.ts";
 
 import { freshDatabaseName, openClient } from "../../support/database.ts";
+import { until } from "../../support/until.ts";
 import { orderMachine } from "./order-machine.ts";
 
 /** A store that its engines share: closing one of them leaves it open. */
@@ -91,6 +92,8 @@ describe.each([
     });
     expect(settled.context.receipt).toBe("receipt of o-1");
     expect(attempts).toBe(3);
+    // The action begins once its transition is durable, and nobody who waits for the state waits for it.
+    await until("the mail", () => mails.length > 0);
     expect(mails).toEqual(["o-1"]);
     const history = await engine.history(id);
     const moves = history.filter(({ event }) => event.type !== "lockstep.carried-out");
