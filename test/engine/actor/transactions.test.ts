@@ -1,7 +1,8 @@
 // Aim: what an application writes commits together with a transition, once, or not at all. Method: a real replica set.
+import type { MongoClient } from "mongodb";
 import { expect, onTestFinished, test } from "vitest";
 import { assign, fromPromise, setup } from "xstate";
-import { createEngine, durable } from "../../../src/engine/index.ts";
+import { createEngine, type DurableMachine, durable } from "../../../src/engine/index.ts";
 import { silentLog } from "../../../src/log.ts";
 import { freshDatabaseName, openClient } from "../../support/database.ts";
 import { until } from "../../support/until.ts";
@@ -32,6 +33,16 @@ async function opened() {
   return { client, database, writes };
 }
 
+const plainOrder = durable(machine, { name: "order", version: "1.0.0" });
+
+/** An engine that sends, and runs no work. */
+async function senderOf(order: DurableMachine, client: MongoClient, database: string) {
+  const machines = [order];
+  const engine = await createEngine({ client, database, machines, work: false, log: silentLog });
+  onTestFinished(() => engine.close());
+  return engine;
+}
+
 test("an event and a write of the caller commit together, or neither does", async () => {
   const { client, database, writes } = await opened();
   const order = durable(machine, {
@@ -39,10 +50,7 @@ test("an event and a write of the caller commit together, or neither does", asyn
     version: "1.0.0",
     tasks: { charge: { run: async () => "r" } },
   });
-  const engine = await createEngine({
-    ...{ client, database, machines: [order], work: false, log: silentLog },
-  });
-  onTestFinished(() => engine.close());
+  const engine = await senderOf(order, client, database);
   const act = (isCommitted: boolean, id: string) =>
     client.withSession((session) =>
       session
@@ -64,15 +72,11 @@ test("an event and a write of the caller commit together, or neither does", asyn
 test("a caller's transaction can be one of a client with a time-out", async () => {
   const { database } = await opened();
   const client = await openClient({ timeoutMS: 60_000 });
-  const order = durable(machine, { name: "order", version: "1.0.0" });
-  const engine = await createEngine({
-    ...{ client, database, machines: [order], work: false, log: silentLog },
-  });
-  onTestFinished(() => engine.close());
+  const engine = await senderOf(plainOrder, client, database);
   await client.withSession((session) =>
     session.withTransaction(async () => {
-      await engine.start(order, { id: "o-1", session });
-      await engine.send(order, "o-1", { type: "NOTE" }, { session });
+      await engine.start(plainOrder, { id: "o-1", session });
+      await engine.send(plainOrder, "o-1", { type: "NOTE" }, { session });
     }),
   );
   expect(await engine.history("o-1")).toHaveLength(2);
@@ -80,18 +84,14 @@ test("a caller's transaction can be one of a client with a time-out", async () =
 
 test("a unit with a start can be done again where nobody knows whether it was committed", async () => {
   const { client, database, writes } = await opened();
-  const order = durable(machine, { name: "order", version: "1.0.0" });
-  const engine = await createEngine({
-    ...{ client, database, machines: [order], work: false, log: silentLog },
-  });
-  onTestFinished(() => engine.close());
+  const engine = await senderOf(plainOrder, client, database);
   const unit = (input: unknown) =>
     client.withSession((session) =>
       session.withTransaction(async () => {
         const set = { $inc: { attempt: 1 } };
         await writes.updateOne({ _id: "unit" }, set, { upsert: true, session });
         for (let call = 0; call < 2; call += 1) {
-          await engine.start(order, { id: "o-1", input, session } as never);
+          await engine.start(plainOrder, { id: "o-1", input, session } as never);
         }
       }),
     );
@@ -104,25 +104,21 @@ test("a unit with a start can be done again where nobody knows whether it was co
 
 test("a session in which no transaction has begun is refused", async () => {
   const { client, database } = await opened();
-  const order = durable(machine, { name: "order", version: "1.0.0" });
-  const engine = await createEngine({
-    ...{ client, database, machines: [order], work: false, log: silentLog },
-  });
-  onTestFinished(() => engine.close());
-  await engine.start(order, { id: "o-1" });
+  const engine = await senderOf(plainOrder, client, database);
+  await engine.start(plainOrder, { id: "o-1" });
   await client.withSession(async (session) => {
     const refused = { code: "bad-argument" };
-    await expect(engine.start(order, { id: "o-2", session })).rejects.toMatchObject(refused);
-    await expect(engine.send(order, "o-1", { type: "NOTE" }, { session })).rejects.toMatchObject(
-      refused,
-    );
+    await expect(engine.start(plainOrder, { id: "o-2", session })).rejects.toMatchObject(refused);
+    await expect(
+      engine.send(plainOrder, "o-1", { type: "NOTE" }, { session }),
+    ).rejects.toMatchObject(refused);
   });
   await expect(
-    engine.send(order, "o-1", { type: "NOTE" }, { session: {} as never }),
+    engine.send(plainOrder, "o-1", { type: "NOTE" }, { session: {} as never }),
   ).rejects.toMatchObject({
     ...{ code: "bad-argument", message: expect.stringContaining("found a Object") },
   });
-  await expect(engine.get(order, "o-2")).rejects.toMatchObject({ code: "unknown-actor" });
+  await expect(engine.get(plainOrder, "o-2")).rejects.toMatchObject({ code: "unknown-actor" });
   expect(await engine.history("o-1")).toHaveLength(1);
 });
 
@@ -135,16 +131,12 @@ test.each([
   ],
 ] as const)("a session %s is refused", async (_what, { isOther, options }, words) => {
   const { client, database } = await opened();
-  const order = durable(machine, { name: "order", version: "1.0.0" });
-  const engine = await createEngine({
-    ...{ client, database, machines: [order], work: false, log: silentLog },
-  });
-  onTestFinished(() => engine.close());
-  await engine.start(order, { id: "o-1" });
+  const engine = await senderOf(plainOrder, client, database);
+  await engine.start(plainOrder, { id: "o-1" });
   const began = isOther ? await openClient() : client;
   await began.withSession(async (session) => {
     const unit = session.withTransaction(
-      () => engine.send(order, "o-1", { type: "NOTE" }, { session }),
+      () => engine.send(plainOrder, "o-1", { type: "NOTE" }, { session }),
       options,
     );
     const message = expect.stringContaining(words);
@@ -155,21 +147,17 @@ test.each([
 
 test("a call says that the application has closed the client", async () => {
   const { client, database } = await opened();
-  const order = durable(machine, { name: "order", version: "1.0.0" });
-  const engine = await createEngine({
-    ...{ client, database, machines: [order], work: false, log: silentLog },
-  });
-  onTestFinished(() => engine.close());
-  await engine.start(order, { id: "o-1" });
+  const engine = await senderOf(plainOrder, client, database);
+  await engine.start(plainOrder, { id: "o-1" });
   await client.close();
   const aborted = {
     code: "aborted",
     message: expect.stringContaining("engine's client to be open"),
   };
   const calls = [
-    engine.send(order, "o-1", { type: "NOTE" }),
-    engine.start(order),
-    engine.get(order, "o-1"),
+    engine.send(plainOrder, "o-1", { type: "NOTE" }),
+    engine.start(plainOrder),
+    engine.get(plainOrder, "o-1"),
   ];
   for (const call of [...calls, engine.list(), engine.history("o-1"), engine.why("o-1")]) {
     await expect(call).rejects.toMatchObject(aborted);
@@ -198,11 +186,8 @@ test("a task's writes commit with its result, also where its first commit meets 
     },
   });
   const engine = await createEngine({ client, database, machines: [order], log: silentLog });
-  const other = await createEngine({
-    ...{ client, database, machines: [order], work: false, log: silentLog },
-  });
   onTestFinished(() => engine.close());
-  onTestFinished(() => other.close());
+  const other = await senderOf(order, client, database);
   await engine.start(order, { id: "o-1" });
   await engine.send(order, "o-1", { type: "PAID" });
   const paid = await engine.waitFor(order, "o-1", ({ status }) => status === "done", {
